@@ -1,0 +1,19 @@
+//! jostle finds the isolation failures of a pytest suite, shrinks each to the smallest combination
+//! of tests that still shows it, and tells them apart from everything that only looks like one.
+//!
+//! Data flows one way; the modules stand in that order:
+//!
+//! ```text
+//! collect → plan → run → judge → shrink → report
+//! ```
+//!
+//! Invariants of the architecture:
+//! - [`plan`], [`judge`] and [`shrink`] are pure: no clock, no file, no process, no global state.
+//! - Only [`run`] starts or ends processes. Only [`record`] and `run::workspace` touch the disk.
+//! - Nothing below [`cli`] knows clap, and nothing but [`cli`] and [`report`] prints.
+
+pub mod suite;
+pub mod plan;
+pub mod run;
+pub mod judge;
+pub mod shrink;

@@ -1,0 +1,170 @@
+//! Running a plan: the only room that starts and ends processes.
+//!
+//! An [`Engine`] turns a [`Plan`] into a [`Trial`]. It prints nothing and decides nothing about the
+//! meaning of what it saw; it sends [`Event`]s while it works.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{Plan, WorkerId};
+use crate::suite::{Suite, TestIndex};
+
+/// pytest's phases of a test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Fixtures are set up.
+    Setup,
+    /// The test function runs.
+    Call,
+    /// Fixtures are torn down; those of a wider scope are charged to the last test that used them.
+    Teardown,
+}
+
+/// A test's first failing phase, as pytest reported it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Which phase failed.
+    pub phase: Phase,
+    /// Type of the exception, with its module unless that is `builtins`.
+    pub exception: String,
+    /// File of the crash: the innermost frame inside rootdir, relative to it; else the innermost frame's.
+    pub file: String,
+    /// Function of the crash.
+    pub function: String,
+    /// 1-based line of the crash.
+    pub line: u32,
+    /// The exception's message, at most 2,000 characters of it.
+    pub message: String,
+    /// pytest's rendering of the failure, at most 20,000 characters of its end.
+    pub trace: String,
+}
+
+/// What became of a test that was run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// All phases passed (an unexpected pass that is not strict included).
+    Passed,
+    /// Skipped, or failed as its `xfail` mark expects.
+    Skipped,
+    /// A phase failed.
+    Failed(Failure),
+    /// It exceeded the time limit for a test; its worker was ended.
+    Timeout {
+        /// The limit that was exceeded.
+        limit: Duration,
+    },
+    /// Its worker's process ended, or stopped speaking, while the test ran.
+    Crashed {
+        /// What is known: `killed by signal 11 (SIGSEGV)`, `exited with code 3`, `closed its channel`.
+        how: String,
+    },
+    /// It was never started: pytest no longer collected it, or the trial was cut short.
+    NotRun {
+        /// Why.
+        why: String,
+    },
+}
+
+/// One test's run within a trial.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Execution {
+    /// On which worker.
+    pub worker: WorkerId,
+    /// 0 in the worker's first process; one more after each crash or timeout, when the rest of its
+    /// list goes on in a fresh process. Tests of different processes share no memory.
+    pub process: u32,
+    /// The test.
+    pub test: TestIndex,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Wall-clock time of all its phases.
+    pub duration: Duration,
+}
+
+/// What one run under one plan showed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trial {
+    /// Every test of the plan, worker by worker, in the order of the worker's list.
+    pub executions: Vec<Execution>,
+    /// Wall-clock time of the whole trial, process starts included.
+    pub duration: Duration,
+    /// How many processes the trial started.
+    pub processes: u32,
+}
+
+/// Something that happened while a trial ran.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A worker's process has started.
+    WorkerStarted(WorkerId),
+    /// A test was finished.
+    TestFinished(Execution),
+    /// A worker was lost and, if it had tests left, replaced.
+    WorkerLost {
+        /// Which.
+        worker: WorkerId,
+        /// What is known of why.
+        how: String,
+    },
+}
+
+/// What was learnt from collecting the suite once.
+#[derive(Clone, Debug)]
+pub struct Collected {
+    /// The suite.
+    pub suite: Suite,
+    /// What collected it.
+    pub interpreter: Interpreter,
+    /// The flags that neutralise the suite's own options: `-n0`, `--no-cov`, …
+    pub neutralised: Vec<String>,
+}
+
+/// The Python side of a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interpreter {
+    /// `3.11.7`
+    pub python: String,
+    /// `8.4.2`
+    pub pytest: String,
+    /// Absolute path of pytest's rootdir.
+    pub rootdir: String,
+    /// Distribution names and versions of the plugins pytest loaded: `pytest-xdist-3.8.0`.
+    pub plugins: Vec<String>,
+}
+
+/// Runs plans.
+pub trait Engine {
+    /// Collects the suite under a hash seed, without running a test.
+    ///
+    /// # Errors
+    /// pytest could not be started, refused its arguments, or did not finish collecting.
+    fn collect(&mut self, hash_seed: u32) -> Result<Collected, RunError>;
+
+    /// Runs one plan. Failures, crashes and hangs of tests are outcomes, not errors.
+    ///
+    /// # Errors
+    /// pytest could not be run at all, or the run was interrupted.
+    fn run(&mut self, suite: &Suite, plan: &Plan, events: &mut dyn FnMut(Event)) -> Result<Trial, RunError>;
+}
+
+/// Why a plan could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The user pressed Ctrl-C (or sent SIGTERM); every child has been ended.
+    #[error("interrupted")]
+    Interrupted,
+    /// pytest ended before it ran anything; the text holds what it printed.
+    #[error("{0}")]
+    Pytest(String),
+    /// An operating-system call failed.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}

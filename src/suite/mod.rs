@@ -1,0 +1,167 @@
+//! What was collected: the tests, the order the suite runs them in, and what could not be collected.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// A test's place in the canonical order: sorted by [`TestId`], so it does not depend on the order
+/// in which pytest (whose versions differ) happened to collect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TestIndex(pub u32);
+
+impl TestIndex {
+    /// The index as a position in [`Suite::tests`].
+    pub fn get(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// How a test is named: two collected items may share one node id, so it takes the occurrence too.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TestId {
+    /// pytest's node id, relative to rootdir. Any text: spaces, unicode, `::` and brackets included.
+    pub node_id: String,
+    /// 0 for the first collected item with this node id, 1 for the second, and so on.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub occurrence: u32,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde's skip_serializing_if passes a reference"
+)]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+impl fmt::Display for TestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.node_id)?;
+        if self.occurrence > 0 {
+            write!(f, " (occurrence {})", self.occurrence + 1)?;
+        }
+        Ok(())
+    }
+}
+
+/// One collected test.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Test {
+    /// The test's name.
+    pub id: TestId,
+    /// The file that defines it, relative to rootdir, with `/` between its parts.
+    pub file: String,
+    /// The 1-based line of its definition, where pytest knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// The name of its `xdist_group` mark, which `--dist loadgroup` keeps on one worker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Tests of a lower rank run before those of a higher one in every order. pytest-django sorts
+    /// `TestCase` (0) before `TransactionTestCase` (1) before the rest (2) on purpose, as Django does.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rank: u32,
+}
+
+/// A module (or other collector) that could not be imported or collected. Its tests never ran, so
+/// nothing is known of their isolation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectionError {
+    /// Node id of the collector that failed, usually a file.
+    pub node_id: String,
+    /// Type of the exception, with its module unless that is `builtins`: `ModuleNotFoundError`.
+    pub exception: String,
+    /// The exception's message.
+    pub message: String,
+    /// File of the innermost frame inside rootdir, relative to it; for a syntax error, the file it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// 1-based line in `file`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// pytest's own rendering of the error.
+    pub trace: String,
+}
+
+/// Identity of a collected list of tests: the first 16 hexadecimal digits of the SHA-256 over the
+/// canonical list, each node id preceded by its length and followed by its occurrence.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fingerprint(pub String);
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A collected suite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suite {
+    /// The tests in canonical order; [`TestIndex`] points into it.
+    pub tests: Vec<Test>,
+    /// Suite order: the order in which pytest would run them, after every plugin had its say.
+    pub collected: Vec<TestIndex>,
+    /// What could not be collected.
+    pub errors: Vec<CollectionError>,
+    /// How many tests the suite's own `-k`, `-m` or plugins deselected.
+    pub deselected: u32,
+    /// Identity of the list of tests.
+    pub fingerprint: Fingerprint,
+}
+
+impl Suite {
+    /// Makes a suite of tests given in suite order.
+    pub fn new(tests: Vec<Test>, errors: Vec<CollectionError>, deselected: u32) -> Self {
+        let mut by_id: Vec<usize> = (0..tests.len()).collect();
+        by_id.sort_by(|&a, &b| tests[a].id.cmp(&tests[b].id));
+        let mut collected = vec![TestIndex(0); tests.len()];
+        for (canonical, &position) in by_id.iter().enumerate() {
+            collected[position] = TestIndex(canonical as u32);
+        }
+        let mut slots: Vec<Option<Test>> = tests.into_iter().map(Some).collect();
+        let tests: Vec<Test> = by_id
+            .iter()
+            .filter_map(|&position| slots[position].take())
+            .collect();
+        let fingerprint = fingerprint(&tests);
+        Self {
+            tests,
+            collected,
+            errors,
+            deselected,
+            fingerprint,
+        }
+    }
+
+    /// The test at an index of this suite.
+    pub fn test(&self, index: TestIndex) -> &Test {
+        &self.tests[index.get()]
+    }
+
+    /// The index of a test, if it was collected.
+    pub fn find(&self, id: &TestId) -> Option<TestIndex> {
+        self.tests
+            .binary_search_by(|test| test.id.cmp(id))
+            .ok()
+            .map(|i| TestIndex(i as u32))
+    }
+}
+
+fn fingerprint(tests: &[Test]) -> Fingerprint {
+    let mut hash = Sha256::new();
+    for test in tests {
+        hash.update(format!("{}:", test.id.node_id.len()));
+        hash.update(&test.id.node_id);
+        hash.update(format!("#{};", test.id.occurrence));
+    }
+    let hex: String = hash
+        .finalize()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    Fingerprint(hex)
+}
