@@ -7,7 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::suite::TestIndex;
 
+pub mod keyed;
+pub mod axes;
+pub mod order;
+pub mod durations;
 pub mod schedulers;
+pub mod layout;
+pub mod coverage;
+pub mod token;
+pub mod document;
+
+pub use axes::Axes;
+pub use layout::plan;
 
 /// The seed of a session. All its plans follow from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -51,7 +62,7 @@ pub enum Mode {
 }
 
 /// How a plan's order came about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OrderKind {
     /// Suite order.

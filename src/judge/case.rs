@@ -1,0 +1,276 @@
+//! One failure under suspicion: which runs tell what kind it is.
+
+use crate::judge::statistics::Tally;
+
+/// Runs after which a constant answer is believed.
+const FEW: u32 = 3;
+/// Runs with which a rate is measured.
+const SOME: u32 = 10;
+/// Runs of the test alone that a rate is compared with; they are cheap.
+const MANY: u32 = 20;
+/// A rate is taken for real if chance explains it with at most this probability.
+const DOUBT: f64 = 0.05;
+
+/// What is known of a suspected failure before anything is run for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Whether the failing plan has several workers.
+    pub parallel: bool,
+    /// What is known of a plan in which the test passed.
+    pub passed_in: PassedIn,
+}
+
+/// Whether the test has been seen to pass in a plan with other tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PassedIn {
+    /// It has not.
+    Nothing,
+    /// Under the same hash seed as the failing plan's.
+    SameHashSeed,
+    /// Only under another hash seed.
+    OtherHashSeed,
+}
+
+/// A run that helps to decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Question {
+    /// The test alone, one worker, hash seed of the failing plan; each time another random seed.
+    Alone,
+    /// The test alone under the hash seed of the plan it passed in.
+    AloneWherePassed,
+    /// The failing plan again.
+    Again,
+    /// Only the failing worker's list of a plan with several, as a plan with one.
+    Serial,
+    /// The plan the test passed in again.
+    PassedAgain,
+}
+
+/// What the runs said. A run fails [`Question::Alone`], [`Question::AloneWherePassed`] and
+/// [`Question::PassedAgain`] by any failure of the test, the others only by the failure with the
+/// suspected signature.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// Answers to [`Question::Alone`].
+    pub alone: Tally,
+    /// Answers to [`Question::AloneWherePassed`].
+    pub alone_where_passed: Tally,
+    /// Answers to [`Question::Again`].
+    pub again: Tally,
+    /// Answers to [`Question::Serial`].
+    pub serial: Tally,
+    /// Answers to [`Question::PassedAgain`].
+    pub passed_again: Tally,
+}
+
+impl Evidence {
+    /// The answers to a question.
+    pub fn tally(&self, question: Question) -> Tally {
+        match question {
+            Question::Alone => self.alone,
+            Question::AloneWherePassed => self.alone_where_passed,
+            Question::Again => self.again,
+            Question::Serial => self.serial,
+            Question::PassedAgain => self.passed_again,
+        }
+    }
+
+    /// Counts an answer in.
+    pub fn add(&mut self, question: Question, failed: bool) {
+        let tally = match question {
+            Question::Alone => &mut self.alone,
+            Question::AloneWherePassed => &mut self.alone_where_passed,
+            Question::Again => &mut self.again,
+            Question::Serial => &mut self.serial,
+            Question::PassedAgain => &mut self.passed_again,
+        };
+        tally.add(failed);
+    }
+}
+
+/// What a suspected failure turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Passes alone, fails in the failing worker's list alone.
+    Victim,
+    /// Passes alone and in its worker's list, fails while other workers run.
+    Race,
+    /// Fails alone, passes in the plan it passed in: something there sets state it needs.
+    Brittle,
+    /// Fails alone under one hash seed and passes alone under another.
+    HashSeed,
+    /// Passes and fails under one and the same plan.
+    Nod,
+    /// Fails alone and wherever it was run.
+    Broken,
+    /// Failed once; too rarely since for any claim.
+    Unreproduced,
+}
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Run this until it was answered so many times in all.
+    Ask(Question, u32),
+    /// Enough is known.
+    Done(Verdict),
+}
+
+/// Decides what to run next, or what the failure is.
+pub fn decide(facts: Facts, evidence: &Evidence) -> Next {
+    let alone = evidence.alone;
+    if alone.runs < FEW {
+        Next::Ask(Question::Alone, FEW)
+    } else if alone.never() {
+        passes_alone(facts, evidence)
+    } else if alone.always() {
+        fails_alone(facts, evidence)
+    } else {
+        at_least(Question::Alone, SOME, evidence).unwrap_or(Next::Done(Verdict::Nod))
+    }
+}
+
+/// Asks on until a question was answered often enough.
+fn at_least(question: Question, times: u32, evidence: &Evidence) -> Option<Next> {
+    (evidence.tally(question).runs < times).then_some(Next::Ask(question, times))
+}
+
+fn fails_alone(facts: Facts, evidence: &Evidence) -> Next {
+    if facts.passed_in == PassedIn::Nothing {
+        return Next::Done(Verdict::Broken);
+    }
+    if facts.passed_in == PassedIn::OtherHashSeed {
+        if let Some(next) = at_least(Question::AloneWherePassed, FEW, evidence) {
+            return next;
+        }
+        let there = evidence.alone_where_passed;
+        if there.never() {
+            return Next::Done(Verdict::HashSeed);
+        }
+        if !there.always() {
+            return Next::Done(Verdict::Nod);
+        }
+    }
+    let settled = at_least(Question::PassedAgain, FEW, evidence);
+    let verdict = if evidence.passed_again.never() {
+        Verdict::Brittle
+    } else {
+        Verdict::Nod
+    };
+    settled.unwrap_or(Next::Done(verdict))
+}
+
+fn passes_alone(facts: Facts, evidence: &Evidence) -> Next {
+    if let Some(next) = at_least(Question::Again, FEW, evidence) {
+        return next;
+    }
+    let (runs, alone_runs) = if evidence.again.always() {
+        (FEW, FEW)
+    } else {
+        (SOME, MANY)
+    };
+    let measured = at_least(Question::Alone, alone_runs, evidence)
+        .or_else(|| at_least(Question::Again, runs, evidence))
+        .or_else(|| {
+            if facts.parallel {
+                at_least(Question::Serial, runs, evidence)
+            } else {
+                None
+            }
+        });
+    if let Some(next) = measured {
+        return next;
+    }
+    let real = |tally: Tally| tally.always() || tally.chance_against(evidence.alone) <= DOUBT;
+    Next::Done(match facts.parallel {
+        true if real(evidence.serial) => Verdict::Victim,
+        true if real(evidence.again) && evidence.again.chance_against(evidence.serial) <= DOUBT => {
+            Verdict::Race
+        }
+        false if real(evidence.again) => Verdict::Victim,
+        _ => Verdict::Unreproduced,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A test that fails at these rates, answered by a fixed sequence.
+    fn judge(facts: Facts, mut fails: impl FnMut(Question, u32) -> bool) -> (Verdict, Evidence) {
+        let mut evidence = Evidence::default();
+        for _ in 0..200 {
+            match decide(facts, &evidence) {
+                Next::Done(verdict) => return (verdict, evidence),
+                Next::Ask(question, _) => {
+                    let run = evidence.tally(question).runs;
+                    evidence.add(question, fails(question, run));
+                }
+            }
+        }
+        panic!("no verdict after 200 runs: {evidence:?}")
+    }
+
+    const SERIAL: Facts = Facts {
+        parallel: false,
+        passed_in: PassedIn::SameHashSeed,
+    };
+    const PARALLEL: Facts = Facts {
+        parallel: true,
+        passed_in: PassedIn::SameHashSeed,
+    };
+
+    #[test]
+    fn each_kind_is_told_from_the_others() {
+        use Question::{Again, Alone, AloneWherePassed, PassedAgain, Serial};
+        let nowhere = Facts {
+            passed_in: PassedIn::Nothing,
+            ..SERIAL
+        };
+        let elsewhere = Facts {
+            passed_in: PassedIn::OtherHashSeed,
+            ..SERIAL
+        };
+        let kind = |facts, fails: fn(Question, u32) -> bool| judge(facts, fails).0;
+        assert_eq!(kind(SERIAL, |q, _| q == Again), Verdict::Victim);
+        assert_eq!(kind(SERIAL, |q, n| q == Again && n % 2 == 0), Verdict::Victim);
+        assert_eq!(kind(SERIAL, |q, _| q == Alone), Verdict::Brittle);
+        assert_eq!(kind(elsewhere, |q, _| q == Alone), Verdict::HashSeed);
+        assert_eq!(
+            kind(elsewhere, |q, _| matches!(q, Alone | AloneWherePassed)),
+            Verdict::Brittle
+        );
+        assert_eq!(kind(nowhere, |q, _| q == Alone), Verdict::Broken);
+        assert_eq!(kind(SERIAL, |q, n| q == Alone && n == 1), Verdict::Nod);
+        assert_eq!(
+            kind(SERIAL, |q, n| matches!(q, Alone | PassedAgain) && n == 0
+                || q == Alone),
+            Verdict::Nod
+        );
+        assert_eq!(kind(SERIAL, |_, _| false), Verdict::Unreproduced);
+        assert_eq!(kind(PARALLEL, |q, _| q == Again), Verdict::Race);
+        assert_eq!(
+            kind(PARALLEL, |q, _| matches!(q, Again | Serial)),
+            Verdict::Victim
+        );
+        assert_eq!(kind(PARALLEL, |q, n| q == Again && n == 0), Verdict::Unreproduced);
+    }
+
+    proptest! {
+        #[test]
+        fn every_case_ends_and_no_isolation_failure_is_claimed_of_a_test_that_fails_alone(
+            answers in proptest::collection::vec(any::<bool>(), 200), parallel: bool,
+        ) {
+            let mut answers = answers.into_iter();
+            let (verdict, evidence) = judge(Facts { parallel, ..SERIAL }, |_, _| answers.next().unwrap());
+            if matches!(verdict, Verdict::Victim | Verdict::Race) {
+                prop_assert!(evidence.alone.never());
+            }
+            if verdict == Verdict::Brittle {
+                prop_assert!(evidence.alone.always() && evidence.passed_again.never());
+            }
+        }
+    }
+}

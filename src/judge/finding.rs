@@ -1,0 +1,118 @@
+//! Findings: what a session has to say.
+
+use serde::{Deserialize, Serialize};
+
+use crate::judge::signature::Signature;
+use crate::judge::statistics::Tally;
+use crate::plan::Plan;
+use crate::run::Failure;
+use crate::suite::TestIndex;
+
+/// What kind of failure a finding is; the words are the field's (see the README).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Passes alone, fails after some other test.
+    Victim,
+    /// Fails alone, passes after a state-setter.
+    Brittle,
+    /// Passes once and fails when run a second time in the same process.
+    Nio,
+    /// Fails only while another worker runs some test.
+    Race,
+    /// Which tests are collected, or in which order, changes with the hash seed.
+    UnstableCollection,
+    /// Passes or fails by the hash seed, alone.
+    HashSeed,
+    /// The same plan gives different verdicts on repeated runs.
+    Nod,
+    /// Failed once and could not be made to fail again.
+    Unreproduced,
+    /// Fails alone and in every order.
+    Broken,
+}
+
+impl Kind {
+    /// Whether it is an isolation failure, for which the exit code is 1. xdist refuses a suite whose
+    /// collection differs between workers, so an unstable collection is one.
+    pub fn is_isolation_failure(self) -> bool {
+        matches!(
+            self,
+            Self::Victim | Self::Brittle | Self::Nio | Self::Race | Self::UnstableCollection
+        )
+    }
+
+    /// The kind as it is written in output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Victim => "victim",
+            Self::Brittle => "brittle",
+            Self::Nio => "nio",
+            Self::Race => "race",
+            Self::UnstableCollection => "unstable-collection",
+            Self::HashSeed => "hash-seed",
+            Self::Nod => "nod",
+            Self::Unreproduced => "unreproduced",
+            Self::Broken => "broken",
+        }
+    }
+}
+
+/// Which run first showed a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// The suite in suite order.
+    Baseline,
+    /// Every test twice in a row.
+    Twice,
+    /// The trial with this index.
+    Trial(u64),
+    /// A plan that was recorded earlier.
+    Replay,
+}
+
+/// One thing found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// What it is.
+    pub kind: Kind,
+    /// The test that fails; absent for what concerns the whole suite.
+    pub test: Option<TestIndex>,
+    /// How it fails.
+    pub signature: Option<Signature>,
+    /// The failure as it was first seen.
+    pub failure: Option<Failure>,
+    /// Where it was first seen.
+    pub origin: Origin,
+    /// The plan that first showed it.
+    pub plan: Option<Plan>,
+    /// What is left of that plan after shrinking.
+    pub shrunk: Option<Minimal>,
+    /// How often the test failed with what makes it fail: polluters present, state-setters absent,
+    /// workers running.
+    pub with: Tally,
+    /// How often it failed without.
+    pub without: Tally,
+    /// Other tests that failed in the same way, by the same fixture.
+    pub also: Vec<TestIndex>,
+    /// The plain pytest command that shows the failure, if one was tried and did.
+    pub command: Option<String>,
+    /// What the reader should know besides.
+    pub note: Option<String>,
+}
+
+/// A shrunk plan, told in the field's words.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Minimal {
+    /// The plan.
+    pub plan: Plan,
+    /// Polluters of a victim, state-setters of a brittle test, the other side of a race; in their order.
+    pub culprits: Vec<TestIndex>,
+    /// Files whose import is enough, without a test of theirs being run.
+    pub imports: Vec<String>,
+    /// Whether every single removal was tried and made the failure go away.
+    pub one_minimal: bool,
+    /// How many plans were run to find it.
+    pub calls: u32,
+}

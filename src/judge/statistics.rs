@@ -1,0 +1,95 @@
+//! Exact statistics of small counts.
+
+use serde::{Deserialize, Serialize};
+use statrs::distribution::{Beta, ContinuousCDF, DiscreteCDF, Hypergeometric};
+
+/// How often something failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Runs that gave an answer.
+    pub runs: u32,
+    /// Those that failed.
+    pub failed: u32,
+}
+
+impl Tally {
+    /// Counts one run in.
+    pub fn add(&mut self, failed: bool) {
+        self.runs += 1;
+        self.failed += u32::from(failed);
+    }
+
+    /// Whether every run failed, and there was one.
+    pub fn always(self) -> bool {
+        self.runs > 0 && self.failed == self.runs
+    }
+
+    /// Whether no run failed, and there was one.
+    pub fn never(self) -> bool {
+        self.runs > 0 && self.failed == 0
+    }
+
+    /// The share of runs that failed, 0 if there were none.
+    pub fn rate(self) -> f64 {
+        if self.runs == 0 {
+            0.0
+        } else {
+            f64::from(self.failed) / f64::from(self.runs)
+        }
+    }
+
+    /// The exact interval of the rate at 95 % confidence (Clopper & Pearson 1934).
+    pub fn interval(self) -> (f64, f64) {
+        let (runs, failed) = (f64::from(self.runs), f64::from(self.failed));
+        let quantile = |a: f64, b: f64, p: f64| Beta::new(a, b).map_or(0.0, |beta| beta.inverse_cdf(p));
+        let low = if self.failed == 0 {
+            0.0
+        } else {
+            quantile(failed, runs - failed + 1.0, 0.025)
+        };
+        let high = if self.failed == self.runs {
+            1.0
+        } else {
+            quantile(failed + 1.0, runs - failed, 0.975)
+        };
+        (low, high)
+    }
+
+    /// How likely it is that `self` fails as often as it does, or more often, if it fails no more than
+    /// `other` does: Fisher's exact test, one-sided (Fisher 1935).
+    pub fn chance_against(self, other: Self) -> f64 {
+        if self.failed == 0 {
+            return 1.0;
+        }
+        let (runs, failed) = (self.runs + other.runs, self.failed + other.failed);
+        Hypergeometric::new(u64::from(runs), u64::from(failed), u64::from(self.runs))
+            .map_or(1.0, |distribution| distribution.sf(u64::from(self.failed) - 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(failed: u32, runs: u32) -> Tally {
+        Tally { runs, failed }
+    }
+
+    #[test]
+    fn the_interval_is_that_of_the_published_tables() {
+        let (low, high) = tally(3, 10).interval();
+        assert!(
+            (low - 0.0667).abs() < 5e-4 && (high - 0.6525).abs() < 5e-4,
+            "{low} {high}"
+        );
+        assert_eq!(tally(0, 10).interval().0, 0.0);
+        assert!((tally(0, 10).interval().1 - 0.3085).abs() < 5e-4);
+    }
+
+    #[test]
+    fn fishers_test_counts_the_tables_that_are_as_extreme() {
+        assert!((tally(4, 10).chance_against(tally(0, 20)) - 210.0 / 27405.0).abs() < 1e-9);
+        assert_eq!(tally(0, 10).chance_against(tally(0, 10)), 1.0);
+        assert!((tally(3, 3).chance_against(tally(0, 3)) - 0.05).abs() < 1e-9);
+    }
+}
