@@ -17,3 +17,7 @@ pub mod plan;
 pub mod run;
 pub mod judge;
 pub mod shrink;
+pub mod session;
+pub mod record;
+pub mod report;
+pub mod cli;

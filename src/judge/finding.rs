@@ -102,6 +102,15 @@ pub struct Finding {
     pub note: Option<String>,
 }
 
+impl Finding {
+    /// What was found to cause it: tests, and files whose import is enough.
+    pub fn causes(&self) -> (&[TestIndex], &[String]) {
+        self.shrunk
+            .as_ref()
+            .map_or((&[], &[]), |minimal| (&minimal.culprits, &minimal.imports))
+    }
+}
+
 /// A shrunk plan, told in the field's words.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Minimal {

@@ -61,6 +61,21 @@ pub enum Mode {
     Each,
 }
 
+impl Mode {
+    /// The value of pytest-xdist's `--dist`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::Load => "load",
+            Self::Loadscope => "loadscope",
+            Self::Loadfile => "loadfile",
+            Self::Loadgroup => "loadgroup",
+            Self::Worksteal => "worksteal",
+            Self::Each => "each",
+        }
+    }
+}
+
 /// How a plan's order came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -77,6 +92,20 @@ pub enum OrderKind {
     Adjacent,
     /// A list that was written down, or left by shrinking.
     Explicit,
+}
+
+impl OrderKind {
+    /// The value of `--order`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Suite => "suite",
+            Self::Reversed => "reversed",
+            Self::Shuffled => "shuffled",
+            Self::Nested => "nested",
+            Self::Adjacent => "adjacent",
+            Self::Explicit => "explicit",
+        }
+    }
 }
 
 /// What lets the workers of a trial run when.

@@ -3,6 +3,15 @@
 //! An [`Engine`] turns a [`Plan`] into a [`Trial`]. It prints nothing and decides nothing about the
 //! meaning of what it saw; it sends [`Event`]s while it works.
 
+pub mod protocol;
+pub mod interrupt;
+pub mod python;
+pub mod workspace;
+pub mod reaper;
+pub mod process;
+pub mod spawn;
+mod worker;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -167,4 +176,24 @@ pub enum RunError {
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+impl Outcome {
+    /// Whether the test failed, in any way.
+    pub fn is_failure(&self) -> bool {
+        matches!(
+            self,
+            Self::Failed(_) | Self::Timeout { .. } | Self::Crashed { .. }
+        )
+    }
+}
+
+impl RunError {
+    /// An operating-system call that failed, and what it was for.
+    pub fn io(what: impl Into<String>, source: std::io::Error) -> Self {
+        Self::Io {
+            what: what.into(),
+            source,
+        }
+    }
 }

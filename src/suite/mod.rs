@@ -1,5 +1,7 @@
 //! What was collected: the tests, the order the suite runs them in, and what could not be collected.
 
+pub mod triage;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

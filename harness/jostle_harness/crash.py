@@ -1,0 +1,77 @@
+"""Where and with what a test or a collector crashed."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, Iterator, Optional, Tuple
+
+from .channel import text
+
+_MESSAGE = 2_000
+_TRACE = 20_000
+_FOREIGN = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
+
+
+def exception_name(kind: type) -> str:
+    """The type's name, with its module unless that is ``builtins``."""
+    module = getattr(kind, "__module__", "builtins")
+    name = getattr(kind, "__qualname__", str(kind))
+    return text(name if module == "builtins" else f"{module}.{name}")
+
+
+def _frames(error: BaseException) -> Iterator[Tuple[str, str, int]]:
+    traceback = error.__traceback__
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        yield code.co_filename, code.co_name, traceback.tb_lineno
+        traceback = traceback.tb_next
+
+
+def _inside(filename: str, rootdir: str) -> Optional[str]:
+    path = os.path.abspath(filename)
+    if any(part in path for part in _FOREIGN) or not path.startswith(rootdir.rstrip(os.sep) + os.sep):
+        return None
+    return os.path.relpath(path, rootdir).replace(os.sep, "/")
+
+
+def location(error: BaseException, rootdir: str) -> Tuple[str, str, int]:
+    """File, function and line of the innermost frame inside rootdir, else of the innermost frame."""
+    found = ("", "", 0)
+    own = None
+    for filename, function, line in _frames(error):
+        inside = _inside(filename, rootdir)
+        found = (os.path.basename(filename), function, line)
+        if inside is not None:
+            own = (inside, function, line)
+    return own or found
+
+
+def failure(phase: str, error: BaseException, trace: object, rootdir: str) -> Dict[str, Any]:
+    """The ``failure`` field of a ``finish`` message."""
+    file, function, line = location(error, rootdir)
+    return {
+        "phase": phase,
+        "exception": exception_name(type(error)),
+        "file": text(file),
+        "function": text(function),
+        "line": line,
+        "message": text(error)[:_MESSAGE],
+        "trace": text(trace, _TRACE),
+    }
+
+
+def collection_error(node_id: str, error: BaseException, trace: object, rootdir: str) -> Dict[str, Any]:
+    """An entry of the ``errors`` field of a ``collected`` message."""
+    # pytest wraps what an import raised in a CollectError, whose cause is the exception itself.
+    cause = error.__cause__ if type(error).__name__ == "CollectError" and error.__cause__ else error
+    file, _, line = location(cause, rootdir)
+    if isinstance(cause, SyntaxError) and cause.filename:
+        file, line = _inside(cause.filename, rootdir) or cause.filename, cause.lineno or 0
+    return {
+        "node_id": text(node_id),
+        "exception": exception_name(type(cause)),
+        "message": text(cause)[:_MESSAGE],
+        "file": text(file) or None,
+        "line": line or None,
+        "trace": text(trace, _TRACE),
+    }

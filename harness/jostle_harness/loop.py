@@ -1,0 +1,116 @@
+"""The run loop: the plan's tests in the plan's order, each reported as it starts and ends."""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from typing import Any, Dict, List, Optional
+
+import pytest
+
+from . import crash
+from .channel import Channel, Setup
+
+
+class Loop:
+    """Runs the tests of one process."""
+
+    def __init__(self, channel: Channel, setup: Setup) -> None:
+        self._channel = channel
+        self._setup = setup
+        self._failure: Optional[Dict[str, Any]] = None
+        self._outcomes: List[str] = []
+        self._subtest_failed = False
+        #: For each of the plan's tests its item, or nothing if it is no longer collected.
+        self.items: List[Optional[pytest.Item]] = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Run the plan in place of pytest's own loop, which stops at the first collection error."""
+        if self._setup.collect_only:
+            return True
+        self._channel.send("running")
+        self._seed()
+        for position, item in enumerate(self.items):
+            if item is not None:
+                self._run(position, item)
+        return True
+
+    def _seed(self) -> None:
+        random.seed(self._setup.random_seed)
+        numpy = sys.modules.get("numpy")
+        if numpy is not None:
+            numpy.random.seed(self._setup.random_seed)
+
+    def _next(self, position: int, item: pytest.Item) -> Optional[Any]:
+        for following in self.items[position + 1 :]:
+            if following is not None:
+                # An item that follows itself would keep its own fixtures; its parent keeps only theirs.
+                return item.parent if following is item else following
+        return None
+
+    def _run(self, position: int, item: pytest.Item) -> None:
+        if position in self._setup.meetings:
+            self._channel.send("waiting", position=position)
+            self._channel.receive()
+        self._failure = None
+        self._outcomes = []
+        self._subtest_failed = False
+        self._channel.send("start", position=position)
+        start = time.perf_counter()
+        try:
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=self._next(position, item))
+        except BaseException as error:
+            # pytest.exit, sys.exit in a hook, Ctrl-C sent by a test: the rest goes on in a new process.
+            rootdir = str(item.config.rootpath)
+            self._failure = self._failure or crash.failure("call", error, repr(error), rootdir)
+            self._finish(position, start)
+            raise
+        self._finish(position, start)
+
+    def _finish(self, position: int, start: float) -> None:
+        if self._failure is not None:
+            outcome = "failed"
+        elif "failed" in self._outcomes or self._subtest_failed:
+            outcome = "failed"
+            self._failure = dict(phase="call", exception="Failed", file="", function="", line=0, message="", trace="")
+        else:
+            outcome = "skipped" if "skipped" in self._outcomes else "passed"
+        duration = time.perf_counter() - start
+        self._channel.send("finish", position=position, outcome=outcome, duration=duration, failure=self._failure)
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Any:
+        """Note the first failing phase, with the exception while it is still at hand."""
+        outcome = yield
+        report = outcome.get_result()
+        if report.failed and self._failure is None:
+            rootdir = str(item.config.rootpath)
+            if call.excinfo is not None:
+                trace = _rendering(report)
+                self._failure = crash.failure(report.when, call.excinfo.value, trace, rootdir)
+            else:  # a strict xfail that passed
+                self._failure = dict(
+                    phase=report.when,
+                    exception="Failed",
+                    file=item.nodeid.split("::")[0],
+                    function=getattr(item, "originalname", None) or item.name,
+                    line=0,
+                    message=_rendering(report)[:2000],
+                    trace=_rendering(report),
+                )
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Note what each phase came to; subtests belong to their parent's verdict."""
+        if type(report).__name__ == "SubtestReport" or type(report).__name__ == "SubTestReport":
+            self._subtest_failed = self._subtest_failed or report.failed
+            return
+        self._outcomes.append(report.outcome)
+
+
+def _rendering(report: Any) -> str:
+    try:
+        return str(report.longreprtext)
+    except Exception as error:  # a broken __repr__ in the suite
+        return f"<pytest could not render the failure: {type(error).__name__}>"

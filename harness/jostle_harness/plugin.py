@@ -1,0 +1,186 @@
+"""The plugin: ``python -m pytest -p jostle_harness.plugin`` with a descriptor named by ``JOSTLE_FD``.
+
+Without that variable it does nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import Any, Dict, List, Optional, Set, Tuple
+
+import pytest
+
+from . import crash, likeness, neutralise
+from .channel import PROTOCOL, Channel, Setup, text
+from .loop import Loop
+
+_plugin: Optional["Harness"] = None
+
+
+def _start() -> Optional["Harness"]:
+    descriptor = os.environ.pop("JOSTLE_FD", None)
+    if descriptor is None:
+        return None
+    channel = Channel(int(descriptor))
+    message = channel.receive()
+    if message.get("protocol") != PROTOCOL:
+        channel.send("error", message=f"the harness speaks protocol {PROTOCOL}, jostle {message.get('protocol')}")
+        raise SystemExit(3)
+    return Harness(channel, Setup(message))
+
+
+class Harness:
+    """Collects, selects and orders; the loop runs."""
+
+    def __init__(self, channel: Channel, setup: Setup) -> None:
+        self.channel = channel
+        self.setup = setup
+        self.loop = Loop(channel, setup)
+        self.errors: List[Dict[str, Any]] = []
+        self.deselected = 0
+        self.neutralised: List[str] = []
+        self.worker_folder = os.path.join(setup.folder, setup.worker["id"] if setup.worker else "main")
+        likeness.set_environment(setup.worker)
+
+    def undo_options(self, config: Any, parser: Any, args: List[str]) -> None:
+        flags = neutralise.counter_flags(config, os.path.join(self.worker_folder, "cache"))
+        self.neutralised = [flag for flag in flags if not flag.startswith("cache_dir=") and flag != "-o"]
+        if self.setup.worker is not None:
+            flags.append("--basetemp=" + os.path.join(self.setup.folder, "pytest", "popen-" + self.setup.worker["id"]))
+            os.makedirs(os.path.join(self.setup.folder, "pytest"), exist_ok=True)
+            likeness.remove_plugins(config)
+        neutralise.append(config, parser, args, flags)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        self.neutralised += neutralise.set_options(config, self.setup.random_seed)
+        worker = self.setup.worker
+        if worker is not None:
+            likeness.set_workerinput(config, worker)
+            if not config.pluginmanager.hasplugin("xdist"):
+                config.pluginmanager.register(likeness.WorkerFixtures(worker), "jostle-worker-fixtures")
+        self.rootdir = str(config.rootpath)
+        if self.setup.imports is not None:
+            self.imports = {os.path.realpath(os.path.join(self.rootdir, file)) for file in self.setup.imports}
+            config.args[:] = [arg for arg in config.args if self._argument_stays(arg, config)]
+        plugins = sorted({f"{d.project_name}-{d.version}" for _, d in config.pluginmanager.list_plugin_distinfo()})
+        self.channel.send(
+            "hello",
+            protocol=PROTOCOL,
+            python=platform.python_version(),
+            pytest=pytest.__version__,
+            rootdir=text(self.rootdir),
+            plugins=[text(plugin) for plugin in plugins],
+            neutralised=self.neutralised,
+        )
+
+    def _argument_stays(self, argument: str, config: pytest.Config) -> bool:
+        path = os.path.join(str(config.invocation_params.dir), argument.split("::")[0])
+        return not os.path.isfile(path) or os.path.realpath(path) in self.imports
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_ignore_collect(self, collection_path: Any) -> Optional[bool]:
+        """Leave out files that the plan does not import."""
+        if self.setup.imports is None:
+            return None
+        path = str(collection_path)
+        return True if os.path.isfile(path) and os.path.realpath(path) not in self.imports else None
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Any:
+        """Note why something cannot be collected, while the exception is still at hand."""
+        outcome = yield
+        report = outcome.get_result()
+        if report.failed:
+            error = _exception(report, collector)
+            self.errors.append(crash.collection_error(collector.nodeid, error, report.longreprtext, self.rootdir))
+
+    def pytest_deselected(self, items: List[pytest.Item]) -> None:
+        self.deselected += len(items)
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, session: pytest.Session, items: List[pytest.Item]) -> Any:
+        """Choose and order after every other plugin: a ``tryfirst`` wrapper is the outermost one."""
+        yield
+        named = _occurrences(items)
+        if self.setup.collect_only:
+            tests = [self._describe(key, item, session) for key, item in named.items()]
+            self.channel.send("collected", tests=tests, errors=self.errors, deselected=self.deselected)
+            return
+        chosen = [named.get((node_id, occurrence)) for node_id, occurrence in self.setup.tests]
+        missing = [position for position, item in enumerate(chosen) if item is None]
+        if missing:
+            self.channel.send("missing", positions=missing)
+        self.loop.items = chosen
+        seen: Set[int] = set()
+        items[:] = [item for item in chosen if item is not None and not (id(item) in seen or seen.add(id(item)))]
+
+    def _describe(self, key: Tuple[str, int], item: pytest.Item, session: pytest.Session) -> Dict[str, Any]:
+        path, line, _ = item.reportinfo()
+        file = key[0].split("::")[0]
+        if getattr(item, "path", None) is not None:
+            file = os.path.relpath(str(item.path), self.rootdir).replace(os.sep, "/")
+        return {
+            "id": key[0],
+            "occurrence": key[1],
+            "file": text(file),
+            "line": None if line is None else line + 1,
+            "group": _group(item),
+            "rank": _rank(item, session),
+        }
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        self.channel.send("done", status=int(exitstatus))
+
+
+def _exception(report: Any, collector: pytest.Collector) -> BaseException:
+    call = getattr(report, "call", None)
+    if call is not None and call.excinfo is not None:
+        error: BaseException = call.excinfo.value
+        return error
+    return RuntimeError(f"{collector.nodeid} could not be collected")
+
+
+def _occurrences(items: List[pytest.Item]) -> Dict[Tuple[str, int], pytest.Item]:
+    """The items by node id and occurrence: two items may share one node id."""
+    counts: Dict[str, int] = {}
+    named: Dict[Tuple[str, int], pytest.Item] = {}
+    for item in items:
+        node_id = text(item.nodeid)
+        occurrence = counts.get(node_id, 0)
+        counts[node_id] = occurrence + 1
+        named[(node_id, occurrence)] = item
+    return named
+
+
+def _group(item: pytest.Item) -> Optional[str]:
+    mark = item.get_closest_marker("xdist_group")
+    if mark is None:
+        return None
+    return text(mark.args[0] if mark.args else mark.kwargs.get("name", "default"))
+
+
+def _rank(item: pytest.Item, session: pytest.Session) -> int:
+    """pytest-django's order: TestCase, then TransactionTestCase, then the rest."""
+    if not session.config.pluginmanager.hasplugin("django"):
+        return 0
+    try:
+        from django.test import TestCase, TransactionTestCase  # type: ignore[import]
+    except ImportError:
+        return 0
+    cls = getattr(item, "cls", None)
+    if cls is not None and issubclass(cls, TestCase):
+        return 0
+    return 1 if cls is not None and issubclass(cls, TransactionTestCase) else 2
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: Any, parser: Any, args: List[str]) -> None:
+    """The last moment at which arguments can be added."""
+    global _plugin
+    _plugin = _start()
+    if _plugin is not None:
+        _plugin.undo_options(early_config, parser, args)
+        early_config.pluginmanager.register(_plugin, "jostle-harness")
+        early_config.pluginmanager.register(_plugin.loop, "jostle-loop")

@@ -1,0 +1,234 @@
+//! What the user may type.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::plan::{Mode, OrderKind};
+
+/// Jostles a pytest suite until its isolation failures fall out, and shrinks each to the smallest
+/// combination of tests that still shows it.
+#[derive(Debug, Parser)]
+#[command(name = "jostle", version, max_term_width = 100, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the suite in many orders and partitions, and shrink every isolation failure found
+    Stress(StressArgs),
+    /// Run a plan again: by its token, or from a failure file
+    Replay(ReplayArgs),
+    /// Say what can and what cannot be collected, and why, without running a test
+    Collect(CollectArgs),
+    /// Print the plan of a trial without running it
+    Plan(PlanArgs),
+    /// Run the main job on a small suite that jostle carries along
+    Demo(DemoArgs),
+    /// Ends what is left of a session that died (used by jostle itself)
+    #[command(name = "__reaper", hide = true)]
+    Reaper,
+}
+
+/// What every command that meets a suite takes.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SuiteArgs {
+    /// The Python whose pytest runs the suite [default: $VIRTUAL_ENV, else .venv, else python3]
+    #[arg(long, value_name = "PATH")]
+    pub python: Option<PathBuf>,
+    /// The folder to run pytest in [default: the current one]
+    #[arg(long, value_name = "DIR")]
+    pub rootdir: Option<PathBuf>,
+    /// End a test that runs longer than this [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub test_timeout: Option<Duration>,
+    /// End a trial that runs longer than this [default: ten minutes and ten times the baseline]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub trial_timeout: Option<Duration>,
+    /// Write the results as JSON, to a file or (-) to standard output
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-", require_equals = true)]
+    pub json: Option<String>,
+    /// Say only what was found
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more: neutralised options, collection traces, how each failure was shrunk
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// Arguments for pytest, after `--`
+    #[arg(last = true, value_name = "PYTEST_ARGS")]
+    pub pytest_args: Vec<String>,
+}
+
+/// What a session varies.
+#[derive(Clone, Debug, Default, Args)]
+pub struct AxesArgs {
+    /// Numbers of workers; `auto` is the number of cores [default: 1,2,4]
+    #[arg(short = 'n', long, value_name = "N,…", value_delimiter = ',')]
+    pub workers: Option<Vec<String>>,
+    /// pytest-xdist's modes; `each` only if it is named [default: all others that apply]
+    #[arg(long, value_name = "MODE,…", value_delimiter = ',')]
+    pub dist: Option<Vec<DistArg>>,
+    /// How orders are made [default: all]
+    #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
+    pub order: Option<Vec<OrderArg>>,
+    /// How many values of PYTHONHASHSEED to use [default: 4]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub hash_seeds: Option<u32>,
+    /// Mix what pytest-django keeps apart: TestCase, TransactionTestCase and other tests
+    #[arg(long)]
+    pub ignore_rank: bool,
+}
+
+/// `jostle stress`.
+#[derive(Debug, Default, Args)]
+pub struct StressArgs {
+    /// The seed all plans follow from [default: drawn, and printed]
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// How many trials to run [default: 20, or as many as --time allows]
+    #[arg(long, value_name = "N")]
+    pub trials: Option<u64>,
+    /// How long to go on, shrinking included: 90s, 30m, 2h
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub time: Option<Duration>,
+    /// Stop at the first isolation failure
+    #[arg(long, overrides_with = "keep_going")]
+    pub fail_fast: bool,
+    /// Go on after an isolation failure (the default)
+    #[arg(long, overrides_with = "fail_fast")]
+    pub keep_going: bool,
+    /// Write a file for each isolation failure, for `jostle replay`
+    #[arg(long, value_name = "DIR")]
+    pub failures: Option<PathBuf>,
+    /// What to vary.
+    #[command(flatten)]
+    pub axes: AxesArgs,
+    /// The suite.
+    #[command(flatten)]
+    pub suite: SuiteArgs,
+}
+
+/// `jostle replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// SEED:INDEX, SEED:INDEX:FINGERPRINT, or a failure file
+    pub token: String,
+    /// How many times to run the plan
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub times: u32,
+    /// Judge and shrink what fails
+    #[arg(long)]
+    pub shrink: bool,
+    /// What the session varied; must be as it was.
+    #[command(flatten)]
+    pub axes: AxesArgs,
+    /// The suite.
+    #[command(flatten)]
+    pub suite: SuiteArgs,
+}
+
+/// `jostle collect`.
+#[derive(Debug, Args)]
+pub struct CollectArgs {
+    /// The suite.
+    #[command(flatten)]
+    pub suite: SuiteArgs,
+}
+
+/// `jostle plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// The seed
+    #[arg(long)]
+    pub seed: u64,
+    /// The trial, from 0
+    #[arg(long)]
+    pub index: u64,
+    /// What to vary.
+    #[command(flatten)]
+    pub axes: AxesArgs,
+    /// The suite.
+    #[command(flatten)]
+    pub suite: SuiteArgs,
+}
+
+/// `jostle demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// The seed
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// The Python to use [default: $VIRTUAL_ENV, else .venv, else python3]
+    #[arg(long, value_name = "PATH")]
+    pub python: Option<PathBuf>,
+}
+
+/// `--dist` values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "pytest-xdist's own names")]
+pub enum DistArg {
+    No,
+    Load,
+    Loadscope,
+    Loadfile,
+    Loadgroup,
+    Worksteal,
+    Each,
+}
+
+/// `--order` values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "as in OrderKind")]
+pub enum OrderArg {
+    Suite,
+    Reversed,
+    Shuffled,
+    Nested,
+    Adjacent,
+}
+
+impl From<DistArg> for Mode {
+    fn from(arg: DistArg) -> Self {
+        match arg {
+            DistArg::No => Self::No,
+            DistArg::Load => Self::Load,
+            DistArg::Loadscope => Self::Loadscope,
+            DistArg::Loadfile => Self::Loadfile,
+            DistArg::Loadgroup => Self::Loadgroup,
+            DistArg::Worksteal => Self::Worksteal,
+            DistArg::Each => Self::Each,
+        }
+    }
+}
+
+impl From<OrderArg> for OrderKind {
+    fn from(arg: OrderArg) -> Self {
+        match arg {
+            OrderArg::Suite => Self::Suite,
+            OrderArg::Reversed => Self::Reversed,
+            OrderArg::Shuffled => Self::Shuffled,
+            OrderArg::Nested => Self::Nested,
+            OrderArg::Adjacent => Self::Adjacent,
+        }
+    }
+}
+
+/// A time as people write it: `90s`, `30m`, `2h 15m`, or a bare number of seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = match text.parse::<u64>() {
+        Ok(seconds) => Ok(Duration::from_secs(seconds)),
+        Err(_) => humantime::parse_duration(text),
+    };
+    match parsed {
+        Ok(time) if time.is_zero() => {
+            Err("a time of 0 leaves nothing to do; give a time like 30s or 10m".into())
+        }
+        Ok(time) => Ok(time),
+        Err(error) => Err(format!("{error}; write a time like 90s, 30m or 2h")),
+    }
+}

@@ -1,0 +1,29 @@
+//! One file a command.
+
+pub mod suite_run;
+pub mod stress;
+pub mod replay;
+pub mod collect;
+pub mod plan;
+pub mod demo;
+
+use crate::cli::ExitCode;
+use crate::cli::args::{Cli, Command};
+
+/// Carries a command out.
+///
+/// # Errors
+/// Whatever keeps the command from its result; [`ExitCode::of_error`] maps it.
+pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Stress(args) => stress::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Collect(args) => collect::run(&args),
+        Command::Plan(args) => plan::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Reaper => {
+            crate::run::reaper::reaper_main();
+            Ok(ExitCode::Clean)
+        }
+    }
+}

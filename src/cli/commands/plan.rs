@@ -1,0 +1,58 @@
+//! `jostle plan`: what a trial would do.
+
+use std::io::Write;
+
+use crate::cli::ExitCode;
+use crate::cli::args::PlanArgs;
+use crate::cli::commands::suite_run::{engine, write_json};
+use crate::cli::options::SuiteOptions;
+use crate::plan::document::PlanDocument;
+use crate::plan::{Interleaving, Seed, TrialIndex, plan};
+use crate::report::words;
+use crate::run::Engine;
+
+/// Runs the command.
+///
+/// # Errors
+/// The options are wrong or the suite cannot be collected.
+pub fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
+    let options = SuiteOptions::new(&args.suite)?;
+    let axes = options.axes(&args.axes)?;
+    let seed = Seed(args.seed);
+    let suite = engine(&options)?.collect(axes.hash_seed_values(seed)[0])?.suite;
+    let document = PlanDocument::new(&plan(seed, TrialIndex(args.index), &suite, &axes), &suite);
+    if !write_json(options.json.as_ref(), &document)? {
+        print(&mut anstream::stdout(), &document)?;
+    }
+    Ok(if suite.tests.is_empty() {
+        ExitCode::NothingCollected
+    } else {
+        ExitCode::Clean
+    })
+}
+
+fn print(out: &mut dyn Write, plan: &PlanDocument) -> std::io::Result<()> {
+    let meetings = match &plan.interleaving {
+        Interleaving::Free => String::new(),
+        Interleaving::Barrier(meetings) => {
+            format!(", {} started together", words::count(meetings.len(), "pair"))
+        }
+    };
+    writeln!(
+        out,
+        "trial {}:{}:{}  order {}, mode {}, {}{meetings}, PYTHONHASHSEED={}, random seed {}",
+        plan.seed.0,
+        plan.index.0,
+        plan.fingerprint,
+        plan.order.name(),
+        plan.mode.name(),
+        words::count(plan.workers.len(), "worker"),
+        plan.hash_seed,
+        plan.random_seed
+    )?;
+    for (worker, tests) in plan.workers.iter().enumerate() {
+        writeln!(out, "gw{worker}  {}", words::count(tests.len(), "test"))?;
+        tests.iter().try_for_each(|test| writeln!(out, "    {test}"))?;
+    }
+    Ok(())
+}

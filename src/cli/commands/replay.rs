@@ -1,0 +1,178 @@
+//! `jostle replay`: one plan again, from a token or a failure file.
+
+use std::path::Path;
+
+use crate::cli::ExitCode;
+use crate::cli::args::ReplayArgs;
+use crate::cli::commands::suite_run::{engine, write_json};
+use crate::cli::options::{SuiteOptions, UsageError, Verbosity};
+use crate::judge::Signature;
+use crate::plan::coverage::Coverage;
+use crate::plan::token::Token;
+use crate::plan::{Axes, Plan, Seed, plan};
+use crate::record::FailureFile;
+use crate::report::progress::Progress;
+use crate::report::{Document, terminal, words};
+use crate::run::{Collected, Engine};
+use crate::session::replay::{Replayed, explain, replay};
+use crate::session::{Lab, Limits, Outline};
+use crate::suite::Suite;
+
+/// What the user named.
+enum Named {
+    Token(Token),
+    File(Box<FailureFile>),
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The token, file or options are wrong, or pytest cannot be run.
+pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
+    let start = std::time::Instant::now();
+    let named = named(&args.token)?;
+    let options = SuiteOptions::new(&args.suite)?;
+    let axes = options.axes(&args.axes)?;
+    let seed = match &named {
+        Named::Token(token) => token.seed,
+        Named::File(file) => file.minimal.seed,
+    };
+    let mut engine = engine(&options)?;
+    let collected = engine.collect(axes.hash_seed_values(seed)[0])?;
+    let suite = collected.suite.clone();
+    let Some((plan, wanted)) = plan_of(&named, &suite, &axes) else {
+        return Ok(ExitCode::Undecided);
+    };
+    let limits = Limits {
+        trials: Some(u64::from(args.times)),
+        time: None,
+        fail_fast: false,
+    };
+    let mut progress = Progress::new(limits, options.verbosity == Verbosity::Quiet);
+    let mut lab = Lab::new(&suite, &mut engine, &mut progress, None);
+    let mut replayed = replay(&mut lab, &plan, wanted.as_ref(), args.times)?;
+    if args.shrink {
+        explain(&mut lab, &plan, &mut replayed)?;
+    }
+    let probes = lab.probes();
+    drop(progress);
+    let outline = outline(collected, seed, axes, &plan, &replayed, probes, start.elapsed());
+    if !write_json(options.json.as_ref(), &Document::new(&outline))? {
+        print(&replayed, &suite, wanted.as_ref())?;
+        if args.shrink {
+            terminal::session(&mut anstream::stdout(), &outline, options.verbosity, "")?;
+        }
+    }
+    Ok(match (replayed.tally.failed > 0, args.shrink) {
+        (false, _) => ExitCode::Undecided,
+        (true, true) => ExitCode::of_session(&outline),
+        (true, false) => ExitCode::Found,
+    })
+}
+
+fn named(text: &str) -> anyhow::Result<Named> {
+    match text.parse::<Token>() {
+        Ok(token) => Ok(Named::Token(token)),
+        Err(_) if Path::new(text).is_file() => {
+            let file = FailureFile::read(Path::new(text)).map_err(|error| UsageError(error.to_string()))?;
+            Ok(Named::File(Box::new(file)))
+        }
+        Err(error) => Err(UsageError(format!("{error}; nor is there a file of that name")).into()),
+    }
+}
+
+/// The plan for the suite as it is now, and the failure that is looked for. What has changed is said;
+/// none if the plan cannot be followed any more.
+fn plan_of(named: &Named, suite: &Suite, axes: &Axes) -> Option<(Plan, Option<Signature>)> {
+    match named {
+        Named::Token(token) => {
+            if token
+                .fingerprint
+                .as_ref()
+                .is_some_and(|print| *print != suite.fingerprint)
+            {
+                anstream::eprintln!(
+                    "the suite has changed since the token was made (its fingerprint is {} now): shuffled tests that \
+                     are still there keep their relative order, but partitions differ. A failure file holds the whole plan",
+                    suite.fingerprint
+                );
+            }
+            Some((plan(token.seed, token.index, suite, axes), None))
+        }
+        Named::File(file) => {
+            if file.minimal.fingerprint != suite.fingerprint {
+                anstream::eprintln!(
+                    "the suite has changed since the failure was recorded; its recorded plan is used"
+                );
+            }
+            match file.minimal.plan(suite) {
+                Ok(plan) => {
+                    let wanted = suite.find(&file.test).map(|test| Signature {
+                        test,
+                        crash: file.crash.clone(),
+                    });
+                    Some((plan, wanted))
+                }
+                Err(error) => {
+                    anstream::eprintln!(
+                        "cannot replay: {error}. If the tests were renamed, record the failure anew"
+                    );
+                    None
+                }
+            }
+        }
+    }
+}
+
+fn print(replayed: &Replayed, suite: &Suite, wanted: Option<&Signature>) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut out = anstream::stdout();
+    match wanted {
+        Some(signature) => {
+            let test = &suite.test(signature.test).id;
+            writeln!(
+                out,
+                "{test} failed as recorded in {}",
+                words::tally(replayed.tally)
+            )?;
+        }
+        None => writeln!(out, "tests failed in {}", words::tally(replayed.tally))?,
+    }
+    for (suspect, runs) in &replayed.failures {
+        let crash = &suspect.signature.crash;
+        let test = &suite.test(suspect.signature.test).id;
+        writeln!(
+            out,
+            "  {test}  {} in {} ({})",
+            crash.exception,
+            crash.function,
+            words::count(*runs as usize, "time")
+        )?;
+    }
+    Ok(())
+}
+
+fn outline(
+    collected: Collected,
+    seed: Seed,
+    axes: Axes,
+    plan: &Plan,
+    replayed: &Replayed,
+    probes: u32,
+    duration: std::time::Duration,
+) -> Outline {
+    let mut coverage = Coverage::new(&collected.suite);
+    coverage.add(plan);
+    Outline {
+        seed,
+        axes,
+        trials: u64::from(replayed.tally.runs),
+        probes,
+        coverage: coverage.shares(),
+        findings: replayed.findings.clone(),
+        unjudged: Vec::new(),
+        interrupted: false,
+        duration,
+        collected,
+    }
+}

@@ -1,0 +1,126 @@
+//! `[tool.jostle]` in the suite's pyproject.toml.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::cli::options::UsageError;
+
+/// The settings; each has the name of its command-line option, which overrides it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// `--python`, relative to the file.
+    pub python: Option<PathBuf>,
+    /// `--seed`.
+    pub seed: Option<u64>,
+    /// `--trials`.
+    pub trials: Option<u64>,
+    /// `--time`, as text.
+    pub time: Option<String>,
+    /// `--workers`: numbers, or `"auto"`.
+    pub workers: Option<Vec<Count>>,
+    /// `--dist`.
+    pub dist: Option<Vec<String>>,
+    /// `--order`.
+    pub order: Option<Vec<String>>,
+    /// `--hash-seeds`.
+    pub hash_seeds: Option<u32>,
+    /// `--ignore-rank`.
+    pub ignore_rank: Option<bool>,
+    /// `--test-timeout`, as text.
+    pub test_timeout: Option<String>,
+    /// `--trial-timeout`, as text.
+    pub trial_timeout: Option<String>,
+    /// `--failures`, relative to the file.
+    pub failures: Option<PathBuf>,
+    /// `--fail-fast`.
+    pub fail_fast: Option<bool>,
+    /// What would stand after `--`.
+    pub pytest_args: Option<Vec<String>>,
+}
+
+/// A number of workers.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Count {
+    /// So many.
+    Number(u32),
+    /// `auto`.
+    Word(String),
+}
+
+impl std::fmt::Display for Count {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Word(word) => f.write_str(word),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Pyproject {
+    tool: Option<Tool>,
+}
+
+#[derive(Deserialize)]
+struct Tool {
+    jostle: Option<toml::Value>,
+}
+
+/// Reads the configuration of a folder; an absent file or table is an empty one.
+///
+/// # Errors
+/// The file cannot be read or parsed, or the table has settings that do not exist.
+pub fn read(folder: &Path) -> Result<Config, UsageError> {
+    let path = folder.join("pyproject.toml");
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Config::default()),
+        Err(error) => return Err(UsageError(format!("cannot read {}: {error}", path.display()))),
+    };
+    parse(&text).map_err(|why| UsageError(format!("{}: {why}", path.display())))
+}
+
+fn parse(text: &str) -> Result<Config, String> {
+    let file: Pyproject = toml::from_str(text).map_err(|error| error.to_string())?;
+    match file.tool.and_then(|tool| tool.jostle) {
+        None => Ok(Config::default()),
+        Some(table) => table
+            .try_into()
+            .map_err(|error: toml::de::Error| format!("[tool.jostle]: {}", error.message())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn settings_are_read_and_unknown_ones_refused() {
+        let config = parse("[tool.jostle]\nworkers = [1, \"auto\"]\ntime = \"30m\"\n").unwrap();
+        assert_eq!(
+            config.workers,
+            Some(vec![Count::Number(1), Count::Word("auto".into())])
+        );
+        assert_eq!(parse("[tool.other]\nx = 1\n"), Ok(Config::default()));
+        assert!(
+            parse("[tool.jostle]\nworker = 3\n")
+                .unwrap_err()
+                .contains("unknown field `worker`")
+        );
+        assert!(parse("[tool.jostle]\ntrials = \"many\"\n").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_file_makes_the_parser_panic(text in any::<String>()) {
+            if let Err(why) = parse(&text) {
+                prop_assert!(!why.is_empty());
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Exit codes; they follow pytest's where they mean the same.
+
+use crate::cli::options::UsageError;
+use crate::run::RunError;
+use crate::session::Outline;
+
+/// What jostle's exit code says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// No isolation failure.
+    Clean = 0,
+    /// Isolation failures were found.
+    Found = 1,
+    /// Interrupted; what was known was printed.
+    Interrupted = 2,
+    /// jostle itself failed.
+    Internal = 3,
+    /// A wrong option, configuration, token or file, or a Python without pytest.
+    Usage = 4,
+    /// No test was collected.
+    NothingCollected = 5,
+    /// Nothing was found, but the suite has collection errors, so part of it could not be judged.
+    Unjudged = 10,
+    /// `replay` could not decide: the suite has changed, or the failure did not show.
+    Undecided = 11,
+}
+
+impl ExitCode {
+    /// The code of a session.
+    pub fn of_session(outline: &Outline) -> Self {
+        let suite = &outline.collected.suite;
+        if outline.interrupted {
+            Self::Interrupted
+        } else if outline
+            .findings
+            .iter()
+            .any(|finding| finding.kind.is_isolation_failure())
+        {
+            Self::Found
+        } else if !suite.errors.is_empty() {
+            Self::Unjudged
+        } else if suite.tests.is_empty() {
+            Self::NothingCollected
+        } else {
+            Self::Clean
+        }
+    }
+
+    /// The code of an error: the one place that maps errors to codes.
+    pub fn of_error(error: &anyhow::Error) -> Self {
+        if error.is::<UsageError>() {
+            return Self::Usage;
+        }
+        match error.downcast_ref::<RunError>() {
+            Some(RunError::Interrupted) => Self::Interrupted,
+            Some(RunError::Pytest(_)) => Self::Usage,
+            Some(RunError::Io { .. }) | None => Self::Internal,
+        }
+    }
+}
+
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        Self::from(code as u8)
+    }
+}

@@ -1,0 +1,9 @@
+//! The command line: what the user typed becomes one immutable value, and results become an exit code.
+
+pub mod args;
+pub mod config;
+pub mod options;
+pub mod exit_code;
+pub mod commands;
+
+pub use exit_code::ExitCode;

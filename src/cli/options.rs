@@ -1,0 +1,296 @@
+//! The options of a run, checked, with every default filled in.
+//!
+//! The command line goes before `[tool.jostle]`, which goes before the defaults.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use crate::cli::args::{AxesArgs, DistArg, OrderArg, StressArgs, SuiteArgs};
+use crate::cli::config::{self, Config};
+use crate::plan::{Axes, Mode, Seed};
+use crate::session::Limits;
+
+/// Something the user can put right: a wrong option, file, token or environment.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(pub String);
+
+/// The longest list of workers that is believed to be meant.
+const MOST_WORKERS: u32 = 256;
+/// `--trials` if neither it nor `--time` is given.
+const TRIALS: u64 = 20;
+/// `--test-timeout`.
+const TEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Which suite, and how it is run.
+#[derive(Clone, Debug)]
+pub struct SuiteOptions {
+    /// `--python`, if given.
+    pub python: Option<PathBuf>,
+    /// The folder pytest is run in, absolute.
+    pub folder: PathBuf,
+    /// What pytest is given.
+    pub pytest_args: Vec<String>,
+    /// When a test has run too long.
+    pub test_timeout: Duration,
+    /// When a trial has run too long, if it was said.
+    pub trial_timeout: Option<Duration>,
+    /// Where the JSON goes.
+    pub json: Option<JsonTarget>,
+    /// How much is said.
+    pub verbosity: Verbosity,
+    /// The folder's configuration.
+    config: Config,
+}
+
+/// Where JSON is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JsonTarget {
+    /// In place of the report for people.
+    Stdout,
+    /// Beside it.
+    File(PathBuf),
+}
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Only what was found.
+    Quiet,
+    /// The usual.
+    Normal,
+    /// More.
+    Verbose,
+}
+
+impl SuiteOptions {
+    /// Resolves the arguments and reads the suite's configuration.
+    ///
+    /// # Errors
+    /// The folder does not exist, or its configuration is wrong.
+    pub fn new(args: &SuiteArgs) -> Result<Self, UsageError> {
+        let given = args.rootdir.clone().unwrap_or_else(|| PathBuf::from("."));
+        let folder = given.canonicalize().map_err(|error| {
+            UsageError(format!(
+                "--rootdir {}: {error}. Give the folder that pytest is run in",
+                given.display()
+            ))
+        })?;
+        if !folder.is_dir() {
+            return Err(UsageError(format!(
+                "--rootdir {} is not a folder",
+                given.display()
+            )));
+        }
+        let config = config::read(&folder)?;
+        let from_config = config.pytest_args.clone().unwrap_or_default();
+        Ok(Self {
+            python: args
+                .python
+                .clone()
+                .or_else(|| config.python.as_ref().map(|path| folder.join(path))),
+            pytest_args: if args.pytest_args.is_empty() {
+                from_config
+            } else {
+                args.pytest_args.clone()
+            },
+            test_timeout: or_time(args.test_timeout, config.test_timeout.as_deref(), "test-timeout")?
+                .unwrap_or(TEST_TIMEOUT),
+            trial_timeout: or_time(
+                args.trial_timeout,
+                config.trial_timeout.as_deref(),
+                "trial-timeout",
+            )?,
+            json: args.json.as_ref().map(|path| match path.as_str() {
+                "-" => JsonTarget::Stdout,
+                path => JsonTarget::File(PathBuf::from(path)),
+            }),
+            verbosity: match (args.quiet, args.verbose) {
+                (true, _) => Verbosity::Quiet,
+                (_, true) => Verbosity::Verbose,
+                _ => Verbosity::Normal,
+            },
+            folder,
+            config,
+        })
+    }
+
+    /// Resolves what a session varies.
+    ///
+    /// # Errors
+    /// A value is unknown, given twice, or leaves nothing to run.
+    pub fn axes(&self, args: &AxesArgs) -> Result<Axes, UsageError> {
+        let config = &self.config;
+        let workers = match (&args.workers, &config.workers) {
+            (Some(words), _) => Some(words.clone()),
+            (None, Some(counts)) => Some(counts.iter().map(ToString::to_string).collect()),
+            (None, None) => None,
+        };
+        let modes = match &args.dist {
+            Some(modes) => Some(modes.clone()),
+            None => named::<DistArg>(config.dist.as_deref(), "dist")?,
+        };
+        let orders = match &args.order {
+            Some(orders) => Some(orders.clone()),
+            None => named::<OrderArg>(config.order.as_deref(), "order")?,
+        };
+        let default = Axes::default();
+        let hash_seeds = args
+            .hash_seeds
+            .or(config.hash_seeds)
+            .unwrap_or(default.hash_seeds);
+        if !(1..=64).contains(&hash_seeds) {
+            return Err(UsageError(format!(
+                "hash-seeds = {hash_seeds}: give a number from 1 to 64"
+            )));
+        }
+        let axes = Axes {
+            workers: workers.map_or(Ok(default.workers), |words| worker_counts(&words))?,
+            modes: modes.map_or(default.modes, |modes| distinct(modes.into_iter().map(Mode::from))),
+            orders: orders.map_or(default.orders, |orders| {
+                distinct(orders.into_iter().map(Into::into))
+            }),
+            hash_seeds,
+            ignore_rank: args.ignore_rank || config.ignore_rank.unwrap_or(false),
+        };
+        check(&axes)?;
+        Ok(axes)
+    }
+
+    /// Where relative paths of the configuration start.
+    fn configured(&self, path: Option<&Path>) -> Option<PathBuf> {
+        path.map(|path| self.folder.join(path))
+    }
+}
+
+/// What `jostle stress` does.
+#[derive(Clone, Debug)]
+pub struct StressOptions {
+    /// The suite.
+    pub suite: SuiteOptions,
+    /// The seed.
+    pub seed: Seed,
+    /// Whether nobody gave one.
+    pub seed_was_drawn: bool,
+    /// What is varied.
+    pub axes: Axes,
+    /// How far it goes.
+    pub limits: Limits,
+    /// Where failure files are written.
+    pub failures: Option<PathBuf>,
+}
+
+impl StressOptions {
+    /// Resolves the arguments; draws a seed if none is given.
+    ///
+    /// # Errors
+    /// An option or the configuration is wrong.
+    pub fn new(args: &StressArgs) -> Result<Self, UsageError> {
+        let suite = SuiteOptions::new(&args.suite)?;
+        let config = &suite.config;
+        let time = or_time(args.time, config.time.as_deref(), "time")?;
+        let trials = args
+            .trials
+            .or(config.trials)
+            .or(if time.is_none() { Some(TRIALS) } else { None });
+        if trials == Some(0) {
+            return Err(UsageError(
+                "--trials 0 leaves nothing to do; `jostle collect` looks at a suite without running it"
+                    .into(),
+            ));
+        }
+        let seed = args.seed.or(config.seed);
+        Ok(Self {
+            seed: Seed(seed.unwrap_or_else(rand::random)),
+            seed_was_drawn: seed.is_none(),
+            axes: suite.axes(&args.axes)?,
+            limits: Limits {
+                trials,
+                time,
+                fail_fast: !args.keep_going && (args.fail_fast || config.fail_fast.unwrap_or(false)),
+            },
+            failures: args
+                .failures
+                .clone()
+                .or_else(|| suite.configured(config.failures.as_deref())),
+            suite,
+        })
+    }
+}
+
+fn or_time(
+    given: Option<Duration>,
+    configured: Option<&str>,
+    name: &str,
+) -> Result<Option<Duration>, UsageError> {
+    match (given, configured) {
+        (Some(time), _) => Ok(Some(time)),
+        (None, None) => Ok(None),
+        (None, Some(text)) => match humantime::parse_duration(text) {
+            Ok(time) if !time.is_zero() => Ok(Some(time)),
+            _ => Err(UsageError(format!(
+                "[tool.jostle] {name} = {text:?}: write a time like \"90s\", \"30m\" or \"2h\""
+            ))),
+        },
+    }
+}
+
+fn named<T: ValueEnum>(words: Option<&[String]>, name: &str) -> Result<Option<Vec<T>>, UsageError> {
+    let parse = |word: &String| {
+        T::from_str(word, false).map_err(|_| {
+            let known: Vec<String> = T::value_variants()
+                .iter()
+                .filter_map(|v| Some(v.to_possible_value()?.get_name().to_owned()))
+                .collect();
+            UsageError(format!(
+                "[tool.jostle] {name}: {word:?} is not one of {}",
+                known.join(", ")
+            ))
+        })
+    };
+    words.map(|words| words.iter().map(parse).collect()).transpose()
+}
+
+fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
+    values.fold(Vec::new(), |mut kept, value| {
+        if !kept.contains(&value) {
+            kept.push(value);
+        }
+        kept
+    })
+}
+
+fn worker_counts(words: &[String]) -> Result<Vec<u32>, UsageError> {
+    let count = |word: &String| match word.as_str() {
+        "auto" => Ok(std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32)),
+        word => word
+            .parse()
+            .ok()
+            .filter(|count| (1..=MOST_WORKERS).contains(count))
+            .ok_or_else(|| {
+                UsageError(format!(
+                    "workers: `{word}` is neither `auto` nor a number from 1 to {MOST_WORKERS}"
+                ))
+            }),
+    };
+    let counts: Vec<u32> = words.iter().map(count).collect::<Result<_, _>>()?;
+    Ok(distinct(counts.into_iter()))
+}
+
+fn check(axes: &Axes) -> Result<(), UsageError> {
+    let parallel = !axes.parallel_workers().is_empty() && axes.modes.iter().any(|&mode| mode != Mode::No);
+    if axes.workers.is_empty() || axes.modes.is_empty() || axes.orders.is_empty() {
+        Err(UsageError(
+            "workers, dist and order each need at least one value".into(),
+        ))
+    } else if !axes.serial() && !parallel {
+        Err(UsageError(
+            "--dist and --workers leave no trial to run: the mode `no` goes with 1 worker, the others with 2 or more"
+                .into(),
+        ))
+    } else {
+        Ok(())
+    }
+}

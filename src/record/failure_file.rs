@@ -1,0 +1,180 @@
+//! A minimal failure as a small JSON file, meant for version control.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::judge::finding::{Finding, Kind};
+use crate::judge::signature::Crash;
+use crate::plan::document::PlanDocument;
+use crate::run::Collected;
+use crate::suite::TestId;
+
+/// The version of the form.
+pub const VERSION: u32 = 1;
+/// A failure file is small; what is larger is something else.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// What is needed to show a failure again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FailureFile {
+    /// [`VERSION`].
+    pub version: u32,
+    /// What it is.
+    pub kind: Kind,
+    /// The test that fails.
+    pub test: TestId,
+    /// How it fails.
+    pub crash: Crash,
+    /// pytest's version when it was found: ids of parametrised tests differ between versions.
+    pub pytest: String,
+    /// The smallest plan that shows it.
+    pub minimal: PlanDocument,
+    /// The plan that first showed it.
+    pub original: PlanDocument,
+}
+
+/// A failure file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// It cannot be read or written.
+    #[error("cannot {what} {path}: {source}")]
+    Io {
+        /// `read` or `write`.
+        what: &'static str,
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It holds something else.
+    #[error("{path} is not a failure file of jostle: {why}")]
+    Content {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+impl FailureFile {
+    /// The file of a finding; none if it is no shrunk isolation failure of a test.
+    pub fn new(finding: &Finding, collected: &Collected) -> Option<Self> {
+        let suite = &collected.suite;
+        let (shrunk, signature) = (finding.shrunk.as_ref()?, finding.signature.as_ref()?);
+        Some(Self {
+            version: VERSION,
+            kind: finding.kind,
+            test: suite.test(signature.test).id.clone(),
+            crash: signature.crash.clone(),
+            pytest: collected.interpreter.pytest.clone(),
+            minimal: PlanDocument::new(&shrunk.plan, suite),
+            original: PlanDocument::new(finding.plan.as_ref()?, suite),
+        })
+    }
+
+    /// A name that two different failures do not share: kind, test function and eight digits of a hash
+    /// over the test, the crash and the tests of the minimal plan.
+    pub fn file_name(&self) -> String {
+        let function = self.test.node_id.rsplit("::").next().unwrap_or_default();
+        let plain: String = function
+            .chars()
+            .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+            .take(60)
+            .collect();
+        let identity =
+            serde_json::to_vec(&(&self.test, &self.crash, &self.minimal.workers)).unwrap_or_default();
+        let digest: String = Sha256::digest(identity)
+            .iter()
+            .take(4)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        format!("{}-{plain}-{digest}.json", self.kind.name())
+    }
+
+    /// Writes the file into a folder, which is made if it does not exist. The file appears whole or
+    /// not at all.
+    ///
+    /// # Errors
+    /// The folder or file cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<PathBuf, RecordError> {
+        let path = folder.join(self.file_name());
+        let write = || -> std::io::Result<()> {
+            std::fs::create_dir_all(folder)?;
+            let mut file = tempfile::NamedTempFile::new_in(folder)?;
+            serde_json::to_writer_pretty(&mut file, self)?;
+            file.write_all(b"\n")?;
+            file.persist(&path)?;
+            Ok(())
+        };
+        write().map_err(|source| RecordError::Io {
+            what: "write",
+            path: path.display().to_string(),
+            source,
+        })?;
+        Ok(path)
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no failure file of this version.
+    pub fn read(path: &Path) -> Result<Self, RecordError> {
+        let name = path.display().to_string();
+        let io = |source| RecordError::Io {
+            what: "read",
+            path: name.clone(),
+            source,
+        };
+        let size = std::fs::metadata(path).map_err(io)?.len();
+        if size > MOST_BYTES {
+            return Err(RecordError::Content {
+                path: name,
+                why: format!("it has {size} bytes"),
+            });
+        }
+        let bytes = std::fs::read(path).map_err(io)?;
+        Self::parse(&bytes).map_err(|why| RecordError::Content { path: name, why })
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        match value.get("version").and_then(serde_json::Value::as_u64) {
+            Some(version) if version == u64::from(VERSION) => {}
+            Some(version) => {
+                return Err(format!(
+                    "it has version {version}, and this jostle reads version {VERSION}"
+                ));
+            }
+            None => return Err("it has no version".into()),
+        }
+        serde_json::from_value(value).map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_parser_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(FailureFile::parse(&bytes).is_err());
+        }
+    }
+
+    #[test]
+    fn a_file_of_another_version_says_so() {
+        assert!(
+            FailureFile::parse(b"{\"version\": 2}")
+                .unwrap_err()
+                .contains("version 2")
+        );
+        assert!(FailureFile::parse(b"{}").unwrap_err().contains("no version"));
+    }
+}

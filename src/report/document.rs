@@ -1,0 +1,214 @@
+//! The JSON report. Its shape is fixed by `report.schema.json` beside this file.
+//!
+//! The same seed on the same suite writes the same bytes, but for what stands under `times`.
+
+use serde::Serialize;
+
+use crate::cli::ExitCode;
+use crate::judge::finding::{Finding, Kind, Origin};
+use crate::judge::signature::Crash;
+use crate::judge::statistics::Tally;
+use crate::plan::coverage::Shares;
+use crate::plan::document::PlanDocument;
+use crate::plan::token::Token;
+use crate::plan::{Axes, Plan, Seed, TrialIndex};
+use crate::run::Interpreter;
+use crate::session::Outline;
+use crate::suite::triage::{Cause, by_cause};
+use crate::suite::{CollectionError, Fingerprint, Suite, TestId};
+
+/// Name and version of the form. Fields may join within a version; none changes its meaning.
+pub const SCHEMA: &str = "jostle.report/1";
+
+/// A report.
+#[derive(Debug, Serialize)]
+pub struct Document {
+    schema: &'static str,
+    jostle: &'static str,
+    seed: Seed,
+    axes: Axes,
+    suite: SuiteSummary,
+    collection_errors: Vec<CauseGroup>,
+    trials: u64,
+    probes: u32,
+    coverage: Shares,
+    findings: Vec<FindingDocument>,
+    unjudged: Vec<Unjudged>,
+    interrupted: bool,
+    exit_code: u8,
+    times: Times,
+}
+
+/// What was collected, and by what.
+#[derive(Debug, Serialize)]
+pub struct SuiteSummary {
+    fingerprint: Fingerprint,
+    tests: usize,
+    deselected: u32,
+    #[serde(flatten)]
+    interpreter: Interpreter,
+    neutralised: Vec<String>,
+}
+
+/// Collection errors with one cause.
+#[derive(Debug, Serialize)]
+pub struct CauseGroup {
+    cause: Cause,
+    errors: Vec<CollectionError>,
+}
+
+#[derive(Debug, Serialize)]
+struct FindingDocument {
+    kind: Kind,
+    isolation_failure: bool,
+    test: Option<TestId>,
+    crash: Option<Crash>,
+    message: Option<String>,
+    origin: Origin,
+    token: Option<String>,
+    with: Rate,
+    without: Rate,
+    culprits: Vec<TestId>,
+    imports: Vec<String>,
+    one_minimal: Option<bool>,
+    shrink_calls: Option<u32>,
+    minimal_plan: Option<PlanDocument>,
+    original_plan: Option<PlanDocument>,
+    command: Option<String>,
+    also: Vec<TestId>,
+    note: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Rate {
+    runs: u32,
+    failed: u32,
+    interval: Option<(f64, f64)>,
+}
+
+#[derive(Debug, Serialize)]
+struct Unjudged {
+    test: TestId,
+    crash: Crash,
+    origin: Origin,
+}
+
+#[derive(Debug, Serialize)]
+struct Times {
+    seconds: f64,
+}
+
+impl SuiteSummary {
+    /// What is told of a collected suite.
+    pub fn new(collected: &crate::run::Collected) -> Self {
+        let suite = &collected.suite;
+        Self {
+            fingerprint: suite.fingerprint.clone(),
+            tests: suite.tests.len(),
+            deselected: suite.deselected,
+            interpreter: collected.interpreter.clone(),
+            neutralised: collected.neutralised.clone(),
+        }
+    }
+}
+
+/// The collection errors of a suite by cause.
+pub fn cause_groups(suite: &Suite) -> Vec<CauseGroup> {
+    let group = |(cause, errors): (Cause, Vec<&CollectionError>)| CauseGroup {
+        cause,
+        errors: errors.into_iter().cloned().collect(),
+    };
+    by_cause(&suite.errors).into_iter().map(group).collect()
+}
+
+/// The token of a trial's plan.
+pub fn token(origin: Origin, seed: Seed, suite: &Suite) -> Option<Token> {
+    match origin {
+        Origin::Trial(index) => Some(Token {
+            seed,
+            index: TrialIndex(index),
+            fingerprint: Some(suite.fingerprint.clone()),
+        }),
+        Origin::Baseline | Origin::Twice | Origin::Replay => None,
+    }
+}
+
+impl Document {
+    /// The report of a session.
+    pub fn new(outline: &Outline) -> Self {
+        let suite = &outline.collected.suite;
+        let finding = |finding| FindingDocument::new(finding, outline.seed, suite);
+        Self {
+            schema: SCHEMA,
+            jostle: env!("CARGO_PKG_VERSION"),
+            seed: outline.seed,
+            axes: outline.axes.clone(),
+            suite: SuiteSummary::new(&outline.collected),
+            collection_errors: cause_groups(suite),
+            trials: outline.trials,
+            probes: outline.probes,
+            coverage: outline.coverage,
+            findings: outline.findings.iter().map(finding).collect(),
+            unjudged: outline
+                .unjudged
+                .iter()
+                .map(|suspect| Unjudged {
+                    test: suite.test(suspect.signature.test).id.clone(),
+                    crash: suspect.signature.crash.clone(),
+                    origin: suspect.origin,
+                })
+                .collect(),
+            interrupted: outline.interrupted,
+            exit_code: ExitCode::of_session(outline) as u8,
+            times: Times {
+                seconds: outline.duration.as_secs_f64(),
+            },
+        }
+    }
+}
+
+impl FindingDocument {
+    fn new(finding: &Finding, seed: Seed, suite: &Suite) -> Self {
+        let id = |&test: &_| suite.test(test).id.clone();
+        let document = |plan: &Plan| PlanDocument::new(plan, suite);
+        let (culprits, imports) = finding.causes();
+        let shrunk = finding.shrunk.as_ref();
+        Self {
+            kind: finding.kind,
+            isolation_failure: finding.kind.is_isolation_failure(),
+            test: finding.test.as_ref().map(id),
+            crash: finding
+                .signature
+                .as_ref()
+                .map(|signature| signature.crash.clone()),
+            message: finding.failure.as_ref().map(|failure| failure.message.clone()),
+            origin: finding.origin,
+            token: token(finding.origin, seed, suite).map(|token| token.to_string()),
+            with: Rate::new(finding.with),
+            without: Rate::new(finding.without),
+            culprits: culprits.iter().map(id).collect(),
+            imports: imports.to_vec(),
+            one_minimal: shrunk.map(|minimal| minimal.one_minimal),
+            shrink_calls: shrunk.map(|minimal| minimal.calls),
+            minimal_plan: shrunk.map(|minimal| document(&minimal.plan)),
+            original_plan: finding.plan.as_ref().map(document),
+            command: finding.command.clone(),
+            also: finding.also.iter().map(id).collect(),
+            note: finding.note.clone(),
+        }
+    }
+}
+
+impl Rate {
+    fn new(tally: Tally) -> Self {
+        let rounded = |value: f64| (value * 1e4).round() / 1e4;
+        let interval = (tally.runs > 0)
+            .then(|| tally.interval())
+            .map(|(low, high)| (rounded(low), rounded(high)));
+        Self {
+            runs: tally.runs,
+            failed: tally.failed,
+            interval,
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What is shown on stderr while a session works. The one file that knows indicatif.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::judge::finding::Origin;
+use crate::report::words;
+use crate::session::{Limits, Notice, Observer};
+use crate::suite::Suite;
+
+/// A progress bar on stderr; silent if stderr is no terminal.
+pub struct Progress {
+    bar: ProgressBar,
+    limits: Limits,
+    start: Instant,
+    found: usize,
+    doing: String,
+}
+
+impl Progress {
+    /// A bar for a session with these limits; hidden if `quiet`.
+    pub fn new(limits: Limits, quiet: bool) -> Self {
+        let shown = std::io::stderr().is_terminal() && !quiet;
+        let target = if shown {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(limits.trials, target);
+        let template = if limits.trials.is_some() {
+            "{spinner} [{bar:24}] trial {pos}/{len} {wide_msg}"
+        } else {
+            "{spinner} trial {pos} {wide_msg}"
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Self {
+            bar,
+            limits,
+            start: Instant::now(),
+            found: 0,
+            doing: "collecting".into(),
+        }
+    }
+
+    fn time_left(&self) -> Option<Duration> {
+        let elapsed = self.start.elapsed();
+        let by_clock = self.limits.time.map(|time| time.saturating_sub(elapsed));
+        let done = self.bar.position();
+        let by_count = self
+            .limits
+            .trials
+            .filter(|_| done > 0)
+            .map(|all| elapsed.mul_f64(all.saturating_sub(done) as f64 / done as f64));
+        by_clock.into_iter().chain(by_count).min()
+    }
+
+    fn show(&self) {
+        let left = self.time_left().map_or_else(String::new, |left| {
+            format!(
+                ", about {} left",
+                humantime::format_duration(Duration::from_secs(left.as_secs() + 1))
+            )
+        });
+        self.bar
+            .set_message(format!("{} found{left}: {}", self.found, self.doing));
+    }
+}
+
+impl Observer for Progress {
+    fn notice(&mut self, suite: &Suite, notice: &Notice<'_>) {
+        match notice {
+            Notice::Collected { suite, .. } => {
+                self.doing = format!("collected {}", words::count(suite.tests.len(), "test"))
+            }
+            Notice::TrialStarted { origin, plan } => {
+                self.doing = format!(
+                    "{}, {}",
+                    words::origin(*origin),
+                    words::count(plan.workers.len(), "worker")
+                );
+            }
+            Notice::TrialFinished {
+                origin: Origin::Trial(index),
+                ..
+            } => self.bar.set_position(index + 1),
+            Notice::TrialFinished { .. } | Notice::Probed => {}
+            Notice::Investigating { test, waiting } => {
+                self.doing = format!("looking into {} ({waiting} more wait)", suite.test(*test).id);
+            }
+            Notice::Found(finding) => self.found += usize::from(finding.kind.is_isolation_failure()),
+        }
+        self.show();
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,358 @@
+//! The report for people.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use crate::cli::options::Verbosity;
+use crate::judge::finding::{Finding, Kind};
+use crate::report::document::token;
+use crate::report::words;
+use crate::run::Collected;
+use crate::session::Outline;
+use crate::suite::triage::{Cause, by_cause};
+use crate::suite::{CollectionError, Suite, TestIndex};
+
+/// How many errors of one cause, or tests of one fixture, are listed before they are only counted.
+const LISTED: usize = 10;
+
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const DIM: Style = Style::new().dimmed();
+
+/// Writes the report of a session.
+///
+/// # Errors
+/// Those of the writer.
+pub fn session(
+    out: &mut dyn Write,
+    outline: &Outline,
+    verbosity: Verbosity,
+    options: &str,
+) -> io::Result<()> {
+    let suite = &outline.collected.suite;
+    collection_errors(out, suite, verbosity)?;
+    for finding in &outline.findings {
+        self::finding(out, finding, outline, verbosity, options)?;
+    }
+    for suspect in &outline.unjudged {
+        let test = &suite.test(suspect.signature.test).id;
+        writeln!(
+            out,
+            "{DOUBTFUL}not judged{DOUBTFUL:#}  {test} failed in {}; there was no time to look into it",
+            words::origin(suspect.origin)
+        )?;
+    }
+    if verbosity > Verbosity::Quiet {
+        summary(out, outline)?;
+    }
+    verdict(out, outline)
+}
+
+/// Writes what could not be collected, by cause.
+///
+/// # Errors
+/// Those of the writer.
+pub fn collection_errors(out: &mut dyn Write, suite: &Suite, verbosity: Verbosity) -> io::Result<()> {
+    if suite.errors.is_empty() {
+        return Ok(());
+    }
+    let number = words::count(suite.errors.len(), "collection error");
+    writeln!(
+        out,
+        "{BAD}{number}{BAD:#}: the tests in these files never ran, so nothing is known of their isolation"
+    )?;
+    for (cause, errors) in by_cause(&suite.errors) {
+        cause_group(out, &cause, &errors, verbosity)?;
+    }
+    writeln!(out)
+}
+
+fn cause_group(
+    out: &mut dyn Write,
+    cause: &Cause,
+    errors: &[&CollectionError],
+    verbosity: Verbosity,
+) -> io::Result<()> {
+    writeln!(out, "  {cause} ({})", errors.len())?;
+    let listed = if verbosity == Verbosity::Verbose {
+        errors.len()
+    } else {
+        LISTED
+    };
+    for error in errors.iter().take(listed) {
+        let place = match (&error.file, error.line) {
+            (Some(file), Some(line)) => format!("{file}:{line}"),
+            _ => error.node_id.clone(),
+        };
+        let also = if place.starts_with(&error.node_id) {
+            String::new()
+        } else {
+            format!(" (while collecting {})", error.node_id)
+        };
+        let message = error.message.lines().next().unwrap_or_default();
+        writeln!(
+            out,
+            "    {place}{also}  {DIM}{}: {message}{DIM:#}",
+            error.exception
+        )?;
+        if verbosity == Verbosity::Verbose {
+            error
+                .trace
+                .lines()
+                .try_for_each(|line| writeln!(out, "        {DIM}{line}{DIM:#}"))?;
+        }
+    }
+    if errors.len() > listed {
+        writeln!(out, "    … and {} more (-v lists all)", errors.len() - listed)?;
+    }
+    Ok(())
+}
+
+/// Writes the triage of `jostle collect`.
+///
+/// # Errors
+/// Those of the writer.
+pub fn collected(out: &mut dyn Write, collected: &Collected, verbosity: Verbosity) -> io::Result<()> {
+    let suite = &collected.suite;
+    collection_errors(out, suite, verbosity)?;
+    let deselected = if suite.deselected == 0 {
+        String::new()
+    } else {
+        format!(", {} deselected", suite.deselected)
+    };
+    writeln!(
+        out,
+        "{} collected{deselected} by {}",
+        words::count(suite.tests.len(), "test"),
+        interpreter(collected)
+    )?;
+    if verbosity == Verbosity::Verbose && !collected.neutralised.is_empty() {
+        writeln!(
+            out,
+            "{DIM}neutralised: {}{DIM:#}",
+            collected.neutralised.join(" ")
+        )?;
+    }
+    Ok(())
+}
+
+fn interpreter(collected: &Collected) -> String {
+    format!(
+        "pytest {} on Python {}",
+        collected.interpreter.pytest, collected.interpreter.python
+    )
+}
+
+fn style(kind: Kind) -> Style {
+    if kind.is_isolation_failure() {
+        BAD
+    } else {
+        DOUBTFUL
+    }
+}
+
+/// Writes one finding.
+///
+/// # Errors
+/// Those of the writer.
+fn finding(
+    out: &mut dyn Write,
+    finding: &Finding,
+    outline: &Outline,
+    verbosity: Verbosity,
+    options: &str,
+) -> io::Result<()> {
+    let suite = &outline.collected.suite;
+    let style = style(finding.kind);
+    let test = finding
+        .test
+        .map_or_else(|| "the suite".to_owned(), |test| suite.test(test).id.to_string());
+    writeln!(out, "{style}{}{style:#}  {test}", finding.kind.name())?;
+    writeln!(out, "  {}", words::meaning(finding))?;
+    causes(out, finding, suite)?;
+    if let Some(signature) = &finding.signature {
+        let crash = &signature.crash;
+        let place = if crash.file.is_empty() {
+            crash.function.clone()
+        } else {
+            format!("in {} ({})", crash.function, crash.file)
+        };
+        let message = finding
+            .failure
+            .as_ref()
+            .and_then(|failure| failure.message.lines().next())
+            .unwrap_or_default();
+        writeln!(
+            out,
+            "  {:<13} {} {place}{}{message}",
+            "fails with",
+            crash.exception,
+            if message.is_empty() { "" } else { ": " }
+        )?;
+    }
+    evidence(out, finding)?;
+    also(out, &finding.also, suite)?;
+    if let Some(note) = &finding.note {
+        writeln!(out, "  {:<13} {note}", "note")?;
+    }
+    match token(finding.origin, outline.seed, suite) {
+        Some(token) => writeln!(
+            out,
+            "  {:<13} {token}  {DIM}jostle replay {token} --shrink{options}{DIM:#}",
+            "token"
+        )?,
+        None => writeln!(out, "  {:<13} {}", "seen in", words::origin(finding.origin))?,
+    }
+    if let Some(command) = &finding.command {
+        writeln!(out, "  {:<13} {command}", "pytest")?;
+    }
+    if let (Verbosity::Verbose, Some(failure)) = (verbosity, &finding.failure) {
+        failure
+            .trace
+            .lines()
+            .try_for_each(|line| writeln!(out, "    {DIM}{line}{DIM:#}"))?;
+    }
+    writeln!(out)
+}
+
+fn causes(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Result<()> {
+    let Some(minimal) = &finding.shrunk else {
+        return Ok(());
+    };
+    let role = words::role(finding.kind);
+    if finding.kind != Kind::Nio {
+        for &test in &minimal.culprits {
+            writeln!(out, "  {role:<13} {}", suite.test(test).id)?;
+        }
+    }
+    for file in &minimal.imports {
+        writeln!(out, "  {role:<13} import of {file}")?;
+    }
+    if !minimal.one_minimal {
+        writeln!(
+            out,
+            "  {:<13} not every removal could be tried, so fewer tests may do",
+            "note"
+        )?;
+    }
+    Ok(())
+}
+
+fn evidence(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
+    let (with, without) = (words::tally(finding.with), words::tally(finding.without));
+    match finding.kind {
+        Kind::Victim | Kind::Race | Kind::Brittle => {
+            let role = words::role(finding.kind);
+            let role = if finding.kind == Kind::Race {
+                "other worker"
+            } else {
+                role
+            };
+            writeln!(
+                out,
+                "  {:<13} {with} with the {role}, {without} without",
+                "failed"
+            )
+        }
+        Kind::Nio => writeln!(
+            out,
+            "  {:<13} {with} when run twice, {without} the first time",
+            "failed"
+        ),
+        Kind::Nod => {
+            let both = crate::judge::Tally {
+                runs: finding.with.runs + finding.without.runs,
+                failed: finding.with.failed + finding.without.failed,
+            };
+            let (low, high) = both.interval();
+            writeln!(
+                out,
+                "  {:<13} {} (95 % interval {:.0}–{:.0} %)",
+                "failed",
+                words::tally(both),
+                low * 100.0,
+                high * 100.0
+            )
+        }
+        Kind::HashSeed | Kind::Broken => writeln!(out, "  {:<13} {without} alone", "failed"),
+        Kind::Unreproduced => writeln!(
+            out,
+            "  {:<13} {with} of the same plan again, {without} alone",
+            "failed"
+        ),
+        Kind::UnstableCollection => Ok(()),
+    }
+}
+
+fn also(out: &mut dyn Write, tests: &[TestIndex], suite: &Suite) -> io::Result<()> {
+    for &test in tests.iter().take(LISTED) {
+        writeln!(out, "  {:<13} {}", "also", suite.test(test).id)?;
+    }
+    if tests.len() > LISTED {
+        writeln!(
+            out,
+            "  {:<13} … and {} more tests that this fixture failed for",
+            "also",
+            tests.len() - LISTED
+        )?;
+    }
+    Ok(())
+}
+
+fn summary(out: &mut dyn Write, outline: &Outline) -> io::Result<()> {
+    let suite = &outline.collected.suite;
+    let percent = |share: f64| format!("{:.0} %", (share * 100.0).floor());
+    let shares = outline.coverage;
+    writeln!(
+        out,
+        "{DIM}{} ({}), seed {}: {} and {} in {:.1} s{DIM:#}",
+        words::count(suite.tests.len(), "test"),
+        interpreter(&outline.collected),
+        outline.seed.0,
+        words::count(outline.trials as usize, "trial"),
+        words::count(outline.probes as usize, "probe"),
+        outline.duration.as_secs_f64(),
+    )?;
+    let of = if shares.tests < suite.tests.len() {
+        format!(", counted among {} tests", shares.tests)
+    } else {
+        String::new()
+    };
+    writeln!(
+        out,
+        "{DIM}pairs of tests tried: {} in both orders, {} directly after each other, {} on one worker, {} on two{of}{DIM:#}",
+        percent(shares.ordered),
+        percent(shares.adjacent),
+        percent(shares.same_worker),
+        percent(shares.cross_worker),
+    )
+}
+
+fn verdict(out: &mut dyn Write, outline: &Outline) -> io::Result<()> {
+    let found = outline
+        .findings
+        .iter()
+        .filter(|finding| finding.kind.is_isolation_failure())
+        .count();
+    let errors = outline.collected.suite.errors.len();
+    let stopped = if outline.interrupted {
+        "; interrupted, so this is not all"
+    } else {
+        ""
+    };
+    let (style, text) = match (found, errors) {
+        (0, 0) if outline.collected.suite.tests.is_empty() => (DOUBTFUL, "no test was collected".to_owned()),
+        (0, 0) => (GOOD, "no isolation failure".to_owned()),
+        (0, _) => (
+            DOUBTFUL,
+            format!(
+                "no isolation failure in what could be collected; {} hide the rest",
+                words::count(errors, "collection error")
+            ),
+        ),
+        _ => (BAD, words::count(found, "isolation failure")),
+    };
+    writeln!(out, "{style}{text}{style:#}{stopped}")
+}

@@ -1,0 +1,58 @@
+//! The words in which findings are told, used by every report.
+
+use crate::judge::finding::{Finding, Kind, Origin};
+use crate::judge::statistics::Tally;
+
+/// What the other tests of a minimal failure are to the one that fails.
+pub fn role(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Brittle => "state-setter",
+        Kind::Race => "concurrent",
+        _ => "polluter",
+    }
+}
+
+/// One line that says what the kind means.
+pub fn meaning(finding: &Finding) -> &'static str {
+    match finding.kind {
+        Kind::Victim if finding.with.always() => "passes alone, fails after what is named below",
+        Kind::Victim => "passes alone, fails at times after what is named below",
+        Kind::Brittle => "fails alone, passes after what is named below",
+        Kind::Nio => "passes once, fails when run a second time in the same process: it pollutes itself",
+        Kind::Race => {
+            "passes alone and in its worker's order, fails while another worker runs what is named below"
+        }
+        Kind::UnstableCollection => "what is collected, or its order, changes with PYTHONHASHSEED",
+        Kind::HashSeed => "passes or fails by PYTHONHASHSEED, alone as well: not an isolation failure",
+        Kind::Nod => {
+            "passes and fails under one and the same plan: non-deterministic, not an isolation failure"
+        }
+        Kind::Unreproduced => "failed once and not again: no claim is made",
+        Kind::Broken => "fails alone and wherever it was run: an ordinary bug, not an isolation failure",
+    }
+}
+
+/// `suite order`, `trial 7`.
+pub fn origin(origin: Origin) -> String {
+    match origin {
+        Origin::Baseline => "suite order".into(),
+        Origin::Twice => "every test twice".into(),
+        Origin::Trial(index) => format!("trial {index}"),
+        Origin::Replay => "the replayed plan".into(),
+    }
+}
+
+/// `4 of 4 runs`.
+pub fn tally(tally: Tally) -> String {
+    format!(
+        "{} of {} {}",
+        tally.failed,
+        tally.runs,
+        if tally.runs == 1 { "run" } else { "runs" }
+    )
+}
+
+/// `1 test`, `2 tests`.
+pub fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}

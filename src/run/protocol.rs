@@ -1,0 +1,192 @@
+//! The protocol between jostle and the harness: JSON lines over a socket. jostle speaks first.
+
+use serde::{Deserialize, Serialize};
+
+use crate::run::Failure;
+use crate::suite::{CollectionError, Test, TestId};
+
+/// The version both sides must speak.
+pub const VERSION: u32 = 1;
+
+/// What jostle says.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum Request<'a> {
+    /// What the process is for; the first message.
+    Setup(Setup<'a>),
+    /// The other side of a meeting is there.
+    Go,
+}
+
+/// What a process is for.
+#[derive(Debug, Serialize)]
+pub struct Setup<'a> {
+    /// [`VERSION`].
+    pub protocol: u32,
+    /// Whether to collect and run nothing.
+    pub collect_only: bool,
+    /// The only files to import, relative to rootdir; nothing for all.
+    pub imports: Option<Vec<&'a str>>,
+    /// Which xdist worker to look like; nothing for a plain run.
+    pub worker: Option<WorkerLikeness>,
+    /// What `random` is seeded with.
+    pub random_seed: u32,
+    /// Node id and occurrence of each test to run. Ids and not indices, since what is collected may
+    /// change with the hash seed and the imports.
+    pub tests: Vec<(&'a str, u32)>,
+    /// Positions in `tests` before which to wait for `go`.
+    pub meetings: Vec<u32>,
+    /// The trial's folder.
+    pub folder: &'a str,
+}
+
+/// What a worker shows to the suite.
+#[derive(Debug, Serialize)]
+pub struct WorkerLikeness {
+    /// `gw0`
+    pub id: String,
+    /// How many workers there are.
+    pub count: u32,
+    /// The same for all workers of a run.
+    pub uid: String,
+}
+
+/// What the harness says.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum Message {
+    /// pytest is configured.
+    Hello {
+        /// Must be [`VERSION`].
+        protocol: u32,
+        /// Python's version.
+        python: String,
+        /// pytest's version.
+        pytest: String,
+        /// pytest's rootdir.
+        rootdir: String,
+        /// Plugins with their versions.
+        plugins: Vec<String>,
+        /// Flags that were added to undo the suite's own.
+        neutralised: Vec<String>,
+    },
+    /// What was collected, in suite order.
+    Collected {
+        /// The tests.
+        tests: Vec<CollectedTest>,
+        /// What could not be collected.
+        errors: Vec<CollectionError>,
+        /// How many tests were deselected.
+        deselected: u32,
+    },
+    /// Positions of tests that are not collected.
+    Missing {
+        /// In the list of the setup.
+        positions: Vec<u32>,
+    },
+    /// Collection is over and the first test is about to start.
+    Running,
+    /// A test waits to meet another.
+    Waiting {
+        /// In the list of the setup.
+        position: u32,
+    },
+    /// A test starts.
+    Start {
+        /// In the list of the setup.
+        position: u32,
+    },
+    /// A test is over.
+    Finish {
+        /// In the list of the setup.
+        position: u32,
+        /// What became of it.
+        outcome: Verdict,
+        /// Seconds.
+        duration: f64,
+        /// Its first failing phase.
+        failure: Option<Failure>,
+    },
+    /// pytest is about to end.
+    Done {
+        /// pytest's exit status.
+        status: i32,
+    },
+    /// The harness cannot go on.
+    Error {
+        /// Why.
+        message: String,
+    },
+}
+
+/// pytest's word for what became of a test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// All phases passed.
+    Passed,
+    /// Skipped, or failed as expected.
+    Skipped,
+    /// A phase failed.
+    Failed,
+}
+
+/// A collected test.
+#[derive(Debug, Deserialize)]
+pub struct CollectedTest {
+    id: String,
+    occurrence: u32,
+    file: String,
+    line: Option<u32>,
+    group: Option<String>,
+    rank: u32,
+}
+
+impl From<CollectedTest> for Test {
+    fn from(test: CollectedTest) -> Self {
+        Self {
+            id: TestId {
+                node_id: test.id,
+                occurrence: test.occurrence,
+            },
+            file: test.file,
+            line: test.line,
+            group: test.group,
+            rank: test.rank,
+        }
+    }
+}
+
+/// Reads a line of the harness.
+///
+/// # Errors
+/// It is no message; the text says why.
+pub fn parse(line: &[u8]) -> Result<Message, String> {
+    serde_json::from_slice(line).map_err(|error| {
+        let start = String::from_utf8_lossy(&line[..line.len().min(200)]).into_owned();
+        format!("the harness sent what is no message ({error}): {start}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_line_makes_the_parser_panic(line in proptest::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert!(parse(&line).is_err());
+        }
+
+        #[test]
+        fn no_damaged_message_makes_the_parser_panic(cut in 0_usize..120, byte: u8) {
+            let mut line = br#"{"type":"finish","position":3,"outcome":"passed","duration":0.25,"failure":null}"#.to_vec();
+            let at = cut % line.len();
+            line[at] = byte;
+            let _ = parse(&line);
+            prop_assert!(parse(&line[..at]).is_err());
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Finding the Python that runs the suite.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A Python that has pytest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Python {
+    /// Its executable, not resolved: an environment is known by the link in its `bin`.
+    pub path: PathBuf,
+}
+
+/// The oldest version of CPython that the harness runs on.
+const OLDEST: (u32, u32) = (3, 9);
+/// The oldest major version of pytest.
+const OLDEST_PYTEST: u32 = 7;
+
+/// Why there is no Python to use.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PythonError {
+    /// It does not run.
+    #[error("cannot run {} ({because}): {why}. Give the Python of the suite's environment with --python PATH", python.display())]
+    DoesNotRun {
+        /// Which was looked at.
+        python: PathBuf,
+        /// Why that one.
+        because: &'static str,
+        /// What happened.
+        why: String,
+    },
+    /// It is too old.
+    #[error("{} ({because}) is Python {version}, and jostle needs 3.9 or later. Give another with --python PATH", python.display())]
+    TooOld {
+        /// Which was looked at.
+        python: PathBuf,
+        /// Why that one.
+        because: &'static str,
+        /// Its version.
+        version: String,
+    },
+    /// It has no pytest.
+    #[error("{} ({because}) has no pytest. Install it there, or give the Python of the suite's environment with --python PATH", python.display())]
+    NoPytest {
+        /// Which was looked at.
+        python: PathBuf,
+        /// Why that one.
+        because: &'static str,
+    },
+    /// Its pytest is too old.
+    #[error("{} ({because}) has pytest {version}, and jostle needs 7 or later. Install a newer one there, or give another Python with --python PATH", python.display())]
+    OldPytest {
+        /// Which was looked at.
+        python: PathBuf,
+        /// Why that one.
+        because: &'static str,
+        /// pytest's version.
+        version: String,
+    },
+}
+
+/// Finds the Python: the one given, else `$VIRTUAL_ENV`'s, else `.venv`'s in the suite's folder, else
+/// `python3`.
+///
+/// # Errors
+/// The first of these that there is cannot be used; none other is tried in its place.
+pub fn find(given: Option<&Path>, folder: &Path) -> Result<Python, PythonError> {
+    let (path, because) = choose(given, folder);
+    let (python, pytest) = probe(&path, because)?;
+    if version(&python) < OLDEST {
+        return Err(PythonError::TooOld {
+            python: path,
+            because,
+            version: python,
+        });
+    }
+    match pytest {
+        None => Err(PythonError::NoPytest {
+            python: path,
+            because,
+        }),
+        Some(found) if version(&found).0 < OLDEST_PYTEST => Err(PythonError::OldPytest {
+            python: path,
+            because,
+            version: found,
+        }),
+        Some(_) => Ok(Python { path }),
+    }
+}
+
+fn choose(given: Option<&Path>, folder: &Path) -> (PathBuf, &'static str) {
+    if let Some(path) = given {
+        return (absolute(path), "given with --python or in [tool.jostle]");
+    }
+    if let Some(environment) = std::env::var_os("VIRTUAL_ENV").filter(|value| !value.is_empty()) {
+        return (
+            Path::new(&environment).join("bin/python"),
+            "the one of $VIRTUAL_ENV",
+        );
+    }
+    let local = folder.join(".venv/bin/python");
+    if local.exists() {
+        return (local, "the one of .venv");
+    }
+    (
+        PathBuf::from("python3"),
+        "python3 on PATH, as there is no $VIRTUAL_ENV and no .venv",
+    )
+}
+
+/// A path relative to where we are; a bare name is left to `PATH`.
+fn absolute(path: &Path) -> PathBuf {
+    if path.components().count() > 1 {
+        std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+    } else {
+        path.to_owned()
+    }
+}
+
+/// The versions of Python and, if it is there, of pytest.
+fn probe(path: &Path, because: &'static str) -> Result<(String, Option<String>), PythonError> {
+    let ask = "import sys\nprint('%d.%d.%d' % sys.version_info[:3])\ntry:\n    import pytest\n    print(pytest.__version__)\nexcept ImportError:\n    pass";
+    let fails = |why: String| PythonError::DoesNotRun {
+        python: path.to_owned(),
+        because,
+        why,
+    };
+    let output = Command::new(path)
+        .args(["-c", ask])
+        .output()
+        .map_err(|error| fails(error.to_string()))?;
+    if !output.status.success() {
+        return Err(fails(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+    }
+    let said = String::from_utf8_lossy(&output.stdout);
+    let mut lines = said.lines().map(str::to_owned);
+    let python = lines
+        .next()
+        .ok_or_else(|| fails("it does not say its version".into()))?;
+    Ok((python, lines.next()))
+}
+
+/// The version of a Python, as `3.11.7`.
+///
+/// # Errors
+/// It does not run.
+pub fn version_of(path: &Path) -> Result<String, PythonError> {
+    probe(path, "looked at for its version").map(|(version, _)| version)
+}
+
+fn version(text: &str) -> (u32, u32) {
+    let mut parts = text.split('.').map(|part| part.parse().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+}

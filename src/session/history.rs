@@ -1,0 +1,87 @@
+//! What the session's trials have shown so far, kept small: one byte a test and its index.
+
+use crate::judge::Signature;
+use crate::plan::Plan;
+use crate::run::{Outcome, Trial};
+use crate::suite::TestIndex;
+
+/// What became of a test, for the ranking of suspects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It passed or was skipped.
+    Passed,
+    /// It failed in any way.
+    Failed,
+    /// It was not run.
+    Unknown,
+}
+
+/// One trial, as lists of the tests that shared a process.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// The plan that was run.
+    pub plan: Plan,
+    processes: Vec<Vec<(TestIndex, Fate)>>,
+}
+
+/// The trials of a session.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    records: Vec<Record>,
+}
+
+impl History {
+    /// Writes a trial down.
+    pub fn add(&mut self, plan: &Plan, trial: &Trial) {
+        let mut processes = Vec::new();
+        let mut current = None;
+        for run in &trial.executions {
+            if current != Some((run.worker, run.process)) {
+                current = Some((run.worker, run.process));
+                processes.push(Vec::new());
+            }
+            let fate = match (&run.outcome, Signature::of(run.test, &run.outcome)) {
+                (Outcome::NotRun { .. }, _) => Fate::Unknown,
+                (_, None) => Fate::Passed,
+                (_, Some(_)) => Fate::Failed,
+            };
+            if let Some(list) = processes.last_mut() {
+                list.push((run.test, fate));
+            }
+        }
+        self.records.push(Record {
+            plan: plan.clone(),
+            processes,
+        });
+    }
+
+    /// For each time a test was run: the tests before it in its process, and whether it failed.
+    pub fn prefixes(&self, test: TestIndex) -> Vec<(Vec<TestIndex>, bool)> {
+        let lists = self.records.iter().flat_map(|record| &record.processes);
+        lists.filter_map(|list| prefix(list, test)).collect()
+    }
+
+    /// A trial with other tests before it in which a test passed: one with the given hash seed if
+    /// there is one, and of those the one with the fewest tests before it.
+    pub fn passed_in(&self, test: TestIndex, hash_seed: u32) -> Option<&Record> {
+        let passing = self.records.iter().filter_map(|record| {
+            let before = record.processes.iter().filter_map(|list| prefix(list, test));
+            let shortest = before
+                .filter(|(before, failed)| !failed && !before.is_empty())
+                .map(|(b, _)| b.len())
+                .min()?;
+            Some(((record.plan.hash_seed != hash_seed, shortest), record))
+        });
+        passing.min_by_key(|&(rank, _)| rank).map(|(_, record)| record)
+    }
+}
+
+fn prefix(list: &[(TestIndex, Fate)], test: TestIndex) -> Option<(Vec<TestIndex>, bool)> {
+    let at = list
+        .iter()
+        .rposition(|&(other, fate)| other == test && fate != Fate::Unknown)?;
+    Some((
+        list[..at].iter().map(|&(test, _)| test).collect(),
+        list[at].1 == Fate::Failed,
+    ))
+}

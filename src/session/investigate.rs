@@ -1,0 +1,374 @@
+//! From a failure that was seen to a finding: judge it, shrink it, confirm it.
+
+use crate::judge::case::{PassedIn, Verdict};
+use crate::judge::finding::{Finding, Kind, Minimal, Origin};
+use crate::judge::sight::{Sight, Wanted, look};
+use crate::judge::{Evidence, Facts, Next, Question, Signature, Tally, decide};
+use crate::plan::{Plan, WorkerId};
+use crate::run::{Failure, Outcome, RunError, Trial};
+use crate::session::confirm;
+use crate::session::lab::{Lab, alone, serial, serial_of_worker};
+use crate::shrink::Verdict as Answer;
+use crate::shrink::{Oracle, Problem, Shrunk, Stopped, Target, shrink};
+use crate::suite::TestIndex;
+
+/// Runs that give no answer before a question is given up.
+const PATIENCE: u32 = 3;
+
+/// A failure that was seen in a trial and not yet explained.
+#[derive(Clone, Debug)]
+pub struct Suspect {
+    /// Which test failed, and how.
+    pub signature: Signature,
+    /// What pytest said of it; absent if the worker was lost.
+    pub failure: Option<Failure>,
+    /// Where it was seen.
+    pub origin: Origin,
+    /// The plan of that trial.
+    pub plan: Plan,
+    /// The worker it ran on.
+    pub worker: WorkerId,
+}
+
+/// The failures of a trial, a test that ran twice being judged by its last run.
+pub fn suspects(origin: Origin, plan: &Plan, trial: &Trial) -> Vec<Suspect> {
+    let last = |at: usize| {
+        !trial.executions[at + 1..]
+            .iter()
+            .any(|later| later.test == trial.executions[at].test)
+    };
+    let failed = trial
+        .executions
+        .iter()
+        .enumerate()
+        .filter(|(_, run)| run.outcome.is_failure());
+    let runs = failed
+        .filter(|&(at, _)| plan.mode == crate::plan::Mode::Each || last(at))
+        .map(|(_, run)| run);
+    runs.filter_map(|run| {
+        let failure = match &run.outcome {
+            Outcome::Failed(failure) => Some(failure.clone()),
+            _ => None,
+        };
+        let signature = Signature::of(run.test, &run.outcome)?;
+        Some(Suspect {
+            signature,
+            failure,
+            origin,
+            plan: plan.clone(),
+            worker: run.worker,
+        })
+    })
+    .collect()
+}
+
+/// Judges a suspect and, if it is an isolation failure, shrinks and confirms it.
+///
+/// # Errors
+/// Those of the engine. Time that runs out is no error: the finding is then not shrunk to the end.
+pub fn investigate(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Finding, RunError> {
+    if suspect.origin == Origin::Twice
+        && let Some(finding) = pollutes_itself(lab, suspect)?
+    {
+        return Ok(finding);
+    }
+    let reference = lab
+        .history
+        .passed_in(suspect.signature.test, suspect.plan.hash_seed);
+    let reference = reference.map(|record| record.plan.clone());
+    let (verdict, evidence) = judge(lab, suspect, reference.as_ref())?;
+    let finding = finding_of(suspect, verdict, &evidence);
+    match verdict {
+        Verdict::Victim | Verdict::Race => shrink_victim(lab, suspect, verdict, &evidence, finding),
+        Verdict::Brittle => match reference {
+            Some(passing) => shrink_brittle(lab, suspect, &passing, &evidence, finding),
+            None => Ok(finding),
+        },
+        Verdict::HashSeed | Verdict::Nod | Verdict::Broken | Verdict::Unreproduced => Ok(finding),
+    }
+}
+
+/// Whether the test fails each time it is run twice in a row, and only then, with nothing else run.
+fn pollutes_itself(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<Finding>, RunError> {
+    let test = suspect.signature.test;
+    let wanted = Wanted::Signature(suspect.signature.clone());
+    let pair = Plan {
+        workers: vec![vec![test, test]],
+        ..alone(&suspect.plan, lab.suite, test, 0)
+    };
+    let (mut with, mut without) = (Tally::default(), Tally::default());
+    for random_seed in 0..confirm::CONSTANT {
+        let trial = lab.probe(&Plan {
+            random_seed,
+            ..pair.clone()
+        })?;
+        let first_failed = trial
+            .executions
+            .first()
+            .is_some_and(|run| run.outcome.is_failure());
+        without.add(first_failed);
+        with.add(look(&trial, &wanted) == Sight::Same);
+        if !with.always() || first_failed {
+            return Ok(None);
+        }
+    }
+    let minimal = Minimal {
+        plan: pair,
+        culprits: vec![test],
+        imports: Vec::new(),
+        one_minimal: true,
+        calls: with.runs,
+    };
+    let finding = finding_of(suspect, Verdict::Victim, &Evidence::default());
+    Ok(Some(Finding {
+        kind: Kind::Nio,
+        with,
+        without,
+        shrunk: Some(minimal),
+        ..finding
+    }))
+}
+
+fn wanted(suspect: &Suspect, verdict: Verdict) -> Wanted {
+    if verdict == Verdict::Race && suspect.signature.crash.is_of_a_fixture() {
+        Wanted::Fixture(suspect.signature.crash.clone())
+    } else {
+        Wanted::Signature(suspect.signature.clone())
+    }
+}
+
+fn judge(
+    lab: &mut Lab<'_>,
+    suspect: &Suspect,
+    reference: Option<&Plan>,
+) -> Result<(Verdict, Evidence), RunError> {
+    let plan = &suspect.plan;
+    let passed_in = match reference {
+        None => PassedIn::Nothing,
+        Some(passing) if passing.hash_seed == plan.hash_seed => PassedIn::SameHashSeed,
+        Some(_) => PassedIn::OtherHashSeed,
+    };
+    let facts = Facts {
+        parallel: plan.workers.len() > 1,
+        passed_in,
+    };
+    let any = Wanted::Failure(suspect.signature.test);
+    let same = wanted(
+        suspect,
+        if facts.parallel {
+            Verdict::Race
+        } else {
+            Verdict::Victim
+        },
+    );
+    let mut evidence = Evidence::default();
+    let mut silent = 0;
+    loop {
+        let question = match decide(facts, &evidence) {
+            Next::Done(verdict) => return Ok((verdict, evidence)),
+            Next::Ask(..) if lab.out_of_time() || silent == PATIENCE => {
+                return Ok((Verdict::Unreproduced, evidence));
+            }
+            Next::Ask(question, _) => question,
+        };
+        let run = evidence.tally(question).runs;
+        let trial = lab.probe(&question_plan(lab, question, suspect, reference, run))?;
+        let looked_for = match question {
+            Question::Again | Question::Serial => &same,
+            Question::Alone | Question::AloneWherePassed | Question::PassedAgain => &any,
+        };
+        match look(&trial, looked_for) {
+            Sight::Unknown => silent += 1,
+            Sight::Same => evidence.add(question, true),
+            Sight::Passed | Sight::Other => evidence.add(question, false),
+        }
+    }
+}
+
+fn question_plan(
+    lab: &Lab<'_>,
+    question: Question,
+    suspect: &Suspect,
+    reference: Option<&Plan>,
+    run: u32,
+) -> Plan {
+    let (plan, test) = (&suspect.plan, suspect.signature.test);
+    let random_seed = plan.random_seed.wrapping_add(run);
+    match question {
+        Question::Alone => alone(plan, lab.suite, test, random_seed),
+        Question::Again => plan.clone(),
+        Question::Serial => serial_of_worker(plan, suspect.worker),
+        Question::AloneWherePassed => alone(reference.unwrap_or(plan), lab.suite, test, random_seed),
+        Question::PassedAgain => reference.unwrap_or(plan).clone(),
+    }
+}
+
+fn finding_of(suspect: &Suspect, verdict: Verdict, evidence: &Evidence) -> Finding {
+    let kind = match verdict {
+        Verdict::Victim => Kind::Victim,
+        Verdict::Race => Kind::Race,
+        Verdict::Brittle => Kind::Brittle,
+        Verdict::HashSeed => Kind::HashSeed,
+        Verdict::Nod => Kind::Nod,
+        Verdict::Broken => Kind::Broken,
+        Verdict::Unreproduced => Kind::Unreproduced,
+    };
+    let with = match verdict {
+        Verdict::Brittle => evidence.passed_again,
+        _ => evidence.again,
+    };
+    Finding {
+        kind,
+        test: Some(suspect.signature.test),
+        signature: Some(suspect.signature.clone()),
+        failure: suspect.failure.clone(),
+        origin: suspect.origin,
+        plan: Some(suspect.plan.clone()),
+        shrunk: None,
+        with,
+        without: evidence.alone,
+        also: Vec::new(),
+        command: None,
+        note: None,
+    }
+}
+
+fn shrink_victim(
+    lab: &mut Lab<'_>,
+    suspect: &Suspect,
+    verdict: Verdict,
+    evidence: &Evidence,
+    finding: Finding,
+) -> Result<Finding, RunError> {
+    let wanted = wanted(suspect, verdict);
+    let serially = verdict == Verdict::Victim && suspect.plan.workers.len() > 1;
+    let (plan, worker, tally) = if serially {
+        (
+            serial_of_worker(&suspect.plan, suspect.worker),
+            WorkerId(0),
+            evidence.serial,
+        )
+    } else {
+        (suspect.plan.clone(), suspect.worker, evidence.again)
+    };
+    let target = Target {
+        victim: suspect.signature.test,
+        worker,
+    };
+    let shrunk = run_shrinker(lab, plan, target, tally.rate(), &wanted, Sight::Same)?;
+    confirm::victim(lab, suspect, &wanted, shrunk, finding)
+}
+
+fn shrink_brittle(
+    lab: &mut Lab<'_>,
+    suspect: &Suspect,
+    passing: &Plan,
+    evidence: &Evidence,
+    finding: Finding,
+) -> Result<Finding, RunError> {
+    let test = suspect.signature.test;
+    let worker = passing
+        .workers
+        .iter()
+        .position(|list| list.contains(&test))
+        .unwrap_or_default();
+    let plan = serial(passing, passing.workers[worker].clone());
+    let target = Target {
+        victim: test,
+        worker: WorkerId(0),
+    };
+    let rate = 1.0 - evidence.passed_again.rate();
+    let shrunk = run_shrinker(lab, plan, target, rate, &Wanted::Failure(test), Sight::Passed)?;
+    confirm::brittle(lab, suspect, shrunk, finding)
+}
+
+/// Asks real pytest whether a candidate still shows what is looked for.
+struct PytestOracle<'a, 'b> {
+    lab: &'a mut Lab<'b>,
+    wanted: &'a Wanted,
+    reproduces: Sight,
+    error: Option<RunError>,
+}
+
+impl Oracle for PytestOracle<'_, '_> {
+    fn verdict(&mut self, candidates: &[Plan]) -> Result<Vec<Answer>, Stopped> {
+        candidates
+            .iter()
+            .map(|candidate| self.answer(candidate))
+            .collect()
+    }
+}
+
+impl PytestOracle<'_, '_> {
+    fn answer(&mut self, candidate: &Plan) -> Result<Answer, Stopped> {
+        if self.lab.out_of_time() {
+            return Err(Stopped);
+        }
+        let trial = self.lab.probe(candidate).map_err(|error| {
+            self.error = Some(error);
+            Stopped
+        })?;
+        Ok(match look(&trial, self.wanted) {
+            sight if sight == self.reproduces => Answer::Reproduces,
+            Sight::Passed | Sight::Same => Answer::Passes,
+            Sight::Other | Sight::Unknown => Answer::Unresolved,
+        })
+    }
+}
+
+fn run_shrinker(
+    lab: &mut Lab<'_>,
+    plan: Plan,
+    target: Target,
+    rate: f64,
+    wanted: &Wanted,
+    reproduces: Sight,
+) -> Result<Shrunk, RunError> {
+    let suite = lab.suite;
+    let suspects = lab.history.prefixes(target.victim);
+    let seen = suspects
+        .into_iter()
+        .map(|(before, failed)| (before, failed == (reproduces == Sight::Same)))
+        .collect();
+    let problem = Problem::new(plan, target, suite, seen, rate);
+    let mut oracle = PytestOracle {
+        lab,
+        wanted,
+        reproduces,
+        error: None,
+    };
+    let shrunk = shrink(&problem, &mut oracle);
+    match oracle.error {
+        Some(error @ RunError::Interrupted) => Err(error),
+        _ => Ok(shrunk),
+    }
+}
+
+/// The other tests of a shrunk plan, and the files that are imported for nothing but their import.
+pub fn minimal(lab: &Lab<'_>, shrunk: &Shrunk, victim: TestIndex) -> Minimal {
+    let tests: Vec<TestIndex> = shrunk.plan.workers.iter().flatten().copied().collect();
+    let mut culprits = tests.clone();
+    if let Some(at) = culprits.iter().rposition(|&test| test == victim) {
+        culprits.remove(at);
+    }
+    let of_tests: Vec<&str> = tests
+        .iter()
+        .map(|&test| lab.suite.test(test).file.as_str())
+        .collect();
+    let imports = match &shrunk.plan.imports {
+        crate::plan::Imports::Only(files) => files
+            .iter()
+            .filter(|file| !of_tests.contains(&file.as_str()))
+            .cloned()
+            .collect(),
+        crate::plan::Imports::All => Vec::new(),
+    };
+    let plan = shrunk.plan.clone();
+    Minimal {
+        plan,
+        culprits,
+        imports,
+        one_minimal: shrunk.one_minimal,
+        calls: shrunk.calls,
+    }
+}

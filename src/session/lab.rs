@@ -1,0 +1,167 @@
+//! The lab: runs plans, writes down what they showed, watches the clock.
+
+use std::time::{Duration, Instant};
+
+use crate::judge::finding::{Finding, Origin};
+use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, WorkerId};
+use crate::run::{Engine, Event, RunError, Trial};
+use crate::session::history::History;
+use crate::suite::{Suite, TestIndex};
+
+/// Something a person who waits wants to know.
+#[derive(Debug)]
+pub enum Notice<'a> {
+    /// The suite was collected.
+    Collected {
+        /// The suite.
+        suite: &'a Suite,
+        /// Flags that neutralise the suite's own options.
+        neutralised: &'a [String],
+    },
+    /// A trial, or a run of the baseline, is about to start.
+    TrialStarted {
+        /// Which.
+        origin: Origin,
+        /// Its plan.
+        plan: &'a Plan,
+    },
+    /// It has ended.
+    TrialFinished {
+        /// Which.
+        origin: Origin,
+        /// How many tests failed.
+        failed: usize,
+    },
+    /// A failure is being looked into.
+    Investigating {
+        /// The test.
+        test: TestIndex,
+        /// How many failures wait after this one.
+        waiting: usize,
+    },
+    /// A plan was run to judge, shrink or confirm a failure.
+    Probed,
+    /// A failure has been judged.
+    Found(&'a Finding),
+}
+
+/// Who is told while a session works.
+pub trait Observer {
+    /// Takes notice.
+    fn notice(&mut self, suite: &Suite, notice: &Notice<'_>);
+}
+
+/// Runs plans for a session.
+pub struct Lab<'a> {
+    /// The suite.
+    pub suite: &'a Suite,
+    /// What was seen so far.
+    pub history: History,
+    engine: &'a mut dyn Engine,
+    observer: &'a mut dyn Observer,
+    deadline: Option<Instant>,
+    probes: u32,
+}
+
+impl<'a> Lab<'a> {
+    /// A lab for a suite. With a time limit, [`Lab::out_of_time`] says so after it.
+    pub fn new(
+        suite: &'a Suite,
+        engine: &'a mut dyn Engine,
+        observer: &'a mut dyn Observer,
+        deadline: Option<Instant>,
+    ) -> Self {
+        Self {
+            suite,
+            history: History::default(),
+            engine,
+            observer,
+            deadline,
+            probes: 0,
+        }
+    }
+
+    /// Runs a trial of the session.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn trial(&mut self, origin: Origin, plan: &Plan) -> Result<Trial, RunError> {
+        self.tell(&Notice::TrialStarted { origin, plan });
+        let trial = self.run(plan)?;
+        let failed = trial
+            .executions
+            .iter()
+            .filter(|run| run.outcome.is_failure())
+            .count();
+        self.tell(&Notice::TrialFinished { origin, failed });
+        Ok(trial)
+    }
+
+    /// Runs a plan that helps to judge, shrink or confirm.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn probe(&mut self, plan: &Plan) -> Result<Trial, RunError> {
+        self.probes += 1;
+        let trial = self.run(plan)?;
+        self.tell(&Notice::Probed);
+        Ok(trial)
+    }
+
+    fn run(&mut self, plan: &Plan) -> Result<Trial, RunError> {
+        let trial = self.engine.run(self.suite, plan, &mut |_: Event| {})?;
+        self.history.add(plan, &trial);
+        Ok(trial)
+    }
+
+    /// Tells the observer.
+    pub fn tell(&mut self, notice: &Notice<'_>) {
+        self.observer.notice(self.suite, notice);
+    }
+
+    /// Whether the session's time is used up.
+    pub fn out_of_time(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// How much of its time is left, if it is limited.
+    pub fn time_left(&self) -> Option<Duration> {
+        self.deadline
+            .map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// How many plans were run besides trials.
+    pub fn probes(&self) -> u32 {
+        self.probes
+    }
+}
+
+/// A plan with one worker and no sign of xdist, under the seeds of another.
+pub fn serial(of: &Plan, list: Vec<TestIndex>) -> Plan {
+    Plan {
+        order: OrderKind::Explicit,
+        mode: Mode::No,
+        workers: vec![list],
+        interleaving: Interleaving::Free,
+        imports: of.imports.clone(),
+        ..*of
+    }
+}
+
+/// The list of one worker of a plan, as a plan of its own.
+pub fn serial_of_worker(plan: &Plan, worker: WorkerId) -> Plan {
+    serial(
+        plan,
+        plan.workers.get(worker.0 as usize).cloned().unwrap_or_default(),
+    )
+}
+
+/// A plan in which only a test's own file is imported and it runs alone.
+pub fn alone(of: &Plan, suite: &Suite, test: TestIndex, random_seed: u32) -> Plan {
+    let file = suite.test(test).file.clone();
+    Plan {
+        random_seed,
+        imports: Imports::Only([file].into()),
+        ..serial(of, vec![test])
+    }
+}

@@ -1,0 +1,17 @@
+//! A session: the line from collecting to findings, walked with a real engine.
+//!
+//! Here the pure rooms meet the clock and the processes. Trials come in rounds; after each round
+//! every new failure is judged and, if it is an isolation failure, shrunk and confirmed. All trials
+//! of a round come before its first shrinking, since each trial in which a victim passed clears
+//! suspects for nothing.
+
+pub mod lab;
+pub mod history;
+pub mod baseline;
+pub mod investigate;
+pub mod confirm;
+pub mod stress;
+pub mod replay;
+
+pub use lab::{Lab, Notice, Observer};
+pub use stress::{Limits, Outline, stress};

@@ -1,0 +1,70 @@
+//! Running one plan again.
+
+use crate::judge::finding::{Finding, Origin};
+use crate::judge::sight::{Sight, Wanted, look};
+use crate::judge::{Signature, Tally};
+use crate::plan::Plan;
+use crate::run::RunError;
+use crate::session::baseline;
+use crate::session::investigate::{Suspect, investigate, suspects};
+use crate::session::lab::Lab;
+
+/// What the runs of a plan showed.
+#[derive(Clone, Debug, Default)]
+pub struct Replayed {
+    /// How many runs there were, and in how many the wanted failure (or any, if none is wanted) showed.
+    pub tally: Tally,
+    /// The failures, each as it was first seen, with the number of runs it showed in.
+    pub failures: Vec<(Suspect, u32)>,
+    /// What the failures were judged to be, if that was asked for.
+    pub findings: Vec<Finding>,
+}
+
+/// Runs a plan some times.
+///
+/// # Errors
+/// Those of the engine.
+pub fn replay(
+    lab: &mut Lab<'_>,
+    plan: &Plan,
+    wanted: Option<&Signature>,
+    times: u32,
+) -> Result<Replayed, RunError> {
+    let mut replayed = Replayed::default();
+    for _ in 0..times {
+        let trial = lab.trial(Origin::Replay, plan)?;
+        let failed = suspects(Origin::Replay, plan, &trial);
+        replayed.tally.add(match wanted {
+            Some(signature) => look(&trial, &Wanted::Signature(signature.clone())) == Sight::Same,
+            None => !failed.is_empty(),
+        });
+        for suspect in failed {
+            match replayed
+                .failures
+                .iter_mut()
+                .find(|(known, _)| known.signature == suspect.signature)
+            {
+                Some((_, runs)) => *runs += 1,
+                None => replayed.failures.push((suspect, 1)),
+            }
+        }
+    }
+    Ok(replayed)
+}
+
+/// Judges and shrinks what a replay showed. The suite is run in suite order before, since a brittle
+/// test is told from a broken one by a run in which it passes.
+///
+/// # Errors
+/// Those of the engine.
+pub fn explain(lab: &mut Lab<'_>, plan: &Plan, replayed: &mut Replayed) -> Result<(), RunError> {
+    lab.trial(
+        Origin::Baseline,
+        &baseline::suite_order(lab.suite, plan.seed, plan.hash_seed),
+    )?;
+    for (suspect, _) in &replayed.failures {
+        let finding = investigate(lab, suspect)?;
+        replayed.findings.push(finding);
+    }
+    Ok(())
+}

@@ -1,0 +1,288 @@
+//! The main job.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use crate::judge::finding::{Finding, Kind, Origin};
+use crate::judge::signature::Crash;
+use crate::plan::coverage::{Coverage, Shares};
+use crate::plan::{Axes, Seed, TrialIndex, plan};
+use crate::run::{Collected, Engine, RunError};
+use crate::session::baseline;
+use crate::session::investigate::{Suspect, investigate, suspects};
+use crate::session::lab::{Lab, Notice, Observer};
+
+/// Trials after which failures are judged.
+const ROUND: u64 = 20;
+/// The share of a time limit after which no further trial is started while failures wait.
+const TRIALS_SHARE: f64 = 0.6;
+
+/// How far a session goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Trials at most; without a limit the time decides.
+    pub trials: Option<u64>,
+    /// Time in all, shrinking included.
+    pub time: Option<Duration>,
+    /// Whether to stop at the first isolation failure.
+    pub fail_fast: bool,
+}
+
+/// All that a session found out.
+#[derive(Clone, Debug)]
+pub struct Outline {
+    /// What was collected.
+    pub collected: Collected,
+    /// The seed.
+    pub seed: Seed,
+    /// What was varied.
+    pub axes: Axes,
+    /// How many trials ran to their end, the baseline not counted.
+    pub trials: u64,
+    /// How many plans were run to judge, shrink and confirm.
+    pub probes: u32,
+    /// The share of pairs that were tried.
+    pub coverage: Shares,
+    /// What was found, isolation failures first.
+    pub findings: Vec<Finding>,
+    /// Failures that were seen and not judged, for want of time.
+    pub unjudged: Vec<Suspect>,
+    /// Whether the user stopped it.
+    pub interrupted: bool,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+/// Runs a session: baseline, trials in rounds, and what follows from them.
+///
+/// # Errors
+/// The suite could not be collected, or pytest could not be run. An interrupt after the suite was
+/// collected is no error: what is known is returned.
+pub fn stress(
+    engine: &mut dyn Engine,
+    observer: &mut dyn Observer,
+    seed: Seed,
+    axes: &Axes,
+    limits: Limits,
+) -> Result<Outline, RunError> {
+    let start = Instant::now();
+    let hash_seeds = axes.hash_seed_values(seed);
+    let collected = engine.collect(hash_seeds[0])?;
+    let suite = collected.suite.clone();
+    observer.notice(
+        &suite,
+        &Notice::Collected {
+            suite: &suite,
+            neutralised: &collected.neutralised,
+        },
+    );
+
+    let mut session = Session {
+        seed,
+        axes,
+        limits,
+        start,
+        coverage: Coverage::new(&suite),
+        trials: 0,
+        seen: BTreeSet::new(),
+        waiting: Vec::new(),
+        findings: Vec::new(),
+    };
+    let unstable = match collect_again(engine, &collected, &hash_seeds) {
+        Err(RunError::Interrupted) => Err(RunError::Interrupted),
+        Err(error) => return Err(error),
+        Ok(unstable) => Ok(unstable),
+    };
+    let mut lab = Lab::new(&suite, engine, observer, limits.time.map(|time| start + time));
+    let ended = unstable.and_then(|unstable| {
+        unstable
+            .into_iter()
+            .for_each(|finding| session.found(&mut lab, finding));
+        if suite.tests.is_empty() {
+            Ok(())
+        } else {
+            session.run(&mut lab, hash_seeds[0])
+        }
+    });
+    let interrupted = match ended {
+        Ok(()) => false,
+        Err(RunError::Interrupted) => true,
+        Err(error) => return Err(error),
+    };
+    session
+        .findings
+        .sort_by_key(|finding| (finding.kind, finding.test));
+    Ok(Outline {
+        seed,
+        axes: axes.clone(),
+        trials: session.trials,
+        probes: lab.probes(),
+        coverage: session.coverage.shares(),
+        findings: session.findings,
+        unjudged: session.waiting,
+        interrupted,
+        duration: start.elapsed(),
+        collected,
+    })
+}
+
+/// Collects under the session's other hash seeds and compares.
+fn collect_again(
+    engine: &mut dyn Engine,
+    first: &Collected,
+    hash_seeds: &[u32],
+) -> Result<Option<Finding>, RunError> {
+    for &hash_seed in &hash_seeds[1..] {
+        let other = engine.collect(hash_seed)?;
+        let finding = baseline::compare_collections(&first.suite, &other.suite, (hash_seeds[0], hash_seed));
+        if finding.is_some() {
+            return Ok(finding);
+        }
+    }
+    Ok(None)
+}
+
+struct Session<'a> {
+    seed: Seed,
+    axes: &'a Axes,
+    limits: Limits,
+    start: Instant,
+    coverage: Coverage,
+    trials: u64,
+    /// Failures that were looked into, or wait for it.
+    seen: BTreeSet<(Option<crate::suite::TestIndex>, Crash)>,
+    waiting: Vec<Suspect>,
+    findings: Vec<Finding>,
+}
+
+impl Session<'_> {
+    fn run(&mut self, lab: &mut Lab<'_>, hash_seed: u32) -> Result<(), RunError> {
+        let suite = lab.suite;
+        let suite_order = baseline::suite_order(suite, self.seed, hash_seed);
+        let twice = baseline::twice(suite, self.seed, hash_seed);
+        for (origin, plan) in [(Origin::Baseline, suite_order), (Origin::Twice, twice)] {
+            let trial = lab.trial(origin, &plan)?;
+            self.suspect(suspects(origin, &plan, &trial));
+        }
+        loop {
+            let more = self.round(lab)?;
+            self.judge_waiting(lab)?;
+            if !more || lab.out_of_time() || self.stops_early() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Runs the trials of a round; tells whether there are more.
+    fn round(&mut self, lab: &mut Lab<'_>) -> Result<bool, RunError> {
+        let round = if self.limits.fail_fast { 2 } else { ROUND };
+        for _ in 0..round {
+            if self.limits.trials.is_some_and(|most| self.trials >= most) || self.time_to_judge() {
+                return Ok(self.limits.trials.is_none_or(|most| self.trials < most));
+            }
+            let index = TrialIndex(self.trials);
+            let plan = plan(self.seed, index, lab.suite, self.axes);
+            let origin = Origin::Trial(index.0);
+            let trial = lab.trial(origin, &plan)?;
+            self.trials += 1;
+            self.coverage.add(&plan);
+            self.suspect(suspects(origin, &plan, &trial));
+        }
+        Ok(self.limits.trials.is_none_or(|most| self.trials < most))
+    }
+
+    fn time_to_judge(&self) -> bool {
+        self.limits.time.is_some_and(|time| {
+            let share = if self.waiting.is_empty() {
+                1.0
+            } else {
+                TRIALS_SHARE
+            };
+            self.start.elapsed() >= time.mul_f64(share)
+        })
+    }
+
+    fn suspect(&mut self, suspects: Vec<Suspect>) {
+        for suspect in suspects {
+            let crash = &suspect.signature.crash;
+            if self.seen.contains(&(None, crash.clone())) {
+                continue;
+            }
+            if self.seen.insert((Some(suspect.signature.test), crash.clone())) {
+                self.waiting.push(suspect);
+            }
+        }
+    }
+
+    /// Looks into every failure that waits: serial plans first, as they are cheaper to shrink and
+    /// may explain what was seen under several workers.
+    fn judge_waiting(&mut self, lab: &mut Lab<'_>) -> Result<(), RunError> {
+        self.waiting
+            .sort_by_key(|suspect| (suspect.plan.workers.len(), suspect.origin));
+        while !self.waiting.is_empty() && !lab.out_of_time() && !self.stops_early() {
+            let suspect = self.waiting[0].clone();
+            if self.is_settled(&suspect) {
+                self.waiting.remove(0);
+                continue;
+            }
+            let waiting = self.waiting.len() - 1;
+            lab.tell(&Notice::Investigating {
+                test: suspect.signature.test,
+                waiting,
+            });
+            let mut finding = investigate(lab, &suspect)?;
+            self.waiting.remove(0);
+            self.merge_same_fixture(&mut finding, &suspect.signature.crash);
+            self.found(lab, finding);
+        }
+        Ok(())
+    }
+
+    /// A fixture that fails in this way is one finding, whichever tests it was charged to.
+    fn merge_same_fixture(&mut self, finding: &mut Finding, crash: &Crash) {
+        let shared = matches!(finding.kind, Kind::Race | Kind::Broken) && crash.is_of_a_fixture();
+        if !shared {
+            return;
+        }
+        self.seen.insert((None, crash.clone()));
+        let (same, other): (Vec<_>, Vec<_>) = self
+            .waiting
+            .drain(..)
+            .partition(|suspect| suspect.signature.crash == *crash);
+        self.waiting = other;
+        let also: BTreeSet<_> = same.into_iter().map(|suspect| suspect.signature.test).collect();
+        finding.also = also
+            .into_iter()
+            .filter(|&test| Some(test) != finding.test)
+            .collect();
+    }
+
+    /// Whether the test was found to fail for reasons of its own, so that another way in which it
+    /// fails says nothing new.
+    fn is_settled(&self, suspect: &Suspect) -> bool {
+        self.findings.iter().any(|finding| {
+            finding.test == Some(suspect.signature.test)
+                && matches!(finding.kind, Kind::Broken | Kind::Nod | Kind::HashSeed)
+        })
+    }
+
+    /// Keeps a finding, unless it tells of the same test and the same cause as one before.
+    fn found(&mut self, lab: &mut Lab<'_>, finding: Finding) {
+        let same = |other: &Finding| {
+            other.kind == finding.kind && other.test == finding.test && other.causes() == finding.causes()
+        };
+        if self.findings.iter().any(same) {
+            return;
+        }
+        lab.tell(&Notice::Found(&finding));
+        self.findings.push(finding);
+    }
+
+    fn stops_early(&self) -> bool {
+        self.limits.fail_fast
+            && self
+                .findings
+                .iter()
+                .any(|finding| finding.kind.is_isolation_failure())
+    }
+}
