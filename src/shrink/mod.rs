@@ -1,52 +1,107 @@
 //! Shrinking: from a failing plan to the smallest one that still fails in the same way.
+//!
+//! Pure: the shrinker sees the world through an [`Oracle`] alone. What "fails in the same way" means
+//! is the caller's business; for a brittle test the caller asks whether it passes, and the same
+//! shrinker finds the state-setter.
+//!
+//! Simpler means, in this order: fewer workers, serial before concurrent, fewer tests, fewer imported
+//! files, suite order before another, fewer meetings. proptest's contract for shrinking (simplify,
+//! keep what still fails) is kept; [`strategy`] makes the same passes a proptest `ValueTree`.
+
+pub mod asker;
+pub mod space;
+pub mod search;
+pub mod suspects;
+pub mod noise;
+pub mod passes;
+pub mod strategy;
+
 use crate::plan::{Plan, WorkerId};
 use crate::suite::{Suite, TestIndex};
-#[allow(missing_docs, clippy::allow_attributes)]
-mod stub {
-    use super::*;
-    pub enum Verdict {
-        Reproduces,
-        Passes,
-        Unresolved,
-    }
-    pub struct Stopped;
-    pub trait Oracle {
-        fn verdict(&mut self, candidates: &[Plan]) -> Result<Vec<Verdict>, Stopped>;
-    }
-    pub struct Target {
-        pub victim: TestIndex,
-        pub worker: WorkerId,
-    }
-    pub struct Problem<'a> {
-        pub plan: Plan,
-        pub suite: &'a Suite,
-    }
-    impl<'a> Problem<'a> {
-        pub fn new(
-            plan: Plan,
-            _t: Target,
-            suite: &'a Suite,
-            _s: Vec<(Vec<TestIndex>, bool)>,
-            _r: f64,
-        ) -> Self {
-            Self { plan, suite }
-        }
-    }
-    pub struct Shrunk {
-        pub plan: Plan,
-        pub one_minimal: bool,
-        pub complete: bool,
-        pub calls: u32,
-        pub tests_run: u64,
-    }
-    pub fn shrink(p: &Problem<'_>, _o: &mut dyn Oracle) -> Shrunk {
-        Shrunk {
-            plan: p.plan.clone(),
-            one_minimal: false,
-            complete: true,
-            calls: 0,
-            tests_run: 0,
+
+use asker::Asker;
+
+/// What a run of a candidate showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// What is looked for.
+    Reproduces,
+    /// The opposite.
+    Passes,
+    /// Something else: another failure, or the test was not run.
+    Unresolved,
+}
+
+/// The oracle cannot answer any more: interrupted, or out of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped;
+
+/// Runs candidates.
+pub trait Oracle {
+    /// Tells of each candidate what it shows. The candidates do not depend on each other's answers.
+    ///
+    /// # Errors
+    /// There will be no more answers.
+    fn verdict(&mut self, candidates: &[Plan]) -> Result<Vec<Verdict>, Stopped>;
+}
+
+/// What must stay in every candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The test that fails; its last run in the worker's list is the one that counts.
+    pub victim: TestIndex,
+    /// The worker it failed on.
+    pub worker: WorkerId,
+}
+
+/// A failing plan to be shrunk. It is known to reproduce, and the victim alone is known not to.
+#[derive(Clone, Debug)]
+pub struct Problem<'a> {
+    plan: Plan,
+    target: Target,
+    suite: &'a Suite,
+    seen: Vec<(Vec<TestIndex>, bool)>,
+    rate: f64,
+}
+
+impl<'a> Problem<'a> {
+    /// A problem. `seen` holds, for recorded runs of the victim, which tests ran before it in its
+    /// process and whether what is looked for showed; `rate`, from 0 to 1, how often the plan shows it.
+    pub fn new(
+        plan: Plan,
+        target: Target,
+        suite: &'a Suite,
+        seen: Vec<(Vec<TestIndex>, bool)>,
+        rate: f64,
+    ) -> Self {
+        Self {
+            plan,
+            target,
+            suite,
+            seen,
+            rate: if rate > 0.0 { rate.min(1.0) } else { 1.0 },
         }
     }
 }
-pub use stub::*;
+
+/// What is left of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shrunk {
+    /// The smallest plan that was seen to reproduce.
+    pub plan: Plan,
+    /// Whether each single removal of a test was tried and did not reproduce.
+    pub one_minimal: bool,
+    /// Whether the shrinker came to its end, and was not stopped.
+    pub complete: bool,
+    /// How many candidates were run.
+    pub calls: u32,
+    /// How many tests were run, over all candidates.
+    pub tests_run: u64,
+}
+
+/// Shrinks a failing plan.
+pub fn shrink(problem: &Problem<'_>, oracle: &mut dyn Oracle) -> Shrunk {
+    let mut asker = Asker::new(problem, oracle);
+    let ended = passes::all(problem, &mut asker);
+    asker.into_result(ended)
+}

@@ -1,0 +1,104 @@
+//! Asking the oracle: answers are remembered, and the best plan so far is kept.
+
+use std::collections::HashMap;
+
+use crate::plan::Plan;
+use crate::shrink::{Oracle, Problem, Shrunk, Stopped, Verdict};
+
+/// A pass of a victim that fails at times is believed if chance explains it with at most this.
+const DOUBT: f64 = 0.001;
+/// Repetitions at most, for a victim that hardly ever fails.
+const MOST_REPETITIONS: u32 = 60;
+/// Calls at most, in multiples of the plan's length, against an oracle that contradicts itself.
+const PATIENCE: usize = 30;
+
+/// The oracle with a memory.
+pub struct Asker<'o> {
+    oracle: &'o mut dyn Oracle,
+    known: HashMap<Plan, bool>,
+    best: Plan,
+    /// How often a candidate must pass before that is believed.
+    repetitions: u32,
+    calls: u32,
+    most_calls: u32,
+    tests_run: u64,
+}
+
+impl<'o> Asker<'o> {
+    /// An asker for a problem.
+    pub fn new(problem: &Problem<'_>, oracle: &'o mut dyn Oracle) -> Self {
+        let passes = if problem.rate < 1.0 {
+            (DOUBT.ln() / (1.0 - problem.rate).ln()).ceil()
+        } else {
+            1.0
+        };
+        let repetitions = (passes as u32).clamp(1, MOST_REPETITIONS);
+        let most_calls = (200 + PATIENCE * problem.plan.len()) as u32 * repetitions;
+        Self {
+            oracle,
+            known: HashMap::new(),
+            best: problem.plan.clone(),
+            repetitions,
+            calls: 0,
+            most_calls,
+            tests_run: 0,
+        }
+    }
+
+    /// Whether a candidate reproduces; asked as often as it takes to believe that it does not.
+    ///
+    /// # Errors
+    /// The oracle has stopped.
+    pub fn reproduces(&mut self, candidate: &Plan) -> Result<bool, Stopped> {
+        if let Some(&known) = self.known.get(candidate) {
+            return Ok(known);
+        }
+        let mut found = false;
+        for _ in 0..self.repetitions {
+            found = self.once(candidate)?;
+            if found {
+                break;
+            }
+        }
+        self.known.insert(candidate.clone(), found);
+        Ok(found)
+    }
+
+    /// Runs a candidate once, whatever is known of it.
+    ///
+    /// # Errors
+    /// The oracle has stopped.
+    pub fn once(&mut self, candidate: &Plan) -> Result<bool, Stopped> {
+        if self.calls >= self.most_calls {
+            return Err(Stopped);
+        }
+        self.calls += 1;
+        self.tests_run += candidate.len() as u64;
+        let verdicts = self.oracle.verdict(std::slice::from_ref(candidate))?;
+        let found = verdicts.first() == Some(&Verdict::Reproduces);
+        if found && size(candidate) <= size(&self.best) {
+            self.best = candidate.clone();
+        }
+        Ok(found)
+    }
+
+    /// The smallest plan that was seen to reproduce.
+    pub fn best(&self) -> &Plan {
+        &self.best
+    }
+
+    /// The result; `ended` says whether it is 1-minimal, if the passes came to their end.
+    pub fn into_result(self, ended: Result<bool, Stopped>) -> Shrunk {
+        Shrunk {
+            one_minimal: ended == Ok(true),
+            complete: ended.is_ok(),
+            plan: self.best,
+            calls: self.calls,
+            tests_run: self.tests_run,
+        }
+    }
+}
+
+fn size(plan: &Plan) -> (usize, usize) {
+    (plan.workers.len(), plan.len())
+}

@@ -1,0 +1,73 @@
+//! Bayesian bisection: the search for a lone culprit of a victim that fails only at times.
+//!
+//! After Burnashev & Zigangirov (1974) and Ben-Or & Hassidim (2008): keep a weight for each element,
+//! ask about a set that holds somewhat more than half of the weight, and let each answer change the
+//! weights, instead of repeating every question until it can be trusted. Here the noise is one-sided:
+//! a set without the culprit never fails, so a failing answer clears all outside the set.
+
+use crate::shrink::Stopped;
+
+/// The share of the weight that a question is about. With one-sided noise it is above one half.
+const SHARE: f64 = 0.6;
+/// When an element is believed to be the culprit.
+const BELIEF: f64 = 0.98;
+/// Questions at most, for each halving that a silent oracle would need.
+const PATIENCE: f64 = 14.0;
+
+/// Looks for the lone culprit, starting from these weights. `fails` runs a set once. None if no element
+/// stands out.
+///
+/// # Errors
+/// Those of `fails`.
+pub fn lone_culprit(
+    mut weights: Vec<f64>,
+    rate: f64,
+    fails: &mut dyn FnMut(&[usize]) -> Result<bool, Stopped>,
+) -> Result<Option<usize>, Stopped> {
+    let rate = rate.clamp(0.05, 0.95);
+    let halvings = (weights.len().max(2) as f64).log2().ceil() + 2.0;
+    let questions = (halvings * PATIENCE / rate.max(0.25)) as u32;
+    for _ in 0..questions {
+        normalise(&mut weights);
+        let mut by_weight: Vec<usize> = (0..weights.len()).collect();
+        by_weight.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]).then(a.cmp(&b)));
+        match by_weight.first() {
+            Some(&first) if weights[first] >= BELIEF => return Ok(Some(first)),
+            None => return Ok(None),
+            Some(_) => {}
+        }
+        let asked = heaviest(&by_weight, &weights);
+        let failed = fails(&asked)?;
+        for (at, weight) in weights.iter_mut().enumerate() {
+            match (failed, asked.binary_search(&at).is_ok()) {
+                (true, false) => *weight = 0.0,
+                (false, true) => *weight *= 1.0 - rate,
+                (true, true) | (false, false) => {}
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn normalise(weights: &mut [f64]) {
+    let sum: f64 = weights.iter().sum();
+    if sum > 0.0 {
+        weights.iter_mut().for_each(|weight| *weight /= sum);
+    }
+}
+
+/// The heaviest elements that together have [`SHARE`] of the weight, ascending.
+fn heaviest(by_weight: &[usize], weights: &[f64]) -> Vec<usize> {
+    let mut sum = 0.0;
+    let mut taken: Vec<usize> = by_weight
+        .iter()
+        .copied()
+        .take_while(|&at| {
+            let more = sum < SHARE;
+            sum += weights[at];
+            more
+        })
+        .collect();
+    taken.sort_unstable();
+    taken
+}

@@ -1,0 +1,126 @@
+//! Plans as a proptest strategy, shrunk by the same passes as a user's failures.
+
+use proptest::strategy::{NewTree, Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+use rand::RngExt;
+
+use crate::plan::{Axes, Plan, Seed, TrialIndex, WorkerId, plan};
+use crate::shrink::{Oracle, Problem, Stopped, Target, Verdict, shrink};
+use crate::suite::{Suite, TestIndex};
+
+/// Plans of a suite in which a test is run, whatever the seed and the trial.
+#[derive(Clone, Debug)]
+pub struct Plans {
+    /// The suite.
+    pub suite: Suite,
+    /// What is varied.
+    pub axes: Axes,
+    /// The test that stays in every simpler plan.
+    pub victim: TestIndex,
+}
+
+impl Strategy for Plans {
+    type Tree = PlanTree;
+    type Value = Plan;
+
+    fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
+        let (seed, index) = (
+            Seed(runner.rng().random()),
+            TrialIndex(runner.rng().random_range(0..1000)),
+        );
+        let plan = plan(seed, index, &self.suite, &self.axes);
+        Ok(PlanTree {
+            plans: self.clone(),
+            current: plan.clone(),
+            plan,
+            answers: Vec::new(),
+        })
+    }
+}
+
+/// A plan and what has been learnt of its candidates.
+///
+/// proptest calls `simplify` after a failure and `complicate` after a pass, so that each call tells
+/// the answer to the candidate before. The passes are run from the start with the answers so far;
+/// where these end stands the next candidate. Nothing but the answers is kept, so the tree cannot
+/// differ from [`shrink`].
+#[derive(Clone, Debug)]
+pub struct PlanTree {
+    plans: Plans,
+    plan: Plan,
+    current: Plan,
+    answers: Vec<Verdict>,
+}
+
+impl PlanTree {
+    fn next(&mut self) -> bool {
+        let worker = self
+            .plan
+            .workers
+            .iter()
+            .position(|list| list.contains(&self.plans.victim))
+            .unwrap_or(0);
+        let target = Target {
+            victim: self.plans.victim,
+            worker: WorkerId(worker as u32),
+        };
+        let problem = Problem::new(self.plan.clone(), target, &self.plans.suite, Vec::new(), 1.0);
+        let mut oracle = Remembered {
+            answers: self.answers.iter(),
+            next: None,
+        };
+        let shrunk = shrink(&problem, &mut oracle);
+        match oracle.next {
+            Some(candidate) => {
+                self.current = candidate;
+                true
+            }
+            None => {
+                self.current = shrunk.plan;
+                false
+            }
+        }
+    }
+}
+
+impl ValueTree for PlanTree {
+    type Value = Plan;
+
+    fn current(&self) -> Plan {
+        self.current.clone()
+    }
+
+    fn simplify(&mut self) -> bool {
+        if self.current != self.plan || !self.answers.is_empty() {
+            self.answers.push(Verdict::Reproduces);
+        }
+        self.next()
+    }
+
+    fn complicate(&mut self) -> bool {
+        self.answers.push(Verdict::Passes);
+        self.next()
+    }
+}
+
+/// Answers from memory; at the first question without an answer it stops and keeps the question.
+struct Remembered<'a> {
+    answers: std::slice::Iter<'a, Verdict>,
+    next: Option<Plan>,
+}
+
+impl Oracle for Remembered<'_> {
+    fn verdict(&mut self, candidates: &[Plan]) -> Result<Vec<Verdict>, Stopped> {
+        let mut verdicts = Vec::new();
+        for candidate in candidates {
+            match self.answers.next() {
+                Some(&answer) => verdicts.push(answer),
+                None => {
+                    self.next = Some(candidate.clone());
+                    return Err(Stopped);
+                }
+            }
+        }
+        Ok(verdicts)
+    }
+}
