@@ -155,10 +155,10 @@ def _occurrences(items: List[pytest.Item]) -> Dict[Tuple[str, int], pytest.Item]
 
 
 def _group(item: pytest.Item) -> Optional[str]:
-    mark = item.get_closest_marker("xdist_group")
-    if mark is None:
-        return None
-    return text(mark.args[0] if mark.args else mark.kwargs.get("name", "default"))
+    """The name that xdist's loadgroup appends to the node id: all groups of the item, sorted."""
+    marks = item.iter_markers("xdist_group")
+    names = {text(mark.args[0] if mark.args else mark.kwargs.get("name", "default")) for mark in marks}
+    return "_".join(sorted(names)) or None
 
 
 def _rank(item: pytest.Item, session: pytest.Session) -> int:

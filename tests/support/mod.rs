@@ -1,0 +1,102 @@
+//! What the tests share: Python environments of their own, and the corpus.
+
+#![expect(dead_code, reason = "each test binary uses a part")]
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The project's folder.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A Python environment with exactly these requirements, made once under target/.
+///
+/// The base is `$JOSTLE_TEST_PYTHON`, else `python3`.
+pub fn python_with(name: &str, requirements: &str) -> PathBuf {
+    let base = std::env::var("JOSTLE_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
+    let version =
+        said(Command::new(&base).args(["-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"]));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("python")
+        .join(format!("{name}-{}", version.trim()));
+    fs::create_dir_all(&folder).expect("target/ can be written");
+    let lock = File::create(folder.join("lock")).expect("target/ can be written");
+    lock.lock().expect("the environment's lock");
+    let (python, done) = (folder.join("env/bin/python"), folder.join("requirements.txt"));
+    if fs::read_to_string(&done).is_ok_and(|installed| installed == requirements) {
+        return python;
+    }
+    said(
+        Command::new(&base)
+            .args(["-m", "venv", "--clear"])
+            .arg(folder.join("env")),
+    );
+    let wanted = folder.join("wanted.txt");
+    fs::write(&wanted, requirements).expect("target/ can be written");
+    let pip = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "-r",
+    ];
+    said(Command::new(&python).args(pip).arg(&wanted));
+    fs::rename(wanted, done).expect("target/ can be written");
+    python
+}
+
+/// The environment of the corpus.
+pub fn corpus_python() -> PathBuf {
+    let requirements =
+        fs::read_to_string(root().join("corpus/requirements.txt")).expect("corpus/requirements.txt");
+    python_with("corpus", &requirements)
+}
+
+/// Runs a command that must succeed; returns what it printed.
+pub fn said(command: &mut Command) -> String {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{out}{err}",
+        output.status
+    );
+    out.into_owned()
+}
+
+/// A command that runs the `jostle` under test in a folder, with a cache of the tests' own.
+pub fn jostle(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_jostle"));
+    command.current_dir(folder);
+    command.env(
+        "JOSTLE_CACHE_DIR",
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"),
+    );
+    command.env_remove("VIRTUAL_ENV");
+    command
+}
+
+/// A copy of a folder, without what Python leaves behind.
+pub fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("the copy's folder");
+    for entry in fs::read_dir(from).unwrap_or_else(|error| panic!("{}: {error}", from.display())) {
+        let entry = entry.expect("an entry");
+        let (path, name) = (entry.path(), entry.file_name());
+        if name == "__pycache__" || name == ".pytest_cache" {
+            continue;
+        }
+        if path.is_dir() {
+            copy(&path, &to.join(name));
+        } else {
+            fs::copy(&path, to.join(name)).expect("a copied file");
+        }
+    }
+}
