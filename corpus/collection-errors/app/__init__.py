@@ -1,0 +1,5 @@
+VERSION = 3
+
+
+def double(value):
+    return 2 * value

@@ -1,0 +1,6 @@
+import pytest
+
+
+@pytest.mark.nightly
+def test_marked():
+    pass

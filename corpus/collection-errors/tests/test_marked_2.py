@@ -1,0 +1,6 @@
+import pytest
+
+
+@pytest.mark.gpu
+def test_marked():
+    pass

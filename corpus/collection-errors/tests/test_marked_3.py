@@ -1,0 +1,6 @@
+import pytest
+
+
+@pytest.mark.e2e
+def test_marked():
+    pass

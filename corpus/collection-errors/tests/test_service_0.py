@@ -1,0 +1,5 @@
+import redis
+
+
+def test_service():
+    assert redis

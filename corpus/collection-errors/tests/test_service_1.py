@@ -1,0 +1,5 @@
+import boto3_missing
+
+
+def test_service():
+    assert boto3_missing

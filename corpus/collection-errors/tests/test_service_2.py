@@ -1,0 +1,5 @@
+import kafka_client
+
+
+def test_service():
+    assert kafka_client

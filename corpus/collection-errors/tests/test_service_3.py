@@ -1,0 +1,5 @@
+import celery_app
+
+
+def test_service():
+    assert celery_app

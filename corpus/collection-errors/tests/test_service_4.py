@@ -1,0 +1,5 @@
+import grpc_tools_x
+
+
+def test_service():
+    assert grpc_tools_x

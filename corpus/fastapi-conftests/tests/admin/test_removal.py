@@ -1,0 +1,6 @@
+def test_admin_removes(client, as_admin):
+    assert client.delete("/items/mug").json() == {"removed": True}
+
+
+def test_admin_is_known(client, as_admin):
+    assert client.get("/me").json()["admin"] is True

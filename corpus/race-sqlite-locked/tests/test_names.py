@@ -1,0 +1,5 @@
+import stock
+
+
+def test_name_of_the_database():
+    assert stock.PATH.name == "stock.db"
