@@ -8,11 +8,7 @@ fn main() -> std::process::ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let code = if error.use_stderr() {
-                ExitCode::Usage
-            } else {
-                ExitCode::Clean
-            };
+            let code = if error.use_stderr() { ExitCode::Usage } else { ExitCode::Clean };
             // A closed terminal is no reason to fail twice.
             let _ = error.print();
             return code.into();

@@ -20,17 +20,8 @@ const PER_FILE: usize = 10;
 fn suite(tests: usize) -> Suite {
     let test = |number: usize| {
         let file = format!("tests/test_{:04}.py", number / PER_FILE);
-        let id = TestId {
-            node_id: format!("{file}::test_{number:05}"),
-            occurrence: 0,
-        };
-        Test {
-            id,
-            file,
-            line: None,
-            group: None,
-            rank: 0,
-        }
+        let id = TestId { node_id: format!("{file}::test_{number:05}"), occurrence: 0 };
+        Test { id, file, line: None, group: None, rank: 0 }
     };
     Suite::new((0..tests).map(test).collect(), Vec::new(), 0)
 }
@@ -76,16 +67,10 @@ struct Simulation<'a> {
 
 impl Simulation<'_> {
     fn fails(&mut self, plan: &Plan) -> bool {
-        let worker = plan
-            .workers
-            .iter()
-            .position(|list| list.contains(&self.victim))
-            .expect("the victim stays");
+        let worker =
+            plan.workers.iter().position(|list| list.contains(&self.victim)).expect("the victim stays");
         let list = &plan.workers[worker];
-        let end = list
-            .iter()
-            .rposition(|&test| test == self.victim)
-            .expect("the victim stays");
+        let end = list.iter().rposition(|&test| test == self.victim).expect("the victim stays");
         let before: Vec<usize> = list[..end].iter().map(|test| test.get()).collect();
         let place = |test: &usize| before.iter().position(|other| other == test);
         let polluted = match &self.world {
@@ -116,16 +101,9 @@ impl Simulation<'_> {
 impl Oracle for Simulation<'_> {
     fn verdict(&mut self, candidates: &[Plan]) -> Result<Vec<Verdict>, Stopped> {
         let answer = |fails| {
-            if fails {
-                Verdict::Reproduces
-            } else {
-                Verdict::Passes
-            }
+            if fails { Verdict::Reproduces } else { Verdict::Passes }
         };
-        Ok(candidates
-            .iter()
-            .map(|candidate| answer(self.fails(candidate)))
-            .collect())
+        Ok(candidates.iter().map(|candidate| answer(self.fails(candidate))).collect())
     }
 }
 
@@ -133,42 +111,19 @@ impl Oracle for Simulation<'_> {
 fn serial(tests: usize, victim: usize) -> (Suite, Plan, Target) {
     let suite = suite(tests);
     let list = (0..tests as u32).map(TestIndex).collect();
-    let target = Target {
-        victim: TestIndex(victim as u32),
-        worker: WorkerId(0),
-    };
+    let target = Target { victim: TestIndex(victim as u32), worker: WorkerId(0) };
     (suite, plan(vec![list]), target)
 }
 
 fn shrink_in(world: World, suite: &Suite, plan: &Plan, target: Target, rate: f64, seed: u64) -> Shrunk {
     let chance = ChaCha8Rng::seed_from_u64(seed);
-    let mut simulation = Simulation {
-        suite,
-        world,
-        victim: target.victim,
-        rate,
-        chance,
-    };
-    assert!(
-        rate < 1.0 || simulation.fails(plan),
-        "the plan must fail: {:?}",
-        simulation.world
-    );
-    shrink(
-        &Problem::new(plan.clone(), target, suite, Vec::new(), rate),
-        &mut simulation,
-    )
+    let mut simulation = Simulation { suite, world, victim: target.victim, rate, chance };
+    assert!(rate < 1.0 || simulation.fails(plan), "the plan must fail: {:?}", simulation.world);
+    shrink(&Problem::new(plan.clone(), target, suite, Vec::new(), rate), &mut simulation)
 }
 
 fn culprits(shrunk: &Shrunk, victim: TestIndex) -> Vec<usize> {
-    shrunk
-        .plan
-        .workers
-        .iter()
-        .flatten()
-        .filter(|&&test| test != victim)
-        .map(|test| test.get())
-        .collect()
+    shrunk.plan.workers.iter().flatten().filter(|&&test| test != victim).map(|test| test.get()).collect()
 }
 
 fn log2_ceil(n: usize) -> u32 {
@@ -358,10 +313,8 @@ fn what_the_trials_showed_saves_the_search() {
     let seen: Vec<(Vec<TestIndex>, bool)> = (0..20_u64)
         .map(|trial| {
             let mut chance = ChaCha8Rng::seed_from_u64(trial);
-            let before: Vec<TestIndex> = (0..300)
-                .map(TestIndex)
-                .filter(|_| chance.random_bool(0.5))
-                .collect();
+            let before: Vec<TestIndex> =
+                (0..300).map(TestIndex).filter(|_| chance.random_bool(0.5)).collect();
             let failed = before.contains(&polluter);
             (before, failed)
         })

@@ -17,14 +17,8 @@ use serde_json::{Value, json};
 /// Cases compared in each mode.
 const CASES: u64 = 1000;
 
-const MODES: [Mode; 6] = [
-    Mode::Load,
-    Mode::Loadscope,
-    Mode::Loadfile,
-    Mode::Loadgroup,
-    Mode::Worksteal,
-    Mode::Each,
-];
+const MODES: [Mode; 6] =
+    [Mode::Load, Mode::Loadscope, Mode::Loadfile, Mode::Loadgroup, Mode::Worksteal, Mode::Each];
 
 fn python() -> PathBuf {
     support::python_with("xdist", "pytest==8.4.2\npytest-xdist==3.8.0\n")
@@ -40,20 +34,13 @@ struct Case {
 /// A suite of up to 200 tests in files and classes, with parameters that hold what xdist splits at.
 fn case(number: u64) -> Case {
     let mut random = ChaCha8Rng::seed_from_u64(number);
-    let tests = if random.random_bool(0.2) {
-        random.random_range(0..8)
-    } else {
-        random.random_range(0..200)
-    };
+    let tests = if random.random_bool(0.2) { random.random_range(0..8) } else { random.random_range(0..200) };
     let files = random.random_range(1..20);
     let groups = random.random_range(0..4);
     let parameters = ["", "[a]", "[x::y]", "[a@b]", "[a/b::c]", "[]]", "[@]"];
     let test = |at: usize| {
-        let file = format!(
-            "{}/test_{}.py",
-            ["tests", "te@st", "a[b]"][at % 3],
-            random.random_range(0..files)
-        );
+        let file =
+            format!("{}/test_{}.py", ["tests", "te@st", "a[b]"][at % 3], random.random_range(0..files));
         let class = if random.random_bool(0.4) {
             format!("::Test{}", random.random_range(0..3))
         } else {
@@ -63,28 +50,14 @@ fn case(number: u64) -> Case {
         let grouped = groups > 0 && random.random_bool(0.4);
         let group =
             grouped.then(|| ["one", "t@wo", "th]ree", "four"][random.random_range(0..groups)].to_owned());
-        let id = TestId {
-            node_id: format!("{file}{class}::test_{at}{parameter}"),
-            occurrence: 0,
-        };
-        Test {
-            id,
-            file,
-            line: None,
-            group,
-            rank: 0,
-        }
+        let id = TestId { node_id: format!("{file}{class}::test_{at}{parameter}"), occurrence: 0 };
+        Test { id, file, line: None, group, rank: 0 }
     };
     let suite = Suite::new((0..tests).map(test).collect(), Vec::new(), 0);
     let heavy =
         |random: &mut ChaCha8Rng| 1 + (random.random_range(1_u64..30) << random.random_range(0_u32..10));
     let ticks = suite.tests.iter().map(|_| heavy(&mut random)).collect();
-    Case {
-        order: suite.collected.clone(),
-        workers: random.random_range(1..=9),
-        ticks,
-        suite,
-    }
+    Case { order: suite.collected.clone(), workers: random.random_range(1..=9), ticks, suite }
 }
 
 /// The case as xdist sees it: in `loadgroup` a test's group is part of its node id.
@@ -113,12 +86,7 @@ fn xdist_lists(cases: &[Value]) -> Vec<Vec<Vec<usize>>> {
         .spawn()
         .expect("the driver starts");
     let input = serde_json::to_vec(cases).expect("cases as JSON");
-    driver
-        .stdin
-        .take()
-        .expect("a pipe")
-        .write_all(&input)
-        .expect("the driver reads");
+    driver.stdin.take().expect("a pipe").write_all(&input).expect("the driver reads");
     let output = driver.wait_with_output().expect("the driver ends");
     assert!(output.status.success());
     serde_json::from_slice(&output.stdout).expect("lists as JSON")
@@ -133,12 +101,7 @@ fn the_simulations_hand_out_what_xdist_hands_out() {
             let named = |list: &Vec<usize>| list.iter().map(|&at| case.order[at]).collect::<Vec<_>>();
             let expected: Vec<Vec<TestIndex>> = expected.iter().map(named).collect();
             let lists = partition(mode, case.workers, &case.order, &case.suite.tests, &case.ticks);
-            assert_eq!(
-                lists,
-                expected,
-                "{mode:?}, case {number}: {}",
-                as_json(case, mode)
-            );
+            assert_eq!(lists, expected, "{mode:?}, case {number}: {}", as_json(case, mode));
         }
         println!("{}: {CASES} cases equal", mode.name());
     }
@@ -156,25 +119,14 @@ fn every_test_is_handed_out_once_and_scopes_stay_whole() {
             expected.sort_unstable();
             assert_eq!(all, expected, "{mode:?}");
         }
-        let lists = partition(
-            Mode::Loadfile,
-            case.workers,
-            &case.order,
-            &case.suite.tests,
-            &case.ticks,
-        );
+        let lists = partition(Mode::Loadfile, case.workers, &case.order, &case.suite.tests, &case.ticks);
         for (worker, list) in lists.iter().enumerate() {
             let files = |list: &Vec<TestIndex>| {
-                list.iter()
-                    .map(|&test| case.suite.test(test).file.clone())
-                    .collect::<Vec<_>>()
+                list.iter().map(|&test| case.suite.test(test).file.clone()).collect::<Vec<_>>()
             };
             let own = files(list);
             for other in lists.iter().skip(worker + 1) {
-                assert!(
-                    files(other).iter().all(|file| !own.contains(file)),
-                    "a file on two workers"
-                );
+                assert!(files(other).iter().all(|file| !own.contains(file)), "a file on two workers");
             }
         }
     }

@@ -57,6 +57,7 @@ class Loop:
         self._failure = None
         self._outcomes = []
         self._subtest_failed = False
+        doctest_globals = _doctest_globals(item)
         self._channel.send("start", position=position)
         start = time.perf_counter()
         try:
@@ -67,6 +68,9 @@ class Loop:
             self._failure = self._failure or crash.failure("call", error, repr(error), rootdir)
             self._finish(position, start)
             raise
+        finally:
+            if doctest_globals is not None:
+                item.dtest.globs.update(doctest_globals)  # type: ignore[attr-defined]
         self._finish(position, start)
 
     def _finish(self, position: int, start: float) -> None:
@@ -107,6 +111,12 @@ class Loop:
             self._subtest_failed = self._subtest_failed or report.failed
             return
         self._outcomes.append(report.outcome)
+
+
+def _doctest_globals(item: pytest.Item) -> Optional[Dict[str, Any]]:
+    """The names a doctest starts with. Its runner forgets them, so that it could not be run twice."""
+    dtest = getattr(item, "dtest", None)
+    return None if dtest is None else dict(dtest.globs)
 
 
 def _rendering(report: Any) -> str:

@@ -30,11 +30,9 @@ _OPTIONS = (
 )
 
 
-def counter_flags(config: Any, cache_dir: str) -> List[str]:
+def counter_flags(config: Any) -> List[str]:
     """The flags that undo what the suite's options, and the loaded plugins' defaults, would do."""
     flags = ["--maxfail=0", "--continue-on-collection-errors"]
-    if config.pluginmanager.hasplugin("cacheprovider"):
-        flags += ["-o", f"cache_dir={cache_dir}"]
     for plugin, undo in _COUNTER_FLAGS:
         if config.pluginmanager.hasplugin(plugin):
             flags += undo

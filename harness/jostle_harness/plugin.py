@@ -40,12 +40,11 @@ class Harness:
         self.errors: List[Dict[str, Any]] = []
         self.deselected = 0
         self.neutralised: List[str] = []
-        self.worker_folder = os.path.join(setup.folder, setup.worker["id"] if setup.worker else "main")
         likeness.set_environment(setup.worker)
 
     def undo_options(self, config: Any, parser: Any, args: List[str]) -> None:
-        flags = neutralise.counter_flags(config, os.path.join(self.worker_folder, "cache"))
-        self.neutralised = [flag for flag in flags if not flag.startswith("cache_dir=") and flag != "-o"]
+        flags = neutralise.counter_flags(config)
+        self.neutralised = list(flags)
         if self.setup.worker is not None:
             flags.append("--basetemp=" + os.path.join(self.setup.folder, "pytest", "popen-" + self.setup.worker["id"]))
             os.makedirs(os.path.join(self.setup.folder, "pytest"), exist_ok=True)

@@ -87,9 +87,9 @@ fn parse(text: &str) -> Result<Config, String> {
     let file: Pyproject = toml::from_str(text).map_err(|error| error.to_string())?;
     match file.tool.and_then(|tool| tool.jostle) {
         None => Ok(Config::default()),
-        Some(table) => table
-            .try_into()
-            .map_err(|error: toml::de::Error| format!("[tool.jostle]: {}", error.message())),
+        Some(table) => {
+            table.try_into().map_err(|error: toml::de::Error| format!("[tool.jostle]: {}", error.message()))
+        }
     }
 }
 
@@ -102,16 +102,9 @@ mod tests {
     #[test]
     fn settings_are_read_and_unknown_ones_refused() {
         let config = parse("[tool.jostle]\nworkers = [1, \"auto\"]\ntime = \"30m\"\n").unwrap();
-        assert_eq!(
-            config.workers,
-            Some(vec![Count::Number(1), Count::Word("auto".into())])
-        );
+        assert_eq!(config.workers, Some(vec![Count::Number(1), Count::Word("auto".into())]));
         assert_eq!(parse("[tool.other]\nx = 1\n"), Ok(Config::default()));
-        assert!(
-            parse("[tool.jostle]\nworker = 3\n")
-                .unwrap_err()
-                .contains("unknown field `worker`")
-        );
+        assert!(parse("[tool.jostle]\nworker = 3\n").unwrap_err().contains("unknown field `worker`"));
         assert!(parse("[tool.jostle]\ntrials = \"many\"\n").is_err());
     }
 

@@ -32,11 +32,7 @@ impl ExitCode {
         let suite = &outline.collected.suite;
         if outline.interrupted {
             Self::Interrupted
-        } else if outline
-            .findings
-            .iter()
-            .any(|finding| finding.kind.is_isolation_failure())
-        {
+        } else if outline.findings.iter().any(|finding| finding.kind.is_isolation_failure()) {
             Self::Found
         } else if !suite.errors.is_empty() {
             Self::Unjudged

@@ -79,30 +79,16 @@ impl SuiteOptions {
             ))
         })?;
         if !folder.is_dir() {
-            return Err(UsageError(format!(
-                "--rootdir {} is not a folder",
-                given.display()
-            )));
+            return Err(UsageError(format!("--rootdir {} is not a folder", given.display())));
         }
         let config = config::read(&folder)?;
         let from_config = config.pytest_args.clone().unwrap_or_default();
         Ok(Self {
-            python: args
-                .python
-                .clone()
-                .or_else(|| config.python.as_ref().map(|path| folder.join(path))),
-            pytest_args: if args.pytest_args.is_empty() {
-                from_config
-            } else {
-                args.pytest_args.clone()
-            },
+            python: args.python.clone().or_else(|| config.python.as_ref().map(|path| folder.join(path))),
+            pytest_args: if args.pytest_args.is_empty() { from_config } else { args.pytest_args.clone() },
             test_timeout: or_time(args.test_timeout, config.test_timeout.as_deref(), "test-timeout")?
                 .unwrap_or(TEST_TIMEOUT),
-            trial_timeout: or_time(
-                args.trial_timeout,
-                config.trial_timeout.as_deref(),
-                "trial-timeout",
-            )?,
+            trial_timeout: or_time(args.trial_timeout, config.trial_timeout.as_deref(), "trial-timeout")?,
             json: args.json.as_ref().map(|path| match path.as_str() {
                 "-" => JsonTarget::Stdout,
                 path => JsonTarget::File(PathBuf::from(path)),
@@ -137,21 +123,14 @@ impl SuiteOptions {
             None => named::<OrderArg>(config.order.as_deref(), "order")?,
         };
         let default = Axes::default();
-        let hash_seeds = args
-            .hash_seeds
-            .or(config.hash_seeds)
-            .unwrap_or(default.hash_seeds);
+        let hash_seeds = args.hash_seeds.or(config.hash_seeds).unwrap_or(default.hash_seeds);
         if !(1..=64).contains(&hash_seeds) {
-            return Err(UsageError(format!(
-                "hash-seeds = {hash_seeds}: give a number from 1 to 64"
-            )));
+            return Err(UsageError(format!("hash-seeds = {hash_seeds}: give a number from 1 to 64")));
         }
         let axes = Axes {
             workers: workers.map_or(Ok(default.workers), |words| worker_counts(&words))?,
             modes: modes.map_or(default.modes, |modes| distinct(modes.into_iter().map(Mode::from))),
-            orders: orders.map_or(default.orders, |orders| {
-                distinct(orders.into_iter().map(Into::into))
-            }),
+            orders: orders.map_or(default.orders, |orders| distinct(orders.into_iter().map(Into::into))),
             hash_seeds,
             ignore_rank: args.ignore_rank || config.ignore_rank.unwrap_or(false),
         };
@@ -191,10 +170,7 @@ impl StressOptions {
         let suite = SuiteOptions::new(&args.suite)?;
         let config = &suite.config;
         let time = or_time(args.time, config.time.as_deref(), "time")?;
-        let trials = args
-            .trials
-            .or(config.trials)
-            .or(if time.is_none() { Some(TRIALS) } else { None });
+        let trials = args.trials.or(config.trials).or(if time.is_none() { Some(TRIALS) } else { None });
         if trials == Some(0) {
             return Err(UsageError(
                 "--trials 0 leaves nothing to do; `jostle collect` looks at a suite without running it"
@@ -211,10 +187,7 @@ impl StressOptions {
                 time,
                 fail_fast: !args.keep_going && (args.fail_fast || config.fail_fast.unwrap_or(false)),
             },
-            failures: args
-                .failures
-                .clone()
-                .or_else(|| suite.configured(config.failures.as_deref())),
+            failures: args.failures.clone().or_else(|| suite.configured(config.failures.as_deref())),
             suite,
         })
     }
@@ -244,10 +217,7 @@ fn named<T: ValueEnum>(words: Option<&[String]>, name: &str) -> Result<Option<Ve
                 .iter()
                 .filter_map(|v| Some(v.to_possible_value()?.get_name().to_owned()))
                 .collect();
-            UsageError(format!(
-                "[tool.jostle] {name}: {word:?} is not one of {}",
-                known.join(", ")
-            ))
+            UsageError(format!("[tool.jostle] {name}: {word:?} is not one of {}", known.join(", ")))
         })
     };
     words.map(|words| words.iter().map(parse).collect()).transpose()
@@ -265,15 +235,9 @@ fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
 fn worker_counts(words: &[String]) -> Result<Vec<u32>, UsageError> {
     let count = |word: &String| match word.as_str() {
         "auto" => Ok(std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32)),
-        word => word
-            .parse()
-            .ok()
-            .filter(|count| (1..=MOST_WORKERS).contains(count))
-            .ok_or_else(|| {
-                UsageError(format!(
-                    "workers: `{word}` is neither `auto` nor a number from 1 to {MOST_WORKERS}"
-                ))
-            }),
+        word => word.parse().ok().filter(|count| (1..=MOST_WORKERS).contains(count)).ok_or_else(|| {
+            UsageError(format!("workers: `{word}` is neither `auto` nor a number from 1 to {MOST_WORKERS}"))
+        }),
     };
     let counts: Vec<u32> = words.iter().map(count).collect::<Result<_, _>>()?;
     Ok(distinct(counts.into_iter()))
@@ -282,9 +246,7 @@ fn worker_counts(words: &[String]) -> Result<Vec<u32>, UsageError> {
 fn check(axes: &Axes) -> Result<(), UsageError> {
     let parallel = !axes.parallel_workers().is_empty() && axes.modes.iter().any(|&mode| mode != Mode::No);
     if axes.workers.is_empty() || axes.modes.is_empty() || axes.orders.is_empty() {
-        Err(UsageError(
-            "workers, dist and order each need at least one value".into(),
-        ))
+        Err(UsageError("workers, dist and order each need at least one value".into()))
     } else if !axes.serial() && !parallel {
         Err(UsageError(
             "--dist and --workers leave no trial to run: the mode `no` goes with 1 worker, the others with 2 or more"

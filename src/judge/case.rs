@@ -152,11 +152,7 @@ fn fails_alone(facts: Facts, evidence: &Evidence) -> Next {
         }
     }
     let settled = at_least(Question::PassedAgain, FEW, evidence);
-    let verdict = if evidence.passed_again.never() {
-        Verdict::Brittle
-    } else {
-        Verdict::Nod
-    };
+    let verdict = if evidence.passed_again.never() { Verdict::Brittle } else { Verdict::Nod };
     settled.unwrap_or(Next::Done(verdict))
 }
 
@@ -164,20 +160,10 @@ fn passes_alone(facts: Facts, evidence: &Evidence) -> Next {
     if let Some(next) = at_least(Question::Again, FEW, evidence) {
         return next;
     }
-    let (runs, alone_runs) = if evidence.again.always() {
-        (FEW, FEW)
-    } else {
-        (SOME, MANY)
-    };
+    let (runs, alone_runs) = if evidence.again.always() { (FEW, FEW) } else { (SOME, MANY) };
     let measured = at_least(Question::Alone, alone_runs, evidence)
         .or_else(|| at_least(Question::Again, runs, evidence))
-        .or_else(|| {
-            if facts.parallel {
-                at_least(Question::Serial, runs, evidence)
-            } else {
-                None
-            }
-        });
+        .or_else(|| if facts.parallel { at_least(Question::Serial, runs, evidence) } else { None });
     if let Some(next) = measured {
         return next;
     }
@@ -213,48 +199,29 @@ mod tests {
         panic!("no verdict after 200 runs: {evidence:?}")
     }
 
-    const SERIAL: Facts = Facts {
-        parallel: false,
-        passed_in: PassedIn::SameHashSeed,
-    };
-    const PARALLEL: Facts = Facts {
-        parallel: true,
-        passed_in: PassedIn::SameHashSeed,
-    };
+    const SERIAL: Facts = Facts { parallel: false, passed_in: PassedIn::SameHashSeed };
+    const PARALLEL: Facts = Facts { parallel: true, passed_in: PassedIn::SameHashSeed };
 
     #[test]
     fn each_kind_is_told_from_the_others() {
         use Question::{Again, Alone, AloneWherePassed, PassedAgain, Serial};
-        let nowhere = Facts {
-            passed_in: PassedIn::Nothing,
-            ..SERIAL
-        };
-        let elsewhere = Facts {
-            passed_in: PassedIn::OtherHashSeed,
-            ..SERIAL
-        };
+        let nowhere = Facts { passed_in: PassedIn::Nothing, ..SERIAL };
+        let elsewhere = Facts { passed_in: PassedIn::OtherHashSeed, ..SERIAL };
         let kind = |facts, fails: fn(Question, u32) -> bool| judge(facts, fails).0;
         assert_eq!(kind(SERIAL, |q, _| q == Again), Verdict::Victim);
         assert_eq!(kind(SERIAL, |q, n| q == Again && n % 2 == 0), Verdict::Victim);
         assert_eq!(kind(SERIAL, |q, _| q == Alone), Verdict::Brittle);
         assert_eq!(kind(elsewhere, |q, _| q == Alone), Verdict::HashSeed);
-        assert_eq!(
-            kind(elsewhere, |q, _| matches!(q, Alone | AloneWherePassed)),
-            Verdict::Brittle
-        );
+        assert_eq!(kind(elsewhere, |q, _| matches!(q, Alone | AloneWherePassed)), Verdict::Brittle);
         assert_eq!(kind(nowhere, |q, _| q == Alone), Verdict::Broken);
         assert_eq!(kind(SERIAL, |q, n| q == Alone && n == 1), Verdict::Nod);
         assert_eq!(
-            kind(SERIAL, |q, n| matches!(q, Alone | PassedAgain) && n == 0
-                || q == Alone),
+            kind(SERIAL, |q, n| matches!(q, Alone | PassedAgain) && n == 0 || q == Alone),
             Verdict::Nod
         );
         assert_eq!(kind(SERIAL, |_, _| false), Verdict::Unreproduced);
         assert_eq!(kind(PARALLEL, |q, _| q == Again), Verdict::Race);
-        assert_eq!(
-            kind(PARALLEL, |q, _| matches!(q, Again | Serial)),
-            Verdict::Victim
-        );
+        assert_eq!(kind(PARALLEL, |q, _| matches!(q, Again | Serial)), Verdict::Victim);
         assert_eq!(kind(PARALLEL, |q, n| q == Again && n == 0), Verdict::Unreproduced);
     }
 

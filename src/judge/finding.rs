@@ -36,10 +36,7 @@ impl Kind {
     /// Whether it is an isolation failure, for which the exit code is 1. xdist refuses a suite whose
     /// collection differs between workers, so an unstable collection is one.
     pub fn is_isolation_failure(self) -> bool {
-        matches!(
-            self,
-            Self::Victim | Self::Brittle | Self::Nio | Self::Race | Self::UnstableCollection
-        )
+        matches!(self, Self::Victim | Self::Brittle | Self::Nio | Self::Race | Self::UnstableCollection)
     }
 
     /// The kind as it is written in output.
@@ -105,9 +102,7 @@ pub struct Finding {
 impl Finding {
     /// What was found to cause it: tests, and files whose import is enough.
     pub fn causes(&self) -> (&[TestIndex], &[String]) {
-        self.shrunk
-            .as_ref()
-            .map_or((&[], &[]), |minimal| (&minimal.culprits, &minimal.imports))
+        self.shrunk.as_ref().map_or((&[], &[]), |minimal| (&minimal.culprits, &minimal.imports))
     }
 }
 

@@ -41,15 +41,8 @@ pub fn look(trial: &Trial, wanted: &Wanted) -> Sight {
             None => Sight::Unknown,
         },
         Wanted::Fixture(crash) => {
-            let mut sights = trial
-                .executions
-                .iter()
-                .map(|run| see(run, |found| found.crash == *crash));
-            if sights.any(|sight| sight == Sight::Same) {
-                Sight::Same
-            } else {
-                Sight::Passed
-            }
+            let mut sights = trial.executions.iter().map(|run| see(run, |found| found.crash == *crash));
+            if sights.any(|sight| sight == Sight::Same) { Sight::Same } else { Sight::Passed }
         }
     }
 }

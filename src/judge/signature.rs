@@ -48,12 +48,7 @@ impl Signature {
 
 impl Crash {
     fn lost(exception: &str, how: &str) -> Self {
-        Self {
-            phase: Phase::Call,
-            exception: exception.into(),
-            file: String::new(),
-            function: how.into(),
-        }
+        Self { phase: Phase::Call, exception: exception.into(), file: String::new(), function: how.into() }
     }
 
     /// Whether the failure lies outside the test's own body. pytest charges a fixture of a wider

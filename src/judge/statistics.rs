@@ -31,27 +31,15 @@ impl Tally {
 
     /// The share of runs that failed, 0 if there were none.
     pub fn rate(self) -> f64 {
-        if self.runs == 0 {
-            0.0
-        } else {
-            f64::from(self.failed) / f64::from(self.runs)
-        }
+        if self.runs == 0 { 0.0 } else { f64::from(self.failed) / f64::from(self.runs) }
     }
 
     /// The exact interval of the rate at 95 % confidence (Clopper & Pearson 1934).
     pub fn interval(self) -> (f64, f64) {
         let (runs, failed) = (f64::from(self.runs), f64::from(self.failed));
         let quantile = |a: f64, b: f64, p: f64| Beta::new(a, b).map_or(0.0, |beta| beta.inverse_cdf(p));
-        let low = if self.failed == 0 {
-            0.0
-        } else {
-            quantile(failed, runs - failed + 1.0, 0.025)
-        };
-        let high = if self.failed == self.runs {
-            1.0
-        } else {
-            quantile(failed + 1.0, runs - failed, 0.975)
-        };
+        let low = if self.failed == 0 { 0.0 } else { quantile(failed, runs - failed + 1.0, 0.025) };
+        let high = if self.failed == self.runs { 1.0 } else { quantile(failed + 1.0, runs - failed, 0.975) };
         (low, high)
     }
 
@@ -78,10 +66,7 @@ mod tests {
     #[test]
     fn the_interval_is_that_of_the_published_tables() {
         let (low, high) = tally(3, 10).interval();
-        assert!(
-            (low - 0.0667).abs() < 5e-4 && (high - 0.6525).abs() < 5e-4,
-            "{low} {high}"
-        );
+        assert!((low - 0.0667).abs() < 5e-4 && (high - 0.6525).abs() < 5e-4, "{low} {high}");
         assert_eq!(tally(0, 10).interval().0, 0.0);
         assert!((tally(0, 10).interval().1 - 0.3085).abs() < 5e-4);
     }

@@ -60,11 +60,7 @@ impl Axes {
     /// The numbers of workers of trials with several.
     pub fn parallel_workers(&self) -> Vec<u32> {
         let least = if self.modes.contains(&Mode::No) { 2 } else { 1 };
-        self.workers
-            .iter()
-            .copied()
-            .filter(|&workers| workers >= least)
-            .collect()
+        self.workers.iter().copied().filter(|&workers| workers >= least).collect()
     }
 
     /// The modes of trials with several workers that make a difference to this suite: without

@@ -32,10 +32,7 @@ struct Pairs {
 
 impl Pairs {
     fn new(size: usize) -> Self {
-        Self {
-            size,
-            words: vec![0; size * size.div_ceil(64)],
-        }
+        Self { size, words: vec![0; size * size.div_ceil(64)] }
     }
 
     fn row(&mut self, row: usize) -> &mut [u64] {
@@ -51,16 +48,11 @@ impl Pairs {
 
     fn share(&self) -> f64 {
         let width = self.size.div_ceil(64);
-        let on_diagonal = (0..self.size)
-            .filter(|&i| self.words[i * width + i / 64] >> (i % 64) & 1 == 1)
-            .count() as u64;
+        let on_diagonal =
+            (0..self.size).filter(|&i| self.words[i * width + i / 64] >> (i % 64) & 1 == 1).count() as u64;
         let set: u64 = self.words.iter().map(|word| u64::from(word.count_ones())).sum();
         let possible = (self.size * self.size.saturating_sub(1)) as f64;
-        if possible == 0.0 {
-            1.0
-        } else {
-            (set - on_diagonal) as f64 / possible
-        }
+        if possible == 0.0 { 1.0 } else { (set - on_diagonal) as f64 / possible }
     }
 }
 
@@ -81,12 +73,7 @@ impl Coverage {
     pub fn new(suite: &Suite) -> Self {
         let size = suite.tests.len().min(MOST);
         let pairs = || Pairs::new(size);
-        Self {
-            ordered: pairs(),
-            adjacent: pairs(),
-            same_worker: pairs(),
-            cross_worker: pairs(),
-        }
+        Self { ordered: pairs(), adjacent: pairs(), same_worker: pairs(), cross_worker: pairs() }
     }
 
     /// Counts a plan in as tried.
@@ -96,10 +83,7 @@ impl Coverage {
         let lists: Vec<Vec<usize>> = plan.workers.iter().map(|list| self.counted(list)).collect();
         let members: Vec<Vec<u64>> = lists.iter().map(|list| bits(list, words)).collect();
         for member in &members {
-            everyone
-                .iter_mut()
-                .zip(member)
-                .for_each(|(all, some)| *all |= some);
+            everyone.iter_mut().zip(member).for_each(|(all, some)| *all |= some);
         }
         for (list, member) in lists.iter().zip(&members) {
             let mut after = vec![0; words];
@@ -119,10 +103,7 @@ impl Coverage {
     }
 
     fn counted(&self, list: &[TestIndex]) -> Vec<usize> {
-        list.iter()
-            .map(|test| test.get())
-            .filter(|&test| test < self.ordered.size)
-            .collect()
+        list.iter().map(|test| test.get()).filter(|&test| test < self.ordered.size).collect()
     }
 
     /// The shares so far.

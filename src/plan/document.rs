@@ -58,12 +58,7 @@ pub enum DocumentError {
 }
 
 fn first_few(tests: &[TestId]) -> String {
-    let mut text = tests
-        .iter()
-        .take(3)
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ");
+    let mut text = tests.iter().take(3).map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if tests.len() > 3 {
         text.push_str(", …");
     }
@@ -97,12 +92,8 @@ impl PlanDocument {
         if self.version != VERSION {
             return Err(DocumentError::Version(self.version));
         }
-        let missing: BTreeSet<&TestId> = self
-            .workers
-            .iter()
-            .flatten()
-            .filter(|id| suite.find(id).is_none())
-            .collect();
+        let missing: BTreeSet<&TestId> =
+            self.workers.iter().flatten().filter(|id| suite.find(id).is_none()).collect();
         if !missing.is_empty() {
             return Err(DocumentError::Missing(missing.into_iter().cloned().collect()));
         }
@@ -125,13 +116,9 @@ impl PlanDocument {
         let Interleaving::Barrier(meetings) = &self.interleaving else {
             return Ok(());
         };
-        let places = meetings
-            .iter()
-            .flat_map(|meeting| [meeting.first, meeting.second]);
+        let places = meetings.iter().flat_map(|meeting| [meeting.first, meeting.second]);
         let stands = |worker: WorkerId, place: u32| {
-            self.workers
-                .get(worker.0 as usize)
-                .is_some_and(|list| (place as usize) < list.len())
+            self.workers.get(worker.0 as usize).is_some_and(|list| (place as usize) < list.len())
         };
         match places.into_iter().find(|&(worker, place)| !stands(worker, place)) {
             Some((worker, place)) => Err(DocumentError::Meeting(worker.0, place)),

@@ -58,10 +58,7 @@ impl Stream {
 
     /// A key for [`Keyed`].
     pub fn key(&mut self) -> Keyed {
-        Keyed {
-            k0: self.draw(),
-            k1: self.draw(),
-        }
+        Keyed { k0: self.draw(), k1: self.draw() }
     }
 }
 

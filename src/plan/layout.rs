@@ -25,30 +25,14 @@ pub fn plan(seed: Seed, index: TrialIndex, suite: &Suite, axes: &Axes) -> Plan {
 
     let forward = order::order(place.order, suite, seed, place.number, axes.ignore_rank);
     let backward = index.0 % 2 == 1;
-    let order = if backward {
-        order::reversed(suite, &forward, axes.ignore_rank)
-    } else {
-        forward
-    };
-    let ticks = if place.mode == Mode::No {
-        Vec::new()
-    } else {
-        durations::ticks(suite, seed, pair)
-    };
+    let order = if backward { order::reversed(suite, &forward, axes.ignore_rank) } else { forward };
+    let ticks = if place.mode == Mode::No { Vec::new() } else { durations::ticks(suite, seed, pair) };
     let workers = schedulers::partition(place.mode, place.workers as usize, &order, &suite.tests, &ticks);
-    let interleaving = if place.lockstep {
-        lockstep(&workers)
-    } else {
-        Interleaving::Free
-    };
+    let interleaving = if place.lockstep { lockstep(&workers) } else { Interleaving::Free };
     Plan {
         seed,
         index,
-        order: if backward {
-            opposite(place.order)
-        } else {
-            place.order
-        },
+        order: if backward { opposite(place.order) } else { place.order },
         mode: place.mode,
         workers,
         interleaving,
@@ -90,41 +74,21 @@ impl Place {
     }
 
     fn serial(turn: u64, pair: u64, suite: &Suite, axes: &Axes) -> Self {
-        let kinds = [
-            OrderKind::Shuffled,
-            OrderKind::Adjacent,
-            OrderKind::Nested,
-            OrderKind::Suite,
-        ];
+        let kinds = [OrderKind::Shuffled, OrderKind::Adjacent, OrderKind::Nested, OrderKind::Suite];
         let cycle: Vec<OrderKind> = match allowed(&kinds, axes) {
-            kinds if kinds.len() > 1 => kinds
-                .into_iter()
-                .filter(|&kind| kind != OrderKind::Suite)
-                .collect(),
+            kinds if kinds.len() > 1 => kinds.into_iter().filter(|&kind| kind != OrderKind::Suite).collect(),
             kinds => kinds,
         };
         let (order, number) = row(&cycle, turn, pair, suite);
-        Self {
-            order,
-            number,
-            mode: Mode::No,
-            workers: 1,
-            lockstep: false,
-        }
+        Self { order, number, mode: Mode::No, workers: 1, lockstep: false }
     }
 
     fn parallel(turn: u64, pair: u64, seed: Seed, axes: &Axes, counts: &[u32], modes: &[Mode]) -> Self {
-        let kinds = [
-            OrderKind::Suite,
-            OrderKind::Shuffled,
-            OrderKind::Nested,
-            OrderKind::Adjacent,
-        ];
+        let kinds = [OrderKind::Suite, OrderKind::Shuffled, OrderKind::Nested, OrderKind::Adjacent];
         let cycle: Vec<OrderKind> = match allowed(&kinds, axes) {
-            kinds if kinds.len() > 1 => kinds
-                .into_iter()
-                .filter(|&kind| kind != OrderKind::Adjacent)
-                .collect(),
+            kinds if kinds.len() > 1 => {
+                kinds.into_iter().filter(|&kind| kind != OrderKind::Adjacent).collect()
+            }
             kinds => kinds,
         };
         let start = Stream::new(seed, Purpose::Axes, u64::MAX).below(modes.len() as u64);
@@ -143,19 +107,9 @@ fn allowed(kinds: &[OrderKind], axes: &Axes) -> Vec<OrderKind> {
     let wanted: BTreeSet<OrderKind> = axes
         .orders
         .iter()
-        .map(|&kind| {
-            if kind == OrderKind::Reversed {
-                OrderKind::Suite
-            } else {
-                kind
-            }
-        })
+        .map(|&kind| if kind == OrderKind::Reversed { OrderKind::Suite } else { kind })
         .collect();
-    kinds
-        .iter()
-        .copied()
-        .filter(|kind| wanted.contains(kind))
-        .collect()
+    kinds.iter().copied().filter(|kind| wanted.contains(kind)).collect()
 }
 
 fn pick<T: Copy>(values: &[T], turn: u64) -> T {
@@ -182,14 +136,7 @@ fn lockstep(workers: &[Vec<TestIndex>]) -> Interleaving {
         let first = WorkerId(2 * left as u32);
         let second = WorkerId(first.0 + 1);
         let shared = lists[0].len().min(lists[1].len()) as u32;
-        meetings.extend((0..shared).map(|place| Meeting {
-            first: (first, place),
-            second: (second, place),
-        }));
+        meetings.extend((0..shared).map(|place| Meeting { first: (first, place), second: (second, place) }));
     }
-    if meetings.is_empty() {
-        Interleaving::Free
-    } else {
-        Interleaving::Barrier(meetings)
-    }
+    if meetings.is_empty() { Interleaving::Free } else { Interleaving::Barrier(meetings) }
 }

@@ -39,9 +39,7 @@ fn all(suite: &Suite) -> impl Iterator<Item = TestIndex> + '_ {
 }
 
 fn shuffled(suite: &Suite, key: Keyed) -> Vec<TestIndex> {
-    let mut order: Vec<_> = all(suite)
-        .map(|test| (key.test(&suite.test(test).id), test))
-        .collect();
+    let mut order: Vec<_> = all(suite).map(|test| (key.test(&suite.test(test).id), test)).collect();
     order.sort_unstable();
     order.into_iter().map(|(_, test)| test).collect()
 }
@@ -49,12 +47,7 @@ fn shuffled(suite: &Suite, key: Keyed) -> Vec<TestIndex> {
 fn nested(suite: &Suite, key: Keyed) -> Vec<TestIndex> {
     let sort_key = |test: TestIndex| {
         let named = suite.test(test);
-        (
-            key.text(&named.file),
-            key.text(scope(named)),
-            key.test(&named.id),
-            test,
-        )
+        (key.text(&named.file), key.text(scope(named)), key.test(&named.id), test)
     };
     let mut order: Vec<_> = all(suite).map(sort_key).collect();
     order.sort_unstable();
@@ -67,9 +60,7 @@ fn scope(test: &Test) -> &str {
     let id = &test.id.node_id;
     let after_file = test.file.len().min(id.len());
     let tail = id.get(after_file..).unwrap_or("");
-    let name = tail
-        .find('[')
-        .map_or(id.as_str(), |bracket| &id[..after_file + bracket]);
+    let name = tail.find('[').map_or(id.as_str(), |bracket| &id[..after_file + bracket]);
     name.rsplit_once("::").map_or(name, |(scope, _)| scope)
 }
 
@@ -93,14 +84,6 @@ fn tuscan_row(suite: &Suite, seed: Seed, number: u64) -> Vec<TestIndex> {
     }
     let labels = shuffled(suite, Stream::new(seed, Purpose::Square, number / rows).key());
     let shift = number % rows;
-    let zigzag = (0..rows).map(|i| {
-        if i % 2 == 0 {
-            (rows - i / 2) % rows
-        } else {
-            i.div_ceil(2)
-        }
-    });
-    zigzag
-        .filter_map(|step| labels.get(((step + shift) % rows) as usize).copied())
-        .collect()
+    let zigzag = (0..rows).map(|i| if i % 2 == 0 { (rows - i / 2) % rows } else { i.div_ceil(2) });
+    zigzag.filter_map(|step| labels.get(((step + shift) % rows) as usize).copied()).collect()
 }

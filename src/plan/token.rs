@@ -41,10 +41,7 @@ impl FromStr for Token {
     type Err = TokenError;
 
     fn from_str(text: &str) -> Result<Self, TokenError> {
-        let error = |why: &str| TokenError {
-            text: text.chars().take(80).collect(),
-            why: why.to_owned(),
-        };
+        let error = |why: &str| TokenError { text: text.chars().take(80).collect(), why: why.to_owned() };
         let mut parts = text.split(':');
         let mut number = |name: &str| {
             let part = parts
@@ -67,11 +64,7 @@ impl FromStr for Token {
             Some(_) => return Err(error("its fingerprint is not 16 hexadecimal digits")),
         };
         match parts.next() {
-            None => Ok(Self {
-                seed,
-                index,
-                fingerprint,
-            }),
+            None => Ok(Self { seed, index, fingerprint }),
             Some(_) => Err(error("it has more than three parts")),
         }
     }

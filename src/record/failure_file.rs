@@ -80,18 +80,12 @@ impl FailureFile {
     /// over the test, the crash and the tests of the minimal plan.
     pub fn file_name(&self) -> String {
         let function = self.test.node_id.rsplit("::").next().unwrap_or_default();
-        let plain: String = function
-            .chars()
-            .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
-            .take(60)
-            .collect();
+        let plain: String =
+            function.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').take(60).collect();
         let identity =
             serde_json::to_vec(&(&self.test, &self.crash, &self.minimal.workers)).unwrap_or_default();
-        let digest: String = Sha256::digest(identity)
-            .iter()
-            .take(4)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digest: String =
+            Sha256::digest(identity).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
         format!("{}-{plain}-{digest}.json", self.kind.name())
     }
 
@@ -124,17 +118,10 @@ impl FailureFile {
     /// It cannot be read, or is no failure file of this version.
     pub fn read(path: &Path) -> Result<Self, RecordError> {
         let name = path.display().to_string();
-        let io = |source| RecordError::Io {
-            what: "read",
-            path: name.clone(),
-            source,
-        };
+        let io = |source| RecordError::Io { what: "read", path: name.clone(), source };
         let size = std::fs::metadata(path).map_err(io)?.len();
         if size > MOST_BYTES {
-            return Err(RecordError::Content {
-                path: name,
-                why: format!("it has {size} bytes"),
-            });
+            return Err(RecordError::Content { path: name, why: format!("it has {size} bytes") });
         }
         let bytes = std::fs::read(path).map_err(io)?;
         Self::parse(&bytes).map_err(|why| RecordError::Content { path: name, why })
@@ -145,9 +132,7 @@ impl FailureFile {
         match value.get("version").and_then(serde_json::Value::as_u64) {
             Some(version) if version == u64::from(VERSION) => {}
             Some(version) => {
-                return Err(format!(
-                    "it has version {version}, and this jostle reads version {VERSION}"
-                ));
+                return Err(format!("it has version {version}, and this jostle reads version {VERSION}"));
             }
             None => return Err("it has no version".into()),
         }
@@ -170,11 +155,7 @@ mod tests {
 
     #[test]
     fn a_file_of_another_version_says_so() {
-        assert!(
-            FailureFile::parse(b"{\"version\": 2}")
-                .unwrap_err()
-                .contains("version 2")
-        );
+        assert!(FailureFile::parse(b"{\"version\": 2}").unwrap_err().contains("version 2"));
         assert!(FailureFile::parse(b"{}").unwrap_err().contains("no version"));
     }
 }

@@ -124,11 +124,9 @@ pub fn cause_groups(suite: &Suite) -> Vec<CauseGroup> {
 /// The token of a trial's plan.
 pub fn token(origin: Origin, seed: Seed, suite: &Suite) -> Option<Token> {
     match origin {
-        Origin::Trial(index) => Some(Token {
-            seed,
-            index: TrialIndex(index),
-            fingerprint: Some(suite.fingerprint.clone()),
-        }),
+        Origin::Trial(index) => {
+            Some(Token { seed, index: TrialIndex(index), fingerprint: Some(suite.fingerprint.clone()) })
+        }
         Origin::Baseline | Origin::Twice | Origin::Replay => None,
     }
 }
@@ -160,9 +158,7 @@ impl Document {
                 .collect(),
             interrupted: outline.interrupted,
             exit_code: ExitCode::of_session(outline) as u8,
-            times: Times {
-                seconds: outline.duration.as_secs_f64(),
-            },
+            times: Times { seconds: outline.duration.as_secs_f64() },
         }
     }
 }
@@ -177,10 +173,7 @@ impl FindingDocument {
             kind: finding.kind,
             isolation_failure: finding.kind.is_isolation_failure(),
             test: finding.test.as_ref().map(id),
-            crash: finding
-                .signature
-                .as_ref()
-                .map(|signature| signature.crash.clone()),
+            crash: finding.signature.as_ref().map(|signature| signature.crash.clone()),
             message: finding.failure.as_ref().map(|failure| failure.message.clone()),
             origin: finding.origin,
             token: token(finding.origin, seed, suite).map(|token| token.to_string()),
@@ -202,13 +195,8 @@ impl FindingDocument {
 impl Rate {
     fn new(tally: Tally) -> Self {
         let rounded = |value: f64| (value * 1e4).round() / 1e4;
-        let interval = (tally.runs > 0)
-            .then(|| tally.interval())
-            .map(|(low, high)| (rounded(low), rounded(high)));
-        Self {
-            runs: tally.runs,
-            failed: tally.failed,
-            interval,
-        }
+        let interval =
+            (tally.runs > 0).then(|| tally.interval()).map(|(low, high)| (rounded(low), rounded(high)));
+        Self { runs: tally.runs, failed: tally.failed, interval }
     }
 }

@@ -23,11 +23,7 @@ impl Progress {
     /// A bar for a session with these limits; hidden if `quiet`.
     pub fn new(limits: Limits, quiet: bool) -> Self {
         let shown = std::io::stderr().is_terminal() && !quiet;
-        let target = if shown {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
+        let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(limits.trials, target);
         let template = if limits.trials.is_some() {
             "{spinner} [{bar:24}] trial {pos}/{len} {wide_msg}"
@@ -38,13 +34,7 @@ impl Progress {
             bar.set_style(style.progress_chars("=> "));
         }
         bar.enable_steady_tick(Duration::from_millis(120));
-        Self {
-            bar,
-            limits,
-            start: Instant::now(),
-            found: 0,
-            doing: "collecting".into(),
-        }
+        Self { bar, limits, start: Instant::now(), found: 0, doing: "collecting".into() }
     }
 
     fn time_left(&self) -> Option<Duration> {
@@ -61,13 +51,9 @@ impl Progress {
 
     fn show(&self) {
         let left = self.time_left().map_or_else(String::new, |left| {
-            format!(
-                ", about {} left",
-                humantime::format_duration(Duration::from_secs(left.as_secs() + 1))
-            )
+            format!(", about {} left", humantime::format_duration(Duration::from_secs(left.as_secs() + 1)))
         });
-        self.bar
-            .set_message(format!("{} found{left}: {}", self.found, self.doing));
+        self.bar.set_message(format!("{} found{left}: {}", self.found, self.doing));
     }
 }
 
@@ -78,16 +64,10 @@ impl Observer for Progress {
                 self.doing = format!("collected {}", words::count(suite.tests.len(), "test"))
             }
             Notice::TrialStarted { origin, plan } => {
-                self.doing = format!(
-                    "{}, {}",
-                    words::origin(*origin),
-                    words::count(plan.workers.len(), "worker")
-                );
+                self.doing =
+                    format!("{}, {}", words::origin(*origin), words::count(plan.workers.len(), "worker"));
             }
-            Notice::TrialFinished {
-                origin: Origin::Trial(index),
-                ..
-            } => self.bar.set_position(index + 1),
+            Notice::TrialFinished { origin: Origin::Trial(index), .. } => self.bar.set_position(index + 1),
             Notice::TrialFinished { .. } | Notice::Probed => {}
             Notice::Investigating { test, waiting } => {
                 self.doing = format!("looking into {} ({waiting} more wait)", suite.test(*test).id);

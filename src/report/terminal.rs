@@ -76,11 +76,7 @@ fn cause_group(
     verbosity: Verbosity,
 ) -> io::Result<()> {
     writeln!(out, "  {cause} ({})", errors.len())?;
-    let listed = if verbosity == Verbosity::Verbose {
-        errors.len()
-    } else {
-        LISTED
-    };
+    let listed = if verbosity == Verbosity::Verbose { errors.len() } else { LISTED };
     for error in errors.iter().take(listed) {
         let place = match (&error.file, error.line) {
             (Some(file), Some(line)) => format!("{file}:{line}"),
@@ -92,16 +88,9 @@ fn cause_group(
             format!(" (while collecting {})", error.node_id)
         };
         let message = error.message.lines().next().unwrap_or_default();
-        writeln!(
-            out,
-            "    {place}{also}  {DIM}{}: {message}{DIM:#}",
-            error.exception
-        )?;
+        writeln!(out, "    {place}{also}  {DIM}{}: {message}{DIM:#}", error.exception)?;
         if verbosity == Verbosity::Verbose {
-            error
-                .trace
-                .lines()
-                .try_for_each(|line| writeln!(out, "        {DIM}{line}{DIM:#}"))?;
+            error.trace.lines().try_for_each(|line| writeln!(out, "        {DIM}{line}{DIM:#}"))?;
         }
     }
     if errors.len() > listed {
@@ -117,11 +106,8 @@ fn cause_group(
 pub fn collected(out: &mut dyn Write, collected: &Collected, verbosity: Verbosity) -> io::Result<()> {
     let suite = &collected.suite;
     collection_errors(out, suite, verbosity)?;
-    let deselected = if suite.deselected == 0 {
-        String::new()
-    } else {
-        format!(", {} deselected", suite.deselected)
-    };
+    let deselected =
+        if suite.deselected == 0 { String::new() } else { format!(", {} deselected", suite.deselected) };
     writeln!(
         out,
         "{} collected{deselected} by {}",
@@ -129,28 +115,17 @@ pub fn collected(out: &mut dyn Write, collected: &Collected, verbosity: Verbosit
         interpreter(collected)
     )?;
     if verbosity == Verbosity::Verbose && !collected.neutralised.is_empty() {
-        writeln!(
-            out,
-            "{DIM}neutralised: {}{DIM:#}",
-            collected.neutralised.join(" ")
-        )?;
+        writeln!(out, "{DIM}neutralised: {}{DIM:#}", collected.neutralised.join(" "))?;
     }
     Ok(())
 }
 
 fn interpreter(collected: &Collected) -> String {
-    format!(
-        "pytest {} on Python {}",
-        collected.interpreter.pytest, collected.interpreter.python
-    )
+    format!("pytest {} on Python {}", collected.interpreter.pytest, collected.interpreter.python)
 }
 
 fn style(kind: Kind) -> Style {
-    if kind.is_isolation_failure() {
-        BAD
-    } else {
-        DOUBTFUL
-    }
+    if kind.is_isolation_failure() { BAD } else { DOUBTFUL }
 }
 
 /// Writes one finding.
@@ -166,9 +141,7 @@ fn finding(
 ) -> io::Result<()> {
     let suite = &outline.collected.suite;
     let style = style(finding.kind);
-    let test = finding
-        .test
-        .map_or_else(|| "the suite".to_owned(), |test| suite.test(test).id.to_string());
+    let test = finding.test.map_or_else(|| "the suite".to_owned(), |test| suite.test(test).id.to_string());
     writeln!(out, "{style}{}{style:#}  {test}", finding.kind.name())?;
     writeln!(out, "  {}", words::meaning(finding))?;
     causes(out, finding, suite)?;
@@ -179,11 +152,8 @@ fn finding(
         } else {
             format!("in {} ({})", crash.function, crash.file)
         };
-        let message = finding
-            .failure
-            .as_ref()
-            .and_then(|failure| failure.message.lines().next())
-            .unwrap_or_default();
+        let message =
+            finding.failure.as_ref().and_then(|failure| failure.message.lines().next()).unwrap_or_default();
         writeln!(
             out,
             "  {:<13} {} {place}{}{message}",
@@ -198,21 +168,16 @@ fn finding(
         writeln!(out, "  {:<13} {note}", "note")?;
     }
     match token(finding.origin, outline.seed, suite) {
-        Some(token) => writeln!(
-            out,
-            "  {:<13} {token}  {DIM}jostle replay {token} --shrink{options}{DIM:#}",
-            "token"
-        )?,
+        Some(token) => {
+            writeln!(out, "  {:<13} {token}  {DIM}jostle replay {token} --shrink{options}{DIM:#}", "token")?
+        }
         None => writeln!(out, "  {:<13} {}", "seen in", words::origin(finding.origin))?,
     }
     if let Some(command) = &finding.command {
         writeln!(out, "  {:<13} {command}", "pytest")?;
     }
     if let (Verbosity::Verbose, Some(failure)) = (verbosity, &finding.failure) {
-        failure
-            .trace
-            .lines()
-            .try_for_each(|line| writeln!(out, "    {DIM}{line}{DIM:#}"))?;
+        failure.trace.lines().try_for_each(|line| writeln!(out, "    {DIM}{line}{DIM:#}"))?;
     }
     writeln!(out)
 }
@@ -231,11 +196,7 @@ fn causes(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Result<(
         writeln!(out, "  {role:<13} import of {file}")?;
     }
     if !minimal.one_minimal {
-        writeln!(
-            out,
-            "  {:<13} not every removal could be tried, so fewer tests may do",
-            "note"
-        )?;
+        writeln!(out, "  {:<13} not every removal could be tried, so fewer tests may do", "note")?;
     }
     Ok(())
 }
@@ -245,22 +206,10 @@ fn evidence(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
     match finding.kind {
         Kind::Victim | Kind::Race | Kind::Brittle => {
             let role = words::role(finding.kind);
-            let role = if finding.kind == Kind::Race {
-                "other worker"
-            } else {
-                role
-            };
-            writeln!(
-                out,
-                "  {:<13} {with} with the {role}, {without} without",
-                "failed"
-            )
+            let role = if finding.kind == Kind::Race { "other worker" } else { role };
+            writeln!(out, "  {:<13} {with} with the {role}, {without} without", "failed")
         }
-        Kind::Nio => writeln!(
-            out,
-            "  {:<13} {with} when run twice, {without} the first time",
-            "failed"
-        ),
+        Kind::Nio => writeln!(out, "  {:<13} {with} when run twice, {without} the first time", "failed"),
         Kind::Nod => {
             let both = crate::judge::Tally {
                 runs: finding.with.runs + finding.without.runs,
@@ -277,11 +226,9 @@ fn evidence(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
             )
         }
         Kind::HashSeed | Kind::Broken => writeln!(out, "  {:<13} {without} alone", "failed"),
-        Kind::Unreproduced => writeln!(
-            out,
-            "  {:<13} {with} of the same plan again, {without} alone",
-            "failed"
-        ),
+        Kind::Unreproduced => {
+            writeln!(out, "  {:<13} {with} of the same plan again, {without} alone", "failed")
+        }
         Kind::UnstableCollection => Ok(()),
     }
 }
@@ -331,17 +278,9 @@ fn summary(out: &mut dyn Write, outline: &Outline) -> io::Result<()> {
 }
 
 fn verdict(out: &mut dyn Write, outline: &Outline) -> io::Result<()> {
-    let found = outline
-        .findings
-        .iter()
-        .filter(|finding| finding.kind.is_isolation_failure())
-        .count();
+    let found = outline.findings.iter().filter(|finding| finding.kind.is_isolation_failure()).count();
     let errors = outline.collected.suite.errors.len();
-    let stopped = if outline.interrupted {
-        "; interrupted, so this is not all"
-    } else {
-        ""
-    };
+    let stopped = if outline.interrupted { "; interrupted, so this is not all" } else { "" };
     let (style, text) = match (found, errors) {
         (0, 0) if outline.collected.suite.tests.is_empty() => (DOUBTFUL, "no test was collected".to_owned()),
         (0, 0) => (GOOD, "no isolation failure".to_owned()),

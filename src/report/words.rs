@@ -44,12 +44,7 @@ pub fn origin(origin: Origin) -> String {
 
 /// `4 of 4 runs`.
 pub fn tally(tally: Tally) -> String {
-    format!(
-        "{} of {} {}",
-        tally.failed,
-        tally.runs,
-        if tally.runs == 1 { "run" } else { "runs" }
-    )
+    format!("{} of {} {}", tally.failed, tally.runs, if tally.runs == 1 { "run" } else { "runs" })
 }
 
 /// `1 test`, `2 tests`.

@@ -9,6 +9,7 @@ pub mod python;
 pub mod workspace;
 pub mod reaper;
 pub mod process;
+pub mod plain;
 pub mod spawn;
 mod worker;
 
@@ -17,6 +18,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Plan, WorkerId};
+use crate::run::plain::PlainRun;
 use crate::suite::{Suite, TestIndex};
 
 /// pytest's phases of a test.
@@ -157,6 +159,20 @@ pub trait Engine {
     /// # Errors
     /// pytest could not be run at all, or the run was interrupted.
     fn run(&mut self, suite: &Suite, plan: &Plan, events: &mut dyn FnMut(Event)) -> Result<Trial, RunError>;
+
+    /// Runs plain pytest, without a harness, with arguments added to the suite's own; returns the
+    /// command as a user would type it, and what it showed. None if this engine cannot.
+    ///
+    /// # Errors
+    /// pytest could not be run at all, or the run was interrupted.
+    fn plain(
+        &mut self,
+        arguments: &[String],
+        hash_seed: Option<u32>,
+    ) -> Result<Option<(String, PlainRun)>, RunError> {
+        let _ = (arguments, hash_seed);
+        Ok(None)
+    }
 }
 
 /// Why a plan could not be run.
@@ -181,19 +197,13 @@ pub enum RunError {
 impl Outcome {
     /// Whether the test failed, in any way.
     pub fn is_failure(&self) -> bool {
-        matches!(
-            self,
-            Self::Failed(_) | Self::Timeout { .. } | Self::Crashed { .. }
-        )
+        matches!(self, Self::Failed(_) | Self::Timeout { .. } | Self::Crashed { .. })
     }
 }
 
 impl RunError {
     /// An operating-system call that failed, and what it was for.
     pub fn io(what: impl Into<String>, source: std::io::Error) -> Self {
-        Self::Io {
-            what: what.into(),
-            source,
-        }
+        Self::Io { what: what.into(), source }
     }
 }

@@ -59,20 +59,11 @@ impl Process {
         let io = |what: &'static str| move |source| RunError::io(what, source);
         let (ours, theirs) = UnixStream::pair().map_err(io("cannot make a socket for pytest"))?;
         let (reader, writer) = std::io::pipe().map_err(io("cannot make a pipe for pytest's output"))?;
-        let second = writer
-            .try_clone()
-            .map_err(io("cannot make a pipe for pytest's output"))?;
+        let second = writer.try_clone().map_err(io("cannot make a pipe for pytest's output"))?;
         command.env("JOSTLE_FD", CHANNEL.to_string());
+        command.stdin(Stdio::null()).stdout(writer).stderr(second).process_group(0);
         command
-            .stdin(Stdio::null())
-            .stdout(writer)
-            .stderr(second)
-            .process_group(0);
-        command
-            .fd_mappings(vec![FdMapping {
-                parent_fd: OwnedFd::from(theirs),
-                child_fd: CHANNEL,
-            }])
+            .fd_mappings(vec![FdMapping { parent_fd: OwnedFd::from(theirs), child_fd: CHANNEL }])
             .map_err(|error| RunError::io("cannot pass a socket to pytest", std::io::Error::other(error)))?;
         end_with_parent(&mut command);
         let child = command.spawn().map_err(io("cannot start pytest"))?;
@@ -82,12 +73,7 @@ impl Process {
         drain(reader, Arc::clone(&output));
         let listening = ours.try_clone().map_err(io("cannot listen to pytest"))?;
         listen(listening, name, sender);
-        Ok(Self {
-            child,
-            group,
-            channel: ours,
-            output,
-        })
+        Ok(Self { child, group, channel: ours, output })
     }
 
     /// The process group: the process's own number.

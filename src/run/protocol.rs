@@ -145,10 +145,7 @@ pub struct CollectedTest {
 impl From<CollectedTest> for Test {
     fn from(test: CollectedTest) -> Self {
         Self {
-            id: TestId {
-                node_id: test.id,
-                occurrence: test.occurrence,
-            },
+            id: TestId { node_id: test.id, occurrence: test.occurrence },
             file: test.file,
             line: test.line,
             group: test.group,

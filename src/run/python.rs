@@ -67,22 +67,13 @@ pub fn find(given: Option<&Path>, folder: &Path) -> Result<Python, PythonError> 
     let (path, because) = choose(given, folder);
     let (python, pytest) = probe(&path, because)?;
     if version(&python) < OLDEST {
-        return Err(PythonError::TooOld {
-            python: path,
-            because,
-            version: python,
-        });
+        return Err(PythonError::TooOld { python: path, because, version: python });
     }
     match pytest {
-        None => Err(PythonError::NoPytest {
-            python: path,
-            because,
-        }),
-        Some(found) if version(&found).0 < OLDEST_PYTEST => Err(PythonError::OldPytest {
-            python: path,
-            because,
-            version: found,
-        }),
+        None => Err(PythonError::NoPytest { python: path, because }),
+        Some(found) if version(&found).0 < OLDEST_PYTEST => {
+            Err(PythonError::OldPytest { python: path, because, version: found })
+        }
         Some(_) => Ok(Python { path }),
     }
 }
@@ -92,19 +83,13 @@ fn choose(given: Option<&Path>, folder: &Path) -> (PathBuf, &'static str) {
         return (absolute(path), "given with --python or in [tool.jostle]");
     }
     if let Some(environment) = std::env::var_os("VIRTUAL_ENV").filter(|value| !value.is_empty()) {
-        return (
-            Path::new(&environment).join("bin/python"),
-            "the one of $VIRTUAL_ENV",
-        );
+        return (Path::new(&environment).join("bin/python"), "the one of $VIRTUAL_ENV");
     }
     let local = folder.join(".venv/bin/python");
     if local.exists() {
         return (local, "the one of .venv");
     }
-    (
-        PathBuf::from("python3"),
-        "python3 on PATH, as there is no $VIRTUAL_ENV and no .venv",
-    )
+    (PathBuf::from("python3"), "python3 on PATH, as there is no $VIRTUAL_ENV and no .venv")
 }
 
 /// A path relative to where we are; a bare name is left to `PATH`.
@@ -119,23 +104,14 @@ fn absolute(path: &Path) -> PathBuf {
 /// The versions of Python and, if it is there, of pytest.
 fn probe(path: &Path, because: &'static str) -> Result<(String, Option<String>), PythonError> {
     let ask = "import sys\nprint('%d.%d.%d' % sys.version_info[:3])\ntry:\n    import pytest\n    print(pytest.__version__)\nexcept ImportError:\n    pass";
-    let fails = |why: String| PythonError::DoesNotRun {
-        python: path.to_owned(),
-        because,
-        why,
-    };
-    let output = Command::new(path)
-        .args(["-c", ask])
-        .output()
-        .map_err(|error| fails(error.to_string()))?;
+    let fails = |why: String| PythonError::DoesNotRun { python: path.to_owned(), because, why };
+    let output = Command::new(path).args(["-c", ask]).output().map_err(|error| fails(error.to_string()))?;
     if !output.status.success() {
         return Err(fails(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
     }
     let said = String::from_utf8_lossy(&output.stdout);
     let mut lines = said.lines().map(str::to_owned);
-    let python = lines
-        .next()
-        .ok_or_else(|| fails("it does not say its version".into()))?;
+    let python = lines.next().ok_or_else(|| fails("it does not say its version".into()))?;
     Ok((python, lines.next()))
 }
 

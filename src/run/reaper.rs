@@ -34,9 +34,7 @@ impl Reaper {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .process_group(0);
-        let mut child = command
-            .spawn()
-            .map_err(|source| RunError::io("cannot start the reaper", source))?;
+        let mut child = command.spawn().map_err(|source| RunError::io("cannot start the reaper", source))?;
         let input = child.stdin.take();
         let mut reaper = Self { child, input };
         reaper.say(&format!("folder {}", folder.display()));

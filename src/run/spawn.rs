@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::plan::{Imports, Interleaving, Meeting, Mode, Plan, WorkerId};
 use crate::run::interrupt::Interrupt;
+use crate::run::plain::{self, PlainRun};
 use crate::run::process::{Heard, Process};
 use crate::run::protocol::{self, Message, Request, Setup, WorkerLikeness};
 use crate::run::python::Python;
@@ -91,21 +92,27 @@ impl SpawnEngine {
 
     /// The command that runs pytest for a trial.
     fn command(&self, folder: &TrialFolder, hash_seed: u32) -> Command {
-        let mut command = Command::new(&self.options.python.path);
-        command
-            .args(["-m", "pytest", "-p", "jostle_harness.plugin"])
-            .args(&self.options.pytest_args);
-        command.current_dir(&self.options.invocation_dir);
-        for name in REMOVED {
-            command.env_remove(name);
-        }
+        let mut command = self.plain_command(folder);
+        // An ini option can be overridden on the command line only: later than that it has been read.
+        let cache = format!("cache_dir={}", folder.path.join("cache").display());
+        command.args(["-p", "jostle_harness.plugin", "-o", &cache]).args(&self.options.pytest_args);
+        command.env("PYTHONHASHSEED", hash_seed.to_string());
         let mut path = self.harness.clone().into_os_string();
         if let Some(rest) = std::env::var_os("PYTHONPATH").filter(|rest| !rest.is_empty()) {
             path.push(":");
             path.push(rest);
         }
         command.env("PYTHONPATH", path);
-        command.env("PYTHONHASHSEED", hash_seed.to_string());
+        command
+    }
+
+    /// `python -m pytest` in the suite's folder, in the surroundings of a trial.
+    fn plain_command(&self, folder: &TrialFolder) -> Command {
+        let mut command = Command::new(&self.options.python.path);
+        command.args(["-m", "pytest"]).current_dir(&self.options.invocation_dir);
+        for name in REMOVED {
+            command.env_remove(name);
+        }
         command.env("TMPDIR", folder.path.join("tmp"));
         // Bytecode is kept out of the user's project, and between trials.
         command.env("PYTHONPYCACHEPREFIX", &self.pycache);
@@ -161,35 +168,60 @@ impl Engine for SpawnEngine {
             }
             other => other,
         };
-        self.ended(
-            &mut process,
-            if collected.is_ok() {
-                patience
-            } else {
-                Duration::ZERO
-            },
-        );
+        self.ended(&mut process, if collected.is_ok() { patience } else { Duration::ZERO });
         collected
     }
 
     fn run(&mut self, suite: &Suite, plan: &Plan, events: &mut dyn FnMut(Event)) -> Result<Trial, RunError> {
         let start = Instant::now();
         let folder = self.workspace.trial()?;
-        let limit = self
-            .options
-            .trial_timeout
-            .unwrap_or_else(|| TRIAL + self.longest * 10);
+        let limit = self.options.trial_timeout.unwrap_or_else(|| TRIAL + self.longest * 10);
         let mut run = TrialRun::new(self, suite, plan, &folder, start + limit);
         let result = run.carry_out(events);
         let (workers, processes) = run.take();
         result?;
         let duration = start.elapsed();
         self.longest = self.longest.max(duration);
-        Ok(Trial {
-            executions: workers.iter().flat_map(Worker::executions).collect(),
-            duration,
-            processes,
-        })
+        Ok(Trial { executions: workers.iter().flat_map(Worker::executions).collect(), duration, processes })
+    }
+
+    fn plain(
+        &mut self,
+        arguments: &[String],
+        hash_seed: Option<u32>,
+    ) -> Result<Option<(String, PlainRun)>, RunError> {
+        let folder = self.workspace.trial()?;
+        let arguments: Vec<&String> = self.options_of_suite().chain(arguments).collect();
+        let mut command = self.plain_command(&folder);
+        command.args(&arguments);
+        // What is only for the try: a wide summary of what failed, and no cache in the user's project.
+        let own = std::env::var("PYTEST_ADDOPTS").unwrap_or_default();
+        let cache = folder.path.join("cache");
+        command.env("PYTEST_ADDOPTS", format!("{own} -rfE -o cache_dir={}", cache.display()));
+        command.env("COLUMNS", "4000");
+        if let Some(hash_seed) = hash_seed {
+            command.env("PYTHONHASHSEED", hash_seed.to_string());
+        }
+        let limit = self.options.test_timeout * 2;
+        let run = plain::run(command, &folder, limit, &self.options.interrupt)?;
+        let python = self.options.python.path.to_string_lossy();
+        let words = [&*python, "-m", "pytest"].into_iter().chain(arguments.iter().map(|word| word.as_str()));
+        let Ok(line) = shlex::try_join(words) else {
+            return Ok(None);
+        };
+        let prefix = hash_seed.map_or_else(String::new, |seed| format!("PYTHONHASHSEED={seed} "));
+        Ok(Some((prefix + &line, run)))
+    }
+}
+
+impl SpawnEngine {
+    /// The suite's own options: what the user gave to pytest, without the paths.
+    fn options_of_suite(&self) -> impl Iterator<Item = &String> {
+        let is_path = |argument: &str| {
+            let path = argument.split("::").next().unwrap_or(argument);
+            !argument.starts_with('-') && self.options.invocation_dir.join(path).exists()
+        };
+        self.options.pytest_args.iter().filter(move |argument| !is_path(argument))
     }
 }
 
@@ -203,34 +235,12 @@ fn hear_collection(receiver: &Receiver<((), Heard)>, interrupt: &Interrupt) -> R
         match receiver.recv_timeout(TICK) {
             Ok((
                 _,
-                Heard::Message(Message::Hello {
-                    protocol,
-                    python,
-                    pytest,
-                    rootdir,
-                    plugins,
-                    neutralised,
-                }),
+                Heard::Message(Message::Hello { protocol, python, pytest, rootdir, plugins, neutralised }),
             )) => {
                 check_protocol(protocol)?;
-                hello = Some((
-                    Interpreter {
-                        python,
-                        pytest,
-                        rootdir,
-                        plugins,
-                    },
-                    neutralised,
-                ));
+                hello = Some((Interpreter { python, pytest, rootdir, plugins }, neutralised));
             }
-            Ok((
-                _,
-                Heard::Message(Message::Collected {
-                    tests,
-                    errors,
-                    deselected,
-                }),
-            )) => {
+            Ok((_, Heard::Message(Message::Collected { tests, errors, deselected }))) => {
                 let (interpreter, neutralised) =
                     hello.ok_or_else(|| RunError::Pytest("the harness did not introduce itself".into()))?;
                 let tests: Vec<Test> = tests.into_iter().map(Test::from).collect();
@@ -244,9 +254,7 @@ fn hear_collection(receiver: &Receiver<((), Heard)>, interrupt: &Interrupt) -> R
                 return Err(RunError::Pytest(message));
             }
             Ok((_, Heard::Closed)) | Err(RecvTimeoutError::Disconnected) => {
-                return Err(RunError::Pytest(
-                    "pytest ended before it had collected the suite".into(),
-                ));
+                return Err(RunError::Pytest("pytest ended before it had collected the suite".into()));
             }
             Err(RecvTimeoutError::Timeout) if Instant::now() > deadline => {
                 return Err(RunError::Pytest(format!(
@@ -273,11 +281,7 @@ fn check_protocol(version: u32) -> Result<(), RunError> {
 fn with_output(why: &str, output: &str) -> String {
     let lines: Vec<&str> = output.lines().filter(|line| !line.trim().is_empty()).collect();
     let shown = lines[lines.len().saturating_sub(30)..].join("\n  ");
-    if shown.is_empty() {
-        why.to_owned()
-    } else {
-        format!("{why}. It printed:\n  {shown}")
-    }
+    if shown.is_empty() { why.to_owned() } else { format!("{why}. It printed:\n  {shown}") }
 }
 
 /// A message's origin: worker and its process's number, as a process that was ended may still be heard.
@@ -306,23 +310,10 @@ impl<'a> TrialRun<'a> {
         deadline: Instant,
     ) -> Self {
         let (sender, receiver) = channel();
-        let workers: Vec<Worker> = (0..)
-            .zip(&plan.workers)
-            .map(|(id, list)| Worker::new(WorkerId(id), list.clone()))
-            .collect();
+        let workers: Vec<Worker> =
+            (0..).zip(&plan.workers).map(|(id, list)| Worker::new(WorkerId(id), list.clone())).collect();
         let processes = workers.iter().map(|_| None).collect();
-        Self {
-            engine,
-            suite,
-            plan,
-            folder,
-            deadline,
-            workers,
-            processes,
-            started: 0,
-            sender,
-            receiver,
-        }
+        Self { engine, suite, plan, folder, deadline, workers, processes, started: 0, sender, receiver }
     }
 
     /// The workers and how many processes they used; whatever still runs is ended.
@@ -384,9 +375,7 @@ impl<'a> TrialRun<'a> {
             folder: &folder,
         };
         let command = self.engine.command(self.folder, self.plan.hash_seed);
-        let process = self
-            .engine
-            .start(command, (worker, state.process), &self.sender, setup)?;
+        let process = self.engine.start(command, (worker, state.process), &self.sender, setup)?;
         self.processes[worker] = Some(process);
         self.started += 1;
         events(Event::WorkerStarted(self.workers[worker].id));
@@ -406,18 +395,10 @@ impl<'a> TrialRun<'a> {
         match heard {
             Heard::Message(Message::Hello { protocol, .. }) => check_protocol(protocol)?,
             Heard::Message(Message::Missing { positions }) => {
-                for place in positions
-                    .into_iter()
-                    .filter_map(|position| state.place(position))
-                    .collect::<Vec<_>>()
+                for place in
+                    positions.into_iter().filter_map(|position| state.place(position)).collect::<Vec<_>>()
                 {
-                    state.note(
-                        place,
-                        Outcome::NotRun {
-                            why: "not collected".into(),
-                        },
-                        Duration::ZERO,
-                    );
+                    state.note(place, Outcome::NotRun { why: "not collected".into() }, Duration::ZERO);
                 }
             }
             Heard::Message(Message::Running) => state.enter(Stage::Idle),
@@ -431,24 +412,12 @@ impl<'a> TrialRun<'a> {
                     state.enter(Stage::Running(place, Instant::now()));
                 }
             }
-            Heard::Message(Message::Finish {
-                position,
-                outcome: verdict,
-                duration,
-                failure,
-            }) => {
+            Heard::Message(Message::Finish { position, outcome: verdict, duration, failure }) => {
                 if let Some(place) = state.place(position) {
                     let duration = Duration::try_from_secs_f64(duration).unwrap_or_default();
                     state.note(place, outcome(verdict, failure), duration);
-                    state.enter(if state.is_done() {
-                        Stage::Ending
-                    } else {
-                        Stage::Idle
-                    });
-                    state
-                        .execution(place)
-                        .into_iter()
-                        .for_each(|run| events(Event::TestFinished(run)));
+                    state.enter(if state.is_done() { Stage::Ending } else { Stage::Idle });
+                    state.execution(place).into_iter().for_each(|run| events(Event::TestFinished(run)));
                 }
             }
             Heard::Message(Message::Done { .. }) => state.enter(Stage::Ending),
@@ -473,10 +442,7 @@ impl<'a> TrialRun<'a> {
         let Some(mut process) = self.processes[worker].take() else {
             return Ok(());
         };
-        let how = self
-            .engine
-            .ended(&mut process, patience)
-            .unwrap_or_else(|| "closed its channel".into());
+        let how = self.engine.ended(&mut process, patience).unwrap_or_else(|| "closed its channel".into());
         let state = &mut self.workers[worker];
         match state.stage {
             Stage::Collecting => {
@@ -489,20 +455,14 @@ impl<'a> TrialRun<'a> {
                     None => Outcome::Crashed { how: how.clone() },
                 };
                 state.note(place, outcome, since.elapsed());
-                state
-                    .execution(place)
-                    .into_iter()
-                    .for_each(|run| events(Event::TestFinished(run)));
+                state.execution(place).into_iter().for_each(|run| events(Event::TestFinished(run)));
             }
             Stage::Idle | Stage::Waiting(_) | Stage::Ending => {}
         }
         if state.is_done() {
             return Ok(());
         }
-        events(Event::WorkerLost {
-            worker: state.id,
-            how: how.clone(),
-        });
+        events(Event::WorkerLost { worker: state.id, how: how.clone() });
         if state.next_place() == state.offset {
             state.give_up(&format!("pytest ended without running it ({how})"));
             return Ok(());
@@ -513,9 +473,7 @@ impl<'a> TrialRun<'a> {
 
     fn watch_clock(&mut self, events: &mut dyn FnMut(Event)) -> Result<(), RunError> {
         if Instant::now() > self.deadline {
-            self.workers
-                .iter_mut()
-                .for_each(|worker| worker.give_up("the trial took too long"));
+            self.workers.iter_mut().for_each(|worker| worker.give_up("the trial took too long"));
             self.deadline += ENDING;
             for worker in 0..self.workers.len() {
                 self.lost(worker, Duration::ZERO, None, events)?;
@@ -545,13 +503,8 @@ impl<'a> TrialRun<'a> {
     }
 
     fn meetings_of(&self, worker: usize) -> impl Iterator<Item = u32> + 'a {
-        let places = self
-            .meetings()
-            .iter()
-            .flat_map(|meeting| [meeting.first, meeting.second]);
-        places
-            .filter(move |&(id, _)| id.0 as usize == worker)
-            .map(|(_, place)| place)
+        let places = self.meetings().iter().flat_map(|meeting| [meeting.first, meeting.second]);
+        places.filter(move |&(id, _)| id.0 as usize == worker).map(|(_, place)| place)
     }
 
     /// Lets waiting workers go whose partner is there too, or will not come any more. If all that are
@@ -559,9 +512,7 @@ impl<'a> TrialRun<'a> {
     fn let_meet(&mut self) {
         let waits = |worker: &Worker| matches!(worker.stage, Stage::Waiting(_));
         let alive = |worker: usize| self.processes[worker].is_some();
-        let stuck = (0..self.workers.len())
-            .filter(|&w| alive(w))
-            .all(|w| waits(&self.workers[w]));
+        let stuck = (0..self.workers.len()).filter(|&w| alive(w)).all(|w| waits(&self.workers[w]));
         let mut free = Vec::new();
         for (index, worker) in self.workers.iter().enumerate() {
             if let Stage::Waiting(place) = worker.stage

@@ -44,15 +44,7 @@ impl Worker {
     /// A worker that has not started.
     pub fn new(id: WorkerId, list: Vec<TestIndex>) -> Self {
         let runs = vec![None; list.len()];
-        Self {
-            id,
-            list,
-            stage: Stage::Collecting,
-            since: Instant::now(),
-            process: 0,
-            offset: 0,
-            runs,
-        }
+        Self { id, list, stage: Stage::Collecting, since: Instant::now(), process: 0, offset: 0, runs }
     }
 
     /// Moves to another stage.
@@ -77,11 +69,7 @@ impl Worker {
     /// The first place from which on no test has an outcome. Tests before it that have none were not
     /// collected, and have theirs by then.
     pub fn next_place(&self) -> usize {
-        self.runs
-            .iter()
-            .rposition(Option::is_some)
-            .map_or(0, |place| place + 1)
-            .max(self.offset)
+        self.runs.iter().rposition(Option::is_some).map_or(0, |place| place + 1).max(self.offset)
     }
 
     /// Whether every test has an outcome.
@@ -104,13 +92,7 @@ impl Worker {
     /// The execution at a place, once it has an outcome.
     pub fn execution(&self, place: usize) -> Option<Execution> {
         let (process, outcome, duration) = self.runs[place].clone()?;
-        Some(Execution {
-            worker: self.id,
-            process,
-            test: self.list[place],
-            outcome,
-            duration,
-        })
+        Some(Execution { worker: self.id, process, test: self.list[place], outcome, duration })
     }
 
     /// All executions, in the list's order.

@@ -16,20 +16,13 @@ static HARNESS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/harness/jostle_harne
 /// # Errors
 /// There is no home folder, or the folder cannot be made.
 pub fn cache_dir() -> Result<PathBuf, RunError> {
-    let variable = |name| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let folder = variable("JOSTLE_CACHE_DIR")
         .or_else(|| variable("XDG_CACHE_HOME").map(|cache| cache.join("jostle")))
         .or_else(|| variable("HOME").map(|home| home.join(".cache/jostle")))
         .ok_or_else(|| RunError::Pytest("no place for a cache: set JOSTLE_CACHE_DIR or HOME".into()))?;
     std::fs::create_dir_all(&folder).map_err(|source| {
-        RunError::io(
-            format!("cannot make the cache folder {}", folder.display()),
-            source,
-        )
+        RunError::io(format!("cannot make the cache folder {}", folder.display()), source)
     })?;
     Ok(folder)
 }
@@ -46,12 +39,7 @@ pub fn unpack_harness() -> Result<PathBuf, RunError> {
         hash.update(file.path().to_string_lossy().as_bytes());
         hash.update(file.contents());
     }
-    let digest: String = hash
-        .finalize()
-        .iter()
-        .take(6)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let digest: String = hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
     let cache = cache_dir()?;
     let folder = cache.join(format!("harness-{digest}"));
     if folder.is_dir() {
@@ -70,10 +58,7 @@ pub fn unpack_harness() -> Result<PathBuf, RunError> {
         }
     };
     write().map_err(|source| {
-        RunError::io(
-            format!("cannot write the harness to {}", folder.display()),
-            source,
-        )
+        RunError::io(format!("cannot write the harness to {}", folder.display()), source)
     })?;
     Ok(folder)
 }
@@ -95,9 +80,7 @@ impl Workspace {
     /// The system's temporary folder cannot be written.
     pub fn new() -> Result<Self, RunError> {
         let folder = tempfile::Builder::new().prefix("jostle-").tempdir();
-        Ok(Self {
-            folder: folder.map_err(|source| RunError::io("cannot make a temporary folder", source))?,
-        })
+        Ok(Self { folder: folder.map_err(|source| RunError::io("cannot make a temporary folder", source))? })
     }
 
     /// Where it is.

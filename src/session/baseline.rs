@@ -23,35 +23,21 @@ pub fn suite_order(suite: &Suite, seed: Seed, hash_seed: u32) -> Plan {
 /// Every test twice in a row in one process, which shows the tests that pollute themselves.
 pub fn twice(suite: &Suite, seed: Seed, hash_seed: u32) -> Plan {
     let list: Vec<TestIndex> = suite.collected.iter().flat_map(|&test| [test, test]).collect();
-    Plan {
-        order: OrderKind::Explicit,
-        workers: vec![list],
-        ..suite_order(suite, seed, hash_seed)
-    }
+    Plan { order: OrderKind::Explicit, workers: vec![list], ..suite_order(suite, seed, hash_seed) }
 }
 
 /// Compares what was collected under two hash seeds. pytest-xdist refuses a suite whose workers
 /// collect different lists, and each worker has a hash seed of its own unless the user sets one.
 pub fn compare_collections(first: &Suite, other: &Suite, hash_seeds: (u32, u32)) -> Option<Finding> {
-    let names = |suite: &Suite| {
-        suite
-            .collected
-            .iter()
-            .map(|&test| suite.test(test).id.clone())
-            .collect::<Vec<_>>()
-    };
+    let names =
+        |suite: &Suite| suite.collected.iter().map(|&test| suite.test(test).id.clone()).collect::<Vec<_>>();
     let (ours, theirs) = (names(first), names(other));
     if ours == theirs {
         return None;
     }
-    let at = ours
-        .iter()
-        .zip(&theirs)
-        .position(|(a, b)| a != b)
-        .unwrap_or(ours.len().min(theirs.len()));
+    let at = ours.iter().zip(&theirs).position(|(a, b)| a != b).unwrap_or(ours.len().min(theirs.len()));
     let name = |list: &[_], what: &str| {
-        list.get(at)
-            .map_or_else(|| what.to_owned(), |id: &crate::suite::TestId| id.to_string())
+        list.get(at).map_or_else(|| what.to_owned(), |id: &crate::suite::TestId| id.to_string())
     };
     let note = format!(
         "PYTHONHASHSEED={} and PYTHONHASHSEED={} collect different lists: test {} is {} under the one and {} under \

@@ -49,13 +49,7 @@ pub fn victim(
         () if with.chance_against(without) > DOUBT => Kind::Unreproduced,
         () => finding.kind,
     };
-    Ok(Finding {
-        kind,
-        with,
-        without,
-        shrunk: kind.is_isolation_failure().then_some(shrunk),
-        ..finding
-    })
+    Ok(Finding { kind, with, without, shrunk: kind.is_isolation_failure().then_some(shrunk), ..finding })
 }
 
 /// Confirms a brittle test: it passes with its state-setter, and fails without.
@@ -71,26 +65,10 @@ pub fn brittle(
     let test = suspect.signature.test;
     let shrunk = minimal(lab, &shrunk, test);
     let any = Wanted::Failure(test);
-    let (with, without) = compare(
-        lab,
-        &shrunk.plan,
-        &any,
-        &alone(&shrunk.plan, lab.suite, test, 0),
-        &any,
-        finding.without,
-    )?;
-    let kind = if with.never() && without.always() {
-        Kind::Brittle
-    } else {
-        Kind::Nod
-    };
-    Ok(Finding {
-        kind,
-        with,
-        without,
-        shrunk: kind.is_isolation_failure().then_some(shrunk),
-        ..finding
-    })
+    let (with, without) =
+        compare(lab, &shrunk.plan, &any, &alone(&shrunk.plan, lab.suite, test, 0), &any, finding.without)?;
+    let kind = if with.never() && without.always() { Kind::Brittle } else { Kind::Nod };
+    Ok(Finding { kind, with, without, shrunk: kind.is_isolation_failure().then_some(shrunk), ..finding })
 }
 
 /// Runs two plans until their tallies tell them apart or do not.
@@ -123,13 +101,7 @@ fn measure(
     let mut tally = so_far;
     for run in so_far.runs..runs {
         let random_seed = plan.random_seed.wrapping_add(run);
-        match look(
-            &lab.probe(&Plan {
-                random_seed,
-                ..plan.clone()
-            })?,
-            wanted,
-        ) {
+        match look(&lab.probe(&Plan { random_seed, ..plan.clone() })?, wanted) {
             Sight::Unknown => {}
             sight => tally.add(sight == Sight::Same),
         }
@@ -160,11 +132,7 @@ fn broken_fixture(
                 crash.file,
                 lab.suite.test(other).id
             );
-            return Ok(Some(Finding {
-                kind: Kind::Broken,
-                note: Some(note),
-                ..finding.clone()
-            }));
+            return Ok(Some(Finding { kind: Kind::Broken, note: Some(note), ..finding.clone() }));
         }
     }
     Ok(None)

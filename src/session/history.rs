@@ -49,10 +49,7 @@ impl History {
                 list.push((run.test, fate));
             }
         }
-        self.records.push(Record {
-            plan: plan.clone(),
-            processes,
-        });
+        self.records.push(Record { plan: plan.clone(), processes });
     }
 
     /// For each time a test was run: the tests before it in its process, and whether it failed.
@@ -77,11 +74,6 @@ impl History {
 }
 
 fn prefix(list: &[(TestIndex, Fate)], test: TestIndex) -> Option<(Vec<TestIndex>, bool)> {
-    let at = list
-        .iter()
-        .rposition(|&(other, fate)| other == test && fate != Fate::Unknown)?;
-    Some((
-        list[..at].iter().map(|&(test, _)| test).collect(),
-        list[at].1 == Fate::Failed,
-    ))
+    let at = list.iter().rposition(|&(other, fate)| other == test && fate != Fate::Unknown)?;
+    Some((list[..at].iter().map(|&(test, _)| test).collect(), list[at].1 == Fate::Failed))
 }

@@ -32,32 +32,17 @@ pub struct Suspect {
 
 /// The failures of a trial, a test that ran twice being judged by its last run.
 pub fn suspects(origin: Origin, plan: &Plan, trial: &Trial) -> Vec<Suspect> {
-    let last = |at: usize| {
-        !trial.executions[at + 1..]
-            .iter()
-            .any(|later| later.test == trial.executions[at].test)
-    };
-    let failed = trial
-        .executions
-        .iter()
-        .enumerate()
-        .filter(|(_, run)| run.outcome.is_failure());
-    let runs = failed
-        .filter(|&(at, _)| plan.mode == crate::plan::Mode::Each || last(at))
-        .map(|(_, run)| run);
+    let last =
+        |at: usize| !trial.executions[at + 1..].iter().any(|later| later.test == trial.executions[at].test);
+    let failed = trial.executions.iter().enumerate().filter(|(_, run)| run.outcome.is_failure());
+    let runs = failed.filter(|&(at, _)| plan.mode == crate::plan::Mode::Each || last(at)).map(|(_, run)| run);
     runs.filter_map(|run| {
         let failure = match &run.outcome {
             Outcome::Failed(failure) => Some(failure.clone()),
             _ => None,
         };
         let signature = Signature::of(run.test, &run.outcome)?;
-        Some(Suspect {
-            signature,
-            failure,
-            origin,
-            plan: plan.clone(),
-            worker: run.worker,
-        })
+        Some(Suspect { signature, failure, origin, plan: plan.clone(), worker: run.worker })
     })
     .collect()
 }
@@ -72,9 +57,7 @@ pub fn investigate(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Finding, RunE
     {
         return Ok(finding);
     }
-    let reference = lab
-        .history
-        .passed_in(suspect.signature.test, suspect.plan.hash_seed);
+    let reference = lab.history.passed_in(suspect.signature.test, suspect.plan.hash_seed);
     let reference = reference.map(|record| record.plan.clone());
     let (verdict, evidence) = judge(lab, suspect, reference.as_ref())?;
     let finding = finding_of(suspect, verdict, &evidence);
@@ -92,20 +75,11 @@ pub fn investigate(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Finding, RunE
 fn pollutes_itself(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<Finding>, RunError> {
     let test = suspect.signature.test;
     let wanted = Wanted::Signature(suspect.signature.clone());
-    let pair = Plan {
-        workers: vec![vec![test, test]],
-        ..alone(&suspect.plan, lab.suite, test, 0)
-    };
+    let pair = Plan { workers: vec![vec![test, test]], ..alone(&suspect.plan, lab.suite, test, 0) };
     let (mut with, mut without) = (Tally::default(), Tally::default());
     for random_seed in 0..confirm::CONSTANT {
-        let trial = lab.probe(&Plan {
-            random_seed,
-            ..pair.clone()
-        })?;
-        let first_failed = trial
-            .executions
-            .first()
-            .is_some_and(|run| run.outcome.is_failure());
+        let trial = lab.probe(&Plan { random_seed, ..pair.clone() })?;
+        let first_failed = trial.executions.first().is_some_and(|run| run.outcome.is_failure());
         without.add(first_failed);
         with.add(look(&trial, &wanted) == Sight::Same);
         if !with.always() || first_failed {
@@ -120,13 +94,7 @@ fn pollutes_itself(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<Findin
         calls: with.runs,
     };
     let finding = finding_of(suspect, Verdict::Victim, &Evidence::default());
-    Ok(Some(Finding {
-        kind: Kind::Nio,
-        with,
-        without,
-        shrunk: Some(minimal),
-        ..finding
-    }))
+    Ok(Some(Finding { kind: Kind::Nio, with, without, shrunk: Some(minimal), ..finding }))
 }
 
 fn wanted(suspect: &Suspect, verdict: Verdict) -> Wanted {
@@ -148,19 +116,9 @@ fn judge(
         Some(passing) if passing.hash_seed == plan.hash_seed => PassedIn::SameHashSeed,
         Some(_) => PassedIn::OtherHashSeed,
     };
-    let facts = Facts {
-        parallel: plan.workers.len() > 1,
-        passed_in,
-    };
+    let facts = Facts { parallel: plan.workers.len() > 1, passed_in };
     let any = Wanted::Failure(suspect.signature.test);
-    let same = wanted(
-        suspect,
-        if facts.parallel {
-            Verdict::Race
-        } else {
-            Verdict::Victim
-        },
-    );
+    let same = wanted(suspect, if facts.parallel { Verdict::Race } else { Verdict::Victim });
     let mut evidence = Evidence::default();
     let mut silent = 0;
     loop {
@@ -243,18 +201,11 @@ fn shrink_victim(
     let wanted = wanted(suspect, verdict);
     let serially = verdict == Verdict::Victim && suspect.plan.workers.len() > 1;
     let (plan, worker, tally) = if serially {
-        (
-            serial_of_worker(&suspect.plan, suspect.worker),
-            WorkerId(0),
-            evidence.serial,
-        )
+        (serial_of_worker(&suspect.plan, suspect.worker), WorkerId(0), evidence.serial)
     } else {
         (suspect.plan.clone(), suspect.worker, evidence.again)
     };
-    let target = Target {
-        victim: suspect.signature.test,
-        worker,
-    };
+    let target = Target { victim: suspect.signature.test, worker };
     let shrunk = run_shrinker(lab, plan, target, tally.rate(), &wanted, Sight::Same)?;
     confirm::victim(lab, suspect, &wanted, shrunk, finding)
 }
@@ -267,16 +218,9 @@ fn shrink_brittle(
     finding: Finding,
 ) -> Result<Finding, RunError> {
     let test = suspect.signature.test;
-    let worker = passing
-        .workers
-        .iter()
-        .position(|list| list.contains(&test))
-        .unwrap_or_default();
+    let worker = passing.workers.iter().position(|list| list.contains(&test)).unwrap_or_default();
     let plan = serial(passing, passing.workers[worker].clone());
-    let target = Target {
-        victim: test,
-        worker: WorkerId(0),
-    };
+    let target = Target { victim: test, worker: WorkerId(0) };
     let rate = 1.0 - evidence.passed_again.rate();
     let shrunk = run_shrinker(lab, plan, target, rate, &Wanted::Failure(test), Sight::Passed)?;
     confirm::brittle(lab, suspect, shrunk, finding)
@@ -292,10 +236,7 @@ struct PytestOracle<'a, 'b> {
 
 impl Oracle for PytestOracle<'_, '_> {
     fn verdict(&mut self, candidates: &[Plan]) -> Result<Vec<Answer>, Stopped> {
-        candidates
-            .iter()
-            .map(|candidate| self.answer(candidate))
-            .collect()
+        candidates.iter().map(|candidate| self.answer(candidate)).collect()
     }
 }
 
@@ -331,12 +272,7 @@ fn run_shrinker(
         .map(|(before, failed)| (before, failed == (reproduces == Sight::Same)))
         .collect();
     let problem = Problem::new(plan, target, suite, seen, rate);
-    let mut oracle = PytestOracle {
-        lab,
-        wanted,
-        reproduces,
-        error: None,
-    };
+    let mut oracle = PytestOracle { lab, wanted, reproduces, error: None };
     let shrunk = shrink(&problem, &mut oracle);
     match oracle.error {
         Some(error @ RunError::Interrupted) => Err(error),
@@ -351,24 +287,13 @@ pub fn minimal(lab: &Lab<'_>, shrunk: &Shrunk, victim: TestIndex) -> Minimal {
     if let Some(at) = culprits.iter().rposition(|&test| test == victim) {
         culprits.remove(at);
     }
-    let of_tests: Vec<&str> = tests
-        .iter()
-        .map(|&test| lab.suite.test(test).file.as_str())
-        .collect();
+    let of_tests: Vec<&str> = tests.iter().map(|&test| lab.suite.test(test).file.as_str()).collect();
     let imports = match &shrunk.plan.imports {
-        crate::plan::Imports::Only(files) => files
-            .iter()
-            .filter(|file| !of_tests.contains(&file.as_str()))
-            .cloned()
-            .collect(),
+        crate::plan::Imports::Only(files) => {
+            files.iter().filter(|file| !of_tests.contains(&file.as_str())).cloned().collect()
+        }
         crate::plan::Imports::All => Vec::new(),
     };
     let plan = shrunk.plan.clone();
-    Minimal {
-        plan,
-        culprits,
-        imports,
-        one_minimal: shrunk.one_minimal,
-        calls: shrunk.calls,
-    }
+    Minimal { plan, culprits, imports, one_minimal: shrunk.one_minimal, calls: shrunk.calls }
 }

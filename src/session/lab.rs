@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::judge::finding::{Finding, Origin};
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, WorkerId};
+use crate::run::plain::PlainRun;
 use crate::run::{Engine, Event, RunError, Trial};
 use crate::session::history::History;
 use crate::suite::{Suite, TestIndex};
@@ -71,14 +72,7 @@ impl<'a> Lab<'a> {
         observer: &'a mut dyn Observer,
         deadline: Option<Instant>,
     ) -> Self {
-        Self {
-            suite,
-            history: History::default(),
-            engine,
-            observer,
-            deadline,
-            probes: 0,
-        }
+        Self { suite, history: History::default(), engine, observer, deadline, probes: 0 }
     }
 
     /// Runs a trial of the session.
@@ -88,11 +82,7 @@ impl<'a> Lab<'a> {
     pub fn trial(&mut self, origin: Origin, plan: &Plan) -> Result<Trial, RunError> {
         self.tell(&Notice::TrialStarted { origin, plan });
         let trial = self.run(plan)?;
-        let failed = trial
-            .executions
-            .iter()
-            .filter(|run| run.outcome.is_failure())
-            .count();
+        let failed = trial.executions.iter().filter(|run| run.outcome.is_failure()).count();
         self.tell(&Notice::TrialFinished { origin, failed });
         Ok(trial)
     }
@@ -106,6 +96,19 @@ impl<'a> Lab<'a> {
         let trial = self.run(plan)?;
         self.tell(&Notice::Probed);
         Ok(trial)
+    }
+
+    /// Runs plain pytest; see [`Engine::plain`].
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn plain(
+        &mut self,
+        arguments: &[String],
+        hash_seed: Option<u32>,
+    ) -> Result<Option<(String, PlainRun)>, RunError> {
+        self.probes += 1;
+        self.engine.plain(arguments, hash_seed)
     }
 
     fn run(&mut self, plan: &Plan) -> Result<Trial, RunError> {
@@ -126,8 +129,7 @@ impl<'a> Lab<'a> {
 
     /// How much of its time is left, if it is limited.
     pub fn time_left(&self) -> Option<Duration> {
-        self.deadline
-            .map(|deadline| deadline.saturating_duration_since(Instant::now()))
+        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
     /// How many plans were run besides trials.
@@ -150,18 +152,11 @@ pub fn serial(of: &Plan, list: Vec<TestIndex>) -> Plan {
 
 /// The list of one worker of a plan, as a plan of its own.
 pub fn serial_of_worker(plan: &Plan, worker: WorkerId) -> Plan {
-    serial(
-        plan,
-        plan.workers.get(worker.0 as usize).cloned().unwrap_or_default(),
-    )
+    serial(plan, plan.workers.get(worker.0 as usize).cloned().unwrap_or_default())
 }
 
 /// A plan in which only a test's own file is imported and it runs alone.
 pub fn alone(of: &Plan, suite: &Suite, test: TestIndex, random_seed: u32) -> Plan {
     let file = suite.test(test).file.clone();
-    Plan {
-        random_seed,
-        imports: Imports::Only([file].into()),
-        ..serial(of, vec![test])
-    }
+    Plan { random_seed, imports: Imports::Only([file].into()), ..serial(of, vec![test]) }
 }

@@ -10,6 +10,7 @@ pub mod history;
 pub mod baseline;
 pub mod investigate;
 pub mod confirm;
+pub mod command;
 pub mod stress;
 pub mod replay;
 

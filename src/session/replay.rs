@@ -39,11 +39,7 @@ pub fn replay(
             None => !failed.is_empty(),
         });
         for suspect in failed {
-            match replayed
-                .failures
-                .iter_mut()
-                .find(|(known, _)| known.signature == suspect.signature)
-            {
+            match replayed.failures.iter_mut().find(|(known, _)| known.signature == suspect.signature) {
                 Some((_, runs)) => *runs += 1,
                 None => replayed.failures.push((suspect, 1)),
             }
@@ -58,10 +54,7 @@ pub fn replay(
 /// # Errors
 /// Those of the engine.
 pub fn explain(lab: &mut Lab<'_>, plan: &Plan, replayed: &mut Replayed) -> Result<(), RunError> {
-    lab.trial(
-        Origin::Baseline,
-        &baseline::suite_order(lab.suite, plan.seed, plan.hash_seed),
-    )?;
+    lab.trial(Origin::Baseline, &baseline::suite_order(lab.suite, plan.seed, plan.hash_seed))?;
     for (suspect, _) in &replayed.failures {
         let finding = investigate(lab, suspect)?;
         replayed.findings.push(finding);

@@ -7,8 +7,9 @@ use crate::judge::finding::{Finding, Kind, Origin};
 use crate::judge::signature::Crash;
 use crate::plan::coverage::{Coverage, Shares};
 use crate::plan::{Axes, Seed, TrialIndex, plan};
-use crate::run::{Collected, Engine, RunError};
+use crate::run::{Collected, Engine, Interpreter, RunError};
 use crate::session::baseline;
+use crate::session::command;
 use crate::session::investigate::{Suspect, investigate, suspects};
 use crate::session::lab::{Lab, Notice, Observer};
 
@@ -69,15 +70,10 @@ pub fn stress(
     let hash_seeds = axes.hash_seed_values(seed);
     let collected = engine.collect(hash_seeds[0])?;
     let suite = collected.suite.clone();
-    observer.notice(
-        &suite,
-        &Notice::Collected {
-            suite: &suite,
-            neutralised: &collected.neutralised,
-        },
-    );
+    observer.notice(&suite, &Notice::Collected { suite: &suite, neutralised: &collected.neutralised });
 
     let mut session = Session {
+        interpreter: &collected.interpreter,
         seed,
         axes,
         limits,
@@ -95,23 +91,15 @@ pub fn stress(
     };
     let mut lab = Lab::new(&suite, engine, observer, limits.time.map(|time| start + time));
     let ended = unstable.and_then(|unstable| {
-        unstable
-            .into_iter()
-            .for_each(|finding| session.found(&mut lab, finding));
-        if suite.tests.is_empty() {
-            Ok(())
-        } else {
-            session.run(&mut lab, hash_seeds[0])
-        }
+        unstable.into_iter().for_each(|finding| session.found(&mut lab, finding));
+        if suite.tests.is_empty() { Ok(()) } else { session.run(&mut lab, hash_seeds[0]) }
     });
     let interrupted = match ended {
         Ok(()) => false,
         Err(RunError::Interrupted) => true,
         Err(error) => return Err(error),
     };
-    session
-        .findings
-        .sort_by_key(|finding| (finding.kind, finding.test));
+    session.findings.sort_by_key(|finding| (finding.kind, finding.test));
     Ok(Outline {
         seed,
         axes: axes.clone(),
@@ -143,6 +131,7 @@ fn collect_again(
 }
 
 struct Session<'a> {
+    interpreter: &'a Interpreter,
     seed: Seed,
     axes: &'a Axes,
     limits: Limits,
@@ -193,11 +182,7 @@ impl Session<'_> {
 
     fn time_to_judge(&self) -> bool {
         self.limits.time.is_some_and(|time| {
-            let share = if self.waiting.is_empty() {
-                1.0
-            } else {
-                TRIALS_SHARE
-            };
+            let share = if self.waiting.is_empty() { 1.0 } else { TRIALS_SHARE };
             self.start.elapsed() >= time.mul_f64(share)
         })
     }
@@ -217,8 +202,7 @@ impl Session<'_> {
     /// Looks into every failure that waits: serial plans first, as they are cheaper to shrink and
     /// may explain what was seen under several workers.
     fn judge_waiting(&mut self, lab: &mut Lab<'_>) -> Result<(), RunError> {
-        self.waiting
-            .sort_by_key(|suspect| (suspect.plan.workers.len(), suspect.origin));
+        self.waiting.sort_by_key(|suspect| (suspect.plan.workers.len(), suspect.origin));
         while !self.waiting.is_empty() && !lab.out_of_time() && !self.stops_early() {
             let suspect = self.waiting[0].clone();
             if self.is_settled(&suspect) {
@@ -226,13 +210,11 @@ impl Session<'_> {
                 continue;
             }
             let waiting = self.waiting.len() - 1;
-            lab.tell(&Notice::Investigating {
-                test: suspect.signature.test,
-                waiting,
-            });
+            lab.tell(&Notice::Investigating { test: suspect.signature.test, waiting });
             let mut finding = investigate(lab, &suspect)?;
             self.waiting.remove(0);
             self.merge_same_fixture(&mut finding, &suspect.signature.crash);
+            finding.command = command::find(lab, self.interpreter, &finding)?;
             self.found(lab, finding);
         }
         Ok(())
@@ -245,16 +227,11 @@ impl Session<'_> {
             return;
         }
         self.seen.insert((None, crash.clone()));
-        let (same, other): (Vec<_>, Vec<_>) = self
-            .waiting
-            .drain(..)
-            .partition(|suspect| suspect.signature.crash == *crash);
+        let (same, other): (Vec<_>, Vec<_>) =
+            self.waiting.drain(..).partition(|suspect| suspect.signature.crash == *crash);
         self.waiting = other;
         let also: BTreeSet<_> = same.into_iter().map(|suspect| suspect.signature.test).collect();
-        finding.also = also
-            .into_iter()
-            .filter(|&test| Some(test) != finding.test)
-            .collect();
+        finding.also = also.into_iter().filter(|&test| Some(test) != finding.test).collect();
     }
 
     /// Whether the test was found to fail for reasons of its own, so that another way in which it
@@ -279,10 +256,6 @@ impl Session<'_> {
     }
 
     fn stops_early(&self) -> bool {
-        self.limits.fail_fast
-            && self
-                .findings
-                .iter()
-                .any(|finding| finding.kind.is_isolation_failure())
+        self.limits.fail_fast && self.findings.iter().any(|finding| finding.kind.is_isolation_failure())
     }
 }

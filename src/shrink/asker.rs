@@ -27,11 +27,7 @@ pub struct Asker<'o> {
 impl<'o> Asker<'o> {
     /// An asker for a problem.
     pub fn new(problem: &Problem<'_>, oracle: &'o mut dyn Oracle) -> Self {
-        let passes = if problem.rate < 1.0 {
-            (DOUBT.ln() / (1.0 - problem.rate).ln()).ceil()
-        } else {
-            1.0
-        };
+        let passes = if problem.rate < 1.0 { (DOUBT.ln() / (1.0 - problem.rate).ln()).ceil() } else { 1.0 };
         let repetitions = (passes as u32).clamp(1, MOST_REPETITIONS);
         let most_calls = (200 + PATIENCE * problem.plan.len()) as u32 * repetitions;
         Self {

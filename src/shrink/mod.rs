@@ -74,13 +74,7 @@ impl<'a> Problem<'a> {
         seen: Vec<(Vec<TestIndex>, bool)>,
         rate: f64,
     ) -> Self {
-        Self {
-            plan,
-            target,
-            suite,
-            seen,
-            rate: if rate > 0.0 { rate.min(1.0) } else { 1.0 },
-        }
+        Self { plan, target, suite, seen, rate: if rate > 0.0 { rate.min(1.0) } else { 1.0 } }
     }
 }
 

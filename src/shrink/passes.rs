@@ -22,10 +22,7 @@ pub fn all(problem: &Problem<'_>, asker: &mut Asker<'_>) -> Result<bool, Stopped
         }
     }
     let minimal = asker.best().clone();
-    let target = Target {
-        worker: worker_of(&minimal, problem.target.victim),
-        ..problem.target
-    };
+    let target = Target { worker: worker_of(&minimal, problem.target.victim), ..problem.target };
     imports_alone(problem.suite, &minimal, target, asker)?;
     fewer_imports(problem.suite, asker)?;
     suite_order(problem.suite, target.victim, asker)?;
@@ -50,18 +47,11 @@ struct Start<'a> {
 /// serial plan starts without what comes after the victim; of several workers, the victim's and one
 /// other do, if that reproduces. The last is the whole plan.
 fn starts<'a>(problem: &Problem<'a>, asker: &mut Asker<'_>) -> Result<Vec<(Start<'a>, bool)>, Stopped> {
-    let narrow = Space::new(
-        problem.plan.clone(),
-        problem.target,
-        problem.suite,
-        Importing::OfTests,
-    );
+    let narrow = Space::new(problem.plan.clone(), problem.target, problem.suite, Importing::OfTests);
     let wide = narrow.importing(Importing::Fixed(problem.plan.imports.clone()));
     let everything: Vec<usize> = (0..wide.size()).collect();
-    let start = |space: &Space<'a>, elements: &[usize]| Start {
-        space: space.clone(),
-        elements: elements.to_vec(),
-    };
+    let start =
+        |space: &Space<'a>, elements: &[usize]| Start { space: space.clone(), elements: elements.to_vec() };
     let mut starts = Vec::new();
     if problem.plan.workers.len() == 1 {
         let before = wide.before_victim();
@@ -133,10 +123,7 @@ fn imports_alone(
             Imports::All => Imports::Only(files(suite, plan.workers.iter().flatten())),
             Imports::Only(files) => Imports::Only(files.clone()),
         };
-        let target = Target {
-            worker: worker_of(&plan, target.victim),
-            ..target
-        };
+        let target = Target { worker: worker_of(&plan, target.victim), ..target };
         let space = Space::new(plan.clone(), target, suite, Importing::Fixed(imports));
         let mut next = None;
         for gone in (0..space.size()).filter(|&element| suite.test(space.test(element)).file != *victims_file)
@@ -163,23 +150,13 @@ fn fewer_imports(suite: &Suite, asker: &mut Asker<'_>) -> Result<(), Stopped> {
         Imports::All => all_files(suite),
         Imports::Only(files) => files.iter().cloned().collect(),
     };
-    let extra: Vec<String> = imported
-        .into_iter()
-        .filter(|file| !needed.contains(file))
-        .collect();
+    let extra: Vec<String> = imported.into_iter().filter(|file| !needed.contains(file)).collect();
     if extra.is_empty() || (plan.imports != Imports::All && extra.len() == 1) {
         return Ok(());
     }
     let with = |kept: &[usize]| {
-        let files = needed
-            .iter()
-            .cloned()
-            .chain(kept.iter().map(|&at| extra[at].clone()))
-            .collect();
-        Plan {
-            imports: Imports::Only(files),
-            ..plan.clone()
-        }
+        let files = needed.iter().cloned().chain(kept.iter().map(|&at| extra[at].clone())).collect();
+        Plan { imports: Imports::Only(files), ..plan.clone() }
     };
     let everything: Vec<usize> = (0..extra.len()).collect();
     if asker.reproduces(&with(&everything))? {
@@ -197,18 +174,10 @@ fn all_files(suite: &Suite) -> Vec<String> {
 fn suite_order(suite: &Suite, victim: TestIndex, asker: &mut Asker<'_>) -> Result<(), Stopped> {
     let plan = asker.best().clone();
     let mut position = vec![0; suite.tests.len()];
-    suite
-        .collected
-        .iter()
-        .enumerate()
-        .for_each(|(at, test)| position[test.get()] = at);
+    suite.collected.iter().enumerate().for_each(|(at, test)| position[test.get()] = at);
     let mut sorted = plan.clone();
     for list in &mut sorted.workers {
-        let end = if list.last() == Some(&victim) {
-            list.len() - 1
-        } else {
-            list.len()
-        };
+        let end = if list.last() == Some(&victim) { list.len() - 1 } else { list.len() };
         list[..end].sort_by_key(|test| position[test.get()]);
     }
     if sorted != plan {
@@ -221,10 +190,7 @@ fn suite_order(suite: &Suite, victim: TestIndex, asker: &mut Asker<'_>) -> Resul
 fn fewer_meetings(asker: &mut Asker<'_>) -> Result<(), Stopped> {
     let plan = asker.best().clone();
     if plan.interleaving != Interleaving::Free {
-        asker.reproduces(&Plan {
-            interleaving: Interleaving::Free,
-            ..plan
-        })?;
+        asker.reproduces(&Plan { interleaving: Interleaving::Free, ..plan })?;
     }
     Ok(())
 }

@@ -60,18 +60,9 @@ pub fn search(
     known_to_fail: bool,
     fails: &mut dyn FnMut(&[usize]) -> Result<bool, Stopped>,
 ) -> Result<Option<Found>, Stopped> {
-    let blocks = if elements.is_empty() {
-        Vec::new()
-    } else {
-        vec![elements.to_vec()]
-    };
-    let mut search = Search {
-        fails,
-        blocks,
-        deductions: Vec::new(),
-        careful: CAREFUL_LEVELS,
-        seen: known_to_fail,
-    };
+    let blocks = if elements.is_empty() { Vec::new() } else { vec![elements.to_vec()] };
+    let mut search =
+        Search { fails, blocks, deductions: Vec::new(), careful: CAREFUL_LEVELS, seen: known_to_fail };
     loop {
         while let Some(block) = search.largest() {
             if !search.halve(block)? {
@@ -97,11 +88,7 @@ fn union(blocks: &[Block]) -> Block {
 
 impl Search<'_> {
     fn largest(&self) -> Option<usize> {
-        let sizes = self
-            .blocks
-            .iter()
-            .enumerate()
-            .map(|(index, block)| (block.len(), index));
+        let sizes = self.blocks.iter().enumerate().map(|(index, block)| (block.len(), index));
         sizes
             .filter(|&(size, _)| size > 1)
             .max_by_key(|&(size, index)| (size, std::cmp::Reverse(index)))
@@ -136,17 +123,8 @@ impl Search<'_> {
         }
         let before = self.blocks.clone();
         self.blocks[block].clone_from(&far);
-        self.deductions.push(Deduction {
-            before,
-            block,
-            asked: near,
-            deduced: far,
-        });
-        let trust = if self.blocks.len() == 1 {
-            TRUST_ONE
-        } else {
-            TRUST_SEVERAL
-        };
+        self.deductions.push(Deduction { before, block, asked: near, deduced: far });
+        let trust = if self.blocks.len() == 1 { TRUST_ONE } else { TRUST_SEVERAL };
         if self.deductions.len() >= trust {
             self.verify()?;
         }
@@ -175,12 +153,7 @@ impl Search<'_> {
                 wrong = middle;
             }
         }
-        let Deduction {
-            before,
-            block,
-            asked,
-            deduced,
-        } = self.deductions.swap_remove(right);
+        let Deduction { before, block, asked, deduced } = self.deductions.swap_remove(right);
         self.blocks = before;
         self.blocks.splice(block..=block, [deduced, asked]);
         self.deductions.clear();
@@ -207,8 +180,5 @@ fn minimise(
             at += 1;
         }
     }
-    Ok(Found {
-        kept,
-        one_minimal: true,
-    })
+    Ok(Found { kept, one_minimal: true })
 }

@@ -32,10 +32,8 @@ impl<'a> Space<'a> {
     /// The space of a plan around its target.
     pub fn new(plan: Plan, target: Target, suite: &'a Suite, importing: Importing) -> Self {
         let worker = (target.worker.0 as usize).min(plan.workers.len().saturating_sub(1));
-        let place = plan
-            .workers
-            .get(worker)
-            .and_then(|list| list.iter().rposition(|&test| test == target.victim));
+        let place =
+            plan.workers.get(worker).and_then(|list| list.iter().rposition(|&test| test == target.victim));
         let victim = (worker, place.unwrap_or(0));
         let places = plan
             .workers
@@ -43,21 +41,12 @@ impl<'a> Space<'a> {
             .enumerate()
             .flat_map(|(worker, list)| (0..list.len()).map(move |at| (worker, at)));
         let elements = places.filter(|&at| at != victim).collect();
-        Self {
-            plan,
-            importing,
-            suite,
-            elements,
-            victim,
-        }
+        Self { plan, importing, suite, elements, victim }
     }
 
     /// The same space with other imports.
     pub fn importing(&self, importing: Importing) -> Self {
-        Self {
-            importing,
-            ..self.clone()
-        }
+        Self { importing, ..self.clone() }
     }
 
     /// How many tests may go.
@@ -81,9 +70,7 @@ impl<'a> Space<'a> {
 
     /// Which elements run on some workers.
     pub fn on_workers(&self, workers: &[usize]) -> Vec<usize> {
-        (0..self.size())
-            .filter(|&element| workers.contains(&self.elements[element].0))
-            .collect()
+        (0..self.size()).filter(|&element| workers.contains(&self.elements[element].0)).collect()
     }
 
     /// The victim's worker.
@@ -94,10 +81,7 @@ impl<'a> Space<'a> {
     /// The plan with these elements, in ascending order, and the victim.
     pub fn candidate(&self, elements: &[usize]) -> Plan {
         let mut kept: Vec<Vec<usize>> = vec![Vec::new(); self.plan.workers.len()];
-        let places = elements
-            .iter()
-            .map(|&element| self.elements[element])
-            .chain([self.victim]);
+        let places = elements.iter().map(|&element| self.elements[element]).chain([self.victim]);
         places.for_each(|(worker, place)| kept[worker].push(place));
         kept[self.victim.0].sort_unstable();
         let lists = kept.iter().zip(&self.plan.workers);
@@ -107,16 +91,8 @@ impl<'a> Space<'a> {
             .collect();
         let whole = workers == self.plan.workers;
         Plan {
-            order: if whole {
-                self.plan.order
-            } else {
-                OrderKind::Explicit
-            },
-            mode: if workers.len() == 1 {
-                Mode::No
-            } else {
-                self.plan.mode
-            },
+            order: if whole { self.plan.order } else { OrderKind::Explicit },
+            mode: if workers.len() == 1 { Mode::No } else { self.plan.mode },
             interleaving: self.interleaving(&kept),
             imports: self.imports(&workers),
             workers,
@@ -145,17 +121,10 @@ impl<'a> Space<'a> {
         let left: Vec<Meeting> = meetings
             .iter()
             .filter_map(|meeting| {
-                Some(Meeting {
-                    first: moved(meeting.first)?,
-                    second: moved(meeting.second)?,
-                })
+                Some(Meeting { first: moved(meeting.first)?, second: moved(meeting.second)? })
             })
             .collect();
-        if left.is_empty() {
-            Interleaving::Free
-        } else {
-            Interleaving::Barrier(left)
-        }
+        if left.is_empty() { Interleaving::Free } else { Interleaving::Barrier(left) }
     }
 }
 

@@ -24,17 +24,9 @@ impl Strategy for Plans {
     type Value = Plan;
 
     fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
-        let (seed, index) = (
-            Seed(runner.rng().random()),
-            TrialIndex(runner.rng().random_range(0..1000)),
-        );
+        let (seed, index) = (Seed(runner.rng().random()), TrialIndex(runner.rng().random_range(0..1000)));
         let plan = plan(seed, index, &self.suite, &self.axes);
-        Ok(PlanTree {
-            plans: self.clone(),
-            current: plan.clone(),
-            plan,
-            answers: Vec::new(),
-        })
+        Ok(PlanTree { plans: self.clone(), current: plan.clone(), plan, answers: Vec::new() })
     }
 }
 
@@ -54,21 +46,10 @@ pub struct PlanTree {
 
 impl PlanTree {
     fn next(&mut self) -> bool {
-        let worker = self
-            .plan
-            .workers
-            .iter()
-            .position(|list| list.contains(&self.plans.victim))
-            .unwrap_or(0);
-        let target = Target {
-            victim: self.plans.victim,
-            worker: WorkerId(worker as u32),
-        };
+        let worker = self.plan.workers.iter().position(|list| list.contains(&self.plans.victim)).unwrap_or(0);
+        let target = Target { victim: self.plans.victim, worker: WorkerId(worker as u32) };
         let problem = Problem::new(self.plan.clone(), target, &self.plans.suite, Vec::new(), 1.0);
-        let mut oracle = Remembered {
-            answers: self.answers.iter(),
-            next: None,
-        };
+        let mut oracle = Remembered { answers: self.answers.iter(), next: None };
         let shrunk = shrink(&problem, &mut oracle);
         match oracle.next {
             Some(candidate) => {

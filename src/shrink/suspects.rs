@@ -36,8 +36,6 @@ pub fn weights(tests: &[TestIndex], seen: &[(Vec<TestIndex>, bool)], rate: f64) 
 /// be worth its cost.
 pub fn prime(weights: &[f64]) -> Option<Vec<usize>> {
     let highest = weights.iter().copied().fold(0.0, f64::max);
-    let prime: Vec<usize> = (0..weights.len())
-        .filter(|&at| weights[at] >= highest * 0.999)
-        .collect();
+    let prime: Vec<usize> = (0..weights.len()).filter(|&at| weights[at] >= highest * 0.999).collect();
     (prime.len() * 2 <= weights.len() && !prime.is_empty()).then_some(prime)
 }

@@ -30,10 +30,7 @@ pub struct TestId {
     pub occurrence: u32,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde's skip_serializing_if passes a reference"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
 fn is_zero(n: &u32) -> bool {
     *n == 0
 }
@@ -124,18 +121,9 @@ impl Suite {
             collected[position] = TestIndex(canonical as u32);
         }
         let mut slots: Vec<Option<Test>> = tests.into_iter().map(Some).collect();
-        let tests: Vec<Test> = by_id
-            .iter()
-            .filter_map(|&position| slots[position].take())
-            .collect();
+        let tests: Vec<Test> = by_id.iter().filter_map(|&position| slots[position].take()).collect();
         let fingerprint = fingerprint(&tests);
-        Self {
-            tests,
-            collected,
-            errors,
-            deselected,
-            fingerprint,
-        }
+        Self { tests, collected, errors, deselected, fingerprint }
     }
 
     /// The test at an index of this suite.
@@ -145,10 +133,7 @@ impl Suite {
 
     /// The index of a test, if it was collected.
     pub fn find(&self, id: &TestId) -> Option<TestIndex> {
-        self.tests
-            .binary_search_by(|test| test.id.cmp(id))
-            .ok()
-            .map(|i| TestIndex(i as u32))
+        self.tests.binary_search_by(|test| test.id.cmp(id)).ok().map(|i| TestIndex(i as u32))
     }
 }
 
@@ -159,11 +144,6 @@ fn fingerprint(tests: &[Test]) -> Fingerprint {
         hash.update(&test.id.node_id);
         hash.update(format!("#{};", test.id.occurrence));
     }
-    let hex: String = hash
-        .finalize()
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hex: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     Fingerprint(hex)
 }

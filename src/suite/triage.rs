@@ -91,11 +91,7 @@ fn between(message: &str, words: &str) -> Option<String> {
 /// pytest says: `'slow' not found in `markers` configuration option`.
 fn unknown_marker(message: &str) -> Option<String> {
     let before = &message[..message.find(" not found in `markers`")?];
-    before
-        .trim_end_matches(['\'', '"'])
-        .rsplit(['\'', '"'])
-        .next()
-        .map(str::to_owned)
+    before.trim_end_matches(['\'', '"']).rsplit(['\'', '"']).next().map(str::to_owned)
 }
 
 /// Whether the module's own frame stood at a decorator: pytest's trace shows `file:line: in <module>`
@@ -137,21 +133,12 @@ mod tests {
             Cause::MissingModule("redis".into())
         );
         let marker = "'slow' not found in `markers` configuration option";
-        assert_eq!(
-            of("Failed", marker, &top("@pytest.mark.slow")),
-            Cause::UnknownMarker("slow".into())
-        );
+        assert_eq!(of("Failed", marker, &top("@pytest.mark.slow")), Cause::UnknownMarker("slow".into()));
         assert_eq!(of("SyntaxError", "invalid syntax", ""), Cause::SyntaxError);
         let decorated = top("@given(st.integers(5, 1))\nsite-packages/x.py:3: in integers\n    raise");
         let invalid = "hypothesis.errors.InvalidArgument";
-        assert_eq!(
-            of(invalid, "min > max", &decorated),
-            Cause::DecoratorError("InvalidArgument".into())
-        );
-        assert_eq!(
-            of("KeyError", "'HOME'", &top("x = d['HOME']")),
-            Cause::ErrorAtImport("KeyError".into())
-        );
+        assert_eq!(of(invalid, "min > max", &decorated), Cause::DecoratorError("InvalidArgument".into()));
+        assert_eq!(of("KeyError", "'HOME'", &top("x = d['HOME']")), Cause::ErrorAtImport("KeyError".into()));
         assert_eq!(
             of("ValueError", "bad ids", "in parametrize"),
             Cause::ErrorInCollection("ValueError".into())

@@ -1,6 +1,6 @@
 //! What the tests share: Python environments of their own, and the corpus.
 
-#![expect(dead_code, reason = "each test binary uses a part")]
+#![allow(dead_code, clippy::allow_attributes, reason = "each test binary uses a part")]
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -18,9 +18,8 @@ pub fn python_with(name: &str, requirements: &str) -> PathBuf {
     let base = std::env::var("JOSTLE_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
     let version =
         said(Command::new(&base).args(["-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"]));
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join("python")
-        .join(format!("{name}-{}", version.trim()));
+    let folder =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join("python").join(format!("{name}-{}", version.trim()));
     fs::create_dir_all(&folder).expect("target/ can be written");
     let lock = File::create(folder.join("lock")).expect("target/ can be written");
     lock.lock().expect("the environment's lock");
@@ -28,21 +27,10 @@ pub fn python_with(name: &str, requirements: &str) -> PathBuf {
     if fs::read_to_string(&done).is_ok_and(|installed| installed == requirements) {
         return python;
     }
-    said(
-        Command::new(&base)
-            .args(["-m", "venv", "--clear"])
-            .arg(folder.join("env")),
-    );
+    said(Command::new(&base).args(["-m", "venv", "--clear"]).arg(folder.join("env")));
     let wanted = folder.join("wanted.txt");
     fs::write(&wanted, requirements).expect("target/ can be written");
-    let pip = [
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "-r",
-    ];
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
     said(Command::new(&python).args(pip).arg(&wanted));
     fs::rename(wanted, done).expect("target/ can be written");
     python
@@ -55,20 +43,42 @@ pub fn corpus_python() -> PathBuf {
     python_with("corpus", &requirements)
 }
 
+/// pytest and pytest-xdist alone, for suites that need no more: it starts in half the time.
+pub fn light_python() -> PathBuf {
+    python_with("light", "pytest==8.4.2\npytest-xdist==3.8.0\n")
+}
+
+/// Every file below a folder with its content, in order.
+pub fn listing(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files.push((path.clone(), fs::read(&path).expect("a file")));
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// Checks a report against the schema in the repository.
+pub fn validate_report(report: &serde_json::Value) -> Result<(), String> {
+    let schema = fs::read_to_string(root().join("src/report/report.schema.json")).expect("the schema");
+    let schema = serde_json::from_str(&schema).expect("the schema is JSON");
+    let validator = jsonschema::validator_for(&schema).expect("the schema is one");
+    validator.validate(report).map_err(|error| format!("{error} at {}", error.instance_path()))
+}
+
 /// Runs a command that must succeed; returns what it printed.
 pub fn said(command: &mut Command) -> String {
-    let output = command
-        .output()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let (out, err) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
-    assert!(
-        output.status.success(),
-        "{command:?}: {}\n{out}{err}",
-        output.status
-    );
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{command:?}: {}\n{out}{err}", output.status);
     out.into_owned()
 }
 
@@ -76,10 +86,7 @@ pub fn said(command: &mut Command) -> String {
 pub fn jostle(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_jostle"));
     command.current_dir(folder);
-    command.env(
-        "JOSTLE_CACHE_DIR",
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"),
-    );
+    command.env("JOSTLE_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
     command.env_remove("VIRTUAL_ENV");
     command
 }

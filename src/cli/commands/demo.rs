@@ -26,13 +26,8 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         .prefix("jostle-demo-")
         .tempdir()
         .context("cannot make a temporary folder")?;
-    SUITE
-        .extract(folder.path())
-        .context("cannot write the demo suite")?;
-    anstream::eprintln!(
-        "stressing an embedded demo suite, a small shop: jostle stress --seed {}",
-        args.seed
-    );
+    SUITE.extract(folder.path()).context("cannot write the demo suite")?;
+    anstream::eprintln!("stressing an embedded demo suite, a small shop: jostle stress --seed {}", args.seed);
     let python = python_with_pytest(args.python.as_deref())?;
     stress::run(&StressArgs {
         seed: Some(args.seed),
@@ -79,9 +74,7 @@ fn private_environment(python: &Path) -> anyhow::Result<PathBuf> {
 }
 
 fn succeed(command: &mut Command) -> anyhow::Result<()> {
-    let output = command
-        .output()
-        .with_context(|| format!("cannot run {command:?}"))?;
+    let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
     if output.status.success() {
         return Ok(());
     }

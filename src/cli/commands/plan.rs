@@ -24,11 +24,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     if !write_json(options.json.as_ref(), &document)? {
         print(&mut anstream::stdout(), &document)?;
     }
-    Ok(if suite.tests.is_empty() {
-        ExitCode::NothingCollected
-    } else {
-        ExitCode::Clean
-    })
+    Ok(if suite.tests.is_empty() { ExitCode::NothingCollected } else { ExitCode::Clean })
 }
 
 fn print(out: &mut dyn Write, plan: &PlanDocument) -> std::io::Result<()> {

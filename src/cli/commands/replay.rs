@@ -43,11 +43,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let Some((plan, wanted)) = plan_of(&named, &suite, &axes) else {
         return Ok(ExitCode::Undecided);
     };
-    let limits = Limits {
-        trials: Some(u64::from(args.times)),
-        time: None,
-        fail_fast: false,
-    };
+    let limits = Limits { trials: Some(u64::from(args.times)), time: None, fail_fast: false };
     let mut progress = Progress::new(limits, options.verbosity == Verbosity::Quiet);
     let mut lab = Lab::new(&suite, &mut engine, &mut progress, None);
     let mut replayed = replay(&mut lab, &plan, wanted.as_ref(), args.times)?;
@@ -86,11 +82,7 @@ fn named(text: &str) -> anyhow::Result<Named> {
 fn plan_of(named: &Named, suite: &Suite, axes: &Axes) -> Option<(Plan, Option<Signature>)> {
     match named {
         Named::Token(token) => {
-            if token
-                .fingerprint
-                .as_ref()
-                .is_some_and(|print| *print != suite.fingerprint)
-            {
+            if token.fingerprint.as_ref().is_some_and(|print| *print != suite.fingerprint) {
                 anstream::eprintln!(
                     "the suite has changed since the token was made (its fingerprint is {} now): shuffled tests that \
                      are still there keep their relative order, but partitions differ. A failure file holds the whole plan",
@@ -107,10 +99,8 @@ fn plan_of(named: &Named, suite: &Suite, axes: &Axes) -> Option<(Plan, Option<Si
             }
             match file.minimal.plan(suite) {
                 Ok(plan) => {
-                    let wanted = suite.find(&file.test).map(|test| Signature {
-                        test,
-                        crash: file.crash.clone(),
-                    });
+                    let wanted =
+                        suite.find(&file.test).map(|test| Signature { test, crash: file.crash.clone() });
                     Some((plan, wanted))
                 }
                 Err(error) => {
@@ -130,11 +120,7 @@ fn print(replayed: &Replayed, suite: &Suite, wanted: Option<&Signature>) -> std:
     match wanted {
         Some(signature) => {
             let test = &suite.test(signature.test).id;
-            writeln!(
-                out,
-                "{test} failed as recorded in {}",
-                words::tally(replayed.tally)
-            )?;
+            writeln!(out, "{test} failed as recorded in {}", words::tally(replayed.tally))?;
         }
         None => writeln!(out, "tests failed in {}", words::tally(replayed.tally))?,
     }

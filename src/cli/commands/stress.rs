@@ -37,12 +37,7 @@ pub fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow::Resul
     keep_failures(options, &outline)?;
     if !write_json(options.suite.json.as_ref(), &Document::new(&outline))? {
         let replay = replay_options(options);
-        terminal::session(
-            &mut anstream::stdout(),
-            &outline,
-            options.suite.verbosity,
-            &replay,
-        )?;
+        terminal::session(&mut anstream::stdout(), &outline, options.suite.verbosity, &replay)?;
     }
     Ok(ExitCode::of_session(&outline))
 }
@@ -66,16 +61,11 @@ fn replay_options(options: &StressOptions) -> String {
     let joined = |words: Vec<String>| words.join(",");
     let mut text = String::new();
     if axes.workers != default.workers {
-        text += &format!(
-            " -n {}",
-            joined(axes.workers.iter().map(u32::to_string).collect())
-        );
+        text += &format!(" -n {}", joined(axes.workers.iter().map(u32::to_string).collect()));
     }
     if axes.modes != default.modes {
-        text += &format!(
-            " --dist {}",
-            joined(axes.modes.iter().map(|mode| mode.name().to_owned()).collect())
-        );
+        text +=
+            &format!(" --dist {}", joined(axes.modes.iter().map(|mode| mode.name().to_owned()).collect()));
     }
     if axes.orders != default.orders {
         text += &format!(
@@ -90,10 +80,9 @@ fn replay_options(options: &StressOptions) -> String {
         text += " --ignore-rank";
     }
     let pytest_args = &options.suite.pytest_args;
-    if let (false, Ok(quoted)) = (
-        pytest_args.is_empty(),
-        shlex::try_join(pytest_args.iter().map(String::as_str)),
-    ) {
+    if let (false, Ok(quoted)) =
+        (pytest_args.is_empty(), shlex::try_join(pytest_args.iter().map(String::as_str)))
+    {
         text += &format!(" -- {quoted}");
     }
     text

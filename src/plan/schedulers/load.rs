@@ -24,10 +24,7 @@ pub struct Load {
 impl Load {
     /// A scheduler of so many tests.
     pub fn new(workers: usize, items: usize) -> Self {
-        Self {
-            left: 0..items,
-            pending: vec![VecDeque::new(); workers],
-        }
+        Self { left: 0..items, pending: vec![VecDeque::new(); workers] }
     }
 
     fn send(&mut self, worker: usize, number: usize, workers: &mut Workers) {

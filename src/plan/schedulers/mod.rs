@@ -39,11 +39,7 @@ pub fn partition(
         }
         Mode::Worksteal => {
             let durations = durations(order, ticks);
-            simulate(
-                &mut worksteal::Worksteal::new(workers, items),
-                workers,
-                &durations,
-            )
+            simulate(&mut worksteal::Worksteal::new(workers, items), workers, &durations)
         }
         Mode::Loadscope | Mode::Loadfile | Mode::Loadgroup => {
             let units = match mode {
@@ -52,17 +48,10 @@ pub fn partition(
                 _ => scope::units(order, tests, scope::loadgroup),
             };
             let durations = durations(order, ticks);
-            simulate(
-                &mut scope::Scopes::new(workers, items, units),
-                workers,
-                &durations,
-            )
+            simulate(&mut scope::Scopes::new(workers, items, units), workers, &durations)
         }
     };
-    positions
-        .into_iter()
-        .map(|list| list.into_iter().map(|at| order[at]).collect())
-        .collect()
+    positions.into_iter().map(|list| list.into_iter().map(|at| order[at]).collect()).collect()
 }
 
 fn durations(order: &[TestIndex], ticks: &[u64]) -> Vec<u64> {

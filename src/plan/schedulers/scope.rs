@@ -76,11 +76,7 @@ pub struct Scopes {
 impl Scopes {
     /// A scheduler of so many tests in units.
     pub fn new(workers: usize, items: usize, units: Vec<Vec<usize>>) -> Self {
-        Self {
-            items,
-            left: units.into(),
-            pending: vec![0; workers],
-        }
+        Self { items, left: units.into(), pending: vec![0; workers] }
     }
 
     fn assign(&mut self, worker: usize, workers: &mut Workers) {

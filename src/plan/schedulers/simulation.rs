@@ -65,9 +65,7 @@ pub struct Workers<'d> {
 impl Workers<'_> {
     /// Sends tests to a worker (xdist's `send_runtest_some`).
     pub fn send(&mut self, worker: usize, items: impl IntoIterator<Item = usize>) {
-        self.workers[worker]
-            .queue
-            .extend(items.into_iter().map(Next::Item));
+        self.workers[worker].queue.extend(items.into_iter().map(Next::Item));
         self.advance(worker);
     }
 
@@ -137,12 +135,8 @@ impl Workers<'_> {
 /// Runs a scheduler to its end; returns what each worker ran, in its order. `durations` holds the
 /// ticks of each position.
 pub fn simulate(scheduler: &mut dyn Scheduler, workers: usize, durations: &[u64]) -> Vec<Vec<usize>> {
-    let worker = || Worker {
-        state: State::Idle,
-        queue: VecDeque::new(),
-        shutting_down: false,
-        ran: Vec::new(),
-    };
+    let worker =
+        || Worker { state: State::Idle, queue: VecDeque::new(), shutting_down: false, ran: Vec::new() };
     let mut all = Workers {
         workers: (0..workers).map(|_| worker()).collect(),
         durations,

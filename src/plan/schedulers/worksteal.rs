@@ -22,11 +22,7 @@ pub struct Worksteal {
 impl Worksteal {
     /// A scheduler of so many tests.
     pub fn new(workers: usize, items: usize) -> Self {
-        Self {
-            left: (0..items).collect(),
-            pending: vec![VecDeque::new(); workers],
-            asked: None,
-        }
+        Self { left: (0..items).collect(), pending: vec![VecDeque::new(); workers], asked: None }
     }
 
     fn idle(&self, workers: &Workers) -> Vec<usize> {

@@ -5,4 +5,4 @@ from shop.api import app, get_catalogue
 
 @pytest.fixture
 def empty_stock():
-    app.dependency_overrides[get_catalogue] = dict
+    app.dependency_overrides[get_catalogue] = lambda: {}
