@@ -60,6 +60,13 @@ def failure(phase: str, error: BaseException, trace: object, rootdir: str) -> Di
     }
 
 
+def verdict(phase: str, reason: str, file: str, function: str) -> Dict[str, Any]:
+    """A ``failure`` field for a verdict of pytest's own, without an exception: a strict xfail that passed."""
+    trace = text(reason, _TRACE)
+    where = {"phase": phase, "exception": "Failed", "file": text(file), "function": text(function), "line": 0}
+    return {**where, "message": trace[:_MESSAGE], "trace": trace}
+
+
 def collection_error(node_id: str, error: BaseException, trace: object, rootdir: str) -> Dict[str, Any]:
     """An entry of the ``errors`` field of a ``collected`` message."""
     # pytest wraps what an import raised in a CollectError, whose cause is the exception itself.

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from types import SimpleNamespace
 from typing import Any, Dict, Optional
 
 import pytest
 
-_VARIABLES = ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID", "PYTEST_XDIST_AUTO_NUM_WORKERS")
+_VARIABLES = (
+    "PYTEST_XDIST_WORKER",
+    "PYTEST_XDIST_WORKER_COUNT",
+    "PYTEST_XDIST_TESTRUNUID",
+    "PYTEST_XDIST_AUTO_NUM_WORKERS",
+)
 
 
 def set_environment(worker: Optional[Dict[str, Any]]) -> None:
@@ -20,14 +27,33 @@ def set_environment(worker: Optional[Dict[str, Any]]) -> None:
         os.environ["PYTEST_XDIST_TESTRUNUID"] = worker["uid"]
 
 
+class WorkerInput(Dict[str, Any]):
+    """What xdist's controller gives a worker, with the parts that plugins add to it there.
+
+    Some plugins register the hook that adds their part only while they are configured, so it is asked for when the
+    part is missed.
+    """
+
+    def __init__(self, config: Any, worker: Dict[str, Any]) -> None:
+        super().__init__(workerid=worker["id"], workercount=worker["count"], testrunuid=worker["uid"], mainargv=[])
+        self._config = config
+
+    def __missing__(self, key: str) -> Any:
+        hook = getattr(self._config.hook, "pytest_configure_node", None)
+        gateway = SimpleNamespace(id=self["workerid"], spec=None)
+        node = SimpleNamespace(config=self._config, workerinput=self, gateway=gateway)
+        for implementation in hook.get_hookimpls() if hook is not None else []:
+            # One that needs more of a controller than this adds nothing; its reader then fails as it would anyway.
+            with contextlib.suppress(Exception):
+                implementation.function(node)
+        if key in self:
+            return self[key]
+        raise KeyError(key)
+
+
 def set_workerinput(config: Any, worker: Dict[str, Any]) -> None:
     """Give the configuration what xdist's worker gives it."""
-    config.workerinput = {
-        "workerid": worker["id"],
-        "workercount": worker["count"],
-        "testrunuid": worker["uid"],
-        "mainargv": [],
-    }
+    config.workerinput = WorkerInput(config, worker)
     config.workeroutput = {}
 
 

@@ -78,7 +78,7 @@ class Loop:
             outcome = "failed"
         elif "failed" in self._outcomes or self._subtest_failed:
             outcome = "failed"
-            self._failure = dict(phase="call", exception="Failed", file="", function="", line=0, message="", trace="")
+            self._failure = crash.verdict("call", "a subtest failed", "", "")
         else:
             outcome = "skipped" if "skipped" in self._outcomes else "passed"
         duration = time.perf_counter() - start
@@ -94,16 +94,10 @@ class Loop:
             if call.excinfo is not None:
                 trace = _rendering(report)
                 self._failure = crash.failure(report.when, call.excinfo.value, trace, rootdir)
-            else:  # a strict xfail that passed
-                self._failure = dict(
-                    phase=report.when,
-                    exception="Failed",
-                    file=item.nodeid.split("::")[0],
-                    function=getattr(item, "originalname", None) or item.name,
-                    line=0,
-                    message=_rendering(report)[:2000],
-                    trace=_rendering(report),
-                )
+            else:
+                function = getattr(item, "originalname", None) or item.name
+                file = item.nodeid.split("::")[0]
+                self._failure = crash.verdict(report.when, _rendering(report), file, function)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Note what each phase came to; subtests belong to their parent's verdict."""

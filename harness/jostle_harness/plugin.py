@@ -89,6 +89,7 @@ class Harness:
     @pytest.hookimpl(hookwrapper=True)
     def pytest_make_collect_report(self, collector: pytest.Collector) -> Any:
         """Note why something cannot be collected, while the exception is still at hand."""
+        _guard_exit(collector)
         outcome = yield
         report = outcome.get_result()
         if report.failed:
@@ -116,7 +117,7 @@ class Harness:
         items[:] = [item for item in chosen if item is not None and not (id(item) in seen or seen.add(id(item)))]
 
     def _describe(self, key: Tuple[str, int], item: pytest.Item, session: pytest.Session) -> Dict[str, Any]:
-        path, line, _ = item.reportinfo()
+        _, line, _ = item.reportinfo()
         file = key[0].split("::")[0]
         if getattr(item, "path", None) is not None:
             file = os.path.relpath(str(item.path), self.rootdir).replace(os.sep, "/")
@@ -131,6 +132,19 @@ class Harness:
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         self.channel.send("done", status=int(exitstatus))
+
+
+def _guard_exit(collector: pytest.Collector) -> None:
+    """Make ``sys.exit`` in a module an error of that module: pytest itself would end the whole run."""
+    collect = collector.collect
+
+    def guarded() -> Any:
+        try:
+            return collect()
+        except SystemExit as error:
+            raise collector.CollectError(f"the module calls sys.exit({error.code!r})") from error
+
+    collector.collect = guarded  # type: ignore[method-assign]
 
 
 def _exception(report: Any, collector: pytest.Collector) -> BaseException:
@@ -174,12 +188,13 @@ def _rank(item: pytest.Item, session: pytest.Session) -> int:
     return 1 if cls is not None and issubclass(cls, TransactionTestCase) else 2
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: Any, parser: Any, args: List[str]) -> None:
-    """The last moment at which arguments can be added."""
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: Any, parser: Any, args: List[str]) -> Any:
+    """The last moment at which arguments can be added; a wrapper, to come before plugins that read them here."""
     global _plugin
     _plugin = _start()
     if _plugin is not None:
         _plugin.undo_options(early_config, parser, args)
         early_config.pluginmanager.register(_plugin, "jostle-harness")
         early_config.pluginmanager.register(_plugin.loop, "jostle-loop")
+    yield

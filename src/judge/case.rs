@@ -152,7 +152,11 @@ fn fails_alone(facts: Facts, evidence: &Evidence) -> Next {
         }
     }
     let settled = at_least(Question::PassedAgain, FEW, evidence);
-    let verdict = if evidence.passed_again.never() { Verdict::Brittle } else { Verdict::Nod };
+    let verdict = match evidence.passed_again {
+        tally if tally.never() => Verdict::Brittle,
+        tally if tally.always() => Verdict::Broken,
+        _ => Verdict::Nod,
+    };
     settled.unwrap_or(Next::Done(verdict))
 }
 
@@ -161,8 +165,15 @@ fn passes_alone(facts: Facts, evidence: &Evidence) -> Next {
         return next;
     }
     let (runs, alone_runs) = if evidence.again.always() { (FEW, FEW) } else { (SOME, MANY) };
+    if let Some(next) = at_least(Question::Again, runs, evidence) {
+        return next;
+    }
+    // Even if the test passed in all of its runs alone, a failure this rare would prove nothing.
+    let at_best = Tally { runs: alone_runs, failed: 0 };
+    if !evidence.again.always() && evidence.again.chance_against(at_best) > DOUBT {
+        return Next::Done(Verdict::Unreproduced);
+    }
     let measured = at_least(Question::Alone, alone_runs, evidence)
-        .or_else(|| at_least(Question::Again, runs, evidence))
         .or_else(|| if facts.parallel { at_least(Question::Serial, runs, evidence) } else { None });
     if let Some(next) = measured {
         return next;
@@ -214,6 +225,7 @@ mod tests {
         assert_eq!(kind(elsewhere, |q, _| q == Alone), Verdict::HashSeed);
         assert_eq!(kind(elsewhere, |q, _| matches!(q, Alone | AloneWherePassed)), Verdict::Brittle);
         assert_eq!(kind(nowhere, |q, _| q == Alone), Verdict::Broken);
+        assert_eq!(kind(SERIAL, |q, _| matches!(q, Alone | PassedAgain)), Verdict::Broken);
         assert_eq!(kind(SERIAL, |q, n| q == Alone && n == 1), Verdict::Nod);
         assert_eq!(
             kind(SERIAL, |q, n| matches!(q, Alone | PassedAgain) && n == 0 || q == Alone),

@@ -5,7 +5,7 @@ use crate::judge::finding::{Finding, Kind, Minimal, Origin};
 use crate::judge::sight::{Sight, Wanted, look};
 use crate::judge::{Evidence, Facts, Next, Question, Signature, Tally, decide};
 use crate::plan::{Plan, WorkerId};
-use crate::run::{Failure, Outcome, RunError, Trial};
+use crate::run::{Failure, Outcome, Phase, RunError, Trial};
 use crate::session::confirm;
 use crate::session::lab::{Lab, alone, serial, serial_of_worker};
 use crate::shrink::Verdict as Answer;
@@ -118,6 +118,8 @@ fn judge(
     };
     let facts = Facts { parallel: plan.workers.len() > 1, passed_in };
     let any = Wanted::Failure(suspect.signature.test);
+    // A teardown that fails is charged to whichever test runs last.
+    let anywhere = Wanted::Fixture(suspect.signature.crash.clone());
     let same = wanted(suspect, if facts.parallel { Verdict::Race } else { Verdict::Victim });
     let mut evidence = Evidence::default();
     let mut silent = 0;
@@ -133,6 +135,7 @@ fn judge(
         let trial = lab.probe(&question_plan(lab, question, suspect, reference, run))?;
         let looked_for = match question {
             Question::Again | Question::Serial => &same,
+            Question::PassedAgain if suspect.signature.crash.phase == Phase::Teardown => &anywhere,
             Question::Alone | Question::AloneWherePassed | Question::PassedAgain => &any,
         };
         match look(&trial, looked_for) {

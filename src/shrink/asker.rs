@@ -41,6 +41,11 @@ impl<'o> Asker<'o> {
         }
     }
 
+    /// Notes that a candidate is known not to reproduce.
+    pub fn passes(&mut self, candidate: Plan) {
+        self.known.insert(candidate, false);
+    }
+
     /// Whether a candidate reproduces; asked as often as it takes to believe that it does not.
     ///
     /// # Errors

@@ -48,6 +48,7 @@ struct Start<'a> {
 /// other do, if that reproduces. The last is the whole plan.
 fn starts<'a>(problem: &Problem<'a>, asker: &mut Asker<'_>) -> Result<Vec<(Start<'a>, bool)>, Stopped> {
     let narrow = Space::new(problem.plan.clone(), problem.target, problem.suite, Importing::OfTests);
+    asker.passes(narrow.candidate(&[]));
     let wide = narrow.importing(Importing::Fixed(problem.plan.imports.clone()));
     let everything: Vec<usize> = (0..wide.size()).collect();
     let start =

@@ -49,7 +49,7 @@ struct Search<'f> {
     seen: bool,
 }
 
-/// Searches a set that is believed to fail, while the empty set is known not to. `fails` is asked
+/// Searches a set that is believed to fail. `fails` is asked
 /// about subsets, ascending. None if the set does not fail after all: the whole of it, the most
 /// expensive question, is asked about only once nothing smaller fails.
 ///
@@ -168,7 +168,7 @@ fn minimise(
 ) -> Result<Found, Stopped> {
     let mut tried = 0;
     let mut at = 0;
-    while kept.len() > 1 && tried < kept.len() {
+    while tried < kept.len() {
         at %= kept.len();
         let mut without = kept.clone();
         without.remove(at);

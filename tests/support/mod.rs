@@ -16,8 +16,13 @@ pub fn root() -> &'static Path {
 /// The base is `$JOSTLE_TEST_PYTHON`, else `python3`.
 pub fn python_with(name: &str, requirements: &str) -> PathBuf {
     let base = std::env::var("JOSTLE_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
-    let version =
-        said(Command::new(&base).args(["-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"]));
+    python_with_base(name, requirements, Path::new(&base))
+}
+
+/// As [`python_with`], from a given Python.
+pub fn python_with_base(name: &str, requirements: &str, base: &Path) -> PathBuf {
+    let say_version = "import sys; print('%d.%d.%d' % sys.version_info[:3])";
+    let version = said(Command::new(base).args(["-c", say_version]));
     let folder =
         Path::new(env!("CARGO_TARGET_TMPDIR")).join("python").join(format!("{name}-{}", version.trim()));
     fs::create_dir_all(&folder).expect("target/ can be written");
@@ -27,7 +32,7 @@ pub fn python_with(name: &str, requirements: &str) -> PathBuf {
     if fs::read_to_string(&done).is_ok_and(|installed| installed == requirements) {
         return python;
     }
-    said(Command::new(&base).args(["-m", "venv", "--clear"]).arg(folder.join("env")));
+    said(Command::new(base).args(["-m", "venv", "--clear"]).arg(folder.join("env")));
     let wanted = folder.join("wanted.txt");
     fs::write(&wanted, requirements).expect("target/ can be written");
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
@@ -86,7 +91,7 @@ pub fn said(command: &mut Command) -> String {
 pub fn jostle(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_jostle"));
     command.current_dir(folder);
-    command.env("JOSTLE_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
+    command.env("JOSTLE_CACHE_DIR", root().join("target/jostle-cache"));
     command.env_remove("VIRTUAL_ENV");
     command
 }

@@ -1,0 +1,211 @@
+//! The commands as a user types them.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A small suite with one victim and one polluter.
+fn project() -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = "STATE = []\n\ndef test_victim():\n    assert not STATE\n\ndef test_other():\n    pass\n\ndef test_polluter():\n    STATE.append(1)\n";
+    fs::write(folder.path().join("test_state.py"), source).expect("a file");
+    folder
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = support::jostle(folder);
+    command.args(arguments);
+    if arguments.first().is_some_and(|first| ["stress", "replay", "collect", "plan"].contains(first))
+        && !arguments.contains(&"--python")
+    {
+        command.arg("--python").arg(support::light_python());
+    }
+    command.output().expect("jostle runs")
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn without_times(output: &Output) -> Value {
+    let mut report: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", err(output)));
+    report["times"] = Value::Null;
+    report
+}
+
+#[test]
+fn the_same_seed_gives_the_same_report() {
+    let folder = project();
+    let arguments = ["stress", "--seed", "5", "--trials", "6", "--json"];
+    let [first, second] = [0, 1].map(|_| run(folder.path(), &arguments));
+    assert_eq!(first.status.code(), Some(1));
+    assert_eq!(without_times(&first), without_times(&second));
+}
+
+#[test]
+fn a_failure_is_replayed_by_its_token_and_by_its_file() {
+    let folder = project();
+    let stressed =
+        run(folder.path(), &["stress", "--seed", "5", "--trials", "4", "--failures", "kept", "--json"]);
+    let report = without_times(&stressed);
+    let finding = &report["findings"][0];
+    assert_eq!(finding["culprits"][0]["node_id"], "test_state.py::test_polluter", "{report}");
+
+    let token = finding["token"].as_str().expect("a token");
+    let replayed = run(folder.path(), &["replay", token, "--times", "2"]);
+    assert_eq!(replayed.status.code(), Some(1), "{}", err(&replayed));
+    assert!(
+        out(&replayed).contains("2 of 2 runs") && out(&replayed).contains("test_victim"),
+        "{}",
+        out(&replayed)
+    );
+
+    let shrunk = run(folder.path(), &["replay", token, "--shrink"]);
+    assert!(out(&shrunk).contains("polluter      test_state.py::test_polluter"), "{}", out(&shrunk));
+
+    let kept = fs::read_dir(folder.path().join("kept"))
+        .expect("the folder")
+        .next()
+        .expect("a file")
+        .expect("a file")
+        .path();
+    let kept = kept.to_str().expect("text");
+    let by_file = run(folder.path(), &["replay", kept]);
+    assert_eq!(
+        (by_file.status.code(), out(&by_file).contains("1 of 1 run")),
+        (Some(1), true),
+        "{}",
+        out(&by_file)
+    );
+
+    let source = folder.path().join("test_state.py");
+    let mended = fs::read_to_string(&source).expect("a file").replace("    STATE.append(1)", "    pass");
+    fs::write(&source, &mended).expect("a file");
+    assert_eq!(run(folder.path(), &["replay", kept]).status.code(), Some(11));
+
+    fs::write(&source, mended.replace("test_polluter", "test_renamed")).expect("a file");
+    let gone = run(folder.path(), &["replay", kept]);
+    assert_eq!(gone.status.code(), Some(11));
+    assert!(err(&gone).contains("test_state.py::test_polluter"), "{}", err(&gone));
+}
+
+#[test]
+fn the_command_that_is_printed_shows_the_failure() {
+    let folder = project();
+    let report = without_times(&run(folder.path(), &["stress", "--seed", "5", "--trials", "2", "--json"]));
+    let command = report["findings"][0]["command"].as_str().expect("a command");
+    let output = Command::new("sh").args(["-c", command]).current_dir(folder.path()).output().expect("sh");
+    assert_eq!(output.status.code(), Some(1), "{command}");
+    assert!(out(&output).contains("test_victim"), "{}", out(&output));
+}
+
+#[test]
+fn plans_are_the_same_on_every_python_of_the_machine() {
+    let folder = project();
+    let pythons = std::env::var("HOME").map(|home| Path::new(&home).join(".pyenv/versions")).ok();
+    let versions = pythons.and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten();
+    let found = versions.filter_map(|entry| Some(entry.ok()?.path().join("bin/python")));
+    let new_enough = "import sys, ensurepip; sys.exit(sys.version_info < (3, 9))";
+    let suitable = |python: &std::path::PathBuf| {
+        Command::new(python).args(["-c", new_enough]).status().is_ok_and(|status| status.success())
+    };
+    let mut plans = vec![out(&run(folder.path(), &["plan", "--seed", "9", "--index", "3", "--json"]))];
+    for python in found.filter(suitable) {
+        let environment = support::python_with_base("plan", "pytest==8.4.2\n", &python);
+        let environment = environment.to_str().expect("text");
+        plans.push(out(&run(
+            folder.path(),
+            &["plan", "--seed", "9", "--index", "3", "--json", "--python", environment],
+        )));
+    }
+    println!("{} Pythons", plans.len());
+    assert!(plans[0].contains("test_state.py::test_victim"));
+    assert!(plans.iter().all(|plan| *plan == plans[0]));
+}
+
+#[test]
+fn collect_tells_causes_apart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    support::copy(&support::root().join("corpus/collection-errors"), folder.path());
+    let python = support::corpus_python();
+    let output = run(folder.path(), &["collect", "--python", python.to_str().expect("text")]);
+    assert_eq!(output.status.code(), Some(10));
+    insta::with_settings!({filters => vec![(r"pytest \S+ on Python \S+", "pytest [V] on Python [V]")]}, {
+        insta::assert_snapshot!(out(&output));
+    });
+}
+
+#[test]
+fn what_the_user_can_put_right_is_said_with_exit_code_4() {
+    let folder = project();
+    let wrong: [(&[&str], &str); 14] = [
+        (&["stress", "--trials", "0"], "--trials 0"),
+        (&["stress", "--trials", "many"], "many"),
+        (&["stress", "--time", "never"], "30m"),
+        (&["stress", "--time", "0s"], "30s"),
+        (&["stress", "-n", "none"], "neither `auto` nor a number"),
+        (&["stress", "-n", "0"], "from 1 to 256"),
+        (&["stress", "--dist", "sideways"], "sideways"),
+        (&["stress", "-n", "1", "--dist", "load"], "no trial to run"),
+        (&["stress", "--rootdir", "no-such-folder"], "no-such-folder"),
+        (&["stress", "--python", "no-such-python"], "--python PATH"),
+        (&["replay", "1:2:3"], "fingerprint"),
+        (&["replay", "no-such-file.json"], "nor is there a file"),
+        (&["replay", "test_state.py"], "not a failure file"),
+        (&["plan", "--seed", "-1", "--index", "0"], "-1"),
+    ];
+    for (arguments, part) in wrong {
+        let output = run(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(4), "{arguments:?}: {}", err(&output));
+        assert!(err(&output).contains(part), "{arguments:?}: {}", err(&output));
+        assert!(!err(&output).contains("panicked"), "{arguments:?}: {}", err(&output));
+    }
+    fs::write(folder.path().join("pyproject.toml"), "[tool.jostle]\ntrails = 3\n").expect("a file");
+    let output = run(folder.path(), &["stress"]);
+    assert_eq!(output.status.code(), Some(4));
+    assert!(err(&output).contains("unknown field `trails`"), "{}", err(&output));
+}
+
+#[test]
+fn pytests_own_complaints_reach_the_user() {
+    let folder = project();
+    let output = run(
+        folder.path(),
+        &["collect", "--python", support::light_python().to_str().expect("text"), "--", "--no-such-option"],
+    );
+    assert_eq!(output.status.code(), Some(4));
+    assert!(err(&output).contains("unrecognized arguments: --no-such-option"), "{}", err(&output));
+}
+
+#[test]
+fn nothing_collected_is_exit_code_5() {
+    let folder = tempfile::tempdir().expect("a folder");
+    assert_eq!(run(folder.path(), &["stress"]).status.code(), Some(5));
+    assert_eq!(run(folder.path(), &["collect"]).status.code(), Some(5));
+}
+
+#[test]
+fn an_interrupt_ends_the_session_and_keeps_what_is_known() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("test_a.py"), "import time\ndef test_a(): time.sleep(1)\n").expect("a file");
+    let mut command = support::jostle(folder.path());
+    command.args(["stress", "--seed", "1", "--json", "--python"]).arg(support::light_python());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("jostle starts");
+    std::thread::sleep(Duration::from_secs(6));
+    support::said(Command::new("kill").args(["-INT", &child.id().to_string()]));
+    let output = child.wait_with_output().expect("an end");
+    assert_eq!(output.status.code(), Some(2), "{}", err(&output));
+    let report = without_times(&output);
+    assert_eq!((&report["interrupted"], &report["suite"]["tests"]), (&Value::Bool(true), &1.into()));
+}
