@@ -114,6 +114,8 @@ impl SpawnEngine {
             command.env_remove(name);
         }
         command.env("TMPDIR", folder.path.join("tmp"));
+        // Examples that failed are tried first the next time: no trial may learn from another.
+        command.env("HYPOTHESIS_STORAGE_DIRECTORY", folder.path.join("hypothesis"));
         // Bytecode is kept out of the user's project, and between trials.
         command.env("PYTHONPYCACHEPREFIX", &self.pycache);
         command
