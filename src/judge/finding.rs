@@ -91,7 +91,8 @@ pub struct Finding {
     pub with: Tally,
     /// How often it failed without.
     pub without: Tally,
-    /// Other tests that failed in the same way, by the same fixture.
+    /// Other tests that were seen to fail in the same way: by the same fixture, or in the same function
+    /// with other parameters. They were not looked into one by one.
     pub also: Vec<TestIndex>,
     /// The plain pytest command that shows the failure, if one was tried and did.
     pub command: Option<String>,

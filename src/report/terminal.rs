@@ -44,6 +44,9 @@ pub fn session(
             words::origin(suspect.origin)
         )?;
     }
+    if verbosity == Verbosity::Verbose {
+        neutralised(out, &outline.collected)?;
+    }
     if verbosity > Verbosity::Quiet {
         summary(out, outline)?;
     }
@@ -114,10 +117,14 @@ pub fn collected(out: &mut dyn Write, collected: &Collected, verbosity: Verbosit
         words::count(suite.tests.len(), "test"),
         interpreter(collected)
     )?;
-    if verbosity == Verbosity::Verbose && !collected.neutralised.is_empty() {
-        writeln!(out, "{DIM}neutralised: {}{DIM:#}", collected.neutralised.join(" "))?;
+    if verbosity == Verbosity::Verbose {
+        neutralised(out, collected)?;
     }
     Ok(())
+}
+
+fn neutralised(out: &mut dyn Write, collected: &Collected) -> io::Result<()> {
+    writeln!(out, "{DIM}options that undo the suite's own: {}{DIM:#}", collected.neutralised.join(" "))
 }
 
 fn interpreter(collected: &Collected) -> String {
@@ -238,12 +245,7 @@ fn also(out: &mut dyn Write, tests: &[TestIndex], suite: &Suite) -> io::Result<(
         writeln!(out, "  {:<13} {}", "also", suite.test(test).id)?;
     }
     if tests.len() > LISTED {
-        writeln!(
-            out,
-            "  {:<13} … and {} more tests that this fixture failed for",
-            "also",
-            tests.len() - LISTED
-        )?;
+        writeln!(out, "  {:<13} … and {} more tests in the same way", "also", tests.len() - LISTED)?;
     }
     Ok(())
 }

@@ -213,24 +213,28 @@ impl Session<'_> {
             lab.tell(&Notice::Investigating { test: suspect.signature.test, waiting });
             let mut finding = investigate(lab, &suspect)?;
             self.waiting.remove(0);
-            self.merge_same_fixture(&mut finding, &suspect.signature.crash);
+            self.merge_same_cause(&mut finding, &suspect);
             finding.command = command::find(lab, self.interpreter, &finding)?;
             self.found(lab, finding);
         }
         Ok(())
     }
 
-    /// A fixture that fails in this way is one finding, whichever tests it was charged to.
-    fn merge_same_fixture(&mut self, finding: &mut Finding, crash: &Crash) {
-        let shared = matches!(finding.kind, Kind::Race | Kind::Broken) && crash.is_of_a_fixture();
-        if !shared {
-            return;
+    /// A fixture that fails in one way is one finding, whichever tests it was charged to; so is a test
+    /// function that pollutes itself with each of its parameters.
+    fn merge_same_cause(&mut self, finding: &mut Finding, suspect: &Suspect) {
+        let crash = &suspect.signature.crash;
+        let of_fixture = matches!(finding.kind, Kind::Race | Kind::Broken) && crash.is_of_a_fixture();
+        let of_function = finding.kind == Kind::Nio;
+        if of_fixture {
+            self.seen.insert((None, crash.clone()));
         }
-        self.seen.insert((None, crash.clone()));
-        let (same, other): (Vec<_>, Vec<_>) =
-            self.waiting.drain(..).partition(|suspect| suspect.signature.crash == *crash);
-        self.waiting = other;
-        let also: BTreeSet<_> = same.into_iter().map(|suspect| suspect.signature.test).collect();
+        let same = |other: &Suspect| {
+            other.signature.crash == *crash && (of_fixture || of_function && other.origin == Origin::Twice)
+        };
+        let (merged, left): (Vec<_>, Vec<_>) = self.waiting.drain(..).partition(same);
+        self.waiting = left;
+        let also: BTreeSet<_> = merged.into_iter().map(|suspect| suspect.signature.test).collect();
         finding.also = also.into_iter().filter(|&test| Some(test) != finding.test).collect();
     }
 
