@@ -1,6 +1,7 @@
 //! Every specimen of the corpus, found and shrunk to exactly its stated truth.
 //!
-//! `JOSTLE_TEST_SEEDS` names the seeds (default: 1), `JOSTLE_TEST_SPECIMENS` some specimens (default: all).
+//! `JOSTLE_TEST_SEEDS` names the seeds (default: 1), `JOSTLE_TEST_SPECIMENS` some specimens (default: all),
+//! `JOSTLE_TEST_TRIALS` how many trials each has (default: 20, and 6 for races).
 
 mod support;
 
@@ -164,9 +165,11 @@ fn check(name: &str, seed: u64) -> Result<String, String> {
     support::copy(&source, &suite);
     let before = support::listing(&suite);
     // Whether a race shows is luck for now, and each that does is dear: fewer trials have to do.
-    let trials = if truth.failure.iter().any(by_luck) { "6" } else { "20" };
+    let fewer = truth.failure.iter().any(by_luck);
+    let trials =
+        std::env::var("JOSTLE_TEST_TRIALS").unwrap_or_else(|_| if fewer { "6" } else { "20" }.into());
     let output = support::jostle(&suite)
-        .args(["stress", "--json", "--trials", trials, "--seed", &seed.to_string(), "--python"])
+        .args(["stress", "--json", "--trials", &trials, "--seed", &seed.to_string(), "--python"])
         .arg(python_for(&truth))
         .output()
         .expect("jostle runs");

@@ -12,6 +12,7 @@ pub mod process;
 pub mod plain;
 pub mod spawn;
 mod worker;
+mod trial_run;
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! The lab: runs plans, writes down what they showed, watches the clock.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::judge::finding::{Finding, Origin};
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, WorkerId};
@@ -125,11 +125,6 @@ impl<'a> Lab<'a> {
     /// Whether the session's time is used up.
     pub fn out_of_time(&self) -> bool {
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
-    }
-
-    /// How much of its time is left, if it is limited.
-    pub fn time_left(&self) -> Option<Duration> {
-        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
     /// How many plans were run besides trials.

@@ -4,8 +4,9 @@ use crate::judge::finding::{Finding, Origin};
 use crate::judge::sight::{Sight, Wanted, look};
 use crate::judge::{Signature, Tally};
 use crate::plan::Plan;
-use crate::run::RunError;
+use crate::run::{Interpreter, RunError};
 use crate::session::baseline;
+use crate::session::command;
 use crate::session::investigate::{Suspect, investigate, suspects};
 use crate::session::lab::Lab;
 
@@ -53,10 +54,16 @@ pub fn replay(
 ///
 /// # Errors
 /// Those of the engine.
-pub fn explain(lab: &mut Lab<'_>, plan: &Plan, replayed: &mut Replayed) -> Result<(), RunError> {
+pub fn explain(
+    lab: &mut Lab<'_>,
+    interpreter: &Interpreter,
+    plan: &Plan,
+    replayed: &mut Replayed,
+) -> Result<(), RunError> {
     lab.trial(Origin::Baseline, &baseline::suite_order(lab.suite, plan.seed, plan.hash_seed))?;
     for (suspect, _) in &replayed.failures {
-        let finding = investigate(lab, suspect)?;
+        let mut finding = investigate(lab, suspect)?;
+        finding.command = command::find(lab, interpreter, &finding)?;
         replayed.findings.push(finding);
     }
     Ok(())

@@ -212,6 +212,10 @@ impl Session<'_> {
             let waiting = self.waiting.len() - 1;
             lab.tell(&Notice::Investigating { test: suspect.signature.test, waiting });
             let mut finding = investigate(lab, &suspect)?;
+            if finding.kind == Kind::Unreproduced && lab.out_of_time() {
+                // It was cut short, so that nothing can be said of it.
+                return Ok(());
+            }
             self.waiting.remove(0);
             self.merge_same_cause(&mut finding, &suspect);
             finding.command = command::find(lab, self.interpreter, &finding)?;

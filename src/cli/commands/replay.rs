@@ -48,7 +48,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let mut lab = Lab::new(&suite, &mut engine, &mut progress, None);
     let mut replayed = replay(&mut lab, &plan, wanted.as_ref(), args.times)?;
     if args.shrink {
-        explain(&mut lab, &plan, &mut replayed)?;
+        explain(&mut lab, &collected.interpreter, &plan, &mut replayed)?;
     }
     let probes = lab.probes();
     drop(progress);
