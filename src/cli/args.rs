@@ -56,7 +56,7 @@ pub struct SuiteArgs {
     /// Say only what was found
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Say more: neutralised options, collection traces, how each failure was shrunk
+    /// Say more: neutralised options and the tracebacks of failures and collection errors
     #[arg(short, long)]
     pub verbose: bool,
     /// Arguments for pytest, after `--`
