@@ -198,11 +198,20 @@ fn nothing_collected_is_exit_code_5() {
 #[test]
 fn an_interrupt_ends_the_session_and_keeps_what_is_known() {
     let folder = tempfile::tempdir().expect("a folder");
-    fs::write(folder.path().join("test_a.py"), "import time\ndef test_a(): time.sleep(1)\n").expect("a file");
+    fs::write(
+        folder.path().join("test_a.py"),
+        "import os, time\ndef test_a():\n    open(os.environ['RUNS'], 'w').close()\n    time.sleep(1)\n",
+    )
+    .expect("a file");
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let runs = elsewhere.path().join("runs");
     let mut command = support::jostle(folder.path());
+    command.env("RUNS", &runs);
     command.args(["stress", "--seed", "1", "--json", "--python"]).arg(support::light_python());
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("jostle starts");
-    std::thread::sleep(Duration::from_secs(6));
+    while !runs.exists() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
     support::said(Command::new("kill").args(["-INT", &child.id().to_string()]));
     let output = child.wait_with_output().expect("an end");
     assert_eq!(output.status.code(), Some(2), "{}", err(&output));

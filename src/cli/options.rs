@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use crate::cli::args::{AxesArgs, DistArg, OrderArg, StressArgs, SuiteArgs};
 use crate::cli::config::{self, Config};
 use crate::plan::{Axes, Mode, Seed};
+use crate::report::Verbosity;
 use crate::session::Limits;
 
 /// Something the user can put right: a wrong option, file, token or environment.
@@ -52,17 +53,6 @@ pub enum JsonTarget {
     Stdout,
     /// Beside it.
     File(PathBuf),
-}
-
-/// How much is said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verbosity {
-    /// Only what was found.
-    Quiet,
-    /// The usual.
-    Normal,
-    /// More.
-    Verbose,
 }
 
 impl SuiteOptions {

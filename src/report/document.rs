@@ -4,7 +4,6 @@
 
 use serde::Serialize;
 
-use crate::cli::ExitCode;
 use crate::judge::finding::{Finding, Kind, Origin};
 use crate::judge::signature::Crash;
 use crate::judge::statistics::Tally;
@@ -132,8 +131,8 @@ pub fn token(origin: Origin, seed: Seed, suite: &Suite) -> Option<Token> {
 }
 
 impl Document {
-    /// The report of a session.
-    pub fn new(outline: &Outline) -> Self {
+    /// The report of a session that ends with an exit code.
+    pub fn new(outline: &Outline, exit_code: u8) -> Self {
         let suite = &outline.collected.suite;
         let finding = |finding| FindingDocument::new(finding, outline.seed, suite);
         Self {
@@ -157,7 +156,7 @@ impl Document {
                 })
                 .collect(),
             interrupted: outline.interrupted,
-            exit_code: ExitCode::of_session(outline) as u8,
+            exit_code,
             times: Times { seconds: outline.duration.as_secs_f64() },
         }
     }

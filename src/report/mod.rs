@@ -6,3 +6,14 @@ pub mod progress;
 pub mod words;
 
 pub use document::Document;
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Only what was found.
+    Quiet,
+    /// The usual.
+    Normal,
+    /// More.
+    Verbose,
+}

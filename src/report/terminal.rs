@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use crate::cli::options::Verbosity;
 use crate::judge::finding::{Finding, Kind};
+use crate::report::Verbosity;
 use crate::report::document::token;
 use crate::report::words;
 use crate::run::Collected;

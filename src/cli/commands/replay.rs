@@ -5,12 +5,13 @@ use std::path::Path;
 use crate::cli::ExitCode;
 use crate::cli::args::ReplayArgs;
 use crate::cli::commands::suite_run::{engine, write_json};
-use crate::cli::options::{SuiteOptions, UsageError, Verbosity};
+use crate::cli::options::{SuiteOptions, UsageError};
 use crate::judge::Signature;
 use crate::plan::coverage::Coverage;
 use crate::plan::token::Token;
 use crate::plan::{Axes, Plan, Seed, plan};
 use crate::record::FailureFile;
+use crate::report::Verbosity;
 use crate::report::progress::Progress;
 use crate::report::{Document, terminal, words};
 use crate::run::{Collected, Engine};
@@ -53,7 +54,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let probes = lab.probes();
     drop(progress);
     let outline = outline(collected, seed, axes, &plan, &replayed, probes, start.elapsed());
-    if !write_json(options.json.as_ref(), &Document::new(&outline))? {
+    if !write_json(options.json.as_ref(), &Document::new(&outline, ExitCode::of_session(&outline) as u8))? {
         print(&replayed, &suite, wanted.as_ref())?;
         if args.shrink {
             terminal::session(&mut anstream::stdout(), &outline, options.verbosity, "")?;

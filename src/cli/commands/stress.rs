@@ -3,9 +3,10 @@
 use crate::cli::ExitCode;
 use crate::cli::args::StressArgs;
 use crate::cli::commands::suite_run::{engine, write_json};
-use crate::cli::options::{StressOptions, Verbosity};
+use crate::cli::options::StressOptions;
 use crate::plan::Axes;
 use crate::record::FailureFile;
+use crate::report::Verbosity;
 use crate::report::progress::Progress;
 use crate::report::{Document, terminal};
 use crate::run::Engine;
@@ -35,7 +36,10 @@ pub fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow::Resul
     let outline = session::stress(engine, &mut progress, options.seed, &options.axes, options.limits)?;
     drop(progress);
     keep_failures(options, &outline)?;
-    if !write_json(options.suite.json.as_ref(), &Document::new(&outline))? {
+    if !write_json(
+        options.suite.json.as_ref(),
+        &Document::new(&outline, ExitCode::of_session(&outline) as u8),
+    )? {
         let replay = replay_options(options);
         terminal::session(&mut anstream::stdout(), &outline, options.suite.verbosity, &replay)?;
     }
