@@ -7,9 +7,12 @@ import json
 import os
 import socket
 import threading
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
-PROTOCOL = 1
+PROTOCOL = 2
+
+#: Descriptors that one message may bring along.
+_MOST_DESCRIPTORS = 16
 
 #: Above what programs use, so that a test which closes "all" low descriptors does not hit it.
 _HIGH = 800
@@ -30,6 +33,7 @@ class Channel:
         os.close(descriptor)
         self._socket = socket.socket(fileno=high)
         self._pending = b""
+        self._descriptors: List[int] = []
         self._lock = threading.Lock()
         self._pid = os.getpid()
 
@@ -46,30 +50,54 @@ class Channel:
 
     def receive(self) -> Dict[str, Any]:
         """Wait for the next message."""
-        while b"\n" not in self._pending:
+        pieces = [self._pending]
+        while b"\n" not in pieces[-1]:
             try:
-                more = self._socket.recv(1 << 20)
+                more, descriptors, _, _ = socket.recv_fds(self._socket, 1 << 20, _MOST_DESCRIPTORS)
             except OSError as error:
                 raise ChannelClosed(str(error)) from error
             if not more:
                 raise ChannelClosed("jostle has gone")
-            self._pending += more
-        line, self._pending = self._pending.split(b"\n", 1)
+            self._descriptors += descriptors
+            pieces.append(more)
+        line, self._pending = b"".join(pieces).split(b"\n", 1)
         message: Dict[str, Any] = json.loads(line)
         return message
+
+    def receive_with_descriptors(self) -> Tuple[Dict[str, Any], List[int]]:
+        """Wait for the next message, and take as many of the descriptors that came as it says are its own."""
+        message = self.receive()
+        count = message.get("descriptors", 0)
+        own, self._descriptors = self._descriptors[:count], self._descriptors[count:]
+        return message, own
+
+    def has_pending(self) -> bool:
+        """Whether a message has been received that nobody has asked for yet."""
+        return b"\n" in self._pending
+
+    def fileno(self) -> int:
+        """The socket's descriptor."""
+        return self._socket.fileno()
+
+    def abandon(self) -> None:
+        """Close this process's end; a fork does so with its parent's channel."""
+        self._socket.close()
 
 
 class Setup:
     """What jostle wants of this process: the fields of the ``setup`` message."""
 
     def __init__(self, message: Dict[str, Any]) -> None:
-        self.collect_only: bool = message["collect_only"]
+        #: ``collect``, ``run`` or ``serve``
+        self.purpose: str = message["purpose"]
         self.imports: Optional[List[str]] = message["imports"]
         self.worker: Optional[Dict[str, Any]] = message["worker"]
         self.random_seed: int = message["random_seed"]
         self.tests: List[List[Any]] = message["tests"]
         self.meetings = frozenset(message["meetings"])
         self.folder: str = message["folder"]
+        #: Whether this is the setup of a zygote's fork.
+        self.is_fork = False
 
 
 def text(value: object, most: int = 0) -> str:

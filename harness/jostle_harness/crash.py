@@ -27,7 +27,10 @@ def _frames(error: BaseException) -> Iterator[Tuple[str, str, int]]:
         traceback = traceback.tb_next
 
 
-def _inside(filename: str, rootdir: str) -> Optional[str]:
+def inside(filename: str, rootdir: str) -> Optional[str]:
+    """The file's path relative to rootdir, if it is the suite's own and no installed package's."""
+    if filename.startswith("<"):  # code without a file: "<string>", "<frozen os>"
+        return None
     path = os.path.abspath(filename)
     if any(part in path for part in _FOREIGN) or not path.startswith(rootdir.rstrip(os.sep) + os.sep):
         return None
@@ -39,10 +42,10 @@ def location(error: BaseException, rootdir: str) -> Tuple[str, str, int]:
     found = ("", "", 0)
     own = None
     for filename, function, line in _frames(error):
-        inside = _inside(filename, rootdir)
+        file = inside(filename, rootdir)
         found = (os.path.basename(filename), function, line)
-        if inside is not None:
-            own = (inside, function, line)
+        if file is not None:
+            own = (file, function, line)
     return own or found
 
 
@@ -73,7 +76,7 @@ def collection_error(node_id: str, error: BaseException, trace: object, rootdir:
     cause = error.__cause__ if type(error).__name__ == "CollectError" and error.__cause__ else error
     file, _, line = location(cause, rootdir)
     if isinstance(cause, SyntaxError) and cause.filename:
-        file, line = _inside(cause.filename, rootdir) or cause.filename, cause.lineno or 0
+        file, line = inside(cause.filename, rootdir) or cause.filename, cause.lineno or 0
     return {
         "node_id": text(node_id),
         "exception": exception_name(type(cause)),

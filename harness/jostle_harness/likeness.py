@@ -9,6 +9,8 @@ from typing import Any, Dict, Optional
 
 import pytest
 
+from .channel import Setup
+
 _VARIABLES = (
     "PYTEST_XDIST_WORKER",
     "PYTEST_XDIST_WORKER_COUNT",
@@ -57,8 +59,16 @@ def set_workerinput(config: Any, worker: Dict[str, Any]) -> None:
     config.workeroutput = {}
 
 
+def basetemp(setup: Setup) -> str:
+    """Where ``tmp_path`` and its like go, named as xdist names it; its parent is made here."""
+    assert setup.worker is not None
+    parent = os.path.join(setup.folder, "pytest")
+    os.makedirs(parent, exist_ok=True)
+    return os.path.join(parent, "popen-" + str(setup.worker["id"]))
+
+
 def remove_plugins(config: Any) -> None:
-    """Remove what calls a server of xdist's controller from a worker: there is no controller."""
+    """Remove what calls a server of xdist's controller from a worker, or starts one in a zygote."""
     plugin = config.pluginmanager.get_plugin("rerunfailures")
     if plugin is not None:
         config.pluginmanager.unregister(plugin)

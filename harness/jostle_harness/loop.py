@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import sys
 import time
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Set, Tuple
 
 import pytest
 
-from . import crash
+from . import crash, zygote
 from .channel import Channel, Setup
 
 
@@ -22,20 +23,49 @@ class Loop:
         self._failure: Optional[Dict[str, Any]] = None
         self._outcomes: List[str] = []
         self._subtest_failed = False
+        #: Where the suite asked for its xdist identity while it was imported.
+        self.identity_asked_at: Optional[str] = None
+        #: Everything that was collected, by node id and occurrence.
+        self.collected: Dict[Tuple[str, int], pytest.Item] = {}
         #: For each of the plan's tests its item, or nothing if it is no longer collected.
         self.items: List[Optional[pytest.Item]] = []
+
+    def choose(self, items: List[pytest.Item]) -> None:
+        """Leave only the plan's tests, in its order, in the session's list of items."""
+        self.items = [self.collected.get((node_id, occurrence)) for node_id, occurrence in self._setup.tests]
+        missing = [position for position, item in enumerate(self.items) if item is None]
+        if missing:
+            self._channel.send("missing", positions=missing)
+        seen: Set[int] = set()
+        items[:] = [item for item in self.items if item is not None and not (id(item) in seen or seen.add(id(item)))]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run the plan in place of pytest's own loop, which stops at the first collection error."""
-        if self._setup.collect_only:
+        if self._setup.purpose == "collect":
             return True
+        if self._setup.purpose == "serve":
+            worker = zygote.Zygote(self._channel).serve(session, self.identity_asked_at)
+            if worker is None:
+                return True
+            self._become(worker, session)
+        with zygote.ending_here(self._channel) if self._setup.is_fork else contextlib.nullcontext():
+            self._run_all()
+        return True
+
+    def _become(self, channel: Channel, session: pytest.Session) -> None:
+        """Take up the work of a fork."""
+        self._channel, self._setup = channel, Setup(channel.receive())
+        self._setup.is_fork = True
+        zygote.become(session.config, self._setup)
+        self.choose(session.items)
+
+    def _run_all(self) -> None:
         self._channel.send("running")
         self._seed()
         for position, item in enumerate(self.items):
             if item is not None:
                 self._run(position, item)
-        return True
 
     def _seed(self) -> None:
         random.seed(self._setup.random_seed)

@@ -5,14 +5,16 @@ Without that variable it does nothing.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
-from typing import Any, Dict, List, Optional, Set, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
 
 from . import crash, likeness, neutralise
-from .channel import PROTOCOL, Channel, Setup, text
+from .channel import PROTOCOL, Channel, ChannelClosed, Setup, text
+from .identity import IdentityWatch
 from .loop import Loop
 
 _plugin: Optional["Harness"] = None
@@ -40,14 +42,20 @@ class Harness:
         self.errors: List[Dict[str, Any]] = []
         self.deselected = 0
         self.neutralised: List[str] = []
+        self.watch: Optional[IdentityWatch] = None
         likeness.set_environment(setup.worker)
+
+    def watch_identity(self, config: Any) -> None:
+        if self.setup.purpose == "serve":
+            self.watch = IdentityWatch(str(config.rootpath))
+            self.watch.start()
 
     def undo_options(self, config: Any, parser: Any, args: List[str]) -> None:
         flags = neutralise.counter_flags(config)
         self.neutralised = list(flags)
         if self.setup.worker is not None:
-            flags.append("--basetemp=" + os.path.join(self.setup.folder, "pytest", "popen-" + self.setup.worker["id"]))
-            os.makedirs(os.path.join(self.setup.folder, "pytest"), exist_ok=True)
+            flags.append("--basetemp=" + likeness.basetemp(self.setup))
+        if self.setup.worker is not None or self.setup.purpose == "serve":
             likeness.remove_plugins(config)
         neutralise.append(config, parser, args, flags)
 
@@ -103,18 +111,12 @@ class Harness:
     def pytest_collection_modifyitems(self, session: pytest.Session, items: List[pytest.Item]) -> Any:
         """Choose and order after every other plugin: a ``tryfirst`` wrapper is the outermost one."""
         yield
-        named = _occurrences(items)
-        if self.setup.collect_only:
-            tests = [self._describe(key, item, session) for key, item in named.items()]
-            self.channel.send("collected", tests=tests, errors=self.errors, deselected=self.deselected)
+        self.loop.collected = _occurrences(items)
+        if self.setup.purpose == "run":
+            self.loop.choose(items)
             return
-        chosen = [named.get((node_id, occurrence)) for node_id, occurrence in self.setup.tests]
-        missing = [position for position, item in enumerate(chosen) if item is None]
-        if missing:
-            self.channel.send("missing", positions=missing)
-        self.loop.items = chosen
-        seen: Set[int] = set()
-        items[:] = [item for item in chosen if item is not None and not (id(item) in seen or seen.add(id(item)))]
+        tests = [self._describe(key, item, session) for key, item in self.loop.collected.items()]
+        self.channel.send("collected", tests=tests, errors=self.errors, deselected=self.deselected)
 
     def _describe(self, key: Tuple[str, int], item: pytest.Item, session: pytest.Session) -> Dict[str, Any]:
         _, line, _ = item.reportinfo()
@@ -130,8 +132,15 @@ class Harness:
             "rank": _rank(item, session),
         }
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        if self.watch is not None:
+            self.watch.stop()
+            self.loop.identity_asked_at = self.watch.asked_at
+
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        self.channel.send("done", status=int(exitstatus))
+        with contextlib.suppress(ChannelClosed):  # a zygote ends because jostle is done
+            self.channel.send("done", status=int(exitstatus))
 
 
 def _guard_exit(collector: pytest.Collector) -> None:
@@ -194,6 +203,7 @@ def pytest_load_initial_conftests(early_config: Any, parser: Any, args: List[str
     global _plugin
     _plugin = _start()
     if _plugin is not None:
+        _plugin.watch_identity(early_config)
         _plugin.undo_options(early_config, parser, args)
         early_config.pluginmanager.register(_plugin, "jostle-harness")
         early_config.pluginmanager.register(_plugin.loop, "jostle-loop")

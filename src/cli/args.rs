@@ -44,6 +44,10 @@ pub struct SuiteArgs {
     /// The folder to run pytest in [default: the current one]
     #[arg(long, value_name = "DIR")]
     pub rootdir: Option<PathBuf>,
+    /// How tests are run: each trial in fresh pytest processes, or in forks of one that has collected
+    /// the suite [default: auto, forks where they are safe]
+    #[arg(long, value_name = "ENGINE")]
+    pub engine: Option<EngineArg>,
     /// End a test that runs longer than this [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub test_timeout: Option<Duration>,
@@ -166,6 +170,18 @@ pub struct DemoArgs {
     /// The Python to use [default: $VIRTUAL_ENV, else .venv, else python3]
     #[arg(long, value_name = "PATH")]
     pub python: Option<PathBuf>,
+}
+
+/// `--engine` values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum EngineArg {
+    /// Forks where they are safe, else fresh processes
+    #[default]
+    Auto,
+    /// Forks, or an error where they are not safe
+    Warm,
+    /// A fresh pytest process for each worker
+    Spawn,
 }
 
 /// `--dist` values.

@@ -12,6 +12,8 @@ use crate::cli::options::UsageError;
 pub struct Config {
     /// `--python`, relative to the file.
     pub python: Option<PathBuf>,
+    /// `--engine`.
+    pub engine: Option<String>,
     /// `--seed`.
     pub seed: Option<u64>,
     /// `--trials`.

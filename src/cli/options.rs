@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-use crate::cli::args::{AxesArgs, DistArg, OrderArg, StressArgs, SuiteArgs};
+use crate::cli::args::{AxesArgs, DistArg, EngineArg, OrderArg, StressArgs, SuiteArgs};
 use crate::cli::config::{self, Config};
 use crate::plan::{Axes, Mode, Seed};
 use crate::report::Verbosity;
@@ -34,6 +34,8 @@ pub struct SuiteOptions {
     pub folder: PathBuf,
     /// What pytest is given.
     pub pytest_args: Vec<String>,
+    /// How plans are run.
+    pub engine: EngineArg,
     /// When a test has run too long.
     pub test_timeout: Duration,
     /// When a trial has run too long, if it was said.
@@ -76,6 +78,12 @@ impl SuiteOptions {
         Ok(Self {
             python: args.python.clone().or_else(|| config.python.as_ref().map(|path| folder.join(path))),
             pytest_args: if args.pytest_args.is_empty() { from_config } else { args.pytest_args.clone() },
+            engine: match args.engine {
+                Some(engine) => engine,
+                None => named(config.engine.as_ref().map(std::slice::from_ref), "engine")?
+                    .and_then(|engines| engines.first().copied())
+                    .unwrap_or_default(),
+            },
             test_timeout: or_time(args.test_timeout, config.test_timeout.as_deref(), "test-timeout")?
                 .unwrap_or(TEST_TIMEOUT),
             trial_timeout: or_time(args.trial_timeout, config.trial_timeout.as_deref(), "trial-timeout")?,

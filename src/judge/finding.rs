@@ -61,6 +61,8 @@ impl Kind {
 pub enum Origin {
     /// The suite in suite order.
     Baseline,
+    /// Each test alone, in a fork that has the whole suite imported.
+    Alone,
     /// Every test twice in a row.
     Twice,
     /// The trial with this index.

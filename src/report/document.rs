@@ -28,6 +28,8 @@ pub struct Document {
     axes: Axes,
     suite: SuiteSummary,
     collection_errors: Vec<CauseGroup>,
+    remarks: Vec<String>,
+    alone: usize,
     trials: u64,
     probes: u32,
     coverage: Shares,
@@ -126,7 +128,7 @@ pub fn token(origin: Origin, seed: Seed, suite: &Suite) -> Option<Token> {
         Origin::Trial(index) => {
             Some(Token { seed, index: TrialIndex(index), fingerprint: Some(suite.fingerprint.clone()) })
         }
-        Origin::Baseline | Origin::Twice | Origin::Replay => None,
+        Origin::Baseline | Origin::Alone | Origin::Twice | Origin::Replay => None,
     }
 }
 
@@ -142,6 +144,8 @@ impl Document {
             axes: outline.axes.clone(),
             suite: SuiteSummary::new(&outline.collected),
             collection_errors: cause_groups(suite),
+            remarks: outline.remarks.clone(),
+            alone: outline.alone,
             trials: outline.trials,
             probes: outline.probes,
             coverage: outline.coverage,

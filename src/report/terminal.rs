@@ -48,6 +48,7 @@ pub fn session(
         neutralised(out, &outline.collected)?;
     }
     if verbosity > Verbosity::Quiet {
+        outline.remarks.iter().try_for_each(|remark| writeln!(out, "note: {remark}"))?;
         summary(out, outline)?;
     }
     verdict(out, outline)

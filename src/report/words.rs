@@ -36,6 +36,7 @@ pub fn meaning(finding: &Finding) -> &'static str {
 pub fn origin(origin: Origin) -> String {
     match origin {
         Origin::Baseline => "suite order".into(),
+        Origin::Alone => "each test alone".into(),
         Origin::Twice => "every test twice".into(),
         Origin::Trial(index) => format!("trial {index}"),
         Origin::Replay => "the replayed plan".into(),

@@ -11,6 +11,8 @@ pub mod reaper;
 pub mod process;
 pub mod plain;
 pub mod spawn;
+pub mod zygote;
+pub mod warm;
 mod worker;
 mod trial_run;
 
@@ -160,6 +162,40 @@ pub trait Engine {
     /// # Errors
     /// pytest could not be run at all, or the run was interrupted.
     fn run(&mut self, suite: &Suite, plan: &Plan, events: &mut dyn FnMut(Event)) -> Result<Trial, RunError>;
+
+    /// Runs one plan in processes that were started for it alone. Only what was seen there is claimed.
+    ///
+    /// # Errors
+    /// As those of [`Engine::run`].
+    fn run_fresh(
+        &mut self,
+        suite: &Suite,
+        plan: &Plan,
+        events: &mut dyn FnMut(Event),
+    ) -> Result<Trial, RunError> {
+        self.run(suite, plan, events)
+    }
+
+    /// Whether [`Engine::run`] would run this plan in forks, each of which has the whole suite
+    /// imported and costs next to nothing.
+    fn forks(&self, plan: &Plan) -> bool {
+        let _ = plan;
+        false
+    }
+
+    /// Gives up forks for the rest of the session, since they were seen to differ from fresh processes.
+    ///
+    /// # Errors
+    /// The user insists on forks.
+    fn refuse_forks(&mut self, why: &str) -> Result<(), RunError> {
+        let _ = why;
+        Ok(())
+    }
+
+    /// What the user should know of how plans are run, each said once.
+    fn remarks(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Runs plain pytest, without a harness, with arguments added to the suite's own; returns the
     /// command as a user would type it, and what it showed. None if this engine cannot.

@@ -6,7 +6,7 @@ use crate::run::Failure;
 use crate::suite::{CollectionError, Test, TestId};
 
 /// The version both sides must speak.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What jostle says.
 #[derive(Debug, Serialize)]
@@ -16,15 +16,40 @@ pub enum Request<'a> {
     Setup(Setup<'a>),
     /// The other side of a meeting is there.
     Go,
+    /// To a zygote: fork a worker. Two descriptors come along: its channel, and its standard output
+    /// and error. The fork then waits for a [`Setup`] of its own on that channel.
+    Fork {
+        /// How many descriptors are its own.
+        descriptors: u32,
+    },
+    /// To a zygote: send a signal to the process group of a fork.
+    Kill {
+        /// The fork.
+        pid: i32,
+        /// The signal's number.
+        signal: i32,
+    },
 }
 
 /// What a process is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Purpose {
+    /// To collect, and run nothing.
+    Collect,
+    /// To collect, and run the tests of the setup.
+    Run,
+    /// To collect, and fork on request.
+    Serve,
+}
+
+/// The first message to a process.
 #[derive(Debug, Serialize)]
 pub struct Setup<'a> {
     /// [`VERSION`].
     pub protocol: u32,
-    /// Whether to collect and run nothing.
-    pub collect_only: bool,
+    /// What the process is for.
+    pub purpose: Purpose,
     /// The only files to import, relative to rootdir; nothing for all.
     pub imports: Option<Vec<&'a str>>,
     /// Which xdist worker to look like; nothing for a plain run.
@@ -111,6 +136,28 @@ pub enum Message {
     Done {
         /// pytest's exit status.
         status: i32,
+    },
+    /// A zygote is ready to fork.
+    Ready {
+        /// The names of its threads besides the main one: a fork would lose them.
+        threads: Vec<String>,
+        /// `file:line` where the suite asked for its xdist identity while it was imported; a fork
+        /// gets its own only later.
+        identity_asked_at: Option<String>,
+    },
+    /// A zygote has forked.
+    Forked {
+        /// The fork, which leads a process group of its own.
+        pid: i32,
+    },
+    /// A fork has ended, and all of its group with it.
+    Exited {
+        /// The fork.
+        pid: i32,
+        /// Its exit code, if it had one.
+        code: Option<i32>,
+        /// The signal that ended it, if one did.
+        signal: Option<i32>,
     },
     /// The harness cannot go on.
     Error {

@@ -9,11 +9,10 @@ use crate::plan::Plan;
 use crate::run::interrupt::Interrupt;
 use crate::run::plain::{self, PlainRun};
 use crate::run::process::{Heard, Process};
-use crate::run::protocol::{self, Message, Request, Setup};
+use crate::run::protocol::{self, Message, Purpose, Request, Setup};
 use crate::run::python::Python;
 use crate::run::reaper::Reaper;
-use crate::run::trial_run::TrialRun;
-use crate::run::worker::Worker;
+use crate::run::trial_run::{Launcher, Name, run_trial};
 use crate::run::workspace::{TrialFolder, Workspace, cache_dir, unpack_harness};
 use crate::run::{Collected, Engine, Event, Interpreter, RunError, Trial};
 use crate::suite::{Suite, Test};
@@ -66,8 +65,9 @@ pub struct SpawnEngine {
     harness: PathBuf,
     pycache: PathBuf,
     reaper: Option<Reaper>,
-    workspace: Workspace,
-    longest: Duration,
+    pub(super) workspace: Workspace,
+    /// The longest trial so far.
+    pub(super) longest: Duration,
 }
 
 impl SpawnEngine {
@@ -130,62 +130,42 @@ impl SpawnEngine {
         setup: Setup<'_>,
     ) -> Result<Process, RunError> {
         let mut process = Process::start(command, name, sender.clone())?;
-        if let Some(reaper) = &mut self.reaper {
-            reaper.watch(process.group());
-        }
+        self.watch(&process);
         process.say(&Request::Setup(setup));
         Ok(process)
     }
 
-    pub(super) fn ended(&mut self, process: &mut Process, patience: Duration) -> Option<String> {
-        let how = process.end(patience);
+    /// Tells the reaper of a process group.
+    pub(super) fn watch(&mut self, process: &Process) {
+        if let Some(reaper) = &mut self.reaper {
+            reaper.watch(process.group());
+        }
+    }
+
+    /// Tells the reaper that a process group has been ended.
+    pub(super) fn forget(&mut self, process: &Process) {
         if let Some(reaper) = &mut self.reaper {
             reaper.forget(process.group());
         }
-        how
     }
 }
 
 impl Engine for SpawnEngine {
     fn collect(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
-        let folder = self.workspace.trial()?;
+        let folder = self.workspace.trial(None)?;
         let (sender, receiver) = channel();
-        let path = folder.path.to_string_lossy();
-        let setup = Setup {
-            protocol: protocol::VERSION,
-            collect_only: true,
-            imports: None,
-            worker: None,
-            random_seed: 0,
-            tests: Vec::new(),
-            meetings: Vec::new(),
-            folder: &path,
-        };
-        let mut process = self.start(self.command(&folder, hash_seed), (), &sender, setup)?;
-        let heard = hear_collection(&receiver, &self.options.interrupt);
-        let patience = if heard.is_ok() { ENDING } else { CLOSED };
-        let collected = match heard {
-            Err(RunError::Pytest(why)) => {
-                self.ended(&mut process, patience);
-                return Err(RunError::Pytest(with_output(&why, &process.output())));
-            }
-            other => other,
-        };
-        self.ended(&mut process, if collected.is_ok() { patience } else { Duration::ZERO });
-        collected
+        let mut process = self.start_collecting(&folder, hash_seed, Purpose::Collect, &sender)?;
+        let collected = self.hear(&mut process, |interrupt| hear_collection(&receiver, interrupt))?;
+        self.ended(&mut process, ENDING);
+        Ok(collected)
     }
 
     fn run(&mut self, suite: &Suite, plan: &Plan, events: &mut dyn FnMut(Event)) -> Result<Trial, RunError> {
-        let start = Instant::now();
-        let folder = self.workspace.trial()?;
-        let limit = self.options.trial_timeout.unwrap_or_else(|| TRIAL + self.longest * 10);
-        let mut run = TrialRun::new(self, suite, plan, &folder, start + limit);
-        let result = run.carry_out(events);
-        let (workers, processes) = run.take();
-        result?;
-        let duration = start.elapsed();
-        self.longest = self.longest.max(duration);
-        Ok(Trial { executions: workers.iter().flat_map(Worker::executions).collect(), duration, processes })
+        let folder = self.workspace.trial(None)?;
+        let limit = self.trial_limit();
+        let trial = run_trial(self, suite, plan, &folder, limit, events)?;
+        self.longest = self.longest.max(trial.duration);
+        Ok(trial)
     }
 
     fn plain(
@@ -193,7 +173,7 @@ impl Engine for SpawnEngine {
         arguments: &[String],
         hash_seed: Option<u32>,
     ) -> Result<Option<(String, PlainRun)>, RunError> {
-        let folder = self.workspace.trial()?;
+        let folder = self.workspace.trial(None)?;
         let arguments: Vec<&String> = self.options_of_suite().chain(arguments).collect();
         let mut command = self.plain_command(&folder);
         command.args(&arguments);
@@ -217,7 +197,73 @@ impl Engine for SpawnEngine {
     }
 }
 
+impl Launcher for SpawnEngine {
+    fn options(&self) -> &SpawnOptions {
+        &self.options
+    }
+
+    fn launch(
+        &mut self,
+        folder: &TrialFolder,
+        hash_seed: u32,
+        name: Name,
+        sender: &Sender<(Name, Heard)>,
+        setup: Setup<'_>,
+    ) -> Result<Process, RunError> {
+        self.start(self.command(folder, hash_seed), name, sender, setup)
+    }
+
+    fn ended(&mut self, process: &mut Process, patience: Duration) -> Option<String> {
+        let how = process.end(patience);
+        self.forget(process);
+        how
+    }
+}
+
 impl SpawnEngine {
+    /// When a trial that starts now has run too long.
+    pub(super) fn trial_limit(&self) -> Duration {
+        self.options.trial_timeout.unwrap_or_else(|| TRIAL + self.longest * 10)
+    }
+
+    /// Starts a process that is to collect the whole suite, and perhaps to do more afterwards.
+    pub(super) fn start_collecting(
+        &mut self,
+        folder: &TrialFolder,
+        hash_seed: u32,
+        purpose: Purpose,
+        sender: &Sender<((), Heard)>,
+    ) -> Result<Process, RunError> {
+        let path = folder.path.to_string_lossy();
+        let setup = Setup {
+            protocol: protocol::VERSION,
+            purpose,
+            imports: None,
+            worker: None,
+            random_seed: 0,
+            tests: Vec::new(),
+            meetings: Vec::new(),
+            folder: &path,
+        };
+        self.start(self.command(folder, hash_seed), (), sender, setup)
+    }
+
+    /// Hears a process out; if that fails, ends it and adds what it printed.
+    pub(super) fn hear<T>(
+        &mut self,
+        process: &mut Process,
+        listen: impl FnOnce(&Interrupt) -> Result<T, RunError>,
+    ) -> Result<T, RunError> {
+        listen(&self.options.interrupt.clone()).map_err(|error| {
+            let pytest = matches!(error, RunError::Pytest(_));
+            self.ended(process, if pytest { CLOSED } else { Duration::ZERO });
+            match error {
+                RunError::Pytest(why) => RunError::Pytest(with_output(&why, &process.output())),
+                other => other,
+            }
+        })
+    }
+
     /// The suite's own options: what the user gave to pytest, without the paths.
     fn options_of_suite(&self) -> impl Iterator<Item = &String> {
         let is_path = |argument: &str| {
@@ -228,7 +274,10 @@ impl SpawnEngine {
     }
 }
 
-fn hear_collection(receiver: &Receiver<((), Heard)>, interrupt: &Interrupt) -> Result<Collected, RunError> {
+pub(super) fn hear_collection(
+    receiver: &Receiver<((), Heard)>,
+    interrupt: &Interrupt,
+) -> Result<Collected, RunError> {
     let deadline = Instant::now() + COLLECT;
     let mut hello = None;
     loop {

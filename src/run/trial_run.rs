@@ -1,23 +1,64 @@
-//! One trial of the spawn engine while it runs: its workers, what they say, the clock and the meetings.
+//! One trial while it runs: its workers, what they say, the clock and the meetings. What starts the
+//! workers' processes, and how, is a [`Launcher`]'s business.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use crate::plan::{Imports, Interleaving, Meeting, Mode, Plan, WorkerId};
 use crate::run::process::{Heard, Process};
-use crate::run::protocol::{self, Message, Request, Setup, WorkerLikeness};
-use crate::run::spawn::{CLOSED, COLLECT, ENDING, SpawnEngine, TICK, check_protocol, with_output};
+use crate::run::protocol::{self, Message, Purpose, Request, Setup, WorkerLikeness};
+use crate::run::spawn::{CLOSED, COLLECT, ENDING, SpawnOptions, TICK, check_protocol, with_output};
 use crate::run::worker::{Stage, Worker, outcome};
 use crate::run::workspace::TrialFolder;
-use crate::run::{Event, Outcome, RunError};
+use crate::run::{Event, Outcome, RunError, Trial};
 use crate::suite::Suite;
 
 /// A message's origin: worker and its process's number, as a process that was ended may still be heard.
-type Name = (usize, u32);
+pub(super) type Name = (usize, u32);
+
+/// Starts and ends the processes of a trial's workers.
+pub(super) trait Launcher {
+    /// How the suite is run.
+    fn options(&self) -> &SpawnOptions;
+
+    /// Starts a process for a worker.
+    fn launch(
+        &mut self,
+        folder: &TrialFolder,
+        hash_seed: u32,
+        name: Name,
+        sender: &Sender<(Name, Heard)>,
+        setup: Setup<'_>,
+    ) -> Result<Process, RunError>;
+
+    /// Ends a process, after so much patience; tells how it ended, if by itself.
+    fn ended(&mut self, process: &mut Process, patience: Duration) -> Option<String>;
+}
+
+/// Runs a plan to its end, or to the time limit.
+///
+/// # Errors
+/// pytest could not be run at all, or the run was interrupted.
+pub(super) fn run_trial(
+    launcher: &mut dyn Launcher,
+    suite: &Suite,
+    plan: &Plan,
+    folder: &TrialFolder,
+    limit: Duration,
+    events: &mut dyn FnMut(Event),
+) -> Result<Trial, RunError> {
+    let start = Instant::now();
+    let mut run = TrialRun::new(launcher, suite, plan, folder, start + limit);
+    let result = run.carry_out(events);
+    let (workers, processes) = run.take();
+    result?;
+    let executions = workers.iter().flat_map(Worker::executions).collect();
+    Ok(Trial { executions, duration: start.elapsed(), processes })
+}
 
 /// One trial while it runs.
-pub(super) struct TrialRun<'a> {
-    engine: &'a mut SpawnEngine,
+struct TrialRun<'a> {
+    launcher: &'a mut dyn Launcher,
     suite: &'a Suite,
     plan: &'a Plan,
     folder: &'a TrialFolder,
@@ -31,8 +72,8 @@ pub(super) struct TrialRun<'a> {
 
 impl<'a> TrialRun<'a> {
     /// A trial that has not started; it ends at the deadline at the latest.
-    pub(super) fn new(
-        engine: &'a mut SpawnEngine,
+    fn new(
+        launcher: &'a mut dyn Launcher,
         suite: &'a Suite,
         plan: &'a Plan,
         folder: &'a TrialFolder,
@@ -42,28 +83,28 @@ impl<'a> TrialRun<'a> {
         let workers: Vec<Worker> =
             (0..).zip(&plan.workers).map(|(id, list)| Worker::new(WorkerId(id), list.clone())).collect();
         let processes = workers.iter().map(|_| None).collect();
-        Self { engine, suite, plan, folder, deadline, workers, processes, started: 0, sender, receiver }
+        Self { launcher, suite, plan, folder, deadline, workers, processes, started: 0, sender, receiver }
     }
 
     /// The workers and how many processes they used; whatever still runs is ended.
-    pub(super) fn take(mut self) -> (Vec<Worker>, u32) {
+    fn take(mut self) -> (Vec<Worker>, u32) {
         for process in &mut self.processes {
             if let Some(mut process) = process.take() {
-                self.engine.ended(&mut process, Duration::ZERO);
+                self.launcher.ended(&mut process, Duration::ZERO);
             }
         }
         (std::mem::take(&mut self.workers), self.started)
     }
 
     /// Runs every worker to the end of its list.
-    pub(super) fn carry_out(&mut self, events: &mut dyn FnMut(Event)) -> Result<(), RunError> {
+    fn carry_out(&mut self, events: &mut dyn FnMut(Event)) -> Result<(), RunError> {
         for worker in 0..self.workers.len() {
             if !self.workers[worker].list.is_empty() {
                 self.start(worker, events)?;
             }
         }
         while self.processes.iter().any(Option::is_some) {
-            if self.engine.options.interrupt.is_set() {
+            if self.launcher.options().interrupt.is_set() {
                 return Err(RunError::Interrupted);
             }
             match self.receiver.recv_timeout(TICK) {
@@ -86,7 +127,7 @@ impl<'a> TrialRun<'a> {
         let state = &self.workers[worker];
         let setup = Setup {
             protocol: protocol::VERSION,
-            collect_only: false,
+            purpose: Purpose::Run,
             imports: match &self.plan.imports {
                 Imports::All => None,
                 Imports::Only(files) => Some(files.iter().map(String::as_str).collect()),
@@ -104,8 +145,8 @@ impl<'a> TrialRun<'a> {
                 .collect(),
             folder: &folder,
         };
-        let command = self.engine.command(self.folder, self.plan.hash_seed);
-        let process = self.engine.start(command, (worker, state.process), &self.sender, setup)?;
+        let name = (worker, state.process);
+        let process = self.launcher.launch(self.folder, self.plan.hash_seed, name, &self.sender, setup)?;
         self.processes[worker] = Some(process);
         self.started += 1;
         events(Event::WorkerStarted(self.workers[worker].id));
@@ -151,7 +192,12 @@ impl<'a> TrialRun<'a> {
                 }
             }
             Heard::Message(Message::Done { .. }) => state.enter(Stage::Ending),
-            Heard::Message(Message::Collected { .. }) => {}
+            Heard::Message(
+                Message::Collected { .. }
+                | Message::Ready { .. }
+                | Message::Forked { .. }
+                | Message::Exited { .. },
+            ) => {}
             Heard::Message(Message::Error { message }) | Heard::Garbage(message) => {
                 return Err(RunError::Pytest(message));
             }
@@ -172,7 +218,7 @@ impl<'a> TrialRun<'a> {
         let Some(mut process) = self.processes[worker].take() else {
             return Ok(());
         };
-        let how = self.engine.ended(&mut process, patience).unwrap_or_else(|| "closed its channel".into());
+        let how = self.launcher.ended(&mut process, patience).unwrap_or_else(|| "closed its channel".into());
         let state = &mut self.workers[worker];
         match state.stage {
             Stage::Collecting => {
@@ -209,7 +255,7 @@ impl<'a> TrialRun<'a> {
                 self.lost(worker, Duration::ZERO, None, events)?;
             }
         }
-        let test_timeout = self.engine.options.test_timeout;
+        let test_timeout = self.launcher.options().test_timeout;
         for worker in 0..self.workers.len() {
             let state = &self.workers[worker];
             let limit = match state.stage {

@@ -88,22 +88,63 @@ impl Workspace {
         self.folder.path()
     }
 
-    /// A folder for one trial, removed when it is dropped. Its name is the same for every trial, as
-    /// far as trials do not overlap, since paths may show up in a test's verdict.
+    /// A folder for one trial, removed when it is dropped, and filled with a copy of another first.
+    /// Its name is the same for every trial, as far as trials do not overlap, since paths may show up
+    /// in a test's verdict.
     ///
     /// # Errors
     /// The folder cannot be made.
-    pub fn trial(&self) -> Result<TrialFolder, RunError> {
+    pub fn trial(&self, like: Option<&Path>) -> Result<TrialFolder, RunError> {
         let path = self.folder.path().join("trial");
         let make = || {
             if path.exists() {
                 std::fs::remove_dir_all(&path)?;
             }
-            std::fs::create_dir_all(path.join("tmp"))
+            std::fs::create_dir_all(path.join("tmp"))?;
+            like.map_or(Ok(()), |like| copy(like, &path))
         };
         make().map_err(|source| RunError::io(format!("cannot make {}", path.display()), source))?;
         Ok(TrialFolder { path })
     }
+
+    /// Keeps what was written into a trial's folder, if there is anything, for later trials to start
+    /// with.
+    ///
+    /// # Errors
+    /// The folder cannot be moved.
+    pub fn keep(&self, folder: &TrialFolder, name: &str) -> Result<Option<PathBuf>, RunError> {
+        let kept = self.folder.path().join(name);
+        let keep = || {
+            let is_empty =
+                |path: &Path| Ok::<bool, std::io::Error>(std::fs::read_dir(path)?.next().is_none());
+            let only_tmp = std::fs::read_dir(&folder.path)?.count() == 1;
+            if only_tmp && is_empty(&folder.path.join("tmp"))? {
+                return Ok(None);
+            }
+            if kept.exists() {
+                std::fs::remove_dir_all(&kept)?;
+            }
+            std::fs::rename(&folder.path, &kept).map(|()| Some(kept.clone()))
+        };
+        keep().map_err(|source| RunError::io(format!("cannot make {}", kept.display()), source))
+    }
+}
+
+/// Copies what a folder holds into another; what is neither file, folder nor link is left out.
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let (kind, target) = (entry.file_type()?, to.join(entry.file_name()));
+        if kind.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else if kind.is_symlink() {
+            std::os::unix::fs::symlink(std::fs::read_link(entry.path())?, target)?;
+        } else if kind.is_file() {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
 }
 
 /// What the workers of a trial share: their `TMPDIR` is `tmp` in it.

@@ -16,6 +16,8 @@ pub const CONSTANT: u32 = 4;
 const CONSTANT_WITHOUT: u32 = 8;
 /// Runs of each sort where they do not.
 const VARYING: u32 = 16;
+/// Runs of each sort that are made in fresh processes, if all of them agree.
+const FRESH: u32 = 2;
 /// What chance may explain at most.
 const DOUBT: f64 = 0.01;
 
@@ -35,21 +37,29 @@ pub fn victim(
     if let Some(finding) = broken_fixture(lab, suspect, &shrunk.plan, &finding)? {
         return Ok(finding);
     }
-    let (with, without) = compare(
-        lab,
-        &shrunk.plan,
-        wanted,
-        &alone(&shrunk.plan, lab.suite, test, 0),
-        &Wanted::Failure(test),
-        finding.without,
-    )?;
+    let alone = alone(&shrunk.plan, lab.suite, test, 0);
+    let mut with = Side::new(shrunk.plan.clone(), lab.in_forks(&shrunk.plan), wanted.clone());
+    if !shrunk.imports.is_empty() || finding.kind == Kind::Race {
+        // With everything imported it proves nothing of an import, and forks collide more often.
+        with.cheap = with.fresh.clone();
+    }
+    let without = Side::new(alone, lab.alone(&shrunk.plan, test, 0), Wanted::Failure(test));
+    let (with, without) = compare(lab, with, without.known(finding.without))?;
+    let note = (with.fresh_runs.never() && with.all.failed > 0).then(|| {
+        format!(
+            "shows in forks of a process that has imported the whole suite, but in none of {} fresh processes",
+            with.fresh_runs.runs
+        )
+    });
+    let (fresh, with, without) = (with.fresh_runs, with.all, without.all);
     let kind = match () {
-        () if with.failed == 0 => Kind::Unreproduced,
+        () if fresh.failed == 0 => Kind::Unreproduced,
         () if without.failed > 0 => Kind::Nod,
         () if with.chance_against(without) > DOUBT => Kind::Unreproduced,
         () => finding.kind,
     };
-    Ok(Finding { kind, with, without, shrunk: kind.is_isolation_failure().then_some(shrunk), ..finding })
+    let shrunk = kind.is_isolation_failure().then_some(shrunk);
+    Ok(Finding { kind, with, without, shrunk, note: note.or(finding.note), ..finding })
 }
 
 /// Confirms a brittle test: it passes with its state-setter, and fails without.
@@ -65,48 +75,73 @@ pub fn brittle(
     let test = suspect.signature.test;
     let shrunk = minimal(lab, &shrunk, test);
     let any = Wanted::Failure(test);
-    let (with, without) =
-        compare(lab, &shrunk.plan, &any, &alone(&shrunk.plan, lab.suite, test, 0), &any, finding.without)?;
+    let with = Side::new(shrunk.plan.clone(), lab.in_forks(&shrunk.plan), any.clone());
+    let without = alone(&shrunk.plan, lab.suite, test, 0);
+    let without = Side::new(without.clone(), without, any).known(finding.without);
+    let (with, without) = compare(lab, with, without)?;
+    let (with, without) = (with.all, without.all);
     let kind = if with.never() && without.always() { Kind::Brittle } else { Kind::Nod };
     Ok(Finding { kind, with, without, shrunk: kind.is_isolation_failure().then_some(shrunk), ..finding })
 }
 
-/// Runs two plans until their tallies tell them apart or do not.
-fn compare(
-    lab: &mut Lab<'_>,
-    with: &Plan,
-    wanted_with: &Wanted,
-    without: &Plan,
-    wanted_without: &Wanted,
-    so_far: Tally,
-) -> Result<(Tally, Tally), RunError> {
-    let mut fails = measure(lab, with, wanted_with, Tally::default(), CONSTANT)?;
-    let mut passes = measure(lab, without, wanted_without, so_far, CONSTANT_WITHOUT)?;
-    let constant = |tally: Tally| tally.always() || tally.never();
-    if !constant(fails) || !constant(passes) {
-        fails = measure(lab, with, wanted_with, fails, VARYING)?;
-        passes = measure(lab, without, wanted_without, passes, VARYING)?;
-    }
-    Ok((fails, passes))
+/// One side of a comparison: a plan in its two forms, and what its runs showed.
+struct Side {
+    /// As it is run in fresh processes.
+    fresh: Plan,
+    /// As it is run where that costs least.
+    cheap: Plan,
+    wanted: Wanted,
+    /// All runs.
+    all: Tally,
+    /// Those in fresh processes.
+    fresh_runs: Tally,
 }
 
-/// Runs a plan until it gave so many answers in all, each time under another random seed.
-fn measure(
-    lab: &mut Lab<'_>,
-    plan: &Plan,
-    wanted: &Wanted,
-    so_far: Tally,
-    runs: u32,
-) -> Result<Tally, RunError> {
-    let mut tally = so_far;
-    for run in so_far.runs..runs {
-        let random_seed = plan.random_seed.wrapping_add(run);
-        match look(&lab.probe(&Plan { random_seed, ..plan.clone() })?, wanted) {
-            Sight::Unknown => {}
-            sight => tally.add(sight == Sight::Same),
-        }
+impl Side {
+    fn new(fresh: Plan, cheap: Plan, wanted: Wanted) -> Self {
+        Self { fresh, cheap, wanted, all: Tally::default(), fresh_runs: Tally::default() }
     }
-    Ok(tally)
+
+    /// With runs from before.
+    fn known(self, all: Tally) -> Self {
+        Self { all, ..self }
+    }
+
+    fn is_constant(&self) -> bool {
+        self.all.always() || self.all.never()
+    }
+
+    /// Runs the plan until it gave so many answers in all, at least so many of them in fresh
+    /// processes, each time under another random seed.
+    fn measure(&mut self, lab: &mut Lab<'_>, runs: u32, fresh: u32) -> Result<(), RunError> {
+        for run in self.all.runs..runs.max(self.all.runs + fresh) {
+            let is_fresh = self.fresh_runs.runs < fresh;
+            let plan = if is_fresh { &self.fresh } else { &self.cheap };
+            let plan = Plan { random_seed: plan.random_seed.wrapping_add(run), ..plan.clone() };
+            let trial = if is_fresh { lab.probe_fresh(&plan)? } else { lab.probe(&plan)? };
+            match look(&trial, &self.wanted) {
+                Sight::Unknown => {}
+                sight => {
+                    self.all.add(sight == Sight::Same);
+                    if is_fresh {
+                        self.fresh_runs.add(sight == Sight::Same);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs two plans until their tallies tell them apart or do not.
+fn compare(lab: &mut Lab<'_>, mut with: Side, mut without: Side) -> Result<(Side, Side), RunError> {
+    with.measure(lab, CONSTANT, FRESH)?;
+    without.measure(lab, CONSTANT_WITHOUT, FRESH)?;
+    if !with.is_constant() || !without.is_constant() {
+        with.measure(lab, VARYING, VARYING / 2)?;
+        without.measure(lab, VARYING, VARYING / 2)?;
+    }
+    Ok((with, without))
 }
 
 /// A fixture of a wider scope that is broken for every test is charged to another test in each order:
@@ -124,7 +159,7 @@ fn broken_fixture(
     let mut others: Vec<_> = plan.workers.iter().flatten().copied().collect();
     others.retain(|&test| test != suspect.signature.test);
     for other in others {
-        let trial = lab.probe(&alone(plan, lab.suite, other, plan.random_seed))?;
+        let trial = lab.probe(&lab.alone(plan, other, plan.random_seed))?;
         if look(&trial, &Wanted::Fixture(crash.clone())) == Sight::Same {
             let note = format!(
                 "the fixture `{}` in {} fails whichever test it is charged to; it fails with {} alone as well",

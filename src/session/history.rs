@@ -1,7 +1,7 @@
 //! What the session's trials have shown so far, kept small: one byte a test and its index.
 
 use crate::judge::Signature;
-use crate::plan::Plan;
+use crate::plan::{Imports, Plan};
 use crate::run::{Outcome, Trial};
 use crate::suite::TestIndex;
 
@@ -56,6 +56,17 @@ impl History {
     pub fn prefixes(&self, test: TestIndex) -> Vec<(Vec<TestIndex>, bool)> {
         let lists = self.records.iter().flat_map(|record| &record.processes);
         lists.filter_map(|list| prefix(list, test)).collect()
+    }
+
+    /// Whether a test failed when it was last run alone with the whole suite imported; nothing if it
+    /// was not.
+    pub fn failed_alone(&self, test: TestIndex, hash_seed: u32) -> Option<bool> {
+        let alone = |record: &&Record| {
+            record.plan.hash_seed == hash_seed
+                && record.plan.imports == Imports::All
+                && matches!(record.processes.as_slice(), [process] if matches!(process.as_slice(), [(only, _)] if *only == test))
+        };
+        self.records.iter().rev().find(alone).map(|record| record.processes[0][0].1 == Fate::Failed)
     }
 
     /// A trial with other tests before it in which a test passed: one with the given hash seed if

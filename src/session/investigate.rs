@@ -81,7 +81,9 @@ fn pollutes_itself(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<Findin
     let pair = Plan { workers: vec![vec![test, test]], ..alone(&suspect.plan, lab.suite, test, 0) };
     let (mut with, mut without) = (Tally::default(), Tally::default());
     for random_seed in 0..confirm::CONSTANT {
-        let trial = lab.probe(&Plan { random_seed, ..pair.clone() })?;
+        let plan = Plan { random_seed, ..pair.clone() };
+        let fresh = random_seed >= confirm::CONSTANT / 2;
+        let trial = if fresh { lab.probe_fresh(&plan)? } else { lab.probe(&lab.in_forks(&plan))? };
         let first_failed = trial.executions.first().is_some_and(|run| run.outcome.is_failure());
         without.add(first_failed);
         with.add(look(&trial, &wanted) == Sight::Same);
@@ -124,6 +126,7 @@ fn judge(
     // A teardown that fails is charged to whichever test runs last.
     let anywhere = Wanted::Fixture(suspect.signature.crash.clone());
     let same = wanted(suspect, if facts.parallel { Verdict::Race } else { Verdict::Victim });
+    know_alone(lab, plan, suspect.signature.test)?;
     let mut evidence = Evidence::default();
     let mut silent = 0;
     loop {
@@ -149,6 +152,15 @@ fn judge(
     }
 }
 
+/// Finds out how a test fares alone in a fork, if it would be run in one and it is not known.
+fn know_alone(lab: &mut Lab<'_>, plan: &Plan, test: TestIndex) -> Result<(), RunError> {
+    let in_fork = lab.in_forks(&alone(plan, lab.suite, test, plan.random_seed));
+    if lab.forks(&in_fork) && lab.history.failed_alone(test, plan.hash_seed).is_none() {
+        lab.probe(&in_fork)?;
+    }
+    Ok(())
+}
+
 fn question_plan(
     lab: &Lab<'_>,
     question: Question,
@@ -159,10 +171,10 @@ fn question_plan(
     let (plan, test) = (&suspect.plan, suspect.signature.test);
     let random_seed = plan.random_seed.wrapping_add(run);
     match question {
-        Question::Alone => alone(plan, lab.suite, test, random_seed),
+        Question::Alone => lab.alone(plan, test, random_seed),
         Question::Again => plan.clone(),
         Question::Serial => serial_of_worker(plan, suspect.worker),
-        Question::AloneWherePassed => alone(reference.unwrap_or(plan), lab.suite, test, random_seed),
+        Question::AloneWherePassed => lab.alone(reference.unwrap_or(plan), test, random_seed),
         Question::PassedAgain => reference.unwrap_or(plan).clone(),
     }
 }
@@ -280,7 +292,8 @@ fn run_shrinker(
         .into_iter()
         .map(|(before, failed)| (before, failed == (reproduces == Sight::Same)))
         .collect();
-    let problem = Problem::new(plan, target, suite, seen, rate);
+    let keeps_imports = lab.forks(&plan);
+    let problem = Problem::new(plan, target, suite, seen, rate).keeping_imports(keeps_imports);
     let mut oracle = PytestOracle { lab, wanted, reproduces, error: None };
     let shrunk = shrink(&problem, &mut oracle);
     match oracle.error {

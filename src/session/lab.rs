@@ -98,6 +98,50 @@ impl<'a> Lab<'a> {
         Ok(trial)
     }
 
+    /// Runs a plan as [`Lab::probe`] does, but in processes started for it alone.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn probe_fresh(&mut self, plan: &Plan) -> Result<Trial, RunError> {
+        self.probes += 1;
+        let trial = self.engine.run_fresh(self.suite, plan, &mut |_: Event| {})?;
+        self.history.add(plan, &trial);
+        self.tell(&Notice::Probed);
+        Ok(trial)
+    }
+
+    /// Whether a plan would be run in forks.
+    pub fn forks(&self, plan: &Plan) -> bool {
+        self.engine.forks(plan)
+    }
+
+    /// Gives up forks; see [`Engine::refuse_forks`].
+    ///
+    /// # Errors
+    /// The user insists on forks.
+    pub fn refuse_forks(&mut self, why: &str) -> Result<(), RunError> {
+        self.engine.refuse_forks(why)
+    }
+
+    /// What the engine has to say of how plans were run.
+    pub fn remarks(&mut self) -> Vec<String> {
+        self.engine.remarks()
+    }
+
+    /// A plan with the whole suite imported, if it can then be run in forks; else as it is.
+    pub fn in_forks(&self, plan: &Plan) -> Plan {
+        let whole = Plan { imports: Imports::All, ..plan.clone() };
+        if self.forks(&whole) { whole } else { plan.clone() }
+    }
+
+    /// A plan in which a test runs alone. In a fork only if it is known to pass there: where it fails,
+    /// the import of some other file may be to blame, so that its own is the only one.
+    pub fn alone(&self, of: &Plan, test: TestIndex, random_seed: u32) -> Plan {
+        let only = alone(of, self.suite, test, random_seed);
+        let passes = self.history.failed_alone(test, of.hash_seed) == Some(false);
+        if passes { self.in_forks(&only) } else { only }
+    }
+
     /// Runs plain pytest; see [`Engine::plain`].
     ///
     /// # Errors

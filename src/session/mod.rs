@@ -8,6 +8,7 @@
 pub mod lab;
 pub mod history;
 pub mod baseline;
+pub mod fidelity;
 pub mod investigate;
 pub mod confirm;
 pub mod command;

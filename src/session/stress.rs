@@ -6,17 +6,22 @@ use std::time::{Duration, Instant};
 use crate::judge::finding::{Finding, Kind, Origin};
 use crate::judge::signature::Crash;
 use crate::plan::coverage::{Coverage, Shares};
-use crate::plan::{Axes, Seed, TrialIndex, plan};
+use crate::plan::{Axes, Plan, Seed, TrialIndex, plan};
 use crate::run::{Collected, Engine, Interpreter, RunError};
 use crate::session::baseline;
 use crate::session::command;
+use crate::session::fidelity;
 use crate::session::investigate::{Suspect, investigate, suspects};
-use crate::session::lab::{Lab, Notice, Observer};
+use crate::session::lab::{Lab, Notice, Observer, serial};
 
 /// Trials after which failures are judged.
 const ROUND: u64 = 20;
 /// The share of a time limit after which no further trial is started while failures wait.
 const TRIALS_SHARE: f64 = 0.6;
+
+/// How long each test is run alone in all, at most, and which share of a time limit that may be.
+const ALONE: Duration = Duration::from_secs(60);
+const ALONE_SHARE: f64 = 0.1;
 
 /// How far a session goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +43,10 @@ pub struct Outline {
     pub seed: Seed,
     /// What was varied.
     pub axes: Axes,
+    /// What the user should know of how plans were run.
+    pub remarks: Vec<String>,
+    /// How many tests were run alone before the first trial.
+    pub alone: usize,
     /// How many trials ran to their end, the baseline not counted.
     pub trials: u64,
     /// How many plans were run to judge, shrink and confirm.
@@ -79,6 +88,7 @@ pub fn stress(
         limits,
         start,
         coverage: Coverage::new(&suite),
+        alone: 0,
         trials: 0,
         seen: BTreeSet::new(),
         waiting: Vec::new(),
@@ -103,6 +113,8 @@ pub fn stress(
     Ok(Outline {
         seed,
         axes: axes.clone(),
+        remarks: lab.remarks(),
+        alone: session.alone,
         trials: session.trials,
         probes: lab.probes(),
         coverage: session.coverage.shares(),
@@ -137,6 +149,7 @@ struct Session<'a> {
     limits: Limits,
     start: Instant,
     coverage: Coverage,
+    alone: usize,
     trials: u64,
     /// Failures that were looked into, or wait for it.
     seen: BTreeSet<(Option<crate::suite::TestIndex>, Crash)>,
@@ -148,11 +161,12 @@ impl Session<'_> {
     fn run(&mut self, lab: &mut Lab<'_>, hash_seed: u32) -> Result<(), RunError> {
         let suite = lab.suite;
         let suite_order = baseline::suite_order(suite, self.seed, hash_seed);
-        let twice = baseline::twice(suite, self.seed, hash_seed);
-        for (origin, plan) in [(Origin::Baseline, suite_order), (Origin::Twice, twice)] {
-            let trial = lab.trial(origin, &plan)?;
-            self.suspect(suspects(origin, &plan, &trial));
+        if lab.forks(&suite_order) {
+            fidelity::check(lab, &suite_order)?;
         }
+        self.trial(lab, Origin::Baseline, &suite_order)?;
+        self.each_alone(lab, &suite_order)?;
+        self.trial(lab, Origin::Twice, &baseline::twice(suite, self.seed, hash_seed))?;
         loop {
             let more = self.round(lab)?;
             self.judge_waiting(lab)?;
@@ -160,6 +174,27 @@ impl Session<'_> {
                 return Ok(());
             }
         }
+    }
+
+    fn trial(&mut self, lab: &mut Lab<'_>, origin: Origin, plan: &Plan) -> Result<(), RunError> {
+        let trial = lab.trial(origin, plan)?;
+        self.suspect(suspects(origin, plan, &trial));
+        Ok(())
+    }
+
+    /// Runs each test alone where that is cheap, until the time for it is used up.
+    fn each_alone(&mut self, lab: &mut Lab<'_>, suite_order: &Plan) -> Result<(), RunError> {
+        let time = self.limits.time.map_or(ALONE, |time| ALONE.min(time.mul_f64(ALONE_SHARE)));
+        let end = Instant::now() + time;
+        for &test in &lab.suite.collected {
+            let plan = serial(suite_order, vec![test]);
+            if !lab.forks(&plan) || Instant::now() > end {
+                break;
+            }
+            self.trial(lab, Origin::Alone, &plan)?;
+            self.alone += 1;
+        }
+        Ok(())
     }
 
     /// Runs the trials of a round; tells whether there are more.
@@ -172,10 +207,9 @@ impl Session<'_> {
             let index = TrialIndex(self.trials);
             let plan = plan(self.seed, index, lab.suite, self.axes);
             let origin = Origin::Trial(index.0);
-            let trial = lab.trial(origin, &plan)?;
+            self.trial(lab, origin, &plan)?;
             self.trials += 1;
             self.coverage.add(&plan);
-            self.suspect(suspects(origin, &plan, &trial));
         }
         Ok(self.limits.trials.is_none_or(|most| self.trials < most))
     }

@@ -62,6 +62,7 @@ pub struct Problem<'a> {
     suite: &'a Suite,
     seen: Vec<(Vec<TestIndex>, bool)>,
     rate: f64,
+    keeps_imports: bool,
 }
 
 impl<'a> Problem<'a> {
@@ -74,7 +75,21 @@ impl<'a> Problem<'a> {
         seen: Vec<(Vec<TestIndex>, bool)>,
         rate: f64,
     ) -> Self {
-        Self { plan, target, suite, seen, rate: if rate > 0.0 { rate.min(1.0) } else { 1.0 } }
+        Self {
+            plan,
+            target,
+            suite,
+            seen,
+            rate: if rate > 0.0 { rate.min(1.0) } else { 1.0 },
+            keeps_imports: false,
+        }
+    }
+
+    /// The same problem, where a candidate costs least if it imports what the plan does: the imports
+    /// are then shrunk after the tests, and the victim alone is not known to pass.
+    #[must_use]
+    pub fn keeping_imports(self, keeps_imports: bool) -> Self {
+        Self { keeps_imports, ..self }
     }
 }
 

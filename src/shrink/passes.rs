@@ -21,6 +21,9 @@ pub fn all(problem: &Problem<'_>, asker: &mut Asker<'_>) -> Result<bool, Stopped
             break;
         }
     }
+    if asker.best().imports == Imports::All {
+        fewer_imports(problem.suite, asker)?;
+    }
     let minimal = asker.best().clone();
     let target = Target { worker: worker_of(&minimal, problem.target.victim), ..problem.target };
     imports_alone(problem.suite, &minimal, target, asker)?;
@@ -47,16 +50,23 @@ struct Start<'a> {
 /// serial plan starts without what comes after the victim; of several workers, the victim's and one
 /// other do, if that reproduces. The last is the whole plan.
 fn starts<'a>(problem: &Problem<'a>, asker: &mut Asker<'_>) -> Result<Vec<(Start<'a>, bool)>, Stopped> {
-    let narrow = Space::new(problem.plan.clone(), problem.target, problem.suite, Importing::OfTests);
-    asker.passes(narrow.candidate(&[]));
-    let wide = narrow.importing(Importing::Fixed(problem.plan.imports.clone()));
+    let fixed = Importing::Fixed(problem.plan.imports.clone());
+    let first = if problem.keeps_imports { fixed.clone() } else { Importing::OfTests };
+    let narrow = Space::new(problem.plan.clone(), problem.target, problem.suite, first);
+    if !problem.keeps_imports {
+        asker.passes(narrow.candidate(&[]));
+    }
+    let wide = narrow.importing(fixed);
     let everything: Vec<usize> = (0..wide.size()).collect();
     let start =
         |space: &Space<'a>, elements: &[usize]| Start { space: space.clone(), elements: elements.to_vec() };
     let mut starts = Vec::new();
     if problem.plan.workers.len() == 1 {
         let before = wide.before_victim();
-        starts.extend([(start(&narrow, &before), false), (start(&wide, &before), false)]);
+        starts.push((start(&narrow, &before), false));
+        if !problem.keeps_imports {
+            starts.push((start(&wide, &before), false));
+        }
     } else if let Some(pair) = two_workers(problem, &narrow, asker)? {
         starts.push((start(&narrow, &pair), true));
     } else {
@@ -159,6 +169,9 @@ fn fewer_imports(suite: &Suite, asker: &mut Asker<'_>) -> Result<(), Stopped> {
         let files = needed.iter().cloned().chain(kept.iter().map(|&at| extra[at].clone())).collect();
         Plan { imports: Imports::Only(files), ..plan.clone() }
     };
+    if plan.imports == Imports::All && asker.reproduces(&with(&[]))? {
+        return Ok(());
+    }
     let everything: Vec<usize> = (0..extra.len()).collect();
     if asker.reproduces(&with(&everything))? {
         search(&everything, true, &mut |subset| asker.reproduces(&with(subset)))?;

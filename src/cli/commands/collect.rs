@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::cli::ExitCode;
 use crate::cli::args::CollectArgs;
-use crate::cli::commands::suite_run::{engine, write_json};
+use crate::cli::commands::suite_run::{spawn_engine, write_json};
 use crate::cli::options::SuiteOptions;
 use crate::report::document::{CauseGroup, SuiteSummary, cause_groups};
 use crate::report::terminal;
@@ -23,7 +23,7 @@ struct Triage {
 /// The options are wrong or pytest cannot be run.
 pub fn run(args: &CollectArgs) -> anyhow::Result<ExitCode> {
     let options = SuiteOptions::new(&args.suite)?;
-    let collected = engine(&options)?.collect(0)?;
+    let collected = spawn_engine(&options)?.collect(0)?;
     let suite = &collected.suite;
     let triage = Triage {
         schema: "jostle.collect/1",

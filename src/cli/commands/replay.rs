@@ -1,6 +1,7 @@
 //! `jostle replay`: one plan again, from a token or a failure file.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::cli::ExitCode;
 use crate::cli::args::ReplayArgs;
@@ -14,7 +15,7 @@ use crate::record::FailureFile;
 use crate::report::Verbosity;
 use crate::report::progress::Progress;
 use crate::report::{Document, terminal, words};
-use crate::run::{Collected, Engine};
+use crate::run::Collected;
 use crate::session::replay::{Replayed, explain, replay};
 use crate::session::{Lab, Limits, Outline};
 use crate::suite::Suite;
@@ -30,7 +31,7 @@ enum Named {
 /// # Errors
 /// The token, file or options are wrong, or pytest cannot be run.
 pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     let named = named(&args.token)?;
     let options = SuiteOptions::new(&args.suite)?;
     let axes = options.axes(&args.axes)?;
@@ -46,14 +47,19 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     };
     let limits = Limits { trials: Some(u64::from(args.times)), time: None, fail_fast: false };
     let mut progress = Progress::new(limits, options.verbosity == Verbosity::Quiet);
-    let mut lab = Lab::new(&suite, &mut engine, &mut progress, None);
+    let mut lab = Lab::new(&suite, &mut *engine, &mut progress, None);
     let mut replayed = replay(&mut lab, &plan, wanted.as_ref(), args.times)?;
     if args.shrink {
         explain(&mut lab, &collected.interpreter, &plan, &mut replayed)?;
     }
-    let probes = lab.probes();
+    let (probes, remarks) = (lab.probes(), lab.remarks());
     drop(progress);
-    let outline = outline(collected, seed, axes, &plan, &replayed, probes, start.elapsed());
+    let outline = Outline {
+        probes,
+        remarks,
+        duration: start.elapsed(),
+        ..outline(collected, seed, axes, &plan, &replayed)
+    };
     if !write_json(options.json.as_ref(), &Document::new(&outline, ExitCode::of_session(&outline) as u8))? {
         print(&replayed, &suite, wanted.as_ref())?;
         if args.shrink {
@@ -139,27 +145,21 @@ fn print(replayed: &Replayed, suite: &Suite, wanted: Option<&Signature>) -> std:
     Ok(())
 }
 
-fn outline(
-    collected: Collected,
-    seed: Seed,
-    axes: Axes,
-    plan: &Plan,
-    replayed: &Replayed,
-    probes: u32,
-    duration: std::time::Duration,
-) -> Outline {
+fn outline(collected: Collected, seed: Seed, axes: Axes, plan: &Plan, replayed: &Replayed) -> Outline {
     let mut coverage = Coverage::new(&collected.suite);
     coverage.add(plan);
     Outline {
         seed,
         axes,
+        remarks: Vec::new(),
+        alone: 0,
         trials: u64::from(replayed.tally.runs),
-        probes,
+        probes: 0,
         coverage: coverage.shares(),
         findings: replayed.findings.clone(),
         unjudged: Vec::new(),
         interrupted: false,
-        duration,
+        duration: Duration::ZERO,
         collected,
     }
 }

@@ -19,7 +19,7 @@ use crate::session::{self, Outline};
 pub fn run(args: &StressArgs) -> anyhow::Result<ExitCode> {
     let options = StressOptions::new(args)?;
     let mut engine = engine(&options.suite)?;
-    stress(&options, &mut engine)
+    stress(&options, &mut *engine)
 }
 
 /// Runs a session with an engine and reports it.

@@ -5,16 +5,32 @@ use std::io::Write;
 use anyhow::Context;
 use serde::Serialize;
 
+use crate::cli::args::EngineArg;
 use crate::cli::options::{JsonTarget, SuiteOptions, UsageError};
+use crate::run::Engine;
 use crate::run::interrupt::Interrupt;
 use crate::run::python;
 use crate::run::spawn::{SpawnEngine, SpawnOptions};
+use crate::run::warm::WarmEngine;
 
-/// Makes the engine that runs a suite.
+/// Makes the engine that runs a suite's plans.
 ///
 /// # Errors
 /// No usable Python was found, or the session's folders cannot be made.
-pub fn engine(options: &SuiteOptions) -> anyhow::Result<SpawnEngine> {
+pub fn engine(options: &SuiteOptions) -> anyhow::Result<Box<dyn Engine>> {
+    let spawn = spawn_engine(options)?;
+    Ok(match options.engine {
+        EngineArg::Spawn => Box::new(spawn),
+        EngineArg::Auto => Box::new(WarmEngine::new(spawn, false)),
+        EngineArg::Warm => Box::new(WarmEngine::new(spawn, true)),
+    })
+}
+
+/// Makes an engine that starts a process for whatever it is asked: for commands that only collect.
+///
+/// # Errors
+/// As those of [`engine`].
+pub fn spawn_engine(options: &SuiteOptions) -> anyhow::Result<SpawnEngine> {
     let python = python::find(options.python.as_deref(), &options.folder)
         .map_err(|error| UsageError(error.to_string()))?;
     let spawn = SpawnOptions {

@@ -1,0 +1,78 @@
+//! What a trial costs with each engine.
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use std::path::Path;
+use std::time::Duration;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use jostle::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
+use jostle::run::Engine;
+use jostle::run::interrupt::Interrupt;
+use jostle::run::python;
+use jostle::run::spawn::{SpawnEngine, SpawnOptions};
+use jostle::run::warm::WarmEngine;
+use jostle::suite::{Suite, TestIndex};
+
+fn suite(folder: &Path, tests: usize, per_file: usize) {
+    for (file, start) in (0..tests).step_by(per_file).enumerate() {
+        let end = tests.min(start + per_file);
+        let text: String =
+            (start..end).map(|test| format!("def test_{test:05}():\n    assert True\n\n\n")).collect();
+        std::fs::write(folder.join(format!("test_{file:04}.py")), text).expect("a file");
+    }
+}
+
+fn spawn(folder: &Path) -> SpawnEngine {
+    SpawnEngine::new(SpawnOptions {
+        python: python::find(Some(&support::light_python()), folder).expect("a Python"),
+        invocation_dir: folder.to_owned(),
+        pytest_args: Vec::new(),
+        test_timeout: Duration::from_secs(60),
+        trial_timeout: None,
+        interrupt: Interrupt::default(),
+        reaper: None,
+    })
+    .expect("an engine")
+}
+
+fn plan(workers: Vec<Vec<TestIndex>>) -> Plan {
+    Plan {
+        seed: Seed(1),
+        index: TrialIndex(0),
+        order: OrderKind::Suite,
+        mode: Mode::No,
+        workers,
+        interleaving: Interleaving::Free,
+        hash_seed: 1,
+        random_seed: 7,
+        imports: Imports::All,
+    }
+}
+
+fn run(engine: &mut dyn Engine, suite: &Suite, plan: &Plan) {
+    let trial = engine.run(suite, plan, &mut |_| {}).expect("a trial");
+    assert!(trial.executions.iter().all(|run| !run.outcome.is_failure()));
+}
+
+fn trials(criterion: &mut Criterion) {
+    for (tests, per_file) in [(566, 37), (7_324, 37)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        suite(folder.path(), tests, per_file);
+        let mut warm = WarmEngine::new(spawn(folder.path()), true);
+        let collected = warm.collect(1).expect("a suite").suite;
+        let whole = plan(vec![collected.collected.clone()]);
+        let two = plan(vec![vec![collected.collected[0], collected.collected[tests - 1]]]);
+        let mut group = criterion.benchmark_group(format!("{tests} tests"));
+        group.sample_size(10).measurement_time(Duration::from_secs(5));
+        group.bench_function("warm, all", |bencher| bencher.iter(|| run(&mut warm, &collected, &whole)));
+        group.bench_function("warm, two", |bencher| bencher.iter(|| run(&mut warm, &collected, &two)));
+        let mut fresh = spawn(folder.path());
+        group.bench_function("spawn, all", |bencher| bencher.iter(|| run(&mut fresh, &collected, &whole)));
+        group.bench_function("spawn, two", |bencher| bencher.iter(|| run(&mut fresh, &collected, &two)));
+    }
+}
+
+criterion_group!(benches, trials);
+criterion_main!(benches);

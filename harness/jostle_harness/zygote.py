@@ -1,0 +1,203 @@
+"""The fork server: the suite is collected once, and each worker of a trial is a fork.
+
+The zygote stands inside ``pytest_runtestloop`` and forks on request. What a test can see in a fork is to be what it
+would see in a fresh worker: standard streams and pytest's capturing are started anew, the xdist likeness and the
+temporary folders are those of the worker, and the stack is as deep. What a process does only once it does in the
+zygote: ``pytest_sessionfinish``, ``pytest_unconfigure`` and ``atexit`` run there at the end, and in no fork.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import select
+import signal
+import sys
+import threading
+import traceback
+from typing import Any, Dict, Iterator, List, Optional
+
+import pytest
+
+from . import likeness, neutralise
+from .channel import Channel, ChannelClosed, Setup, text
+
+#: Seconds between two looks at the forks, where the system cannot tell of their end.
+_LOOK = 0.005
+
+
+def other_threads() -> List[str]:
+    """The names of the threads besides the main one; a fork would silently lose them."""
+    names = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+    with contextlib.suppress(OSError):  # no /proc
+        native = len(os.listdir("/proc/self/task")) - 1 - len(names)
+        names += ["a thread that Python did not start"] * native
+    return [text(name) for name in names]
+
+
+class Zygote:
+    """Forks workers, and tells jostle how they end."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._forks: Dict[int, Optional[int]] = {}
+
+    def serve(self, session: pytest.Session, identity_asked_at: Optional[str]) -> Optional[Channel]:
+        """Fork until jostle is done. Returns in each fork its channel, and nothing in the zygote at the end."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for item in session.items:
+            _ = item.location  # found out once, here, instead of in every fork
+        gc.collect()
+        gc.freeze()
+        self._channel.send("ready", threads=other_threads(), identity_asked_at=identity_asked_at)
+        while True:
+            if self._wait():
+                try:
+                    request, descriptors = self._channel.receive_with_descriptors()
+                except ChannelClosed:
+                    self._end_forks()
+                    return None
+                if request["type"] == "fork":
+                    worker = self._fork(descriptors, session)
+                    if worker is not None:
+                        return worker
+                elif request["type"] == "kill":
+                    self._kill(request["pid"], request["signal"])
+            self._reap()
+
+    def _wait(self) -> bool:
+        """Wait until jostle says something (true) or a fork may have ended."""
+        if self._channel.has_pending():
+            return True
+        poll = select.poll()
+        control = self._channel.fileno()
+        poll.register(control, select.POLLIN)
+        watchable = [pidfd for pidfd in self._forks.values() if pidfd is not None]
+        for pidfd in watchable:
+            poll.register(pidfd, select.POLLIN)
+        blind = len(watchable) < len(self._forks)
+        ready = poll.poll(_LOOK * 1000 if blind else None)
+        return any(descriptor == control for descriptor, _ in ready)
+
+    def _fork(self, descriptors: List[int], session: pytest.Session) -> Optional[Channel]:
+        pid = os.fork()
+        if pid == 0:
+            self._channel.abandon()
+            for pidfd in self._forks.values():
+                if pidfd is not None:
+                    os.close(pidfd)
+            os.setpgid(0, 0)
+            channel, output = descriptors
+            redirect(session.config, output)
+            gc.unfreeze()
+            return Channel(channel)
+        with contextlib.suppress(OSError):  # the fork was quicker, or has ended
+            os.setpgid(pid, pid)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        self._forks[pid] = _pidfd(pid)
+        self._channel.send("forked", pid=pid)
+        return None
+
+    def _kill(self, pid: int, number: int) -> None:
+        # A fork that is not reaped yet keeps its number, so no other group can be hit.
+        if pid in self._forks:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, number)
+
+    def _reap(self) -> None:
+        for pid in list(self._forks):
+            ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended is None:
+                continue
+            self._kill(pid, signal.SIGKILL)
+            _, status = os.waitpid(pid, 0)
+            pidfd = self._forks.pop(pid)
+            if pidfd is not None:
+                os.close(pidfd)
+            code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
+            number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
+            self._channel.send("exited", pid=pid, code=code, signal=number)
+
+    def _end_forks(self) -> None:
+        for pid in self._forks:
+            self._kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def _pidfd(pid: int) -> Optional[int]:
+    try:
+        return os.pidfd_open(pid)  # type: ignore[attr-defined]
+    except (AttributeError, OSError):
+        return None
+
+
+def redirect(config: pytest.Config, output: int) -> None:
+    """Give a fork standard streams of its own.
+
+    pytest's capturing is started anew on them: the offsets of its temporary files are shared between forks.
+    """
+    capture = config.pluginmanager.getplugin("capturemanager")
+    capture.stop_global_capturing()
+    targets = [1, 2, _faulthandler_descriptor(config)]
+    for target in targets:
+        if target is not None:
+            os.dup2(output, target)
+    os.close(output)
+    capture.start_global_capturing()
+    capture.suspend_global_capture()
+
+
+def _faulthandler_descriptor(config: pytest.Config) -> Optional[int]:
+    """The copy of standard error that pytest keeps for tracebacks of crashes."""
+    with contextlib.suppress(ImportError):
+        from _pytest import faulthandler
+
+        # An open file before pytest 7.2, a descriptor since.
+        for name in ("fault_handler_stderr_fd_key", "fault_handler_stderr_key"):
+            key = getattr(faulthandler, name, None)
+            kept: Any = None if key is None else config.stash.get(key, None)
+            if kept is not None:
+                descriptor: int = kept if isinstance(kept, int) else kept.fileno()
+                return descriptor
+    return None
+
+
+def become(config: pytest.Config, setup: Setup) -> None:
+    """Make a fork look like the worker that its plan wants."""
+    likeness.set_environment(setup.worker)
+    neutralise.set_options(config, setup.random_seed)
+    if setup.worker is not None:
+        likeness.set_workerinput(config, setup.worker)
+        config.option.basetemp = likeness.basetemp(setup)
+    renew_temporary_folders(config)
+
+
+def renew_temporary_folders(config: pytest.Config) -> None:
+    """Forget the folder for ``tmp_path`` that the zygote may have made."""
+    from _pytest.tmpdir import TempPathFactory
+
+    factory = TempPathFactory.from_config(config, _ispytest=True)
+    config._tmp_path_factory = factory  # type: ignore[attr-defined]
+    legacy = getattr(config, "_tmpdirhandler", None)
+    if legacy is not None:
+        legacy._tmppath_factory = factory
+
+
+@contextlib.contextmanager
+def ending_here(channel: Channel) -> Iterator[None]:
+    """Run what a fork is for, and end it: what a process does at its end is the zygote's to do."""
+    status = 1
+    try:
+        yield
+        channel.send("done", status=0)
+        status = 0
+    except BaseException:  # pytest.exit and the like end a process; what they ended has been told
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)

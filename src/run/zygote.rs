@@ -1,0 +1,244 @@
+//! A zygote: a pytest process that has collected the suite and forks a worker on request.
+
+use std::collections::HashMap;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::run::interrupt::Interrupt;
+use crate::run::process::{Ending, Ends, Heard, Process, Speaker, describe};
+use crate::run::protocol::{Message, Purpose, Request, Setup};
+use crate::run::spawn::{ENDING, SpawnEngine, SpawnOptions, TICK, hear_collection};
+use crate::run::trial_run::{Launcher, Name};
+use crate::run::workspace::TrialFolder;
+use crate::run::{Collected, RunError};
+
+/// How long a zygote may take to fork, or to tell of a fork that was killed.
+const PROMPTLY: Duration = Duration::from_secs(10);
+
+/// What a zygote says of itself once it has collected the suite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Readiness {
+    /// The names of its threads besides the main one: a fork would lose them.
+    pub threads: Vec<String>,
+    /// `file:line` where the suite asked for its xdist identity while it was imported.
+    pub identity_asked_at: Option<String>,
+}
+
+/// A running zygote.
+#[derive(Debug)]
+pub struct Zygote {
+    process: Process,
+    forked: Receiver<i32>,
+    forks: Arc<Forks>,
+    /// What it said of itself.
+    pub readiness: Readiness,
+    /// What it had written into its trial folder by then.
+    pub left: Option<PathBuf>,
+}
+
+impl Zygote {
+    /// Starts a zygote and lets it collect the suite.
+    ///
+    /// # Errors
+    /// As those of collecting.
+    pub fn start(spawn: &mut SpawnEngine, hash_seed: u32) -> Result<(Self, Collected), RunError> {
+        let folder = spawn.workspace.trial(None)?;
+        let (sender, receiver) = channel();
+        let mut process = spawn.start_collecting(&folder, hash_seed, Purpose::Serve, &sender)?;
+        let (collected, readiness) = spawn.hear(&mut process, |interrupt| {
+            let collected = hear_collection(&receiver, interrupt)?;
+            Ok((collected, hear_readiness(&receiver, interrupt)?))
+        })?;
+        let left = spawn.workspace.keep(&folder, &format!("collected-{hash_seed}"))?;
+        let (forks, pids) = (Arc::new(Forks::default()), channel());
+        route(receiver, pids.0, Arc::clone(&forks));
+        Ok((Self { process, forked: pids.1, forks, readiness, left }, collected))
+    }
+
+    /// Whether it can still fork.
+    pub fn is_alive(&self) -> bool {
+        !self.forks.state().gone
+    }
+
+    /// Forks a worker, which then waits for its setup.
+    fn fork(&mut self, name: Name, sender: &Sender<(Name, Heard)>) -> Result<Process, RunError> {
+        let gone = || RunError::Pytest("the process that forks the workers has ended".into());
+        let ends = Ends::new()?;
+        let request = Request::Fork { descriptors: 2 };
+        self.process
+            .say_with(&request, &[ends.their_channel.as_fd(), ends.their_output.as_fd()])
+            .map_err(|_| gone())?;
+        let pid = self.forked.recv_timeout(PROMPTLY).map_err(|_| {
+            self.forks.declare_gone();
+            gone()
+        })?;
+        let group = Pid::from_raw(pid).ok_or_else(gone)?;
+        let ending = Fork { pid: group, forks: Arc::clone(&self.forks), control: self.process.speaker()? };
+        Process::started(group, ends, Box::new(ending), name, sender.clone())
+    }
+
+    /// Lets it end, as pytest does after its last test.
+    pub fn hang_up(&self) {
+        self.process.hang_up();
+    }
+
+    /// Ends it, after it was told or not.
+    pub fn end(&mut self, spawn: &mut SpawnEngine) {
+        self.process.hang_up();
+        spawn.ended(&mut self.process, ENDING);
+    }
+}
+
+fn hear_readiness(receiver: &Receiver<((), Heard)>, interrupt: &Interrupt) -> Result<Readiness, RunError> {
+    loop {
+        if interrupt.is_set() {
+            return Err(RunError::Interrupted);
+        }
+        match receiver.recv_timeout(TICK) {
+            Ok((_, Heard::Message(Message::Ready { threads, identity_asked_at }))) => {
+                return Ok(Readiness { threads, identity_asked_at });
+            }
+            Ok((_, Heard::Message(Message::Error { message }) | Heard::Garbage(message))) => {
+                return Err(RunError::Pytest(message));
+            }
+            Ok((_, Heard::Message(Message::Done { .. }) | Heard::Closed))
+            | Err(RecvTimeoutError::Disconnected) => {
+                return Err(RunError::Pytest("pytest ended after it had collected the suite".into()));
+            }
+            Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
+}
+
+/// Takes what a zygote says to whom it concerns.
+fn route(receiver: Receiver<((), Heard)>, forked: Sender<i32>, forks: Arc<Forks>) {
+    std::thread::spawn(move || {
+        for ((), heard) in receiver {
+            match heard {
+                Heard::Message(Message::Forked { pid }) => drop(forked.send(pid)),
+                Heard::Message(Message::Exited { pid, code, signal }) => {
+                    forks.note(pid, describe(code, signal));
+                }
+                Heard::Message(_) => {}
+                Heard::Garbage(_) | Heard::Closed => break,
+            }
+        }
+        forks.declare_gone();
+    });
+}
+
+/// How the forks of a zygote have ended.
+#[derive(Debug, Default)]
+struct Forks {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    ended: HashMap<i32, String>,
+    /// The zygote has ended, so that no more will be known.
+    gone: bool,
+}
+
+impl Forks {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, pid: i32, how: String) {
+        self.state().ended.insert(pid, how);
+        self.changed.notify_all();
+    }
+
+    fn declare_gone(&self) {
+        self.state().gone = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits for the end of a fork; tells how it was, and nothing if it is not known in time.
+    fn wait(&self, pid: i32, patience: Duration) -> Option<String> {
+        let deadline = Instant::now() + patience;
+        let mut state = self.state();
+        loop {
+            if let Some(how) = state.ended.get(&pid) {
+                return Some(how.clone());
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if state.gone || left.is_zero() {
+                return None;
+            }
+            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+/// A fork of a zygote, which alone can wait for it.
+#[derive(Debug)]
+struct Fork {
+    pid: Pid,
+    forks: Arc<Forks>,
+    control: Speaker,
+}
+
+impl Ending for Fork {
+    fn ends_within(&mut self, patience: Duration) -> bool {
+        self.forks.wait(self.pid.as_raw_pid(), patience).is_some()
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        let state = self.forks.state();
+        if state.ended.contains_key(&self.pid.as_raw_pid()) {
+            return;
+        }
+        if state.gone {
+            let _ = kill_process_group(self.pid, signal);
+        } else {
+            self.control.say(&Request::Kill { pid: self.pid.as_raw_pid(), signal: signal.as_raw() });
+        }
+    }
+
+    fn reap(&mut self) -> Option<String> {
+        let how = self.forks.wait(self.pid.as_raw_pid(), PROMPTLY);
+        self.forks.state().ended.remove(&self.pid.as_raw_pid());
+        how
+    }
+}
+
+/// Launches the workers of a trial as forks of a zygote.
+pub(super) struct ForkLauncher<'a> {
+    /// Whose options and reaper are used.
+    pub(super) spawn: &'a mut SpawnEngine,
+    /// What forks.
+    pub(super) zygote: &'a mut Zygote,
+}
+
+impl Launcher for ForkLauncher<'_> {
+    fn options(&self) -> &SpawnOptions {
+        &self.spawn.options
+    }
+
+    fn launch(
+        &mut self,
+        _: &TrialFolder,
+        _: u32,
+        name: Name,
+        sender: &Sender<(Name, Heard)>,
+        setup: Setup<'_>,
+    ) -> Result<Process, RunError> {
+        let mut process = self.zygote.fork(name, sender)?;
+        // Only a fork that the reaper knows of gets its setup, so that none can outlive jostle.
+        self.spawn.watch(&process);
+        process.say(&Request::Setup(setup));
+        Ok(process)
+    }
+
+    fn ended(&mut self, process: &mut Process, patience: Duration) -> Option<String> {
+        self.spawn.ended(process, patience)
+    }
+}

@@ -1,0 +1,46 @@
+//! Whether forks can be trusted: a sample of the suite is run in a fork and in a fresh process.
+
+use crate::judge::Signature;
+use crate::plan::{OrderKind, Plan};
+use crate::run::{RunError, Trial};
+use crate::session::lab::Lab;
+use crate::suite::TestIndex;
+
+/// Tests that are compared at most.
+const SAMPLE: usize = 50;
+/// How often a test must differ before forks are to blame, and not the test itself.
+const ROUNDS: u32 = 2;
+
+/// Compares a sample of a plan in suite order; gives up forks if a test differs each time.
+///
+/// # Errors
+/// Those of the engine, or the user insists on forks.
+pub fn check(lab: &mut Lab<'_>, suite_order: &Plan) -> Result<(), RunError> {
+    let plan = sample(suite_order);
+    let mut differing = plan.workers[0].clone();
+    for _ in 0..ROUNDS {
+        let (forked, fresh) = (lab.probe(&plan)?, lab.probe_fresh(&plan)?);
+        differing.retain(|&test| signature(&forked, test) != signature(&fresh, test));
+    }
+    let Some(&test) = differing.first() else {
+        return Ok(());
+    };
+    let id = &lab.suite.test(test).id;
+    lab.refuse_forks(&format!(
+        "of {} tests that were run in a fork and in a fresh process, {} differ each time, {id} the first",
+        plan.len(),
+        differing.len()
+    ))
+}
+
+/// Tests from all over a serial plan, in its order.
+fn sample(plan: &Plan) -> Plan {
+    let step = plan.len().div_ceil(SAMPLE).max(1);
+    let list: Vec<TestIndex> = plan.workers[0].iter().copied().step_by(step).collect();
+    Plan { order: OrderKind::Explicit, workers: vec![list], ..plan.clone() }
+}
+
+fn signature(trial: &Trial, test: TestIndex) -> Option<Signature> {
+    let run = trial.executions.iter().find(|run| run.test == test)?;
+    Signature::of(test, &run.outcome)
+}
