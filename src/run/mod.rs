@@ -11,6 +11,7 @@ pub mod reaper;
 pub mod process;
 pub mod plain;
 pub mod spawn;
+pub mod measure;
 mod worker;
 mod trial_run;
 

@@ -63,10 +63,10 @@ pub struct SpawnOptions {
 #[derive(Debug)]
 pub struct SpawnEngine {
     pub(super) options: SpawnOptions,
+    pub(super) workspace: Workspace,
     harness: PathBuf,
     pycache: PathBuf,
     reaper: Option<Reaper>,
-    workspace: Workspace,
     longest: Duration,
 }
 
@@ -93,10 +93,15 @@ impl SpawnEngine {
 
     /// The command that runs pytest for a trial.
     pub(super) fn command(&self, folder: &TrialFolder, hash_seed: u32) -> Command {
+        self.command_with("jostle_harness.plugin", folder, hash_seed)
+    }
+
+    /// The command that runs pytest with a plugin of the harness.
+    pub(super) fn command_with(&self, plugin: &str, folder: &TrialFolder, hash_seed: u32) -> Command {
         let mut command = self.plain_command(folder);
         // An ini option can be overridden on the command line only: later than that it has been read.
         let cache = format!("cache_dir={}", folder.path.join("cache").display());
-        command.args(["-p", "jostle_harness.plugin", "-o", &cache]).args(&self.options.pytest_args);
+        command.args(["-p", plugin, "-o", &cache]).args(&self.options.pytest_args);
         command.env("PYTHONHASHSEED", hash_seed.to_string());
         let mut path = self.harness.clone().into_os_string();
         if let Some(rest) = std::env::var_os("PYTHONPATH").filter(|rest| !rest.is_empty()) {
@@ -129,12 +134,33 @@ impl SpawnEngine {
         sender: &Sender<(N, Heard)>,
         setup: Setup<'_>,
     ) -> Result<Process, RunError> {
-        let mut process = Process::start(command, name, sender.clone())?;
+        let mut process = self.launch(command, name, sender)?;
+        process.say(&Request::Setup(setup));
+        Ok(process)
+    }
+
+    /// Starts a process that is not told what it is for.
+    pub(super) fn launch<N: Copy + Send + 'static>(
+        &mut self,
+        command: Command,
+        name: N,
+        sender: &Sender<(N, Heard)>,
+    ) -> Result<Process, RunError> {
+        let process = Process::start(command, name, sender.clone())?;
         if let Some(reaper) = &mut self.reaper {
             reaper.watch(process.group());
         }
-        process.say(&Request::Setup(setup));
         Ok(process)
+    }
+
+    /// How long a trial, or a run as long as one, may take.
+    pub(super) fn limit(&self) -> Duration {
+        self.options.trial_timeout.unwrap_or_else(|| TRIAL + self.longest * 10)
+    }
+
+    /// Notes how long a trial took, as later ones may take a multiple of it.
+    pub(super) fn took(&mut self, duration: Duration) {
+        self.longest = self.longest.max(duration);
     }
 
     pub(super) fn ended(&mut self, process: &mut Process, patience: Duration) -> Option<String> {
@@ -178,13 +204,13 @@ impl Engine for SpawnEngine {
     fn run(&mut self, suite: &Suite, plan: &Plan, events: &mut dyn FnMut(Event)) -> Result<Trial, RunError> {
         let start = Instant::now();
         let folder = self.workspace.trial()?;
-        let limit = self.options.trial_timeout.unwrap_or_else(|| TRIAL + self.longest * 10);
+        let limit = self.limit();
         let mut run = TrialRun::new(self, suite, plan, &folder, start + limit);
         let result = run.carry_out(events);
         let (workers, processes) = run.take();
         result?;
         let duration = start.elapsed();
-        self.longest = self.longest.max(duration);
+        self.took(duration);
         Ok(Trial { executions: workers.iter().flat_map(Worker::executions).collect(), duration, processes })
     }
 

@@ -151,7 +151,7 @@ impl<'a> TrialRun<'a> {
                 }
             }
             Heard::Message(Message::Done { .. }) => state.enter(Stage::Ending),
-            Heard::Message(Message::Collected { .. }) => {}
+            Heard::Message(Message::Collected { .. } | Message::First | Message::Measured { .. }) => {}
             Heard::Message(Message::Error { message }) | Heard::Garbage(message) => {
                 return Err(RunError::Pytest(message));
             }
