@@ -1,10 +1,22 @@
 //! What several workers gain: from measured runs to medians, speedups and what limits them.
 //!
-//! Pure functions of values: the runs are measured elsewhere (`run::measure`).
+//! Pure functions of values: the runs are measured elsewhere (`run::measure`, `session::speedup`).
+
+pub mod statistics;
+pub mod timing;
+pub mod outcomes;
+pub mod limits;
+pub mod summary;
+pub mod compare;
 
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Mode;
+
+pub use limits::{Limit, Parts, Unit};
+pub use statistics::Estimate;
+pub use summary::{Row, Summary, summarise};
+pub use timing::Timing;
 
 /// How a run is distributed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
