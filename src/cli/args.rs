@@ -28,6 +28,8 @@ pub enum Command {
     Collect(CollectArgs),
     /// Print the plan of a trial without running it
     Plan(PlanArgs),
+    /// Measure what pytest-xdist's workers gain on the suite, and what limits it
+    Speedup(SpeedupArgs),
     /// Run the main job on a small suite that jostle carries along
     Demo(DemoArgs),
     /// Ends what is left of a session that died (used by jostle itself)
@@ -157,6 +159,30 @@ pub struct PlanArgs {
     #[command(flatten)]
     pub axes: AxesArgs,
     /// The suite.
+    #[command(flatten)]
+    pub suite: SuiteArgs,
+}
+
+/// `jostle speedup`.
+#[derive(Debug, Args)]
+pub struct SpeedupArgs {
+    /// Numbers of workers; `auto` is the number of cores; 1 is always measured, without pytest-xdist
+    /// [default: 1,2,4,auto]
+    #[arg(short = 'n', long, value_name = "N,…", value_delimiter = ',')]
+    pub workers: Option<Vec<String>>,
+    /// pytest-xdist's modes [default: load,loadscope,loadfile,worksteal]
+    #[arg(long, value_name = "MODE,…", value_delimiter = ',')]
+    pub dist: Option<Vec<DistArg>>,
+    /// How many times to run each combination; they take turns
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rounds: u32,
+    /// Write the times to a file, for --baseline
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+    /// Compare with the times in a file written by --save
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// The suite. A run counts as a trial for --trial-timeout; --test-timeout does not apply.
     #[command(flatten)]
     pub suite: SuiteArgs,
 }

@@ -3,6 +3,7 @@
 pub mod args;
 pub mod config;
 pub mod options;
+pub mod speedup_options;
 pub mod exit_code;
 pub mod commands;
 

@@ -45,7 +45,7 @@ pub struct SuiteOptions {
     /// How much is said.
     pub verbosity: Verbosity,
     /// The folder's configuration.
-    config: Config,
+    pub(super) config: Config,
 }
 
 /// Where JSON is written.
@@ -208,7 +208,10 @@ fn or_time(
     }
 }
 
-fn named<T: ValueEnum>(words: Option<&[String]>, name: &str) -> Result<Option<Vec<T>>, UsageError> {
+pub(super) fn named<T: ValueEnum>(
+    words: Option<&[String]>,
+    name: &str,
+) -> Result<Option<Vec<T>>, UsageError> {
     let parse = |word: &String| {
         T::from_str(word, false).map_err(|_| {
             let known: Vec<String> = T::value_variants()
@@ -221,7 +224,7 @@ fn named<T: ValueEnum>(words: Option<&[String]>, name: &str) -> Result<Option<Ve
     words.map(|words| words.iter().map(parse).collect()).transpose()
 }
 
-fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
+pub(super) fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
     values.fold(Vec::new(), |mut kept, value| {
         if !kept.contains(&value) {
             kept.push(value);
@@ -230,9 +233,14 @@ fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
     })
 }
 
-fn worker_counts(words: &[String]) -> Result<Vec<u32>, UsageError> {
+/// The cores that this process may use.
+pub(super) fn cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32)
+}
+
+pub(super) fn worker_counts(words: &[String]) -> Result<Vec<u32>, UsageError> {
     let count = |word: &String| match word.as_str() {
-        "auto" => Ok(std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32)),
+        "auto" => Ok(cores()),
         word => word.parse().ok().filter(|count| (1..=MOST_WORKERS).contains(count)).ok_or_else(|| {
             UsageError(format!("workers: `{word}` is neither `auto` nor a number from 1 to {MOST_WORKERS}"))
         }),

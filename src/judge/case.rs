@@ -6,7 +6,8 @@ use crate::judge::statistics::Tally;
 const FEW: u32 = 3;
 /// Runs with which a rate is measured.
 const SOME: u32 = 10;
-/// Runs of the test alone that a rate is compared with; they are cheap.
+/// Runs of the test alone that a rate is compared with, as they are cheap; and of the plan, where fewer
+/// showed it too rarely to tell.
 const MANY: u32 = 20;
 /// A rate is taken for real if chance explains it with at most this probability.
 const DOUBT: f64 = 0.05;
@@ -171,7 +172,8 @@ fn passes_alone(facts: Facts, evidence: &Evidence) -> Next {
     // Even if the test passed in all of its runs alone, a failure this rare would prove nothing.
     let at_best = Tally { runs: alone_runs, failed: 0 };
     if !evidence.again.always() && evidence.again.chance_against(at_best) > DOUBT {
-        return Next::Done(Verdict::Unreproduced);
+        let more = (evidence.again.failed > 0).then(|| at_least(Question::Again, MANY, evidence)).flatten();
+        return more.unwrap_or(Next::Done(Verdict::Unreproduced));
     }
     let measured = at_least(Question::Alone, alone_runs, evidence)
         .or_else(|| if facts.parallel { at_least(Question::Serial, runs, evidence) } else { None });

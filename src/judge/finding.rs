@@ -67,6 +67,8 @@ pub enum Origin {
     Twice,
     /// The trial with this index.
     Trial(u64),
+    /// The row with this number of a square in which every test comes directly after every other.
+    Adjacent(u64),
     /// A plan that was recorded earlier.
     Replay,
 }

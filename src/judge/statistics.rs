@@ -43,6 +43,16 @@ impl Tally {
         (low, high)
     }
 
+    /// A rate that the true one is not below, at 90 % confidence (one-sided, Clopper & Pearson 1934); 1
+    /// if every run failed.
+    pub fn rate_at_least(self) -> f64 {
+        if self.failed == 0 || self.always() {
+            return self.rate();
+        }
+        let (runs, failed) = (f64::from(self.runs), f64::from(self.failed));
+        Beta::new(failed, runs - failed + 1.0).map_or(0.0, |beta| beta.inverse_cdf(0.1))
+    }
+
     /// How likely it is that `self` fails as often as it does, or more often, if it fails no more than
     /// `other` does: Fisher's exact test, one-sided (Fisher 1935).
     pub fn chance_against(self, other: Self) -> f64 {
@@ -67,6 +77,8 @@ mod tests {
     fn the_interval_is_that_of_the_published_tables() {
         let (low, high) = tally(3, 10).interval();
         assert!((low - 0.0667).abs() < 5e-4 && (high - 0.6525).abs() < 5e-4, "{low} {high}");
+        assert!((tally(9, 10).rate_at_least() - 0.6632).abs() < 5e-4, "{}", tally(9, 10).rate_at_least());
+        assert_eq!((tally(10, 10).rate_at_least(), tally(0, 10).rate_at_least()), (1.0, 0.0));
         assert_eq!(tally(0, 10).interval().0, 0.0);
         assert!((tally(0, 10).interval().1 - 0.3085).abs() < 5e-4);
     }

@@ -58,6 +58,16 @@ pub enum RecordError {
         /// What is wrong.
         why: String,
     },
+    /// It holds no baseline.
+    #[error(
+        "{path} is not a baseline of `jostle speedup`: {why}. Write one with `jostle speedup --save FILE`"
+    )]
+    Baseline {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
 }
 
 impl FailureFile {

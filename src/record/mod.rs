@@ -1,5 +1,7 @@
-//! What is kept on disk: failure files.
+//! What is kept on disk between sessions.
 
 pub mod failure_file;
+pub mod speedup_baseline;
 
 pub use failure_file::{FailureFile, RecordError};
+pub use speedup_baseline::SpeedupBaseline;

@@ -128,7 +128,7 @@ pub fn token(origin: Origin, seed: Seed, suite: &Suite) -> Option<Token> {
         Origin::Trial(index) => {
             Some(Token { seed, index: TrialIndex(index), fingerprint: Some(suite.fingerprint.clone()) })
         }
-        Origin::Baseline | Origin::Alone | Origin::Twice | Origin::Replay => None,
+        Origin::Baseline | Origin::Alone | Origin::Twice | Origin::Adjacent(_) | Origin::Replay => None,
     }
 }
 

@@ -2,6 +2,8 @@
 
 pub mod document;
 pub mod terminal;
+pub mod speedup;
+pub mod speedup_document;
 pub mod progress;
 pub mod words;
 

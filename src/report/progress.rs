@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::judge::finding::Origin;
 use crate::report::words;
 use crate::session::{Limits, Notice, Observer};
+use crate::speedup::Configuration;
 use crate::suite::Suite;
 
 /// A progress bar on stderr; silent if stderr is no terminal.
@@ -22,19 +23,18 @@ pub struct Progress {
 impl Progress {
     /// A bar for a session with these limits; hidden if `quiet`.
     pub fn new(limits: Limits, quiet: bool) -> Self {
-        let shown = std::io::stderr().is_terminal() && !quiet;
-        let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(limits.trials, target);
         let template = if limits.trials.is_some() {
             "{spinner} [{bar:24}] trial {pos}/{len} {wide_msg}"
         } else {
             "{spinner} trial {pos} {wide_msg}"
         };
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("=> "));
+        Self {
+            bar: bar(limits.trials, template, quiet),
+            limits,
+            start: Instant::now(),
+            found: 0,
+            doing: "collecting".into(),
         }
-        bar.enable_steady_tick(Duration::from_millis(120));
-        Self { bar, limits, start: Instant::now(), found: 0, doing: "collecting".into() }
     }
 
     fn time_left(&self) -> Option<Duration> {
@@ -50,10 +50,59 @@ impl Progress {
     }
 
     fn show(&self) {
-        let left = self.time_left().map_or_else(String::new, |left| {
-            format!(", about {} left", humantime::format_duration(Duration::from_secs(left.as_secs() + 1)))
-        });
+        let left = self.time_left().map_or_else(String::new, |left| format!(", {}", about(left)));
         self.bar.set_message(format!("{} found{left}: {}", self.found, self.doing));
+    }
+}
+
+/// A bar; hidden if `quiet`, or if stderr is no terminal.
+fn bar(length: Option<u64>, template: &str, quiet: bool) -> ProgressBar {
+    let shown = std::io::stderr().is_terminal() && !quiet;
+    let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let bar = ProgressBar::with_draw_target(length, target);
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
+fn about(left: Duration) -> String {
+    format!("about {} left", humantime::format_duration(Duration::from_secs(left.as_secs() + 1)))
+}
+
+/// A progress bar for runs that are measured.
+pub struct RunProgress {
+    bar: ProgressBar,
+    first: Option<Instant>,
+}
+
+impl RunProgress {
+    /// A bar for so many runs; hidden if `quiet`.
+    pub fn new(runs: u64, quiet: bool) -> Self {
+        let bar = bar(Some(runs), "{spinner} [{bar:24}] run {pos}/{len} {wide_msg}", quiet);
+        bar.set_message("collecting");
+        Self { bar, first: None }
+    }
+
+    /// The next run starts.
+    pub fn starts(&mut self, next: Configuration) {
+        let elapsed = self.first.get_or_insert_with(Instant::now).elapsed();
+        let done = self.bar.position();
+        let left = self.bar.length().unwrap_or_default().saturating_sub(done);
+        let left = match done {
+            0 => String::new(),
+            done => format!(", {}", about(elapsed.mul_f64(left as f64 / done as f64))),
+        };
+        let workers = words::count(next.workers as usize, "worker");
+        self.bar.set_message(format!("{workers}, {}{left}", next.mode.name()));
+        self.bar.inc(1);
+    }
+}
+
+impl Drop for RunProgress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
     }
 }
 

@@ -124,11 +124,16 @@ pub fn collected(out: &mut dyn Write, collected: &Collected, verbosity: Verbosit
     Ok(())
 }
 
-fn neutralised(out: &mut dyn Write, collected: &Collected) -> io::Result<()> {
+/// Writes the options that undo the suite's own.
+///
+/// # Errors
+/// Those of the writer.
+pub fn neutralised(out: &mut dyn Write, collected: &Collected) -> io::Result<()> {
     writeln!(out, "{DIM}options that undo the suite's own: {}{DIM:#}", collected.neutralised.join(" "))
 }
 
-fn interpreter(collected: &Collected) -> String {
+/// `pytest 8.4.2 on Python 3.11.7`.
+pub fn interpreter(collected: &Collected) -> String {
     format!("pytest {} on Python {}", collected.interpreter.pytest, collected.interpreter.python)
 }
 

@@ -39,6 +39,7 @@ pub fn origin(origin: Origin) -> String {
         Origin::Alone => "each test alone".into(),
         Origin::Twice => "every test twice".into(),
         Origin::Trial(index) => format!("trial {index}"),
+        Origin::Adjacent(row) => format!("row {row} of every test directly after every other"),
         Origin::Replay => "the replayed plan".into(),
     }
 }

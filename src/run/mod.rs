@@ -13,6 +13,7 @@ pub mod plain;
 pub mod spawn;
 pub mod zygote;
 pub mod warm;
+pub mod measure;
 mod worker;
 mod trial_run;
 

@@ -194,6 +194,11 @@ impl Process {
         let _ = self.channel.shutdown(Shutdown::Both);
     }
 
+    /// Whether it has ended, though it may not have been reaped yet.
+    pub fn has_ended(&mut self) -> bool {
+        self.ending.ends_within(Duration::ZERO)
+    }
+
     /// Waits at most so long for the process to end by itself, then ends it and all that is left of
     /// its group. Tells how it ended, if by itself.
     pub fn end(&mut self, patience: Duration) -> Option<String> {

@@ -159,6 +159,19 @@ pub enum Message {
         /// The signal that ended it, if one did.
         signal: Option<i32>,
     },
+    /// A measured run starts its first test.
+    First,
+    /// A measured run is over.
+    Measured {
+        /// pytest's exit status.
+        status: i32,
+        /// Seconds from the start of the first test to the end of the last.
+        work: f64,
+        /// The tests in the order of their ends.
+        tests: Vec<MeasuredTest>,
+        /// Node id and error of what could not be collected.
+        errors: Vec<(String, String)>,
+    },
     /// The harness cannot go on.
     Error {
         /// Why.
@@ -166,8 +179,12 @@ pub enum Message {
     },
 }
 
+/// A test of a measured run: node id, what became of it, and the seconds of setup, call and teardown.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct MeasuredTest(pub String, pub Verdict, pub f64, pub f64, pub f64);
+
 /// pytest's word for what became of a test.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// All phases passed.

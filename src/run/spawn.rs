@@ -62,12 +62,11 @@ pub struct SpawnOptions {
 #[derive(Debug)]
 pub struct SpawnEngine {
     pub(super) options: SpawnOptions,
+    pub(super) workspace: Workspace,
     harness: PathBuf,
     pycache: PathBuf,
     reaper: Option<Reaper>,
-    pub(super) workspace: Workspace,
-    /// The longest trial so far.
-    pub(super) longest: Duration,
+    longest: Duration,
 }
 
 impl SpawnEngine {
@@ -93,10 +92,15 @@ impl SpawnEngine {
 
     /// The command that runs pytest for a trial.
     pub(super) fn command(&self, folder: &TrialFolder, hash_seed: u32) -> Command {
+        self.command_with("jostle_harness.plugin", folder, hash_seed)
+    }
+
+    /// The command that runs pytest with a plugin of the harness.
+    pub(super) fn command_with(&self, plugin: &str, folder: &TrialFolder, hash_seed: u32) -> Command {
         let mut command = self.plain_command(folder);
         // An ini option can be overridden on the command line only: later than that it has been read.
         let cache = format!("cache_dir={}", folder.path.join("cache").display());
-        command.args(["-p", "jostle_harness.plugin", "-o", &cache]).args(&self.options.pytest_args);
+        command.args(["-p", plugin, "-o", &cache]).args(&self.options.pytest_args);
         command.env("PYTHONHASHSEED", hash_seed.to_string());
         let mut path = self.harness.clone().into_os_string();
         if let Some(rest) = std::env::var_os("PYTHONPATH").filter(|rest| !rest.is_empty()) {
@@ -129,10 +133,31 @@ impl SpawnEngine {
         sender: &Sender<(N, Heard)>,
         setup: Setup<'_>,
     ) -> Result<Process, RunError> {
-        let mut process = Process::start(command, name, sender.clone())?;
-        self.watch(&process);
+        let mut process = self.start_untold(command, name, sender)?;
         process.say(&Request::Setup(setup));
         Ok(process)
+    }
+
+    /// Starts a process that is not told what it is for.
+    pub(super) fn start_untold<N: Copy + Send + 'static>(
+        &mut self,
+        command: Command,
+        name: N,
+        sender: &Sender<(N, Heard)>,
+    ) -> Result<Process, RunError> {
+        let process = Process::start(command, name, sender.clone())?;
+        self.watch(&process);
+        Ok(process)
+    }
+
+    /// How long a trial, or a run as long as one, may take.
+    pub(super) fn limit(&self) -> Duration {
+        self.options.trial_timeout.unwrap_or_else(|| TRIAL + self.longest * 10)
+    }
+
+    /// Notes how long a trial took, as later ones may take a multiple of it.
+    pub(super) fn took(&mut self, duration: Duration) {
+        self.longest = self.longest.max(duration);
     }
 
     /// Tells the reaper of a process group.
@@ -162,9 +187,9 @@ impl Engine for SpawnEngine {
 
     fn run(&mut self, suite: &Suite, plan: &Plan, events: &mut dyn FnMut(Event)) -> Result<Trial, RunError> {
         let folder = self.workspace.trial(None)?;
-        let limit = self.trial_limit();
+        let limit = self.limit();
         let trial = run_trial(self, suite, plan, &folder, limit, events)?;
-        self.longest = self.longest.max(trial.duration);
+        self.took(trial.duration);
         Ok(trial)
     }
 
@@ -221,11 +246,6 @@ impl Launcher for SpawnEngine {
 }
 
 impl SpawnEngine {
-    /// When a trial that starts now has run too long.
-    pub(super) fn trial_limit(&self) -> Duration {
-        self.options.trial_timeout.unwrap_or_else(|| TRIAL + self.longest * 10)
-    }
-
     /// Starts a process that is to collect the whole suite, and perhaps to do more afterwards.
     pub(super) fn start_collecting(
         &mut self,

@@ -196,7 +196,9 @@ impl<'a> TrialRun<'a> {
                 Message::Collected { .. }
                 | Message::Ready { .. }
                 | Message::Forked { .. }
-                | Message::Exited { .. },
+                | Message::Exited { .. }
+                | Message::First
+                | Message::Measured { .. },
             ) => {}
             Heard::Message(Message::Error { message }) | Heard::Garbage(message) => {
                 return Err(RunError::Pytest(message));

@@ -73,12 +73,12 @@ impl WarmEngine {
             return Ok(None);
         };
         let folder = self.spawn.workspace.trial(zygote.left.as_deref())?;
-        let limit = self.spawn.trial_limit();
+        let limit = self.spawn.limit();
         let mut launcher = ForkLauncher { spawn: &mut self.spawn, zygote };
         let trial = run_trial(&mut launcher, suite, plan, &folder, limit, events);
         if zygote.is_alive() {
             let trial = trial?;
-            self.spawn.longest = self.spawn.longest.max(trial.duration);
+            self.spawn.took(trial.duration);
             return Ok(Some(trial));
         }
         if let Some(mut zygote) = self.zygotes.remove(&plan.hash_seed) {

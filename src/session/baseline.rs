@@ -2,6 +2,7 @@
 
 use crate::judge::Tally;
 use crate::judge::finding::{Finding, Kind, Origin};
+use crate::plan::order;
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
 use crate::suite::{Suite, TestIndex};
 
@@ -24,6 +25,21 @@ pub fn suite_order(suite: &Suite, seed: Seed, hash_seed: u32) -> Plan {
 pub fn twice(suite: &Suite, seed: Seed, hash_seed: u32) -> Plan {
     let list: Vec<TestIndex> = suite.collected.iter().flat_map(|&test| [test, test]).collect();
     Plan { order: OrderKind::Explicit, workers: vec![list], ..suite_order(suite, seed, hash_seed) }
+}
+
+/// Rows in which every test comes directly after every other: as many as there are tests, or one more.
+/// They show what fails only next to its polluter, and give what fails at times many chances.
+pub fn each_after_each(
+    suite: &Suite,
+    seed: Seed,
+    hash_seed: u32,
+    ignore_rank: bool,
+) -> impl Iterator<Item = Plan> {
+    (0..order::tuscan_rows(suite.tests.len())).map(move |row| {
+        let list = order::order(OrderKind::Adjacent, suite, seed, row, ignore_rank);
+        let suite_order = suite_order(suite, seed, hash_seed);
+        Plan { order: OrderKind::Adjacent, workers: vec![list], ..suite_order }
+    })
 }
 
 /// Compares what was collected under two hash seeds. pytest-xdist refuses a suite whose workers

@@ -38,12 +38,12 @@ pub fn victim(
         return Ok(finding);
     }
     let alone = alone(&shrunk.plan, lab.suite, test, 0);
-    let mut with = Side::new(shrunk.plan.clone(), lab.in_forks(&shrunk.plan), wanted.clone());
+    let mut with = Side::new(shrunk.plan.clone(), lab.in_forks(&shrunk.plan), wanted.clone(), Tally::always);
     if !shrunk.imports.is_empty() || finding.kind == Kind::Race {
         // With everything imported it proves nothing of an import, and forks collide more often.
         with.cheap = with.fresh.clone();
     }
-    let without = Side::new(alone, lab.alone(&shrunk.plan, test, 0), Wanted::Failure(test));
+    let without = Side::new(alone, lab.alone(&shrunk.plan, test, 0), Wanted::Failure(test), Tally::never);
     let (with, without) = compare(lab, with, without.known(finding.without))?;
     let note = (with.fresh_runs.never() && with.all.failed > 0).then(|| {
         format!(
@@ -75,9 +75,9 @@ pub fn brittle(
     let test = suspect.signature.test;
     let shrunk = minimal(lab, &shrunk, test);
     let any = Wanted::Failure(test);
-    let with = Side::new(shrunk.plan.clone(), lab.in_forks(&shrunk.plan), any.clone());
+    let with = Side::new(shrunk.plan.clone(), lab.in_forks(&shrunk.plan), any.clone(), Tally::never);
     let without = alone(&shrunk.plan, lab.suite, test, 0);
-    let without = Side::new(without.clone(), without, any).known(finding.without);
+    let without = Side::new(without.clone(), without, any, Tally::always).known(finding.without);
     let (with, without) = compare(lab, with, without)?;
     let (with, without) = (with.all, without.all);
     let kind = if with.never() && without.always() { Kind::Brittle } else { Kind::Nod };
@@ -91,6 +91,8 @@ struct Side {
     /// As it is run where that costs least.
     cheap: Plan,
     wanted: Wanted,
+    /// What its runs show if the finding is as simple as can be; if not, more of them are needed.
+    expected: fn(Tally) -> bool,
     /// All runs.
     all: Tally,
     /// Those in fresh processes.
@@ -98,8 +100,8 @@ struct Side {
 }
 
 impl Side {
-    fn new(fresh: Plan, cheap: Plan, wanted: Wanted) -> Self {
-        Self { fresh, cheap, wanted, all: Tally::default(), fresh_runs: Tally::default() }
+    fn new(fresh: Plan, cheap: Plan, wanted: Wanted, expected: fn(Tally) -> bool) -> Self {
+        Self { fresh, cheap, wanted, expected, all: Tally::default(), fresh_runs: Tally::default() }
     }
 
     /// With runs from before.
@@ -107,8 +109,8 @@ impl Side {
         Self { all, ..self }
     }
 
-    fn is_constant(&self) -> bool {
-        self.all.always() || self.all.never()
+    fn is_as_expected(&self) -> bool {
+        (self.expected)(self.all)
     }
 
     /// Runs the plan until it gave so many answers in all, at least so many of them in fresh
@@ -137,7 +139,7 @@ impl Side {
 fn compare(lab: &mut Lab<'_>, mut with: Side, mut without: Side) -> Result<(Side, Side), RunError> {
     with.measure(lab, CONSTANT, FRESH)?;
     without.measure(lab, CONSTANT_WITHOUT, FRESH)?;
-    if !with.is_constant() || !without.is_constant() {
+    if !with.is_as_expected() || !without.is_as_expected() {
         with.measure(lab, VARYING, VARYING / 2)?;
         without.measure(lab, VARYING, VARYING / 2)?;
     }

@@ -18,6 +18,9 @@ const PATIENCE: u32 = 3;
 /// How often a race is expected to show in a candidate at most.
 const RACE_RATE: f64 = 0.8;
 
+/// The rate that is assumed of a failure which showed a few times in a row and then not at all.
+const UNKNOWN_RATE: f64 = 0.5;
+
 /// A failure that was seen in a trial and not yet explained.
 #[derive(Clone, Debug)]
 pub struct Suspect {
@@ -227,8 +230,18 @@ fn shrink_victim(
     // Nothing controls how workers interleave, so that a race which always showed in the plan may show
     // at times in a smaller one.
     let most = if verdict == Verdict::Race { RACE_RATE } else { 1.0 };
-    let shrunk = run_shrinker(lab, plan, target, tally.rate().min(most), &wanted, Sight::Same)?;
-    confirm::victim(lab, suspect, &wanted, shrunk, finding)
+    let rate = tally.rate_at_least().min(most);
+    let confirmed = |lab: &mut Lab<'_>, rate: f64| {
+        let shrunk = run_shrinker(lab, plan.clone(), target, rate, &wanted, Sight::Same)?;
+        confirm::victim(lab, suspect, &wanted, shrunk, finding.clone())
+    };
+    let found = confirmed(lab, rate)?;
+    if rate < 1.0 || found.with.always() || found.kind == Kind::Broken {
+        return Ok(found);
+    }
+    // It seemed to fail each time, so that every pass was believed, and it does not.
+    let measured = found.with.rate_at_least();
+    confirmed(lab, if measured > 0.0 { measured } else { UNKNOWN_RATE })
 }
 
 fn shrink_brittle(

@@ -14,6 +14,7 @@ pub mod confirm;
 pub mod command;
 pub mod stress;
 pub mod replay;
+pub mod speedup;
 
 pub use lab::{Lab, Notice, Observer};
 pub use stress::{Limits, Outline, stress};

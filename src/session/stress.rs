@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::judge::finding::{Finding, Kind, Origin};
 use crate::judge::signature::Crash;
 use crate::plan::coverage::{Coverage, Shares};
-use crate::plan::{Axes, Plan, Seed, TrialIndex, plan};
+use crate::plan::{Axes, OrderKind, Plan, Seed, TrialIndex, plan};
 use crate::run::{Collected, Engine, Interpreter, RunError};
 use crate::session::baseline;
 use crate::session::command;
@@ -19,9 +19,11 @@ const ROUND: u64 = 20;
 /// The share of a time limit after which no further trial is started while failures wait.
 const TRIALS_SHARE: f64 = 0.6;
 
-/// How long each test is run alone in all, at most, and which share of a time limit that may be.
-const ALONE: Duration = Duration::from_secs(60);
-const ALONE_SHARE: f64 = 0.1;
+/// How long a sweep over all tests may take at most, and which share of a time limit that may be.
+const SWEEP: Duration = Duration::from_secs(60);
+const SWEEP_SHARE: f64 = 0.1;
+/// The largest suite whose every test is run directly after every other.
+const SQUARE: usize = 64;
 
 /// How far a session goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,8 +169,12 @@ impl Session<'_> {
         self.trial(lab, Origin::Baseline, &suite_order)?;
         self.each_alone(lab, &suite_order)?;
         self.trial(lab, Origin::Twice, &baseline::twice(suite, self.seed, hash_seed))?;
+        let mut swept = false;
         loop {
             let more = self.round(lab)?;
+            if !std::mem::replace(&mut swept, true) {
+                self.each_after_each(lab, hash_seed)?;
+            }
             self.judge_waiting(lab)?;
             if !more || lab.out_of_time() || self.stops_early() {
                 return Ok(());
@@ -184,8 +190,7 @@ impl Session<'_> {
 
     /// Runs each test alone where that is cheap, until the time for it is used up.
     fn each_alone(&mut self, lab: &mut Lab<'_>, suite_order: &Plan) -> Result<(), RunError> {
-        let time = self.limits.time.map_or(ALONE, |time| ALONE.min(time.mul_f64(ALONE_SHARE)));
-        let end = Instant::now() + time;
+        let end = self.end_of_sweep();
         for &test in &lab.suite.collected {
             let plan = serial(suite_order, vec![test]);
             if !lab.forks(&plan) || Instant::now() > end {
@@ -195,6 +200,29 @@ impl Session<'_> {
             self.alone += 1;
         }
         Ok(())
+    }
+
+    /// Runs every test directly after every other, in a suite small enough for that to be cheap.
+    fn each_after_each(&mut self, lab: &mut Lab<'_>, hash_seed: u32) -> Result<(), RunError> {
+        let wanted = self.axes.serial() && self.axes.orders.contains(&OrderKind::Adjacent);
+        if !wanted || lab.suite.tests.len() > SQUARE {
+            return Ok(());
+        }
+        let end = self.end_of_sweep();
+        let rows = baseline::each_after_each(lab.suite, self.seed, hash_seed, self.axes.ignore_rank);
+        for (row, plan) in (0..).zip(rows) {
+            if !lab.forks(&plan) || Instant::now() > end || self.stops_early() {
+                break;
+            }
+            self.trial(lab, Origin::Adjacent(row), &plan)?;
+            self.coverage.add(&plan);
+        }
+        Ok(())
+    }
+
+    /// When a sweep that starts now has to end.
+    fn end_of_sweep(&self) -> Instant {
+        Instant::now() + self.limits.time.map_or(SWEEP, |time| SWEEP.min(time.mul_f64(SWEEP_SHARE)))
     }
 
     /// Runs the trials of a round; tells whether there are more.

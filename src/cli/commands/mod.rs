@@ -5,6 +5,7 @@ pub mod stress;
 pub mod replay;
 pub mod collect;
 pub mod plan;
+pub mod speedup;
 pub mod demo;
 
 use crate::cli::ExitCode;
@@ -20,6 +21,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Replay(args) => replay::run(&args),
         Command::Collect(args) => collect::run(&args),
         Command::Plan(args) => plan::run(&args),
+        Command::Speedup(args) => speedup::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Reaper => {
             crate::run::reaper::reaper_main();

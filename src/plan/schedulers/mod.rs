@@ -12,6 +12,8 @@ mod load;
 mod scope;
 mod worksteal;
 
+use std::borrow::Cow;
+
 use crate::plan::Mode;
 use crate::suite::{Test, TestIndex};
 
@@ -52,6 +54,17 @@ pub fn partition(
         }
     };
     positions.into_iter().map(|list| list.into_iter().map(|at| order[at]).collect()).collect()
+}
+
+/// What a mode keeps on one worker, by name: the scope, file or group of a test. Nothing where each
+/// test goes its own way.
+pub fn unit(mode: Mode, test: &Test) -> Option<Cow<'_, str>> {
+    match mode {
+        Mode::Loadscope => Some(scope::loadscope(test)),
+        Mode::Loadfile => Some(scope::loadfile(test)),
+        Mode::Loadgroup => Some(scope::loadgroup(test)),
+        Mode::No | Mode::Load | Mode::Worksteal | Mode::Each => None,
+    }
 }
 
 fn durations(order: &[TestIndex], ticks: &[u64]) -> Vec<u64> {

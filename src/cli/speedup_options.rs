@@ -1,0 +1,101 @@
+//! The options of `jostle speedup`, checked, with every default filled in.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::args::{DistArg, SpeedupArgs};
+use crate::cli::options::{SuiteOptions, UsageError, cores, distinct, named, worker_counts};
+use crate::plan::Mode;
+use crate::record::SpeedupBaseline;
+use crate::speedup::Configuration;
+
+/// `--workers`.
+const WORKERS: [&str; 4] = ["1", "2", "4", "auto"];
+/// `--dist`: `loadgroup` does what `load` does unless tests are marked for it.
+const MODES: [Mode; 4] = [Mode::Load, Mode::Loadscope, Mode::Loadfile, Mode::Worksteal];
+
+/// What `jostle speedup` does.
+#[derive(Clone, Debug)]
+pub struct SpeedupOptions {
+    /// The suite.
+    pub suite: SuiteOptions,
+    /// What is measured, the reference first.
+    pub configurations: Vec<Configuration>,
+    /// How often.
+    pub rounds: u32,
+    /// The cores that this process may use.
+    pub cores: u32,
+    /// Where the times are written.
+    pub save: Option<PathBuf>,
+    /// What is compared with, and its file.
+    pub baseline: Option<(PathBuf, SpeedupBaseline)>,
+}
+
+impl SpeedupOptions {
+    /// Resolves the arguments, and reads the baseline: it is told before anything is measured if it
+    /// cannot be used.
+    ///
+    /// # Errors
+    /// An option, the configuration or the baseline is wrong.
+    pub fn new(args: &SpeedupArgs) -> Result<Self, UsageError> {
+        let suite = SuiteOptions::new(&args.suite)?;
+        let configured = suite.config.workers.as_ref();
+        let words = match (&args.workers, configured) {
+            (Some(words), _) => words.clone(),
+            (None, Some(counts)) => counts.iter().map(ToString::to_string).collect(),
+            (None, None) => WORKERS.map(str::to_owned).to_vec(),
+        };
+        let workers = worker_counts(&words)?;
+        let modes = match &args.dist {
+            Some(modes) => given(modes)?,
+            None => configured_modes(&suite)?,
+        };
+        if let Some(path) = &args.save {
+            check_place(path)?;
+        }
+        let baseline = args.baseline.as_ref().map(|path| {
+            let baseline = SpeedupBaseline::read(path).map_err(|error| UsageError(error.to_string()));
+            Ok::<_, UsageError>((path.clone(), baseline?))
+        });
+        Ok(Self {
+            configurations: Configuration::all(&workers, &modes),
+            rounds: args.rounds,
+            cores: cores(),
+            save: args.save.clone(),
+            baseline: baseline.transpose()?,
+            suite,
+        })
+    }
+}
+
+/// The modes of the command line. Two of xdist's have no speedup.
+fn given(modes: &[DistArg]) -> Result<Vec<Mode>, UsageError> {
+    let why = match modes.iter().find(|&&mode| matches!(mode, DistArg::No | DistArg::Each)) {
+        None => return Ok(distinct(modes.iter().map(|&mode| Mode::from(mode)))),
+        Some(DistArg::No) => "no: a run on 1 worker is without distribution, and is always measured",
+        Some(_) => "each: every worker runs every test, so there is nothing to gain",
+    };
+    Err(UsageError(format!(
+        "--dist {why}. Give one or more of load, loadscope, loadfile, loadgroup, worksteal"
+    )))
+}
+
+/// The modes of `[tool.jostle]`, which are also those of `jostle stress`, without the two.
+fn configured_modes(suite: &SuiteOptions) -> Result<Vec<Mode>, UsageError> {
+    let configured = named::<DistArg>(suite.config.dist.as_deref(), "dist")?.unwrap_or_default();
+    let modes = configured.into_iter().map(Mode::from).filter(|mode| !matches!(mode, Mode::No | Mode::Each));
+    let modes = distinct(modes);
+    Ok(if modes.is_empty() { MODES.to_vec() } else { modes })
+}
+
+/// Told before a long measurement rather than after it.
+fn check_place(path: &Path) -> Result<(), UsageError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if path.is_dir() || !folder.is_dir() {
+        let why = if path.is_dir() { "it is a folder" } else { "there is no such folder to put it in" };
+        return Err(UsageError(format!(
+            "cannot write --save {}: {why}. Give the name of a file",
+            path.display()
+        )));
+    }
+    Ok(())
+}
