@@ -54,6 +54,26 @@ fn the_same_seed_gives_the_same_report() {
 }
 
 #[test]
+fn a_victim_that_is_named_is_looked_into_alone() {
+    let folder = project();
+    let source = "from test_state import STATE\n\ndef test_also():\n    assert not STATE\n";
+    fs::write(folder.path().join("test_z.py"), source).expect("a file");
+    for engine in ["warm", "spawn"] {
+        let arguments =
+            ["stress", "--seed", "5", "--victim", "test_z.py::test_also", "--engine", engine, "--json"];
+        let report = without_times(&run(folder.path(), &arguments));
+        let findings = report["findings"].as_array().expect("findings");
+        assert_eq!(findings.len(), 1, "{report}");
+        assert_eq!(findings[0]["test"]["node_id"], "test_z.py::test_also");
+        assert_eq!(findings[0]["culprits"][0]["node_id"], "test_state.py::test_polluter");
+        assert_eq!(report["trials"], 0, "it fails in suite order");
+    }
+    let unknown = run(folder.path(), &["stress", "--victim", "test_z.py::test_none"]);
+    assert_eq!(unknown.status.code(), Some(4));
+    assert!(err(&unknown).contains("no such test was collected"), "{}", err(&unknown));
+}
+
+#[test]
 fn a_failure_is_replayed_by_its_token_and_by_its_file() {
     let folder = project();
     let stressed =

@@ -102,6 +102,9 @@ pub struct StressArgs {
     /// How long to go on, shrinking included: 90s, 30m, 2h
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub time: Option<Duration>,
+    /// Look only for what makes this test fail, and stop once it is found
+    #[arg(long, value_name = "TEST")]
+    pub victim: Option<String>,
     /// Stop at the first isolation failure
     #[arg(long, overrides_with = "keep_going")]
     pub fail_fast: bool,

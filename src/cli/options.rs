@@ -183,6 +183,7 @@ impl StressOptions {
             limits: Limits {
                 trials,
                 time,
+                victim: args.victim.clone(),
                 fail_fast: !args.keep_going && (args.fail_fast || config.fail_fast.unwrap_or(false)),
             },
             failures: args.failures.clone().or_else(|| suite.configured(config.failures.as_deref())),

@@ -22,7 +22,7 @@ pub struct Progress {
 
 impl Progress {
     /// A bar for a session with these limits; hidden if `quiet`.
-    pub fn new(limits: Limits, quiet: bool) -> Self {
+    pub fn new(limits: &Limits, quiet: bool) -> Self {
         let template = if limits.trials.is_some() {
             "{spinner} [{bar:24}] trial {pos}/{len} {wide_msg}"
         } else {
@@ -30,7 +30,7 @@ impl Progress {
         };
         Self {
             bar: bar(limits.trials, template, quiet),
-            limits,
+            limits: limits.clone(),
             start: Instant::now(),
             found: 0,
             doing: "collecting".into(),

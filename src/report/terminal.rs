@@ -270,6 +270,9 @@ fn summary(out: &mut dyn Write, outline: &Outline) -> io::Result<()> {
         words::count(outline.probes as usize, "probe"),
         outline.duration.as_secs_f64(),
     )?;
+    if outline.trials == 0 {
+        return Ok(());
+    }
     let of = if shares.tests < suite.tests.len() {
         format!(", counted among {} tests", shares.tests)
     } else {

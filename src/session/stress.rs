@@ -13,6 +13,7 @@ use crate::session::command;
 use crate::session::fidelity;
 use crate::session::investigate::{Suspect, investigate, suspects};
 use crate::session::lab::{Lab, Notice, Observer, serial};
+use crate::suite::{Suite, TestId, TestIndex};
 
 /// Trials after which failures are judged.
 const ROUND: u64 = 20;
@@ -26,7 +27,7 @@ const SWEEP_SHARE: f64 = 0.1;
 const SQUARE: usize = 64;
 
 /// How far a session goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Trials at most; without a limit the time decides.
     pub trials: Option<u64>,
@@ -34,6 +35,8 @@ pub struct Limits {
     pub time: Option<Duration>,
     /// Whether to stop at the first isolation failure.
     pub fail_fast: bool,
+    /// Node id of the only test whose failures are looked into; the session ends once one is explained.
+    pub victim: Option<String>,
 }
 
 /// All that a session found out.
@@ -75,7 +78,7 @@ pub fn stress(
     observer: &mut dyn Observer,
     seed: Seed,
     axes: &Axes,
-    limits: Limits,
+    limits: &Limits,
 ) -> Result<Outline, RunError> {
     let start = Instant::now();
     let hash_seeds = axes.hash_seed_values(seed);
@@ -83,7 +86,9 @@ pub fn stress(
     let suite = collected.suite.clone();
     observer.notice(&suite, &Notice::Collected { suite: &suite, neutralised: &collected.neutralised });
 
+    let victim = limits.victim.as_deref().map(|name| find(&suite, name)).transpose()?;
     let mut session = Session {
+        victim,
         interpreter: &collected.interpreter,
         seed,
         axes,
@@ -96,7 +101,8 @@ pub fn stress(
         waiting: Vec::new(),
         findings: Vec::new(),
     };
-    let unstable = match collect_again(engine, &collected, &hash_seeds) {
+    let others = if victim.is_some() { &[] } else { &hash_seeds[1..] };
+    let unstable = match collect_again(engine, &collected, hash_seeds[0], others) {
         Err(RunError::Interrupted) => Err(RunError::Interrupted),
         Err(error) => return Err(error),
         Ok(unstable) => Ok(unstable),
@@ -132,11 +138,12 @@ pub fn stress(
 fn collect_again(
     engine: &mut dyn Engine,
     first: &Collected,
-    hash_seeds: &[u32],
+    of: u32,
+    others: &[u32],
 ) -> Result<Option<Finding>, RunError> {
-    for &hash_seed in &hash_seeds[1..] {
+    for &hash_seed in others {
         let other = engine.collect(hash_seed)?;
-        let finding = baseline::compare_collections(&first.suite, &other.suite, (hash_seeds[0], hash_seed));
+        let finding = baseline::compare_collections(&first.suite, &other.suite, (of, hash_seed));
         if finding.is_some() {
             return Ok(finding);
         }
@@ -144,17 +151,29 @@ fn collect_again(
     Ok(None)
 }
 
+/// The first test with a node id.
+fn find(suite: &Suite, name: &str) -> Result<TestIndex, RunError> {
+    let id = TestId { node_id: name.to_owned(), occurrence: 0 };
+    suite.find(&id).ok_or_else(|| {
+        RunError::Pytest(format!(
+            "--victim {name}: no such test was collected. Give its node id as `pytest --collect-only -q` prints it, \
+             relative to pytest's rootdir"
+        ))
+    })
+}
+
 struct Session<'a> {
+    victim: Option<TestIndex>,
     interpreter: &'a Interpreter,
     seed: Seed,
     axes: &'a Axes,
-    limits: Limits,
+    limits: &'a Limits,
     start: Instant,
     coverage: Coverage,
     alone: usize,
     trials: u64,
     /// Failures that were looked into, or wait for it.
-    seen: BTreeSet<(Option<crate::suite::TestIndex>, Crash)>,
+    seen: BTreeSet<(Option<TestIndex>, Crash)>,
     waiting: Vec<Suspect>,
     findings: Vec<Finding>,
 }
@@ -163,6 +182,9 @@ impl Session<'_> {
     fn run(&mut self, lab: &mut Lab<'_>, hash_seed: u32) -> Result<(), RunError> {
         let suite = lab.suite;
         let suite_order = baseline::suite_order(suite, self.seed, hash_seed);
+        if self.victim.is_some() {
+            return self.look_for_victim(lab, &suite_order);
+        }
         if lab.forks(&suite_order) {
             fidelity::check(lab, &suite_order)?;
         }
@@ -180,6 +202,17 @@ impl Session<'_> {
                 return Ok(());
             }
         }
+    }
+
+    /// Explains the first way in which the victim fails: in suite order, or in the first trial in which
+    /// it does. Forks need no check beforehand: whatever they show is confirmed.
+    fn look_for_victim(&mut self, lab: &mut Lab<'_>, suite_order: &Plan) -> Result<(), RunError> {
+        self.trial(lab, Origin::Baseline, suite_order)?;
+        let mut more = true;
+        while more && self.waiting.is_empty() && !lab.out_of_time() {
+            more = self.round(lab)?;
+        }
+        self.judge_waiting(lab)
     }
 
     fn trial(&mut self, lab: &mut Lab<'_>, origin: Origin, plan: &Plan) -> Result<(), RunError> {
@@ -227,7 +260,7 @@ impl Session<'_> {
 
     /// Runs the trials of a round; tells whether there are more.
     fn round(&mut self, lab: &mut Lab<'_>) -> Result<bool, RunError> {
-        let round = if self.limits.fail_fast { 2 } else { ROUND };
+        let round = if self.limits.fail_fast || self.victim.is_some() { 2 } else { ROUND };
         for _ in 0..round {
             if self.limits.trials.is_some_and(|most| self.trials >= most) || self.time_to_judge() {
                 return Ok(self.limits.trials.is_none_or(|most| self.trials < most));
@@ -251,6 +284,9 @@ impl Session<'_> {
 
     fn suspect(&mut self, suspects: Vec<Suspect>) {
         for suspect in suspects {
+            if self.victim.is_some_and(|victim| victim != suspect.signature.test) {
+                continue;
+            }
             let crash = &suspect.signature.crash;
             if self.seen.contains(&(None, crash.clone())) {
                 continue;

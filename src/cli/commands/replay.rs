@@ -45,8 +45,8 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let Some((plan, wanted)) = plan_of(&named, &suite, &axes) else {
         return Ok(ExitCode::Undecided);
     };
-    let limits = Limits { trials: Some(u64::from(args.times)), time: None, fail_fast: false };
-    let mut progress = Progress::new(limits, options.verbosity == Verbosity::Quiet);
+    let limits = Limits { trials: Some(u64::from(args.times)), ..Limits::default() };
+    let mut progress = Progress::new(&limits, options.verbosity == Verbosity::Quiet);
     let mut lab = Lab::new(&suite, &mut *engine, &mut progress, None);
     let mut replayed = replay(&mut lab, &plan, wanted.as_ref(), args.times)?;
     if args.shrink {

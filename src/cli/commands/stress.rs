@@ -32,8 +32,8 @@ pub fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow::Resul
         // Told first, so that it is known even if the session does not come to its end.
         anstream::eprintln!("seed {}", options.seed.0);
     }
-    let mut progress = Progress::new(options.limits, quiet);
-    let outline = session::stress(engine, &mut progress, options.seed, &options.axes, options.limits)?;
+    let mut progress = Progress::new(&options.limits, quiet);
+    let outline = session::stress(engine, &mut progress, options.seed, &options.axes, &options.limits)?;
     drop(progress);
     keep_failures(options, &outline)?;
     if !write_json(
