@@ -1,0 +1,3 @@
+//! Sandboxes: what it costs to make and to end one.
+
+fn main() {}
