@@ -41,7 +41,9 @@ def work(folder, flags, descriptors, script):
 
 server = socket.socket(fileno=3)
 imported = open("two").read()
-open("by-server", "w").write("server")
+with open("by-server", "w") as file:
+    file.write("server")
+server.send(b"\n")
 while True:
     message, ancillary, _, _ = server.recvmsg(65536, socket.CMSG_SPACE(4 * 16))
     if not message:
@@ -72,6 +74,7 @@ impl Server {
         }
         command.enters_layers = true;
         let _process = project.base.sandbox().start(command).expect("it starts");
+        assert_eq!(line(&mut &channel), "", "what it writes is there before a layer is made");
         Self { channel, _process }
     }
 

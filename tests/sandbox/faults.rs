@@ -1,11 +1,14 @@
 //! What careless tests do to their machine.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
 
-use jostle::run::sandbox::{Exit, SandboxOptions};
+use jostle::run::sandbox::{Base, Change, Exit, Sandbox, SandboxOptions};
 use rustix::process::geteuid;
 
-use crate::stage::{Project, as_everybody, is_possible, run, says};
+use crate::stage::{Project, as_everybody, copies, is_possible, jostle, run, says};
 
 #[test]
 fn a_project_removed_in_a_sandbox_is_whole_outside() {
@@ -120,4 +123,65 @@ fn root_may_mount_and_unmount_and_be_somebody_else() {
     drop(top);
     drop(project);
     assert_eq!(mounts(), before);
+}
+
+#[test]
+fn a_mount_within_the_project_is_seen_and_safe() {
+    if !is_possible() || !geteuid().is_root() {
+        return;
+    }
+    // Seen from a user namespace the mount is locked, so that the project cannot be one lower layer.
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("its mode");
+    let script = "cd \"$0\" && mkdir inner && mount -t tmpfs none inner && mkdir -p inner/deep dir && \
+        echo i > inner/i && echo f > f && echo d > dir/d && chown -R \"$1\" . && shift && exec \"$@\"";
+    let nobody = ["65534:65534", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    for who in [&["0:0"][..], &nobody] {
+        let output = Command::new("unshare")
+            .args(["-m", "sh", "-c", script])
+            .arg(folder.path())
+            .args(who)
+            .arg(copies().join("test"))
+            .args(["faults::with_a_mount_within_the_project", "--exact", "--ignored", "--nocapture"])
+            .env("JOSTLE_TEST_EXECUTABLE", copies().join("jostle"))
+            .output()
+            .expect("unshare is there");
+        let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && text.contains("1 passed"), "{who:?}: {text}");
+        for made in ["inner", "f", "dir/d"] {
+            let path = folder.path().join(made);
+            let removed = if path.is_dir() { fs::remove_dir(&path) } else { fs::remove_file(&path) };
+            removed.expect("what the host had is still there");
+        }
+    }
+}
+
+#[test]
+#[ignore = "run by another test, in a folder with a mount"]
+fn with_a_mount_within_the_project() {
+    let folder = std::env::current_dir().expect("the folder");
+    let options = SandboxOptions { keep: vec![folder.clone()], ..SandboxOptions::default() };
+    let base = Base::start(jostle(), &options).expect("a base");
+    let top = Sandbox::on(&base).expect("a sandbox");
+    says(
+        &top,
+        &folder,
+        "cat inner/i f dir/d; echo 2 > f; echo 2 > dir/d; rm inner/i; echo n > n; echo n > inner/deep/n",
+    );
+    let left = top.leftovers(&folder).expect("leftovers");
+    let left: Vec<_> = left
+        .iter()
+        .map(|left| (left.path.strip_prefix(&folder).expect("within").to_str(), left.change))
+        .collect();
+    let all = [
+        ("dir/d", Change::Changed),
+        ("f", Change::Changed),
+        ("inner/deep/n", Change::Created),
+        ("inner/i", Change::Removed),
+        ("n", Change::Created),
+    ];
+    assert_eq!(left, all.map(|(path, change)| (Some(path), change)));
+    assert_eq!(fs::read_to_string("inner/i").expect("the host's"), "i\n");
+    assert_eq!(fs::read_to_string("f").expect("the host's"), "f\n");
+    assert!(!Path::new("inner/deep/n").exists() && !Path::new("n").exists());
 }

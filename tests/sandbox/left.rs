@@ -106,3 +106,28 @@ fn what_is_left_in_tmp_is_listed_as_well() {
         assert_eq!(paths, wanted);
     });
 }
+
+#[test]
+fn a_renamed_folder_is_one_removed_and_one_created() {
+    as_everybody("left::a_renamed_folder_is_one_removed_and_one_created", || {
+        let project = Project::new();
+        let top = project.top();
+        let rename = "python3 -c 'import os; os.rename(\"data\", \"moved\")' 2>&1 | tail -n 1";
+        let said = says(&top, project.path(), rename);
+        if rustix::process::geteuid().is_root() {
+            assert_eq!(said, "");
+        } else {
+            assert!(said.contains("Invalid cross-device link"), "{said}");
+            says(&top, project.path(), "mv data moved");
+        }
+        assert_eq!(says(&top, project.path(), "cat moved/one; ls"), "1moved\ntwo");
+        let left: Vec<_> =
+            listed(&project, &top).into_iter().filter(|(path, ..)| path != "moved/one").collect();
+        let all = [
+            ("data", Change::Removed, LeftoverKind::Folder, 0),
+            ("moved", Change::Created, LeftoverKind::Folder, 0),
+        ];
+        assert_eq!(left, expected(&all));
+        project.is_whole();
+    });
+}

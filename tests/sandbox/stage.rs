@@ -61,7 +61,8 @@ pub fn is_possible() -> bool {
     })
 }
 
-fn copies() -> &'static Path {
+/// Where everybody finds the binaries.
+pub fn copies() -> &'static Path {
     static COPIES: OnceLock<TempDir> = OnceLock::new();
     let folder = COPIES.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a folder");

@@ -2,7 +2,8 @@
 //!
 //! overlayfs writes a removed entry as a whiteout, a character device 0:0, and marks a folder that hides
 //! all that the lower layers have of it as opaque. A file that was only opened for writing is copied up as
-//! it was, and is no leftover.
+//! it was, and is no leftover. A folder that root has renamed is one that is removed and one that is created;
+//! what is in it unchanged stays in the lower layer under the old name, and is not listed.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};

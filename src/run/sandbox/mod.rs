@@ -24,7 +24,9 @@
 //! Not one of these mounts is visible on the host, and nothing is on disk.
 //!
 //! Root needs nothing else. Anybody else gets a user namespace in which he keeps his own number and has
-//! no capability, so tests see no difference, but for files of other owners, which belong to `nobody`.
+//! no capability, so tests see no difference, but for two: files of other owners and groups belong to
+//! `nobody` and cannot be changed, even where the host would let him (EOVERFLOW); and a folder that comes
+//! from the host cannot be renamed (EXDEV), which `shutil.move` and `mv` make good by copying.
 //!
 //! Not protected: what lies below `/sys` and `/dev` other than `/dev/shm`, folders that are shared on
 //! purpose, and, from root, whatever root does to the machine other than by writing files: a sandbox is

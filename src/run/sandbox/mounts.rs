@@ -118,7 +118,9 @@ impl Build<'_> {
         let host: OwnedFd =
             openat(CWD, host, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         let lower = format!("/proc/self/fd/{}", host.as_raw_fd());
-        let lower = match &below {
+        // An empty layer would cost time and, as it is in use by the base, a line in the kernel's log.
+        let written = below.as_ref().filter(|below| !is_empty(below));
+        let lower = match written {
             Some(below) => format!("{}:{lower}", below.display()),
             None => lower,
         };
@@ -131,6 +133,10 @@ impl Build<'_> {
         let data = CString::new(data).map_err(|_| Errno::INVAL)?;
         mount("overlay", target, "overlay", flags_of(&host)?, data.as_c_str())
     }
+}
+
+fn is_empty(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
 }
 
 /// What a mount forbids is forbidden in the overlay over it.
