@@ -35,6 +35,9 @@ pub enum Command {
     /// Ends what is left of a session that died (used by jostle itself)
     #[command(name = "__reaper", hide = true)]
     Reaper,
+    /// Holds the sandboxes of a session (used by jostle itself)
+    #[command(name = "__sandbox", hide = true)]
+    Sandbox,
 }
 
 /// What every command that meets a suite takes.

@@ -9,6 +9,7 @@ pub mod python;
 pub mod workspace;
 pub mod reaper;
 pub mod process;
+pub mod sandbox;
 pub mod plain;
 pub mod spawn;
 pub mod zygote;

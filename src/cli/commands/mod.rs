@@ -27,5 +27,9 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             crate::run::reaper::reaper_main();
             Ok(ExitCode::Clean)
         }
+        Command::Sandbox => {
+            crate::run::sandbox::sandbox_main();
+            Ok(ExitCode::Clean)
+        }
     }
 }

@@ -1,0 +1,188 @@
+//! What an init does all its life: starts processes, signals their groups and reaps whatever ends.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use command_fds::{CommandFdExt, FdMapping};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, WaitOptions, WaitStatus, kill_process_group, setrlimit, waitpid,
+};
+use rustix::thread::{CapabilitySet, capabilities, configure_capability_in_ambient_set, set_capabilities};
+
+use super::Exit;
+use super::protocol::{Said, Signalled, Start, receive, send};
+
+/// What a process needs to enter namespaces of others.
+const TO_ENTER: [CapabilitySet; 2] = [CapabilitySet::SYS_ADMIN, CapabilitySet::SYS_CHROOT];
+
+/// Processes that were started on request, by their number, with the socket of each; the socket is gone
+/// if jostle has closed its end.
+type Running = BTreeMap<i32, Option<UnixStream>>;
+
+/// Serves until jostle closes the socket, or jostle or the keeper has ended. `user` tells whether there is
+/// a user namespace.
+pub fn supervise(control: &UnixStream, keeper: &OwnedFd, user: bool) {
+    let Ok((mut deaths, writer)) = UnixStream::pair() else { return };
+    if signal_hook::low_level::pipe::register(libc::SIGCHLD, writer).is_err()
+        || deaths.set_nonblocking(true).is_err()
+    {
+        return;
+    }
+    let mut running = Running::new();
+    loop {
+        let (ready, spoken) = {
+            let channels = running.iter().filter_map(|(pid, channel)| Some((*pid, channel.as_ref()?)));
+            let (pids, channels): (Vec<i32>, Vec<&UnixStream>) = channels.unzip();
+            let mut fds = vec![
+                PollFd::new(keeper, PollFlags::IN),
+                PollFd::new(&deaths, PollFlags::IN),
+                PollFd::new(control, PollFlags::IN),
+            ];
+            fds.extend(channels.iter().map(|channel| PollFd::new(*channel, PollFlags::IN)));
+            match poll(&mut fds, None) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(_) => return,
+            }
+            let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
+            let spoken = pids.into_iter().zip(ready[3..].to_vec()).filter_map(|(pid, is)| is.then_some(pid));
+            (ready[..3].to_vec(), spoken.collect::<Vec<_>>())
+        };
+        if ready[0] {
+            return;
+        }
+        if ready[1] {
+            // Only that something was written counts.
+            while matches!(deaths.read(&mut [0; 64]), Ok(1..)) {}
+        }
+        // A process that has ended must be known as such before its number is used.
+        reap(&mut running);
+        spoken.into_iter().for_each(|pid| obey(pid, &mut running));
+        if ready[2] && !serve(control, &mut running, user) {
+            return;
+        }
+    }
+}
+
+/// Carries one request out; false if there will be none any more.
+fn serve(control: &UnixStream, running: &mut Running, user: bool) -> bool {
+    let Ok(Some((start, mut fds))) = receive::<Start>(control) else { return false };
+    if fds.is_empty() {
+        return false;
+    }
+    let channel = UnixStream::from(fds.remove(0));
+    match spawn(start, fds, user) {
+        Ok(pid) => {
+            // A handle that is gone already shows itself as a closed socket.
+            let _ = send(&channel, &Said::Started { pid }, &[]);
+            running.insert(pid, Some(channel));
+        }
+        Err(error) => {
+            let _ = send(&channel, &Said::Refused { errno: error.raw_os_error().unwrap_or(0) }, &[]);
+        }
+    }
+    true
+}
+
+#[expect(unsafe_code, reason = "the only way to run code between fork and exec")]
+fn spawn(start: Start, fds: Vec<OwnedFd>, user: bool) -> io::Result<i32> {
+    let mut command = Command::new(&start.program);
+    command.args(&start.args).env_clear().envs(start.env).current_dir(&start.cwd).process_group(0);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mappings = fds.into_iter().zip(start.targets);
+    let mappings = mappings.map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd }).collect();
+    command.fd_mappings(mappings).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let (memory, enters) = (start.memory, start.enters_layers && user);
+    // SAFETY: the closure only makes system calls, and this process has one thread.
+    unsafe {
+        command.pre_exec(move || {
+            if let Some(bytes) = memory {
+                setrlimit(Resource::Data, Rlimit { current: Some(bytes), maximum: Some(bytes) })?;
+            }
+            if enters {
+                keep_capabilities()?;
+            }
+            Ok(())
+        });
+    }
+    // Who is waited for is known from the wait itself, so the handle is of no use.
+    command.spawn().map(|child| child.id().cast_signed())
+}
+
+/// Lets the two capabilities outlive exec(2), which takes all others away from whoever is not root.
+fn keep_capabilities() -> io::Result<()> {
+    let mut sets = capabilities(None)?;
+    for capability in TO_ENTER {
+        sets.inheritable |= capability;
+    }
+    set_capabilities(None, sets)?;
+    for capability in TO_ENTER {
+        configure_capability_in_ambient_set(capability, true)?;
+    }
+    Ok(())
+}
+
+/// Signals a process's group as jostle asks, or kills it if jostle has closed the socket.
+fn obey(pid: i32, running: &mut Running) {
+    let Some(channel) = running.get_mut(&pid) else { return };
+    let heard = channel.as_ref().map(receive::<Signalled>);
+    let signal = match heard {
+        Some(Ok(Some((Signalled(signal), _)))) => signal,
+        _ => {
+            *channel = None;
+            Signal::KILL.as_raw()
+        }
+    };
+    signal_group(pid, signal);
+}
+
+/// rustix takes no real-time signals.
+#[expect(unsafe_code, reason = "kill(2) for any signal")]
+fn signal_group(group: i32, signal: i32) {
+    // SAFETY: it has no preconditions. The leader has not been reaped, so the group is no other's; that it
+    // is gone already is no error.
+    unsafe { libc::kill(-group, signal) };
+}
+
+/// Reaps all that have ended, orphans too. With a process that was asked for ends what is left of its
+/// group, and that before it is reaped, since its number could then be another's.
+fn reap(running: &mut Running) {
+    while let Some(pid) = next_dead() {
+        let known = running.remove(&pid.as_raw_nonzero().get());
+        if known.is_some() {
+            // A group of which nothing is left is no error.
+            let _ = kill_process_group(pid, Signal::KILL);
+        }
+        let Ok(Some((_, status))) = waitpid(Some(pid), WaitOptions::NOHANG) else { return };
+        if let Some(Some(channel)) = known {
+            let _ = send(&channel, &Said::Exited(exit_of(status)), &[]);
+        }
+    }
+}
+
+/// A child that has ended, left as it is. rustix does not tell which one it is.
+#[expect(unsafe_code, reason = "waitid(2) with the number of the process")]
+fn next_dead() -> Option<Pid> {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: the kernel writes at most a siginfo_t, of which all zeroes is a value.
+    let (result, info) =
+        unsafe { (libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), options), info.assume_init()) };
+    // SAFETY: after a success the structure is that of SIGCHLD, or still zero if no child has ended.
+    let pid = if result == 0 { unsafe { info.si_pid() } } else { 0 };
+    Pid::from_raw(pid)
+}
+
+fn exit_of(status: WaitStatus) -> Exit {
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => Exit::Code(code),
+        (None, Some(signal)) => Exit::Signal(signal),
+        (None, None) => Exit::SandboxEnded,
+    }
+}
