@@ -17,7 +17,7 @@ const CONSTANT_WITHOUT: u32 = 8;
 /// Runs of each sort where they do not.
 const VARYING: u32 = 16;
 /// Runs of each sort that are made in fresh processes, if all of them agree.
-const FRESH: u32 = 2;
+const FRESH: u32 = 1;
 /// What chance may explain at most.
 const DOUBT: f64 = 0.01;
 
