@@ -14,9 +14,6 @@ use criterion::{Criterion, SamplingMode};
 use jostle::plan::schedulers::partition;
 use jostle::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, durations};
 use jostle::run::Engine;
-use jostle::run::interrupt::Interrupt;
-use jostle::run::python;
-use jostle::run::spawn::{SpawnEngine, SpawnOptions};
 use jostle::run::warm::WarmEngine;
 use jostle::speedup::statistics::Estimate;
 use jostle::suite::Suite;
@@ -54,16 +51,7 @@ fn suite(bodies: &[&str]) -> TempDir {
 
 /// The engine under measurement: the one line to change for another.
 fn engine(folder: &Path) -> impl Engine {
-    let spawn = SpawnOptions {
-        python: python::find(Some(&support::light_python()), folder).expect("a Python"),
-        invocation_dir: folder.to_owned(),
-        pytest_args: Vec::new(),
-        test_timeout: Duration::from_secs(60),
-        trial_timeout: None,
-        interrupt: Interrupt::default(),
-        reaper: None,
-    };
-    WarmEngine::new(SpawnEngine::new(spawn).expect("an engine"), false)
+    WarmEngine::new(support::engine(support::light_python(), folder, Duration::from_secs(60)), false)
 }
 
 /// Suite order, shared out as `--dist load` could have done.

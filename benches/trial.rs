@@ -9,9 +9,7 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use jostle::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
 use jostle::run::Engine;
-use jostle::run::interrupt::Interrupt;
-use jostle::run::python;
-use jostle::run::spawn::{SpawnEngine, SpawnOptions};
+use jostle::run::spawn::SpawnEngine;
 use jostle::run::warm::WarmEngine;
 use jostle::suite::{Suite, TestIndex};
 
@@ -25,16 +23,7 @@ fn suite(folder: &Path, tests: usize, per_file: usize) {
 }
 
 fn spawn(folder: &Path) -> SpawnEngine {
-    SpawnEngine::new(SpawnOptions {
-        python: python::find(Some(&support::light_python()), folder).expect("a Python"),
-        invocation_dir: folder.to_owned(),
-        pytest_args: Vec::new(),
-        test_timeout: Duration::from_secs(60),
-        trial_timeout: None,
-        interrupt: Interrupt::default(),
-        reaper: None,
-    })
-    .expect("an engine")
+    support::engine(support::light_python(), folder, Duration::from_secs(60))
 }
 
 fn plan(workers: Vec<Vec<TestIndex>>) -> Plan {

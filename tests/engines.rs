@@ -9,9 +9,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jostle::plan::{Imports, Interleaving, Meeting, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
-use jostle::run::interrupt::Interrupt;
-use jostle::run::python;
-use jostle::run::spawn::{SpawnEngine, SpawnOptions};
 use jostle::run::warm::WarmEngine;
 use jostle::run::{Engine, Outcome, Phase, RunError, Trial};
 use jostle::suite::{Suite, TestIndex};
@@ -51,7 +48,7 @@ impl Project {
             fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
             fs::write(path, text).expect("a file");
         }
-        let spawn = engine(python, folder.path(), Duration::from_secs(2));
+        let spawn = support::engine(python, folder.path(), Duration::from_secs(2));
         let mut engine: Box<dyn Engine> = match way {
             Way::Spawn => Box::new(spawn),
             Way::Warm => Box::new(WarmEngine::new(spawn, true)),
@@ -88,19 +85,6 @@ impl Project {
         let plan = self.plan(Mode::No, &[names]);
         self.run(&plan)
     }
-}
-
-fn engine(python: PathBuf, folder: &Path, test_timeout: Duration) -> SpawnEngine {
-    let options = SpawnOptions {
-        python: python::find(Some(&python), folder).expect("a Python with pytest"),
-        invocation_dir: folder.to_owned(),
-        pytest_args: Vec::new(),
-        test_timeout,
-        trial_timeout: None,
-        interrupt: Interrupt::default(),
-        reaper: Some(env!("CARGO_BIN_EXE_jostle").into()),
-    };
-    SpawnEngine::new(options).expect("an engine")
 }
 
 fn words(trial: &Trial) -> Vec<&'static str> {
@@ -213,7 +197,8 @@ fn workers_run_at_once_and_look_like_those_of_xdist() {
     for mut project in Project::both(&[("test_a.py", source)]) {
         let plan = project.plan(Mode::Load, &[&["test_left"], &["test_right"]]);
         let plan = Plan { imports: Imports::Only(["test_a.py".to_owned()].into()), ..plan };
-        let mut patient = engine(support::light_python(), project.folder.path(), Duration::from_secs(30));
+        let mut patient =
+            support::engine(support::light_python(), project.folder.path(), Duration::from_secs(30));
         let trial = patient.run(&project.suite, &plan, &mut |_| {}).expect("the plan is run");
         assert_eq!(words(&trial), ["passed", "passed"], "{trial:?}");
         assert_eq!(words(&project.serial(&["test_plain"])), ["passed"]);
@@ -349,7 +334,7 @@ fn collection_goes_on_past_what_cannot_be_collected() {
 fn what_keeps_pytest_from_running_is_told_with_its_own_words() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("conftest.py"), "import no_such_module\n").expect("a file");
-    let error = engine(support::light_python(), folder.path(), Duration::from_secs(5)).collect(1);
+    let error = support::engine(support::light_python(), folder.path(), Duration::from_secs(5)).collect(1);
     assert!(matches!(&error, Err(RunError::Pytest(text)) if text.contains("no_such_module")), "{error:?}");
 }
 
@@ -509,7 +494,7 @@ fn a_zygote_that_dies_is_started_again_and_the_trial_repeated() {
 #[test]
 fn where_forks_are_not_safe_fresh_processes_are_used_and_it_is_said() {
     let threaded = "import threading, time\nthreading.Thread(target=time.sleep, args=(600,), daemon=True, name='poller').start()\ndef test_a(): pass\n";
-    let spawn = |folder: &Path| engine(support::light_python(), folder, Duration::from_secs(2));
+    let spawn = |folder: &Path| support::engine(support::light_python(), folder, Duration::from_secs(2));
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("test_a.py"), threaded).expect("a file");
     let mut auto = WarmEngine::new(spawn(folder.path()), false);

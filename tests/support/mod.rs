@@ -5,6 +5,11 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
+
+use jostle::run::interrupt::Interrupt;
+use jostle::run::python;
+use jostle::run::spawn::{SpawnEngine, SpawnOptions};
 
 /// The project's folder.
 pub fn root() -> &'static Path {
@@ -85,6 +90,20 @@ pub fn said(command: &mut Command) -> String {
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{command:?}: {}\n{out}{err}", output.status);
     out.into_owned()
+}
+
+/// The spawn engine for a folder, ended by the `jostle` under test if the tests die.
+pub fn engine(python: PathBuf, folder: &Path, test_timeout: Duration) -> SpawnEngine {
+    let options = SpawnOptions {
+        python: python::find(Some(&python), folder).expect("a Python with pytest"),
+        invocation_dir: folder.to_owned(),
+        pytest_args: Vec::new(),
+        test_timeout,
+        trial_timeout: None,
+        interrupt: Interrupt::default(),
+        reaper: Some(env!("CARGO_BIN_EXE_jostle").into()),
+    };
+    SpawnEngine::new(options).expect("an engine")
 }
 
 /// A command that runs the `jostle` under test in a folder, with a cache of the tests' own.
