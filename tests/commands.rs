@@ -54,6 +54,33 @@ fn the_same_seed_gives_the_same_report() {
 }
 
 #[test]
+fn the_file_of_a_brittle_test_replays_its_failure() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source =
+        "STATE = []\n\ndef test_setter():\n    STATE.append(1)\n\ndef test_brittle():\n    assert STATE\n";
+    fs::write(folder.path().join("test_state.py"), source).expect("a file");
+    for engine in ["warm", "spawn"] {
+        let arguments =
+            ["stress", "--seed", "1", "--trials", "4", "--failures", engine, "--engine", engine, "--json"];
+        let report = without_times(&run(folder.path(), &arguments));
+        assert_eq!(report["findings"][0]["kind"], "brittle", "{report}");
+        let kept = fs::read_dir(folder.path().join(engine)).expect("the folder").next();
+        let file = kept.expect("a file").expect("a file").path();
+        let replayed = run(folder.path(), &["replay", file.to_str().expect("a path"), "--times", "2"]);
+        assert!(out(&replayed).contains("failed as recorded in 2 of 2 runs"), "{}", out(&replayed));
+        assert_eq!(replayed.status.code(), Some(1));
+    }
+}
+
+#[test]
+fn a_folder_for_failures_that_cannot_be_made_is_told_before_anything_is_run() {
+    let folder = project();
+    let output = run(folder.path(), &["stress", "--failures", "/proc/none"]);
+    assert_eq!(output.status.code(), Some(4));
+    assert!(err(&output).contains("/proc/none") && !err(&output).contains("seed"), "{}", err(&output));
+}
+
+#[test]
 fn a_victim_that_is_named_is_looked_into_alone() {
     let folder = project();
     let source = "from test_state import STATE\n\ndef test_also():\n    assert not STATE\n";

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any, Dict, Iterator, Optional, Tuple
 
 from .channel import text
 
 _MESSAGE = 2_000
 _TRACE = 20_000
+#: Where an object lies in memory, which differs from run to run.
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 _FOREIGN = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
 
 
@@ -58,7 +61,7 @@ def failure(phase: str, error: BaseException, trace: object, rootdir: str) -> Di
         "file": text(file),
         "function": text(function),
         "line": line,
-        "message": text(error)[:_MESSAGE],
+        "message": _ADDRESS.sub("0x…", text(error)[:_MESSAGE]),
         "trace": text(trace, _TRACE),
     }
 

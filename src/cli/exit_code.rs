@@ -20,7 +20,8 @@ pub enum ExitCode {
     Usage = 4,
     /// No test was collected.
     NothingCollected = 5,
-    /// Nothing was found, but the suite has collection errors, so part of it could not be judged.
+    /// Nothing was found, but collection errors, or failures that there was no time to look into, leave
+    /// a part of the suite unjudged.
     Unjudged = 10,
     /// `replay` could not decide: the suite has changed, or the failure did not show.
     Undecided = 11,
@@ -34,7 +35,7 @@ impl ExitCode {
             Self::Interrupted
         } else if outline.findings.iter().any(|finding| finding.kind.is_isolation_failure()) {
             Self::Found
-        } else if !suite.errors.is_empty() {
+        } else if !suite.errors.is_empty() || !outline.unjudged.is_empty() {
             Self::Unjudged
         } else if suite.tests.is_empty() {
             Self::NothingCollected

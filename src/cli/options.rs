@@ -176,6 +176,16 @@ impl StressOptions {
             ));
         }
         let seed = args.seed.or(config.seed);
+        let failures = args.failures.clone().or_else(|| suite.configured(config.failures.as_deref()));
+        if let Some(folder) = &failures {
+            // Found out now, and not after an hour of trials.
+            std::fs::create_dir_all(folder).map_err(|error| {
+                UsageError(format!(
+                    "cannot make the folder for failure files, {}: {error}. Give one that can be written with --failures",
+                    folder.display()
+                ))
+            })?;
+        }
         Ok(Self {
             seed: Seed(seed.unwrap_or_else(rand::random)),
             seed_was_drawn: seed.is_none(),
@@ -186,7 +196,7 @@ impl StressOptions {
                 victim: args.victim.clone(),
                 fail_fast: !args.keep_going && (args.fail_fast || config.fail_fast.unwrap_or(false)),
             },
-            failures: args.failures.clone().or_else(|| suite.configured(config.failures.as_deref())),
+            failures,
             suite,
         })
     }

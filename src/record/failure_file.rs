@@ -31,7 +31,7 @@ pub struct FailureFile {
     pub crash: Crash,
     /// pytest's version when it was found: ids of parametrised tests differ between versions.
     pub pytest: String,
-    /// The smallest plan that shows it.
+    /// The smallest plan that shows what it is: the one that fails, or in which a brittle test passes.
     pub minimal: PlanDocument,
     /// The plan that first showed it.
     pub original: PlanDocument,
@@ -84,6 +84,11 @@ impl FailureFile {
             minimal: PlanDocument::new(&shrunk.plan, suite),
             original: PlanDocument::new(finding.plan.as_ref()?, suite),
         })
+    }
+
+    /// The smallest plan of the file in which the test fails.
+    pub fn failing(&self) -> &PlanDocument {
+        if self.kind == Kind::Brittle { &self.original } else { &self.minimal }
     }
 
     /// A name that two different failures do not share: kind, test function and eight digits of a hash

@@ -294,11 +294,21 @@ fn verdict(out: &mut dyn Write, outline: &Outline) -> io::Result<()> {
     let stopped = if outline.interrupted { "; interrupted, so this is not all" } else { "" };
     let (style, text) = match (found, errors) {
         (0, 0) if outline.collected.suite.tests.is_empty() => (DOUBTFUL, "no test was collected".to_owned()),
+        (0, 0) if !outline.unjudged.is_empty() => (
+            DOUBTFUL,
+            format!(
+                "no isolation failure in what was looked into; {} not",
+                match outline.unjudged.len() {
+                    1 => "1 failure was".to_owned(),
+                    more => format!("{more} failures were"),
+                }
+            ),
+        ),
         (0, 0) => (GOOD, "no isolation failure".to_owned()),
         (0, _) => (
             DOUBTFUL,
             format!(
-                "no isolation failure in what could be collected; {} hide the rest",
+                "no isolation failure in what could be collected; the rest is hidden by {}",
                 words::count(errors, "collection error")
             ),
         ),

@@ -37,7 +37,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let axes = options.axes(&args.axes)?;
     let seed = match &named {
         Named::Token(token) => token.seed,
-        Named::File(file) => file.minimal.seed,
+        Named::File(file) => file.failing().seed,
     };
     let mut engine = engine(&options)?;
     let collected = engine.collect(axes.hash_seed_values(seed)[0])?;
@@ -99,12 +99,12 @@ fn plan_of(named: &Named, suite: &Suite, axes: &Axes) -> Option<(Plan, Option<Si
             Some((plan(token.seed, token.index, suite, axes), None))
         }
         Named::File(file) => {
-            if file.minimal.fingerprint != suite.fingerprint {
+            if file.failing().fingerprint != suite.fingerprint {
                 anstream::eprintln!(
                     "the suite has changed since the failure was recorded; its recorded plan is used"
                 );
             }
-            match file.minimal.plan(suite) {
+            match file.failing().plan(suite) {
                 Ok(plan) => {
                     let wanted =
                         suite.find(&file.test).map(|test| Signature { test, crash: file.crash.clone() });

@@ -3,7 +3,7 @@
 use crate::cli::ExitCode;
 use crate::cli::args::StressArgs;
 use crate::cli::commands::suite_run::{engine, write_json};
-use crate::cli::options::StressOptions;
+use crate::cli::options::{StressOptions, UsageError};
 use crate::plan::Axes;
 use crate::record::FailureFile;
 use crate::report::Verbosity;
@@ -35,7 +35,6 @@ pub fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow::Resul
     let mut progress = Progress::new(&options.limits, quiet);
     let outline = session::stress(engine, &mut progress, options.seed, &options.axes, &options.limits)?;
     drop(progress);
-    keep_failures(options, &outline)?;
     if !write_json(
         options.suite.json.as_ref(),
         &Document::new(&outline, ExitCode::of_session(&outline) as u8),
@@ -43,6 +42,8 @@ pub fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow::Resul
         let replay = replay_options(options);
         terminal::session(&mut anstream::stdout(), &outline, options.suite.verbosity, &replay)?;
     }
+    // Last, so that a full disk costs no more than the files.
+    keep_failures(options, &outline)?;
     Ok(ExitCode::of_session(&outline))
 }
 
@@ -52,7 +53,7 @@ fn keep_failures(options: &StressOptions, outline: &Outline) -> anyhow::Result<(
     };
     for finding in &outline.findings {
         if let Some(file) = FailureFile::new(finding, &outline.collected) {
-            let path = file.write(folder)?;
+            let path = file.write(folder).map_err(|error| UsageError(error.to_string()))?;
             anstream::eprintln!("wrote {}", path.display());
         }
     }
