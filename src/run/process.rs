@@ -62,10 +62,16 @@ pub trait Ending: std::fmt::Debug + Send {
     fn reap(&mut self) -> Option<String>;
 }
 
-/// jostle's ends of a process's channel and output, and the process's own.
-pub(super) struct Ends {
+/// jostle's ends of a process's channel and output.
+pub(super) struct OurEnds {
     channel: UnixStream,
     output: PipeReader,
+}
+
+/// Both ends of a process's channel and output.
+pub(super) struct Ends {
+    /// jostle's.
+    pub(super) ours: OurEnds,
     /// The process's end of the channel.
     pub(super) their_channel: OwnedFd,
     /// Where the process writes what it prints.
@@ -82,7 +88,8 @@ impl Ends {
             UnixStream::pair().map_err(|source| RunError::io("cannot make a socket for pytest", source))?;
         let (output, writer) = std::io::pipe()
             .map_err(|source| RunError::io("cannot make a pipe for pytest's output", source))?;
-        Ok(Self { channel, output, their_channel: theirs.into(), their_output: writer.into() })
+        let ours = OurEnds { channel, output };
+        Ok(Self { ours, their_channel: theirs.into(), their_output: writer.into() })
     }
 }
 
@@ -95,7 +102,7 @@ impl Process {
     where
         N: Copy + Send + 'static,
     {
-        let Ends { channel, output, their_channel, their_output } = Ends::new()?;
+        let Ends { ours, their_channel, their_output } = Ends::new()?;
         let io = |what: &'static str| move |source| RunError::io(what, source);
         let second = their_output.try_clone().map_err(io("cannot make a pipe for pytest's output"))?;
         command.env("JOSTLE_FD", CHANNEL.to_string());
@@ -106,16 +113,16 @@ impl Process {
         end_with_parent(&mut command);
         let child = command.spawn().map_err(io("cannot start pytest"))?;
         drop(command);
-        Self::listening(Pid::from_child(&child), channel, output, Box::new(OwnChild(child)), name, sender)
+        Self::started(Pid::from_child(&child), ours, Box::new(OwnChild(child)), name, sender)
     }
 
-    /// A process that somebody else has started with its ends of these.
+    /// A process that has been started with the other ends of these.
     ///
     /// # Errors
     /// The system has no descriptor left.
     pub(super) fn started<N>(
         group: Pid,
-        ends: Ends,
+        ours: OurEnds,
         ending: Box<dyn Ending>,
         name: N,
         sender: Sender<(N, Heard)>,
@@ -123,21 +130,7 @@ impl Process {
     where
         N: Copy + Send + 'static,
     {
-        let Ends { channel, output, .. } = ends;
-        Self::listening(group, channel, output, ending, name, sender)
-    }
-
-    fn listening<N>(
-        group: Pid,
-        channel: UnixStream,
-        pipe: PipeReader,
-        ending: Box<dyn Ending>,
-        name: N,
-        sender: Sender<(N, Heard)>,
-    ) -> Result<Self, RunError>
-    where
-        N: Copy + Send + 'static,
-    {
+        let OurEnds { channel, output: pipe } = ours;
         let output = Arc::new(Mutex::new(VecDeque::new()));
         drain(pipe, Arc::clone(&output));
         let listening =

@@ -79,7 +79,7 @@ impl Zygote {
         })?;
         let group = Pid::from_raw(pid).ok_or_else(gone)?;
         let ending = Fork { pid: group, forks: Arc::clone(&self.forks), control: self.process.speaker()? };
-        Process::started(group, ends, Box::new(ending), name, sender.clone())
+        Process::started(group, ends.ours, Box::new(ending), name, sender.clone())
     }
 
     /// Lets it end, as pytest does after its last test.
