@@ -8,12 +8,13 @@
 //! ```
 //!
 //! Invariants of the architecture:
-//! - [`plan`], [`judge`], [`shrink`] and [`speedup`] are pure: no clock, no file, no process, no global state.
+//! - [`plan`], [`race`], [`judge`], [`shrink`] and [`speedup`] are pure: no clock, no file, no process, no global state.
 //! - Only [`run`] starts or ends processes. Only [`record`] and `run::workspace` touch the disk.
 //! - Nothing below [`cli`] knows clap, and nothing but [`cli`] and [`report`] prints.
 
 pub mod suite;
 pub mod plan;
+pub mod race;
 pub mod run;
 pub mod judge;
 pub mod shrink;

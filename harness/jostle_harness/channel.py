@@ -9,7 +9,7 @@ import socket
 import threading
 from typing import Any, Dict, List, Optional, Tuple
 
-PROTOCOL = 2
+PROTOCOL = 3
 
 #: Descriptors that one message may bring along.
 _MOST_DESCRIPTORS = 16
@@ -96,6 +96,8 @@ class Setup:
         self.tests: List[List[Any]] = message["tests"]
         self.meetings = frozenset(message["meetings"])
         self.folder: str = message["folder"]
+        #: ``at``: the resources at which to ask for turns, or nothing to note what tests touch. Nothing: no watch.
+        self.watch: Optional[Dict[str, Any]] = message["watch"]
         #: Whether this is the setup of a zygote's fork.
         self.is_fork = False
 

@@ -12,6 +12,7 @@ import pytest
 
 from . import crash, zygote
 from .channel import Channel, Setup
+from .watch import Watch, fixture_name, is_wide, wide_fixtures
 
 
 class Loop:
@@ -29,6 +30,7 @@ class Loop:
         self.collected: Dict[Tuple[str, int], pytest.Item] = {}
         #: For each of the plan's tests its item, or nothing if it is no longer collected.
         self.items: List[Optional[pytest.Item]] = []
+        self._watch: Optional[Watch] = None
 
     def choose(self, items: List[pytest.Item]) -> None:
         """Leave only the plan's tests, in its order, in the session's list of items."""
@@ -50,6 +52,8 @@ class Loop:
                 return True
             self._become(worker, session)
         with zygote.ending_here(self._channel) if self._setup.is_fork else contextlib.nullcontext():
+            if self._setup.watch is not None:
+                self._watch = Watch(self._channel, self._setup, str(session.config.rootpath))
             self._run_all()
         return True
 
@@ -90,6 +94,8 @@ class Loop:
         doctest_globals = _doctest_globals(item)
         self._channel.send("start", position=position)
         start = time.perf_counter()
+        if self._watch is not None:
+            self._watch.start(wide_fixtures(item))
         try:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=self._next(position, item))
         except BaseException as error:
@@ -99,6 +105,8 @@ class Loop:
             self._finish(position, start)
             raise
         finally:
+            if self._watch is not None:
+                self._watch.finish(position)
             if doctest_globals is not None:
                 item.dtest.globs.update(doctest_globals)  # type: ignore[attr-defined]
         self._finish(position, start)
@@ -113,6 +121,13 @@ class Loop:
             outcome = "skipped" if "skipped" in self._outcomes else "passed"
         duration = time.perf_counter() - start
         self._channel.send("finish", position=position, outcome=outcome, duration=duration, failure=self._failure)
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any) -> Any:
+        """Charge what a fixture of a wider scope touches to the fixture, not to the test that happens to need it."""
+        wide = self._watch is not None and is_wide(fixturedef)
+        with self._watch.fixture(fixture_name(fixturedef)) if wide else contextlib.nullcontext():
+            yield
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Any:

@@ -26,6 +26,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Say what can and what cannot be collected, and why, without running a test
     Collect(CollectArgs),
+    /// List which tests touch files, databases and ports that others change
+    Conflicts(ConflictsArgs),
     /// Print the plan of a trial without running it
     Plan(PlanArgs),
     /// Measure what pytest-xdist's workers gain on the suite, and what limits it
@@ -147,6 +149,14 @@ pub struct ReplayArgs {
 /// `jostle collect`.
 #[derive(Debug, Args)]
 pub struct CollectArgs {
+    /// The suite.
+    #[command(flatten)]
+    pub suite: SuiteArgs,
+}
+
+/// `jostle conflicts`.
+#[derive(Debug, Args)]
+pub struct ConflictsArgs {
     /// The suite.
     #[command(flatten)]
     pub suite: SuiteArgs,

@@ -69,6 +69,10 @@ pub enum Origin {
     Trial(u64),
     /// The row with this number of a square in which every test comes directly after every other.
     Adjacent(u64),
+    /// Every test once, with a note of what it touches outside of its process.
+    Recording,
+    /// The controlled trial of two tests in conflict with this number.
+    Race(u64),
     /// A plan that was recorded earlier.
     Replay,
 }

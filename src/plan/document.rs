@@ -55,6 +55,9 @@ pub enum DocumentError {
         "the plan lets worker {0} wait before test {1} of its list, which has no such test: the plan was changed by hand"
     )]
     Meeting(u32, u32),
+    /// A schedule of workers that there are not.
+    #[error("the plan's schedule names worker {0}, which it has not: the plan was changed by hand")]
+    Schedule(WorkerId),
 }
 
 fn first_few(tests: &[TestId]) -> String {
@@ -97,7 +100,7 @@ impl PlanDocument {
         if !missing.is_empty() {
             return Err(DocumentError::Missing(missing.into_iter().cloned().collect()));
         }
-        self.check_meetings()?;
+        self.check_interleaving()?;
         let found = |list: &Vec<TestId>| list.iter().filter_map(|id| suite.find(id)).collect();
         Ok(Plan {
             seed: self.seed,
@@ -112,9 +115,14 @@ impl PlanDocument {
         })
     }
 
-    fn check_meetings(&self) -> Result<(), DocumentError> {
-        let Interleaving::Barrier(meetings) = &self.interleaving else {
-            return Ok(());
+    fn check_interleaving(&self) -> Result<(), DocumentError> {
+        let meetings = match &self.interleaving {
+            Interleaving::Free => return Ok(()),
+            Interleaving::Controlled(schedule) => {
+                let stranger = schedule.stranger(self.workers.len());
+                return stranger.map_or(Ok(()), |worker| Err(DocumentError::Schedule(worker)));
+            }
+            Interleaving::Barrier(meetings) => meetings,
         };
         let places = meetings.iter().flat_map(|meeting| [meeting.first, meeting.second]);
         let stands = |worker: WorkerId, place: u32| {

@@ -26,6 +26,8 @@ pub enum Purpose {
     HashSeeds,
     /// The labelling of a Tuscan square.
     Square,
+    /// The random schedules of a pair of tests in conflict.
+    Schedules,
 }
 
 /// An endless stream of numbers, a pure function of seed, purpose and number.

@@ -14,11 +14,13 @@ pub mod durations;
 pub mod schedulers;
 pub mod layout;
 pub mod coverage;
+pub mod schedule;
 pub mod token;
 pub mod document;
 
 pub use axes::Axes;
 pub use layout::plan;
+pub use schedule::Schedule;
 
 /// The seed of a session. All its plans follow from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -116,6 +118,8 @@ pub enum Interleaving {
     Free,
     /// Each meeting names a place in two workers' lists: neither goes on until both are there.
     Barrier(Vec<Meeting>),
+    /// One worker at a time, in the turns of a schedule.
+    Controlled(Schedule),
 }
 
 /// Two tests on two workers that start together.

@@ -6,13 +6,16 @@ use std::str::FromStr;
 use crate::plan::{Seed, TrialIndex};
 use crate::suite::Fingerprint;
 
-/// `SEED:INDEX`, or `SEED:INDEX:FINGERPRINT` as jostle prints it: which plan, of which suite.
+/// `SEED:INDEX`, or `SEED:INDEX:FINGERPRINT` as jostle prints it: which plan, of which suite. The index
+/// of a race trial has an `r` before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
     /// The session's seed.
     pub seed: Seed,
     /// The trial.
     pub index: TrialIndex,
+    /// Whether it is a controlled trial of two tests in conflict, which have numbers of their own.
+    pub race: bool,
     /// The collected suite the plan was made for, if the token says so.
     pub fingerprint: Option<Fingerprint>,
 }
@@ -29,7 +32,7 @@ pub struct TokenError {
 
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.seed.0, self.index.0)?;
+        write!(f, "{}:{}{}", self.seed.0, if self.race { "r" } else { "" }, self.index.0)?;
         match &self.fingerprint {
             Some(fingerprint) => write!(f, ":{fingerprint}"),
             None => Ok(()),
@@ -43,11 +46,14 @@ impl FromStr for Token {
     fn from_str(text: &str) -> Result<Self, TokenError> {
         let error = |why: &str| TokenError { text: text.chars().take(80).collect(), why: why.to_owned() };
         let mut parts = text.split(':');
+        let mut race = false;
         let mut number = |name: &str| {
             let part = parts
                 .next()
                 .filter(|part| !part.is_empty())
                 .ok_or_else(|| error(&format!("it has no {name}")))?;
+            race = name == "index" && part.starts_with('r');
+            let part = if race { &part[1..] } else { part };
             let digits = part.bytes().all(|byte| byte.is_ascii_digit());
             let value = part.parse::<u64>().ok().filter(|_| digits);
             value.ok_or_else(|| error(&format!("its {name} is not a whole number from 0 to 2^64-1")))
@@ -64,7 +70,7 @@ impl FromStr for Token {
             Some(_) => return Err(error("its fingerprint is not 16 hexadecimal digits")),
         };
         match parts.next() {
-            None => Ok(Self { seed, index, fingerprint }),
+            None => Ok(Self { seed, index, race, fingerprint }),
             Some(_) => Err(error("it has more than three parts")),
         }
     }
@@ -78,8 +84,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_token_reads_back_as_it_was_printed(seed: u64, index: u64, print in proptest::option::of("[0-9a-f]{16}")) {
-            let token = Token { seed: Seed(seed), index: TrialIndex(index), fingerprint: print.map(Fingerprint) };
+        fn a_token_reads_back_as_it_was_printed(seed: u64, index: u64, race: bool, print in proptest::option::of("[0-9a-f]{16}")) {
+            let token = Token { seed: Seed(seed), index: TrialIndex(index), race, fingerprint: print.map(Fingerprint) };
             prop_assert_eq!(token.to_string().parse::<Token>(), Ok(token));
         }
 
@@ -105,6 +111,9 @@ mod tests {
             "+1:2",
             "1:2:",
             "1:2:xyz",
+            "1:r",
+            "r1:2",
+            "1:rr2",
             "1:2:0f3a9c5d21e4b876:4",
             "18446744073709551616:0",
         ] {

@@ -125,10 +125,18 @@ pub fn cause_groups(suite: &Suite) -> Vec<CauseGroup> {
 /// The token of a trial's plan.
 pub fn token(origin: Origin, seed: Seed, suite: &Suite) -> Option<Token> {
     match origin {
-        Origin::Trial(index) => {
-            Some(Token { seed, index: TrialIndex(index), fingerprint: Some(suite.fingerprint.clone()) })
-        }
-        Origin::Baseline | Origin::Alone | Origin::Twice | Origin::Adjacent(_) | Origin::Replay => None,
+        Origin::Trial(index) | Origin::Race(index) => Some(Token {
+            seed,
+            index: TrialIndex(index),
+            race: matches!(origin, Origin::Race(_)),
+            fingerprint: Some(suite.fingerprint.clone()),
+        }),
+        Origin::Baseline
+        | Origin::Alone
+        | Origin::Twice
+        | Origin::Adjacent(_)
+        | Origin::Recording
+        | Origin::Replay => None,
     }
 }
 

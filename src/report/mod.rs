@@ -2,6 +2,7 @@
 
 pub mod document;
 pub mod terminal;
+pub mod conflicts;
 pub mod speedup;
 pub mod speedup_document;
 pub mod progress;

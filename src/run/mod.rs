@@ -17,12 +17,14 @@ pub mod warm;
 pub mod measure;
 mod worker;
 mod trial_run;
+mod control;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Plan, WorkerId};
+use crate::race::{Step, Touched};
 use crate::run::plain::PlainRun;
 use crate::suite::{Suite, TestIndex};
 
@@ -109,6 +111,12 @@ pub struct Trial {
     pub duration: Duration,
     /// How many processes the trial started.
     pub processes: u32,
+    /// What the workers of a controlled trial did, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Step>,
+    /// What each test touched outside of its process, if that was recorded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub touched: Vec<Touched>,
 }
 
 /// Something that happened while a trial ran.
@@ -170,6 +178,19 @@ pub trait Engine {
     /// # Errors
     /// As those of [`Engine::run`].
     fn run_fresh(
+        &mut self,
+        suite: &Suite,
+        plan: &Plan,
+        events: &mut dyn FnMut(Event),
+    ) -> Result<Trial, RunError> {
+        self.run(suite, plan, events)
+    }
+
+    /// Runs one plan as [`Engine::run`] does, and notes what each test touches outside of its process.
+    ///
+    /// # Errors
+    /// As those of [`Engine::run`].
+    fn run_recorded(
         &mut self,
         suite: &Suite,
         plan: &Plan,

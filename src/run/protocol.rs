@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::race::{Access, Call};
 use crate::run::Failure;
 use crate::suite::{CollectionError, Test, TestId};
 
 /// The version both sides must speak.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// What jostle says.
 #[derive(Debug, Serialize)]
@@ -16,6 +17,11 @@ pub enum Request<'a> {
     Setup(Setup<'a>),
     /// The other side of a meeting is there.
     Go,
+    /// The turn that was asked for under this number.
+    Turn {
+        /// The number.
+        turn: u32,
+    },
     /// To a zygote: fork a worker. Two descriptors come along: its channel, and its standard output
     /// and error. The fork then waits for a [`Setup`] of its own on that channel.
     Fork {
@@ -63,6 +69,15 @@ pub struct Setup<'a> {
     pub meetings: Vec<u32>,
     /// The trial's folder.
     pub folder: &'a str,
+    /// What to look at while tests run; nothing for nothing.
+    pub watch: Option<WatchSetup<'a>>,
+}
+
+/// What to look at while tests run.
+#[derive(Debug, Serialize)]
+pub struct WatchSetup<'a> {
+    /// The resources before whose calls to ask for a turn; nothing to tell what tests touch.
+    pub at: Option<Vec<&'a str>>,
 }
 
 /// What a worker shows to the suite.
@@ -115,6 +130,35 @@ pub enum Message {
     Waiting {
         /// In the list of the setup.
         position: u32,
+    },
+    /// A test waits for its turn to make a call.
+    Yield {
+        /// The question's number.
+        turn: u32,
+        /// The call.
+        #[serde(flatten)]
+        call: Call,
+    },
+    /// A test goes to sleep, and does not wait for an answer.
+    Asleep {
+        /// How long.
+        seconds: f64,
+        /// Where.
+        at: Option<String>,
+    },
+    /// A test has slept, and waits for its turn.
+    Awake {
+        /// The question's number.
+        turn: u32,
+    },
+    /// What a test touched outside of its process.
+    Touched {
+        /// In the list of the setup.
+        position: u32,
+        /// What it did.
+        accesses: Vec<Access>,
+        /// The fixtures of a wider scope that it uses.
+        fixtures: Vec<String>,
     },
     /// A test starts.
     Start {

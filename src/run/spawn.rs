@@ -67,6 +67,8 @@ pub struct SpawnEngine {
     pycache: PathBuf,
     reaper: Option<Reaper>,
     longest: Duration,
+    /// Whether trials note what tests touch.
+    pub(super) recording: bool,
 }
 
 impl SpawnEngine {
@@ -86,6 +88,7 @@ impl SpawnEngine {
             reaper,
             workspace,
             longest: Duration::ZERO,
+            recording: false,
             options,
         })
     }
@@ -193,6 +196,18 @@ impl Engine for SpawnEngine {
         Ok(trial)
     }
 
+    fn run_recorded(
+        &mut self,
+        suite: &Suite,
+        plan: &Plan,
+        events: &mut dyn FnMut(Event),
+    ) -> Result<Trial, RunError> {
+        self.recording = true;
+        let trial = self.run(suite, plan, events);
+        self.recording = false;
+        trial
+    }
+
     fn plain(
         &mut self,
         arguments: &[String],
@@ -225,6 +240,10 @@ impl Engine for SpawnEngine {
 impl Launcher for SpawnEngine {
     fn options(&self) -> &SpawnOptions {
         &self.options
+    }
+
+    fn recording(&self) -> bool {
+        self.recording
     }
 
     fn launch(
@@ -264,6 +283,7 @@ impl SpawnEngine {
             tests: Vec::new(),
             meetings: Vec::new(),
             folder: &path,
+            watch: None,
         };
         self.start(self.command(folder, hash_seed), (), sender, setup)
     }

@@ -5,8 +5,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use crate::plan::{Imports, Interleaving, Meeting, Mode, Plan, WorkerId};
+use crate::race::Touched;
+use crate::run::control::{Control, Grant, LOOK, Question};
 use crate::run::process::{Heard, Process};
-use crate::run::protocol::{self, Message, Purpose, Request, Setup, WorkerLikeness};
+use crate::run::protocol::{self, Message, Purpose, Request, Setup, WatchSetup, WorkerLikeness};
 use crate::run::spawn::{CLOSED, COLLECT, ENDING, SpawnOptions, TICK, check_protocol, with_output};
 use crate::run::worker::{Stage, Worker, outcome};
 use crate::run::workspace::TrialFolder;
@@ -20,6 +22,9 @@ pub(super) type Name = (usize, u32);
 pub(super) trait Launcher {
     /// How the suite is run.
     fn options(&self) -> &SpawnOptions;
+
+    /// Whether to note what tests touch outside of their process.
+    fn recording(&self) -> bool;
 
     /// Starts a process for a worker.
     fn launch(
@@ -50,10 +55,12 @@ pub(super) fn run_trial(
     let start = Instant::now();
     let mut run = TrialRun::new(launcher, suite, plan, folder, start + limit);
     let result = run.carry_out(events);
+    let steps = run.control.as_ref().map(Control::steps).unwrap_or_default();
+    let touched = std::mem::take(&mut run.touched);
     let (workers, processes) = run.take();
     result?;
     let executions = workers.iter().flat_map(Worker::executions).collect();
-    Ok(Trial { executions, duration: start.elapsed(), processes })
+    Ok(Trial { executions, duration: start.elapsed(), processes, steps, touched })
 }
 
 /// One trial while it runs.
@@ -66,6 +73,8 @@ struct TrialRun<'a> {
     workers: Vec<Worker>,
     processes: Vec<Option<Process>>,
     started: u32,
+    control: Option<Control>,
+    touched: Vec<Touched>,
     sender: Sender<(Name, Heard)>,
     receiver: Receiver<(Name, Heard)>,
 }
@@ -83,7 +92,20 @@ impl<'a> TrialRun<'a> {
         let workers: Vec<Worker> =
             (0..).zip(&plan.workers).map(|(id, list)| Worker::new(WorkerId(id), list.clone())).collect();
         let processes = workers.iter().map(|_| None).collect();
-        Self { launcher, suite, plan, folder, deadline, workers, processes, started: 0, sender, receiver }
+        Self {
+            launcher,
+            suite,
+            plan,
+            folder,
+            deadline,
+            workers,
+            processes,
+            started: 0,
+            control: Control::new(plan),
+            touched: Vec::new(),
+            sender,
+            receiver,
+        }
     }
 
     /// The workers and how many processes they used; whatever still runs is ended.
@@ -107,7 +129,7 @@ impl<'a> TrialRun<'a> {
             if self.launcher.options().interrupt.is_set() {
                 return Err(RunError::Interrupted);
             }
-            match self.receiver.recv_timeout(TICK) {
+            match self.receiver.recv_timeout(if self.control.is_some() { LOOK } else { TICK }) {
                 Ok(((worker, process), heard)) if self.workers[worker].process == process => {
                     self.hear(worker, heard, events)?;
                 }
@@ -115,6 +137,7 @@ impl<'a> TrialRun<'a> {
             }
             self.watch_clock(events)?;
             self.let_meet();
+            self.look_at_turns();
         }
         Ok(())
     }
@@ -144,6 +167,7 @@ impl<'a> TrialRun<'a> {
                 .filter_map(|place| place.checked_sub(state.offset as u32))
                 .collect(),
             folder: &folder,
+            watch: self.watch(),
         };
         let name = (worker, state.process);
         let process = self.launcher.launch(self.folder, self.plan.hash_seed, name, &self.sender, setup)?;
@@ -176,6 +200,8 @@ impl<'a> TrialRun<'a> {
             Heard::Message(Message::Waiting { position }) => {
                 if let Some(place) = state.place(position) {
                     state.enter(Stage::Waiting(place));
+                    let test = state.list[place];
+                    self.take_turns(|control| control.starts(worker, test));
                 }
             }
             Heard::Message(Message::Start { position }) => {
@@ -189,7 +215,21 @@ impl<'a> TrialRun<'a> {
                     state.note(place, outcome(verdict, failure), duration);
                     state.enter(if state.is_done() { Stage::Ending } else { Stage::Idle });
                     state.execution(place).into_iter().for_each(|run| events(Event::TestFinished(run)));
+                    if state.is_done() {
+                        self.take_turns(|control| control.ends(worker));
+                    }
                 }
+            }
+            Heard::Message(Message::Yield { turn, call }) => {
+                self.take_turns(|control| control.calls(worker, turn, call));
+            }
+            Heard::Message(Message::Asleep { seconds, at }) => {
+                self.take_turns(|control| control.sleeps(worker, seconds, at));
+            }
+            Heard::Message(Message::Awake { turn }) => self.take_turns(|control| control.wakes(worker, turn)),
+            Heard::Message(Message::Touched { position, accesses, fixtures }) => {
+                let test = state.place(position).map(|place| state.list[place]);
+                self.touched.extend(test.map(|test| Touched { test, accesses, fixtures }));
             }
             Heard::Message(Message::Done { .. }) => state.enter(Stage::Ending),
             Heard::Message(
@@ -221,6 +261,7 @@ impl<'a> TrialRun<'a> {
             return Ok(());
         };
         let how = self.launcher.ended(&mut process, patience).unwrap_or_else(|| "closed its channel".into());
+        self.take_turns(|control| control.ends(worker));
         let state = &mut self.workers[worker];
         match state.stage {
             Stage::Collecting => {
@@ -259,6 +300,9 @@ impl<'a> TrialRun<'a> {
         }
         let test_timeout = self.launcher.options().test_timeout;
         for worker in 0..self.workers.len() {
+            if self.control.as_ref().is_some_and(|control| control.holds(worker)) {
+                continue;
+            }
             let state = &self.workers[worker];
             let limit = match state.stage {
                 Stage::Collecting => COLLECT,
@@ -275,19 +319,64 @@ impl<'a> TrialRun<'a> {
 
     fn meetings(&self) -> &'a [Meeting] {
         match &self.plan.interleaving {
-            Interleaving::Free => &[],
+            Interleaving::Free | Interleaving::Controlled(_) => &[],
             Interleaving::Barrier(meetings) => meetings,
         }
     }
 
+    fn watch(&self) -> Option<WatchSetup<'a>> {
+        match &self.plan.interleaving {
+            Interleaving::Controlled(schedule) => Some(WatchSetup {
+                at: Some(schedule.at.iter().map(|resource| resource.0.as_str()).collect()),
+            }),
+            _ => self.launcher.recording().then_some(WatchSetup { at: None }),
+        }
+    }
+
+    /// Tells the control of a controlled trial something, and answers the worker whose turn it is then.
+    fn take_turns(&mut self, tell: impl FnOnce(&mut Control) -> Option<Grant>) {
+        let Some(grant) = self.control.as_mut().and_then(tell) else {
+            return;
+        };
+        let state = &mut self.workers[grant.worker];
+        let answer = match grant.question {
+            Question::Test => {
+                state.enter(Stage::Idle);
+                Request::Go
+            }
+            Question::Turn(turn) => {
+                state.since += grant.held;
+                Request::Turn { turn }
+            }
+        };
+        if let Some(process) = &mut self.processes[grant.worker] {
+            process.say(&answer);
+        }
+    }
+
+    fn look_at_turns(&mut self) {
+        let groups: Vec<Option<i32>> = self
+            .processes
+            .iter()
+            .map(|process| process.as_ref().map(|process| process.group().as_raw_pid()))
+            .collect();
+        self.take_turns(|control| control.look(|worker| groups.get(worker).copied().flatten()));
+    }
+
     fn meetings_of(&self, worker: usize) -> impl Iterator<Item = u32> + 'a {
         let places = self.meetings().iter().flat_map(|meeting| [meeting.first, meeting.second]);
-        places.filter(move |&(id, _)| id.0 as usize == worker).map(|(_, place)| place)
+        let met = places.filter(move |&(id, _)| id.0 as usize == worker).map(|(_, place)| place);
+        // Under control every test waits for its turn to start.
+        let all = if self.control.is_some() { self.workers[worker].list.len() as u32 } else { 0 };
+        met.chain(0..all)
     }
 
     /// Lets waiting workers go whose partner is there too, or will not come any more. If all that are
     /// left wait, none of their partners comes.
     fn let_meet(&mut self) {
+        if self.control.is_some() {
+            return;
+        }
         let waits = |worker: &Worker| matches!(worker.stage, Stage::Waiting(_));
         let alive = |worker: usize| self.processes[worker].is_some();
         let stuck = (0..self.workers.len()).filter(|&w| alive(w)).all(|w| waits(&self.workers[w]));

@@ -114,6 +114,18 @@ impl Engine for WarmEngine {
         self.spawn.run(suite, plan, events)
     }
 
+    fn run_recorded(
+        &mut self,
+        suite: &Suite,
+        plan: &Plan,
+        events: &mut dyn FnMut(Event),
+    ) -> Result<Trial, RunError> {
+        self.spawn.recording = true;
+        let trial = self.run(suite, plan, events);
+        self.spawn.recording = false;
+        trial
+    }
+
     fn forks(&self, plan: &Plan) -> bool {
         let asks = || {
             let zygote = self.zygotes.get(&plan.hash_seed).or_else(|| self.zygotes.values().next());

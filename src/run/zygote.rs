@@ -223,6 +223,10 @@ impl Launcher for ForkLauncher<'_> {
         &self.spawn.options
     }
 
+    fn recording(&self) -> bool {
+        self.spawn.recording
+    }
+
     fn launch(
         &mut self,
         _: &TrialFolder,

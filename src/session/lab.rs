@@ -87,6 +87,19 @@ impl<'a> Lab<'a> {
         Ok(trial)
     }
 
+    /// Runs a trial of which what its tests touch outside of their process is noted.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn recorded(&mut self, origin: Origin, plan: &Plan) -> Result<Trial, RunError> {
+        self.tell(&Notice::TrialStarted { origin, plan });
+        let trial = self.engine.run_recorded(self.suite, plan, &mut |_: Event| {})?;
+        self.history.add(plan, &trial);
+        let failed = trial.executions.iter().filter(|run| run.outcome.is_failure()).count();
+        self.tell(&Notice::TrialFinished { origin, failed });
+        Ok(trial)
+    }
+
     /// Runs a plan that helps to judge, shrink or confirm.
     ///
     /// # Errors

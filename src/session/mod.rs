@@ -9,6 +9,7 @@ pub mod lab;
 pub mod history;
 pub mod baseline;
 pub mod fidelity;
+pub mod recording;
 pub mod investigate;
 pub mod confirm;
 pub mod command;

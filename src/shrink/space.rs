@@ -109,8 +109,13 @@ impl<'a> Space<'a> {
 
     /// The meetings between tests that are left, under their new workers and places.
     fn interleaving(&self, kept: &[Vec<usize>]) -> Interleaving {
-        let Interleaving::Barrier(meetings) = &self.plan.interleaving else {
-            return Interleaving::Free;
+        let meetings = match &self.plan.interleaving {
+            Interleaving::Barrier(meetings) => meetings,
+            // A schedule names the calls of all workers: it means nothing without one of them.
+            Interleaving::Controlled(schedule) if kept.iter().all(|list| !list.is_empty()) => {
+                return Interleaving::Controlled(schedule.clone());
+            }
+            Interleaving::Controlled(_) | Interleaving::Free => return Interleaving::Free,
         };
         let moved = |(worker, place): (WorkerId, u32)| {
             let old = worker.0 as usize;

@@ -4,6 +4,7 @@ pub mod suite_run;
 pub mod stress;
 pub mod replay;
 pub mod collect;
+pub mod conflicts;
 pub mod plan;
 pub mod speedup;
 pub mod demo;
@@ -20,6 +21,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Stress(args) => stress::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Collect(args) => collect::run(&args),
+        Command::Conflicts(args) => conflicts::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Speedup(args) => speedup::run(&args),
         Command::Demo(args) => demo::run(&args),

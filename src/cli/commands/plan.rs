@@ -33,6 +33,9 @@ fn print(out: &mut dyn Write, plan: &PlanDocument) -> std::io::Result<()> {
         Interleaving::Barrier(meetings) => {
             format!(", {} started together", words::count(meetings.len(), "pair"))
         }
+        Interleaving::Controlled(schedule) => {
+            format!(", one at a time with {}", words::count(schedule.switches.len(), "switch"))
+        }
     };
     writeln!(
         out,

@@ -1,0 +1,242 @@
+"""Watches a worker's tests: either notes what they touch, or lets them touch it only in their turn.
+
+In a controlled trial one worker runs at a time. It asks for its turn before each call on a resource that it shares
+with another worker, and gives it away while it sleeps. Calls are seen as audit events, as calls of C functions by the
+profiling hook (writing to an open file raises no audit event), and by stand-ins for what raises neither.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import threading
+import time
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+
+from .channel import Channel, Setup, text
+from .outside import EVENTS, Access, Outside
+
+#: Above this a call at one place is not asked for any more: a loop that writes a file line by line.
+_MOST_AT_A_PLACE = 40
+_STREAMS = (io.TextIOWrapper, io.BufferedIOBase, io.RawIOBase)
+_WRITING = {"write": "write", "writelines": "write", "truncate": "truncate", "flush": "flush"}
+_READING = frozenset(("read", "readline", "readlines", "read1", "readinto"))
+_CLOSING = frozenset(("close", "__exit__"))
+_SQL = frozenset(("execute", "executemany", "executescript", "commit", "rollback", "close", "__exit__"))
+_METHODS = frozenset(_WRITING) | _READING | _CLOSING | _SQL | {"listen"}
+
+
+class Watch:
+    """What there is in a worker whose trial wants to be watched."""
+
+    def __init__(self, channel: Channel, setup: Setup, rootdir: str) -> None:
+        assert setup.watch is not None
+        self._channel = channel
+        self._outside = Outside(setup, rootdir)
+        self._at = None if setup.watch["at"] is None else frozenset(setup.watch["at"])
+        self._main = threading.main_thread().ident
+        self._pid = os.getpid()
+        self._busy = threading.local()
+        self._running = False
+        self._turn = 0
+        self._asked: Dict[Tuple[str, str, str], int] = {}
+        self._fixtures: List[str] = []
+        self._used: List[str] = []
+        self._touched: Dict[Tuple[Any, ...], Dict[str, Any]] = {}
+        self._databases: Dict[str, Tuple[Any, str]] = {}
+        self._sleep = time.sleep
+        sys.addaudithook(self._hear)
+        for name in ("stat", "lstat", "access"):
+            self._stand_in(name)
+        if self._at is not None:
+            self._stand_in_for_sleep()
+
+    def start(self, fixtures: List[str]) -> None:
+        """A test starts; it uses these fixtures of a wider scope."""
+        self._touched, self._used, self._databases = {}, list(fixtures), {}
+        self._running = True
+        if self._at is not None:
+            sys.setprofile(self._profile)
+
+    def finish(self, position: int) -> None:
+        """The test is over: tell what it touched."""
+        self._running = False
+        if self._at is not None:
+            sys.setprofile(None)
+            return
+        for path, (before, place) in self._databases.items():
+            if _version(path) != before:
+                self._note(self._outside.file(path, "write", True), place)
+        self._channel.send(
+            "touched", position=position, accesses=list(self._touched.values()), fixtures=sorted(set(self._used))
+        )
+
+    @contextlib.contextmanager
+    def fixture(self, name: str) -> Iterator[None]:
+        """While a fixture of a wider scope is set up, what is touched is charged to it."""
+        self._fixtures.append(name)
+        self._used.append(name)
+        try:
+            yield
+        finally:
+            self._fixtures.pop()
+
+    def _hear(self, event: str, arguments: Tuple[Any, ...]) -> None:
+        if event not in EVENTS or not self._is_of_test():
+            return
+        if event == "sqlite3.connect" and self._at is None:
+            self._busy.busy = True
+            self._remember(arguments[0])
+            self._busy.busy = False
+        self._meet(lambda: self._outside.accesses(event, arguments))
+
+    def _is_of_test(self) -> bool:
+        """Whether what happens now is the test's doing: not ours, and not a child's of the worker."""
+        return self._running and not getattr(self._busy, "busy", False) and os.getpid() == self._pid
+
+    def _meet(self, accesses: Callable[[], List[Access]]) -> None:
+        """A call is about to be made: note it, or wait for the turn."""
+        self._busy.busy = True
+        try:
+            found = accesses()
+            if not found:
+                return
+            if self._at is None:
+                self._note(found, self._outside.place(2))
+                return
+            if threading.get_ident() == self._main:
+                shared = [access for access in found if access.resource in self._at]
+                if shared:
+                    self._ask(shared, self._outside.place(2))
+        except (OSError, ValueError, AttributeError):  # of a closed file, say: the call itself will tell
+            return
+        finally:
+            self._busy.busy = False
+
+    def _note(self, accesses: List[Access], place: Optional[str]) -> None:
+        fixture = self._fixtures[-1] if self._fixtures else None
+        for access in accesses:
+            key = (access, fixture)
+            if key not in self._touched:
+                self._touched[key] = {**access._asdict(), "at": place, "fixture": fixture}
+
+    def _ask(self, accesses: List[Access], place: str) -> None:
+        access = accesses[0]
+        key = (access.resource, access.call, place)
+        self._asked[key] = self._asked.get(key, 0) + 1
+        if self._asked[key] > _MOST_AT_A_PLACE:
+            return
+        writes = any(access.writes for access in accesses)
+        self._wait("yield", resource=access.resource, call=access.call, writes=writes, at=place)
+
+    def _wait(self, kind: str, **fields: Any) -> None:
+        self._turn += 1
+        self._channel.send(kind, turn=self._turn, **fields)
+        # An exception from a signal's handler may have left the answer to an earlier question behind.
+        while self._channel.receive().get("turn") != self._turn:
+            pass
+
+    def _profile(self, frame: Any, event: str, function: Any) -> None:
+        if event != "c_call" or function.__name__ not in _METHODS or not self._is_of_test():
+            return
+        owner, name = getattr(function, "__self__", None), function.__name__
+        if isinstance(owner, _STREAMS):
+            self._meet(lambda: self._of_stream(owner, name))
+            return
+        module = type(owner).__module__
+        if module in ("sqlite3", "_sqlite3") and name in _SQL or hasattr(owner, "in_transaction"):
+            self._meet(lambda: self._outside.database(owner, name))
+        elif hasattr(owner, "connection") and hasattr(owner.connection, "in_transaction"):
+            self._meet(lambda: self._outside.database(owner.connection, name))
+        elif module in ("socket", "_socket") and name in ("listen", "close"):
+            self._meet(lambda: self._outside.port(owner.getsockname(), owner.type, name, True))
+
+    def _of_stream(self, stream: Any, name: str) -> List[Access]:
+        if stream.closed:
+            return []
+        if name in _READING:
+            return self._outside.stream(stream, "read", False)
+        if not stream.writable():
+            return []
+        return self._outside.stream(stream, _WRITING.get(name, "close"), True)
+
+    def _stand_in(self, name: str) -> None:
+        """Put a function in the place of one of ``os`` that only looks, and raises no audit event."""
+        real = getattr(os, name)
+
+        def look(path: Any, *arguments: Any, **options: Any) -> Any:
+            if not isinstance(path, int) and self._is_of_test():
+                folder = options.get("dir_fd") or -1
+                self._meet(lambda: self._outside.file(path, "look at", False, folder))
+            return real(path, *arguments, **options)
+
+        look.__name__ = look.__qualname__ = name
+        look.__doc__ = real.__doc__
+        setattr(os, name, look)
+        for functions in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks, os.supports_effective_ids):
+            if real in functions:
+                functions.add(look)
+        accessor = getattr(sys.modules.get("pathlib"), "_NormalAccessor", None)  # until Python 3.10
+        if accessor is not None and hasattr(accessor, name):
+            setattr(accessor, name, staticmethod(look))
+
+    def _stand_in_for_sleep(self) -> None:
+        real = self._sleep
+
+        def sleep(seconds: Any) -> None:
+            if threading.get_ident() != self._main or not self._is_of_test():
+                real(seconds)
+                return
+            self._busy.busy = True
+            try:
+                self._channel.send("asleep", seconds=float(seconds), at=self._outside.place(1))
+                real(seconds)
+            finally:
+                # Whoever interrupted the sleep waits for the turn as well.
+                self._wait("awake")
+                self._busy.busy = False
+
+        sleep.__doc__ = real.__doc__
+        time.sleep = sleep
+        for module in list(sys.modules.values()):
+            names = getattr(module, "__dict__", {})
+            if names.get("sleep") is real and module is not sys.modules[__name__]:
+                names["sleep"] = sleep
+
+    def _remember(self, database: Any) -> None:
+        """Note a database as it was before the test, as statements raise no audit event."""
+        with contextlib.suppress(TypeError, ValueError):
+            path = os.path.abspath(os.fsdecode(database))
+            if self._outside.name(path) is not None and ":" not in os.path.basename(path):
+                self._databases.setdefault(path, (_version(path), self._outside.place(2)))
+
+
+def _version(path: str) -> Tuple[Any, ...]:
+    """What changes whenever a database does: size and time of its file and of its log."""
+    seen: List[Any] = []
+    for name in (path, path + "-wal", path + "-journal"):
+        try:
+            status = os.stat(name)
+            seen += [status.st_size, status.st_mtime_ns]
+        except OSError:
+            seen.append(None)
+    return tuple(seen)
+
+
+def wide_fixtures(item: Any) -> List[str]:
+    """The names of the fixtures that a test shares with others."""
+    info = getattr(item, "_fixtureinfo", None)
+    definitions = getattr(info, "name2fixturedefs", {})
+    return [fixture_name(found[-1]) for found in definitions.values() if found and is_wide(found[-1])]
+
+
+def is_wide(definition: Any) -> bool:
+    """Whether a fixture is set up once for several tests."""
+    return bool(definition.scope != "function")
+
+
+def fixture_name(definition: Any) -> str:
+    """A fixture's name, told apart from those of the same name elsewhere."""
+    return text(f"{definition.baseid}::{definition.argname}")

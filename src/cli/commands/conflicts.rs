@@ -1,0 +1,47 @@
+//! `jostle conflicts`: which tests touch what others change.
+
+use crate::cli::ExitCode;
+use crate::cli::args::ConflictsArgs;
+use crate::cli::commands::suite_run::{engine, write_json};
+use crate::cli::options::SuiteOptions;
+use crate::plan::{Axes, Seed};
+use crate::report::conflicts::{self, ConflictsDocument};
+use crate::report::terminal;
+use crate::session::lab::Lab;
+use crate::session::{Notice, Observer, recording};
+use crate::suite::Suite;
+
+/// Runs the command.
+///
+/// # Errors
+/// The options are wrong or pytest cannot be run.
+pub fn run(args: &ConflictsArgs) -> anyhow::Result<ExitCode> {
+    let options = SuiteOptions::new(&args.suite)?;
+    let mut engine = engine(&options)?;
+    let seed = Seed(0);
+    let hash_seed = Axes::default().hash_seed_values(seed)[0];
+    let collected = engine.collect(hash_seed)?;
+    let suite = &collected.suite;
+    let found = if suite.tests.is_empty() {
+        Vec::new()
+    } else {
+        recording::record(&mut Lab::new(suite, &mut *engine, &mut Silent, None), seed, hash_seed)?
+    };
+    if !write_json(options.json.as_ref(), &ConflictsDocument::new(&collected, &found))? {
+        let mut out = anstream::stdout();
+        terminal::collection_errors(&mut out, suite, options.verbosity)?;
+        conflicts::conflicts(&mut out, suite, &found, options.verbosity)?;
+    }
+    Ok(match (suite.errors.is_empty(), suite.tests.is_empty()) {
+        (false, _) => ExitCode::Unjudged,
+        (true, true) => ExitCode::NothingCollected,
+        (true, false) => ExitCode::Clean,
+    })
+}
+
+/// Two runs of the suite: nothing to tell meanwhile.
+struct Silent;
+
+impl Observer for Silent {
+    fn notice(&mut self, _: &Suite, _: &Notice<'_>) {}
+}

@@ -1,0 +1,95 @@
+//! Schedules: what lets two workers run when, one at a time.
+//!
+//! A worker asks for its turn before each call on a resource that both use. It keeps its turn until it
+//! comes to a switch of the schedule, sleeps, waits for something, or ends. So a schedule without a
+//! switch is the least disturbed run there is, and each switch is one place at which a worker was
+//! overtaken. Any schedule that PCT (Burckhardt et al., ASPLOS 2010) can draw for two workers is one of
+//! these: its priorities say who starts, its d-1 change points are switches.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::WorkerId;
+
+/// How long a worker that makes no progress, and does not compute, is waited for before the other is let
+/// go, in milliseconds.
+pub const PATIENCE: u32 = 40;
+
+/// Something outside of the process, as the harness names it: `file:$TMPDIR/a.txt`,
+/// `listing:$TMPDIR` (what a folder holds), `port:tcp 8080`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Resource(pub String);
+
+impl Resource {
+    /// Whether this is what a folder lists, which changes commute on.
+    pub fn is_listing(&self) -> bool {
+        self.0.starts_with("listing:")
+    }
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.split_once(':') {
+            Some(("listing", folder)) => write!(f, "the entries of {folder}"),
+            Some((kind, name)) => write!(f, "{kind} {name}"),
+            None => f.write_str(&self.0),
+        }
+    }
+}
+
+/// What decides the turns of a trial's workers.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// Who starts.
+    pub first: WorkerId,
+    /// The resources before whose calls workers ask for their turn. If there are none, the workers run
+    /// one after the other, each to its end.
+    pub at: BTreeSet<Resource>,
+    /// Where a worker is overtaken.
+    pub switches: Vec<Switch>,
+    /// Milliseconds after which a worker that waits gives way; see [`PATIENCE`].
+    pub patience: u32,
+    /// The calls in the order in which they were made when this schedule was recorded, so that a run that
+    /// takes others is noticed; empty if it was not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<String>,
+}
+
+/// A worker hands its turn over just before one of its calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Switch {
+    /// Whose call.
+    pub worker: WorkerId,
+    /// The 0-based number of that worker's call on one of the schedule's resources.
+    pub point: u32,
+    /// Who goes on. If it does not wait for its turn then, there is no switch.
+    pub to: WorkerId,
+}
+
+impl Schedule {
+    /// Workers run one after the other.
+    pub fn sequential(first: WorkerId) -> Self {
+        Self { first, at: BTreeSet::new(), switches: Vec::new(), patience: PATIENCE, calls: Vec::new() }
+    }
+
+    /// Workers are switched only where one sleeps, waits or ends.
+    pub fn undisturbed(first: WorkerId, at: BTreeSet<Resource>) -> Self {
+        Self { at, ..Self::sequential(first) }
+    }
+
+    /// Whether the workers run one after the other.
+    pub fn is_sequential(&self) -> bool {
+        self.at.is_empty()
+    }
+
+    /// The worker that a schedule names, if a plan with so many has it not.
+    pub fn stranger(&self, workers: usize) -> Option<WorkerId> {
+        let named = self.switches.iter().flat_map(|switch| [switch.worker, switch.to]);
+        named.chain([self.first]).find(|worker| worker.0 as usize >= workers)
+    }
+}

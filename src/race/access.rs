@@ -1,0 +1,101 @@
+//! What tests do to what lies outside of their process.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::WorkerId;
+use crate::plan::schedule::Resource;
+use crate::suite::TestIndex;
+
+/// One thing that is done to one resource.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Call {
+    /// To what.
+    pub resource: Resource,
+    /// What is done, in words: `open to write`, `remove`, `bind`.
+    pub call: String,
+    /// Whether it changes the resource, or keeps others out of it.
+    pub writes: bool,
+    /// `file:line` of the innermost frame of the project; empty if there is none.
+    #[serde(default)]
+    pub at: Option<String>,
+}
+
+impl Call {
+    /// Whether the order of two calls can matter. Two changes of what a folder lists do not disturb each
+    /// other; only who looks at the list sees them.
+    pub fn conflicts_with(&self, other: &Self) -> bool {
+        self.resource == other.resource
+            && (self.writes || other.writes)
+            && !(self.resource.is_listing() && self.writes && other.writes)
+    }
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.call, self.resource)
+    }
+}
+
+/// A call that was noted, and the fixture of a wider scope it was made for, if it was.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Access {
+    /// The call.
+    #[serde(flatten)]
+    pub call: Call,
+    /// The fixture, whose set-up another test would have paid for in another order.
+    pub fixture: Option<String>,
+}
+
+/// What one test touched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Touched {
+    /// The test.
+    pub test: TestIndex,
+    /// In the order in which it was first touched.
+    pub accesses: Vec<Access>,
+    /// The fixtures of a wider scope that the test uses, whoever set them up.
+    pub fixtures: Vec<String>,
+}
+
+/// What a worker of a controlled trial did next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Which.
+    pub worker: WorkerId,
+    /// What.
+    pub kind: StepKind,
+}
+
+/// Kinds of steps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepKind {
+    /// A test started.
+    Starts(TestIndex),
+    /// A call on a shared resource was made.
+    Calls(Call),
+    /// It was overtaken just before this call.
+    Overtaken(Call),
+    /// It went to sleep.
+    Sleeps {
+        /// Where.
+        at: Option<String>,
+    },
+    /// It waited for something, so that the other was let go.
+    Waits,
+    /// It ended.
+    Ends,
+}
+
+/// The calls and sleeps among the steps, as a schedule records them: what two runs of one schedule have in
+/// common. Waits are told by the clock, and left out.
+pub fn recorded(steps: &[Step]) -> Vec<String> {
+    let line = |step: &Step| match &step.kind {
+        StepKind::Calls(call) => Some(format!("{} {call}", step.worker)),
+        StepKind::Sleeps { .. } => Some(format!("{} sleep", step.worker)),
+        _ => None,
+    };
+    steps.iter().filter_map(line).collect()
+}

@@ -1,0 +1,371 @@
+//! Whose turn it is: a state machine that hears what workers ask for and says who goes on.
+//!
+//! Invariants: before every worker has come, none goes on; then at most one worker has the turn, and
+//! besides it only workers run that were stuck when they had to give it away. Who goes on never
+//! depends on which of two workers was heard first, but for those.
+
+use std::collections::BTreeSet;
+
+use crate::plan::WorkerId;
+use crate::plan::schedule::Schedule;
+use crate::race::access::{Call, Step, StepKind};
+use crate::suite::TestIndex;
+
+/// What is heard of a worker.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Heard {
+    /// It waits to start a test.
+    Starts(TestIndex),
+    /// It waits to make a call.
+    Asks(Call),
+    /// It goes to sleep, and does not wait for an answer.
+    Sleeps {
+        /// How long.
+        seconds: f64,
+        /// Where.
+        at: Option<String>,
+    },
+    /// It has slept, and waits to go on.
+    Awake,
+    /// It has not been heard of for long, and does not compute.
+    Stuck,
+    /// It has run all its tests, or its process has ended.
+    Ended,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum State {
+    Coming,
+    Ready(Wish),
+    Running,
+    Sleeping,
+    Ended,
+}
+
+/// What a worker that waits will do.
+#[derive(Clone, Debug, PartialEq)]
+enum Wish {
+    Start(TestIndex),
+    Call(Call),
+    WakeUp,
+}
+
+#[derive(Clone, Debug)]
+struct Player {
+    state: State,
+    /// How many calls it has made.
+    points: u32,
+    /// When its last sleep ends, on the trial's own clock, which only sleeps move.
+    deadline: f64,
+}
+
+/// Seconds: whoever sleeps longer is not waited for at a switch, as nobody is to be held for long.
+const SOON: f64 = 1.0;
+
+/// The turns of one trial.
+#[derive(Clone, Debug)]
+pub struct Turns {
+    schedule: Schedule,
+    players: Vec<Player>,
+    holder: Option<usize>,
+    started: bool,
+    clock: f64,
+    used: BTreeSet<usize>,
+    steps: Vec<Step>,
+}
+
+impl Turns {
+    /// The turns of so many workers.
+    pub fn new(schedule: Schedule, workers: usize) -> Self {
+        let player = Player { state: State::Coming, points: 0, deadline: 0.0 };
+        Self {
+            schedule,
+            players: vec![player; workers],
+            holder: None,
+            started: false,
+            clock: 0.0,
+            used: BTreeSet::new(),
+            steps: Vec::new(),
+        }
+    }
+
+    /// Takes in what a worker does; returns who may go on, each of whom has asked before.
+    pub fn hear(&mut self, worker: WorkerId, heard: Heard) -> Option<WorkerId> {
+        let index = worker.0 as usize;
+        self.players.get(index)?;
+        let next = match heard {
+            Heard::Starts(test) => self.wishes(index, Wish::Start(test)),
+            Heard::Asks(call) => self.wishes(index, Wish::Call(call)),
+            Heard::Awake => self.wishes(index, Wish::WakeUp),
+            Heard::Sleeps { seconds, at } => self.sleeps(index, seconds, at),
+            Heard::Stuck => self.stuck(index),
+            Heard::Ended => {
+                self.note(index, StepKind::Ends);
+                self.players[index].state = State::Ended;
+                self.leave(index)
+            }
+        };
+        next.map(|next| WorkerId(next as u32))
+    }
+
+    /// What was done, in its order.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// The worker whose turn it is.
+    pub fn holder(&self) -> Option<WorkerId> {
+        self.holder.map(|holder| WorkerId(holder as u32))
+    }
+
+    /// Whether a worker waits for its turn to come.
+    pub fn waits(&self, worker: WorkerId) -> bool {
+        self.players.get(worker.0 as usize).is_some_and(|player| matches!(player.state, State::Ready(_)))
+    }
+
+    fn wishes(&mut self, index: usize, wish: Wish) -> Option<usize> {
+        let switch = match wish {
+            Wish::Call(_) if self.holder == Some(index) => self.switch(index),
+            _ => None,
+        };
+        let had_turn = self.holder == Some(index);
+        if let (Some(_), Wish::Call(call)) = (switch, &wish) {
+            self.note(index, StepKind::Overtaken(call.clone()));
+        }
+        self.players[index].state = State::Ready(wish);
+        match switch {
+            Some(other) => {
+                // One that still sleeps has the turn from when it wakes.
+                self.holder = Some(other);
+                self.grant(other)
+            }
+            None if had_turn => self.grant(index),
+            None => self.pick(),
+        }
+    }
+
+    /// Who overtakes a worker at its next call.
+    fn switch(&mut self, index: usize) -> Option<usize> {
+        let here = |switch: &crate::plan::schedule::Switch| {
+            switch.worker.0 as usize == index && switch.point == self.players[index].points
+        };
+        let at = self.schedule.switches.iter().position(here)?;
+        let to = self.schedule.switches[at].to.0 as usize;
+        let waits = match &self.players.get(to)?.state {
+            // Whether it has really woken yet is the clock's affair, and must make no difference.
+            State::Sleeping | State::Ready(Wish::WakeUp) => self.players[to].deadline <= self.clock + SOON,
+            state => matches!(state, State::Ready(_)),
+        };
+        (to != index && waits && self.used.insert(at)).then_some(to)
+    }
+
+    fn sleeps(&mut self, index: usize, seconds: f64, at: Option<String>) -> Option<usize> {
+        if self.schedule.is_sequential() {
+            return None;
+        }
+        self.note(index, StepKind::Sleeps { at });
+        let player = &mut self.players[index];
+        player.deadline = self.clock + seconds.max(0.0);
+        player.state = State::Sleeping;
+        self.leave(index)
+    }
+
+    fn stuck(&mut self, index: usize) -> Option<usize> {
+        let other_waits = (0..self.players.len()).any(|other| self.may_go(other));
+        let runs = self.players[index].state == State::Running;
+        if self.schedule.is_sequential() || !runs || self.holder != Some(index) || !other_waits {
+            return None;
+        }
+        self.note(index, StepKind::Waits);
+        self.leave(index)
+    }
+
+    fn leave(&mut self, index: usize) -> Option<usize> {
+        if self.holder == Some(index) {
+            self.holder = None;
+        }
+        self.pick()
+    }
+
+    /// Chooses who goes on if nobody has the turn: whoever was overtaken, else whoever slept least long.
+    fn pick(&mut self) -> Option<usize> {
+        if self.holder.is_some() || self.players.iter().any(|player| player.state == State::Coming) {
+            return None;
+        }
+        let first = self.schedule.first.0 as usize;
+        if !std::mem::replace(&mut self.started, true) && self.may_go(first) {
+            return self.grant(first);
+        }
+        let ready = (0..self.players.len()).filter(|&index| self.may_go(index));
+        let next = ready.min_by(|&one, &other| self.wakes(one).total_cmp(&self.wakes(other)))?;
+        self.grant(next)
+    }
+
+    /// When a worker can go on, on the trial's clock.
+    fn wakes(&self, index: usize) -> f64 {
+        match self.players[index].state {
+            State::Ready(Wish::WakeUp) | State::Sleeping => self.players[index].deadline,
+            _ => self.clock,
+        }
+    }
+
+    /// Whether a worker waits and no sleeping one is to wake before it, whichever really woke first.
+    fn may_go(&self, index: usize) -> bool {
+        match self.players[index].state {
+            State::Ready(Wish::WakeUp) => {
+                let rank = (self.players[index].deadline, index);
+                let earlier = |(other, player): (usize, &Player)| {
+                    player.state == State::Sleeping && (player.deadline, other) < rank
+                };
+                !self.players.iter().enumerate().any(earlier)
+            }
+            State::Ready(_) => true,
+            _ => false,
+        }
+    }
+
+    fn grant(&mut self, index: usize) -> Option<usize> {
+        let player = &mut self.players[index];
+        match std::mem::replace(&mut player.state, State::Running) {
+            State::Ready(Wish::Start(test)) => self.note(index, StepKind::Starts(test)),
+            State::Ready(Wish::Call(call)) => {
+                player.points += 1;
+                self.note(index, StepKind::Calls(call));
+            }
+            State::Ready(Wish::WakeUp) => self.clock = self.clock.max(player.deadline),
+            state => {
+                player.state = state;
+                return None;
+            }
+        }
+        self.holder = Some(index);
+        Some(index)
+    }
+
+    fn note(&mut self, index: usize, kind: StepKind) {
+        self.steps.push(Step { worker: WorkerId(index as u32), kind });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plan::schedule::{PATIENCE, Resource, Switch};
+    use crate::race::access::recorded;
+
+    /// What a simulated worker does one after the other.
+    #[derive(Clone, Debug)]
+    enum Act {
+        Call(u8),
+        Sleep(u8),
+    }
+
+    fn call(resource: u8) -> Call {
+        Call { resource: Resource(format!("file:{resource}")), call: "write".into(), writes: true, at: None }
+    }
+
+    /// Runs simulated workers; `eager` says in which order those that can be heard are. Panics if two run.
+    fn run(schedule: &Schedule, scripts: &[Vec<Act>], mut eager: impl FnMut(usize) -> usize) -> Vec<Step> {
+        let mut turns = Turns::new(schedule.clone(), scripts.len());
+        // For each worker: its next act, and whether it has something to say.
+        let mut next = vec![0; scripts.len()];
+        let mut free: Vec<usize> = (0..scripts.len()).collect();
+        let mut asleep = vec![false; scripts.len()];
+        let mut began = vec![false; scripts.len()];
+        while !free.is_empty() {
+            let index = free.remove(eager(free.len()));
+            let worker = WorkerId(index as u32);
+            let heard = if !std::mem::replace(&mut began[index], true) {
+                Heard::Starts(TestIndex(index as u32))
+            } else if std::mem::replace(&mut asleep[index], false) {
+                Heard::Awake
+            } else {
+                next[index] += 1;
+                match scripts[index].get(next[index] - 1) {
+                    None => Heard::Ended,
+                    Some(Act::Call(resource)) => Heard::Asks(call(*resource)),
+                    Some(Act::Sleep(seconds)) => {
+                        asleep[index] = true;
+                        free.push(index);
+                        Heard::Sleeps { seconds: f64::from(*seconds), at: None }
+                    }
+                }
+            };
+            if let Some(granted) = turns.hear(worker, heard) {
+                free.push(granted.0 as usize);
+                assert_eq!(turns.holder(), Some(granted));
+            }
+        }
+        assert!(next.iter().zip(scripts).all(|(&next, script)| next == script.len() + 1), "all have ended");
+        turns.steps().to_vec()
+    }
+
+    fn scripts() -> impl Strategy<Value = Vec<Vec<Act>>> {
+        let act = prop_oneof![(0_u8..3).prop_map(Act::Call), (0_u8..4).prop_map(Act::Sleep)];
+        proptest::collection::vec(proptest::collection::vec(act, 0..8), 2)
+    }
+
+    fn schedule() -> impl Strategy<Value = Schedule> {
+        let switch = (0_u32..2, 0_u32..8).prop_map(|(worker, point)| Switch {
+            worker: WorkerId(worker),
+            point,
+            to: WorkerId(1 - worker),
+        });
+        (0_u32..2, proptest::collection::vec(switch, 0..5), any::<bool>()).prop_map(
+            |(first, switches, sequential)| Schedule {
+                first: WorkerId(first),
+                at: if sequential { BTreeSet::new() } else { BTreeSet::from([Resource("file:0".into())]) },
+                switches,
+                patience: PATIENCE,
+                calls: Vec::new(),
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn every_worker_comes_to_its_end_and_the_order_does_not_depend_on_who_is_heard_first(
+            scripts in scripts(), schedule in schedule(), picks in proptest::collection::vec(0_usize..2, 60),
+        ) {
+            let plain = run(&schedule, &scripts, |_| 0);
+            let mut picks = picks.into_iter().cycle();
+            let other = run(&schedule, &scripts, |free| picks.next().unwrap() % free);
+            prop_assert_eq!(recorded(&plain), recorded(&other));
+        }
+
+        #[test]
+        fn sequential_workers_do_not_mix(scripts in scripts(), first in 0_u32..2) {
+            let steps = run(&Schedule::sequential(WorkerId(first)), &scripts, |_| 0);
+            let end = steps.iter().position(|step| step.kind == StepKind::Ends).unwrap();
+            prop_assert!(steps[..=end].iter().all(|step| step.worker.0 == first));
+            prop_assert!(steps[end + 1..].iter().all(|step| step.worker.0 != first));
+        }
+    }
+
+    #[test]
+    fn a_switch_lets_the_other_overtake_at_the_call_it_names() {
+        let switches = vec![Switch { worker: WorkerId(0), point: 1, to: WorkerId(1) }];
+        let at = BTreeSet::from([Resource("file:0".into())]);
+        let schedule = Schedule { switches, ..Schedule::undisturbed(WorkerId(0), at) };
+        let steps = run(&schedule, &[vec![Act::Call(0), Act::Call(1)], vec![Act::Call(2)]], |_| 0);
+        let expected = ["gw0 write file 0", "gw1 write file 2", "gw0 write file 1"];
+        assert_eq!(recorded(&steps), expected);
+    }
+
+    #[test]
+    fn who_is_stuck_gives_way_and_takes_its_turn_when_it_comes_back() {
+        let at = BTreeSet::from([Resource("file:0".into())]);
+        let mut turns = Turns::new(Schedule::undisturbed(WorkerId(0), at), 2);
+        let (one, other) = (WorkerId(0), WorkerId(1));
+        assert_eq!(turns.hear(one, Heard::Starts(TestIndex(0))), None);
+        assert_eq!(turns.hear(other, Heard::Starts(TestIndex(1))), Some(one));
+        assert_eq!(turns.hear(one, Heard::Stuck), Some(other));
+        assert_eq!(turns.hear(one, Heard::Asks(call(0))), None);
+        assert_eq!(turns.hear(other, Heard::Asks(call(0))), Some(other));
+        assert_eq!(turns.hear(other, Heard::Ended), Some(one));
+        assert_eq!(turns.hear(one, Heard::Stuck), None);
+        assert_eq!(turns.hear(one, Heard::Ended), None);
+    }
+}

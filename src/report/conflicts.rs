@@ -1,0 +1,133 @@
+//! Conflicts: a table for people, and JSON for programs.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use crate::plan::schedule::Resource;
+use crate::race::conflicts::Conflict;
+use crate::report::document::SuiteSummary;
+use crate::report::{Verbosity, words};
+use crate::run::Collected;
+use crate::suite::{Suite, TestId};
+
+/// Name and version of the form. Fields may join within a version; none changes its meaning.
+pub const SCHEMA: &str = "jostle.conflicts/1";
+
+/// How many tests of a resource are listed before they are only counted.
+const LISTED: usize = 6;
+
+const NAME: Style = AnsiColor::Yellow.on_default().bold();
+const DIM: Style = Style::new().dimmed();
+
+/// The conflicts of a suite.
+#[derive(Debug, Serialize)]
+pub struct ConflictsDocument {
+    schema: &'static str,
+    suite: SuiteSummary,
+    conflicts: Vec<ConflictDocument>,
+}
+
+#[derive(Debug, Serialize)]
+struct ConflictDocument {
+    resource: Resource,
+    pairs: usize,
+    tests: Vec<UseDocument>,
+}
+
+#[derive(Debug, Serialize)]
+struct UseDocument {
+    #[serde(flatten)]
+    test: TestId,
+    writes: bool,
+    calls: Vec<CallDocument>,
+}
+
+#[derive(Debug, Serialize)]
+struct CallDocument {
+    call: String,
+    writes: bool,
+    at: Option<String>,
+}
+
+impl ConflictsDocument {
+    /// What is told of the conflicts of a collected suite.
+    pub fn new(collected: &Collected, conflicts: &[Conflict]) -> Self {
+        let calls = |calls: &BTreeSet<crate::race::Call>| {
+            let call = |call: &crate::race::Call| CallDocument {
+                call: call.call.clone(),
+                writes: call.writes,
+                at: call.at.clone(),
+            };
+            calls.iter().map(call).collect()
+        };
+        let conflict = |conflict: &Conflict| ConflictDocument {
+            resource: conflict.resource.clone(),
+            pairs: conflict.pairs(),
+            tests: conflict
+                .uses
+                .iter()
+                .map(|(&test, used)| UseDocument {
+                    test: collected.suite.test(test).id.clone(),
+                    writes: used.iter().any(|call| call.writes),
+                    calls: calls(used),
+                })
+                .collect(),
+        };
+        Self {
+            schema: SCHEMA,
+            suite: SuiteSummary::new(collected),
+            conflicts: conflicts.iter().map(conflict).collect(),
+        }
+    }
+}
+
+/// Writes the table.
+///
+/// # Errors
+/// Those of the writer.
+pub fn conflicts(
+    out: &mut dyn Write,
+    suite: &Suite,
+    conflicts: &[Conflict],
+    verbosity: Verbosity,
+) -> io::Result<()> {
+    for conflict in conflicts {
+        let pairs = words::count(conflict.pairs(), "pair");
+        writeln!(
+            out,
+            "{NAME}{}{NAME:#}  {} in conflict, {pairs}",
+            conflict.resource,
+            words::count(conflict.uses.len(), "test")
+        )?;
+        let listed = if verbosity == Verbosity::Verbose { conflict.uses.len() } else { LISTED };
+        for (&test, calls) in conflict.uses.iter().take(listed) {
+            writeln!(out, "  {}", suite.test(test).id)?;
+            for call in calls {
+                let at = call.at.as_deref().filter(|at| !at.is_empty()).unwrap_or("outside of the project");
+                writeln!(out, "    {:<18} {DIM}{at}{DIM:#}", call.call)?;
+            }
+        }
+        if conflict.uses.len() > listed {
+            writeln!(out, "  … and {} more (-v lists all)", conflict.uses.len() - listed)?;
+        }
+        writeln!(out)?;
+    }
+    if conflicts.is_empty() {
+        return writeln!(
+            out,
+            "{}: none touches what another changes, but for what each worker has of its own",
+            words::count(suite.tests.len(), "test")
+        );
+    }
+    if verbosity > Verbosity::Quiet {
+        writeln!(
+            out,
+            "{} in conflict: tests that may disturb each other on two workers. `jostle stress` tries whether they do",
+            words::count(conflicts.len(), "resource")
+        )?;
+    }
+    Ok(())
+}

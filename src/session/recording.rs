@@ -1,0 +1,31 @@
+//! The recording run: what each test touches outside of its process, and so which tests are in conflict.
+
+use crate::judge::finding::Origin;
+use crate::plan::{Mode, OrderKind, Plan, Seed};
+use crate::race::conflicts::{Conflict, conflicts};
+use crate::run::RunError;
+use crate::session::baseline;
+use crate::session::lab::Lab;
+
+/// The recorded plans: suite order, and backwards. What a process makes once, like a cached connection, is
+/// the first test's in each, so that it has two tests to be in conflict. Each is one worker of xdist's: what
+/// workers keep apart by their names is then seen to be apart.
+pub fn plans(lab: &Lab<'_>, seed: Seed, hash_seed: u32) -> [Plan; 2] {
+    let suite_order = Plan { mode: Mode::Load, ..baseline::suite_order(lab.suite, seed, hash_seed) };
+    let mut backwards = suite_order.workers.clone();
+    backwards.iter_mut().for_each(|list| list.reverse());
+    let reversed = Plan { order: OrderKind::Reversed, workers: backwards, ..suite_order.clone() };
+    [suite_order, reversed]
+}
+
+/// Records, and finds the conflicts.
+///
+/// # Errors
+/// Those of the engine.
+pub fn record(lab: &mut Lab<'_>, seed: Seed, hash_seed: u32) -> Result<Vec<Conflict>, RunError> {
+    let mut touched = Vec::new();
+    for plan in plans(lab, seed, hash_seed) {
+        touched.extend(lab.recorded(Origin::Recording, &plan)?.touched);
+    }
+    Ok(conflicts(&touched))
+}
