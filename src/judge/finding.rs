@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::judge::signature::Signature;
 use crate::judge::statistics::Tally;
 use crate::plan::Plan;
+use crate::race::story::Story;
 use crate::run::Failure;
 use crate::suite::TestIndex;
 
@@ -106,6 +107,8 @@ pub struct Finding {
     pub command: Option<String>,
     /// What the reader should know besides.
     pub note: Option<String>,
+    /// The calls that race, where the interleaving was controlled.
+    pub story: Option<Story>,
 }
 
 impl Finding {

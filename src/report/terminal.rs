@@ -175,6 +175,7 @@ fn finding(
             if message.is_empty() { "" } else { ": " }
         )?;
     }
+    story(out, finding, suite)?;
     evidence(out, finding)?;
     also(out, &finding.also, suite)?;
     if let Some(note) = &finding.note {
@@ -210,6 +211,32 @@ fn causes(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Result<(
     }
     if !minimal.one_minimal {
         writeln!(out, "  {:<13} not every removal could be tried, so fewer tests may do", "note")?;
+    }
+    Ok(())
+}
+
+/// The calls that race, in the order that breaks.
+fn story(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Result<()> {
+    let Some(story) = &finding.story else {
+        return Ok(());
+    };
+    writeln!(out, "  {:<13} {}", "race on", story.resource)?;
+    for (number, turn) in (1..).zip(&story.turns) {
+        let at = turn.call.at.as_deref().filter(|at| !at.is_empty()).unwrap_or("outside of the project");
+        writeln!(
+            out,
+            "    {number}. {}  {:<18} {at}  {DIM}{}{DIM:#}",
+            turn.worker,
+            turn.call.call,
+            suite.test(turn.test).id
+        )?;
+    }
+    if story.diverged > 0 {
+        writeln!(
+            out,
+            "  {:<13} {} of {} confirming runs made other calls, or in another order, and failed as well",
+            "diverged", story.diverged, finding.with.runs
+        )?;
     }
     Ok(())
 }

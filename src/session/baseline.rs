@@ -78,5 +78,6 @@ pub fn compare_collections(first: &Suite, other: &Suite, hash_seeds: (u32, u32))
         also: Vec::new(),
         command: None,
         note: Some(note),
+        story: None,
     })
 }

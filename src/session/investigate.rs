@@ -209,6 +209,7 @@ fn finding_of(suspect: &Suspect, verdict: Verdict, evidence: &Evidence) -> Findi
         also: Vec::new(),
         command: None,
         note: None,
+        story: None,
     }
 }
 

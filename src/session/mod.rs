@@ -10,6 +10,7 @@ pub mod history;
 pub mod baseline;
 pub mod fidelity;
 pub mod recording;
+pub mod races;
 pub mod investigate;
 pub mod confirm;
 pub mod command;

@@ -1,0 +1,349 @@
+//! Races: pairs of tests in conflict are run on two workers under control, schedule by schedule, and what
+//! fails is judged, shrunk and confirmed.
+//!
+//! What is called a race passes alone and with its workers one after the other, in both orders; fails
+//! each time under one schedule; does not fail for being held only; and fails each time in fresh
+//! processes.
+
+use std::collections::BTreeSet;
+
+use crate::judge::finding::{Finding, Kind, Minimal, Origin};
+use crate::judge::sight::{Sight, Wanted, look};
+use crate::judge::{Signature, Tally};
+use crate::plan::schedule::{Resource, Schedule, Switch};
+use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
+use crate::race::access::{Step, StepKind, recorded};
+use crate::race::conflicts::{Pair, pairs};
+use crate::race::schedules::{Calls, schedules};
+use crate::race::{Conflict, story};
+use crate::run::{RunError, Trial};
+use crate::session::investigate::{Suspect, suspects};
+use crate::session::lab::Lab;
+
+/// Pairs of tests that a session races at most.
+pub const PAIRS: usize = 32;
+/// Schedules that are tried of a pair at most.
+pub const SCHEDULES: usize = 48;
+/// Runs of a failing schedule in forks, all of which must fail.
+const AGAIN: u32 = 3;
+/// Runs of the shrunk schedule in fresh processes, all of which must fail.
+const FRESH: u32 = 10;
+/// Patience with a worker that waits, in milliseconds, when nobody is to be held while another waits.
+const IMPATIENT: u32 = 4;
+
+/// What a failure under a schedule turned out to be.
+pub enum Judged {
+    /// A race.
+    Race(Box<Finding>),
+    /// It fails alone as well, or with the workers one after the other.
+    Serial,
+    /// It passes unless a worker is held while the other waits for it: a time limit shorter than that.
+    Held,
+    /// The same schedule fails at times only.
+    Unsteady,
+}
+
+/// The race trials of a session: pair by pair, [`SCHEDULES`] numbers for each.
+pub struct Races {
+    seed: Seed,
+    hash_seed: u32,
+    /// The pairs, in the order in which they are raced.
+    pub pairs: Vec<Pair>,
+}
+
+impl Races {
+    /// The races that some conflicts allow.
+    pub fn new(seed: Seed, hash_seed: u32, conflicts: &[Conflict]) -> Self {
+        Self { seed, hash_seed, pairs: pairs(conflicts, PAIRS) }
+    }
+
+    /// The plan of a pair's schedule.
+    pub fn plan(&self, pair: usize, number: usize, schedule: Schedule) -> Plan {
+        let (first, second) = self.pairs[pair].tests;
+        Plan {
+            seed: self.seed,
+            index: TrialIndex((pair * SCHEDULES + number) as u64),
+            order: OrderKind::Explicit,
+            mode: Mode::Load,
+            workers: vec![vec![first], vec![second]],
+            interleaving: Interleaving::Controlled(schedule),
+            hash_seed: self.hash_seed,
+            random_seed: 0,
+            imports: Imports::All,
+        }
+    }
+
+    /// The undisturbed runs of a pair, from which its schedules follow.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn undisturbed(&self, lab: &mut Lab<'_>, pair: usize) -> Result<Vec<(Plan, Trial)>, RunError> {
+        let at = &self.pairs[pair].resources;
+        (0..2)
+            .map(|first| {
+                let schedule = Schedule::undisturbed(WorkerId(first), at.clone());
+                let plan = self.plan(pair, first as usize, schedule);
+                let trial = lab.trial(Origin::Race(plan.index.0), &plan)?;
+                Ok((plan, trial))
+            })
+            .collect()
+    }
+
+    /// The plans of a pair, of which the first two have been run.
+    pub fn plans(&self, pair: usize, undisturbed: &[(Plan, Trial)]) -> Vec<Plan> {
+        let [(_, first), (_, second)] = undisturbed else {
+            return Vec::new();
+        };
+        let calls = Calls::new(&first.steps, &second.steps);
+        if !calls.conflict() {
+            return undisturbed.iter().map(|(plan, _)| plan.clone()).collect();
+        }
+        let at = &self.pairs[pair].resources;
+        let found = schedules(&calls, at, self.seed, pair as u64, SCHEDULES);
+        (0..).zip(found).map(|(number, schedule)| self.plan(pair, number, schedule)).collect()
+    }
+}
+
+/// The plan that a race's token names; nothing if the recording does not lead to one.
+///
+/// # Errors
+/// Those of the engine.
+pub fn plan_of_token(
+    lab: &mut Lab<'_>,
+    seed: Seed,
+    hash_seed: u32,
+    index: TrialIndex,
+) -> Result<Option<Plan>, RunError> {
+    let conflicts = crate::session::recording::record(lab, seed, hash_seed)?;
+    let races = Races::new(seed, hash_seed, &conflicts);
+    let (pair, number) = (index.0 as usize / SCHEDULES, index.0 as usize % SCHEDULES);
+    if pair >= races.pairs.len() {
+        return Ok(None);
+    }
+    let undisturbed = races.undisturbed(lab, pair)?;
+    Ok(races.plans(pair, &undisturbed).get(number).cloned())
+}
+
+/// A schedule of a plan that has one.
+fn schedule_of(plan: &Plan) -> Option<&Schedule> {
+    match &plan.interleaving {
+        Interleaving::Controlled(schedule) => Some(schedule),
+        _ => None,
+    }
+}
+
+fn with_schedule(plan: &Plan, schedule: Schedule) -> Plan {
+    Plan { interleaving: Interleaving::Controlled(schedule), ..plan.clone() }
+}
+
+/// The plan with its workers one after the other.
+fn sequential(plan: &Plan, first: u32) -> Plan {
+    with_schedule(plan, Schedule::sequential(WorkerId(first)))
+}
+
+/// Judges a failure under a schedule and, if it is a race, shrinks and confirms it.
+///
+/// # Errors
+/// Those of the engine.
+pub fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunError> {
+    let mut without = Tally::default();
+    let mut runs = Runs::new(suspect);
+    if let Some(judged) = not_a_race(lab, suspect, &mut runs, &mut without)? {
+        return Ok(judged);
+    }
+    let plan = fewest_switches(lab, &mut runs, suspect.plan.clone())?;
+    let (plan, steps, resource) = one_resource(lab, &mut runs, plan)?;
+    let Some(mut told) = resource.and_then(|resource| story::tell(&steps, suspect.worker, &resource)) else {
+        return Ok(Judged::Unsteady);
+    };
+    let calls = recorded(&steps);
+    let schedule = schedule_of(&plan).cloned().unwrap_or_else(|| Schedule::sequential(WorkerId(0)));
+    let plan = with_schedule(&plan, Schedule { calls: calls.clone(), ..schedule });
+    let mut with = Tally::default();
+    for _ in 0..FRESH {
+        let trial = lab.probe_fresh(&plan)?;
+        with.add(look(&trial, &runs.wanted) == Sight::Same);
+        told.diverged += u32::from(recorded(&trial.steps) != calls);
+        if !with.always() {
+            return Ok(Judged::Unsteady);
+        }
+    }
+    if fails_without_overlap(lab, suspect, true, &mut without)? {
+        return Ok(Judged::Serial);
+    }
+    let culprits =
+        plan.workers.iter().flatten().copied().filter(|&test| test != suspect.signature.test).collect();
+    let minimal = Minimal { plan, culprits, imports: Vec::new(), one_minimal: true, calls: runs.count };
+    Ok(Judged::Race(Box::new(Finding {
+        kind: Kind::Race,
+        test: Some(suspect.signature.test),
+        signature: Some(suspect.signature.clone()),
+        failure: suspect.failure.clone(),
+        origin: suspect.origin,
+        plan: Some(suspect.plan.clone()),
+        shrunk: Some(minimal),
+        with,
+        without,
+        also: Vec::new(),
+        command: None,
+        note: None,
+        story: Some(told),
+    })))
+}
+
+/// Whether a failure has all the signs of a race, for one that is not to be looked into any further.
+///
+/// # Errors
+/// Those of the engine.
+pub fn seems_a_race(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<bool, RunError> {
+    Ok(not_a_race(lab, suspect, &mut Runs::new(suspect), &mut Tally::default())?.is_none())
+}
+
+/// What shows that a failure is no race, if something does.
+fn not_a_race(
+    lab: &mut Lab<'_>,
+    suspect: &Suspect,
+    runs: &mut Runs,
+    without: &mut Tally,
+) -> Result<Option<Judged>, RunError> {
+    if fails_without_overlap(lab, suspect, false, without)? {
+        return Ok(Some(Judged::Serial));
+    }
+    if !runs.always(lab, &suspect.plan, AGAIN)? {
+        return Ok(Some(Judged::Unsteady));
+    }
+    Ok(if runs.impatiently(lab, &suspect.plan)? { None } else { Some(Judged::Held) })
+}
+
+/// Whether the test fails at all alone, or with the workers one after the other.
+fn fails_without_overlap(
+    lab: &mut Lab<'_>,
+    suspect: &Suspect,
+    fresh: bool,
+    without: &mut Tally,
+) -> Result<bool, RunError> {
+    let test = suspect.signature.test;
+    let alone = lab.alone(&suspect.plan, test, suspect.plan.random_seed);
+    for plan in [alone, sequential(&suspect.plan, 0), sequential(&suspect.plan, 1)] {
+        let trial = if fresh { lab.probe_fresh(&plan)? } else { lab.probe(&plan)? };
+        let failed = !matches!(look(&trial, &Wanted::Failure(test)), Sight::Passed);
+        without.add(failed);
+        if failed {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Runs of candidates in search of one failure.
+struct Runs {
+    wanted: Wanted,
+    worker: WorkerId,
+    count: u32,
+}
+
+impl Runs {
+    fn new(suspect: &Suspect) -> Self {
+        let wanted = Wanted::Signature(suspect.signature.clone());
+        Self { wanted, worker: suspect.worker, count: 0 }
+    }
+
+    /// What was done in a run of the plan, if the failure showed.
+    fn once(&mut self, lab: &mut Lab<'_>, plan: &Plan) -> Result<Option<Vec<Step>>, RunError> {
+        self.count += 1;
+        let trial = lab.probe(plan)?;
+        Ok((look(&trial, &self.wanted) == Sight::Same).then_some(trial.steps))
+    }
+
+    /// Whether the failure shows so many times in a row.
+    fn always(&mut self, lab: &mut Lab<'_>, plan: &Plan, times: u32) -> Result<bool, RunError> {
+        for _ in 0..times {
+            if self.once(lab, plan)?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether the failure shows too if nobody is held while another waits.
+    fn impatiently(&mut self, lab: &mut Lab<'_>, plan: &Plan) -> Result<bool, RunError> {
+        let Some(schedule) = schedule_of(plan) else {
+            return Ok(true);
+        };
+        let hasty = with_schedule(plan, Schedule { patience: IMPATIENT, ..schedule.clone() });
+        for _ in 0..AGAIN {
+            if self.once(lab, &hasty)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Leaves out each switch that is not needed.
+fn fewest_switches(lab: &mut Lab<'_>, runs: &mut Runs, mut plan: Plan) -> Result<Plan, RunError> {
+    let mut at = 0;
+    while let Some(schedule) = schedule_of(&plan).filter(|schedule| at < schedule.switches.len()) {
+        let mut fewer = schedule.clone();
+        fewer.switches.remove(at);
+        let candidate = with_schedule(&plan, fewer);
+        if runs.always(lab, &candidate, 2)? {
+            plan = candidate;
+            at = 0;
+        } else {
+            at += 1;
+        }
+    }
+    Ok(plan)
+}
+
+/// Lets workers yield at one resource only, if that is enough. Returns what was done as well, and the
+/// resource; nothing if the failure did not show any more.
+fn one_resource(
+    lab: &mut Lab<'_>,
+    runs: &mut Runs,
+    plan: Plan,
+) -> Result<(Plan, Vec<Step>, Option<Resource>), RunError> {
+    let Some(steps) = runs.once(lab, &plan)? else {
+        return Ok((plan, Vec::new(), None));
+    };
+    let candidates = story::resources(&steps, runs.worker);
+    for resource in &candidates {
+        let Some(narrow) = schedule_of(&plan).and_then(|schedule| only_at(schedule, &steps, resource)) else {
+            continue;
+        };
+        let candidate = with_schedule(&plan, narrow);
+        if runs.once(lab, &candidate)?.is_some()
+            && let Some(steps) = runs.once(lab, &candidate)?
+            && story::tell(&steps, runs.worker, resource).is_some()
+        {
+            return Ok((candidate, steps, Some(resource.clone())));
+        }
+    }
+    Ok((plan, steps, candidates.into_iter().next()))
+}
+
+/// The schedule with calls on one resource only, if all its switches are at such.
+fn only_at(schedule: &Schedule, steps: &[Step], resource: &Resource) -> Option<Schedule> {
+    let renumbered = |switch: &Switch| {
+        let calls: Vec<&Resource> = steps
+            .iter()
+            .filter(|step| step.worker == switch.worker)
+            .filter_map(|step| match &step.kind {
+                StepKind::Calls(call) => Some(&call.resource),
+                _ => None,
+            })
+            .collect();
+        let here = calls.get(switch.point as usize).is_none_or(|&call| call == resource);
+        let before = calls.iter().take(switch.point as usize).filter(|&&call| call == resource).count();
+        here.then_some(Switch { point: before as u32, ..*switch })
+    };
+    let switches = schedule.switches.iter().map(renumbered).collect::<Option<Vec<_>>>()?;
+    Some(Schedule { at: BTreeSet::from([resource.clone()]), switches, ..schedule.clone() })
+}
+
+/// The failures of a race trial that were not seen before.
+pub fn fresh_suspects(plan: &Plan, trial: &Trial, known: impl Fn(&Signature) -> bool) -> Vec<Suspect> {
+    let all = suspects(Origin::Race(plan.index.0), plan, trial);
+    all.into_iter().filter(|suspect| !known(&suspect.signature)).collect()
+}
