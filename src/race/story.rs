@@ -36,7 +36,9 @@ pub fn tell(steps: &[Step], failed: WorkerId, resource: &Resource) -> Option<Sto
     let turns = turns(steps);
     let on: Vec<&Turn> = turns.iter().filter(|turn| turn.call.resource == *resource).collect();
     let conflict = |at: usize| {
-        on[..at].iter().rposition(|other| other.worker != failed && other.call.conflicts_with(&on[at].call))
+        let conflicts = |other: &&Turn| other.worker != failed && other.call.conflicts_with(&on[at].call);
+        let writes = |other: &&Turn| conflicts(other) && other.call.writes;
+        on[..at].iter().rposition(writes).or_else(|| on[..at].iter().rposition(conflicts))
     };
     let (last, other) = (0..on.len())
         .rev()

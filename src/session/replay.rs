@@ -3,7 +3,8 @@
 use crate::judge::finding::{Finding, Origin};
 use crate::judge::sight::{Sight, Wanted, look};
 use crate::judge::{Signature, Tally};
-use crate::plan::Plan;
+use crate::plan::{Interleaving, Plan};
+use crate::race::access::recorded;
 use crate::run::{Interpreter, RunError};
 use crate::session::baseline;
 use crate::session::command;
@@ -19,6 +20,9 @@ pub struct Replayed {
     pub failures: Vec<(Suspect, u32)>,
     /// What the failures were judged to be, if that was asked for.
     pub findings: Vec<Finding>,
+    /// Runs of a controlled plan whose calls on shared resources, or their order, were not the recorded
+    /// ones; those of the first run, if none are recorded.
+    pub diverged: u32,
 }
 
 /// Runs a plan some times.
@@ -32,8 +36,14 @@ pub fn replay(
     times: u32,
 ) -> Result<Replayed, RunError> {
     let mut replayed = Replayed::default();
+    let mut calls = match &plan.interleaving {
+        Interleaving::Controlled(schedule) if !schedule.calls.is_empty() => Some(schedule.calls.clone()),
+        _ => None,
+    };
     for _ in 0..times {
         let trial = lab.trial(Origin::Replay, plan)?;
+        let made = recorded(&trial.steps);
+        replayed.diverged += u32::from(*calls.get_or_insert_with(|| made.clone()) != made);
         let failed = suspects(Origin::Replay, plan, &trial);
         replayed.tally.add(match wanted {
             Some(signature) => look(&trial, &Wanted::Signature(signature.clone())) == Sight::Same,

@@ -17,7 +17,7 @@ use crate::report::progress::Progress;
 use crate::report::{Document, terminal, words};
 use crate::run::Collected;
 use crate::session::replay::{Replayed, explain, replay};
-use crate::session::{Lab, Limits, Outline};
+use crate::session::{Lab, Limits, Outline, baseline, races};
 use crate::suite::Suite;
 
 /// What the user named.
@@ -45,9 +45,28 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let Some((plan, wanted)) = plan_of(&named, &suite, &axes) else {
         return Ok(ExitCode::Undecided);
     };
+    let race = match &named {
+        Named::Token(token) if token.race => Some(token.index),
+        _ => None,
+    };
     let limits = Limits { trials: Some(u64::from(args.times)), ..Limits::default() };
     let mut progress = Progress::new(&limits, options.verbosity == Verbosity::Quiet);
     let mut lab = Lab::new(&suite, &mut *engine, &mut progress, None);
+    let plan = match race {
+        None => plan,
+        Some(index) => match races::plan_of_token(&mut lab, seed, plan.hash_seed, index)? {
+            Some(plan) => plan,
+            None => {
+                drop(progress);
+                anstream::eprintln!(
+                    "cannot replay: the suite has no race trial {}: what its tests touch has changed since. A \
+                     failure file holds the whole plan",
+                    index.0
+                );
+                return Ok(ExitCode::Undecided);
+            }
+        },
+    };
     let mut replayed = replay(&mut lab, &plan, wanted.as_ref(), args.times)?;
     if args.shrink {
         explain(&mut lab, &collected.interpreter, &plan, &mut replayed)?;
@@ -96,7 +115,13 @@ fn plan_of(named: &Named, suite: &Suite, axes: &Axes) -> Option<(Plan, Option<Si
                     suite.fingerprint
                 );
             }
-            Some((plan(token.seed, token.index, suite, axes), None))
+            let hash_seed = axes.hash_seed_values(token.seed)[0];
+            let plan = match token.race {
+                // What its tests touch decides it, which is not known before they are run.
+                true => baseline::suite_order(suite, token.seed, hash_seed),
+                false => plan(token.seed, token.index, suite, axes),
+            };
+            Some((plan, None))
         }
         Named::File(file) => {
             if file.failing().fingerprint != suite.fingerprint {
@@ -130,6 +155,14 @@ fn print(replayed: &Replayed, suite: &Suite, wanted: Option<&Signature>) -> std:
             writeln!(out, "{test} failed as recorded in {}", words::tally(replayed.tally))?;
         }
         None => writeln!(out, "tests failed in {}", words::tally(replayed.tally))?,
+    }
+    if replayed.diverged > 0 {
+        writeln!(
+            out,
+            "{} of {} made other calls than recorded, or in another order",
+            replayed.diverged,
+            words::count(replayed.tally.runs as usize, "run")
+        )?;
     }
     for (suspect, runs) in &replayed.failures {
         let crash = &suspect.signature.crash;
