@@ -10,6 +10,7 @@ pub mod workspace;
 pub mod reaper;
 pub mod process;
 pub mod sandbox;
+pub mod surroundings;
 pub mod plain;
 pub mod spawn;
 pub mod zygote;
@@ -223,6 +224,9 @@ pub enum RunError {
     /// pytest ended before it ran anything; the text holds what it printed.
     #[error("{0}")]
     Pytest(String),
+    /// A sandbox could not be made, or ended.
+    #[error("{0}")]
+    Sandbox(String),
     /// An operating-system call failed.
     #[error("{what}: {source}")]
     Io {

@@ -6,7 +6,7 @@ use crate::run::Failure;
 use crate::suite::{CollectionError, Test, TestId};
 
 /// The version both sides must speak.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// What jostle says.
 #[derive(Debug, Serialize)]
@@ -16,11 +16,13 @@ pub enum Request<'a> {
     Setup(Setup<'a>),
     /// The other side of a meeting is there.
     Go,
-    /// To a zygote: fork a worker. Two descriptors come along: its channel, and its standard output
-    /// and error. The fork then waits for a [`Setup`] of its own on that channel.
+    /// To a zygote: fork a worker. Descriptors come along: its channel, its standard output and error,
+    /// and the namespaces it is to enter. It then waits for a [`Setup`] of its own on that channel.
     Fork {
         /// How many descriptors are its own.
         descriptors: u32,
+        /// The flag (`CLONE_NEW…`) of each namespace, in the order of their descriptors.
+        namespaces: Vec<u32>,
     },
     /// To a zygote: send a signal to the process group of a fork.
     Kill {

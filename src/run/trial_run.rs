@@ -8,8 +8,8 @@ use crate::plan::{Imports, Interleaving, Meeting, Mode, Plan, WorkerId};
 use crate::run::process::{Heard, Process};
 use crate::run::protocol::{self, Message, Purpose, Request, Setup, WorkerLikeness};
 use crate::run::spawn::{CLOSED, COLLECT, ENDING, SpawnOptions, TICK, check_protocol, with_output};
+use crate::run::surroundings::Site;
 use crate::run::worker::{Stage, Worker, outcome};
-use crate::run::workspace::TrialFolder;
 use crate::run::{Event, Outcome, RunError, Trial};
 use crate::suite::Suite;
 
@@ -17,14 +17,14 @@ use crate::suite::Suite;
 pub(super) type Name = (usize, u32);
 
 /// Starts and ends the processes of a trial's workers.
-pub(super) trait Launcher {
+pub(super) trait Launcher: Sync {
     /// How the suite is run.
     fn options(&self) -> &SpawnOptions;
 
     /// Starts a process for a worker.
     fn launch(
-        &mut self,
-        folder: &TrialFolder,
+        &self,
+        site: &Site,
         hash_seed: u32,
         name: Name,
         sender: &Sender<(Name, Heard)>,
@@ -32,7 +32,7 @@ pub(super) trait Launcher {
     ) -> Result<Process, RunError>;
 
     /// Ends a process, after so much patience; tells how it ended, if by itself.
-    fn ended(&mut self, process: &mut Process, patience: Duration) -> Option<String>;
+    fn ended(&self, process: &mut Process, patience: Duration) -> Option<String>;
 }
 
 /// Runs a plan to its end, or to the time limit.
@@ -40,15 +40,15 @@ pub(super) trait Launcher {
 /// # Errors
 /// pytest could not be run at all, or the run was interrupted.
 pub(super) fn run_trial(
-    launcher: &mut dyn Launcher,
+    launcher: &dyn Launcher,
     suite: &Suite,
     plan: &Plan,
-    folder: &TrialFolder,
+    site: &Site,
     limit: Duration,
     events: &mut dyn FnMut(Event),
 ) -> Result<Trial, RunError> {
     let start = Instant::now();
-    let mut run = TrialRun::new(launcher, suite, plan, folder, start + limit);
+    let mut run = TrialRun::new(launcher, suite, plan, site, start + limit);
     let result = run.carry_out(events);
     let (workers, processes) = run.take();
     result?;
@@ -58,10 +58,10 @@ pub(super) fn run_trial(
 
 /// One trial while it runs.
 struct TrialRun<'a> {
-    launcher: &'a mut dyn Launcher,
+    launcher: &'a dyn Launcher,
     suite: &'a Suite,
     plan: &'a Plan,
-    folder: &'a TrialFolder,
+    site: &'a Site,
     deadline: Instant,
     workers: Vec<Worker>,
     processes: Vec<Option<Process>>,
@@ -73,17 +73,17 @@ struct TrialRun<'a> {
 impl<'a> TrialRun<'a> {
     /// A trial that has not started; it ends at the deadline at the latest.
     fn new(
-        launcher: &'a mut dyn Launcher,
+        launcher: &'a dyn Launcher,
         suite: &'a Suite,
         plan: &'a Plan,
-        folder: &'a TrialFolder,
+        site: &'a Site,
         deadline: Instant,
     ) -> Self {
         let (sender, receiver) = channel();
         let workers: Vec<Worker> =
             (0..).zip(&plan.workers).map(|(id, list)| Worker::new(WorkerId(id), list.clone())).collect();
         let processes = workers.iter().map(|_| None).collect();
-        Self { launcher, suite, plan, folder, deadline, workers, processes, started: 0, sender, receiver }
+        Self { launcher, suite, plan, site, deadline, workers, processes, started: 0, sender, receiver }
     }
 
     /// The workers and how many processes they used; whatever still runs is ended.
@@ -120,7 +120,7 @@ impl<'a> TrialRun<'a> {
     }
 
     fn start(&mut self, worker: usize, events: &mut dyn FnMut(Event)) -> Result<(), RunError> {
-        let folder = self.folder.path.to_string_lossy();
+        let folder = self.site.path.to_string_lossy();
         let state = &mut self.workers[worker];
         state.offset = state.next_place();
         state.enter(Stage::Collecting);
@@ -146,7 +146,7 @@ impl<'a> TrialRun<'a> {
             folder: &folder,
         };
         let name = (worker, state.process);
-        let process = self.launcher.launch(self.folder, self.plan.hash_seed, name, &self.sender, setup)?;
+        let process = self.launcher.launch(self.site, self.plan.hash_seed, name, &self.sender, setup)?;
         self.processes[worker] = Some(process);
         self.started += 1;
         events(Event::WorkerStarted(self.workers[worker].id));

@@ -25,21 +25,20 @@ pub struct WarmEngine {
     /// Whether forks may be given up, or are insisted on.
     insists: bool,
     refusal: Option<String>,
-    remarks: Vec<String>,
 }
 
 impl WarmEngine {
     /// An engine that forks where that is safe, or, if it `insists`, fails where it is not.
     pub fn new(spawn: SpawnEngine, insists: bool) -> Self {
-        Self { spawn, zygotes: BTreeMap::new(), insists, refusal: None, remarks: Vec::new() }
+        Self { spawn, zygotes: BTreeMap::new(), insists, refusal: None }
     }
 
     fn start_zygote(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
-        let (zygote, collected) = Zygote::start(&mut self.spawn, hash_seed)?;
+        let (zygote, collected) = Zygote::start(&self.spawn, hash_seed)?;
         let first = self.zygotes.is_empty();
         let Readiness { threads, identity_asked_at } = &zygote.readiness;
         if let (Some(place), true) = (identity_asked_at, first) {
-            self.remarks.push(format!(
+            self.spawn.remark(format!(
                 "plans with several workers run in fresh processes: the suite asks which worker it is while it is \
                  imported ({place})"
             ));
@@ -69,20 +68,20 @@ impl WarmEngine {
         if !self.zygotes.contains_key(&plan.hash_seed) {
             self.start_zygote(plan.hash_seed)?;
         }
-        let Some(zygote) = self.zygotes.get_mut(&plan.hash_seed) else {
+        let Some(zygote) = self.zygotes.get(&plan.hash_seed) else {
             return Ok(None);
         };
-        let folder = self.spawn.workspace.trial(zygote.left.as_deref())?;
-        let limit = self.spawn.limit();
-        let mut launcher = ForkLauncher { spawn: &mut self.spawn, zygote };
-        let trial = run_trial(&mut launcher, suite, plan, &folder, limit, events);
+        let site = zygote.site(&self.spawn)?;
+        let launcher = ForkLauncher { spawn: &self.spawn, zygote };
+        let trial = run_trial(&launcher, suite, plan, &site, self.spawn.limit(), events);
         if zygote.is_alive() {
             let trial = trial?;
             self.spawn.took(trial.duration);
             return Ok(Some(trial));
         }
-        if let Some(mut zygote) = self.zygotes.remove(&plan.hash_seed) {
-            zygote.end(&mut self.spawn);
+        drop(site);
+        if let Some(zygote) = self.zygotes.remove(&plan.hash_seed) {
+            zygote.end(&self.spawn);
         }
         if matches!(trial, Err(RunError::Interrupted)) { Err(RunError::Interrupted) } else { Ok(None) }
     }
@@ -129,7 +128,7 @@ impl Engine for WarmEngine {
             )));
         }
         if self.refusal.is_none() {
-            self.remarks.push(format!("every plan runs in fresh processes: {why}"));
+            self.spawn.remark(format!("every plan runs in fresh processes: {why}"));
             self.refusal = Some(why.to_owned());
             self.end_zygotes();
         }
@@ -137,7 +136,7 @@ impl Engine for WarmEngine {
     }
 
     fn remarks(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.remarks)
+        self.spawn.remarks()
     }
 
     fn plain(
@@ -153,8 +152,8 @@ impl WarmEngine {
     /// Lets all zygotes end side by side, and waits for them.
     fn end_zygotes(&mut self) {
         self.zygotes.values().for_each(Zygote::hang_up);
-        for zygote in std::mem::take(&mut self.zygotes).values_mut() {
-            zygote.end(&mut self.spawn);
+        for zygote in std::mem::take(&mut self.zygotes).values() {
+            zygote.end(&self.spawn);
         }
     }
 }

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::run::RunError;
+use crate::run::surroundings::Site;
 
 static HARNESS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/harness/jostle_harness");
 
@@ -94,7 +95,7 @@ impl Workspace {
     ///
     /// # Errors
     /// The folder cannot be made.
-    pub fn trial(&self, like: Option<&Path>) -> Result<TrialFolder, RunError> {
+    pub fn trial(&self, like: Option<&Path>) -> Result<Site, RunError> {
         let path = self.folder.path().join("trial");
         let make = || {
             if path.exists() {
@@ -104,7 +105,17 @@ impl Workspace {
             like.map_or(Ok(()), |like| copy(like, &path))
         };
         make().map_err(|source| RunError::io(format!("cannot make {}", path.display()), source))?;
-        Ok(TrialFolder { path })
+        Ok(Site::on_host(path))
+    }
+
+    /// A trial's folder that sandboxes show: nothing is ever written into this one itself.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub(super) fn shown(&self) -> std::io::Result<PathBuf> {
+        let path = self.folder.path().join("trial");
+        std::fs::create_dir_all(path.join("tmp"))?;
+        Ok(path)
     }
 
     /// Keeps what was written into a trial's folder, if there is anything, for later trials to start
@@ -112,7 +123,7 @@ impl Workspace {
     ///
     /// # Errors
     /// The folder cannot be moved.
-    pub fn keep(&self, folder: &TrialFolder, name: &str) -> Result<Option<PathBuf>, RunError> {
+    pub fn keep(&self, folder: &Site, name: &str) -> Result<Option<PathBuf>, RunError> {
         let kept = self.folder.path().join(name);
         let keep = || {
             let is_empty =
@@ -145,18 +156,4 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// What the workers of a trial share: their `TMPDIR` is `tmp` in it.
-#[derive(Debug)]
-pub struct TrialFolder {
-    /// Where it is.
-    pub path: PathBuf,
-}
-
-impl Drop for TrialFolder {
-    fn drop(&mut self) {
-        // What is left is removed with the session's folder, or by the next trial.
-        let _ = std::fs::remove_dir_all(&self.path);
-    }
 }

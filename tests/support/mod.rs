@@ -102,6 +102,9 @@ pub fn engine(python: PathBuf, folder: &Path, test_timeout: Duration) -> SpawnEn
         trial_timeout: None,
         interrupt: Interrupt::default(),
         reaper: Some(env!("CARGO_BIN_EXE_jostle").into()),
+        sandboxing: None,
+        memory: None,
+        jobs: 1,
     };
     SpawnEngine::new(options).expect("an engine")
 }
