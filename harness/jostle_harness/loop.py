@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import sys
-import time
+from time import perf_counter  # bound now: a test may replace it
 from typing import Any, Dict, List, Optional, Set, Tuple
 
 import pytest
@@ -89,7 +89,7 @@ class Loop:
         self._subtest_failed = False
         doctest_globals = _doctest_globals(item)
         self._channel.send("start", position=position)
-        start = time.perf_counter()
+        start = perf_counter()
         try:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=self._next(position, item))
         except BaseException as error:
@@ -111,7 +111,7 @@ class Loop:
             self._failure = crash.verdict("call", "a subtest failed", "", "")
         else:
             outcome = "skipped" if "skipped" in self._outcomes else "passed"
-        duration = time.perf_counter() - start
+        duration = perf_counter() - start
         self._channel.send("finish", position=position, outcome=outcome, duration=duration, failure=self._failure)
 
     @pytest.hookimpl(hookwrapper=True)

@@ -30,8 +30,10 @@ pub(super) const ENDING: Duration = Duration::from_secs(30);
 pub(super) const CLOSED: Duration = Duration::from_secs(5);
 /// A trial without a limit of its own may take this and ten times the longest before it.
 const TRIAL: Duration = Duration::from_secs(600);
-/// How long pytest may take to start and collect.
+/// How long pytest may take to start and collect, where no limit is given.
 pub(super) const COLLECT: Duration = Duration::from_secs(600);
+
+const ENDED_EARLY: &str = "pytest ended before it had collected the suite";
 
 /// Variables of other tools that would make pytest print, measure or record.
 const REMOVED: [&str; 7] = [
@@ -211,6 +213,11 @@ impl SpawnEngine {
         self.options.trial_timeout.unwrap_or_else(|| TRIAL + longest * 10)
     }
 
+    /// How long pytest may take to start and collect.
+    pub(super) fn collecting(&self) -> Duration {
+        self.options.trial_timeout.unwrap_or(COLLECT)
+    }
+
     /// Notes how long a trial took, as later ones may take a multiple of it.
     pub(super) fn took(&self, duration: Duration) {
         let mut longest = self.longest.lock().unwrap_or_else(PoisonError::into_inner);
@@ -242,7 +249,8 @@ impl Engine for SpawnEngine {
         let (sender, receiver) = channel();
         let mut process =
             self.start_collecting(&site.path, site.place(), hash_seed, Purpose::Collect, &sender)?;
-        let collected = self.hear(&mut process, |interrupt| hear_collection(&receiver, interrupt))?;
+        let collected =
+            self.hear(&mut process, |interrupt| hear_collection(&receiver, interrupt, self.collecting()))?;
         self.ended(&mut process, ENDING);
         Ok(collected)
     }
@@ -342,10 +350,13 @@ impl SpawnEngine {
     ) -> Result<T, RunError> {
         listen(&self.options.interrupt.clone()).map_err(|error| {
             let pytest = matches!(error, RunError::Pytest(_));
-            self.ended(process, if pytest { CLOSED } else { Duration::ZERO });
-            match error {
-                RunError::Pytest(why) => RunError::Pytest(with_output(&why, &process.output())),
-                other => other,
+            let how = self.ended(process, if pytest { CLOSED } else { Duration::ZERO });
+            match (error, how) {
+                (RunError::Pytest(why), Some(how)) if why == ENDED_EARLY => {
+                    RunError::Pytest(with_output(&format!("{why} ({how})"), &process.output()))
+                }
+                (RunError::Pytest(why), _) => RunError::Pytest(with_output(&why, &process.output())),
+                (other, _) => other,
             }
         })
     }
@@ -363,8 +374,9 @@ impl SpawnEngine {
 pub(super) fn hear_collection(
     receiver: &Receiver<((), Heard)>,
     interrupt: &Interrupt,
+    limit: Duration,
 ) -> Result<Collected, RunError> {
-    let deadline = Instant::now() + COLLECT;
+    let deadline = Instant::now() + limit;
     let mut hello = None;
     loop {
         if interrupt.is_set() {
@@ -392,12 +404,12 @@ pub(super) fn hear_collection(
                 return Err(RunError::Pytest(message));
             }
             Ok((_, Heard::Closed)) | Err(RecvTimeoutError::Disconnected) => {
-                return Err(RunError::Pytest("pytest ended before it had collected the suite".into()));
+                return Err(RunError::Pytest(ENDED_EARLY.into()));
             }
             Err(RecvTimeoutError::Timeout) if Instant::now() > deadline => {
                 return Err(RunError::Pytest(format!(
-                    "pytest did not collect the suite within {} s",
-                    COLLECT.as_secs()
+                    "pytest did not collect the suite within {} s; give it longer with --trial-timeout",
+                    limit.as_secs()
                 )));
             }
             Ok(_) | Err(RecvTimeoutError::Timeout) => {}

@@ -59,7 +59,7 @@ impl Zygote {
         let collecting = |folder: &Path, place: Place<'_>| {
             let mut process = spawn.start_collecting(folder, place, hash_seed, Purpose::Serve, &sender)?;
             let heard = spawn.hear(&mut process, |interrupt| {
-                let collected = hear_collection(&receiver, interrupt)?;
+                let collected = hear_collection(&receiver, interrupt, spawn.collecting())?;
                 Ok((collected, hear_readiness(&receiver, interrupt)?))
             })?;
             Ok((process, heard))
