@@ -18,7 +18,9 @@ pub mod warm;
 pub mod measure;
 mod worker;
 mod trial_run;
+mod side_by_side;
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -152,6 +154,15 @@ pub struct Interpreter {
     pub plugins: Vec<String>,
 }
 
+/// A plan to be run.
+#[derive(Clone, Copy, Debug)]
+pub struct Job<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// Whether in processes started for it alone, as [`Engine::run_fresh`] does.
+    pub fresh: bool,
+}
+
 /// Runs plans.
 pub trait Engine {
     /// Collects the suite under a hash seed, without running a test.
@@ -177,6 +188,26 @@ pub trait Engine {
         events: &mut dyn FnMut(Event),
     ) -> Result<Trial, RunError> {
         self.run(suite, plan, events)
+    }
+
+    /// Runs several plans, side by side where trials are kept apart. Each trial is given to `finished`, in
+    /// the plans' order, until that says to stop or there are no more.
+    ///
+    /// # Errors
+    /// As those of [`Engine::run`]; the trials before have been told by then.
+    fn run_all(
+        &mut self,
+        suite: &Suite,
+        jobs: &[Job<'_>],
+        finished: &mut dyn FnMut(usize, Trial) -> ControlFlow<()>,
+    ) -> Result<(), RunError> {
+        for (at, job) in jobs.iter().enumerate() {
+            let run = if job.fresh { Self::run_fresh } else { Self::run };
+            if finished(at, run(self, suite, job.plan, &mut |_| {})?).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Whether [`Engine::run`] would run this plan in forks, each of which has the whole suite

@@ -1,5 +1,6 @@
 //! The spawn engine: a fresh `python -m pytest` for each worker of a trial. The ground truth.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -16,10 +17,11 @@ use crate::run::protocol::{self, Message, Purpose, Request, Setup};
 use crate::run::python::Python;
 use crate::run::reaper::Reaper;
 use crate::run::sandbox::SandboxError;
+use crate::run::side_by_side::side_by_side;
 use crate::run::surroundings::{Ground, Place, Sandboxing, Site};
 use crate::run::trial_run::{Launcher, Name, run_trial};
 use crate::run::workspace::{Workspace, cache_dir, unpack_harness};
-use crate::run::{Collected, Engine, Event, Interpreter, RunError, Trial};
+use crate::run::{Collected, Engine, Event, Interpreter, Job, RunError, Trial};
 use crate::suite::{Suite, Test};
 
 /// How often the clock and the interrupt are looked at.
@@ -127,6 +129,31 @@ impl SpawnEngine {
             longest: Mutex::new(Duration::ZERO),
             remarks: Vec::new(),
         })
+    }
+
+    /// Runs a plan in fresh processes; several may be run so at the same time, in sandboxes.
+    pub(super) fn run_apart(
+        &self,
+        suite: &Suite,
+        plan: &Plan,
+        events: &mut dyn FnMut(Event),
+    ) -> Result<Trial, RunError> {
+        let site = self.site()?;
+        let trial = run_trial(self, suite, plan, &site, self.limit(), events)?;
+        self.took(trial.duration);
+        Ok(trial)
+    }
+
+    /// Carries out runs, as many at once as the options allow.
+    pub(super) fn side_by_side<T: Send>(
+        &self,
+        jobs: &[Job<'_>],
+        run: &(dyn Fn(usize) -> T + Sync),
+        finished: &mut dyn FnMut(usize, T) -> ControlFlow<()>,
+    ) {
+        let room = if self.options.sandboxing.is_some() { self.options.jobs } else { 1 };
+        let weights: Vec<u32> = jobs.iter().map(|job| job.plan.workers.len() as u32).collect();
+        side_by_side(room, &weights, run, finished);
     }
 
     /// Adds to what the user should know of how plans are run.
@@ -256,10 +283,25 @@ impl Engine for SpawnEngine {
     }
 
     fn run(&mut self, suite: &Suite, plan: &Plan, events: &mut dyn FnMut(Event)) -> Result<Trial, RunError> {
-        let site = self.site()?;
-        let trial = run_trial(self, suite, plan, &site, self.limit(), events)?;
-        self.took(trial.duration);
-        Ok(trial)
+        self.run_apart(suite, plan, events)
+    }
+
+    fn run_all(
+        &mut self,
+        suite: &Suite,
+        jobs: &[Job<'_>],
+        finished: &mut dyn FnMut(usize, Trial) -> ControlFlow<()>,
+    ) -> Result<(), RunError> {
+        let mut ended = Ok(());
+        let run = |at: usize| self.run_apart(suite, jobs[at].plan, &mut |_| {});
+        self.side_by_side(jobs, &run, &mut |at, trial| match trial {
+            Ok(trial) => finished(at, trial),
+            Err(error) => {
+                ended = Err(error);
+                ControlFlow::Break(())
+            }
+        });
+        ended
     }
 
     fn remarks(&mut self) -> Vec<String> {

@@ -5,13 +5,14 @@
 //! are not safe at all, every plan is.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use crate::plan::{Imports, Mode, Plan};
 use crate::run::plain::PlainRun;
 use crate::run::spawn::SpawnEngine;
 use crate::run::trial_run::run_trial;
 use crate::run::zygote::{ForkLauncher, Readiness, Zygote};
-use crate::run::{Collected, Engine, Event, RunError, Trial};
+use crate::run::{Collected, Engine, Event, Job, RunError, Trial};
 use crate::suite::Suite;
 
 /// How often a trial whose zygote dies is begun before it is run in fresh processes.
@@ -58,32 +59,42 @@ impl WarmEngine {
         Ok(collected)
     }
 
-    /// Runs a plan in forks; none if its zygote died meanwhile.
-    fn run_in_forks(
-        &mut self,
+    /// Sees to it that a plan which is run in forks has its zygote, and one that is alive.
+    fn prepare(&mut self, plan: &Plan) -> Result<(), RunError> {
+        let dead = self.zygotes.get(&plan.hash_seed).is_some_and(|zygote| !zygote.is_alive());
+        if dead && let Some(zygote) = self.zygotes.remove(&plan.hash_seed) {
+            zygote.end(&self.spawn);
+        }
+        if self.forks(plan) && !self.zygotes.contains_key(&plan.hash_seed) {
+            self.start_zygote(plan.hash_seed)?;
+        }
+        Ok(())
+    }
+
+    /// Runs a plan in forks if it may be, and else in fresh processes; none if its zygote died meanwhile.
+    fn run_prepared(
+        &self,
         suite: &Suite,
         plan: &Plan,
         events: &mut dyn FnMut(Event),
     ) -> Result<Option<Trial>, RunError> {
-        if !self.zygotes.contains_key(&plan.hash_seed) {
-            self.start_zygote(plan.hash_seed)?;
-        }
-        let Some(zygote) = self.zygotes.get(&plan.hash_seed) else {
-            return Ok(None);
+        let zygote = self.zygotes.get(&plan.hash_seed);
+        let Some(zygote) = zygote.filter(|_| self.forks(plan)) else {
+            return self.spawn.run_apart(suite, plan, events).map(Some);
         };
         let site = zygote.site(&self.spawn)?;
         let launcher = ForkLauncher { spawn: &self.spawn, zygote };
         let trial = run_trial(&launcher, suite, plan, &site, self.spawn.limit(), events);
-        if zygote.is_alive() {
-            let trial = trial?;
-            self.spawn.took(trial.duration);
-            return Ok(Some(trial));
+        if !zygote.is_alive() {
+            return if matches!(trial, Err(RunError::Interrupted)) {
+                Err(RunError::Interrupted)
+            } else {
+                Ok(None)
+            };
         }
-        drop(site);
-        if let Some(zygote) = self.zygotes.remove(&plan.hash_seed) {
-            zygote.end(&self.spawn);
-        }
-        if matches!(trial, Err(RunError::Interrupted)) { Err(RunError::Interrupted) } else { Ok(None) }
+        let trial = trial?;
+        self.spawn.took(trial.duration);
+        Ok(Some(trial))
     }
 }
 
@@ -94,14 +105,63 @@ impl Engine for WarmEngine {
 
     fn run(&mut self, suite: &Suite, plan: &Plan, events: &mut dyn FnMut(Event)) -> Result<Trial, RunError> {
         for _ in 0..ATTEMPTS {
-            if !self.forks(plan) {
-                break;
-            }
-            if let Some(trial) = self.run_in_forks(suite, plan, events)? {
+            self.prepare(plan)?;
+            if let Some(trial) = self.run_prepared(suite, plan, events)? {
                 return Ok(trial);
             }
         }
         self.spawn.run(suite, plan, events)
+    }
+
+    fn run_all(
+        &mut self,
+        suite: &Suite,
+        jobs: &[Job<'_>],
+        finished: &mut dyn FnMut(usize, Trial) -> ControlFlow<()>,
+    ) -> Result<(), RunError> {
+        let mut done = 0;
+        while let Some(rest) = jobs.get(done..).filter(|rest| !rest.is_empty()) {
+            for job in rest.iter().filter(|job| !job.fresh) {
+                self.prepare(job.plan)?;
+            }
+            let first = done;
+            let mut ended = Ok(ControlFlow::Continue(()));
+            let run = |at: usize| {
+                let Job { plan, fresh } = rest[at];
+                if fresh {
+                    self.spawn.run_apart(suite, plan, &mut |_| {}).map(Some)
+                } else {
+                    self.run_prepared(suite, plan, &mut |_| {})
+                }
+            };
+            self.spawn.side_by_side(rest, &run, &mut |at, trial| {
+                ended = match trial {
+                    Err(error) => Err(error),
+                    // It is repeated below.
+                    Ok(None) => return ControlFlow::Break(()),
+                    Ok(Some(trial)) => {
+                        done = first + at + 1;
+                        Ok(finished(first + at, trial))
+                    }
+                };
+                if matches!(ended, Ok(ControlFlow::Continue(()))) {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                }
+            });
+            if ended?.is_break() {
+                return Ok(());
+            }
+            if let Some(job) = jobs.get(done) {
+                let trial = self.run(suite, job.plan, &mut |_| {})?;
+                done += 1;
+                if finished(done - 1, trial).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
     }
 
     fn run_fresh(

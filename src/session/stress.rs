@@ -1,6 +1,7 @@
 //! The main job.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use crate::judge::finding::{Finding, Kind, Origin};
@@ -124,7 +125,7 @@ pub fn stress(
         remarks: lab.remarks(),
         alone: session.alone,
         trials: session.trials,
-        probes: lab.probes(),
+        probes: lab.probed(),
         coverage: session.coverage.shares(),
         findings: session.findings,
         unjudged: session.waiting,
@@ -223,15 +224,8 @@ impl Session<'_> {
 
     /// Runs each test alone where that is cheap, until the time for it is used up.
     fn each_alone(&mut self, lab: &mut Lab<'_>, suite_order: &Plan) -> Result<(), RunError> {
-        let end = self.end_of_sweep();
-        for &test in &lab.suite.collected {
-            let plan = serial(suite_order, vec![test]);
-            if !lab.forks(&plan) || Instant::now() > end {
-                break;
-            }
-            self.trial(lab, Origin::Alone, &plan)?;
-            self.alone += 1;
-        }
+        let plans = lab.suite.collected.iter().map(|&test| (Origin::Alone, serial(suite_order, vec![test])));
+        self.alone += self.sweep(lab, plans.collect())?;
         Ok(())
     }
 
@@ -241,16 +235,28 @@ impl Session<'_> {
         if !wanted || lab.suite.tests.len() > SQUARE {
             return Ok(());
         }
-        let end = self.end_of_sweep();
         let rows = baseline::each_after_each(lab.suite, self.seed, hash_seed, self.axes.ignore_rank);
-        for (row, plan) in (0..).zip(rows) {
-            if !lab.forks(&plan) || Instant::now() > end || self.stops_early() {
-                break;
-            }
-            self.trial(lab, Origin::Adjacent(row), &plan)?;
-            self.coverage.add(&plan);
-        }
+        let trials: Vec<_> = (0..).zip(rows).map(|(row, plan)| (Origin::Adjacent(row), plan)).collect();
+        let swept = self.sweep(lab, trials.clone())?;
+        trials[..swept].iter().for_each(|(_, plan)| self.coverage.add(plan));
         Ok(())
+    }
+
+    /// Runs trials that cost next to nothing in forks, and none that would not be run in one, until the
+    /// time for it is used up; tells how many.
+    fn sweep(&mut self, lab: &mut Lab<'_>, trials: Vec<(Origin, Plan)>) -> Result<usize, RunError> {
+        if !trials.first().is_some_and(|(_, plan)| lab.forks(plan)) {
+            return Ok(0);
+        }
+        let end = self.end_of_sweep();
+        let mut swept = 0;
+        lab.trials(&trials, &mut |at, trial| {
+            let (origin, plan) = &trials[at];
+            self.suspect(suspects(*origin, plan, &trial));
+            swept += 1;
+            if Instant::now() > end { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        Ok(swept)
     }
 
     /// When a sweep that starts now has to end.
@@ -261,16 +267,21 @@ impl Session<'_> {
     /// Runs the trials of a round; tells whether there are more.
     fn round(&mut self, lab: &mut Lab<'_>) -> Result<bool, RunError> {
         let round = if self.limits.fail_fast || self.victim.is_some() { 2 } else { ROUND };
-        for _ in 0..round {
-            if self.limits.trials.is_some_and(|most| self.trials >= most) || self.time_to_judge() {
-                return Ok(self.limits.trials.is_none_or(|most| self.trials < most));
-            }
-            let index = TrialIndex(self.trials);
-            let plan = plan(self.seed, index, lab.suite, self.axes);
-            let origin = Origin::Trial(index.0);
-            self.trial(lab, origin, &plan)?;
-            self.trials += 1;
-            self.coverage.add(&plan);
+        let end = self.limits.trials.map_or(self.trials + round, |most| most.min(self.trials + round));
+        if !self.time_to_judge() {
+            let indices = self.trials..end;
+            let plans = indices.map(|index| {
+                let plan = plan(self.seed, TrialIndex(index), lab.suite, self.axes);
+                (Origin::Trial(index), plan)
+            });
+            let trials: Vec<_> = plans.collect();
+            lab.trials(&trials, &mut |at, trial| {
+                let (origin, plan) = &trials[at];
+                self.suspect(suspects(*origin, plan, &trial));
+                self.trials += 1;
+                self.coverage.add(plan);
+                if self.time_to_judge() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
         }
         Ok(self.limits.trials.is_none_or(|most| self.trials < most))
     }

@@ -53,7 +53,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     if args.shrink {
         explain(&mut lab, &collected.interpreter, &plan, &mut replayed)?;
     }
-    let (probes, remarks) = (lab.probes(), lab.remarks());
+    let (probes, remarks) = (lab.probed(), lab.remarks());
     drop(progress);
     let outline = Outline {
         probes,
