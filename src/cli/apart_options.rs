@@ -32,6 +32,8 @@ pub struct ApartOptions {
     pub memory: Option<u64>,
     /// How many workers run at once, over all trials.
     pub jobs: u32,
+    /// Whether it is told what they leave behind in the project.
+    pub report_leftovers: bool,
 }
 
 impl ApartOptions {
@@ -66,6 +68,7 @@ impl ApartOptions {
                 .unwrap_or(DISK.as_u64()),
             memory: size(args.memory.as_ref().or(config.memory.as_ref()), "memory", LEAST_MEMORY)?,
             jobs,
+            report_leftovers: args.report_leftovers || config.report_leftovers.unwrap_or(false),
         })
     }
 }

@@ -98,6 +98,10 @@ pub struct ApartArgs {
     /// number of cores]
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<u32>,
+    /// Tell which files each test, or trial, leaves behind in the project; without sandboxes that is
+    /// always told
+    #[arg(long)]
+    pub report_leftovers: bool,
 }
 
 /// What a session varies.

@@ -48,6 +48,8 @@ pub struct Config {
     pub memory: Option<String>,
     /// `--jobs`.
     pub jobs: Option<u32>,
+    /// `--report-leftovers`.
+    pub report_leftovers: Option<bool>,
     /// `--fail-fast`.
     pub fail_fast: Option<bool>,
     /// What would stand after `--`.

@@ -30,6 +30,8 @@ pub enum Kind {
     Unreproduced,
     /// Fails alone and in every order.
     Broken,
+    /// Leaves files behind in the project: not a failure.
+    Leftover,
 }
 
 impl Kind {
@@ -51,6 +53,7 @@ impl Kind {
             Self::Nod => "nod",
             Self::Unreproduced => "unreproduced",
             Self::Broken => "broken",
+            Self::Leftover => "leftover",
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod reaper;
 pub mod process;
 pub mod sandbox;
 pub mod surroundings;
+mod leftovers;
 pub mod plain;
 pub mod spawn;
 pub mod zygote;
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::{Plan, WorkerId};
 use crate::run::plain::PlainRun;
+use crate::run::sandbox::Leftover;
 use crate::suite::{Suite, TestIndex};
 
 /// pytest's phases of a test.
@@ -112,6 +114,10 @@ pub struct Trial {
     pub duration: Duration,
     /// How many processes the trial started.
     pub processes: u32,
+    /// What it left behind in the project, if that was to be told; paths are relative to the folder
+    /// pytest is run in.
+    #[serde(default)]
+    pub leftovers: Vec<Leftover>,
 }
 
 /// Something that happened while a trial ran.

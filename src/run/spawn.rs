@@ -11,12 +11,13 @@ use rustix::process::Pid;
 
 use crate::plan::Plan;
 use crate::run::interrupt::Interrupt;
+use crate::run::leftovers::{Snapshot, concerns_the_project};
 use crate::run::plain::{self, PlainRun};
 use crate::run::process::{Heard, Process};
 use crate::run::protocol::{self, Message, Purpose, Request, Setup};
 use crate::run::python::Python;
 use crate::run::reaper::Reaper;
-use crate::run::sandbox::SandboxError;
+use crate::run::sandbox::{Leftover, SandboxError};
 use crate::run::side_by_side::side_by_side;
 use crate::run::surroundings::{Ground, Place, Sandboxing, Site};
 use crate::run::trial_run::{Launcher, Name, run_trial};
@@ -71,6 +72,9 @@ pub struct SpawnOptions {
     pub memory: Option<u64>,
     /// How many workers run at once, over all trials, if these are kept apart.
     pub jobs: u32,
+    /// Whether to tell what each trial leaves behind in the project. Without sandboxes that is always
+    /// told, as it is there for the trials after it.
+    pub tells_leftovers: bool,
 }
 
 /// Why there is no engine.
@@ -96,6 +100,9 @@ pub struct SpawnEngine {
     reaper: Mutex<Option<Reaper>>,
     longest: Mutex<Duration>,
     remarks: Vec<String>,
+    /// The project's files after the last trial without a sandbox; none where they are too many, and
+    /// nothing at all before the first.
+    files: Mutex<Option<Option<Snapshot>>>,
 }
 
 impl SpawnEngine {
@@ -128,6 +135,7 @@ impl SpawnEngine {
             reaper: Mutex::new(reaper),
             longest: Mutex::new(Duration::ZERO),
             remarks: Vec::new(),
+            files: Mutex::new(None),
         })
     }
 
@@ -139,9 +147,49 @@ impl SpawnEngine {
         events: &mut dyn FnMut(Event),
     ) -> Result<Trial, RunError> {
         let site = self.site()?;
+        self.note_files();
         let trial = run_trial(self, suite, plan, &site, self.limit(), events)?;
+        self.ended_trial(trial, &site)
+    }
+
+    /// Looks at the project's files before the first trial, if trials may change them.
+    pub(super) fn note_files(&self) {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.options.sandboxing.is_none() && files.is_none() {
+            *files = Some(Snapshot::of(&self.options.invocation_dir).ok().flatten());
+        }
+    }
+
+    /// Adds to a trial what it left behind, and notes how long it took.
+    pub(super) fn ended_trial(&self, mut trial: Trial, site: &Site) -> Result<Trial, RunError> {
         self.took(trial.duration);
+        let folder = &self.options.invocation_dir;
+        let mut left = match site.sandbox() {
+            Some(sandbox) if self.options.tells_leftovers => {
+                sandbox.stop();
+                sandbox.leftovers(folder).map_err(|error| RunError::Sandbox(error.to_string()))?
+            }
+            Some(_) => Vec::new(),
+            None => self.new_files(),
+        };
+        left.retain(|left| concerns_the_project(folder, &left.path));
+        for left in &mut left {
+            if let Ok(below) = left.path.strip_prefix(folder) {
+                left.path = below.to_owned();
+            }
+        }
+        trial.leftovers = left;
         Ok(trial)
+    }
+
+    /// What has changed in the project since the trial before.
+    fn new_files(&self) -> Vec<Leftover> {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Some(before)) = &*files else { return Vec::new() };
+        let now = Snapshot::of(&self.options.invocation_dir).ok().flatten();
+        let left = now.as_ref().map(|now| before.until(now)).unwrap_or_default();
+        *files = Some(now);
+        left
     }
 
     /// Carries out runs, as many at once as the options allow.
@@ -201,6 +249,9 @@ impl SpawnEngine {
             command.env_remove(name);
         }
         command.env("TMPDIR", folder.join("tmp"));
+        if self.options.sandboxing.is_none() && folder.join("home").is_dir() {
+            command.env("HOME", folder.join("home"));
+        }
         // Examples that failed are tried first the next time: no trial may learn from another.
         command.env("HYPOTHESIS_STORAGE_DIRECTORY", folder.join("hypothesis"));
         // Bytecode is kept out of the user's project, and between trials.

@@ -53,7 +53,7 @@ pub(super) fn run_trial(
     let (workers, processes) = run.take();
     result?;
     let executions = workers.iter().flat_map(Worker::executions).collect();
-    Ok(Trial { executions, duration: start.elapsed(), processes })
+    Ok(Trial { executions, duration: start.elapsed(), processes, leftovers: Vec::new() })
 }
 
 /// One trial while it runs.

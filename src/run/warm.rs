@@ -84,6 +84,7 @@ impl WarmEngine {
         };
         let site = zygote.site(&self.spawn)?;
         let launcher = ForkLauncher { spawn: &self.spawn, zygote };
+        self.spawn.note_files();
         let trial = run_trial(&launcher, suite, plan, &site, self.spawn.limit(), events);
         if !zygote.is_alive() {
             return if matches!(trial, Err(RunError::Interrupted)) {
@@ -92,9 +93,7 @@ impl WarmEngine {
                 Ok(None)
             };
         }
-        let trial = trial?;
-        self.spawn.took(trial.duration);
-        Ok(Some(trial))
+        self.spawn.ended_trial(trial?, &site).map(Some)
     }
 }
 

@@ -69,7 +69,7 @@ impl Zygote {
                 let site = ground.site(&spawn.workspace)?;
                 let (process, heard) = collecting(&site.path, Place::Host)?;
                 let left = spawn.workspace.keep(&site, &format!("collected-{hash_seed}"))?;
-                (Ground::Host { left }, process, heard)
+                (Ground::Host { left: Some(left) }, process, heard)
             }
             Ground::Base(layers) => {
                 let (process, heard) = collecting(layers.path(), Place::Base(layers.base()))?;

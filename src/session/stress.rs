@@ -8,12 +8,13 @@ use crate::judge::finding::{Finding, Kind, Origin};
 use crate::judge::signature::Crash;
 use crate::plan::coverage::{Coverage, Shares};
 use crate::plan::{Axes, OrderKind, Plan, Seed, TrialIndex, plan};
-use crate::run::{Collected, Engine, Interpreter, RunError};
+use crate::run::{Collected, Engine, Interpreter, RunError, Trial};
 use crate::session::baseline;
 use crate::session::command;
 use crate::session::fidelity;
 use crate::session::investigate::{Suspect, investigate, suspects};
 use crate::session::lab::{Lab, Notice, Observer, serial};
+use crate::session::leftovers::Leftovers;
 use crate::suite::{Suite, TestId, TestIndex};
 
 /// Trials after which failures are judged.
@@ -101,6 +102,7 @@ pub fn stress(
         seen: BTreeSet::new(),
         waiting: Vec::new(),
         findings: Vec::new(),
+        leftovers: Leftovers::default(),
     };
     let others = if victim.is_some() { &[] } else { &hash_seeds[1..] };
     let unstable = match collect_again(engine, &collected, hash_seeds[0], others) {
@@ -118,6 +120,7 @@ pub fn stress(
         Err(RunError::Interrupted) => true,
         Err(error) => return Err(error),
     };
+    session.findings.extend(session.leftovers.findings());
     session.findings.sort_by_key(|finding| (finding.kind, finding.test));
     Ok(Outline {
         seed,
@@ -177,6 +180,7 @@ struct Session<'a> {
     seen: BTreeSet<(Option<TestIndex>, Crash)>,
     waiting: Vec<Suspect>,
     findings: Vec<Finding>,
+    leftovers: Leftovers,
 }
 
 impl Session<'_> {
@@ -218,7 +222,7 @@ impl Session<'_> {
 
     fn trial(&mut self, lab: &mut Lab<'_>, origin: Origin, plan: &Plan) -> Result<(), RunError> {
         let trial = lab.trial(origin, plan)?;
-        self.suspect(suspects(origin, plan, &trial));
+        self.take_in(origin, plan, &trial);
         Ok(())
     }
 
@@ -252,7 +256,7 @@ impl Session<'_> {
         let mut swept = 0;
         lab.trials(&trials, &mut |at, trial| {
             let (origin, plan) = &trials[at];
-            self.suspect(suspects(*origin, plan, &trial));
+            self.take_in(*origin, plan, &trial);
             swept += 1;
             if Instant::now() > end { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
@@ -277,7 +281,7 @@ impl Session<'_> {
             let trials: Vec<_> = plans.collect();
             lab.trials(&trials, &mut |at, trial| {
                 let (origin, plan) = &trials[at];
-                self.suspect(suspects(*origin, plan, &trial));
+                self.take_in(*origin, plan, &trial);
                 self.trials += 1;
                 self.coverage.add(plan);
                 if self.time_to_judge() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -293,8 +297,10 @@ impl Session<'_> {
         })
     }
 
-    fn suspect(&mut self, suspects: Vec<Suspect>) {
-        for suspect in suspects {
+    /// Takes in what a trial showed.
+    fn take_in(&mut self, origin: Origin, plan: &Plan, trial: &Trial) {
+        self.leftovers.add(origin, plan, trial);
+        for suspect in suspects(origin, plan, trial) {
             if self.victim.is_some_and(|victim| victim != suspect.signature.test) {
                 continue;
             }

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use jostle::plan::Mode;
+use jostle::run::sandbox::Change;
 use jostle::run::{Engine, Outcome, RunError};
 
 use crate::faults::{eventually, runs};
@@ -120,5 +121,22 @@ fn collecting_that_hangs_or_exits_is_an_error_with_its_cause() {
         let mut engine = jostle::run::spawn::SpawnEngine::new(options).expect("an engine");
         let error = engine.collect(1);
         assert!(matches!(&error, Err(RunError::Pytest(text)) if text.contains(words)), "{error:?}");
+    }
+}
+
+#[test]
+fn what_a_trial_leaves_in_the_project_is_told_in_either_way() {
+    let source = "import os, pathlib, tempfile\n\
+        def test_a():\n    pathlib.Path('out').mkdir(exist_ok=True)\n    pathlib.Path('out/new').write_text('x')\n    pathlib.Path('data').write_text('changed')\n    pathlib.Path(tempfile.gettempdir(), 'unseen').write_text('x')\n    pathlib.Path('~/jostle-unseen').expanduser().write_text('x')\n\
+        def test_b(): pass\n";
+    for mut project in Project::each_way_asking(&[("test_a.py", source), ("data", "x")]) {
+        let told: Vec<(String, Change)> = (project.serial(&["test_a", "test_b"]).leftovers)
+            .into_iter()
+            .map(|left| (left.path.display().to_string(), left.change))
+            .collect();
+        let expected = [("data", Change::Changed), ("out", Change::Created), ("out/new", Change::Created)];
+        assert_eq!(told, expected.map(|(path, change)| (path.to_owned(), change)));
+        assert_eq!(project.serial(&["test_b"]).leftovers, []);
+        assert!(std::env::home_dir().is_none_or(|home| !home.join("jostle-unseen").exists()));
     }
 }

@@ -28,6 +28,15 @@ pub struct Way {
     pub sandboxed: bool,
 }
 
+impl Way {
+    const ALL: [Self; 4] = [
+        Self { forks: false, sandboxed: false },
+        Self { forks: false, sandboxed: true },
+        Self { forks: true, sandboxed: false },
+        Self { forks: true, sandboxed: true },
+    ];
+}
+
 impl Project {
     /// The project in each way that can be had.
     pub fn each_way(files: &[(&str, &str)]) -> Vec<Self> {
@@ -35,9 +44,13 @@ impl Project {
     }
 
     pub fn each_way_with(python: &Path, files: &[(&str, &str)]) -> Vec<Self> {
-        let ways = [(false, false), (false, true), (true, false), (true, true)];
-        let ways = ways.map(|(forks, sandboxed)| Way { forks, sandboxed });
-        ways.into_iter().filter_map(|way| Self::with(way, python, files, |_| {})).collect()
+        Way::ALL.into_iter().filter_map(|way| Self::with(way, python, files, |_| {})).collect()
+    }
+
+    /// The project in each way that can be had, asked what its trials leave behind.
+    pub fn each_way_asking(files: &[(&str, &str)]) -> Vec<Self> {
+        let ask = |options: &mut SpawnOptions| options.tells_leftovers = true;
+        Way::ALL.into_iter().filter_map(|way| Self::with(way, &support::light_python(), files, ask)).collect()
     }
 
     /// The project with the warm engine, on the machine as it is.

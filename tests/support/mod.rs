@@ -107,6 +107,7 @@ pub fn options(python: PathBuf, folder: &Path, test_timeout: Duration) -> SpawnO
         sandboxing: None,
         memory: None,
         jobs: 1,
+        tells_leftovers: false,
     }
 }
 

@@ -47,7 +47,12 @@ pub fn spawn_engine(options: &SuiteOptions, apart: &ApartOptions) -> anyhow::Res
         disk: apart.disk,
     };
     let bare = SpawnOptions { memory: apart.memory, ..bare };
-    let sandboxed = SpawnOptions { sandboxing: Some(sandboxing), jobs: apart.jobs, ..bare.clone() };
+    let sandboxed = SpawnOptions {
+        sandboxing: Some(sandboxing),
+        jobs: apart.jobs,
+        tells_leftovers: apart.report_leftovers,
+        ..bare.clone()
+    };
     match SpawnEngine::new(sandboxed) {
         Ok(engine) => Ok(engine),
         Err(SpawnError::Sandbox(error)) if apart.sandbox == SandboxArg::Auto => {
@@ -82,6 +87,7 @@ fn bare_options(options: &SuiteOptions) -> anyhow::Result<SpawnOptions> {
         sandboxing: None,
         memory: None,
         jobs: 1,
+        tells_leftovers: false,
     })
 }
 
