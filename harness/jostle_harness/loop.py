@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import sys
-import time
+from time import perf_counter  # bound now: a test may replace it
 from typing import Any, Dict, List, Optional, Set, Tuple
 
 import pytest
@@ -65,7 +65,7 @@ class Loop:
         self.choose(session.items)
 
     def _run_all(self) -> None:
-        self._channel.send("running")
+        self._channel.send("running", **({} if self._watch is None else self._watch.process()))
         self._seed()
         for position, item in enumerate(self.items):
             if item is not None:
@@ -93,7 +93,7 @@ class Loop:
         self._subtest_failed = False
         doctest_globals = _doctest_globals(item)
         self._channel.send("start", position=position)
-        start = time.perf_counter()
+        start = perf_counter()
         if self._watch is not None:
             self._watch.start(wide_fixtures(item))
         try:
@@ -119,7 +119,7 @@ class Loop:
             self._failure = crash.verdict("call", "a subtest failed", "", "")
         else:
             outcome = "skipped" if "skipped" in self._outcomes else "passed"
-        duration = time.perf_counter() - start
+        duration = perf_counter() - start
         self._channel.send("finish", position=position, outcome=outcome, duration=duration, failure=self._failure)
 
     @pytest.hookimpl(hookwrapper=True)

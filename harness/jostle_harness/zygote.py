@@ -22,6 +22,7 @@ import pytest
 
 from . import likeness, neutralise
 from .channel import Channel, ChannelClosed, Setup, text
+from .namespaces import Namespaces
 
 #: Seconds between two looks at the forks, where the system cannot tell of their end.
 _LOOK = 0.005
@@ -42,6 +43,7 @@ class Zygote:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._forks: Dict[int, Optional[int]] = {}
+        self._namespaces = Namespaces()
 
     def serve(self, session: pytest.Session, identity_asked_at: Optional[str]) -> Optional[Channel]:
         """Fork until jostle is done. Returns in each fork its channel, and nothing in the zygote at the end."""
@@ -60,7 +62,7 @@ class Zygote:
                     self._end_forks()
                     return None
                 if request["type"] == "fork":
-                    worker = self._fork(descriptors, session)
+                    worker = self._fork(descriptors, request["namespaces"], session)
                     if worker is not None:
                         return worker
                 elif request["type"] == "kill":
@@ -81,15 +83,17 @@ class Zygote:
         ready = poll.poll(_LOOK * 1000 if blind else None)
         return any(descriptor == control for descriptor, _ in ready)
 
-    def _fork(self, descriptors: List[int], session: pytest.Session) -> Optional[Channel]:
-        pid = os.fork()
+    def _fork(self, descriptors: List[int], flags: List[int], session: pytest.Session) -> Optional[Channel]:
+        namespaces = list(zip(flags, descriptors[2:]))
+        pid = self._namespaces.fork(namespaces)
         if pid == 0:
             self._channel.abandon()
             for pidfd in self._forks.values():
                 if pidfd is not None:
                     os.close(pidfd)
             os.setpgid(0, 0)
-            channel, output = descriptors
+            self._namespaces.enter(namespaces)
+            channel, output = descriptors[:2]
             redirect(session.config, output)
             gc.unfreeze()
             return Channel(channel)

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::plan::{Mode, OrderKind};
+use crate::run::sandbox::Network;
 
 /// Jostles a pytest suite until its isolation failures fall out, and shrinks each to the smallest
 /// combination of tests that still shows it.
@@ -75,6 +76,36 @@ pub struct SuiteArgs {
     pub pytest_args: Vec<String>,
 }
 
+/// How trials are kept apart.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Keeping trials apart")]
+pub struct ApartArgs {
+    /// Run each trial in a sandbox, of which no file, port or process is left [default: auto, where
+    /// one can be had]
+    #[arg(long, value_name = "WHEN")]
+    pub sandbox: Option<SandboxArg>,
+    /// Let trials write to this path for good; may be given several times
+    #[arg(long, value_name = "PATH")]
+    pub share: Vec<PathBuf>,
+    /// Whose network trials use in a sandbox [default: private, a loopback of their own]
+    #[arg(long, value_name = "WHOSE")]
+    pub network: Option<NetworkArg>,
+    /// How much a trial may write in its sandbox, which is memory [default: 1GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub disk: Option<String>,
+    /// How much memory each worker may use [default: no limit]
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<String>,
+    /// How many workers run at once, over all trials, where sandboxes keep these apart [default: the
+    /// number of cores]
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<u32>,
+    /// Tell which files each test, or trial, leaves behind in the project; without sandboxes that is
+    /// always told
+    #[arg(long)]
+    pub report_leftovers: bool,
+}
+
 /// What a session varies.
 #[derive(Clone, Debug, Default, Args)]
 pub struct AxesArgs {
@@ -122,6 +153,9 @@ pub struct StressArgs {
     /// What to vary.
     #[command(flatten)]
     pub axes: AxesArgs,
+    /// How trials are kept apart.
+    #[command(flatten)]
+    pub apart: ApartArgs,
     /// The suite.
     #[command(flatten)]
     pub suite: SuiteArgs,
@@ -141,6 +175,9 @@ pub struct ReplayArgs {
     /// What the session varied; must be as it was.
     #[command(flatten)]
     pub axes: AxesArgs,
+    /// How trials are kept apart.
+    #[command(flatten)]
+    pub apart: ApartArgs,
     /// The suite.
     #[command(flatten)]
     pub suite: SuiteArgs,
@@ -149,6 +186,9 @@ pub struct ReplayArgs {
 /// `jostle collect`.
 #[derive(Debug, Args)]
 pub struct CollectArgs {
+    /// How trials are kept apart.
+    #[command(flatten)]
+    pub apart: ApartArgs,
     /// The suite.
     #[command(flatten)]
     pub suite: SuiteArgs,
@@ -157,6 +197,9 @@ pub struct CollectArgs {
 /// `jostle conflicts`.
 #[derive(Debug, Args)]
 pub struct ConflictsArgs {
+    /// How trials are kept apart.
+    #[command(flatten)]
+    pub apart: ApartArgs,
     /// The suite.
     #[command(flatten)]
     pub suite: SuiteArgs,
@@ -174,6 +217,9 @@ pub struct PlanArgs {
     /// What to vary.
     #[command(flatten)]
     pub axes: AxesArgs,
+    /// How trials are kept apart.
+    #[command(flatten)]
+    pub apart: ApartArgs,
     /// The suite.
     #[command(flatten)]
     pub suite: SuiteArgs,
@@ -226,6 +272,28 @@ pub enum EngineArg {
     Spawn,
 }
 
+/// `--sandbox` values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum SandboxArg {
+    /// Where one can be had
+    #[default]
+    Auto,
+    /// Or an error where none can be had
+    On,
+    /// Never
+    Off,
+}
+
+/// `--network` values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum NetworkArg {
+    /// A loopback of each trial's own, and nothing else
+    #[default]
+    Private,
+    /// The machine's
+    Host,
+}
+
 /// `--dist` values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[expect(missing_docs, reason = "pytest-xdist's own names")]
@@ -248,6 +316,15 @@ pub enum OrderArg {
     Shuffled,
     Nested,
     Adjacent,
+}
+
+impl From<NetworkArg> for Network {
+    fn from(arg: NetworkArg) -> Self {
+        match arg {
+            NetworkArg::Private => Self::Private,
+            NetworkArg::Host => Self::Host,
+        }
+    }
 }
 
 impl From<DistArg> for Mode {

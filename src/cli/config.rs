@@ -36,6 +36,20 @@ pub struct Config {
     pub trial_timeout: Option<String>,
     /// `--failures`, relative to the file.
     pub failures: Option<PathBuf>,
+    /// `--sandbox`.
+    pub sandbox: Option<String>,
+    /// `--share`, relative to the file.
+    pub share: Option<Vec<PathBuf>>,
+    /// `--network`.
+    pub network: Option<String>,
+    /// `--disk`, as text.
+    pub disk: Option<String>,
+    /// `--memory`, as text.
+    pub memory: Option<String>,
+    /// `--jobs`.
+    pub jobs: Option<u32>,
+    /// `--report-leftovers`.
+    pub report_leftovers: Option<bool>,
     /// `--fail-fast`.
     pub fail_fast: Option<bool>,
     /// What would stand after `--`.

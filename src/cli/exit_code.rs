@@ -52,7 +52,7 @@ impl ExitCode {
         match error.downcast_ref::<RunError>() {
             Some(RunError::Interrupted) => Self::Interrupted,
             Some(RunError::Pytest(_)) => Self::Usage,
-            Some(RunError::Io { .. }) | None => Self::Internal,
+            Some(RunError::Io { .. } | RunError::Sandbox(_)) | None => Self::Internal,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The command line: what the user typed becomes one immutable value, and results become an exit code.
 
 pub mod args;
+pub mod apart_options;
 pub mod config;
 pub mod options;
 pub mod speedup_options;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
+use crate::cli::apart_options::ApartOptions;
 use crate::cli::args::{AxesArgs, DistArg, EngineArg, OrderArg, StressArgs, SuiteArgs};
 use crate::cli::config::{self, Config};
 use crate::plan::{Axes, Mode, Seed};
@@ -157,6 +158,8 @@ pub struct StressOptions {
     pub limits: Limits,
     /// Where failure files are written.
     pub failures: Option<PathBuf>,
+    /// How trials are kept apart.
+    pub apart: ApartOptions,
 }
 
 impl StressOptions {
@@ -197,6 +200,7 @@ impl StressOptions {
                 fail_fast: !args.keep_going && (args.fail_fast || config.fail_fast.unwrap_or(false)),
             },
             failures,
+            apart: ApartOptions::new(&args.apart, &suite)?,
             suite,
         })
     }

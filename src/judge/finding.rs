@@ -31,6 +31,8 @@ pub enum Kind {
     Unreproduced,
     /// Fails alone and in every order.
     Broken,
+    /// Leaves files behind in the project: not a failure.
+    Leftover,
 }
 
 impl Kind {
@@ -52,6 +54,7 @@ impl Kind {
             Self::Nod => "nod",
             Self::Unreproduced => "unreproduced",
             Self::Broken => "broken",
+            Self::Leftover => "leftover",
         }
     }
 }

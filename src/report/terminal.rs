@@ -185,6 +185,7 @@ fn finding(
         Some(token) => {
             writeln!(out, "  {:<13} {token}  {DIM}jostle replay {token} --shrink{options}{DIM:#}", "token")?
         }
+        None if finding.kind == Kind::Leftover => {}
         None => writeln!(out, "  {:<13} {}", "seen in", words::origin(finding.origin))?,
     }
     if let Some(command) = &finding.command {
@@ -269,7 +270,7 @@ fn evidence(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
         Kind::Unreproduced => {
             writeln!(out, "  {:<13} {with} of the same plan again, {without} alone", "failed")
         }
-        Kind::UnstableCollection => Ok(()),
+        Kind::UnstableCollection | Kind::Leftover => Ok(()),
     }
 }
 

@@ -28,6 +28,7 @@ pub fn meaning(finding: &Finding) -> &'static str {
             "passes and fails under one and the same plan: non-deterministic, not an isolation failure"
         }
         Kind::Unreproduced => "failed once and not again: no claim is made",
+        Kind::Leftover => "left in the project what was not there, or not so, before",
         Kind::Broken => "fails alone and wherever it was run: an ordinary bug, not an isolation failure",
     }
 }

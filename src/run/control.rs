@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::plan::{Interleaving, Plan, WorkerId};
 use crate::race::turns::{Heard, Turns};
 use crate::race::{Call, Step};
+use crate::run::pulse::{look_at, on_host};
 use crate::suite::TestIndex;
 
 /// How often a worker that is not heard of is looked at.
@@ -43,14 +44,10 @@ pub(super) struct Control {
     turns: Turns,
     patience: Duration,
     asked: Vec<Option<(Question, Instant)>>,
-    pulse: Pulse,
-}
-
-/// When the worker that has the turn was last known to get on.
-#[derive(Debug)]
-struct Pulse {
-    since: Instant,
-    cpu: u64,
+    /// The workers' processes, as the host numbers them.
+    processes: Vec<Option<i32>>,
+    /// When the worker that has the turn was last known to get on, and the CPU time it had used.
+    progress: (Instant, u64),
 }
 
 impl Control {
@@ -64,12 +61,18 @@ impl Control {
             turns: Turns::new(schedule.clone(), workers),
             patience: Duration::from_millis(schedule.patience.into()),
             asked: vec![None; workers],
-            pulse: Pulse { since: Instant::now(), cpu: 0 },
+            processes: vec![None; workers],
+            progress: (Instant::now(), 0),
         };
         for (worker, _) in plan.workers.iter().enumerate().filter(|(_, list)| list.is_empty()) {
             control.hears(worker, Heard::Ended);
         }
         Some(control)
+    }
+
+    /// A worker's process has told what it knows itself by.
+    pub(super) fn runs_as(&mut self, worker: usize, pid: Option<i32>, namespace: Option<&str>) {
+        self.processes[worker] = pid.zip(namespace).and_then(|(pid, namespace)| on_host(pid, namespace));
     }
 
     /// A worker waits to start a test.
@@ -99,20 +102,20 @@ impl Control {
     }
 
     /// Looks at the worker that has the turn: one that waits gives it up.
-    pub(super) fn look(&mut self, group: impl FnOnce(usize) -> Option<i32>) -> Option<Grant> {
-        let holder = self.turns.holder()?;
-        let seen = group(holder.0 as usize).and_then(look_at);
+    pub(super) fn look(&mut self) -> Option<Grant> {
+        let holder = self.turns.holder()?.0 as usize;
+        let seen = self.processes[holder].and_then(look_at);
         let patience = if seen.is_some() { self.patience } else { self.patience * BLIND };
-        if let Some((cpu, runnable)) = seen
-            && (runnable || cpu.saturating_sub(self.pulse.cpu) > IDLE)
-        {
-            self.pulse = Pulse { since: Instant::now(), cpu };
-        }
-        if self.pulse.since.elapsed() <= patience {
+        let (since, cpu) = self.progress;
+        if let Some(pulse) = seen.filter(|pulse| pulse.busy || pulse.cpu.saturating_sub(cpu) > IDLE) {
+            self.progress = (Instant::now(), pulse.cpu);
             return None;
         }
-        self.pulse.since = Instant::now();
-        self.hears(holder.0 as usize, Heard::Stuck)
+        if since.elapsed() <= patience {
+            return None;
+        }
+        self.progress.0 = Instant::now();
+        self.hears(holder, Heard::Stuck)
     }
 
     /// Whether a worker is held.
@@ -132,29 +135,8 @@ impl Control {
 
     fn hears(&mut self, worker: usize, heard: Heard) -> Option<Grant> {
         let next = self.turns.hear(WorkerId(worker as u32), heard)?.0 as usize;
-        self.pulse = Pulse { since: Instant::now(), cpu: 0 };
+        self.progress = (Instant::now(), 0);
         let (question, since) = self.asked[next].take()?;
         Some(Grant { worker: next, question, held: since.elapsed() })
     }
-}
-
-/// The CPU time that a process's threads have used, in nanoseconds, and whether one of them wants more.
-/// Nothing if the system does not tell.
-#[cfg(target_os = "linux")]
-fn look_at(process: i32) -> Option<(u64, bool)> {
-    let (mut cpu, mut runnable) = (0, false);
-    for task in std::fs::read_dir(format!("/proc/{process}/task")).ok()? {
-        let task = task.ok()?.path();
-        let spent = std::fs::read_to_string(task.join("schedstat")).ok()?;
-        cpu += spent.split(' ').next()?.parse::<u64>().ok()?;
-        let state = std::fs::read_to_string(task.join("stat")).ok()?;
-        // The name before it, in brackets, may hold anything; D is a wait for a disk, which is work.
-        runnable |= matches!(state.rsplit_once(") ")?.1.as_bytes().first()?, b'R' | b'D');
-    }
-    Some((cpu, runnable))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn look_at(_: i32) -> Option<(u64, bool)> {
-    None
 }

@@ -46,15 +46,15 @@ pub struct MeasuredRun {
 
 impl Stopwatch for SpawnEngine {
     fn measure(&mut self, configuration: Configuration) -> Result<MeasuredRun, RunError> {
-        let folder = self.workspace.trial(None)?;
-        let mut command = self.command_with("jostle_harness.measure", &folder, HASH_SEED);
+        let site = self.site()?;
+        let mut command = self.command_with("jostle_harness.measure", &site.path, HASH_SEED);
         let Configuration { workers, mode } = configuration;
         command.env("JOSTLE_MEASURE", format!("{workers}:{}", mode.name()));
         // A worker is told from its controller by this variable.
         command.env_remove("PYTEST_XDIST_WORKER");
         let (sender, receiver) = channel();
         let start = Instant::now();
-        let mut process = self.start_untold(command, (), &sender)?;
+        let mut process = self.start_untold(command, site.place(), (), &sender)?;
         let watched = self.attend(&mut process, &receiver, start);
         let how = self.ended(&mut process, Duration::ZERO);
         let (mut run, in_time) = watched?;

@@ -10,6 +10,8 @@ pub mod workspace;
 pub mod reaper;
 pub mod process;
 pub mod sandbox;
+pub mod surroundings;
+mod leftovers;
 pub mod plain;
 pub mod spawn;
 pub mod zygote;
@@ -18,7 +20,10 @@ pub mod measure;
 mod worker;
 mod trial_run;
 mod control;
+mod pulse;
+mod side_by_side;
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +31,7 @@ use serde::{Deserialize, Serialize};
 use crate::plan::{Plan, WorkerId};
 use crate::race::{Step, Touched};
 use crate::run::plain::PlainRun;
+use crate::run::sandbox::Leftover;
 use crate::suite::{Suite, TestIndex};
 
 /// pytest's phases of a test.
@@ -117,6 +123,10 @@ pub struct Trial {
     /// What each test touched outside of its process, if that was recorded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub touched: Vec<Touched>,
+    /// What it left behind in the project, if that was to be told; paths are relative to the folder
+    /// pytest is run in.
+    #[serde(default)]
+    pub leftovers: Vec<Leftover>,
 }
 
 /// Something that happened while a trial ran.
@@ -159,6 +169,15 @@ pub struct Interpreter {
     pub plugins: Vec<String>,
 }
 
+/// A plan to be run.
+#[derive(Clone, Copy, Debug)]
+pub struct Job<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// Whether in processes started for it alone, as [`Engine::run_fresh`] does.
+    pub fresh: bool,
+}
+
 /// Runs plans.
 pub trait Engine {
     /// Collects the suite under a hash seed, without running a test.
@@ -197,6 +216,26 @@ pub trait Engine {
         events: &mut dyn FnMut(Event),
     ) -> Result<Trial, RunError> {
         self.run(suite, plan, events)
+    }
+
+    /// Runs several plans, side by side where trials are kept apart. Each trial is given to `finished`, in
+    /// the plans' order, until that says to stop or there are no more.
+    ///
+    /// # Errors
+    /// As those of [`Engine::run`]; the trials before have been told by then.
+    fn run_all(
+        &mut self,
+        suite: &Suite,
+        jobs: &[Job<'_>],
+        finished: &mut dyn FnMut(usize, Trial) -> ControlFlow<()>,
+    ) -> Result<(), RunError> {
+        for (at, job) in jobs.iter().enumerate() {
+            let run = if job.fresh { Self::run_fresh } else { Self::run };
+            if finished(at, run(self, suite, job.plan, &mut |_| {})?).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Whether [`Engine::run`] would run this plan in forks, each of which has the whole suite
@@ -244,6 +283,9 @@ pub enum RunError {
     /// pytest ended before it ran anything; the text holds what it printed.
     #[error("{0}")]
     Pytest(String),
+    /// A sandbox could not be made, or ended.
+    #[error("{0}")]
+    Sandbox(String),
     /// An operating-system call failed.
     #[error("{what}: {source}")]
     Io {

@@ -1,18 +1,19 @@
 //! A plain pytest run, as the user would start it: to try a command before it is shown.
 
-use std::fs::File;
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::io::{Read, Seek};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Signal;
 
 use crate::run::RunError;
 use crate::run::interrupt::Interrupt;
-use crate::run::workspace::TrialFolder;
+use crate::run::process::start;
+use crate::run::sandbox::Exit;
+use crate::run::surroundings::Place;
 
-/// How often a run is looked at.
-const LOOK: Duration = Duration::from_millis(5);
+/// How often the interrupt is looked at.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What a plain run showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,36 +30,32 @@ pub struct PlainRun {
 ///
 /// # Errors
 /// It cannot be started, or the user interrupts.
-pub fn run(
-    mut command: Command,
-    folder: &TrialFolder,
+pub(super) fn run(
+    command: Command,
+    place: Place<'_>,
+    memory: Option<u64>,
     limit: Duration,
     interrupt: &Interrupt,
 ) -> Result<PlainRun, RunError> {
-    let path = folder.path.join("output");
     let io = |source| RunError::io("cannot try the pytest command", source);
-    let file = File::create(&path).map_err(io)?;
-    command.stdin(Stdio::null()).stdout(file.try_clone().map_err(io)?).stderr(file).process_group(0);
-    let mut child = command.spawn().map_err(io)?;
-    let group = Pid::from_child(&child);
-    let start = Instant::now();
-    let ended = loop {
-        if let Some(status) = child.try_wait().map_err(io)? {
-            break Some(status);
-        }
-        if interrupt.is_set() || start.elapsed() > limit {
-            break None;
-        }
-        std::thread::sleep(LOOK);
-    };
-    let _ = kill_process_group(group, Signal::KILL);
-    if ended.is_none() {
-        child.wait().map_err(io)?;
-        if interrupt.is_set() {
-            return Err(RunError::Interrupted);
-        }
+    let mut file = tempfile::tempfile().map_err(io)?;
+    let output = file.try_clone().map_err(io)?.into();
+    let mut ending = start(command, place, memory, output, None)?.ending;
+    let since = Instant::now();
+    let mut ended = false;
+    while !ended && !interrupt.is_set() && since.elapsed() <= limit {
+        ended = ending.ends_within(LOOK);
     }
-    let output =
-        std::fs::read(&path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).map_err(io)?;
-    Ok(PlainRun { code: ended.and_then(|status| status.code()), timed_out: ended.is_none(), output })
+    ending.signal(Signal::KILL);
+    let exit = ending.reap();
+    if !ended && interrupt.is_set() {
+        return Err(RunError::Interrupted);
+    }
+    let mut bytes = Vec::new();
+    file.rewind().and_then(|()| file.read_to_end(&mut bytes)).map_err(io)?;
+    let code = match exit {
+        Some(Exit::Code(code)) if ended => Some(code),
+        _ => None,
+    };
+    Ok(PlainRun { code, timed_out: !ended, output: String::from_utf8_lossy(&bytes).into_owned() })
 }

@@ -1,12 +1,14 @@
 //! One pytest process: started in a group of its own, heard over its channel, and ended for certain.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, IoSlice, PipeReader, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,10 +16,14 @@ use std::time::{Duration, Instant};
 
 use command_fds::{CommandFdExt, FdMapping};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, kill_process_group, setrlimit, waitid,
+};
 
 use crate::run::RunError;
 use crate::run::protocol::{Message, Request, parse};
+use crate::run::sandbox::{Exit, Sandbox, SandboxedCommand, SandboxedProcess};
+use crate::run::surroundings::Place;
 
 /// How much of a process's output is kept for its error message.
 const OUTPUT_KEPT: usize = 64 << 10;
@@ -42,7 +48,7 @@ pub enum Heard {
 /// A running pytest process.
 #[derive(Debug)]
 pub struct Process {
-    group: Pid,
+    group: Option<Pid>,
     channel: UnixStream,
     output: Arc<Mutex<VecDeque<u8>>>,
     ending: Box<dyn Ending>,
@@ -59,7 +65,15 @@ pub trait Ending: std::fmt::Debug + Send {
     fn signal(&mut self, signal: Signal);
 
     /// Waits for the process, which is bound to end; tells how it did, if that is known.
-    fn reap(&mut self) -> Option<String>;
+    fn reap(&mut self) -> Option<Exit>;
+}
+
+/// A process that leads a group of its own.
+pub(super) struct Started {
+    /// Its group on the host; none in a sandbox, which ends all that is in it.
+    pub(super) group: Option<Pid>,
+    /// How it is ended.
+    pub(super) ending: Box<dyn Ending>,
 }
 
 /// jostle's ends of a process's channel and output.
@@ -94,26 +108,24 @@ impl Ends {
 }
 
 impl Process {
-    /// Starts a child process; what it says is sent under `name`.
+    /// Starts a process that may use so many bytes of memory; what it says is sent under `name`.
     ///
     /// # Errors
     /// It cannot be started.
-    pub fn start<N>(mut command: Command, name: N, sender: Sender<(N, Heard)>) -> Result<Self, RunError>
+    pub(super) fn start<N>(
+        mut command: Command,
+        place: Place<'_>,
+        memory: Option<u64>,
+        name: N,
+        sender: Sender<(N, Heard)>,
+    ) -> Result<Self, RunError>
     where
         N: Copy + Send + 'static,
     {
         let Ends { ours, their_channel, their_output } = Ends::new()?;
-        let io = |what: &'static str| move |source| RunError::io(what, source);
-        let second = their_output.try_clone().map_err(io("cannot make a pipe for pytest's output"))?;
         command.env("JOSTLE_FD", CHANNEL.to_string());
-        command.stdin(Stdio::null()).stdout(their_output).stderr(second).process_group(0);
-        command
-            .fd_mappings(vec![FdMapping { parent_fd: their_channel, child_fd: CHANNEL }])
-            .map_err(|error| RunError::io("cannot pass a socket to pytest", std::io::Error::other(error)))?;
-        end_with_parent(&mut command);
-        let child = command.spawn().map_err(io("cannot start pytest"))?;
-        drop(command);
-        Self::started(Pid::from_child(&child), ours, Box::new(OwnChild(child)), name, sender)
+        let started = start(command, place, memory, their_output, Some((their_channel, CHANNEL)))?;
+        Self::started(started, ours, name, sender)
     }
 
     /// A process that has been started with the other ends of these.
@@ -121,9 +133,8 @@ impl Process {
     /// # Errors
     /// The system has no descriptor left.
     pub(super) fn started<N>(
-        group: Pid,
+        started: Started,
         ours: OurEnds,
-        ending: Box<dyn Ending>,
         name: N,
         sender: Sender<(N, Heard)>,
     ) -> Result<Self, RunError>
@@ -136,11 +147,12 @@ impl Process {
         let listening =
             channel.try_clone().map_err(|source| RunError::io("cannot listen to pytest", source))?;
         listen(listening, name, sender);
+        let Started { group, ending } = started;
         Ok(Self { group, channel, output, ending, reaped: false })
     }
 
-    /// The process group: the process's own number.
-    pub fn group(&self) -> Pid {
+    /// The process group on the host, which is the process's own number; none in a sandbox.
+    pub fn group(&self) -> Option<Pid> {
         self.group
     }
 
@@ -159,7 +171,7 @@ impl Process {
         descriptors: &[BorrowedFd<'_>],
     ) -> std::io::Result<()> {
         let line = line(request);
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
         ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
         let sent = sendmsg(&self.channel, &[IoSlice::new(&line)], &mut ancillary, SendFlags::NOSIGNAL)?;
@@ -206,7 +218,7 @@ impl Process {
         self.ending.signal(Signal::KILL);
         let how = self.ending.reap();
         self.reaped = true;
-        if by_itself { how } else { None }
+        how.filter(|_| by_itself).map(|exit| exit.to_string())
     }
 }
 
@@ -225,6 +237,75 @@ impl Speaker {
     pub(super) fn say(&mut self, request: &Request<'_>) {
         let _ = self.0.write_all(&line(request));
     }
+}
+
+/// Starts a process that prints to a descriptor, with another one passed on.
+///
+/// # Errors
+/// It cannot be started.
+pub(super) fn start(
+    command: Command,
+    place: Place<'_>,
+    memory: Option<u64>,
+    output: OwnedFd,
+    passed: Option<(OwnedFd, i32)>,
+) -> Result<Started, RunError> {
+    match place {
+        Place::Host => start_on_host(command, memory, output, passed),
+        Place::Sandbox(sandbox) => start_in(sandbox, false, &command, memory, output, passed),
+        Place::Base(sandbox) => start_in(sandbox, true, &command, memory, output, passed),
+    }
+}
+
+fn start_on_host(
+    mut command: Command,
+    memory: Option<u64>,
+    output: OwnedFd,
+    passed: Option<(OwnedFd, i32)>,
+) -> Result<Started, RunError> {
+    let second =
+        output.try_clone().map_err(|source| RunError::io("cannot pass a descriptor to pytest", source))?;
+    command.stdin(Stdio::null()).stdout(output).stderr(second).process_group(0);
+    if let Some((parent_fd, child_fd)) = passed {
+        command
+            .fd_mappings(vec![FdMapping { parent_fd, child_fd }])
+            .map_err(|error| RunError::io("cannot pass a socket to pytest", std::io::Error::other(error)))?;
+    }
+    before_it_runs(&mut command, memory);
+    let child = command.spawn().map_err(|source| RunError::io("cannot start pytest", source))?;
+    Ok(Started { group: Some(Pid::from_child(&child)), ending: Box::new(OwnChild(child)) })
+}
+
+fn start_in(
+    sandbox: &Sandbox,
+    enters_layers: bool,
+    command: &Command,
+    memory: Option<u64>,
+    output: OwnedFd,
+    passed: Option<(OwnedFd, i32)>,
+) -> Result<Started, RunError> {
+    let second =
+        output.try_clone().map_err(|source| RunError::io("cannot pass a descriptor to pytest", source))?;
+    let mut fds = vec![(output, 1), (second, 2)];
+    fds.extend(passed);
+    let mut env: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => env.insert(name.to_owned(), value.to_owned()),
+            None => env.remove(name),
+        };
+    }
+    let started = sandbox.start(SandboxedCommand {
+        program: command.get_program().to_owned(),
+        args: command.get_args().map(OsStr::to_owned).collect(),
+        env: env.into_iter().collect(),
+        cwd: command.get_current_dir().unwrap_or(Path::new("/")).to_owned(),
+        fds,
+        memory,
+        enters_layers,
+    });
+    let process = started.map_err(|error| RunError::Sandbox(error.to_string()))?;
+    Ok(Started { group: None, ending: Box::new(process) })
 }
 
 /// A child of ours.
@@ -249,36 +330,46 @@ impl Ending for OwnChild {
         let _ = kill_process_group(Pid::from_child(&self.0), signal);
     }
 
-    fn reap(&mut self) -> Option<String> {
+    fn reap(&mut self) -> Option<Exit> {
         let status = self.0.wait().ok()?;
         // A daemon that left the group may hold the pipe open, so its end is not waited for.
         std::thread::sleep(LOOK);
-        Some(describe(status.code(), status.signal()))
+        status.code().map(Exit::Code).or_else(|| status.signal().map(Exit::Signal))
     }
 }
 
-/// Lets the kernel end the process when the thread that starts it ends, where it knows how to.
-#[cfg(target_os = "linux")]
+impl Ending for SandboxedProcess {
+    fn ends_within(&mut self, patience: Duration) -> bool {
+        self.wait_for(patience).is_some()
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        // A sandbox that has ended has no process left.
+        let _ = self.kill(signal);
+    }
+
+    fn reap(&mut self) -> Option<Exit> {
+        let exit = self.wait();
+        std::thread::sleep(LOOK);
+        Some(exit)
+    }
+}
+
+/// Limits the process's memory, and lets the kernel end it when the thread that starts it ends, where
+/// it knows how to.
 #[expect(unsafe_code, reason = "the only way to run code between fork and exec")]
-fn end_with_parent(command: &mut Command) {
-    // SAFETY: prctl(2) is async-signal-safe, and the closure neither allocates nor takes a lock.
+fn before_it_runs(command: &mut Command, memory: Option<u64>) {
+    // SAFETY: prctl(2) and setrlimit(2) are async-signal-safe, and the closure neither allocates nor
+    // takes a lock.
     unsafe {
-        command.pre_exec(|| Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?));
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn end_with_parent(_: &mut Command) {}
-
-/// How a process ended, in words.
-pub(super) fn describe(code: Option<i32>, signal: Option<i32>) -> String {
-    match (code, signal) {
-        (Some(code), _) => format!("exited with code {code}"),
-        (None, Some(signal)) => match signal_hook::low_level::signal_name(signal) {
-            Some(name) => format!("killed by signal {signal} ({name})"),
-            None => format!("killed by signal {signal}"),
-        },
-        (None, None) => "ended".into(),
+        command.pre_exec(move || {
+            if let Some(most) = memory {
+                setrlimit(Resource::Data, Rlimit { current: Some(most), maximum: Some(most) })?;
+            }
+            #[cfg(target_os = "linux")]
+            rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+            Ok(())
+        });
     }
 }
 

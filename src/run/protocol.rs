@@ -22,11 +22,13 @@ pub enum Request<'a> {
         /// The number.
         turn: u32,
     },
-    /// To a zygote: fork a worker. Two descriptors come along: its channel, and its standard output
-    /// and error. The fork then waits for a [`Setup`] of its own on that channel.
+    /// To a zygote: fork a worker. Descriptors come along: its channel, its standard output and error,
+    /// and the namespaces it is to enter. It then waits for a [`Setup`] of its own on that channel.
     Fork {
         /// How many descriptors are its own.
         descriptors: u32,
+        /// The flag (`CLONE_NEW…`) of each namespace, in the order of their descriptors.
+        namespaces: Vec<u32>,
     },
     /// To a zygote: send a signal to the process group of a fork.
     Kill {
@@ -125,7 +127,14 @@ pub enum Message {
         positions: Vec<u32>,
     },
     /// Collection is over and the first test is about to start.
-    Running,
+    Running {
+        /// The process's own number, if the trial is controlled.
+        #[serde(default)]
+        pid: Option<i32>,
+        /// The namespace in which that is its number.
+        #[serde(default)]
+        namespace: Option<String>,
+    },
     /// A test waits to meet another.
     Waiting {
         /// In the list of the setup.

@@ -8,6 +8,8 @@ use std::process::Command;
 pub struct Python {
     /// Its executable, not resolved: an environment is known by the link in its `bin`.
     pub path: PathBuf,
+    /// The folders it imports from, and those of the environment and of the Python it is made of.
+    pub paths: Vec<PathBuf>,
 }
 
 /// The oldest version of CPython that the harness runs on.
@@ -65,7 +67,7 @@ pub enum PythonError {
 /// The first of these that there is cannot be used; none other is tried in its place.
 pub fn find(given: Option<&Path>, folder: &Path) -> Result<Python, PythonError> {
     let (path, because) = choose(given, folder);
-    let (python, pytest) = probe(&path, because)?;
+    let Probed { python, pytest, paths } = probe(&path, because)?;
     if version(&python) < OLDEST {
         return Err(PythonError::TooOld { python: path, because, version: python });
     }
@@ -74,7 +76,7 @@ pub fn find(given: Option<&Path>, folder: &Path) -> Result<Python, PythonError> 
         Some(found) if version(&found).0 < OLDEST_PYTEST => {
             Err(PythonError::OldPytest { python: path, because, version: found })
         }
-        Some(_) => Ok(Python { path }),
+        Some(_) => Ok(Python { path, paths }),
     }
 }
 
@@ -101,18 +103,32 @@ fn absolute(path: &Path) -> PathBuf {
     }
 }
 
-/// The versions of Python and, if it is there, of pytest.
-fn probe(path: &Path, because: &'static str) -> Result<(String, Option<String>), PythonError> {
-    let ask = "import sys\nprint('%d.%d.%d' % sys.version_info[:3])\ntry:\n    import pytest\n    print(pytest.__version__)\nexcept ImportError:\n    pass";
+/// What a Python says of itself.
+#[derive(serde::Deserialize)]
+struct Probed {
+    python: String,
+    pytest: Option<String>,
+    paths: Vec<PathBuf>,
+}
+
+/// Asks a Python for its version, pytest's if it is there, and where it imports from.
+fn probe(path: &Path, because: &'static str) -> Result<Probed, PythonError> {
+    const ASK: &str = "import sys, json
+try:
+    import pytest
+    version = pytest.__version__
+except ImportError:
+    version = None
+paths = [path for path in [sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path] if path]
+print(json.dumps({'python': '%d.%d.%d' % sys.version_info[:3], 'pytest': version, 'paths': paths}))";
     let fails = |why: String| PythonError::DoesNotRun { python: path.to_owned(), because, why };
-    let output = Command::new(path).args(["-c", ask]).output().map_err(|error| fails(error.to_string()))?;
+    let output = Command::new(path).args(["-c", ASK]).output().map_err(|error| fails(error.to_string()))?;
     if !output.status.success() {
         return Err(fails(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
     }
     let said = String::from_utf8_lossy(&output.stdout);
-    let mut lines = said.lines().map(str::to_owned);
-    let python = lines.next().ok_or_else(|| fails("it does not say its version".into()))?;
-    Ok((python, lines.next()))
+    let line = said.lines().last().unwrap_or_default();
+    serde_json::from_str(line).map_err(|_| fails(format!("it does not say its version, but {line:?}")))
 }
 
 /// The version of a Python, as `3.11.7`.
@@ -120,7 +136,7 @@ fn probe(path: &Path, because: &'static str) -> Result<(String, Option<String>),
 /// # Errors
 /// It does not run.
 pub fn version_of(path: &Path) -> Result<String, PythonError> {
-    probe(path, "looked at for its version").map(|(version, _)| version)
+    probe(path, "looked at for its version").map(|probed| probed.python)
 }
 
 fn version(text: &str) -> (u32, u32) {

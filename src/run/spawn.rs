@@ -1,20 +1,28 @@
 //! The spawn engine: a fresh `python -m pytest` for each worker of a trial. The ground truth.
 
-use std::path::PathBuf;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use rustix::process::Pid;
 
 use crate::plan::Plan;
 use crate::run::interrupt::Interrupt;
+use crate::run::leftovers::{Snapshot, concerns_the_project};
 use crate::run::plain::{self, PlainRun};
 use crate::run::process::{Heard, Process};
 use crate::run::protocol::{self, Message, Purpose, Request, Setup};
 use crate::run::python::Python;
 use crate::run::reaper::Reaper;
+use crate::run::sandbox::{Leftover, SandboxError};
+use crate::run::side_by_side::side_by_side;
+use crate::run::surroundings::{Ground, Place, Sandboxing, Site};
 use crate::run::trial_run::{Launcher, Name, run_trial};
-use crate::run::workspace::{TrialFolder, Workspace, cache_dir, unpack_harness};
-use crate::run::{Collected, Engine, Event, Interpreter, RunError, Trial};
+use crate::run::workspace::{Workspace, cache_dir, unpack_harness};
+use crate::run::{Collected, Engine, Event, Interpreter, Job, RunError, Trial};
 use crate::suite::{Suite, Test};
 
 /// How often the clock and the interrupt are looked at.
@@ -25,8 +33,10 @@ pub(super) const ENDING: Duration = Duration::from_secs(30);
 pub(super) const CLOSED: Duration = Duration::from_secs(5);
 /// A trial without a limit of its own may take this and ten times the longest before it.
 const TRIAL: Duration = Duration::from_secs(600);
-/// How long pytest may take to start and collect.
+/// How long pytest may take to start and collect, where no limit is given.
 pub(super) const COLLECT: Duration = Duration::from_secs(600);
+
+const ENDED_EARLY: &str = "pytest ended before it had collected the suite";
 
 /// Variables of other tools that would make pytest print, measure or record.
 const REMOVED: [&str; 7] = [
@@ -56,53 +66,173 @@ pub struct SpawnOptions {
     pub interrupt: Interrupt,
     /// The `jostle` that ends what is left if this process dies; without it, nothing does.
     pub reaper: Option<PathBuf>,
+    /// How trials are kept apart; without it, by a temporary folder of their own only.
+    pub sandboxing: Option<Sandboxing>,
+    /// How many bytes of memory each worker may use.
+    pub memory: Option<u64>,
+    /// How many workers run at once, over all trials, if these are kept apart.
+    pub jobs: u32,
+    /// Whether to tell what each trial leaves behind in the project. Without sandboxes that is always
+    /// told, as it is there for the trials after it.
+    pub tells_leftovers: bool,
+}
+
+/// Why there is no engine.
+#[derive(Debug, thiserror::Error)]
+pub enum SpawnError {
+    /// The folders or the reaper.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The sandboxes.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
 }
 
 /// Runs every worker as a process of its own.
 #[derive(Debug)]
 pub struct SpawnEngine {
     pub(super) options: SpawnOptions,
+    // Dropped before the workspace, which its sandboxes show.
+    ground: Ground,
     pub(super) workspace: Workspace,
     harness: PathBuf,
     pycache: PathBuf,
-    reaper: Option<Reaper>,
-    longest: Duration,
+    reaper: Mutex<Option<Reaper>>,
+    longest: Mutex<Duration>,
+    remarks: Vec<String>,
+    /// The project's files after the last trial without a sandbox; none where they are too many, and
+    /// nothing at all before the first.
+    files: Mutex<Option<Option<Snapshot>>>,
     /// Whether trials note what tests touch.
     pub(super) recording: bool,
 }
 
 impl SpawnEngine {
-    /// Makes the session's folders.
+    /// Makes the session's folders, and what sandboxes stand on.
     ///
     /// # Errors
     /// They cannot be made, or the reaper cannot be started.
-    pub fn new(options: SpawnOptions) -> Result<Self, RunError> {
+    pub fn new(mut options: SpawnOptions) -> Result<Self, SpawnError> {
         let workspace = Workspace::new()?;
         let reaper = match &options.reaper {
             Some(executable) => Some(Reaper::start(executable, workspace.path())?),
             None => None,
         };
+        let (harness, pycache) = (unpack_harness()?, cache_dir()?.join("pycache"));
+        if let Some(sandboxing) = &mut options.sandboxing {
+            std::fs::create_dir_all(&pycache)
+                .map_err(|source| RunError::io(format!("cannot make {}", pycache.display()), source))?;
+            // Bytecode is worth keeping between trials, and nothing else is written there.
+            sandboxing.share.push(pycache.clone());
+            sandboxing.keep.push(harness.clone());
+            sandboxing.keep.push(options.invocation_dir.clone());
+        }
+        let ground = Ground::new(&workspace, options.sandboxing.as_ref())?;
         Ok(Self {
-            harness: unpack_harness()?,
-            pycache: cache_dir()?.join("pycache"),
-            reaper,
-            workspace,
-            longest: Duration::ZERO,
-            recording: false,
             options,
+            ground,
+            workspace,
+            harness,
+            pycache,
+            reaper: Mutex::new(reaper),
+            longest: Mutex::new(Duration::ZERO),
+            remarks: Vec::new(),
+            files: Mutex::new(None),
+            recording: false,
         })
     }
 
+    /// Runs a plan in fresh processes; several may be run so at the same time, in sandboxes.
+    pub(super) fn run_apart(
+        &self,
+        suite: &Suite,
+        plan: &Plan,
+        events: &mut dyn FnMut(Event),
+    ) -> Result<Trial, RunError> {
+        let site = self.site()?;
+        self.note_files();
+        let trial = run_trial(self, suite, plan, &site, self.limit(), events)?;
+        self.ended_trial(trial, &site)
+    }
+
+    /// Looks at the project's files before the first trial, if trials may change them.
+    pub(super) fn note_files(&self) {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.options.sandboxing.is_none() && files.is_none() {
+            *files = Some(Snapshot::of(&self.options.invocation_dir).ok().flatten());
+        }
+    }
+
+    /// Adds to a trial what it left behind, and notes how long it took.
+    pub(super) fn ended_trial(&self, mut trial: Trial, site: &Site) -> Result<Trial, RunError> {
+        self.took(trial.duration);
+        let folder = &self.options.invocation_dir;
+        let mut left = match site.sandbox() {
+            Some(sandbox) if self.options.tells_leftovers => {
+                sandbox.stop();
+                sandbox.leftovers(folder).map_err(|error| RunError::Sandbox(error.to_string()))?
+            }
+            Some(_) => Vec::new(),
+            None => self.new_files(),
+        };
+        left.retain(|left| concerns_the_project(folder, &left.path));
+        for left in &mut left {
+            if let Ok(below) = left.path.strip_prefix(folder) {
+                left.path = below.to_owned();
+            }
+        }
+        trial.leftovers = left;
+        Ok(trial)
+    }
+
+    /// What has changed in the project since the trial before.
+    fn new_files(&self) -> Vec<Leftover> {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Some(before)) = &*files else { return Vec::new() };
+        let now = Snapshot::of(&self.options.invocation_dir).ok().flatten();
+        let left = now.as_ref().map(|now| before.until(now)).unwrap_or_default();
+        *files = Some(now);
+        left
+    }
+
+    /// Carries out runs, as many at once as the options allow.
+    pub(super) fn side_by_side<T: Send>(
+        &self,
+        jobs: &[Job<'_>],
+        run: &(dyn Fn(usize) -> T + Sync),
+        finished: &mut dyn FnMut(usize, T) -> ControlFlow<()>,
+    ) {
+        let room = if self.options.sandboxing.is_some() { self.options.jobs } else { 1 };
+        let weights: Vec<u32> = jobs.iter().map(|job| job.plan.workers.len() as u32).collect();
+        side_by_side(room, &weights, run, finished);
+    }
+
+    /// Adds to what the user should know of how plans are run.
+    pub fn remark(&mut self, remark: String) {
+        self.remarks.push(remark);
+    }
+
+    /// Ground for a zygote to live on.
+    pub(super) fn new_ground(&self) -> Result<Ground, RunError> {
+        Ground::new(&self.workspace, self.options.sandboxing.as_ref())
+            .map_err(|error| RunError::Sandbox(error.to_string()))
+    }
+
+    /// A site for a trial in fresh processes.
+    pub(super) fn site(&self) -> Result<Site, RunError> {
+        self.ground.site(&self.workspace)
+    }
+
     /// The command that runs pytest for a trial.
-    pub(super) fn command(&self, folder: &TrialFolder, hash_seed: u32) -> Command {
+    pub(super) fn command(&self, folder: &Path, hash_seed: u32) -> Command {
         self.command_with("jostle_harness.plugin", folder, hash_seed)
     }
 
     /// The command that runs pytest with a plugin of the harness.
-    pub(super) fn command_with(&self, plugin: &str, folder: &TrialFolder, hash_seed: u32) -> Command {
+    pub(super) fn command_with(&self, plugin: &str, folder: &Path, hash_seed: u32) -> Command {
         let mut command = self.plain_command(folder);
         // An ini option can be overridden on the command line only: later than that it has been read.
-        let cache = format!("cache_dir={}", folder.path.join("cache").display());
+        let cache = format!("cache_dir={}", folder.join("cache").display());
         command.args(["-p", plugin, "-o", &cache]).args(&self.options.pytest_args);
         command.env("PYTHONHASHSEED", hash_seed.to_string());
         let mut path = self.harness.clone().into_os_string();
@@ -115,85 +245,121 @@ impl SpawnEngine {
     }
 
     /// `python -m pytest` in the suite's folder, in the surroundings of a trial.
-    fn plain_command(&self, folder: &TrialFolder) -> Command {
+    fn plain_command(&self, folder: &Path) -> Command {
         let mut command = Command::new(&self.options.python.path);
         command.args(["-m", "pytest"]).current_dir(&self.options.invocation_dir);
         for name in REMOVED {
             command.env_remove(name);
         }
-        command.env("TMPDIR", folder.path.join("tmp"));
+        command.env("TMPDIR", folder.join("tmp"));
+        if self.options.sandboxing.is_none() && folder.join("home").is_dir() {
+            command.env("HOME", folder.join("home"));
+        }
         // Examples that failed are tried first the next time: no trial may learn from another.
-        command.env("HYPOTHESIS_STORAGE_DIRECTORY", folder.path.join("hypothesis"));
+        command.env("HYPOTHESIS_STORAGE_DIRECTORY", folder.join("hypothesis"));
         // Bytecode is kept out of the user's project, and between trials.
         command.env("PYTHONPYCACHEPREFIX", &self.pycache);
         command
     }
 
-    pub(super) fn start<N: Copy + Send + 'static>(
-        &mut self,
+    fn start<N: Copy + Send + 'static>(
+        &self,
         command: Command,
+        place: Place<'_>,
         name: N,
         sender: &Sender<(N, Heard)>,
         setup: Setup<'_>,
     ) -> Result<Process, RunError> {
-        let mut process = self.start_untold(command, name, sender)?;
+        let mut process = self.start_untold(command, place, name, sender)?;
         process.say(&Request::Setup(setup));
         Ok(process)
     }
 
     /// Starts a process that is not told what it is for.
     pub(super) fn start_untold<N: Copy + Send + 'static>(
-        &mut self,
+        &self,
         command: Command,
+        place: Place<'_>,
         name: N,
         sender: &Sender<(N, Heard)>,
     ) -> Result<Process, RunError> {
-        let process = Process::start(command, name, sender.clone())?;
+        let process = Process::start(command, place, self.options.memory, name, sender.clone())?;
         self.watch(&process);
         Ok(process)
     }
 
     /// How long a trial, or a run as long as one, may take.
     pub(super) fn limit(&self) -> Duration {
-        self.options.trial_timeout.unwrap_or_else(|| TRIAL + self.longest * 10)
+        let longest = *self.longest.lock().unwrap_or_else(PoisonError::into_inner);
+        self.options.trial_timeout.unwrap_or_else(|| TRIAL + longest * 10)
+    }
+
+    /// How long pytest may take to start and collect.
+    pub(super) fn collecting(&self) -> Duration {
+        self.options.trial_timeout.unwrap_or(COLLECT)
     }
 
     /// Notes how long a trial took, as later ones may take a multiple of it.
-    pub(super) fn took(&mut self, duration: Duration) {
-        self.longest = self.longest.max(duration);
+    pub(super) fn took(&self, duration: Duration) {
+        let mut longest = self.longest.lock().unwrap_or_else(PoisonError::into_inner);
+        *longest = duration.max(*longest);
     }
 
-    /// Tells the reaper of a process group.
-    pub(super) fn watch(&mut self, process: &Process) {
-        if let Some(reaper) = &mut self.reaper {
-            reaper.watch(process.group());
-        }
+    /// Tells the reaper of a process.
+    pub(super) fn watch(&self, process: &Process) {
+        self.tell_reaper(process, Reaper::watch);
     }
 
-    /// Tells the reaper that a process group has been ended.
-    pub(super) fn forget(&mut self, process: &Process) {
-        if let Some(reaper) = &mut self.reaper {
-            reaper.forget(process.group());
+    /// Tells the reaper that a process has been ended.
+    fn forget(&self, process: &Process) {
+        self.tell_reaper(process, Reaper::forget);
+    }
+
+    /// What is in a sandbox is ended with it, and is no group of the host's.
+    fn tell_reaper(&self, process: &Process, tell: fn(&mut Reaper, Pid)) {
+        let mut reaper = self.reaper.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(reaper), Some(group)) = (&mut *reaper, process.group()) {
+            tell(reaper, group);
         }
     }
 }
 
 impl Engine for SpawnEngine {
     fn collect(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
-        let folder = self.workspace.trial(None)?;
+        let site = self.site()?;
         let (sender, receiver) = channel();
-        let mut process = self.start_collecting(&folder, hash_seed, Purpose::Collect, &sender)?;
-        let collected = self.hear(&mut process, |interrupt| hear_collection(&receiver, interrupt))?;
+        let mut process =
+            self.start_collecting(&site.path, site.place(), hash_seed, Purpose::Collect, &sender)?;
+        let collected =
+            self.hear(&mut process, |interrupt| hear_collection(&receiver, interrupt, self.collecting()))?;
         self.ended(&mut process, ENDING);
         Ok(collected)
     }
 
     fn run(&mut self, suite: &Suite, plan: &Plan, events: &mut dyn FnMut(Event)) -> Result<Trial, RunError> {
-        let folder = self.workspace.trial(None)?;
-        let limit = self.limit();
-        let trial = run_trial(self, suite, plan, &folder, limit, events)?;
-        self.took(trial.duration);
-        Ok(trial)
+        self.run_apart(suite, plan, events)
+    }
+
+    fn run_all(
+        &mut self,
+        suite: &Suite,
+        jobs: &[Job<'_>],
+        finished: &mut dyn FnMut(usize, Trial) -> ControlFlow<()>,
+    ) -> Result<(), RunError> {
+        let mut ended = Ok(());
+        let run = |at: usize| self.run_apart(suite, jobs[at].plan, &mut |_| {});
+        self.side_by_side(jobs, &run, &mut |at, trial| match trial {
+            Ok(trial) => finished(at, trial),
+            Err(error) => {
+                ended = Err(error);
+                ControlFlow::Break(())
+            }
+        });
+        ended
+    }
+
+    fn remarks(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.remarks)
     }
 
     fn run_recorded(
@@ -213,20 +379,20 @@ impl Engine for SpawnEngine {
         arguments: &[String],
         hash_seed: Option<u32>,
     ) -> Result<Option<(String, PlainRun)>, RunError> {
-        let folder = self.workspace.trial(None)?;
+        let site = self.site()?;
         let arguments: Vec<&String> = self.options_of_suite().chain(arguments).collect();
-        let mut command = self.plain_command(&folder);
+        let mut command = self.plain_command(&site.path);
         command.args(&arguments);
         // What is only for the try: a wide summary of what failed, and no cache in the user's project.
         let own = std::env::var("PYTEST_ADDOPTS").unwrap_or_default();
-        let cache = folder.path.join("cache");
+        let cache = site.path.join("cache");
         command.env("PYTEST_ADDOPTS", format!("{own} -rfE -o cache_dir={}", cache.display()));
         command.env("COLUMNS", "4000");
         if let Some(hash_seed) = hash_seed {
             command.env("PYTHONHASHSEED", hash_seed.to_string());
         }
         let limit = self.options.test_timeout * 2;
-        let run = plain::run(command, &folder, limit, &self.options.interrupt)?;
+        let run = plain::run(command, site.place(), self.options.memory, limit, &self.options.interrupt)?;
         let python = self.options.python.path.to_string_lossy();
         let words = [&*python, "-m", "pytest"].into_iter().chain(arguments.iter().map(|word| word.as_str()));
         let Ok(line) = shlex::try_join(words) else {
@@ -247,17 +413,17 @@ impl Launcher for SpawnEngine {
     }
 
     fn launch(
-        &mut self,
-        folder: &TrialFolder,
+        &self,
+        site: &Site,
         hash_seed: u32,
         name: Name,
         sender: &Sender<(Name, Heard)>,
         setup: Setup<'_>,
     ) -> Result<Process, RunError> {
-        self.start(self.command(folder, hash_seed), name, sender, setup)
+        self.start(self.command(&site.path, hash_seed), site.place(), name, sender, setup)
     }
 
-    fn ended(&mut self, process: &mut Process, patience: Duration) -> Option<String> {
+    fn ended(&self, process: &mut Process, patience: Duration) -> Option<String> {
         let how = process.end(patience);
         self.forget(process);
         how
@@ -267,13 +433,14 @@ impl Launcher for SpawnEngine {
 impl SpawnEngine {
     /// Starts a process that is to collect the whole suite, and perhaps to do more afterwards.
     pub(super) fn start_collecting(
-        &mut self,
-        folder: &TrialFolder,
+        &self,
+        folder: &Path,
+        place: Place<'_>,
         hash_seed: u32,
         purpose: Purpose,
         sender: &Sender<((), Heard)>,
     ) -> Result<Process, RunError> {
-        let path = folder.path.to_string_lossy();
+        let path = folder.to_string_lossy();
         let setup = Setup {
             protocol: protocol::VERSION,
             purpose,
@@ -285,21 +452,24 @@ impl SpawnEngine {
             folder: &path,
             watch: None,
         };
-        self.start(self.command(folder, hash_seed), (), sender, setup)
+        self.start(self.command(folder, hash_seed), place, (), sender, setup)
     }
 
     /// Hears a process out; if that fails, ends it and adds what it printed.
     pub(super) fn hear<T>(
-        &mut self,
+        &self,
         process: &mut Process,
         listen: impl FnOnce(&Interrupt) -> Result<T, RunError>,
     ) -> Result<T, RunError> {
         listen(&self.options.interrupt.clone()).map_err(|error| {
             let pytest = matches!(error, RunError::Pytest(_));
-            self.ended(process, if pytest { CLOSED } else { Duration::ZERO });
-            match error {
-                RunError::Pytest(why) => RunError::Pytest(with_output(&why, &process.output())),
-                other => other,
+            let how = self.ended(process, if pytest { CLOSED } else { Duration::ZERO });
+            match (error, how) {
+                (RunError::Pytest(why), Some(how)) if why == ENDED_EARLY => {
+                    RunError::Pytest(with_output(&format!("{why} ({how})"), &process.output()))
+                }
+                (RunError::Pytest(why), _) => RunError::Pytest(with_output(&why, &process.output())),
+                (other, _) => other,
             }
         })
     }
@@ -317,8 +487,9 @@ impl SpawnEngine {
 pub(super) fn hear_collection(
     receiver: &Receiver<((), Heard)>,
     interrupt: &Interrupt,
+    limit: Duration,
 ) -> Result<Collected, RunError> {
-    let deadline = Instant::now() + COLLECT;
+    let deadline = Instant::now() + limit;
     let mut hello = None;
     loop {
         if interrupt.is_set() {
@@ -346,12 +517,12 @@ pub(super) fn hear_collection(
                 return Err(RunError::Pytest(message));
             }
             Ok((_, Heard::Closed)) | Err(RecvTimeoutError::Disconnected) => {
-                return Err(RunError::Pytest("pytest ended before it had collected the suite".into()));
+                return Err(RunError::Pytest(ENDED_EARLY.into()));
             }
             Err(RecvTimeoutError::Timeout) if Instant::now() > deadline => {
                 return Err(RunError::Pytest(format!(
-                    "pytest did not collect the suite within {} s",
-                    COLLECT.as_secs()
+                    "pytest did not collect the suite within {} s; give it longer with --trial-timeout",
+                    limit.as_secs()
                 )));
             }
             Ok(_) | Err(RecvTimeoutError::Timeout) => {}

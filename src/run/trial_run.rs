@@ -10,8 +10,8 @@ use crate::run::control::{Control, Grant, LOOK, Question};
 use crate::run::process::{Heard, Process};
 use crate::run::protocol::{self, Message, Purpose, Request, Setup, WatchSetup, WorkerLikeness};
 use crate::run::spawn::{CLOSED, COLLECT, ENDING, SpawnOptions, TICK, check_protocol, with_output};
+use crate::run::surroundings::Site;
 use crate::run::worker::{Stage, Worker, outcome};
-use crate::run::workspace::TrialFolder;
 use crate::run::{Event, Outcome, RunError, Trial};
 use crate::suite::Suite;
 
@@ -19,7 +19,7 @@ use crate::suite::Suite;
 pub(super) type Name = (usize, u32);
 
 /// Starts and ends the processes of a trial's workers.
-pub(super) trait Launcher {
+pub(super) trait Launcher: Sync {
     /// How the suite is run.
     fn options(&self) -> &SpawnOptions;
 
@@ -28,8 +28,8 @@ pub(super) trait Launcher {
 
     /// Starts a process for a worker.
     fn launch(
-        &mut self,
-        folder: &TrialFolder,
+        &self,
+        site: &Site,
         hash_seed: u32,
         name: Name,
         sender: &Sender<(Name, Heard)>,
@@ -37,7 +37,7 @@ pub(super) trait Launcher {
     ) -> Result<Process, RunError>;
 
     /// Ends a process, after so much patience; tells how it ended, if by itself.
-    fn ended(&mut self, process: &mut Process, patience: Duration) -> Option<String>;
+    fn ended(&self, process: &mut Process, patience: Duration) -> Option<String>;
 }
 
 /// Runs a plan to its end, or to the time limit.
@@ -45,30 +45,30 @@ pub(super) trait Launcher {
 /// # Errors
 /// pytest could not be run at all, or the run was interrupted.
 pub(super) fn run_trial(
-    launcher: &mut dyn Launcher,
+    launcher: &dyn Launcher,
     suite: &Suite,
     plan: &Plan,
-    folder: &TrialFolder,
+    site: &Site,
     limit: Duration,
     events: &mut dyn FnMut(Event),
 ) -> Result<Trial, RunError> {
     let start = Instant::now();
-    let mut run = TrialRun::new(launcher, suite, plan, folder, start + limit);
+    let mut run = TrialRun::new(launcher, suite, plan, site, start + limit);
     let result = run.carry_out(events);
     let steps = run.control.as_ref().map(Control::steps).unwrap_or_default();
     let touched = std::mem::take(&mut run.touched);
     let (workers, processes) = run.take();
     result?;
     let executions = workers.iter().flat_map(Worker::executions).collect();
-    Ok(Trial { executions, duration: start.elapsed(), processes, steps, touched })
+    Ok(Trial { executions, duration: start.elapsed(), processes, leftovers: Vec::new(), steps, touched })
 }
 
 /// One trial while it runs.
 struct TrialRun<'a> {
-    launcher: &'a mut dyn Launcher,
+    launcher: &'a dyn Launcher,
     suite: &'a Suite,
     plan: &'a Plan,
-    folder: &'a TrialFolder,
+    site: &'a Site,
     deadline: Instant,
     workers: Vec<Worker>,
     processes: Vec<Option<Process>>,
@@ -82,10 +82,10 @@ struct TrialRun<'a> {
 impl<'a> TrialRun<'a> {
     /// A trial that has not started; it ends at the deadline at the latest.
     fn new(
-        launcher: &'a mut dyn Launcher,
+        launcher: &'a dyn Launcher,
         suite: &'a Suite,
         plan: &'a Plan,
-        folder: &'a TrialFolder,
+        site: &'a Site,
         deadline: Instant,
     ) -> Self {
         let (sender, receiver) = channel();
@@ -96,7 +96,7 @@ impl<'a> TrialRun<'a> {
             launcher,
             suite,
             plan,
-            folder,
+            site,
             deadline,
             workers,
             processes,
@@ -137,13 +137,13 @@ impl<'a> TrialRun<'a> {
             }
             self.watch_clock(events)?;
             self.let_meet();
-            self.look_at_turns();
+            self.take_turns(Control::look);
         }
         Ok(())
     }
 
     fn start(&mut self, worker: usize, events: &mut dyn FnMut(Event)) -> Result<(), RunError> {
-        let folder = self.folder.path.to_string_lossy();
+        let folder = self.site.path.to_string_lossy();
         let state = &mut self.workers[worker];
         state.offset = state.next_place();
         state.enter(Stage::Collecting);
@@ -170,7 +170,7 @@ impl<'a> TrialRun<'a> {
             watch: self.watch(),
         };
         let name = (worker, state.process);
-        let process = self.launcher.launch(self.folder, self.plan.hash_seed, name, &self.sender, setup)?;
+        let process = self.launcher.launch(self.site, self.plan.hash_seed, name, &self.sender, setup)?;
         self.processes[worker] = Some(process);
         self.started += 1;
         events(Event::WorkerStarted(self.workers[worker].id));
@@ -196,7 +196,12 @@ impl<'a> TrialRun<'a> {
                     state.note(place, Outcome::NotRun { why: "not collected".into() }, Duration::ZERO);
                 }
             }
-            Heard::Message(Message::Running) => state.enter(Stage::Idle),
+            Heard::Message(Message::Running { pid, namespace }) => {
+                state.enter(Stage::Idle);
+                if let Some(control) = &mut self.control {
+                    control.runs_as(worker, pid, namespace.as_deref());
+                }
+            }
             Heard::Message(Message::Waiting { position }) => {
                 if let Some(place) = state.place(position) {
                     state.enter(Stage::Waiting(place));
@@ -352,15 +357,6 @@ impl<'a> TrialRun<'a> {
         if let Some(process) = &mut self.processes[grant.worker] {
             process.say(&answer);
         }
-    }
-
-    fn look_at_turns(&mut self) {
-        let groups: Vec<Option<i32>> = self
-            .processes
-            .iter()
-            .map(|process| process.as_ref().map(|process| process.group().as_raw_pid()))
-            .collect();
-        self.take_turns(|control| control.look(|worker| groups.get(worker).copied().flatten()));
     }
 
     fn meetings_of(&self, worker: usize) -> impl Iterator<Item = u32> + 'a {

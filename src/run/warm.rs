@@ -5,13 +5,14 @@
 //! are not safe at all, every plan is.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use crate::plan::{Imports, Mode, Plan};
 use crate::run::plain::PlainRun;
 use crate::run::spawn::SpawnEngine;
 use crate::run::trial_run::run_trial;
 use crate::run::zygote::{ForkLauncher, Readiness, Zygote};
-use crate::run::{Collected, Engine, Event, RunError, Trial};
+use crate::run::{Collected, Engine, Event, Job, RunError, Trial};
 use crate::suite::Suite;
 
 /// How often a trial whose zygote dies is begun before it is run in fresh processes.
@@ -25,21 +26,20 @@ pub struct WarmEngine {
     /// Whether forks may be given up, or are insisted on.
     insists: bool,
     refusal: Option<String>,
-    remarks: Vec<String>,
 }
 
 impl WarmEngine {
     /// An engine that forks where that is safe, or, if it `insists`, fails where it is not.
     pub fn new(spawn: SpawnEngine, insists: bool) -> Self {
-        Self { spawn, zygotes: BTreeMap::new(), insists, refusal: None, remarks: Vec::new() }
+        Self { spawn, zygotes: BTreeMap::new(), insists, refusal: None }
     }
 
     fn start_zygote(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
-        let (zygote, collected) = Zygote::start(&mut self.spawn, hash_seed)?;
+        let (zygote, collected) = Zygote::start(&self.spawn, hash_seed)?;
         let first = self.zygotes.is_empty();
         let Readiness { threads, identity_asked_at } = &zygote.readiness;
         if let (Some(place), true) = (identity_asked_at, first) {
-            self.remarks.push(format!(
+            self.spawn.remark(format!(
                 "plans with several workers run in fresh processes: the suite asks which worker it is while it is \
                  imported ({place})"
             ));
@@ -59,32 +59,41 @@ impl WarmEngine {
         Ok(collected)
     }
 
-    /// Runs a plan in forks; none if its zygote died meanwhile.
-    fn run_in_forks(
-        &mut self,
+    /// Sees to it that a plan which is run in forks has its zygote, and one that is alive.
+    fn prepare(&mut self, plan: &Plan) -> Result<(), RunError> {
+        let dead = self.zygotes.get(&plan.hash_seed).is_some_and(|zygote| !zygote.is_alive());
+        if dead && let Some(zygote) = self.zygotes.remove(&plan.hash_seed) {
+            zygote.end(&self.spawn);
+        }
+        if self.forks(plan) && !self.zygotes.contains_key(&plan.hash_seed) {
+            self.start_zygote(plan.hash_seed)?;
+        }
+        Ok(())
+    }
+
+    /// Runs a plan in forks if it may be, and else in fresh processes; none if its zygote died meanwhile.
+    fn run_prepared(
+        &self,
         suite: &Suite,
         plan: &Plan,
         events: &mut dyn FnMut(Event),
     ) -> Result<Option<Trial>, RunError> {
-        if !self.zygotes.contains_key(&plan.hash_seed) {
-            self.start_zygote(plan.hash_seed)?;
-        }
-        let Some(zygote) = self.zygotes.get_mut(&plan.hash_seed) else {
-            return Ok(None);
+        let zygote = self.zygotes.get(&plan.hash_seed);
+        let Some(zygote) = zygote.filter(|_| self.forks(plan)) else {
+            return self.spawn.run_apart(suite, plan, events).map(Some);
         };
-        let folder = self.spawn.workspace.trial(zygote.left.as_deref())?;
-        let limit = self.spawn.limit();
-        let mut launcher = ForkLauncher { spawn: &mut self.spawn, zygote };
-        let trial = run_trial(&mut launcher, suite, plan, &folder, limit, events);
-        if zygote.is_alive() {
-            let trial = trial?;
-            self.spawn.took(trial.duration);
-            return Ok(Some(trial));
+        let site = zygote.site(&self.spawn)?;
+        let launcher = ForkLauncher { spawn: &self.spawn, zygote };
+        self.spawn.note_files();
+        let trial = run_trial(&launcher, suite, plan, &site, self.spawn.limit(), events);
+        if !zygote.is_alive() {
+            return if matches!(trial, Err(RunError::Interrupted)) {
+                Err(RunError::Interrupted)
+            } else {
+                Ok(None)
+            };
         }
-        if let Some(mut zygote) = self.zygotes.remove(&plan.hash_seed) {
-            zygote.end(&mut self.spawn);
-        }
-        if matches!(trial, Err(RunError::Interrupted)) { Err(RunError::Interrupted) } else { Ok(None) }
+        self.spawn.ended_trial(trial?, &site).map(Some)
     }
 }
 
@@ -95,14 +104,63 @@ impl Engine for WarmEngine {
 
     fn run(&mut self, suite: &Suite, plan: &Plan, events: &mut dyn FnMut(Event)) -> Result<Trial, RunError> {
         for _ in 0..ATTEMPTS {
-            if !self.forks(plan) {
-                break;
-            }
-            if let Some(trial) = self.run_in_forks(suite, plan, events)? {
+            self.prepare(plan)?;
+            if let Some(trial) = self.run_prepared(suite, plan, events)? {
                 return Ok(trial);
             }
         }
         self.spawn.run(suite, plan, events)
+    }
+
+    fn run_all(
+        &mut self,
+        suite: &Suite,
+        jobs: &[Job<'_>],
+        finished: &mut dyn FnMut(usize, Trial) -> ControlFlow<()>,
+    ) -> Result<(), RunError> {
+        let mut done = 0;
+        while let Some(rest) = jobs.get(done..).filter(|rest| !rest.is_empty()) {
+            for job in rest.iter().filter(|job| !job.fresh) {
+                self.prepare(job.plan)?;
+            }
+            let first = done;
+            let mut ended = Ok(ControlFlow::Continue(()));
+            let run = |at: usize| {
+                let Job { plan, fresh } = rest[at];
+                if fresh {
+                    self.spawn.run_apart(suite, plan, &mut |_| {}).map(Some)
+                } else {
+                    self.run_prepared(suite, plan, &mut |_| {})
+                }
+            };
+            self.spawn.side_by_side(rest, &run, &mut |at, trial| {
+                ended = match trial {
+                    Err(error) => Err(error),
+                    // It is repeated below.
+                    Ok(None) => return ControlFlow::Break(()),
+                    Ok(Some(trial)) => {
+                        done = first + at + 1;
+                        Ok(finished(first + at, trial))
+                    }
+                };
+                if matches!(ended, Ok(ControlFlow::Continue(()))) {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                }
+            });
+            if ended?.is_break() {
+                return Ok(());
+            }
+            if let Some(job) = jobs.get(done) {
+                let trial = self.run(suite, job.plan, &mut |_| {})?;
+                done += 1;
+                if finished(done - 1, trial).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
     }
 
     fn run_fresh(
@@ -141,7 +199,7 @@ impl Engine for WarmEngine {
             )));
         }
         if self.refusal.is_none() {
-            self.remarks.push(format!("every plan runs in fresh processes: {why}"));
+            self.spawn.remark(format!("every plan runs in fresh processes: {why}"));
             self.refusal = Some(why.to_owned());
             self.end_zygotes();
         }
@@ -149,7 +207,7 @@ impl Engine for WarmEngine {
     }
 
     fn remarks(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.remarks)
+        self.spawn.remarks()
     }
 
     fn plain(
@@ -165,8 +223,8 @@ impl WarmEngine {
     /// Lets all zygotes end side by side, and waits for them.
     fn end_zygotes(&mut self) {
         self.zygotes.values().for_each(Zygote::hang_up);
-        for zygote in std::mem::take(&mut self.zygotes).values_mut() {
-            zygote.end(&mut self.spawn);
+        for zygote in std::mem::take(&mut self.zygotes).values() {
+            zygote.end(&self.spawn);
         }
     }
 }

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::run::RunError;
+use crate::run::surroundings::Site;
 
 static HARNESS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/harness/jostle_harness");
 
@@ -88,46 +89,65 @@ impl Workspace {
         self.folder.path()
     }
 
-    /// A folder for one trial, removed when it is dropped, and filled with a copy of another first.
+    /// A folder for one trial, removed when it is dropped, and a copy of another if one is given.
     /// Its name is the same for every trial, as far as trials do not overlap, since paths may show up
     /// in a test's verdict.
     ///
     /// # Errors
     /// The folder cannot be made.
-    pub fn trial(&self, like: Option<&Path>) -> Result<TrialFolder, RunError> {
+    pub fn trial(&self, like: Option<&Path>) -> Result<Site, RunError> {
         let path = self.folder.path().join("trial");
         let make = || {
             if path.exists() {
                 std::fs::remove_dir_all(&path)?;
             }
-            std::fs::create_dir_all(path.join("tmp"))?;
-            like.map_or(Ok(()), |like| copy(like, &path))
+            match like {
+                Some(like) => copy(like, &path),
+                None => {
+                    std::fs::create_dir_all(path.join("tmp"))?;
+                    make_home(&path.join("home"))
+                }
+            }
         };
         make().map_err(|source| RunError::io(format!("cannot make {}", path.display()), source))?;
-        Ok(TrialFolder { path })
+        Ok(Site::on_host(path))
     }
 
-    /// Keeps what was written into a trial's folder, if there is anything, for later trials to start
-    /// with.
+    /// A trial's folder that sandboxes show: nothing is ever written into this one itself.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub(super) fn shown(&self) -> std::io::Result<PathBuf> {
+        let path = self.folder.path().join("trial");
+        std::fs::create_dir_all(path.join("tmp"))?;
+        Ok(path)
+    }
+
+    /// Keeps a trial's folder, with what was written into it, for later trials to start with.
     ///
     /// # Errors
     /// The folder cannot be moved.
-    pub fn keep(&self, folder: &TrialFolder, name: &str) -> Result<Option<PathBuf>, RunError> {
+    pub fn keep(&self, folder: &Site, name: &str) -> Result<PathBuf, RunError> {
         let kept = self.folder.path().join(name);
         let keep = || {
-            let is_empty =
-                |path: &Path| Ok::<bool, std::io::Error>(std::fs::read_dir(path)?.next().is_none());
-            let only_tmp = std::fs::read_dir(&folder.path)?.count() == 1;
-            if only_tmp && is_empty(&folder.path.join("tmp"))? {
-                return Ok(None);
-            }
             if kept.exists() {
                 std::fs::remove_dir_all(&kept)?;
             }
-            std::fs::rename(&folder.path, &kept).map(|()| Some(kept.clone()))
+            std::fs::rename(&folder.path, &kept)
         };
-        keep().map_err(|source| RunError::io(format!("cannot make {}", kept.display()), source))
+        keep().map_err(|source| RunError::io(format!("cannot make {}", kept.display()), source))?;
+        Ok(kept)
     }
+}
+
+/// Makes a home that shows what is in the user's, so that what a test adds to it is the trial's own.
+fn make_home(home: &Path) -> std::io::Result<()> {
+    let Some(users) = std::env::home_dir().filter(|home| home.is_dir()) else { return Ok(()) };
+    std::fs::create_dir(home)?;
+    for entry in std::fs::read_dir(users)?.flatten() {
+        std::os::unix::fs::symlink(entry.path(), home.join(entry.file_name()))?;
+    }
+    Ok(())
 }
 
 /// Copies what a folder holds into another; what is neither file, folder nor link is left out.
@@ -145,18 +165,4 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// What the workers of a trial share: their `TMPDIR` is `tmp` in it.
-#[derive(Debug)]
-pub struct TrialFolder {
-    /// Where it is.
-    pub path: PathBuf,
-}
-
-impl Drop for TrialFolder {
-    fn drop(&mut self) {
-        // What is left is removed with the session's folder, or by the next trial.
-        let _ = std::fs::remove_dir_all(&self.path);
-    }
 }

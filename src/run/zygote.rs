@@ -1,8 +1,8 @@
 //! A zygote: a pytest process that has collected the suite and forks a worker on request.
 
 use std::collections::HashMap;
-use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::run::interrupt::Interrupt;
-use crate::run::process::{Ending, Ends, Heard, Process, Speaker, describe};
+use crate::run::process::{Ending, Ends, Heard, Process, Speaker, Started};
 use crate::run::protocol::{Message, Purpose, Request, Setup};
+use crate::run::sandbox::{Exit, Sandbox};
 use crate::run::spawn::{ENDING, SpawnEngine, SpawnOptions, TICK, hear_collection};
+use crate::run::surroundings::{Ground, Place, Site};
 use crate::run::trial_run::{Launcher, Name};
-use crate::run::workspace::TrialFolder;
 use crate::run::{Collected, RunError};
 
 /// How long a zygote may take to fork, or to tell of a fork that was killed.
@@ -29,16 +30,22 @@ pub struct Readiness {
     pub identity_asked_at: Option<String>,
 }
 
-/// A running zygote.
+/// A running zygote. Several trials may fork from it at the same time.
 #[derive(Debug)]
 pub struct Zygote {
-    process: Process,
-    forked: Receiver<i32>,
+    // Dropped in this order: what the trials stand on is where the process lives.
+    speaking: Mutex<Speaking>,
     forks: Arc<Forks>,
     /// What it said of itself.
     pub readiness: Readiness,
-    /// What it had written into its trial folder by then.
-    pub left: Option<PathBuf>,
+    ground: Ground,
+}
+
+/// One request at a time, each with its answer.
+#[derive(Debug)]
+struct Speaking {
+    process: Process,
+    forked: Receiver<i32>,
 }
 
 impl Zygote {
@@ -46,18 +53,33 @@ impl Zygote {
     ///
     /// # Errors
     /// As those of collecting.
-    pub fn start(spawn: &mut SpawnEngine, hash_seed: u32) -> Result<(Self, Collected), RunError> {
-        let folder = spawn.workspace.trial(None)?;
+    pub fn start(spawn: &SpawnEngine, hash_seed: u32) -> Result<(Self, Collected), RunError> {
+        let ground = spawn.new_ground()?;
         let (sender, receiver) = channel();
-        let mut process = spawn.start_collecting(&folder, hash_seed, Purpose::Serve, &sender)?;
-        let (collected, readiness) = spawn.hear(&mut process, |interrupt| {
-            let collected = hear_collection(&receiver, interrupt)?;
-            Ok((collected, hear_readiness(&receiver, interrupt)?))
-        })?;
-        let left = spawn.workspace.keep(&folder, &format!("collected-{hash_seed}"))?;
+        let collecting = |folder: &Path, place: Place<'_>| {
+            let mut process = spawn.start_collecting(folder, place, hash_seed, Purpose::Serve, &sender)?;
+            let heard = spawn.hear(&mut process, |interrupt| {
+                let collected = hear_collection(&receiver, interrupt, spawn.collecting())?;
+                Ok((collected, hear_readiness(&receiver, interrupt)?))
+            })?;
+            Ok((process, heard))
+        };
+        let (ground, process, (collected, readiness)) = match ground {
+            Ground::Host { .. } => {
+                let site = ground.site(&spawn.workspace)?;
+                let (process, heard) = collecting(&site.path, Place::Host)?;
+                let left = spawn.workspace.keep(&site, &format!("collected-{hash_seed}"))?;
+                (Ground::Host { left: Some(left) }, process, heard)
+            }
+            Ground::Base(layers) => {
+                let (process, heard) = collecting(layers.path(), Place::Base(layers.base()))?;
+                (Ground::Base(layers), process, heard)
+            }
+        };
         let (forks, pids) = (Arc::new(Forks::default()), channel());
         route(receiver, pids.0, Arc::clone(&forks));
-        Ok((Self { process, forked: pids.1, forks, readiness, left }, collected))
+        let speaking = Mutex::new(Speaking { process, forked: pids.1 });
+        Ok((Self { speaking, forks, readiness, ground }, collected))
     }
 
     /// Whether it can still fork.
@@ -65,32 +87,54 @@ impl Zygote {
         !self.forks.state().gone
     }
 
-    /// Forks a worker, which then waits for its setup.
-    fn fork(&mut self, name: Name, sender: &Sender<(Name, Heard)>) -> Result<Process, RunError> {
+    /// A site for a trial.
+    pub(super) fn site(&self, spawn: &SpawnEngine) -> Result<Site, RunError> {
+        self.ground.site(&spawn.workspace)
+    }
+
+    fn speaking(&self) -> MutexGuard<'_, Speaking> {
+        self.speaking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forks a worker, which enters the sandbox if there is one, and then waits for its setup.
+    fn fork(
+        &self,
+        sandbox: Option<&Sandbox>,
+        name: Name,
+        sender: &Sender<(Name, Heard)>,
+    ) -> Result<Process, RunError> {
         let gone = || RunError::Pytest("the process that forks the workers has ended".into());
         let ends = Ends::new()?;
-        let request = Request::Fork { descriptors: 2 };
-        self.process
-            .say_with(&request, &[ends.their_channel.as_fd(), ends.their_output.as_fd()])
-            .map_err(|_| gone())?;
-        let pid = self.forked.recv_timeout(PROMPTLY).map_err(|_| {
+        let entered = sandbox.map(|sandbox| sandbox.namespaces().to_enter()).unwrap_or_default();
+        let mut descriptors: Vec<BorrowedFd<'_>> =
+            vec![ends.their_channel.as_fd(), ends.their_output.as_fd()];
+        descriptors.extend(entered.iter().map(|(descriptor, _)| *descriptor));
+        let namespaces: Vec<u32> = entered.iter().map(|(_, flag)| *flag).collect();
+        let request = Request::Fork { descriptors: descriptors.len() as u32, namespaces };
+        let mut speaking = self.speaking();
+        speaking.process.say_with(&request, &descriptors).map_err(|_| gone())?;
+        let pid = speaking.forked.recv_timeout(PROMPTLY).map_err(|_| {
             self.forks.declare_gone();
             gone()
         })?;
-        let group = Pid::from_raw(pid).ok_or_else(gone)?;
-        let ending = Fork { pid: group, forks: Arc::clone(&self.forks), control: self.process.speaker()? };
-        Process::started(group, ends.ours, Box::new(ending), name, sender.clone())
+        let pid = Pid::from_raw(pid).ok_or_else(gone)?;
+        let control = speaking.process.speaker()?;
+        drop(speaking);
+        let group = sandbox.is_none().then_some(pid);
+        let ending = Box::new(Fork { pid, group, forks: Arc::clone(&self.forks), control });
+        Process::started(Started { group, ending }, ends.ours, name, sender.clone())
     }
 
     /// Lets it end, as pytest does after its last test.
     pub fn hang_up(&self) {
-        self.process.hang_up();
+        self.speaking().process.hang_up();
     }
 
     /// Ends it, after it was told or not.
-    pub fn end(&mut self, spawn: &mut SpawnEngine) {
-        self.process.hang_up();
-        spawn.ended(&mut self.process, ENDING);
+    pub fn end(&self, spawn: &SpawnEngine) {
+        let mut speaking = self.speaking();
+        speaking.process.hang_up();
+        spawn.ended(&mut speaking.process, ENDING);
     }
 }
 
@@ -122,7 +166,7 @@ fn route(receiver: Receiver<((), Heard)>, forked: Sender<i32>, forks: Arc<Forks>
             match heard {
                 Heard::Message(Message::Forked { pid }) => drop(forked.send(pid)),
                 Heard::Message(Message::Exited { pid, code, signal }) => {
-                    forks.note(pid, describe(code, signal));
+                    forks.note(pid, code.map(Exit::Code).or(signal.map(Exit::Signal)));
                 }
                 Heard::Message(_) => {}
                 Heard::Garbage(_) | Heard::Closed => break,
@@ -141,7 +185,7 @@ struct Forks {
 
 #[derive(Debug, Default)]
 struct State {
-    ended: HashMap<i32, String>,
+    ended: HashMap<i32, Option<Exit>>,
     /// The zygote has ended, so that no more will be known.
     gone: bool,
 }
@@ -151,7 +195,7 @@ impl Forks {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, pid: i32, how: String) {
+    fn note(&self, pid: i32, how: Option<Exit>) {
         self.state().ended.insert(pid, how);
         self.changed.notify_all();
     }
@@ -162,12 +206,12 @@ impl Forks {
     }
 
     /// Waits for the end of a fork; tells how it was, and nothing if it is not known in time.
-    fn wait(&self, pid: i32, patience: Duration) -> Option<String> {
+    fn wait(&self, pid: i32, patience: Duration) -> Option<Option<Exit>> {
         let deadline = Instant::now() + patience;
         let mut state = self.state();
         loop {
             if let Some(how) = state.ended.get(&pid) {
-                return Some(how.clone());
+                return Some(*how);
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if state.gone || left.is_zero() {
@@ -181,7 +225,10 @@ impl Forks {
 /// A fork of a zygote, which alone can wait for it.
 #[derive(Debug)]
 struct Fork {
+    /// Its number, as the zygote knows it.
     pid: Pid,
+    /// Its group on the host, if that is where it is.
+    group: Option<Pid>,
     forks: Arc<Forks>,
     control: Speaker,
 }
@@ -197,25 +244,26 @@ impl Ending for Fork {
             return;
         }
         if state.gone {
-            let _ = kill_process_group(self.pid, signal);
+            // In a sandbox it ends with that.
+            let _ = self.group.map(|group| kill_process_group(group, signal));
         } else {
             self.control.say(&Request::Kill { pid: self.pid.as_raw_pid(), signal: signal.as_raw() });
         }
     }
 
-    fn reap(&mut self) -> Option<String> {
+    fn reap(&mut self) -> Option<Exit> {
         let how = self.forks.wait(self.pid.as_raw_pid(), PROMPTLY);
         self.forks.state().ended.remove(&self.pid.as_raw_pid());
-        how
+        how.flatten()
     }
 }
 
 /// Launches the workers of a trial as forks of a zygote.
 pub(super) struct ForkLauncher<'a> {
     /// Whose options and reaper are used.
-    pub(super) spawn: &'a mut SpawnEngine,
+    pub(super) spawn: &'a SpawnEngine,
     /// What forks.
-    pub(super) zygote: &'a mut Zygote,
+    pub(super) zygote: &'a Zygote,
 }
 
 impl Launcher for ForkLauncher<'_> {
@@ -228,21 +276,21 @@ impl Launcher for ForkLauncher<'_> {
     }
 
     fn launch(
-        &mut self,
-        _: &TrialFolder,
+        &self,
+        site: &Site,
         _: u32,
         name: Name,
         sender: &Sender<(Name, Heard)>,
         setup: Setup<'_>,
     ) -> Result<Process, RunError> {
-        let mut process = self.zygote.fork(name, sender)?;
+        let mut process = self.zygote.fork(site.sandbox(), name, sender)?;
         // Only a fork that the reaper knows of gets its setup, so that none can outlive jostle.
         self.spawn.watch(&process);
         process.say(&Request::Setup(setup));
         Ok(process)
     }
 
-    fn ended(&mut self, process: &mut Process, patience: Duration) -> Option<String> {
+    fn ended(&self, process: &mut Process, patience: Duration) -> Option<String> {
         self.spawn.ended(process, patience)
     }
 }

@@ -5,7 +5,7 @@ use crate::judge::Tally;
 use crate::judge::finding::{Finding, Kind};
 use crate::judge::sight::{Sight, Wanted, look};
 use crate::plan::Plan;
-use crate::run::RunError;
+use crate::run::{Job, RunError, Trial};
 use crate::session::investigate::{Suspect, minimal};
 use crate::session::lab::{Lab, alone};
 use crate::shrink::Shrunk;
@@ -113,37 +113,56 @@ impl Side {
         (self.expected)(self.all)
     }
 
-    /// Runs the plan until it gave so many answers in all, at least so many of them in fresh
-    /// processes, each time under another random seed.
-    fn measure(&mut self, lab: &mut Lab<'_>, runs: u32, fresh: u32) -> Result<(), RunError> {
-        for run in self.all.runs..runs.max(self.all.runs + fresh) {
-            let is_fresh = self.fresh_runs.runs < fresh;
+    /// The runs it takes until there are so many answers in all, at least so many of them in fresh
+    /// processes, each under another random seed; and for each whether it is fresh.
+    fn runs_until(&self, runs: u32, fresh: u32) -> Vec<(Plan, bool)> {
+        let missing = fresh.saturating_sub(self.fresh_runs.runs);
+        let run = |number: u32| {
+            let is_fresh = number - self.all.runs < missing;
             let plan = if is_fresh { &self.fresh } else { &self.cheap };
-            let plan = Plan { random_seed: plan.random_seed.wrapping_add(run), ..plan.clone() };
-            let trial = if is_fresh { lab.probe_fresh(&plan)? } else { lab.probe(&plan)? };
-            match look(&trial, &self.wanted) {
-                Sight::Unknown => {}
-                sight => {
-                    self.all.add(sight == Sight::Same);
-                    if is_fresh {
-                        self.fresh_runs.add(sight == Sight::Same);
-                    }
-                }
+            (Plan { random_seed: plan.random_seed.wrapping_add(number), ..plan.clone() }, is_fresh)
+        };
+        (self.all.runs..runs.max(self.all.runs + missing)).map(run).collect()
+    }
+
+    fn add(&mut self, trial: &Trial, is_fresh: bool) {
+        let sight = look(trial, &self.wanted);
+        if sight != Sight::Unknown {
+            self.all.add(sight == Sight::Same);
+            if is_fresh {
+                self.fresh_runs.add(sight == Sight::Same);
             }
         }
-        Ok(())
     }
 }
 
 /// Runs two plans until their tallies tell them apart or do not.
 fn compare(lab: &mut Lab<'_>, mut with: Side, mut without: Side) -> Result<(Side, Side), RunError> {
-    with.measure(lab, CONSTANT, FRESH)?;
-    without.measure(lab, CONSTANT_WITHOUT, FRESH)?;
+    measure(lab, &mut [(&mut with, CONSTANT, FRESH), (&mut without, CONSTANT_WITHOUT, FRESH)])?;
     if !with.is_as_expected() || !without.is_as_expected() {
-        with.measure(lab, VARYING, VARYING / 2)?;
-        without.measure(lab, VARYING, VARYING / 2)?;
+        let (runs, fresh) = (VARYING, VARYING / 2);
+        measure(lab, &mut [(&mut with, runs, fresh), (&mut without, runs, fresh)])?;
     }
     Ok((with, without))
+}
+
+/// Runs sides until each gave so many answers in all, and so many of them in fresh processes.
+fn measure(lab: &mut Lab<'_>, sides: &mut [(&mut Side, u32, u32)]) -> Result<(), RunError> {
+    let runs: Vec<(usize, Plan, bool)> = sides
+        .iter()
+        .enumerate()
+        .flat_map(|(side, (of, runs, fresh))| {
+            of.runs_until(*runs, *fresh).into_iter().map(move |(plan, is_fresh)| (side, plan, is_fresh))
+        })
+        .collect();
+    // Fresh ones first: they take longest.
+    let (fresh, cheap): (Vec<_>, Vec<_>) = runs.into_iter().partition(|(_, _, is_fresh)| *is_fresh);
+    let runs = [fresh, cheap].concat();
+    let jobs: Vec<Job<'_>> = runs.iter().map(|(_, plan, fresh)| Job { plan, fresh: *fresh }).collect();
+    for ((side, _, is_fresh), trial) in runs.iter().zip(lab.probes(&jobs)?) {
+        sides[*side].0.add(&trial, *is_fresh);
+    }
+    Ok(())
 }
 
 /// A fixture of a wider scope that is broken for every test is charged to another test in each order:

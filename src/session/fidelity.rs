@@ -2,7 +2,7 @@
 
 use crate::judge::Signature;
 use crate::plan::{OrderKind, Plan};
-use crate::run::{RunError, Trial};
+use crate::run::{Job, RunError, Trial};
 use crate::session::lab::Lab;
 use crate::suite::TestIndex;
 
@@ -19,8 +19,12 @@ pub fn check(lab: &mut Lab<'_>, suite_order: &Plan) -> Result<(), RunError> {
     let plan = sample(suite_order);
     let mut differing = plan.workers[0].clone();
     for _ in 0..ROUNDS {
-        let (forked, fresh) = (lab.probe(&plan)?, lab.probe_fresh(&plan)?);
-        differing.retain(|&test| signature(&forked, test) != signature(&fresh, test));
+        let trials = lab.probes(&[Job { plan: &plan, fresh: true }, Job { plan: &plan, fresh: false }])?;
+        let [fresh, forked] = trials.as_slice() else { break };
+        differing.retain(|&test| signature(forked, test) != signature(fresh, test));
+        if differing.is_empty() {
+            break;
+        }
     }
     let Some(&test) = differing.first() else {
         return Ok(());

@@ -5,7 +5,7 @@ use crate::judge::finding::{Finding, Kind, Minimal, Origin};
 use crate::judge::sight::{Sight, Wanted, look};
 use crate::judge::{Evidence, Facts, Next, Question, Signature, Tally, decide};
 use crate::plan::{Plan, WorkerId};
-use crate::run::{Failure, Outcome, Phase, RunError, Trial};
+use crate::run::{Failure, Job, Outcome, Phase, RunError, Trial};
 use crate::session::confirm;
 use crate::session::lab::{Lab, alone, serial, serial_of_worker};
 use crate::shrink::Verdict as Answer;
@@ -133,24 +133,28 @@ fn judge(
     let mut evidence = Evidence::default();
     let mut silent = 0;
     loop {
-        let question = match decide(facts, &evidence) {
+        let (question, times) = match decide(facts, &evidence) {
             Next::Done(verdict) => return Ok((verdict, evidence)),
-            Next::Ask(..) if lab.out_of_time() || silent == PATIENCE => {
+            Next::Ask(..) if lab.out_of_time() || silent >= PATIENCE => {
                 return Ok((Verdict::Unreproduced, evidence));
             }
-            Next::Ask(question, _) => question,
+            Next::Ask(question, times) => (question, times),
         };
-        let run = evidence.tally(question).runs;
-        let trial = lab.probe(&question_plan(lab, question, suspect, reference, run))?;
+        let runs = evidence.tally(question).runs..times;
+        let plans: Vec<Plan> =
+            runs.map(|run| question_plan(lab, question, suspect, reference, run)).collect();
         let looked_for = match question {
             Question::Again | Question::Serial => &same,
             Question::PassedAgain if suspect.signature.crash.phase == Phase::Teardown => &anywhere,
             Question::Alone | Question::AloneWherePassed | Question::PassedAgain => &any,
         };
-        match look(&trial, looked_for) {
-            Sight::Unknown => silent += 1,
-            Sight::Same => evidence.add(question, true),
-            Sight::Passed | Sight::Other => evidence.add(question, false),
+        let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job { plan, fresh: false }).collect();
+        for trial in lab.probes(&jobs)? {
+            match look(&trial, looked_for) {
+                Sight::Unknown => silent += 1,
+                Sight::Same => evidence.add(question, true),
+                Sight::Passed | Sight::Other => evidence.add(question, false),
+            }
         }
     }
 }

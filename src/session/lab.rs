@@ -1,11 +1,12 @@
 //! The lab: runs plans, writes down what they showed, watches the clock.
 
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use crate::judge::finding::{Finding, Origin};
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, WorkerId};
 use crate::run::plain::PlainRun;
-use crate::run::{Engine, Event, RunError, Trial};
+use crate::run::{Engine, Event, Job, RunError, Trial};
 use crate::session::history::History;
 use crate::suite::{Suite, TestIndex};
 
@@ -80,11 +81,43 @@ impl<'a> Lab<'a> {
     /// # Errors
     /// Those of the engine.
     pub fn trial(&mut self, origin: Origin, plan: &Plan) -> Result<Trial, RunError> {
-        self.tell(&Notice::TrialStarted { origin, plan });
-        let trial = self.run(plan)?;
-        let failed = trial.executions.iter().filter(|run| run.outcome.is_failure()).count();
-        self.tell(&Notice::TrialFinished { origin, failed });
-        Ok(trial)
+        let mut only = None;
+        self.trials(&[(origin, plan.clone())], &mut |_, trial| {
+            only = Some(trial);
+            ControlFlow::Continue(())
+        })?;
+        only.ok_or(RunError::Interrupted)
+    }
+
+    /// Runs trials of the session, side by side where they do not disturb each other. Each is given to
+    /// `finished`, in this order, until that says to stop or there are no more.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn trials(
+        &mut self,
+        trials: &[(Origin, Plan)],
+        finished: &mut dyn FnMut(usize, Trial) -> ControlFlow<()>,
+    ) -> Result<(), RunError> {
+        let Self { suite, history, engine, observer, .. } = self;
+        let jobs: Vec<Job<'_>> = trials.iter().map(|(_, plan)| Job { plan, fresh: false }).collect();
+        let start = |observer: &mut dyn Observer, at: usize| {
+            if let Some((origin, plan)) = trials.get(at) {
+                observer.notice(suite, &Notice::TrialStarted { origin: *origin, plan });
+            }
+        };
+        start(*observer, 0);
+        engine.run_all(suite, &jobs, &mut |at, trial| {
+            let (origin, plan) = &trials[at];
+            history.add(plan, &trial);
+            let failed = trial.executions.iter().filter(|run| run.outcome.is_failure()).count();
+            observer.notice(suite, &Notice::TrialFinished { origin: *origin, failed });
+            let flow = finished(at, trial);
+            if flow.is_continue() {
+                start(*observer, at + 1);
+            }
+            flow
+        })
     }
 
     /// Runs a trial of which what its tests touch outside of their process is noted.
@@ -109,6 +142,23 @@ impl<'a> Lab<'a> {
         let trial = self.run(plan)?;
         self.tell(&Notice::Probed);
         Ok(trial)
+    }
+
+    /// Runs plans that help to judge, shrink or confirm; the trials are in the plans' order.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn probes(&mut self, jobs: &[Job<'_>]) -> Result<Vec<Trial>, RunError> {
+        let Self { suite, history, engine, observer, probes, .. } = self;
+        let mut trials = Vec::new();
+        engine.run_all(suite, jobs, &mut |at, trial| {
+            *probes += 1;
+            history.add(jobs[at].plan, &trial);
+            observer.notice(suite, &Notice::Probed);
+            trials.push(trial);
+            ControlFlow::Continue(())
+        })?;
+        Ok(trials)
     }
 
     /// Runs a plan as [`Lab::probe`] does, but in processes started for it alone.
@@ -185,7 +235,7 @@ impl<'a> Lab<'a> {
     }
 
     /// How many plans were run besides trials.
-    pub fn probes(&self) -> u32 {
+    pub fn probed(&self) -> u32 {
         self.probes
     }
 }

@@ -1,6 +1,7 @@
 //! The main job.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use crate::judge::Signature;
@@ -8,12 +9,13 @@ use crate::judge::finding::{Finding, Kind, Origin};
 use crate::judge::signature::Crash;
 use crate::plan::coverage::{Coverage, Shares};
 use crate::plan::{Axes, OrderKind, Plan, Seed, TrialIndex, plan};
-use crate::run::{Collected, Engine, Interpreter, RunError};
+use crate::run::{Collected, Engine, Interpreter, RunError, Trial};
 use crate::session::baseline;
 use crate::session::command;
 use crate::session::fidelity;
 use crate::session::investigate::{Suspect, investigate, suspects};
 use crate::session::lab::{Lab, Notice, Observer, serial};
+use crate::session::leftovers::Leftovers;
 use crate::session::races::{self, Judged, Races};
 use crate::session::recording;
 use crate::suite::{Suite, TestId, TestIndex};
@@ -107,6 +109,7 @@ pub fn stress(
         seen: BTreeSet::new(),
         waiting: Vec::new(),
         findings: Vec::new(),
+        leftovers: Leftovers::default(),
     };
     let others = if victim.is_some() { &[] } else { &hash_seeds[1..] };
     let unstable = match collect_again(engine, &collected, hash_seeds[0], others) {
@@ -124,6 +127,7 @@ pub fn stress(
         Err(RunError::Interrupted) => true,
         Err(error) => return Err(error),
     };
+    session.findings.extend(session.leftovers.findings());
     session.findings.sort_by_key(|finding| (finding.kind, finding.test));
     Ok(Outline {
         seed,
@@ -131,7 +135,7 @@ pub fn stress(
         remarks: lab.remarks().into_iter().chain(session.remarks_on_races()).collect(),
         alone: session.alone,
         trials: session.trials,
-        probes: lab.probes(),
+        probes: lab.probed(),
         coverage: session.coverage.shares(),
         findings: session.findings,
         unjudged: session.waiting,
@@ -187,6 +191,7 @@ struct Session<'a> {
     seen: BTreeSet<(Option<TestIndex>, Crash)>,
     waiting: Vec<Suspect>,
     findings: Vec<Finding>,
+    leftovers: Leftovers,
 }
 
 impl Session<'_> {
@@ -229,7 +234,7 @@ impl Session<'_> {
 
     fn trial(&mut self, lab: &mut Lab<'_>, origin: Origin, plan: &Plan) -> Result<(), RunError> {
         let trial = lab.trial(origin, plan)?;
-        self.suspect(suspects(origin, plan, &trial));
+        self.take_in(origin, plan, &trial);
         Ok(())
     }
 
@@ -310,15 +315,8 @@ impl Session<'_> {
 
     /// Runs each test alone where that is cheap, until the time for it is used up.
     fn each_alone(&mut self, lab: &mut Lab<'_>, suite_order: &Plan) -> Result<(), RunError> {
-        let end = self.end_of_sweep();
-        for &test in &lab.suite.collected {
-            let plan = serial(suite_order, vec![test]);
-            if !lab.forks(&plan) || Instant::now() > end {
-                break;
-            }
-            self.trial(lab, Origin::Alone, &plan)?;
-            self.alone += 1;
-        }
+        let plans = lab.suite.collected.iter().map(|&test| (Origin::Alone, serial(suite_order, vec![test])));
+        self.alone += self.sweep(lab, plans.collect())?;
         Ok(())
     }
 
@@ -328,16 +326,28 @@ impl Session<'_> {
         if !wanted || lab.suite.tests.len() > SQUARE {
             return Ok(());
         }
-        let end = self.end_of_sweep();
         let rows = baseline::each_after_each(lab.suite, self.seed, hash_seed, self.axes.ignore_rank);
-        for (row, plan) in (0..).zip(rows) {
-            if !lab.forks(&plan) || Instant::now() > end || self.stops_early() {
-                break;
-            }
-            self.trial(lab, Origin::Adjacent(row), &plan)?;
-            self.coverage.add(&plan);
-        }
+        let trials: Vec<_> = (0..).zip(rows).map(|(row, plan)| (Origin::Adjacent(row), plan)).collect();
+        let swept = self.sweep(lab, trials.clone())?;
+        trials[..swept].iter().for_each(|(_, plan)| self.coverage.add(plan));
         Ok(())
+    }
+
+    /// Runs trials that cost next to nothing in forks, and none that would not be run in one, until the
+    /// time for it is used up; tells how many.
+    fn sweep(&mut self, lab: &mut Lab<'_>, trials: Vec<(Origin, Plan)>) -> Result<usize, RunError> {
+        if !trials.first().is_some_and(|(_, plan)| lab.forks(plan)) {
+            return Ok(0);
+        }
+        let end = self.end_of_sweep();
+        let mut swept = 0;
+        lab.trials(&trials, &mut |at, trial| {
+            let (origin, plan) = &trials[at];
+            self.take_in(*origin, plan, &trial);
+            swept += 1;
+            if Instant::now() > end { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        Ok(swept)
     }
 
     /// When a sweep that starts now has to end.
@@ -348,16 +358,21 @@ impl Session<'_> {
     /// Runs the trials of a round; tells whether there are more.
     fn round(&mut self, lab: &mut Lab<'_>) -> Result<bool, RunError> {
         let round = if self.limits.fail_fast || self.victim.is_some() { 2 } else { ROUND };
-        for _ in 0..round {
-            if self.limits.trials.is_some_and(|most| self.trials >= most) || self.time_to_judge() {
-                return Ok(self.limits.trials.is_none_or(|most| self.trials < most));
-            }
-            let index = TrialIndex(self.trials);
-            let plan = plan(self.seed, index, lab.suite, self.axes);
-            let origin = Origin::Trial(index.0);
-            self.trial(lab, origin, &plan)?;
-            self.trials += 1;
-            self.coverage.add(&plan);
+        let end = self.limits.trials.map_or(self.trials + round, |most| most.min(self.trials + round));
+        if !self.time_to_judge() {
+            let indices = self.trials..end;
+            let plans = indices.map(|index| {
+                let plan = plan(self.seed, TrialIndex(index), lab.suite, self.axes);
+                (Origin::Trial(index), plan)
+            });
+            let trials: Vec<_> = plans.collect();
+            lab.trials(&trials, &mut |at, trial| {
+                let (origin, plan) = &trials[at];
+                self.take_in(*origin, plan, &trial);
+                self.trials += 1;
+                self.coverage.add(plan);
+                if self.time_to_judge() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
         }
         Ok(self.limits.trials.is_none_or(|most| self.trials < most))
     }
@@ -369,8 +384,10 @@ impl Session<'_> {
         })
     }
 
-    fn suspect(&mut self, suspects: Vec<Suspect>) {
-        for suspect in suspects {
+    /// Takes in what a trial showed.
+    fn take_in(&mut self, origin: Origin, plan: &Plan, trial: &Trial) {
+        self.leftovers.add(origin, plan, trial);
+        for suspect in suspects(origin, plan, trial) {
             if self.victim.is_some_and(|victim| victim != suspect.signature.test) {
                 continue;
             }

@@ -8,8 +8,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use jostle::run::interrupt::Interrupt;
-use jostle::run::python;
+use jostle::run::python::{self, Python};
+use jostle::run::sandbox::{self, Network};
 use jostle::run::spawn::{SpawnEngine, SpawnOptions};
+use jostle::run::surroundings::Sandboxing;
 
 /// The project's folder.
 pub fn root() -> &'static Path {
@@ -92,9 +94,9 @@ pub fn said(command: &mut Command) -> String {
     out.into_owned()
 }
 
-/// The spawn engine for a folder, ended by the `jostle` under test if the tests die.
-pub fn engine(python: PathBuf, folder: &Path, test_timeout: Duration) -> SpawnEngine {
-    let options = SpawnOptions {
+/// How the spawn engine runs a folder's suite, ended by the `jostle` under test if the tests die.
+pub fn options(python: PathBuf, folder: &Path, test_timeout: Duration) -> SpawnOptions {
+    SpawnOptions {
         python: python::find(Some(&python), folder).expect("a Python with pytest"),
         invocation_dir: folder.to_owned(),
         pytest_args: Vec::new(),
@@ -102,8 +104,33 @@ pub fn engine(python: PathBuf, folder: &Path, test_timeout: Duration) -> SpawnEn
         trial_timeout: None,
         interrupt: Interrupt::default(),
         reaper: Some(env!("CARGO_BIN_EXE_jostle").into()),
-    };
-    SpawnEngine::new(options).expect("an engine")
+        sandboxing: None,
+        memory: None,
+        jobs: 1,
+        tells_leftovers: false,
+    }
+}
+
+/// The spawn engine for a folder, on the machine as it is.
+pub fn engine(python: PathBuf, folder: &Path, test_timeout: Duration) -> SpawnEngine {
+    SpawnEngine::new(options(python, folder, test_timeout)).expect("an engine")
+}
+
+/// Sandboxes for trials of a Python. None if none can be had here, unless
+/// `JOSTLE_TEST_SANDBOX=required` is set.
+pub fn sandboxing(python: &Python) -> Option<Sandboxing> {
+    let executable = PathBuf::from(env!("CARGO_BIN_EXE_jostle"));
+    if let Err(missing) = sandbox::probe(&executable) {
+        assert!(std::env::var_os("JOSTLE_TEST_SANDBOX").is_none(), "{missing}");
+        return None;
+    }
+    Some(Sandboxing {
+        executable,
+        share: Vec::new(),
+        keep: python.paths.clone(),
+        network: Network::Private,
+        disk: 256 << 20,
+    })
 }
 
 /// A command that runs the `jostle` under test in a folder, with a cache of the tests' own.

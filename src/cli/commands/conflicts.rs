@@ -1,6 +1,7 @@
 //! `jostle conflicts`: which tests touch what others change.
 
 use crate::cli::ExitCode;
+use crate::cli::apart_options::ApartOptions;
 use crate::cli::args::ConflictsArgs;
 use crate::cli::commands::suite_run::{engine, write_json};
 use crate::cli::options::SuiteOptions;
@@ -17,7 +18,7 @@ use crate::suite::Suite;
 /// The options are wrong or pytest cannot be run.
 pub fn run(args: &ConflictsArgs) -> anyhow::Result<ExitCode> {
     let options = SuiteOptions::new(&args.suite)?;
-    let mut engine = engine(&options)?;
+    let mut engine = engine(&options, &ApartOptions::new(&args.apart, &options)?)?;
     let seed = Seed(0);
     let hash_seed = Axes::default().hash_seed_values(seed)[0];
     let collected = engine.collect(hash_seed)?;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::cli::ExitCode;
+use crate::cli::apart_options::ApartOptions;
 use crate::cli::args::ReplayArgs;
 use crate::cli::commands::suite_run::{engine, write_json};
 use crate::cli::options::{SuiteOptions, UsageError};
@@ -39,7 +40,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         Named::Token(token) => token.seed,
         Named::File(file) => file.failing().seed,
     };
-    let mut engine = engine(&options)?;
+    let mut engine = engine(&options, &ApartOptions::new(&args.apart, &options)?)?;
     let collected = engine.collect(axes.hash_seed_values(seed)[0])?;
     let suite = collected.suite.clone();
     let Some((plan, wanted)) = plan_of(&named, &suite, &axes) else {
@@ -71,7 +72,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     if args.shrink {
         explain(&mut lab, &collected.interpreter, &plan, &mut replayed)?;
     }
-    let (probes, remarks) = (lab.probes(), lab.remarks());
+    let (probes, remarks) = (lab.probed(), lab.remarks());
     drop(progress);
     let outline = Outline {
         probes,

@@ -2,7 +2,7 @@
 
 use crate::cli::ExitCode;
 use crate::cli::args::SpeedupArgs;
-use crate::cli::commands::suite_run::{spawn_engine, write_json};
+use crate::cli::commands::suite_run::{bare_engine, write_json};
 use crate::cli::options::UsageError;
 use crate::cli::speedup_options::SpeedupOptions;
 use crate::record::SpeedupBaseline;
@@ -21,7 +21,7 @@ use crate::speedup::{Configuration, summarise};
 /// The options are wrong, pytest or pytest-xdist cannot be run, or the results cannot be written.
 pub fn run(args: &SpeedupArgs) -> anyhow::Result<ExitCode> {
     let options = SpeedupOptions::new(args)?;
-    let mut engine = spawn_engine(&options.suite)?;
+    let mut engine = bare_engine(&options.suite)?;
     let quiet = options.suite.verbosity == Verbosity::Quiet;
     let runs = options.configurations.len() as u64 * u64::from(options.rounds) + 1;
     let mut progress = RunProgress::new(runs, quiet);

@@ -18,7 +18,7 @@ use crate::session::{self, Outline};
 /// The options are wrong, the suite cannot be collected, or the results cannot be written.
 pub fn run(args: &StressArgs) -> anyhow::Result<ExitCode> {
     let options = StressOptions::new(args)?;
-    let mut engine = engine(&options.suite)?;
+    let mut engine = engine(&options.suite, &options.apart)?;
     stress(&options, &mut *engine)
 }
 

@@ -5,20 +5,23 @@ use std::io::Write;
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::cli::args::EngineArg;
+use crate::cli::apart_options::ApartOptions;
+use crate::cli::args::{EngineArg, SandboxArg};
 use crate::cli::options::{JsonTarget, SuiteOptions, UsageError};
 use crate::run::Engine;
 use crate::run::interrupt::Interrupt;
 use crate::run::python;
-use crate::run::spawn::{SpawnEngine, SpawnOptions};
+use crate::run::spawn::{SpawnEngine, SpawnError, SpawnOptions};
+use crate::run::surroundings::Sandboxing;
 use crate::run::warm::WarmEngine;
 
 /// Makes the engine that runs a suite's plans.
 ///
 /// # Errors
-/// No usable Python was found, or the session's folders cannot be made.
-pub fn engine(options: &SuiteOptions) -> anyhow::Result<Box<dyn Engine>> {
-    let spawn = spawn_engine(options)?;
+/// No usable Python was found, the session's folders cannot be made, or there is no sandbox and it is
+/// insisted on.
+pub fn engine(options: &SuiteOptions, apart: &ApartOptions) -> anyhow::Result<Box<dyn Engine>> {
+    let spawn = spawn_engine(options, apart)?;
     Ok(match options.engine {
         EngineArg::Spawn => Box::new(spawn),
         EngineArg::Auto => Box::new(WarmEngine::new(spawn, false)),
@@ -30,10 +33,50 @@ pub fn engine(options: &SuiteOptions) -> anyhow::Result<Box<dyn Engine>> {
 ///
 /// # Errors
 /// As those of [`engine`].
-pub fn spawn_engine(options: &SuiteOptions) -> anyhow::Result<SpawnEngine> {
+pub fn spawn_engine(options: &SuiteOptions, apart: &ApartOptions) -> anyhow::Result<SpawnEngine> {
+    let bare = bare_options(options)?;
+    let executable = std::env::current_exe();
+    if apart.sandbox == SandboxArg::Off {
+        return Ok(SpawnEngine::new(SpawnOptions { memory: apart.memory, ..bare })?);
+    }
+    let sandboxing = Sandboxing {
+        executable: executable.context("cannot find this jostle's own executable")?,
+        share: apart.share.clone(),
+        keep: bare.python.paths.clone(),
+        network: apart.network,
+        disk: apart.disk,
+    };
+    let bare = SpawnOptions { memory: apart.memory, ..bare };
+    let sandboxed = SpawnOptions {
+        sandboxing: Some(sandboxing),
+        jobs: apart.jobs,
+        tells_leftovers: apart.report_leftovers,
+        ..bare.clone()
+    };
+    match SpawnEngine::new(sandboxed) {
+        Ok(engine) => Ok(engine),
+        Err(SpawnError::Sandbox(error)) if apart.sandbox == SandboxArg::Auto => {
+            let mut engine = SpawnEngine::new(bare)?;
+            engine.remark(format!("trials are not kept apart by sandboxes: {error}"));
+            Ok(engine)
+        }
+        Err(SpawnError::Sandbox(error)) => Err(UsageError(format!("--sandbox on: {error}")).into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes an engine that runs pytest on the machine as it is: for runs that are measured.
+///
+/// # Errors
+/// No usable Python was found, or the session's folders cannot be made.
+pub fn bare_engine(options: &SuiteOptions) -> anyhow::Result<SpawnEngine> {
+    Ok(SpawnEngine::new(bare_options(options)?)?)
+}
+
+fn bare_options(options: &SuiteOptions) -> anyhow::Result<SpawnOptions> {
     let python = python::find(options.python.as_deref(), &options.folder)
         .map_err(|error| UsageError(error.to_string()))?;
-    let spawn = SpawnOptions {
+    Ok(SpawnOptions {
         python,
         invocation_dir: options.folder.clone(),
         pytest_args: options.pytest_args.clone(),
@@ -41,8 +84,11 @@ pub fn spawn_engine(options: &SuiteOptions) -> anyhow::Result<SpawnEngine> {
         trial_timeout: options.trial_timeout,
         interrupt: Interrupt::install()?,
         reaper: std::env::current_exe().ok(),
-    };
-    Ok(SpawnEngine::new(spawn)?)
+        sandboxing: None,
+        memory: None,
+        jobs: 1,
+        tells_leftovers: false,
+    })
 }
 
 /// Writes a result where `--json` says; tells whether it went to standard output.

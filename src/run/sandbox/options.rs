@@ -68,7 +68,7 @@ pub enum Exit {
 }
 
 /// A path that differs from what the sandbox started with.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Leftover {
     /// The absolute path, as seen in the sandbox.
     pub path: PathBuf,
@@ -81,7 +81,8 @@ pub struct Leftover {
 }
 
 /// What became of a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Change {
     /// It was not there.
     Created,
@@ -92,7 +93,8 @@ pub enum Change {
 }
 
 /// What a path leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "their names say it")]
 pub enum LeftoverKind {
     File,

@@ -1,0 +1,61 @@
+//! Whether a process computes or waits, as Linux tells it; elsewhere nothing is known.
+
+use std::fs;
+
+/// What a process's threads are at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pulse {
+    /// The CPU time they have used, in nanoseconds.
+    pub(super) cpu: u64,
+    /// Whether one of them could use more, or waits for a disk, which is work as well.
+    pub(super) busy: bool,
+}
+
+/// The host's number of a process that knows itself by `pid` in a namespace (the target of its
+/// `/proc/self/ns/pid`). Nothing if there is none such any more.
+pub(super) fn on_host(pid: i32, namespace: &str) -> Option<i32> {
+    let of = |process: &str| fs::read_link(format!("/proc/{process}/ns/pid"));
+    if of("self").is_ok_and(|own| own.as_os_str() == namespace) {
+        return Some(pid);
+    }
+    fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let process: i32 = name.parse().ok()?;
+        let status = fs::read_to_string(entry.path().join("status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
+        let inner: i32 = line.split_whitespace().last()?.parse().ok()?;
+        (inner == pid && of(&name).is_ok_and(|found| found.as_os_str() == namespace)).then_some(process)
+    })
+}
+
+/// Looks at a process. Nothing if it has ended, or the system does not tell.
+pub(super) fn look_at(process: i32) -> Option<Pulse> {
+    let mut pulse = Pulse { cpu: 0, busy: false };
+    for task in fs::read_dir(format!("/proc/{process}/task")).ok()? {
+        let task = task.ok()?.path();
+        pulse.cpu +=
+            fs::read_to_string(task.join("schedstat")).ok()?.split(' ').next()?.parse::<u64>().ok()?;
+        let stat = fs::read_to_string(task.join("stat")).ok()?;
+        // The name before it, in brackets, may hold anything.
+        pulse.busy |= matches!(stat.rsplit_once(") ")?.1.as_bytes().first()?, b'R' | b'D');
+    }
+    Some(pulse)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_computes_is_told_from_who_waits() {
+        let me = i32::try_from(std::process::id()).unwrap();
+        let namespace = fs::read_link("/proc/self/ns/pid").unwrap();
+        assert_eq!(on_host(me, &namespace.to_string_lossy()), Some(me));
+        assert_eq!(on_host(me, "pid:[0]"), None);
+        let before = look_at(me).unwrap();
+        assert!(before.busy, "this thread runs");
+        let sum: u64 = (0..20_000_000_u64).map(std::hint::black_box).sum();
+        assert!(look_at(me).unwrap().cpu > before.cpu, "{sum}");
+        assert_eq!(look_at(-1), None);
+    }
+}

@@ -1,0 +1,138 @@
+//! A small suite, written for a test, with each engine in turn and in a sandbox or not.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use jostle::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
+use jostle::run::spawn::{SpawnEngine, SpawnOptions};
+use jostle::run::warm::WarmEngine;
+use jostle::run::{Engine, Outcome, Phase, Trial};
+use jostle::suite::{Suite, TestIndex};
+use tempfile::TempDir;
+
+use crate::support;
+
+/// A suite, and an engine that runs it.
+pub struct Project {
+    pub folder: TempDir,
+    pub engine: Box<dyn Engine>,
+    pub suite: Suite,
+    pub way: Way,
+}
+
+/// The ways a plan can be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Way {
+    pub forks: bool,
+    pub sandboxed: bool,
+}
+
+impl Way {
+    const ALL: [Self; 4] = [
+        Self { forks: false, sandboxed: false },
+        Self { forks: false, sandboxed: true },
+        Self { forks: true, sandboxed: false },
+        Self { forks: true, sandboxed: true },
+    ];
+}
+
+impl Project {
+    /// The project in each way that can be had.
+    pub fn each_way(files: &[(&str, &str)]) -> Vec<Self> {
+        Self::each_way_with(&support::light_python(), files)
+    }
+
+    pub fn each_way_with(python: &Path, files: &[(&str, &str)]) -> Vec<Self> {
+        Way::ALL.into_iter().filter_map(|way| Self::with(way, python, files, |_| {})).collect()
+    }
+
+    /// The project in each way that can be had, asked what its trials leave behind.
+    pub fn each_way_asking(files: &[(&str, &str)]) -> Vec<Self> {
+        let ask = |options: &mut SpawnOptions| options.tells_leftovers = true;
+        Way::ALL.into_iter().filter_map(|way| Self::with(way, &support::light_python(), files, ask)).collect()
+    }
+
+    /// The project with the warm engine, on the machine as it is.
+    pub fn forking(files: &[(&str, &str)]) -> Self {
+        let way = Way { forks: true, sandboxed: false };
+        Self::with(way, &support::light_python(), files, |_| {}).expect("forks need no sandbox")
+    }
+
+    /// The project in the ways that have sandboxes, with options of its own.
+    pub fn sandboxed(files: &[(&str, &str)], change: impl Fn(&mut SpawnOptions)) -> Vec<Self> {
+        let ways = [false, true].map(|forks| Way { forks, sandboxed: true });
+        ways.into_iter().filter_map(|way| Self::with(way, &support::light_python(), files, &change)).collect()
+    }
+
+    /// None if it was to be in a sandbox and there can be none.
+    fn with(
+        way: Way,
+        python: &Path,
+        files: &[(&str, &str)],
+        change: impl Fn(&mut SpawnOptions),
+    ) -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            fs::write(path, text).expect("a file");
+        }
+        let mut options = support::options(python.to_owned(), folder.path(), Duration::from_secs(2));
+        if way.sandboxed {
+            options.sandboxing = Some(support::sandboxing(&options.python)?);
+        }
+        change(&mut options);
+        let spawn = SpawnEngine::new(options).expect("an engine");
+        let mut engine: Box<dyn Engine> =
+            if way.forks { Box::new(WarmEngine::new(spawn, true)) } else { Box::new(spawn) };
+        let suite = engine.collect(1).expect("the suite is collected").suite;
+        Some(Self { folder, engine, suite, way })
+    }
+
+    fn index(&self, name: &str) -> TestIndex {
+        let found = self.suite.tests.iter().position(|test| test.id.node_id.ends_with(name));
+        TestIndex(found.unwrap_or_else(|| panic!("{name} in {:?}", self.suite.tests)) as u32)
+    }
+
+    pub fn plan(&self, mode: Mode, workers: &[&[&str]]) -> Plan {
+        let list = |names: &&[&str]| names.iter().map(|name| self.index(name)).collect();
+        Plan {
+            seed: Seed(1),
+            index: TrialIndex(0),
+            order: OrderKind::Explicit,
+            mode,
+            workers: workers.iter().map(list).collect(),
+            interleaving: Interleaving::Free,
+            hash_seed: 1,
+            random_seed: 7,
+            imports: Imports::All,
+        }
+    }
+
+    pub fn run(&mut self, plan: &Plan) -> Trial {
+        self.engine.run(&self.suite, plan, &mut |_| {}).expect("the plan is run")
+    }
+
+    pub fn serial(&mut self, names: &[&str]) -> Trial {
+        let plan = self.plan(Mode::No, &[names]);
+        self.run(&plan)
+    }
+}
+
+/// What became of a trial's tests, a word each.
+pub fn words(trial: &Trial) -> Vec<&'static str> {
+    let word = |outcome: &Outcome| match outcome {
+        Outcome::Passed => "passed",
+        Outcome::Skipped => "skipped",
+        Outcome::Failed(failure) => match failure.phase {
+            Phase::Setup => "setup",
+            Phase::Call => "call",
+            Phase::Teardown => "teardown",
+        },
+        Outcome::Timeout { .. } => "timeout",
+        Outcome::Crashed { .. } => "crashed",
+        Outcome::NotRun { .. } => "not run",
+    };
+    trial.executions.iter().map(|run| word(&run.outcome)).collect()
+}
