@@ -1,7 +1,8 @@
 //! Every specimen of the corpus, found and shrunk to exactly its stated truth.
 //!
 //! `JOSTLE_TEST_SEEDS` names the seeds (default: 1), `JOSTLE_TEST_SPECIMENS` some specimens (default: all),
-//! `JOSTLE_TEST_TRIALS` how many trials each has (default: 20, and 6 for races).
+//! `JOSTLE_TEST_TRIALS` how many trials each has (default: 20, and 6 for races),
+//! `JOSTLE_TEST_REPLAYS` how often each race is replayed (default: 5).
 
 mod support;
 
@@ -44,6 +45,8 @@ struct Failure {
     imports: Vec<String>,
     #[serde(default)]
     concurrent: Vec<Vec<String>>,
+    #[serde(default)]
+    resource: Option<String>,
     state: String,
     taxonomy: String,
 }
@@ -73,8 +76,7 @@ fn is(failure: &Failure, finding: &Value) -> bool {
     let culprits_fit = match failure.kind.as_str() {
         "victim" | "brittle" | "nio" if failure.imports.is_empty() => failure.polluters.contains(&culprits),
         "victim" => culprits.is_empty() && strings(&finding["imports"]) == failure.imports,
-        // How small a race gets is luck as well.
-        "race" if failure.concurrent.is_empty() => !culprits.is_empty(),
+        "race" => culprits.len() == 1,
         _ => true,
     };
     let test_fits = match failure.kind.as_str() {
@@ -85,16 +87,14 @@ fn is(failure: &Failure, finding: &Value) -> bool {
         }),
         _ => any(&failure.test, finding),
     };
+    let resource_fits =
+        failure.resource.as_ref().is_none_or(|resource| finding["race"]["resource"] == **resource);
     finding["kind"] == *failure.kind
         && test_fits
+        && resource_fits
         && culprits_fit
         && same(&failure.phase, &crash["phase"])
-        && (by_luck(failure) || same(&failure.exception, &crash["exception"]))
-}
-
-/// Races are found reliably only with controlled interleaving, which is not there yet.
-fn by_luck(failure: &Failure) -> bool {
-    failure.kind == "race" && failure.test != "*"
+        && same(&failure.exception, &crash["exception"])
 }
 
 /// What differs between a report and the truth; nothing if all is as stated.
@@ -112,7 +112,7 @@ fn compare(truth: &Truth, report: &Value, exit: Option<i32>) -> Vec<String> {
     }
     // What fails at times may pass in all trials of a session.
     let at_times = |failure: &Failure| matches!(&*failure.kind, "nod" | "hash-seed");
-    let expected = truth.failure.iter().filter(|failure| !by_luck(failure) && !at_times(failure));
+    let expected = truth.failure.iter().filter(|failure| !at_times(failure));
     for failure in expected.clone() {
         let found = findings.iter().find(|finding| is(failure, finding));
         match found {
@@ -144,8 +144,7 @@ fn compare(truth: &Truth, report: &Value, exit: Option<i32>) -> Vec<String> {
     if stated != found {
         wrong.push(format!("collection errors {found:?}"));
     }
-    let lucky = truth.failure.iter().any(by_luck);
-    if exit != Some(truth.exit) && !(lucky && exit == Some(0)) {
+    if exit != Some(truth.exit) {
         wrong.push(format!("exit code {exit:?}, not {}", truth.exit));
     }
     wrong
@@ -165,12 +164,15 @@ fn check(name: &str, seed: u64) -> Result<String, String> {
     let suite = folder.path().join(name);
     support::copy(&source, &suite);
     let before = support::listing(&suite);
-    // Whether a race shows is luck for now, and each that does is dear: fewer trials have to do.
-    let fewer = truth.failure.iter().any(by_luck);
+    // Trials find races by luck only, which is dear; the race phase comes before them.
+    let fewer = truth.failure.iter().any(|failure| failure.kind == "race");
     let trials =
         std::env::var("JOSTLE_TEST_TRIALS").unwrap_or_else(|_| if fewer { "6" } else { "20" }.into());
+    let failures = folder.path().join("failures");
     let output = support::jostle(&suite)
-        .args(["stress", "--json", "--trials", &trials, "--seed", &seed.to_string(), "--python"])
+        .args(["stress", "--json", "--trials", &trials, "--seed", &seed.to_string(), "--failures"])
+        .arg(&failures)
+        .arg("--python")
         .arg(python_for(&truth))
         .output()
         .expect("jostle runs");
@@ -179,6 +181,9 @@ fn check(name: &str, seed: u64) -> Result<String, String> {
         serde_json::from_slice(&output.stdout).map_err(|error| format!("{name}: {error}: {stderr}"))?;
     let mut wrong = compare(&truth, &report, output.status.code());
     support::validate_report(&report).map_err(|error| format!("{name}: {error}"))?;
+    if fewer && failures.is_dir() {
+        wrong.extend(replay_races(&truth, &suite, &failures));
+    }
     if support::listing(&suite) != before {
         wrong.push("the project's files have changed".into());
     }
@@ -196,6 +201,27 @@ fn check(name: &str, seed: u64) -> Result<String, String> {
         report["times"]["seconds"].as_f64().unwrap_or(0.0)
     );
     if wrong.is_empty() { Ok(line) } else { Err(format!("{line}: {}", wrong.join("; "))) }
+}
+
+/// Replays each race that was found; tells what did not come out as recorded.
+fn replay_races(truth: &Truth, suite: &Path, failures: &Path) -> Vec<String> {
+    let times = std::env::var("JOSTLE_TEST_REPLAYS").unwrap_or_else(|_| "5".into());
+    let mut wrong = Vec::new();
+    for entry in fs::read_dir(failures).expect("the failures") {
+        let path = entry.expect("an entry").path();
+        let output = support::jostle(suite)
+            .args(["replay", "--times", &times, "--python"])
+            .arg(python_for(truth))
+            .arg(&path)
+            .output()
+            .expect("jostle runs");
+        let said = String::from_utf8_lossy(&output.stdout);
+        let reproduced = said.contains(&format!("failed as recorded in {times} of {times} runs"));
+        if !reproduced || said.contains("made other calls") {
+            wrong.push(format!("{} does not replay: {said}", path.display()));
+        }
+    }
+    wrong
 }
 
 fn specimens() -> Vec<String> {

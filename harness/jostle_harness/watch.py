@@ -7,6 +7,7 @@ profiling hook (writing to an open file raises no audit event), and by stand-ins
 
 from __future__ import annotations
 
+import _socket
 import contextlib
 import io
 import os
@@ -24,8 +25,9 @@ _STREAMS = (io.TextIOWrapper, io.BufferedIOBase, io.RawIOBase)
 _WRITING = {"write": "write", "writelines": "write", "truncate": "truncate", "flush": "flush"}
 _READING = frozenset(("read", "readline", "readlines", "read1", "readinto"))
 _CLOSING = frozenset(("close", "__exit__"))
-_SQL = frozenset(("execute", "executemany", "executescript", "commit", "rollback", "close", "__exit__"))
-_METHODS = frozenset(_WRITING) | _READING | _CLOSING | _SQL | {"listen"}
+_SQL = {name: name for name in ("execute", "executemany", "executescript", "commit", "rollback")}
+_SQL["__exit__"] = "commit"
+_METHODS = frozenset(_WRITING) | _READING | _CLOSING | frozenset(_SQL) | {"listen"}
 
 
 class Watch:
@@ -152,13 +154,13 @@ class Watch:
         if isinstance(owner, _STREAMS):
             self._meet(lambda: self._of_stream(owner, name))
             return
-        module = type(owner).__module__
-        if module in ("sqlite3", "_sqlite3") and name in _SQL or hasattr(owner, "in_transaction"):
-            self._meet(lambda: self._outside.database(owner, name))
-        elif hasattr(owner, "connection") and hasattr(owner.connection, "in_transaction"):
-            self._meet(lambda: self._outside.database(owner.connection, name))
-        elif module in ("socket", "_socket") and name in ("listen", "close"):
+        if isinstance(owner, _socket.socket) and name in ("listen", "close"):
             self._meet(lambda: self._outside.port(owner.getsockname(), owner.type, name, True))
+        elif name in _SQL:
+            # Of a connection, or of its cursor, of whichever module for SQLite.
+            connection = getattr(owner, "connection", owner)
+            if hasattr(connection, "in_transaction"):
+                self._meet(lambda: self._outside.database(connection, _SQL[name]))
 
     def _of_stream(self, stream: Any, name: str) -> List[Access]:
         if stream.closed:
@@ -167,7 +169,7 @@ class Watch:
             return self._outside.stream(stream, "read", False)
         if not stream.writable():
             return []
-        return self._outside.stream(stream, _WRITING.get(name, "close"), True)
+        return self._outside.stream(stream, _WRITING.get(name, "close after writing"), True)
 
     def _stand_in(self, name: str) -> None:
         """Put a function in the place of one of ``os`` that only looks, and raises no audit event."""

@@ -9,8 +9,10 @@ use crate::judge::signature::Crash;
 use crate::judge::statistics::Tally;
 use crate::plan::coverage::Shares;
 use crate::plan::document::PlanDocument;
+use crate::plan::schedule::Resource;
 use crate::plan::token::Token;
-use crate::plan::{Axes, Plan, Seed, TrialIndex};
+use crate::plan::{Axes, Plan, Seed, TrialIndex, WorkerId};
+use crate::race::story::{Story, Turn};
 use crate::run::Interpreter;
 use crate::session::Outline;
 use crate::suite::triage::{Cause, by_cause};
@@ -78,6 +80,24 @@ struct FindingDocument {
     command: Option<String>,
     also: Vec<TestId>,
     note: Option<String>,
+    race: Option<RaceDocument>,
+}
+
+/// A race whose interleaving was controlled.
+#[derive(Debug, Serialize)]
+struct RaceDocument {
+    resource: Resource,
+    calls: Vec<TurnDocument>,
+    diverged: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct TurnDocument {
+    worker: WorkerId,
+    test: TestId,
+    call: String,
+    writes: bool,
+    at: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -199,6 +219,24 @@ impl FindingDocument {
             command: finding.command.clone(),
             also: finding.also.iter().map(id).collect(),
             note: finding.note.clone(),
+            race: finding.story.as_ref().map(|story| RaceDocument::new(story, suite)),
+        }
+    }
+}
+
+impl RaceDocument {
+    fn new(story: &Story, suite: &Suite) -> Self {
+        let turn = |turn: &Turn| TurnDocument {
+            worker: turn.worker,
+            test: suite.test(turn.test).id.clone(),
+            call: turn.call.call.clone(),
+            writes: turn.call.writes,
+            at: turn.call.at.clone(),
+        };
+        Self {
+            resource: story.resource.clone(),
+            calls: story.turns.iter().map(turn).collect(),
+            diverged: story.diverged,
         }
     }
 }

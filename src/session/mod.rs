@@ -12,6 +12,7 @@ pub mod baseline;
 pub mod fidelity;
 pub mod recording;
 pub mod races;
+pub mod racing;
 pub mod investigate;
 pub mod confirm;
 pub mod command;

@@ -16,7 +16,7 @@ use crate::race::access::{Step, StepKind, recorded};
 use crate::race::conflicts::{Pair, pairs};
 use crate::race::schedules::{Calls, schedules};
 use crate::race::{Conflict, story};
-use crate::run::{RunError, Trial};
+use crate::run::{Job, RunError, Trial};
 use crate::session::investigate::{Suspect, suspects};
 use crate::session::lab::Lab;
 
@@ -27,7 +27,7 @@ pub const SCHEDULES: usize = 48;
 /// Runs of a failing schedule in forks, all of which must fail.
 const AGAIN: u32 = 3;
 /// Runs of the shrunk schedule in fresh processes, all of which must fail.
-const FRESH: u32 = 10;
+const FRESH: usize = 10;
 /// Patience with a worker that waits, in milliseconds, when nobody is to be held while another waits.
 const IMPATIENT: u32 = 4;
 
@@ -160,13 +160,13 @@ pub fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunError> {
     let schedule = schedule_of(&plan).cloned().unwrap_or_else(|| Schedule::sequential(WorkerId(0)));
     let plan = with_schedule(&plan, Schedule { calls: calls.clone(), ..schedule });
     let mut with = Tally::default();
-    for _ in 0..FRESH {
-        let trial = lab.probe_fresh(&plan)?;
+    let job = Job { plan: &plan, fresh: true };
+    for trial in lab.probes(&[job; FRESH])? {
         with.add(look(&trial, &runs.wanted) == Sight::Same);
         told.diverged += u32::from(recorded(&trial.steps) != calls);
-        if !with.always() {
-            return Ok(Judged::Unsteady);
-        }
+    }
+    if !with.always() {
+        return Ok(Judged::Unsteady);
     }
     if fails_without_overlap(lab, suspect, true, &mut without)? {
         return Ok(Judged::Serial);
@@ -224,15 +224,15 @@ fn fails_without_overlap(
 ) -> Result<bool, RunError> {
     let test = suspect.signature.test;
     let alone = lab.alone(&suspect.plan, test, suspect.plan.random_seed);
-    for plan in [alone, sequential(&suspect.plan, 0), sequential(&suspect.plan, 1)] {
-        let trial = if fresh { lab.probe_fresh(&plan)? } else { lab.probe(&plan)? };
-        let failed = !matches!(look(&trial, &Wanted::Failure(test)), Sight::Passed);
+    let plans = [alone, sequential(&suspect.plan, 0), sequential(&suspect.plan, 1)];
+    let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job { plan, fresh }).collect();
+    let mut fails = false;
+    for trial in lab.probes(&jobs)? {
+        let failed = look(&trial, &Wanted::Failure(test)) != Sight::Passed;
         without.add(failed);
-        if failed {
-            return Ok(true);
-        }
+        fails |= failed;
     }
-    Ok(false)
+    Ok(fails)
 }
 
 /// Runs of candidates in search of one failure.

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use crate::judge::Signature;
 use crate::judge::finding::{Finding, Kind, Origin};
 use crate::judge::signature::Crash;
 use crate::plan::coverage::{Coverage, Shares};
@@ -16,7 +15,8 @@ use crate::session::fidelity;
 use crate::session::investigate::{Suspect, investigate, suspects};
 use crate::session::lab::{Lab, Notice, Observer, serial};
 use crate::session::leftovers::Leftovers;
-use crate::session::races::{self, Judged, Races};
+use crate::session::races::Races;
+use crate::session::racing::Racing;
 use crate::session::recording;
 use crate::suite::{Suite, TestId, TestIndex};
 
@@ -28,8 +28,9 @@ const TRIALS_SHARE: f64 = 0.6;
 /// How long a sweep over all tests may take at most, and which share of a time limit that may be.
 const SWEEP: Duration = Duration::from_secs(60);
 const SWEEP_SHARE: f64 = 0.1;
-/// How many schedules of a pair in which a test was found to lose are tried for whether the other does.
-const FOR_BOTH: usize = 12;
+/// How long pairs in conflict are raced, and which share of a time limit that may be.
+const RACES: Duration = Duration::from_secs(30);
+const RACES_SHARE: f64 = 0.25;
 /// The largest suite whose every test is run directly after every other.
 const SQUARE: usize = 64;
 
@@ -103,8 +104,7 @@ pub fn stress(
         start,
         coverage: Coverage::new(&suite),
         alone: 0,
-        unraced: 0,
-        held: 0,
+        remarks: Vec::new(),
         trials: 0,
         seen: BTreeSet::new(),
         waiting: Vec::new(),
@@ -132,7 +132,7 @@ pub fn stress(
     Ok(Outline {
         seed,
         axes: axes.clone(),
-        remarks: lab.remarks().into_iter().chain(session.remarks_on_races()).collect(),
+        remarks: lab.remarks().into_iter().chain(session.remarks).collect(),
         alone: session.alone,
         trials: session.trials,
         probes: lab.probed(),
@@ -182,10 +182,8 @@ struct Session<'a> {
     start: Instant,
     coverage: Coverage,
     alone: usize,
-    /// Pairs in conflict that there was no time to race.
-    unraced: usize,
-    /// Failures that only showed while a worker was held.
-    held: usize,
+    /// What the user should know of how tests were raced.
+    remarks: Vec<String>,
     trials: u64,
     /// Failures that were looked into, or wait for it.
     seen: BTreeSet<(Option<TestIndex>, Crash)>,
@@ -244,73 +242,14 @@ impl Session<'_> {
             return Ok(());
         }
         let races = Races::new(self.seed, hash_seed, &recording::record(lab, self.seed, hash_seed)?);
-        let end = self.end_of_sweep();
-        for pair in 0..races.pairs.len() {
-            if Instant::now() > end || lab.out_of_time() || self.stops_early() {
-                self.unraced = races.pairs.len() - pair;
-                break;
-            }
-            self.race_pair(lab, &races, pair, end)?;
-        }
-        Ok(())
-    }
-
-    /// Tries the schedules of a pair until one shows a race; then those that are left for whether the
-    /// other test fails as well.
-    fn race_pair(
-        &mut self,
-        lab: &mut Lab<'_>,
-        races: &Races,
-        pair: usize,
-        end: Instant,
-    ) -> Result<(), RunError> {
-        let undisturbed = races.undisturbed(lab, pair)?;
-        let mut found: Option<Finding> = None;
-        let mut no_race = BTreeSet::new();
-        for (number, plan) in races.plans(pair, &undisturbed).iter().enumerate() {
-            if Instant::now() > end && found.is_none() || number > FOR_BOTH && found.is_some() {
-                break;
-            }
-            let trial = match undisturbed.get(number) {
-                Some((_, trial)) => trial.clone(),
-                None => lab.trial(Origin::Race(plan.index.0), plan)?,
-            };
-            let known = |signature: &Signature| {
-                let crash = signature.crash.clone();
-                no_race.contains(signature) || self.seen.contains(&(Some(signature.test), crash))
-            };
-            for suspect in races::fresh_suspects(plan, &trial, known) {
-                let Signature { test, crash } = suspect.signature.clone();
-                if let Some(finding) = &mut found {
-                    if races::seems_a_race(lab, &suspect)? {
-                        self.seen.insert((Some(test), crash));
-                        if finding.test != Some(test) && !finding.also.contains(&test) {
-                            finding.also.push(test);
-                        }
-                    } else {
-                        no_race.insert(suspect.signature);
-                    }
-                    continue;
-                }
-                match races::judge(lab, &suspect)? {
-                    Judged::Race(finding) => {
-                        self.seen.insert((Some(test), crash));
-                        found = Some(*finding);
-                    }
-                    Judged::Held => {
-                        self.held += 1;
-                        no_race.insert(suspect.signature);
-                    }
-                    Judged::Serial | Judged::Unsteady => {
-                        no_race.insert(suspect.signature);
-                    }
-                }
-            }
-        }
-        if let Some(finding) = found {
-            self.found(lab, finding);
-        }
-        Ok(())
+        let end = Instant::now() + self.limits.time.map_or(RACES, |time| time.mul_f64(RACES_SHARE));
+        let known = self.waiting.iter().map(|suspect| suspect.signature.clone());
+        let mut racing = Racing::new(known);
+        let ended = racing.run(lab, &races, end, self.limits.fail_fast);
+        self.seen.extend(racing.explained());
+        self.remarks.extend(racing.remarks());
+        racing.found.into_iter().for_each(|finding| self.found(lab, finding));
+        ended
     }
 
     /// Runs each test alone where that is cheap, until the time for it is used up.
@@ -463,29 +402,6 @@ impl Session<'_> {
         }
         lab.tell(&Notice::Found(&finding));
         self.findings.push(finding);
-    }
-
-    fn remarks_on_races(&self) -> Vec<String> {
-        let unraced = (self.unraced > 0).then(|| {
-            format!(
-                "{} of tests in conflict were not raced for want of time; --time gives more",
-                match self.unraced {
-                    1 => "1 pair".to_owned(),
-                    more => format!("{more} pairs"),
-                }
-            )
-        });
-        let held = (self.held > 0).then(|| {
-            format!(
-                "{} only showed while a worker was held back by jostle, longer than a time limit of the suite's: not \
-                 called a race",
-                match self.held {
-                    1 => "1 failure".to_owned(),
-                    more => format!("{more} failures"),
-                }
-            )
-        });
-        unraced.into_iter().chain(held).collect()
     }
 
     fn stops_early(&self) -> bool {

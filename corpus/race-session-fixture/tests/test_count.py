@@ -1,0 +1,2 @@
+def test_there_are_four_primes(unpacked):
+    assert len(unpacked.primes()) == 4

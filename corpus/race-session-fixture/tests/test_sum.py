@@ -1,0 +1,2 @@
+def test_sum_of_primes(unpacked):
+    assert sum(unpacked.primes()) == 17

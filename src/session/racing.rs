@@ -1,0 +1,197 @@
+//! The race phase of a session: pairs of tests in conflict take turns, a few schedules each, so that where
+//! time is short every pair has had its most promising ones.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use crate::judge::Signature;
+use crate::judge::finding::{Finding, Origin};
+use crate::judge::signature::Crash;
+use crate::plan::Plan;
+use crate::run::{RunError, Trial};
+use crate::session::lab::Lab;
+use crate::session::races::{Judged, Races, fresh_suspects, judge, seems_a_race};
+use crate::suite::TestIndex;
+
+/// Schedules of a pair that are tried in one turn. So many are tried, too, of a pair in which a test was
+/// found to lose, for whether the other does.
+const TURN: usize = 12;
+
+/// What racing has shown so far.
+#[derive(Default)]
+pub struct Racing {
+    /// Failures that are known, or were judged.
+    seen: BTreeSet<Signature>,
+    /// The races, each of another pair.
+    pub found: Vec<Finding>,
+    /// Pairs whose schedules were not all tried, for want of time.
+    unraced: usize,
+    /// Failures that only showed while a worker was held.
+    held: usize,
+    /// Failures that one and the same schedule shows at times only.
+    unsteady: usize,
+}
+
+/// A pair that is raced.
+struct Racer {
+    plans: Vec<Plan>,
+    undisturbed: Vec<(Plan, Trial)>,
+    next: usize,
+    found: Option<usize>,
+}
+
+impl Racer {
+    fn is_done(&self) -> bool {
+        let most = if self.found.is_some() { TURN } else { self.plans.len() };
+        self.next >= most.min(self.plans.len())
+    }
+}
+
+impl Racing {
+    /// Races in which failures that are known already are nothing new.
+    pub fn new(known: impl Iterator<Item = Signature>) -> Self {
+        Self { seen: known.collect(), ..Self::default() }
+    }
+
+    /// Races all pairs, until `end`, or until a race is found if that is enough.
+    ///
+    /// # Errors
+    /// Those of the engine; what was found before stays.
+    pub fn run(
+        &mut self,
+        lab: &mut Lab<'_>,
+        races: &Races,
+        end: Instant,
+        first_only: bool,
+    ) -> Result<(), RunError> {
+        let mut racers: Vec<Racer> = Vec::new();
+        let over = |lab: &Lab<'_>| Instant::now() > end || lab.out_of_time();
+        loop {
+            let mut idle = true;
+            for pair in 0..races.pairs.len() {
+                if over(lab) || first_only && !self.found.is_empty() {
+                    let left = racers.iter().filter(|racer| !racer.is_done()).count();
+                    self.unraced = left + races.pairs.len() - racers.len();
+                    return Ok(());
+                }
+                if racers.len() == pair {
+                    let undisturbed = races.undisturbed(lab, pair)?;
+                    let plans = races.plans(pair, &undisturbed);
+                    racers.push(Racer { plans, undisturbed, next: 0, found: None });
+                }
+                if !racers[pair].is_done() {
+                    idle = false;
+                    self.turn(lab, &mut racers[pair], end)?;
+                }
+            }
+            if idle {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Tries the next schedules of a pair.
+    fn turn(&mut self, lab: &mut Lab<'_>, racer: &mut Racer, end: Instant) -> Result<(), RunError> {
+        for _ in 0..TURN {
+            if racer.is_done() || Instant::now() > end {
+                return Ok(());
+            }
+            let plan = racer.plans[racer.next].clone();
+            let trial = match racer.undisturbed.get(racer.next) {
+                Some((_, trial)) => trial.clone(),
+                None => lab.trial(Origin::Race(plan.index.0), &plan)?,
+            };
+            racer.next += 1;
+            for suspect in fresh_suspects(&plan, &trial, |signature| self.seen.contains(signature)) {
+                if let Some(finding) = self.same_fixture(&suspect.signature) {
+                    finding.also.push(suspect.signature.test);
+                    self.seen.insert(suspect.signature);
+                    continue;
+                }
+                match racer.found {
+                    None if self.judged(judge(lab, &suspect)?, &suspect.signature) => {
+                        racer.found = Some(self.found.len() - 1);
+                    }
+                    None => {}
+                    Some(found) => {
+                        self.seen.insert(suspect.signature.clone());
+                        let test = suspect.signature.test;
+                        let finding = &self.found[found];
+                        let told = finding.test == Some(test) || finding.also.contains(&test);
+                        if seems_a_race(lab, &suspect)? && !told {
+                            self.found[found].also.push(test);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The race of a fixture that fails in this way under another test: which one is charged is an
+    /// accident.
+    fn same_fixture(&mut self, signature: &Signature) -> Option<&mut Finding> {
+        let crash = &signature.crash;
+        let same = |finding: &&mut Finding| {
+            finding.signature.as_ref().is_some_and(|known| known.crash == *crash && crash.is_of_a_fixture())
+        };
+        self.found.iter_mut().find(same)
+    }
+
+    /// Takes in what a failure was judged to be; tells whether it is a race.
+    fn judged(&mut self, judged: Judged, signature: &Signature) -> bool {
+        match judged {
+            Judged::Race(finding) => {
+                self.seen.insert(signature.clone());
+                self.found.push(*finding);
+                return true;
+            }
+            // Another schedule may show it better.
+            Judged::Unsteady => self.unsteady += 1,
+            Judged::Held => self.held += 1,
+            Judged::Serial => drop(self.seen.insert(signature.clone())),
+        }
+        false
+    }
+
+    /// The failures that the rest of the session need not look into: of a test, or of a fixture under
+    /// whichever test.
+    pub fn explained(&self) -> impl Iterator<Item = (Option<TestIndex>, Crash)> {
+        let raced = |test| {
+            self.found.iter().any(|finding| finding.test == Some(test) || finding.also.contains(&test))
+        };
+        let of = |Signature { test, crash }: &Signature| {
+            ((!crash.is_of_a_fixture()).then_some(*test), crash.clone())
+        };
+        self.seen.iter().filter(move |signature| raced(signature.test)).map(of)
+    }
+
+    /// What the user should know besides.
+    pub fn remarks(&self) -> Vec<String> {
+        let some = |number: usize, one: &str, more: &str| match number {
+            0 => None,
+            1 => Some(one.to_owned()),
+            number => Some(format!("{number} {more}")),
+        };
+        [
+            some(
+                self.unraced,
+                "1 pair of tests in conflict was not raced to the end for want of time",
+                "pairs of tests in conflict were not raced to the end for want of time",
+            ),
+            some(
+                self.held,
+                "1 failure only showed while jostle held a worker back for longer than the suite waits: no race",
+                "failures only showed while jostle held a worker back for longer than the suite waits: no race",
+            ),
+            some(
+                self.unsteady,
+                "1 failure of tests in conflict showed at times only under its schedule: no claim is made",
+                "failures of tests in conflict showed at times only under their schedules: no claim is made",
+            ),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
