@@ -117,3 +117,35 @@ fn a_seed_gives_the_same_report_each_time_although_tests_leave_files() {
         println!("{name}: without, the second differs: {differs}");
     }
 }
+
+#[test]
+fn a_suite_that_needs_the_machines_network_gets_it_and_it_is_said() {
+    if support::sandboxing(&[]).is_none() {
+        return;
+    }
+    let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = server.local_addr().expect("an address").port();
+    let connect = format!("socket.create_connection(('127.0.0.1', {port})).close()");
+    for source in [
+        format!("import socket\ndef test_a(): {connect}\ndef test_b(): pass\n"),
+        format!("import socket\n{connect}\ndef test_a(): pass\n"),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("test_a.py"), source).expect("a file");
+        let stress = |network: &str| {
+            let output = support::jostle(folder.path())
+                .args(["stress", "--json", "--seed", "1", "--trials", "2", "--network", network, "--python"])
+                .arg(support::light_python())
+                .output()
+                .expect("jostle runs");
+            let report = serde_json::from_slice(&output.stdout).expect("a report");
+            (output.status.code(), report)
+        };
+        let (code, report): (_, serde_json::Value) = stress("auto");
+        assert_eq!((code, report["findings"].as_array().map(Vec::len)), (Some(0), Some(0)), "{report}");
+        assert!(report["remarks"].to_string().contains("the machine's network"), "{report}");
+        let (_, report) = stress("private");
+        let errors = report["collection_errors"].as_array().map_or(0, Vec::len);
+        assert!(errors > 0 || report["findings"][0]["kind"] == "broken", "{report}");
+    }
+}

@@ -129,6 +129,7 @@ pub fn sandboxing(keep: &[PathBuf]) -> Option<Sandboxing> {
         share: Vec::new(),
         keep: keep.to_owned(),
         network: Network::Private,
+        network_may_change: false,
         disk: 256 << 20,
     })
 }
