@@ -9,10 +9,13 @@ zygote: ``pytest_sessionfinish``, ``pytest_unconfigure`` and ``atexit`` run ther
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import gc
 import os
 import select
 import signal
+import socket
+import stat
 import sys
 import threading
 import traceback
@@ -37,6 +40,31 @@ def other_threads() -> List[str]:
     return [text(name) for name in names]
 
 
+def shared_files(own: int) -> List[str]:
+    """What forks would share that is no file of pytest's own: files open for writing, and connections.
+
+    Files that are only appended to are left out: a log does no harm.
+    """
+    shared = []
+    with contextlib.suppress(OSError):  # no /proc
+        for descriptor in map(int, os.listdir("/proc/self/fd")):
+            with contextlib.suppress(OSError):  # the listing's own
+                if descriptor > 2 and descriptor != own and _is_shared(descriptor):
+                    shared.append(text(os.readlink(f"/proc/self/fd/{descriptor}")))
+    return sorted(shared)
+
+
+def _is_shared(descriptor: int) -> bool:
+    found = os.fstat(descriptor)
+    if stat.S_ISSOCK(found.st_mode):
+        with socket.socket(fileno=os.dup(descriptor)) as connection:
+            # The two ends of a pair, such as an event loop keeps, have no names.
+            return connection.family in (socket.AF_INET, socket.AF_INET6) or bool(connection.getsockname())
+    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+    written = flags & os.O_ACCMODE != os.O_RDONLY and not flags & os.O_APPEND
+    return stat.S_ISREG(found.st_mode) and found.st_nlink > 0 and written
+
+
 class Zygote:
     """Forks workers, and tells jostle how they end."""
 
@@ -53,7 +81,8 @@ class Zygote:
             _ = item.location  # found out once, here, instead of in every fork
         gc.collect()
         gc.freeze()
-        self._channel.send("ready", threads=other_threads(), identity_asked_at=identity_asked_at)
+        shared = shared_files(self._channel.fileno())
+        self._channel.send("ready", threads=other_threads(), shared=shared, identity_asked_at=identity_asked_at)
         while True:
             if self._wait():
                 try:

@@ -6,7 +6,6 @@ use bytesize::ByteSize;
 
 use crate::cli::args::{ApartArgs, NetworkArg, SandboxArg};
 use crate::cli::options::{SuiteOptions, UsageError, cores, named};
-use crate::run::sandbox::Network;
 
 /// `--disk`.
 const DISK: ByteSize = ByteSize::gib(1);
@@ -25,7 +24,7 @@ pub struct ApartOptions {
     /// Absolute paths that trials write to for good.
     pub share: Vec<PathBuf>,
     /// Whose network they use.
-    pub network: Network,
+    pub network: NetworkArg,
     /// How many bytes each may write.
     pub disk: u64,
     /// How many bytes of memory each worker may use.
@@ -63,7 +62,7 @@ impl ApartOptions {
         Ok(Self {
             sandbox: sandbox.unwrap_or_default(),
             share,
-            network: network.unwrap_or_default().into(),
+            network: network.unwrap_or_default(),
             disk: size(args.disk.as_ref().or(config.disk.as_ref()), "disk", LEAST_DISK)?
                 .unwrap_or(DISK.as_u64()),
             memory: size(args.memory.as_ref().or(config.memory.as_ref()), "memory", LEAST_MEMORY)?,

@@ -6,7 +6,6 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::plan::{Mode, OrderKind};
-use crate::run::sandbox::Network;
 
 /// Jostles a pytest suite until its isolation failures fall out, and shrinks each to the smallest
 /// combination of tests that still shows it.
@@ -87,7 +86,8 @@ pub struct ApartArgs {
     /// Let trials write to this path for good; may be given several times
     #[arg(long, value_name = "PATH")]
     pub share: Vec<PathBuf>,
-    /// Whose network trials use in a sandbox [default: private, a loopback of their own]
+    /// Whose network trials use in a sandbox [default: auto, private unless tests fail for want of the
+    /// machine's]
     #[arg(long, value_name = "WHOSE")]
     pub network: Option<NetworkArg>,
     /// How much a trial may write in its sandbox, which is memory [default: 1GiB]
@@ -287,8 +287,10 @@ pub enum SandboxArg {
 /// `--network` values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum NetworkArg {
-    /// A loopback of each trial's own, and nothing else
+    /// Private, unless something can be collected, or passes alone, with the machine's only
     #[default]
+    Auto,
+    /// A loopback of each trial's own, and nothing else
     Private,
     /// The machine's
     Host,
@@ -316,15 +318,6 @@ pub enum OrderArg {
     Shuffled,
     Nested,
     Adjacent,
-}
-
-impl From<NetworkArg> for Network {
-    fn from(arg: NetworkArg) -> Self {
-        match arg {
-            NetworkArg::Private => Self::Private,
-            NetworkArg::Host => Self::Host,
-        }
-    }
 }
 
 impl From<DistArg> for Mode {

@@ -254,6 +254,37 @@ pub trait Engine {
         Ok(())
     }
 
+    /// Collects as [`Engine::collect`] does, but with the machine's network. None if that is used
+    /// anyway, or never to be.
+    ///
+    /// # Errors
+    /// As those of [`Engine::collect`].
+    fn collect_on_host_network(&mut self, hash_seed: u32) -> Result<Option<Collected>, RunError> {
+        let _ = hash_seed;
+        Ok(None)
+    }
+
+    /// Runs a plan as [`Engine::run_fresh`] does, but with the machine's network. None if that is used
+    /// anyway, or never to be.
+    ///
+    /// # Errors
+    /// As those of [`Engine::run`].
+    fn run_on_host_network(&mut self, suite: &Suite, plan: &Plan) -> Result<Option<Trial>, RunError> {
+        let _ = (suite, plan);
+        Ok(None)
+    }
+
+    /// Lets trials use the machine's network from now on.
+    ///
+    /// # Errors
+    /// The sandboxes for it cannot be made.
+    fn use_host_network(&mut self) -> Result<(), RunError> {
+        Ok(())
+    }
+
+    /// Adds to what the user should know of how plans are run.
+    fn remark(&mut self, remark: String);
+
     /// What the user should know of how plans are run, each said once.
     fn remarks(&mut self) -> Vec<String> {
         Vec::new()

@@ -194,6 +194,8 @@ pub enum Message {
     Ready {
         /// The names of its threads besides the main one: a fork would lose them.
         threads: Vec<String>,
+        /// Files it has open for writing, and connections: forks would share them.
+        shared: Vec<String>,
         /// `file:line` where the suite asked for its xdist identity while it was imported; a fork
         /// gets its own only later.
         identity_asked_at: Option<String>,

@@ -207,9 +207,22 @@ impl SpawnEngine {
         side_by_side(room, &weights, run, finished);
     }
 
-    /// Adds to what the user should know of how plans are run.
-    pub fn remark(&mut self, remark: String) {
-        self.remarks.push(remark);
+    /// Collects in a fresh process.
+    fn collect_at(&self, site: &Site, hash_seed: u32) -> Result<Collected, RunError> {
+        let (sender, receiver) = channel();
+        let mut process =
+            self.start_collecting(&site.path, site.place(), hash_seed, Purpose::Collect, &sender)?;
+        let collected =
+            self.hear(&mut process, |interrupt| hear_collection(&receiver, interrupt, self.collecting()))?;
+        self.ended(&mut process, ENDING);
+        Ok(collected)
+    }
+
+    /// Ground with the machine's network, if trials do not use that and may.
+    fn ground_on_host_network(&self) -> Result<Option<Ground>, RunError> {
+        let sandboxing = self.options.sandboxing.as_ref().and_then(Sandboxing::on_host_network);
+        let ground = sandboxing.map(|sandboxing| Ground::new(&self.workspace, Some(&sandboxing)));
+        ground.transpose().map_err(|error| RunError::Sandbox(error.to_string()))
     }
 
     /// Ground for a zygote to live on.
@@ -356,6 +369,29 @@ impl Engine for SpawnEngine {
             }
         });
         ended
+    }
+
+    fn collect_on_host_network(&mut self, hash_seed: u32) -> Result<Option<Collected>, RunError> {
+        let Some(ground) = self.ground_on_host_network()? else { return Ok(None) };
+        self.collect_at(&ground.site(&self.workspace)?, hash_seed).map(Some)
+    }
+
+    fn run_on_host_network(&mut self, suite: &Suite, plan: &Plan) -> Result<Option<Trial>, RunError> {
+        let Some(ground) = self.ground_on_host_network()? else { return Ok(None) };
+        let site = ground.site(&self.workspace)?;
+        run_trial(self, suite, plan, &site, self.limit(), &mut |_| {}).map(Some)
+    }
+
+    fn use_host_network(&mut self) -> Result<(), RunError> {
+        if let Some(ground) = self.ground_on_host_network()? {
+            self.options.sandboxing.iter_mut().for_each(Sandboxing::use_host_network);
+            self.ground = ground;
+        }
+        Ok(())
+    }
+
+    fn remark(&mut self, remark: String) {
+        self.remarks.push(remark);
     }
 
     fn remarks(&mut self) -> Vec<String> {

@@ -20,8 +20,10 @@ pub struct Sandboxing {
     pub share: Vec<PathBuf>,
     /// Absolute paths that must be seen though `/tmp` and its like are private.
     pub keep: Vec<PathBuf>,
-    /// Whose network it is.
+    /// Whose network it is at first.
     pub network: Network,
+    /// Whether it is to become the machine's where the suite needs that.
+    pub network_may_change: bool,
     /// How many bytes a trial may write.
     pub disk: u64,
 }
@@ -65,6 +67,19 @@ pub(super) struct Layers {
     base: Arc<Base>,
     path: PathBuf,
     next: Mutex<Option<JoinHandle<Result<Sandbox, SandboxError>>>>,
+}
+
+impl Sandboxing {
+    /// The same with the machine's network, if it has another and may change it.
+    pub(super) fn on_host_network(&self) -> Option<Self> {
+        let changes = self.network_may_change && self.network == Network::Private;
+        changes.then(|| Self { network: Network::Host, ..self.clone() })
+    }
+
+    /// Changes over to the machine's network.
+    pub(super) fn use_host_network(&mut self) {
+        self.network = Network::Host;
+    }
 }
 
 impl Site {

@@ -37,7 +37,7 @@ impl WarmEngine {
     fn start_zygote(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
         let (zygote, collected) = Zygote::start(&self.spawn, hash_seed)?;
         let first = self.zygotes.is_empty();
-        let Readiness { threads, identity_asked_at } = &zygote.readiness;
+        let Readiness { threads, shared, identity_asked_at } = &zygote.readiness;
         if let (Some(place), true) = (identity_asked_at, first) {
             self.spawn.remark(format!(
                 "plans with several workers run in fresh processes: the suite asks which worker it is while it is \
@@ -52,8 +52,15 @@ impl WarmEngine {
                 threads.join(", ")
             )
         });
+        let shared = (!shared.is_empty()).then(|| {
+            format!(
+                "after collection {} open that forks would share: {}. Open it in a fixture and not while it is imported",
+                if shared.len() == 1 { "a file or connection is" } else { "files or connections are" },
+                shared.join(", ")
+            )
+        });
         self.zygotes.insert(hash_seed, zygote);
-        if let Some(why) = unsafe_threads {
+        if let Some(why) = unsafe_threads.or(shared) {
             self.refuse_forks(&why)?;
         }
         Ok(collected)
@@ -204,6 +211,23 @@ impl Engine for WarmEngine {
             self.end_zygotes();
         }
         Ok(())
+    }
+
+    fn collect_on_host_network(&mut self, hash_seed: u32) -> Result<Option<Collected>, RunError> {
+        self.spawn.collect_on_host_network(hash_seed)
+    }
+
+    fn run_on_host_network(&mut self, suite: &Suite, plan: &Plan) -> Result<Option<Trial>, RunError> {
+        self.spawn.run_on_host_network(suite, plan)
+    }
+
+    fn use_host_network(&mut self) -> Result<(), RunError> {
+        self.end_zygotes();
+        self.spawn.use_host_network()
+    }
+
+    fn remark(&mut self, remark: String) {
+        self.spawn.remark(remark);
     }
 
     fn remarks(&mut self) -> Vec<String> {

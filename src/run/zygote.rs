@@ -26,6 +26,8 @@ const PROMPTLY: Duration = Duration::from_secs(10);
 pub struct Readiness {
     /// The names of its threads besides the main one: a fork would lose them.
     pub threads: Vec<String>,
+    /// Files it has open for writing, and connections: forks would share them.
+    pub shared: Vec<String>,
     /// `file:line` where the suite asked for its xdist identity while it was imported.
     pub identity_asked_at: Option<String>,
 }
@@ -144,8 +146,8 @@ fn hear_readiness(receiver: &Receiver<((), Heard)>, interrupt: &Interrupt) -> Re
             return Err(RunError::Interrupted);
         }
         match receiver.recv_timeout(TICK) {
-            Ok((_, Heard::Message(Message::Ready { threads, identity_asked_at }))) => {
-                return Ok(Readiness { threads, identity_asked_at });
+            Ok((_, Heard::Message(Message::Ready { threads, shared, identity_asked_at }))) => {
+                return Ok(Readiness { threads, shared, identity_asked_at });
             }
             Ok((_, Heard::Message(Message::Error { message }) | Heard::Garbage(message))) => {
                 return Err(RunError::Pytest(message));

@@ -4,10 +4,10 @@ use crate::judge::case::{PassedIn, Verdict};
 use crate::judge::finding::{Finding, Kind, Minimal, Origin};
 use crate::judge::sight::{Sight, Wanted, look};
 use crate::judge::{Evidence, Facts, Next, Question, Signature, Tally, decide};
-use crate::plan::{Plan, WorkerId};
+use crate::plan::{Interleaving, Plan, WorkerId};
 use crate::run::{Failure, Job, Outcome, Phase, RunError, Trial};
-use crate::session::confirm;
 use crate::session::lab::{Lab, alone, serial, serial_of_worker};
+use crate::session::{confirm, races};
 use crate::shrink::Verdict as Answer;
 use crate::shrink::{Oracle, Problem, Shrunk, Stopped, Target, shrink};
 use crate::suite::TestIndex;
@@ -58,6 +58,13 @@ pub fn suspects(origin: Origin, plan: &Plan, trial: &Trial) -> Vec<Suspect> {
 /// # Errors
 /// Those of the engine. Time that runs out is no error: the finding is then not shrunk to the end.
 pub fn investigate(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Finding, RunError> {
+    if let Interleaving::Controlled(_) = suspect.plan.interleaving {
+        return races::finding(
+            lab,
+            suspect,
+            finding_of(suspect, Verdict::Unreproduced, &Evidence::default()),
+        );
+    }
     if suspect.origin == Origin::Twice
         && let Some(finding) = pollutes_itself(lab, suspect)?
     {

@@ -186,6 +186,28 @@ impl<'a> Lab<'a> {
         self.engine.refuse_forks(why)
     }
 
+    /// Runs a plan with the machine's network; see [`Engine::run_on_host_network`].
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn probe_on_host_network(&mut self, plan: &Plan) -> Result<Option<Trial>, RunError> {
+        self.probes += 1;
+        self.engine.run_on_host_network(self.suite, plan)
+    }
+
+    /// Lets trials use the machine's network from now on.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn use_host_network(&mut self) -> Result<(), RunError> {
+        self.engine.use_host_network()
+    }
+
+    /// Adds to what the user should know.
+    pub fn remark(&mut self, remark: String) {
+        self.engine.remark(remark);
+    }
+
     /// What the engine has to say of how plans were run.
     pub fn remarks(&mut self) -> Vec<String> {
         self.engine.remarks()

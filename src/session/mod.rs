@@ -6,6 +6,7 @@
 //! suspects for nothing.
 
 pub mod lab;
+pub mod network;
 pub mod leftovers;
 pub mod history;
 pub mod baseline;

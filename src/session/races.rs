@@ -191,6 +191,22 @@ pub fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunError> {
     })))
 }
 
+/// The finding of a failure under a schedule; `unclaimed` with a note if it is no race.
+///
+/// # Errors
+/// Those of the engine.
+pub fn finding(lab: &mut Lab<'_>, suspect: &Suspect, unclaimed: Finding) -> Result<Finding, RunError> {
+    let why = match judge(lab, suspect)? {
+        Judged::Race(finding) => return Ok(*finding),
+        Judged::Serial => "it fails alone as well, or with the workers one after the other",
+        Judged::Held => {
+            "it passes unless jostle holds a worker back for longer than the suite waits: no race"
+        }
+        Judged::Unsteady => "it fails at times only under one and the same schedule",
+    };
+    Ok(Finding { note: Some(why.into()), ..unclaimed })
+}
+
 /// Whether a failure has all the signs of a race, for one that is not to be looked into any further.
 ///
 /// # Errors

@@ -15,6 +15,7 @@ use crate::session::fidelity;
 use crate::session::investigate::{Suspect, investigate, suspects};
 use crate::session::lab::{Lab, Notice, Observer, serial};
 use crate::session::leftovers::Leftovers;
+use crate::session::network;
 use crate::session::races::Races;
 use crate::session::racing::Racing;
 use crate::session::recording;
@@ -90,7 +91,7 @@ pub fn stress(
 ) -> Result<Outline, RunError> {
     let start = Instant::now();
     let hash_seeds = axes.hash_seed_values(seed);
-    let collected = engine.collect(hash_seeds[0])?;
+    let collected = network::collect(engine, hash_seeds[0])?;
     let suite = collected.suite.clone();
     observer.notice(&suite, &Notice::Collected { suite: &suite, neutralised: &collected.neutralised });
 
@@ -204,6 +205,12 @@ impl Session<'_> {
         }
         self.trial(lab, Origin::Baseline, &suite_order)?;
         self.each_alone(lab, &suite_order)?;
+        if network::check(lab, &suite_order, &self.failing(lab, hash_seed))? {
+            // What failed for want of it is no failure.
+            (self.seen, self.waiting, self.alone) = Default::default();
+            self.trial(lab, Origin::Baseline, &suite_order)?;
+            self.each_alone(lab, &suite_order)?;
+        }
         self.trial(lab, Origin::Twice, &baseline::twice(suite, self.seed, hash_seed))?;
         self.race(lab, hash_seed)?;
         let mut swept = false;
@@ -217,6 +224,13 @@ impl Session<'_> {
                 return Ok(());
             }
         }
+    }
+
+    /// The tests that fail alone, or, where none was run so, in suite order.
+    fn failing(&self, lab: &Lab<'_>, hash_seed: u32) -> Vec<TestIndex> {
+        let tests: BTreeSet<TestIndex> = self.waiting.iter().map(|suspect| suspect.signature.test).collect();
+        let fails = |&test: &TestIndex| lab.history.failed_alone(test, hash_seed) != Some(false);
+        tests.into_iter().filter(fails).collect()
     }
 
     /// Explains the first way in which the victim fails: in suite order, or in the first trial in which

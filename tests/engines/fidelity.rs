@@ -149,6 +149,31 @@ fn where_forks_are_not_safe_fresh_processes_are_used_and_it_is_said() {
 }
 
 #[test]
+fn what_forks_would_share_is_found_and_a_log_is_not() {
+    for (source, refused) in [
+        (
+            "import sqlite3\nDB = sqlite3.connect('app.db')\nDB.execute('create table if not exists t (n)')\ndef test_a(): pass\n",
+            true,
+        ),
+        ("import socket\nA = socket.create_server(('127.0.0.1', 0))\ndef test_a(): pass\n", true),
+        (
+            "import logging, asyncio\nlogging.basicConfig(filename='app.log')\nLOOP = asyncio.new_event_loop()\ndef test_a(): pass\n",
+            false,
+        ),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("test_a.py"), source).expect("a file");
+        let mut auto = WarmEngine::new(
+            support::engine(support::light_python(), folder.path(), Duration::from_secs(2)),
+            false,
+        );
+        auto.collect(1).expect("the suite is collected");
+        let said = auto.remarks();
+        assert_eq!(said.iter().any(|remark| remark.contains("forks would share")), refused, "{said:?}");
+    }
+}
+
+#[test]
 fn a_suite_that_asks_who_it_is_while_it_is_imported_gets_the_right_answer() {
     let sources = [
         "import os\nNAME = os.environ.get('PYTEST_XDIST_WORKER', 'master')\n\ndef test_a(): assert NAME == 'gw0'\ndef test_b(): assert NAME == 'gw1'\n",

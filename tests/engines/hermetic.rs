@@ -116,7 +116,7 @@ fn collecting_that_hangs_or_exits_is_an_error_with_its_cause() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("conftest.py"), conftest).expect("a file");
         let mut options = support::options(support::light_python(), folder.path(), Duration::from_secs(2));
-        options.sandboxing = support::sandboxing(&options.python);
+        options.sandboxing = support::sandboxing(&options.python.paths);
         options.trial_timeout = Some(Duration::from_secs(if words.contains("1 s") { 1 } else { 30 }));
         let mut engine = jostle::run::spawn::SpawnEngine::new(options).expect("an engine");
         let error = engine.collect(1);

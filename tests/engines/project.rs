@@ -80,7 +80,7 @@ impl Project {
         }
         let mut options = support::options(python.to_owned(), folder.path(), Duration::from_secs(2));
         if way.sandboxed {
-            options.sandboxing = Some(support::sandboxing(&options.python)?);
+            options.sandboxing = Some(support::sandboxing(&options.python.paths)?);
         }
         change(&mut options);
         let spawn = SpawnEngine::new(options).expect("an engine");

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use jostle::run::interrupt::Interrupt;
-use jostle::run::python::{self, Python};
+use jostle::run::python;
 use jostle::run::sandbox::{self, Network};
 use jostle::run::spawn::{SpawnEngine, SpawnOptions};
 use jostle::run::surroundings::Sandboxing;
@@ -116,9 +116,9 @@ pub fn engine(python: PathBuf, folder: &Path, test_timeout: Duration) -> SpawnEn
     SpawnEngine::new(options(python, folder, test_timeout)).expect("an engine")
 }
 
-/// Sandboxes for trials of a Python. None if none can be had here, unless
+/// Sandboxes for trials, which show these paths. None if none can be had here, unless
 /// `JOSTLE_TEST_SANDBOX=required` is set.
-pub fn sandboxing(python: &Python) -> Option<Sandboxing> {
+pub fn sandboxing(keep: &[PathBuf]) -> Option<Sandboxing> {
     let executable = PathBuf::from(env!("CARGO_BIN_EXE_jostle"));
     if let Err(missing) = sandbox::probe(&executable) {
         assert!(std::env::var_os("JOSTLE_TEST_SANDBOX").is_none(), "{missing}");
@@ -127,8 +127,9 @@ pub fn sandboxing(python: &Python) -> Option<Sandboxing> {
     Some(Sandboxing {
         executable,
         share: Vec::new(),
-        keep: python.paths.clone(),
+        keep: keep.to_owned(),
         network: Network::Private,
+        network_may_change: false,
         disk: 256 << 20,
     })
 }

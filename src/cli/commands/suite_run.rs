@@ -6,11 +6,12 @@ use anyhow::Context;
 use serde::Serialize;
 
 use crate::cli::apart_options::ApartOptions;
-use crate::cli::args::{EngineArg, SandboxArg};
+use crate::cli::args::{EngineArg, NetworkArg, SandboxArg};
 use crate::cli::options::{JsonTarget, SuiteOptions, UsageError};
 use crate::run::Engine;
 use crate::run::interrupt::Interrupt;
 use crate::run::python;
+use crate::run::sandbox::Network;
 use crate::run::spawn::{SpawnEngine, SpawnError, SpawnOptions};
 use crate::run::surroundings::Sandboxing;
 use crate::run::warm::WarmEngine;
@@ -43,7 +44,8 @@ pub fn spawn_engine(options: &SuiteOptions, apart: &ApartOptions) -> anyhow::Res
         executable: executable.context("cannot find this jostle's own executable")?,
         share: apart.share.clone(),
         keep: bare.python.paths.clone(),
-        network: apart.network,
+        network: if apart.network == NetworkArg::Host { Network::Host } else { Network::Private },
+        network_may_change: apart.network == NetworkArg::Auto,
         disk: apart.disk,
     };
     let bare = SpawnOptions { memory: apart.memory, ..bare };

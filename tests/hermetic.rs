@@ -1,0 +1,151 @@
+//! Trials that run at once come to the verdicts of trials that run one by one, and a seed to the same
+//! ones each time: over the specimens, with real pytest.
+//!
+//! `JOSTLE_TEST_SPECIMENS` names some specimens (default: a few), `JOSTLE_TEST_TRIALS` says how many
+//! trials each has (default: 12). Where no sandbox can be had nothing is tested, unless
+//! `JOSTLE_TEST_SANDBOX=required` is set.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Duration;
+
+use jostle::judge::Signature;
+use jostle::plan::{Axes, Mode, Plan, Seed, TrialIndex, plan};
+use jostle::run::spawn::SpawnEngine;
+use jostle::run::warm::WarmEngine;
+use jostle::run::{Engine, Job, Trial};
+use jostle::suite::TestIndex;
+
+const FEW: &str =
+    "leftover-file,removes-project,sqlalchemy-module-engine,race-port,fixed-tmp-path,crash-after-pollution";
+/// Those whose tests pass or fail by chance.
+const BY_CHANCE: [&str; 3] = ["nod", "nod-random", "flaky-victim"];
+
+fn specimens() -> Vec<String> {
+    let named = std::env::var("JOSTLE_TEST_SPECIMENS").unwrap_or_else(|_| FEW.into());
+    let all = || {
+        let folders = fs::read_dir(support::root().join("corpus")).expect("the corpus");
+        let paths = folders.map(|entry| entry.expect("an entry").path());
+        paths.filter(|path| path.join("specimen.toml").is_file()).collect::<Vec<_>>()
+    };
+    let names: Vec<String> = if named == "all" {
+        all().iter().map(|path| path.file_name().expect("a name").to_string_lossy().into_owned()).collect()
+    } else {
+        named.split(',').map(str::to_owned).collect()
+    };
+    names.into_iter().filter(|name| !BY_CHANCE.contains(&name.as_str())).collect()
+}
+
+/// Every trial's verdicts, as they are with so many workers at once.
+fn verdicts(folder: &Path, jobs: u32, trials: u64) -> Option<Vec<BTreeMap<TestIndex, Option<Signature>>>> {
+    let mut options = support::options(support::corpus_python(), folder, Duration::from_secs(20));
+    options.sandboxing = Some(support::sandboxing(&options.python.paths)?);
+    options.jobs = jobs;
+    let mut engine = WarmEngine::new(SpawnEngine::new(options).expect("an engine"), false);
+    // How workers of one trial interleave is luck, so that only serial trials can be compared.
+    let axes = Axes { workers: vec![1], modes: vec![Mode::No], ..Axes::default() };
+    let suite = engine.collect(axes.hash_seed_values(Seed(1))[0]).expect("it is collected").suite;
+    if suite.tests.is_empty() {
+        return Some(Vec::new());
+    }
+    let plans: Vec<Plan> = (0..trials).map(|index| plan(Seed(1), TrialIndex(index), &suite, &axes)).collect();
+    let work: Vec<Job<'_>> = plans.iter().map(|plan| Job { plan, fresh: false }).collect();
+    let mut seen = Vec::new();
+    let verdicts = |trial: &Trial| {
+        trial.executions.iter().map(|run| (run.test, Signature::of(run.test, &run.outcome))).collect()
+    };
+    let ran = engine.run_all(&suite, &work, &mut |_, trial| {
+        seen.push(verdicts(&trial));
+        ControlFlow::Continue(())
+    });
+    ran.expect("the trials run");
+    Some(seen)
+}
+
+#[test]
+fn no_verdict_depends_on_which_trials_run_at_the_same_time() {
+    let trials = std::env::var("JOSTLE_TEST_TRIALS").map_or(12, |trials| trials.parse().expect("a number"));
+    for name in specimens() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let suite = folder.path().join(&name);
+        support::copy(&support::root().join("corpus").join(&name), &suite);
+        let before = support::listing(&suite);
+        let Some(one_by_one) = verdicts(&suite, 1, trials) else { return };
+        for jobs in [4, 1] {
+            let again = verdicts(&suite, jobs, trials).expect("a sandbox");
+            assert_eq!(again, one_by_one, "{name} with {jobs} at once");
+        }
+        assert_eq!(support::listing(&suite), before, "{name}");
+        println!("{name}: {trials} trials, 4 at once and one by one: no verdict differs");
+    }
+}
+
+/// A session's report without its times.
+fn report(suite: &Path, sandbox: &str) -> serde_json::Value {
+    let output = support::jostle(suite)
+        .args(["stress", "--json", "--seed", "1", "--trials", "6", "--sandbox", sandbox, "--python"])
+        .arg(support::light_python())
+        .output()
+        .expect("jostle runs");
+    let mut report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a report");
+    report.as_object_mut().expect("an object").remove("times");
+    report
+}
+
+#[test]
+fn a_seed_gives_the_same_report_each_time_although_tests_leave_files() {
+    let runs: u32 = std::env::var("JOSTLE_TEST_RUNS").map_or(3, |runs| runs.parse().expect("a number"));
+    if support::sandboxing(&[]).is_none() {
+        return;
+    }
+    for (name, differs) in [("leftover-file", true), ("fixed-tmp-path", false)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let suite = folder.path().join(name);
+        support::copy(&support::root().join("corpus").join(name), &suite);
+        let first = report(&suite, "on");
+        assert_eq!(first["findings"][0]["kind"], "victim");
+        for _ in 1..runs {
+            assert_eq!(report(&suite, "on"), first);
+        }
+        println!("{name}: {runs} reports with sandboxes, all the same");
+        let without: Vec<_> = (0..2).map(|_| report(&suite, "off")).collect();
+        assert_eq!(without[1] != first, differs, "{name}: {without:?}");
+        println!("{name}: without, the second differs: {differs}");
+    }
+}
+
+#[test]
+fn a_suite_that_needs_the_machines_network_gets_it_and_it_is_said() {
+    if support::sandboxing(&[]).is_none() {
+        return;
+    }
+    let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = server.local_addr().expect("an address").port();
+    let connect = format!("socket.create_connection(('127.0.0.1', {port})).close()");
+    for source in [
+        format!("import socket\ndef test_a(): {connect}\ndef test_b(): pass\n"),
+        format!("import socket\n{connect}\ndef test_a(): pass\n"),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("test_a.py"), source).expect("a file");
+        let stress = |network: &str| {
+            let output = support::jostle(folder.path())
+                .args(["stress", "--json", "--seed", "1", "--trials", "2", "--network", network, "--python"])
+                .arg(support::light_python())
+                .output()
+                .expect("jostle runs");
+            let report = serde_json::from_slice(&output.stdout).expect("a report");
+            (output.status.code(), report)
+        };
+        let (code, report): (_, serde_json::Value) = stress("auto");
+        assert_eq!((code, report["findings"].as_array().map(Vec::len)), (Some(0), Some(0)), "{report}");
+        assert!(report["remarks"].to_string().contains("the machine's network"), "{report}");
+        let (_, report) = stress("private");
+        let errors = report["collection_errors"].as_array().map_or(0, Vec::len);
+        assert!(errors > 0 || report["findings"][0]["kind"] == "broken", "{report}");
+    }
+}
