@@ -192,6 +192,11 @@ impl SpawnEngine {
         left
     }
 
+    /// How many workers run at once, over all trials.
+    fn room(&self) -> u32 {
+        if self.options.sandboxing.is_some() { self.options.jobs } else { 1 }
+    }
+
     /// Carries out runs, as many at once as the options allow.
     pub(super) fn side_by_side<T: Send>(
         &self,
@@ -199,7 +204,7 @@ impl SpawnEngine {
         run: &(dyn Fn(usize) -> T + Sync),
         finished: &mut dyn FnMut(usize, T) -> ControlFlow<()>,
     ) {
-        let room = if self.options.sandboxing.is_some() { self.options.jobs } else { 1 };
+        let room = self.room();
         let weights: Vec<u32> = jobs.iter().map(|job| job.plan.workers.len() as u32).collect();
         side_by_side(room, &weights, run, finished);
     }
@@ -366,6 +371,10 @@ impl Engine for SpawnEngine {
             }
         });
         ended
+    }
+
+    fn at_once(&self, plan: &Plan) -> u32 {
+        (self.room() / plan.workers.len().max(1) as u32).max(1)
     }
 
     fn collect_on_host_network(&mut self, hash_seed: u32) -> Result<Option<Collected>, RunError> {
