@@ -17,7 +17,7 @@ use crate::run::process::{Heard, Process};
 use crate::run::protocol::{self, Message, Purpose, Request, Setup};
 use crate::run::python::Python;
 use crate::run::reaper::Reaper;
-use crate::run::sandbox::{Leftover, SandboxError};
+use crate::run::sandbox::{Leftover, SandboxError, check_owners};
 use crate::run::side_by_side::side_by_side;
 use crate::run::surroundings::{Ground, Place, Sandboxing, Site};
 use crate::run::trial_run::{Launcher, Name, run_trial};
@@ -118,6 +118,7 @@ impl SpawnEngine {
         };
         let (harness, pycache) = (unpack_harness()?, cache_dir()?.join("pycache"));
         if let Some(sandboxing) = &mut options.sandboxing {
+            check_owners(&options.invocation_dir).map_err(SandboxError::from)?;
             std::fs::create_dir_all(&pycache)
                 .map_err(|source| RunError::io(format!("cannot make {}", pycache.display()), source))?;
             // Bytecode is worth keeping between trials, and nothing else is written there.
