@@ -136,7 +136,7 @@ pub fn stress(
         remarks: lab.remarks().into_iter().chain(session.remarks).collect(),
         alone: session.alone,
         trials: session.trials,
-        probes: lab.probed(),
+        probes: lab.count_of_probes(),
         coverage: session.coverage.shares(),
         findings: session.findings,
         unjudged: session.waiting,
