@@ -12,7 +12,7 @@ import pytest
 
 from . import crash, zygote
 from .channel import Channel, Setup
-from .watch import Watch, fixture_name, is_wide, wide_fixtures
+from .watch import Watch, is_wide, wide_fixtures
 
 
 class Loop:
@@ -126,7 +126,7 @@ class Loop:
     def pytest_fixture_setup(self, fixturedef: Any) -> Any:
         """Charge what a fixture of a wider scope touches to the fixture, not to the test that happens to need it."""
         wide = self._watch is not None and is_wide(fixturedef)
-        with self._watch.fixture(fixture_name(fixturedef)) if wide else contextlib.nullcontext():
+        with self._watch.fixture(fixturedef) if wide else contextlib.nullcontext():
             yield
 
     @pytest.hookimpl(hookwrapper=True)

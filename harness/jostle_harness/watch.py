@@ -83,13 +83,21 @@ class Watch:
         )
 
     @contextlib.contextmanager
-    def fixture(self, name: str) -> Iterator[None]:
-        """While a fixture of a wider scope is set up, what is touched is charged to it."""
-        self._fixtures.append(name)
+    def fixture(self, definition: Any) -> Iterator[None]:
+        """While a fixture of a wider scope is set up, and later torn down, what is touched is charged to it."""
+        name = fixture_name(definition)
         self._used.append(name)
+        # The finalizer that is added first runs last.
+        definition.addfinalizer(lambda: self._leave(name))
+        self._fixtures.append(name)
         try:
             yield
         finally:
+            self._leave(name)
+            definition.addfinalizer(lambda: self._fixtures.append(name))
+
+    def _leave(self, name: str) -> None:
+        if self._fixtures and self._fixtures[-1] == name:
             self._fixtures.pop()
 
     def _hear(self, event: str, arguments: Tuple[Any, ...]) -> None:

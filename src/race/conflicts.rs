@@ -46,7 +46,9 @@ pub fn conflicts(recordings: &[Touched]) -> Vec<Conflict> {
     }
     let mut uses: BTreeMap<&Resource, BTreeMap<TestIndex, BTreeSet<Call>>> = BTreeMap::new();
     for touched in recordings {
-        let own = touched.accesses.iter().map(|access| &access.call);
+        // What is torn down belongs to whichever test happens to be the last.
+        let own =
+            touched.accesses.iter().filter(|access| access.fixture.is_none()).map(|access| &access.call);
         let of_fixtures =
             touched.fixtures.iter().filter_map(|name| of_fixtures.get(name.as_str())).flatten().copied();
         for call in own.chain(of_fixtures) {

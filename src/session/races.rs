@@ -287,12 +287,7 @@ impl Runs {
             return Ok(true);
         };
         let hasty = with_schedule(plan, Schedule { patience: IMPATIENT, ..schedule.clone() });
-        for _ in 0..AGAIN {
-            if self.once(lab, &hasty)?.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        self.always(lab, &hasty, AGAIN)
     }
 }
 

@@ -2,7 +2,7 @@
 //! time is short every pair has had its most promising ones.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::judge::Signature;
 use crate::judge::finding::{Finding, Origin};
@@ -18,8 +18,8 @@ use crate::suite::TestIndex;
 const TURN: usize = 12;
 
 /// What racing has shown so far.
-#[derive(Default)]
 pub struct Racing {
+    end: Instant,
     /// Failures that are known, or were judged.
     seen: BTreeSet<Signature>,
     /// The races, each of another pair.
@@ -48,29 +48,35 @@ impl Racer {
 }
 
 impl Racing {
-    /// Races in which failures that are known already are nothing new.
-    pub fn new(known: impl Iterator<Item = Signature>) -> Self {
-        Self { seen: known.collect(), ..Self::default() }
+    /// Races for so long, to which the time for looking into failures is added. Failures that are known
+    /// already are nothing new.
+    pub fn new(time: Duration, known: impl Iterator<Item = Signature>) -> Self {
+        Self {
+            seen: known.collect(),
+            end: Instant::now() + time,
+            found: Vec::new(),
+            unraced: 0,
+            held: 0,
+            unsteady: 0,
+        }
     }
 
-    /// Races all pairs, until `end`, or until a race is found if that is enough.
+    fn is_over(&self, lab: &Lab<'_>) -> bool {
+        Instant::now() > self.end || lab.out_of_time()
+    }
+
+    /// Races all pairs, as far as time allows, or until a race is found if that is enough.
     ///
     /// # Errors
     /// Those of the engine; what was found before stays.
-    pub fn run(
-        &mut self,
-        lab: &mut Lab<'_>,
-        races: &Races,
-        end: Instant,
-        first_only: bool,
-    ) -> Result<(), RunError> {
+    pub fn run(&mut self, lab: &mut Lab<'_>, races: &Races, first_only: bool) -> Result<(), RunError> {
         let mut racers: Vec<Racer> = Vec::new();
-        let over = |lab: &Lab<'_>| Instant::now() > end || lab.out_of_time();
         loop {
             let mut idle = true;
             for pair in 0..races.pairs.len() {
-                if over(lab) || first_only && !self.found.is_empty() {
-                    let left = racers.iter().filter(|racer| !racer.is_done()).count();
+                if self.is_over(lab) || first_only && !self.found.is_empty() {
+                    let left =
+                        racers.iter().filter(|racer| racer.found.is_none() && !racer.is_done()).count();
                     self.unraced = left + races.pairs.len() - racers.len();
                     return Ok(());
                 }
@@ -81,7 +87,7 @@ impl Racing {
                 }
                 if !racers[pair].is_done() {
                     idle = false;
-                    self.turn(lab, &mut racers[pair], end)?;
+                    self.turn(lab, &mut racers[pair])?;
                 }
             }
             if idle {
@@ -91,9 +97,9 @@ impl Racing {
     }
 
     /// Tries the next schedules of a pair.
-    fn turn(&mut self, lab: &mut Lab<'_>, racer: &mut Racer, end: Instant) -> Result<(), RunError> {
+    fn turn(&mut self, lab: &mut Lab<'_>, racer: &mut Racer) -> Result<(), RunError> {
         for _ in 0..TURN {
-            if racer.is_done() || Instant::now() > end {
+            if racer.is_done() || self.is_over(lab) {
                 return Ok(());
             }
             let plan = racer.plans[racer.next].clone();
@@ -108,6 +114,7 @@ impl Racing {
                     self.seen.insert(suspect.signature);
                     continue;
                 }
+                let start = Instant::now();
                 match racer.found {
                     None if self.judged(judge(lab, &suspect)?, &suspect.signature) => {
                         racer.found = Some(self.found.len() - 1);
@@ -123,6 +130,7 @@ impl Racing {
                         }
                     }
                 }
+                self.end += start.elapsed();
             }
         }
         Ok(())

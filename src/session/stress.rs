@@ -256,10 +256,10 @@ impl Session<'_> {
             return Ok(());
         }
         let races = Races::new(self.seed, hash_seed, &recording::record(lab, self.seed, hash_seed)?);
-        let end = Instant::now() + self.limits.time.map_or(RACES, |time| time.mul_f64(RACES_SHARE));
+        let time = self.limits.time.map_or(RACES, |time| time.mul_f64(RACES_SHARE));
         let known = self.waiting.iter().map(|suspect| suspect.signature.clone());
-        let mut racing = Racing::new(known);
-        let ended = racing.run(lab, &races, end, self.limits.fail_fast);
+        let mut racing = Racing::new(time, known);
+        let ended = racing.run(lab, &races, self.limits.fail_fast);
         self.seen.extend(racing.explained());
         self.remarks.extend(racing.remarks());
         racing.found.into_iter().for_each(|finding| self.found(lab, finding));

@@ -1,0 +1,153 @@
+//! Races, told as a user meets them: what is in conflict, what is found, what a replay says, and what is not
+//! called a race.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use serde_json::Value;
+
+fn suite(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).expect("a file");
+    }
+    folder
+}
+
+fn jostle(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = support::jostle(folder);
+    command.args(arguments).arg("--python").arg(support::light_python());
+    command.output().expect("jostle runs")
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
+}
+
+#[test]
+fn conflicts_are_listed_with_the_lines_that_make_them_and_without_what_each_worker_has_of_its_own() {
+    let folder = suite(&[
+        (
+            "conftest.py",
+            "import pathlib, tempfile\nimport pytest\nSHARED = pathlib.Path(tempfile.gettempdir())\n\n\
+             @pytest.fixture(scope='session')\ndef data():\n    (SHARED / 'data').mkdir()\n    yield\n    \
+             (SHARED / 'data').rmdir()\n",
+        ),
+        (
+            "test_a.py",
+            "import os, socket\nfrom conftest import SHARED\n\n\
+             def test_writes():\n    (SHARED / 'note').write_text('a')\n\n\
+             def test_reads():\n    assert (SHARED / 'note').exists() in (True, False)\n\n\
+             def test_lists(data):\n    os.listdir(SHARED)\n\n\
+             def test_uses(data):\n    pass\n\n\
+             def test_own(tmp_path, worker_id):\n    (tmp_path / 'x').touch()\n    (SHARED / worker_id).touch()\n    \
+             socket.socket().bind(('127.0.0.1', 0))\n\n\
+             def test_own_too(tmp_path, worker_id):\n    (tmp_path / 'x').touch()\n    (SHARED / worker_id).touch()\n",
+        ),
+    ]);
+    let output = jostle(folder.path(), &["conflicts", "--json"]);
+    let report = json(&output);
+    let found: Vec<(&str, Vec<&str>)> = report["conflicts"]
+        .as_array()
+        .expect("conflicts")
+        .iter()
+        .map(|conflict| {
+            let tests = conflict["tests"].as_array().expect("tests");
+            let names = tests.iter().map(|test| test["node_id"].as_str().expect("a name"));
+            (conflict["resource"].as_str().expect("a resource"), names.collect())
+        })
+        .collect();
+    let expected = vec![
+        // Each test with the session's fixture would set it up on a worker of its own.
+        ("file:$TMPDIR/data", vec!["test_a.py::test_lists", "test_a.py::test_uses"]),
+        ("file:$TMPDIR/note", vec!["test_a.py::test_reads", "test_a.py::test_writes"]),
+        ("listing:$TMPDIR", vec!["test_a.py::test_lists", "test_a.py::test_uses", "test_a.py::test_writes"]),
+    ];
+    assert_eq!(found, expected, "{report:#}");
+    let writes = &report["conflicts"][1]["tests"][1]["calls"][0];
+    assert_eq!((&writes["call"], &writes["at"]), (&"open to write".into(), &"test_a.py:5".into()));
+    assert_eq!(output.status.code(), Some(0));
+}
+
+/// The failure file and the token of the only race in a suite.
+fn only_race(folder: &Path) -> (PathBuf, String) {
+    let failures = folder.join("failures");
+    let name = failures.to_string_lossy().into_owned();
+    let output = jostle(folder, &["stress", "--seed", "3", "--trials", "2", "--json", "--failures", &name]);
+    let report = json(&output);
+    support::validate_report(&report).unwrap_or_else(|error| panic!("{error}: {report:#}"));
+    let races: Vec<&Value> = report["findings"]
+        .as_array()
+        .expect("findings")
+        .iter()
+        .filter(|finding| !finding["race"].is_null())
+        .collect();
+    assert_eq!(races.len(), 1, "{report:#}");
+    let file = fs::read_dir(&failures).expect("failures").next().expect("one").expect("an entry").path();
+    (file, races[0]["token"].as_str().expect("a token").to_owned())
+}
+
+#[test]
+fn a_race_is_replayed_by_token_and_file_and_a_run_that_diverges_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    support::copy(&support::root().join("corpus/race-config-rewrite"), folder.path());
+    let (file, token) = only_race(folder.path());
+    let file = file.to_string_lossy();
+    let replay = |what: &str| {
+        let output = jostle(folder.path(), &["replay", what, "--times", "3"]);
+        assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert!(replay(&token).contains("tests failed in 3 of 3 runs"));
+    let as_recorded = replay(&file);
+    assert!(as_recorded.contains("failed as recorded in 3 of 3 runs"), "{as_recorded}");
+    assert!(!as_recorded.contains("made other calls"), "{as_recorded}");
+
+    let module = folder.path().join("settings/__init__.py");
+    let text = fs::read_to_string(&module).expect("the module");
+    fs::write(
+        &module,
+        text.replace("    if not PATH.exists()", "    PATH.exists()\n    if not PATH.exists()"),
+    )
+    .expect("the module");
+    let output = jostle(folder.path(), &["replay", &file, "--times", "2"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("2 of 2 runs made other calls than recorded"), "{said}");
+}
+
+#[test]
+fn what_fails_only_because_a_worker_is_held_is_no_race() {
+    // The first test keeps its lock for next to no time, unless it is held; the second waits for 30 ms.
+    let lock = "import fcntl, pathlib, tempfile, threading, time\n\
+                PATH = pathlib.Path(tempfile.gettempdir()) / 'lock'\n";
+    let folder = suite(&[
+        (
+            "test_keeps.py",
+            &format!(
+                "{lock}\ndef test_keeps():\n    with PATH.open('a') as file:\n        fcntl.flock(file, \
+                 fcntl.LOCK_EX)\n        file.write('x')\n"
+            ),
+        ),
+        (
+            "test_waits.py",
+            &format!(
+                "{lock}\ndef take(file):\n    end = time.monotonic() + 0.03\n    while True:\n        try:\n            \
+                 return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)\n        except BlockingIOError:\n            \
+                 if time.monotonic() > end:\n                raise\n            \
+                 threading.Event().wait(0.005)\n\n\
+                 def test_waits():\n    with PATH.open('a') as file:\n        take(file)\n"
+            ),
+        ),
+    ]);
+    let output =
+        jostle(folder.path(), &["stress", "--seed", "1", "--trials", "2", "--dist", "load", "--json"]);
+    let report = json(&output);
+    assert!(
+        report["findings"].as_array().expect("findings").iter().all(|one| one["kind"] != "race"),
+        "{report:#}"
+    );
+}
