@@ -151,3 +151,53 @@ fn what_fails_only_because_a_worker_is_held_is_no_race() {
         "{report:#}"
     );
 }
+
+#[test]
+fn what_fails_only_because_a_worker_was_late_is_no_race() {
+    let note = "import pathlib, tempfile, time\nNOTE = pathlib.Path(tempfile.gettempdir()) / 'note'\n";
+    let folder = suite(&[
+        (
+            "test_computes.py",
+            &format!(
+                "{note}\ndef test_computes():\n    NOTE.write_text('a')\n    end = time.process_time() + 0.4\n    \
+                 while time.process_time() < end:\n        pass\n    NOTE.write_text('b')\n"
+            ),
+        ),
+        (
+            "test_hurries.py",
+            &format!(
+                "{note}\ndef test_hurries():\n    start = time.monotonic()\n    NOTE.exists()\n    \
+                 NOTE.write_text('c')\n    assert time.monotonic() - start < 0.25\n"
+            ),
+        ),
+    ]);
+    let output =
+        jostle(folder.path(), &["stress", "--seed", "1", "--trials", "2", "--dist", "load", "--json"]);
+    let report = json(&output);
+    assert!(
+        report["findings"].as_array().expect("findings").iter().all(|one| one["kind"] != "race"),
+        "{report:#}"
+    );
+    let held = |remark: &Value| remark.as_str().is_some_and(|text| text.contains("held a worker back"));
+    assert!(report["remarks"].as_array().expect("remarks").iter().any(held), "{report:#}");
+}
+
+#[test]
+fn a_deadlock_is_told_as_such() {
+    let take = "import fcntl, pathlib, tempfile\nFOLDER = pathlib.Path(tempfile.gettempdir())\n\n\
+                def take(*names):\n    files = [(FOLDER / name).open('a') for name in names]\n    \
+                for file in files:\n        fcntl.flock(file, fcntl.LOCK_EX)\n    \
+                for file in files:\n        file.close()\n";
+    let folder = suite(&[
+        ("locks.py", take),
+        ("test_there.py", "import locks\n\ndef test_there():\n    locks.take('one', 'two')\n"),
+        ("test_back.py", "import locks\n\ndef test_back():\n    locks.take('two', 'one')\n"),
+    ]);
+    let arguments = ["stress", "--seed", "1", "--trials", "1", "--test-timeout", "4s", "--json"];
+    let report = json(&jostle(folder.path(), &arguments));
+    let deadlock = |finding: &Value| {
+        let note = finding["note"].as_str().unwrap_or_default();
+        finding["kind"] == "race" && finding["crash"]["exception"] == "timeout" && note.contains("deadlock")
+    };
+    assert!(report["findings"].as_array().expect("findings").iter().any(deadlock), "{report:#}");
+}

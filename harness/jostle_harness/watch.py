@@ -38,6 +38,9 @@ class Watch:
         self._channel = channel
         self._outside = Outside(setup, rootdir)
         self._at = None if setup.watch["at"] is None else frozenset(setup.watch["at"])
+        self._pauses = frozenset(setup.watch["pauses"])
+        self._pause: float = setup.watch["pause"]
+        self._points = 0
         self._main = threading.main_thread().ident
         self._pid = os.getpid()
         self._busy = threading.local()
@@ -145,6 +148,9 @@ class Watch:
         self._asked[key] = self._asked.get(key, 0) + 1
         if self._asked[key] > _MOST_AT_A_PLACE:
             return
+        if self._pause and self._points in self._pauses:
+            self._sleep(self._pause)
+        self._points += 1
         writes = any(access.writes for access in accesses)
         self._wait("yield", resource=access.resource, call=access.call, writes=writes, at=place)
 
@@ -210,6 +216,7 @@ class Watch:
             try:
                 self._channel.send("asleep", seconds=float(seconds), at=self._outside.place(1))
                 real(seconds)
+                real(self._pause)
             finally:
                 # Whoever interrupted the sleep waits for the turn as well.
                 self._wait("awake")

@@ -53,6 +53,10 @@ pub struct Schedule {
     pub switches: Vec<Switch>,
     /// Milliseconds after which a worker that waits gives way; see [`PATIENCE`].
     pub patience: u32,
+    /// If not 0, workers run one after the other, and at each of their switches, and after each of their
+    /// sleeps, nobody runs for so many milliseconds: to see what the mere delay does.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub pause: u32,
     /// The calls in the order in which they were made when this schedule was recorded, so that a run that
     /// takes others is noticed; empty if it was not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -71,10 +75,16 @@ pub struct Switch {
     pub to: WorkerId,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
 impl Schedule {
     /// Workers run one after the other.
     pub fn sequential(first: WorkerId) -> Self {
-        Self { first, at: BTreeSet::new(), switches: Vec::new(), patience: PATIENCE, calls: Vec::new() }
+        let at = BTreeSet::new();
+        Self { first, at, switches: Vec::new(), patience: PATIENCE, pause: 0, calls: Vec::new() }
     }
 
     /// Workers are switched only where one sleeps, waits or ends.
@@ -84,7 +94,7 @@ impl Schedule {
 
     /// Whether the workers run one after the other.
     pub fn is_sequential(&self) -> bool {
-        self.at.is_empty()
+        self.at.is_empty() || self.pause > 0
     }
 
     /// The worker that a schedule names, if a plan with so many has it not.

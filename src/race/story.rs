@@ -49,6 +49,17 @@ pub fn tell(steps: &[Step], failed: WorkerId, resource: &Resource) -> Option<Sto
     Some(Story { resource: resource.clone(), turns: told, diverged: 0 })
 }
 
+/// Whether a test that ran out of time waited for something while the other did so, too: a deadlock.
+pub fn is_deadlock(steps: &[Step], failed: WorkerId) -> bool {
+    let end = steps.iter().position(|step| step.worker == failed && step.kind == StepKind::Ends);
+    let before = &steps[..end.unwrap_or(steps.len())];
+    let waits = |own: bool| {
+        let last = before.iter().rfind(|step| (step.worker == failed) == own);
+        last.is_some_and(|step| step.kind == StepKind::Waits)
+    };
+    waits(true) && waits(false)
+}
+
 /// The resources that a story can be told of, that of the failing worker's last calls first.
 pub fn resources(steps: &[Step], failed: WorkerId) -> Vec<Resource> {
     let mut found: Vec<Resource> = Vec::new();

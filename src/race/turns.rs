@@ -2,12 +2,12 @@
 //!
 //! Invariants: before every worker has come, none goes on; then at most one worker has the turn, and
 //! besides it only workers run that were stuck when they had to give it away. Who goes on never
-//! depends on which of two workers was heard first, but for those.
+//! depends on which of two workers was heard first, but for those and for schedules without patience.
 
 use std::collections::BTreeSet;
 
 use crate::plan::WorkerId;
-use crate::plan::schedule::Schedule;
+use crate::plan::schedule::{PATIENCE, Schedule};
 use crate::race::access::{Call, Step, StepKind};
 use crate::suite::TestIndex;
 
@@ -55,10 +55,15 @@ struct Player {
     state: State,
     /// How many calls it has made.
     points: u32,
+    /// The last call it wished to make, and how often it had done so before.
+    last: Option<Call>,
+    repeats: u32,
     /// When its last sleep ends, on the trial's own clock, which only sleeps move.
     deadline: f64,
 }
 
+/// Calls in a row, all the same, that are a wait.
+const SPINS: u32 = 2;
 /// Seconds: whoever sleeps longer is not waited for at a switch, as nobody is to be held for long.
 const SOON: f64 = 1.0;
 
@@ -77,7 +82,7 @@ pub struct Turns {
 impl Turns {
     /// The turns of so many workers.
     pub fn new(schedule: Schedule, workers: usize) -> Self {
-        let player = Player { state: State::Coming, points: 0, deadline: 0.0 };
+        let player = Player { state: State::Coming, points: 0, last: None, repeats: 0, deadline: 0.0 };
         Self {
             schedule,
             players: vec![player; workers],
@@ -125,10 +130,18 @@ impl Turns {
 
     fn wishes(&mut self, index: usize, wish: Wish) -> Option<usize> {
         let switch = match wish {
-            Wish::Call(_) if self.holder == Some(index) => self.switch(index),
+            Wish::Call(_) if self.holder == Some(index) && !self.schedule.is_sequential() => {
+                self.switch(index)
+            }
             _ => None,
         };
         let had_turn = self.holder == Some(index);
+        if had_turn && switch.is_none() && self.spins(index, &wish) {
+            self.note(index, StepKind::Waits);
+            self.players[index].state = State::Ready(wish);
+            let others = (0..self.players.len()).filter(|&other| other != index && self.may_go(other));
+            return others.min().and_then(|other| self.grant(other));
+        }
         if let (Some(_), Wish::Call(call)) = (switch, &wish) {
             self.note(index, StepKind::Overtaken(call.clone()));
         }
@@ -142,6 +155,19 @@ impl Turns {
             None if had_turn => self.grant(index),
             None => self.pick(),
         }
+    }
+
+    /// Whether a worker makes one call again and again, as it does to try for a lock, and another could go
+    /// on. Only the impatient mind: who writes a file line by line does so as well.
+    fn spins(&mut self, index: usize, wish: &Wish) -> bool {
+        let Wish::Call(call) = wish else { return false };
+        let player = &mut self.players[index];
+        player.repeats = if player.last.as_ref() == Some(call) { player.repeats + 1 } else { 0 };
+        player.last = Some(call.clone());
+        let spins = player.repeats >= SPINS && self.schedule.patience < PATIENCE;
+        spins
+            && !self.schedule.is_sequential()
+            && (0..self.players.len()).any(|other| other != index && self.may_go(other))
     }
 
     /// Who overtakes a worker at its next call.
@@ -173,11 +199,15 @@ impl Turns {
     fn stuck(&mut self, index: usize) -> Option<usize> {
         let other_waits = (0..self.players.len()).any(|other| self.may_go(other));
         let runs = self.players[index].state == State::Running;
-        if self.schedule.is_sequential() || !runs || self.holder != Some(index) || !other_waits {
+        if self.schedule.is_sequential() || !runs || self.holder != Some(index) {
             return None;
         }
-        self.note(index, StepKind::Waits);
-        self.leave(index)
+        let worker = WorkerId(index as u32);
+        let told = self.steps.iter().rfind(|step| step.worker == worker);
+        if other_waits || told.is_none_or(|step| step.kind != StepKind::Waits) {
+            self.note(index, StepKind::Waits);
+        }
+        if other_waits { self.leave(index) } else { None }
     }
 
     fn leave(&mut self, index: usize) -> Option<usize> {
@@ -252,7 +282,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::plan::schedule::{PATIENCE, Resource, Switch};
+    use crate::plan::schedule::{Resource, Switch};
     use crate::race::access::recorded;
 
     /// What a simulated worker does one after the other.
@@ -319,6 +349,7 @@ mod tests {
                 at: if sequential { BTreeSet::new() } else { BTreeSet::from([Resource("file:0".into())]) },
                 switches,
                 patience: PATIENCE,
+                pause: 0,
                 calls: Vec::new(),
             },
         )
@@ -333,6 +364,11 @@ mod tests {
             let mut picks = picks.into_iter().cycle();
             let other = run(&schedule, &scripts, |free| picks.next().unwrap() % free);
             prop_assert_eq!(recorded(&plain), recorded(&other));
+        }
+
+        #[test]
+        fn every_worker_comes_to_its_end_without_patience(scripts in scripts(), schedule in schedule()) {
+            run(&Schedule { patience: 0, ..schedule }, &scripts, |_| 0);
         }
 
         #[test]

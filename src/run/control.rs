@@ -44,6 +44,7 @@ pub(super) struct Control {
     turns: Turns,
     patience: Duration,
     asked: Vec<Option<(Question, Instant)>>,
+    held: Vec<Duration>,
     /// The workers' processes, as the host numbers them.
     processes: Vec<Option<i32>>,
     /// When the worker that has the turn was last known to get on, and the CPU time it had used.
@@ -61,6 +62,7 @@ impl Control {
             turns: Turns::new(schedule.clone(), workers),
             patience: Duration::from_millis(schedule.patience.into()),
             asked: vec![None; workers],
+            held: vec![Duration::ZERO; workers],
             processes: vec![None; workers],
             progress: (Instant::now(), 0),
         };
@@ -123,9 +125,9 @@ impl Control {
         self.turns.waits(WorkerId(worker as u32))
     }
 
-    /// What was done, in its order.
-    pub(super) fn steps(&self) -> Vec<Step> {
-        self.turns.steps().to_vec()
+    /// What was done, in its order, and how long each worker was held while its tests ran.
+    pub(super) fn told(&self) -> (Vec<Step>, Vec<Duration>) {
+        (self.turns.steps().to_vec(), self.held.clone())
     }
 
     fn asks(&mut self, worker: usize, question: Question, heard: Heard) -> Option<Grant> {
@@ -137,6 +139,10 @@ impl Control {
         let next = self.turns.hear(WorkerId(worker as u32), heard)?.0 as usize;
         self.progress = (Instant::now(), 0);
         let (question, since) = self.asked[next].take()?;
-        Some(Grant { worker: next, question, held: since.elapsed() })
+        let held = since.elapsed();
+        if question != Question::Test {
+            self.held[next] += held;
+        }
+        Some(Grant { worker: next, question, held })
     }
 }

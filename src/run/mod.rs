@@ -120,6 +120,9 @@ pub struct Trial {
     /// What the workers of a controlled trial did, in its order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,
+    /// How long each worker of a controlled trial was held while its tests ran.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Duration>,
     /// What each test touched outside of its process, if that was recorded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub touched: Vec<Touched>,

@@ -80,6 +80,10 @@ pub struct Setup<'a> {
 pub struct WatchSetup<'a> {
     /// The resources before whose calls to ask for a turn; nothing to tell what tests touch.
     pub at: Option<Vec<&'a str>>,
+    /// The numbers of its calls on them before which it pauses; after its sleeps it does so, too.
+    pub pauses: Vec<u32>,
+    /// For how many seconds; 0 for no pause at all.
+    pub pause: f64,
 }
 
 /// What a worker shows to the suite.

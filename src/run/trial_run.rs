@@ -55,12 +55,20 @@ pub(super) fn run_trial(
     let start = Instant::now();
     let mut run = TrialRun::new(launcher, suite, plan, site, start + limit);
     let result = run.carry_out(events);
-    let steps = run.control.as_ref().map(Control::steps).unwrap_or_default();
+    let (steps, held) = run.control.as_ref().map(Control::told).unwrap_or_default();
     let touched = std::mem::take(&mut run.touched);
     let (workers, processes) = run.take();
     result?;
     let executions = workers.iter().flat_map(Worker::executions).collect();
-    Ok(Trial { executions, duration: start.elapsed(), processes, leftovers: Vec::new(), steps, touched })
+    Ok(Trial {
+        executions,
+        duration: start.elapsed(),
+        processes,
+        leftovers: Vec::new(),
+        steps,
+        held,
+        touched,
+    })
 }
 
 /// One trial while it runs.
@@ -167,7 +175,7 @@ impl<'a> TrialRun<'a> {
                 .filter_map(|place| place.checked_sub(state.offset as u32))
                 .collect(),
             folder: &folder,
-            watch: self.watch(),
+            watch: self.watch(worker),
         };
         let name = (worker, state.process);
         let process = self.launcher.launch(self.site, self.plan.hash_seed, name, &self.sender, setup)?;
@@ -329,13 +337,17 @@ impl<'a> TrialRun<'a> {
         }
     }
 
-    fn watch(&self) -> Option<WatchSetup<'a>> {
-        match &self.plan.interleaving {
-            Interleaving::Controlled(schedule) => Some(WatchSetup {
-                at: Some(schedule.at.iter().map(|resource| resource.0.as_str()).collect()),
-            }),
-            _ => self.launcher.recording().then_some(WatchSetup { at: None }),
-        }
+    fn watch(&self, worker: usize) -> Option<WatchSetup<'a>> {
+        let Interleaving::Controlled(schedule) = &self.plan.interleaving else {
+            let recording = WatchSetup { at: None, pauses: Vec::new(), pause: 0.0 };
+            return self.launcher.recording().then_some(recording);
+        };
+        let own = schedule.switches.iter().filter(|switch| switch.worker.0 as usize == worker);
+        Some(WatchSetup {
+            at: Some(schedule.at.iter().map(|resource| resource.0.as_str()).collect()),
+            pauses: own.map(|switch| switch.point).collect(),
+            pause: f64::from(schedule.pause) / 1e3,
+        })
     }
 
     /// Tells the control of a controlled trial something, and answers the worker whose turn it is then.

@@ -6,6 +6,7 @@
 //! processes.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::judge::finding::{Finding, Kind, Minimal, Origin};
 use crate::judge::sight::{Sight, Wanted, look};
@@ -28,6 +29,10 @@ pub const SCHEDULES: usize = 48;
 const AGAIN: u32 = 3;
 /// Runs of the shrunk schedule in fresh processes, all of which must fail.
 const FRESH: usize = 10;
+/// Those of a test that hangs.
+const FRESH_HANGS: usize = 2;
+/// A delay that every test has to stand, since every machine makes such.
+const FAIR: Duration = Duration::from_millis(20);
 /// Patience with a worker that waits, in milliseconds, when nobody is to be held while another waits.
 const IMPATIENT: u32 = 4;
 
@@ -136,6 +141,11 @@ fn with_schedule(plan: &Plan, schedule: Schedule) -> Plan {
     Plan { interleaving: Interleaving::Controlled(schedule), ..plan.clone() }
 }
 
+/// Whether a failure is that the test did not end in time.
+fn hangs(suspect: &Suspect) -> bool {
+    suspect.signature.crash.exception == "timeout"
+}
+
 /// The plan with its workers one after the other.
 fn sequential(plan: &Plan, first: u32) -> Plan {
     with_schedule(plan, Schedule::sequential(WorkerId(first)))
@@ -160,9 +170,11 @@ pub fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunError> {
     let schedule = schedule_of(&plan).cloned().unwrap_or_else(|| Schedule::sequential(WorkerId(0)));
     let plan = with_schedule(&plan, Schedule { calls: calls.clone(), ..schedule });
     let mut with = Tally::default();
-    let job = Job { plan: &plan, fresh: true };
-    for trial in lab.probes(&[job; FRESH])? {
+    let fresh = if hangs(suspect) { FRESH_HANGS } else { FRESH };
+    let mut deadlocks = true;
+    for trial in lab.probes(&vec![Job { plan: &plan, fresh: true }; fresh])? {
         with.add(look(&trial, &runs.wanted) == Sight::Same);
+        deadlocks &= story::is_deadlock(&trial.steps, suspect.worker);
         told.diverged += u32::from(recorded(&trial.steps) != calls);
     }
     if !with.always() {
@@ -186,7 +198,8 @@ pub fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunError> {
         without,
         also: Vec::new(),
         command: None,
-        note: None,
+        note: (hangs(suspect) && deadlocks)
+            .then(|| "a deadlock: each test waits for what the other has".to_owned()),
         story: Some(told),
     })))
 }
@@ -225,10 +238,24 @@ fn not_a_race(
     if fails_without_overlap(lab, suspect, false, without)? {
         return Ok(Some(Judged::Serial));
     }
-    if !runs.always(lab, &suspect.plan, AGAIN)? {
+    if !runs.always(lab, &suspect.plan, runs.again)? {
         return Ok(Some(Judged::Unsteady));
     }
-    Ok(if runs.impatiently(lab, &suspect.plan)? { None } else { Some(Judged::Held) })
+    let held = !runs.impatiently(lab, &suspect.plan)? || fails_when_paused(lab, suspect, runs)?;
+    Ok(held.then_some(Judged::Held))
+}
+
+/// Whether the test fails for the mere delay: with its worker first, and paused where it was overtaken, and
+/// after its sleeps, for as long as it was held in all.
+fn fails_when_paused(lab: &mut Lab<'_>, suspect: &Suspect, runs: &Runs) -> Result<bool, RunError> {
+    let held = runs.held.max(FAIR);
+    let Some(schedule) = schedule_of(&suspect.plan) else {
+        return Ok(false);
+    };
+    let pause = u32::try_from(held.as_millis()).unwrap_or(u32::MAX);
+    let paused = Schedule { first: suspect.worker, pause, ..schedule.clone() };
+    let trial = lab.probe(&with_schedule(&suspect.plan, paused))?;
+    Ok(look(&trial, &Wanted::Failure(suspect.signature.test)) != Sight::Passed)
 }
 
 /// Whether the test fails at all alone, or with the workers one after the other.
@@ -256,19 +283,30 @@ struct Runs {
     wanted: Wanted,
     worker: WorkerId,
     count: u32,
+    /// The longest the failing worker was held in a failing run.
+    held: Duration,
+    /// How often a candidate must fail.
+    again: u32,
 }
 
 impl Runs {
     fn new(suspect: &Suspect) -> Self {
         let wanted = Wanted::Signature(suspect.signature.clone());
-        Self { wanted, worker: suspect.worker, count: 0 }
+        // Each run of a test that hangs takes all of its time.
+        let again = if hangs(suspect) { 1 } else { AGAIN };
+        Self { wanted, worker: suspect.worker, count: 0, held: Duration::ZERO, again }
     }
 
     /// What was done in a run of the plan, if the failure showed.
     fn once(&mut self, lab: &mut Lab<'_>, plan: &Plan) -> Result<Option<Vec<Step>>, RunError> {
         self.count += 1;
         let trial = lab.probe(plan)?;
-        Ok((look(&trial, &self.wanted) == Sight::Same).then_some(trial.steps))
+        if look(&trial, &self.wanted) != Sight::Same {
+            return Ok(None);
+        }
+        let held = trial.held.get(self.worker.0 as usize);
+        self.held = self.held.max(held.copied().unwrap_or_default());
+        Ok(Some(trial.steps))
     }
 
     /// Whether the failure shows so many times in a row.
@@ -287,7 +325,7 @@ impl Runs {
             return Ok(true);
         };
         let hasty = with_schedule(plan, Schedule { patience: IMPATIENT, ..schedule.clone() });
-        self.always(lab, &hasty, AGAIN)
+        self.always(lab, &hasty, self.again)
     }
 }
 
@@ -298,7 +336,7 @@ fn fewest_switches(lab: &mut Lab<'_>, runs: &mut Runs, mut plan: Plan) -> Result
         let mut fewer = schedule.clone();
         fewer.switches.remove(at);
         let candidate = with_schedule(&plan, fewer);
-        if runs.always(lab, &candidate, 2)? {
+        if runs.always(lab, &candidate, runs.again)? {
             plan = candidate;
             at = 0;
         } else {
