@@ -148,6 +148,13 @@ pub struct StressArgs {
     /// Write a file for each isolation failure, for `jostle replay`
     #[arg(long, value_name = "DIR")]
     pub failures: Option<PathBuf>,
+    /// Write each run to this file as it ends, for --resume [default: a file in jostle's cache folder]
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    pub journal: Option<PathBuf>,
+    /// Go on with a session that was ended, from its journal [default: the newest of this folder, or
+    /// that of --seed]
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    pub resume: Option<Option<PathBuf>>,
     /// What to vary.
     #[command(flatten)]
     pub axes: AxesArgs,

@@ -3,6 +3,7 @@
 pub mod args;
 pub mod apart_options;
 pub mod config;
+mod journal_options;
 pub mod options;
 pub mod speedup_options;
 pub mod exit_code;

@@ -10,9 +10,11 @@ use clap::ValueEnum;
 use crate::cli::apart_options::ApartOptions;
 use crate::cli::args::{AxesArgs, DistArg, EngineArg, OrderArg, StressArgs, SuiteArgs};
 use crate::cli::config::{self, Config};
+use crate::cli::journal_options;
 use crate::plan::{Axes, Mode, Seed};
 use crate::report::Verbosity;
 use crate::session::Limits;
+use crate::session::journaled::Place;
 
 /// Something the user can put right: a wrong option, file, token or environment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -152,6 +154,8 @@ pub struct StressOptions {
     pub seed: Seed,
     /// Whether nobody gave one.
     pub seed_was_drawn: bool,
+    /// Where every run is written, or taken from.
+    pub journal: Place,
     /// What is varied.
     pub axes: Axes,
     /// How far it goes.
@@ -178,7 +182,10 @@ impl StressOptions {
                     .into(),
             ));
         }
-        let seed = args.seed.or(config.seed);
+        let given = args.seed.or(config.seed);
+        let axes = suite.axes(&args.axes)?;
+        let apart = ApartOptions::new(&args.apart, &suite)?;
+        let (seed, journal) = journal_options::place(args, given, &suite.folder)?;
         let failures = args.failures.clone().or_else(|| suite.configured(config.failures.as_deref()));
         if let Some(folder) = &failures {
             // Found out now, and not after an hour of trials.
@@ -190,9 +197,10 @@ impl StressOptions {
             })?;
         }
         Ok(Self {
-            seed: Seed(seed.unwrap_or_else(rand::random)),
-            seed_was_drawn: seed.is_none(),
-            axes: suite.axes(&args.axes)?,
+            seed,
+            seed_was_drawn: given.is_none() && args.resume.is_none(),
+            journal,
+            axes,
             limits: Limits {
                 trials,
                 time,
@@ -200,7 +208,7 @@ impl StressOptions {
                 fail_fast: !args.keep_going && (args.fail_fast || config.fail_fast.unwrap_or(false)),
             },
             failures,
-            apart: ApartOptions::new(&args.apart, &suite)?,
+            apart,
             suite,
         })
     }

@@ -40,9 +40,12 @@ pub struct Header {
     pub python: String,
     /// pytest's version.
     pub pytest: String,
+    /// Plugins with their versions.
+    pub plugins: Vec<String>,
     /// The collected tests; numbers of tests in records are of this suite.
     pub fingerprint: Fingerprint,
-    /// The content of the files that hold them and of their conftest files; see [`digest`].
+    /// The content of the files that hold them and of their conftest files, as
+    /// [`sources`](super::journal_file::sources) makes it.
     pub sources: String,
 }
 
@@ -246,7 +249,7 @@ pub enum ScanError {
     Header(String),
 }
 
-fn header(line: &[u8]) -> Result<Header, String> {
+pub(super) fn header(line: &[u8]) -> Result<Header, String> {
     #[derive(Deserialize)]
     struct Named {
         schema: String,

@@ -3,6 +3,7 @@
 use crate::cli::ExitCode;
 use crate::cli::args::StressArgs;
 use crate::cli::commands::suite_run::{engine, write_json};
+use crate::cli::journal_options;
 use crate::cli::options::{StressOptions, UsageError};
 use crate::plan::Axes;
 use crate::record::FailureFile;
@@ -10,6 +11,7 @@ use crate::report::Verbosity;
 use crate::report::progress::Progress;
 use crate::report::{Document, terminal};
 use crate::run::Engine;
+use crate::session::journaled::JournaledEngine;
 use crate::session::{self, Outline};
 
 /// Runs the command.
@@ -18,8 +20,18 @@ use crate::session::{self, Outline};
 /// The options are wrong, the suite cannot be collected, or the results cannot be written.
 pub fn run(args: &StressArgs) -> anyhow::Result<ExitCode> {
     let options = StressOptions::new(args)?;
-    let mut engine = engine(&options.suite, &options.apart)?;
-    stress(&options, &mut *engine)
+    let terms = journal_options::terms(&options)?;
+    let engine = engine(&options.suite, &options.apart)?;
+    let tell = |text: &str| anstream::eprintln!("{text}");
+    let mut engine = JournaledEngine::new(engine, options.journal.clone(), terms, tell);
+    let code = stress(&options, &mut engine)?;
+    if let (ExitCode::Interrupted, Some(journal)) = (code, engine.journal()) {
+        anstream::eprintln!(
+            "what was run is kept: go on with the same options and --resume {}",
+            journal.display()
+        );
+    }
+    Ok(code)
 }
 
 /// Runs a session with an engine and reports it.
