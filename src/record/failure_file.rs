@@ -1,6 +1,5 @@
 //! A minimal failure as a small JSON file, meant for version control.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::judge::finding::{Finding, Kind};
 use crate::judge::signature::Crash;
 use crate::plan::document::PlanDocument;
+use crate::record::whole_file;
 use crate::run::Collected;
 use crate::suite::TestId;
 
@@ -113,11 +113,9 @@ impl FailureFile {
         let path = folder.join(self.file_name());
         let write = || -> std::io::Result<()> {
             std::fs::create_dir_all(folder)?;
-            let mut file = tempfile::NamedTempFile::new_in(folder)?;
-            serde_json::to_writer_pretty(&mut file, self)?;
-            file.write_all(b"\n")?;
-            file.persist(&path)?;
-            Ok(())
+            let mut text = serde_json::to_vec_pretty(self)?;
+            text.push(b'\n');
+            whole_file::write(&path, &text)
         };
         write().map_err(|source| RecordError::Io {
             what: "write",
@@ -134,11 +132,7 @@ impl FailureFile {
     pub fn read(path: &Path) -> Result<Self, RecordError> {
         let name = path.display().to_string();
         let io = |source| RecordError::Io { what: "read", path: name.clone(), source };
-        let size = std::fs::metadata(path).map_err(io)?.len();
-        if size > MOST_BYTES {
-            return Err(RecordError::Content { path: name, why: format!("it has {size} bytes") });
-        }
-        let bytes = std::fs::read(path).map_err(io)?;
+        let bytes = whole_file::read(path, MOST_BYTES).map_err(io)?;
         Self::parse(&bytes).map_err(|why| RecordError::Content { path: name, why })
     }
 

@@ -1,14 +1,12 @@
 //! The times of a `jostle speedup` as a file, to compare later ones with.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{Read, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Mode;
-use crate::record::RecordError;
+use crate::record::{RecordError, whole_file};
 use crate::run::Interpreter;
 use crate::speedup::{Configuration, Summary};
 use crate::suite::{Fingerprint, Suite};
@@ -92,13 +90,10 @@ impl SpeedupBaseline {
     /// # Errors
     /// It cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), RecordError> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let write = || -> std::io::Result<()> {
-            let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-            serde_json::to_writer_pretty(&mut file, self)?;
-            file.write_all(b"\n")?;
-            file.persist(path)?;
-            Ok(())
+            let mut text = serde_json::to_vec_pretty(self)?;
+            text.push(b'\n');
+            whole_file::write(path, &text)
         };
         write().map_err(|source| RecordError::Io { what: "write", path: path.display().to_string(), source })
     }
@@ -110,16 +105,12 @@ impl SpeedupBaseline {
     pub fn read(path: &Path) -> Result<Self, RecordError> {
         let name = path.display().to_string();
         let io = |source| RecordError::Io { what: "read", path: name.clone(), source };
-        let mut bytes = Vec::new();
-        File::open(path).map_err(io)?.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
+        let bytes = whole_file::read(path, MOST_BYTES).map_err(io)?;
         parse(&bytes).map_err(|why| RecordError::Baseline { path: name, why })
     }
 }
 
 fn parse(bytes: &[u8]) -> Result<SpeedupBaseline, String> {
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(format!("it is larger than {} MiB", MOST_BYTES >> 20));
-    }
     let value: serde_json::Value =
         serde_json::from_slice(bytes).map_err(|error| format!("it is not JSON: {error}"))?;
     match value.get("schema").and_then(|schema| schema.as_str()) {
