@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use crate::cli::args::StressArgs;
-use crate::cli::options::{StressOptions, UsageError};
+use crate::cli::options::{StressOptions, UsageError, place_for};
 use crate::plan::Seed;
 use crate::record::{Journal, journal_file};
 use crate::run::workspace::cache_dir;
@@ -104,17 +104,12 @@ fn kept(seed: Option<u64>, project: &Path) -> Result<PathBuf, UsageError> {
 
 /// A place for a new journal; told before anything is run.
 fn vacant(path: &Path) -> Result<PathBuf, UsageError> {
-    let error = |why: &str| Err(UsageError(format!("cannot write --journal {}: {why}", path.display())));
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if path.is_dir() {
-        return error("it is a folder. Give the name of a file");
-    }
-    if !folder.is_dir() {
-        return error("there is no such folder to put it in. Make it, or give another file");
-    }
+    let path = place_for("--journal", path)?;
     if path.exists() {
         let name = path.display();
-        return error(&format!("it exists. Go on from it with --resume {name}, or remove it"));
+        return Err(UsageError(format!(
+            "the journal {name} exists: go on from it with --resume {name}, or remove it, or give another file"
+        )));
     }
-    Ok(path.to_owned())
+    Ok(path)
 }

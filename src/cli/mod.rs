@@ -7,6 +7,7 @@ mod journal_options;
 pub mod options;
 pub mod speedup_options;
 pub mod exit_code;
+pub mod wrong_usage;
 pub mod commands;
 
 pub use exit_code::ExitCode;

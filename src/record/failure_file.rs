@@ -41,7 +41,7 @@ pub struct FailureFile {
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// It cannot be read or written.
-    #[error("cannot {what} {path}: {source}")]
+    #[error("cannot {what} {path}: {source}. Give a file that jostle can {what}")]
     Io {
         /// `read` or `write`.
         what: &'static str,
@@ -51,7 +51,9 @@ pub enum RecordError {
         source: std::io::Error,
     },
     /// It holds something else.
-    #[error("{path} is not a failure file of jostle: {why}")]
+    #[error(
+        "{path} is not a failure file of jostle: {why}. Write one with `jostle stress --failures DIR`, or give a token"
+    )]
     Content {
         /// The file.
         path: String,
@@ -136,16 +138,31 @@ impl FailureFile {
         Self::parse(&bytes).map_err(|why| RecordError::Content { path: name, why })
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        match value.get("version").and_then(serde_json::Value::as_u64) {
-            Some(version) if version == u64::from(VERSION) => {}
+    /// Reads the bytes of a file.
+    ///
+    /// # Errors
+    /// They are no failure file of this version; the text says why.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: Option<u32>,
+        }
+        let json = |error: serde_json::Error| error.to_string();
+        match serde_json::from_slice::<Versioned>(bytes).map_err(json)?.version {
+            Some(VERSION) => {}
             Some(version) => {
                 return Err(format!("it has version {version}, and this jostle reads version {VERSION}"));
             }
             None => return Err("it has no version".into()),
         }
-        serde_json::from_value(value).map_err(|error| error.to_string())
+        let file: Self = serde_json::from_slice(bytes).map_err(json)?;
+        for plan in [&file.minimal, &file.original] {
+            plan.check().map_err(|error| error.to_string())?;
+        }
+        if !file.failing().workers.iter().flatten().any(|test| *test == file.test) {
+            return Err(format!("the plan in which {} fails does not run it", file.test));
+        }
+        Ok(file)
     }
 }
 
