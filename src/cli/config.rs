@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::cli::options::UsageError;
+use crate::record::whole_file::reason;
 
 /// The settings; each has the name of its command-line option, which overrides it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -115,7 +116,7 @@ pub fn parse(text: &str) -> Result<Config, String> {
 
 /// What is wrong, and where.
 fn wrong(text: &str, error: &toml::de::Error) -> String {
-    let what = error.message().replace('\n', ", ");
+    let what = error.message().lines().map(reason).collect::<Vec<_>>().join(", ");
     let before = error.span().and_then(|span| text.get(..span.start));
     match before {
         Some(before) => format!("line {}: {what}", before.matches('\n').count() + 1),

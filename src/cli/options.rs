@@ -73,7 +73,10 @@ impl SuiteOptions {
             ))
         })?;
         if !folder.is_dir() {
-            return Err(UsageError(format!("--rootdir {} is not a folder", given.display())));
+            return Err(UsageError(format!(
+                "--rootdir {} is not a folder. Give the folder that pytest is run in",
+                given.display()
+            )));
         }
         let config = config::read(&folder)?;
         let from_config = config.pytest_args.clone().unwrap_or_default();

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::judge::finding::{Finding, Kind};
 use crate::judge::signature::Crash;
 use crate::plan::document::PlanDocument;
-use crate::record::whole_file;
+use crate::record::whole_file::{self, reason};
 use crate::run::Collected;
 use crate::suite::TestId;
 
@@ -147,7 +147,7 @@ impl FailureFile {
         struct Versioned {
             version: Option<u32>,
         }
-        let json = |error: serde_json::Error| error.to_string();
+        let json = |error: serde_json::Error| reason(&error.to_string());
         match serde_json::from_slice::<Versioned>(bytes).map_err(json)?.version {
             Some(VERSION) => {}
             Some(version) => {
@@ -157,10 +157,10 @@ impl FailureFile {
         }
         let file: Self = serde_json::from_slice(bytes).map_err(json)?;
         for plan in [&file.minimal, &file.original] {
-            plan.check().map_err(|error| error.to_string())?;
+            plan.check().map_err(|error| reason(&error.to_string()))?;
         }
         if !file.failing().workers.iter().flatten().any(|test| *test == file.test) {
-            return Err(format!("the plan in which {} fails does not run it", file.test));
+            return Err(reason(&format!("the plan of its failure does not run {}", file.test)));
         }
         Ok(file)
     }

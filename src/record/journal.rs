@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::plan::{Plan, Seed, TrialIndex, WorkerId};
+use crate::record::whole_file::reason;
 use crate::run::sandbox::Leftover;
 use crate::run::{Execution, Outcome, Trial};
 use crate::suite::{Fingerprint, TestIndex};
@@ -172,7 +173,7 @@ pub fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<T, String> {
     if sum != digest(record).as_bytes() {
         return Err("its content does not match its sum".into());
     }
-    serde_json::from_slice(record).map_err(|error| error.to_string())
+    serde_json::from_slice(record).map_err(|error| reason(&error.to_string()))
 }
 
 /// What was found in a journal.
@@ -260,7 +261,7 @@ pub(super) fn header(line: &[u8]) -> Result<Header, String> {
     let why = |why: String| format!("its first line is no header: {why}");
     let Named { schema } = parse(line).map_err(why)?;
     if schema != SCHEMA {
-        return Err(format!("it says that it is {schema:?}, and this jostle reads {SCHEMA:?}"));
+        return Err(reason(&format!("it says that it is {schema}, and this jostle reads {SCHEMA}")));
     }
     parse(line).map_err(why)
 }

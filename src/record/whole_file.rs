@@ -37,3 +37,8 @@ pub fn read(path: &Path, most_bytes: u64) -> io::Result<Vec<u8>> {
     }
     Ok(content)
 }
+
+/// What a parser says, on one line and no longer than a person reads: it repeats what it met.
+pub fn reason(said: &str) -> String {
+    said.chars().take(300).flat_map(char::escape_debug).collect()
+}
