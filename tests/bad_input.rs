@@ -10,8 +10,7 @@ use std::process::Stdio;
 use jostle::record::journal::{Header, SCHEMA, line};
 use serde_json::{Value, json};
 
-/// Arguments, what is named, and what is advised. `PYTHON` stands for one with pytest, `FULL` for a folder with
-/// files of each sort.
+/// Arguments, what is named, and what is advised. `PYTHON` stands for one with pytest.
 const INVOCATIONS: &[(&str, &str, &str)] = &[
     ("stres", "'stres'", "'stress'"),
     ("stress extra", "'extra'", "`jostle stress --help`"),
@@ -70,6 +69,7 @@ const INVOCATIONS: &[(&str, &str, &str)] = &[
     ("stress --python .", "cannot run", "--python PATH"),
     ("stress --python /bin/true", "/bin/true", "--python PATH"),
     ("stress --python yes", "yes", "--python PATH"),
+    ("stress --failures new --python nowhere", "nowhere", "--python PATH"),
     ("stress --failures test_a.py --python PYTHON", "test_a.py", "--failures"),
     ("stress --failures /proc/none --python PYTHON", "/proc/none", "--failures"),
     ("stress --journal test_a.py", "test_a.py exists", "--resume test_a.py"),
@@ -200,6 +200,7 @@ impl Stage {
         assert_eq!(said.trim_end().lines().count(), 1, "{arguments:?}: {said}");
         assert!(!said.contains("panicked") && !said.contains("RUST_BACKTRACE"), "{arguments:?}: {said}");
         assert_eq!(support::listing(&self.project()), before, "{arguments:?}");
+        assert!(!self.project().join("new").exists(), "{arguments:?}");
         assert!(!self.folder.path().join("cache/journals").exists(), "{arguments:?}");
         said
     }

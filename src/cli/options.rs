@@ -186,15 +186,6 @@ impl StressOptions {
         let apart = ApartOptions::new(&args.apart, &suite)?;
         let (seed, journal) = journal_options::place(args, given, &suite.folder)?;
         let failures = args.failures.clone().or_else(|| suite.configured(config.failures.as_deref()));
-        if let Some(folder) = &failures {
-            // Found out now, and not after an hour of trials.
-            std::fs::create_dir_all(folder).map_err(|error| {
-                UsageError(format!(
-                    "cannot make the folder for failure files, {}: {error}. Give one that can be written with --failures",
-                    folder.display()
-                ))
-            })?;
-        }
         Ok(Self {
             seed,
             seed_was_drawn: given.is_none() && args.resume.is_none(),

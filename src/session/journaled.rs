@@ -264,6 +264,10 @@ impl Engine for JournaledEngine {
         Ok(())
     }
 
+    fn at_once(&self, plan: &Plan) -> u32 {
+        self.engine.at_once(plan)
+    }
+
     fn forks(&self, plan: &Plan) -> bool {
         self.engine.forks(plan)
     }

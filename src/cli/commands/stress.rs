@@ -26,6 +26,7 @@ pub fn run(args: &StressArgs) -> anyhow::Result<ExitCode> {
     let options = StressOptions::new(args)?;
     let terms = journal_options::terms(&options)?;
     let engine = engine(&options.suite, &options.apart)?;
+    make_failures_folder(&options)?;
     let tell = |text: &str| anstream::eprintln!("{text}");
     let mut engine = JournaledEngine::new(engine, options.journal.clone(), terms, tell);
     let ended = stress(&options, &mut engine);
@@ -67,6 +68,19 @@ pub fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow::Resul
     };
     errors.for_each(|error| anstream::eprintln!("jostle: {error:#}"));
     Err(first)
+}
+
+/// Makes the folder now, so that it is not found out after an hour of trials that it cannot be made.
+fn make_failures_folder(options: &StressOptions) -> Result<(), UsageError> {
+    let Some(folder) = &options.failures else {
+        return Ok(());
+    };
+    std::fs::create_dir_all(folder).map_err(|error| {
+        UsageError(format!(
+            "cannot make the folder for failure files, {}: {error}. Give one that can be written with --failures",
+            folder.display()
+        ))
+    })
 }
 
 fn show(options: &StressOptions, outline: &Outline) -> anyhow::Result<()> {
