@@ -5,7 +5,7 @@
 use jostle::cli::config;
 use jostle::plan::document::PlanDocument;
 use jostle::plan::token::Token;
-use jostle::plan::{Plan, Seed, TrialIndex, WorkerId};
+use jostle::plan::{Plan, Seed, WorkerId};
 use jostle::record::journal::{self, Header, How, Key, Record, SCHEMA};
 use jostle::record::{FailureFile, SpeedupBaseline};
 use jostle::run::{Execution, Failure, Outcome, Phase, Trial, protocol};
