@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use crate::plan::{Imports, Mode, Plan};
 use crate::run::plain::PlainRun;
@@ -228,6 +229,10 @@ impl Engine for WarmEngine {
     fn use_host_network(&mut self) -> Result<(), RunError> {
         self.end_zygotes();
         self.spawn.use_host_network()
+    }
+
+    fn took(&mut self, duration: Duration) {
+        self.spawn.took(duration);
     }
 
     fn remark(&mut self, remark: String) {
