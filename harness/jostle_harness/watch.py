@@ -120,7 +120,10 @@ class Watch:
         """A call is about to be made: note it, or wait for the turn."""
         self._busy.busy = True
         try:
-            found = accesses()
+            try:
+                found = accesses()
+            except (OSError, ValueError, TypeError, LookupError, AttributeError):
+                return  # a closed file, or arguments that are wrong: the call itself will tell
             if not found:
                 return
             if self._at is None:
@@ -130,8 +133,6 @@ class Watch:
                 shared = [access for access in found if access.resource in self._at]
                 if shared:
                     self._ask(shared, self._outside.place(2))
-        except (OSError, ValueError, AttributeError):  # of a closed file, say: the call itself will tell
-            return
         finally:
             self._busy.busy = False
 
