@@ -9,7 +9,7 @@ import socket
 import threading
 from typing import Any, Dict, List, Optional, Tuple
 
-PROTOCOL = 3
+PROTOCOL = 4
 
 #: Descriptors that one message may bring along.
 _MOST_DESCRIPTORS = 16
@@ -96,6 +96,8 @@ class Setup:
         self.tests: List[List[Any]] = message["tests"]
         self.meetings = frozenset(message["meetings"])
         self.folder: str = message["folder"]
+        #: What is to be found out of the state that the tests before the last one leave.
+        self.explain: Optional[Dict[str, Any]] = message.get("explain")
         #: Whether this is the setup of a zygote's fork.
         self.is_fork = False
 

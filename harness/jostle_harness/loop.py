@@ -12,6 +12,7 @@ import pytest
 
 from . import crash, zygote
 from .channel import Channel, Setup
+from .explain import Explainer
 
 
 class Loop:
@@ -63,9 +64,22 @@ class Loop:
     def _run_all(self) -> None:
         self._channel.send("running")
         self._seed()
+        explainer = self._explainer()
         for position, item in enumerate(self.items):
+            if explainer is not None and position == len(self.items) - 1:
+                explainer.look(self._channel, self._setup.folder)
             if item is not None:
                 self._run(position, item)
+
+    def _explainer(self) -> Optional[Explainer]:
+        """What watches the state from here on to the last test, if that is wanted."""
+        item = next((item for item in self.items if item is not None), None)
+        if self._setup.explain is None or item is None:
+            return None
+        explainer = Explainer(self._setup.explain, str(item.config.rootpath), item.config)
+        item.config.pluginmanager.register(explainer, "jostle-explainer")
+        explainer.start()
+        return explainer
 
     def _seed(self) -> None:
         random.seed(self._setup.random_seed)

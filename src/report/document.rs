@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use crate::explain::Explanation;
 use crate::judge::finding::{Finding, Kind, Origin};
 use crate::judge::signature::Crash;
 use crate::judge::statistics::Tally;
@@ -77,6 +78,7 @@ struct FindingDocument {
     original_plan: Option<PlanDocument>,
     command: Option<String>,
     also: Vec<TestId>,
+    explanation: Option<Explanation>,
     note: Option<String>,
 }
 
@@ -190,6 +192,7 @@ impl FindingDocument {
             original_plan: finding.plan.as_ref().map(document),
             command: finding.command.clone(),
             also: finding.also.iter().map(id).collect(),
+            explanation: finding.explanation.clone(),
             note: finding.note.clone(),
         }
     }

@@ -2,6 +2,7 @@
 
 pub mod document;
 pub mod terminal;
+mod explanation;
 pub mod speedup;
 pub mod speedup_document;
 pub mod progress;

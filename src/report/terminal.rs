@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use crate::judge::finding::{Finding, Kind};
 use crate::report::Verbosity;
 use crate::report::document::token;
+use crate::report::explanation;
 use crate::report::words;
 use crate::run::Collected;
 use crate::session::Outline;
@@ -175,6 +176,7 @@ fn finding(
             if message.is_empty() { "" } else { ": " }
         )?;
     }
+    explanation::write(out, finding)?;
     evidence(out, finding)?;
     also(out, &finding.also, suite)?;
     if let Some(note) = &finding.note {

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::explain::{Changed, Instructions};
 use crate::plan::{Plan, WorkerId};
 use crate::run::plain::PlainRun;
 use crate::run::sandbox::Leftover;
@@ -127,6 +128,8 @@ pub enum Event {
     WorkerStarted(WorkerId),
     /// A test was finished.
     TestFinished(Execution),
+    /// What the tests before the last one have changed, as [`Engine::instruct`] asked to know.
+    Changed(Changed),
     /// A worker was lost and, if it had tests left, replaced.
     WorkerLost {
         /// Which.
@@ -214,6 +217,12 @@ pub trait Engine {
             }
         }
         Ok(())
+    }
+
+    /// What the workers of the runs from now on are to do before their last test, and to tell in an
+    /// [`Event::Changed`]; nothing for usual runs. An engine may ignore it.
+    fn instruct(&mut self, instructions: Option<Instructions>) {
+        let _ = instructions;
     }
 
     /// Whether [`Engine::run`] would run this plan in forks, each of which has the whole suite

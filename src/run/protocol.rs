@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::explain::{Changed, Instructions};
 use crate::run::Failure;
 use crate::suite::{CollectionError, Test, TestId};
 
 /// The version both sides must speak.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// What jostle says.
 #[derive(Debug, Serialize)]
@@ -65,6 +66,9 @@ pub struct Setup<'a> {
     pub meetings: Vec<u32>,
     /// The trial's folder.
     pub folder: &'a str,
+    /// What is to be found out of the state that the tests before the last one leave.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explain: Option<&'a Instructions>,
 }
 
 /// What a worker shows to the suite.
@@ -134,6 +138,8 @@ pub enum Message {
         /// Its first failing phase.
         failure: Option<Failure>,
     },
+    /// What the tests before the last one have changed, and what of it was restored.
+    Changed(Changed),
     /// pytest is about to end.
     Done {
         /// pytest's exit status.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 
+use crate::explain::Instructions;
 use crate::plan::Plan;
 use crate::run::interrupt::Interrupt;
 use crate::run::leftovers::{Snapshot, concerns_the_project};
@@ -100,6 +101,8 @@ pub struct SpawnEngine {
     reaper: Mutex<Option<Reaper>>,
     longest: Mutex<Duration>,
     remarks: Vec<String>,
+    /// What the processes of a trial are to find out of the state that tests leave.
+    pub(super) instructions: Option<Instructions>,
     /// The project's files after the last trial without a sandbox; none where they are too many, and
     /// nothing at all before the first.
     files: Mutex<Option<Option<Snapshot>>>,
@@ -135,6 +138,7 @@ impl SpawnEngine {
             reaper: Mutex::new(reaper),
             longest: Mutex::new(Duration::ZERO),
             remarks: Vec::new(),
+            instructions: None,
             files: Mutex::new(None),
         })
     }
@@ -335,6 +339,10 @@ impl SpawnEngine {
 }
 
 impl Engine for SpawnEngine {
+    fn instruct(&mut self, instructions: Option<Instructions>) {
+        self.instructions = instructions;
+    }
+
     fn collect(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
         let site = self.site()?;
         let (sender, receiver) = channel();
@@ -425,6 +433,10 @@ impl Engine for SpawnEngine {
 }
 
 impl Launcher for SpawnEngine {
+    fn instructions(&self) -> Option<&Instructions> {
+        self.instructions.as_ref()
+    }
+
     fn options(&self) -> &SpawnOptions {
         &self.options
     }
@@ -467,6 +479,7 @@ impl SpawnEngine {
             tests: Vec::new(),
             meetings: Vec::new(),
             folder: &path,
+            explain: None,
         };
         self.start(self.command(folder, hash_seed), place, (), sender, setup)
     }

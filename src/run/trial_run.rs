@@ -4,6 +4,7 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
+use crate::explain::Instructions;
 use crate::plan::{Imports, Interleaving, Meeting, Mode, Plan, WorkerId};
 use crate::run::process::{Heard, Process};
 use crate::run::protocol::{self, Message, Purpose, Request, Setup, WorkerLikeness};
@@ -20,6 +21,9 @@ pub(super) type Name = (usize, u32);
 pub(super) trait Launcher: Sync {
     /// How the suite is run.
     fn options(&self) -> &SpawnOptions;
+
+    /// What the workers are to find out of the state that tests leave, if anything.
+    fn instructions(&self) -> Option<&Instructions>;
 
     /// Starts a process for a worker.
     fn launch(
@@ -144,6 +148,7 @@ impl<'a> TrialRun<'a> {
                 .filter_map(|place| place.checked_sub(state.offset as u32))
                 .collect(),
             folder: &folder,
+            explain: self.launcher.instructions(),
         };
         let name = (worker, state.process);
         let process = self.launcher.launch(self.site, self.plan.hash_seed, name, &self.sender, setup)?;
@@ -191,6 +196,7 @@ impl<'a> TrialRun<'a> {
                     state.execution(place).into_iter().for_each(|run| events(Event::TestFinished(run)));
                 }
             }
+            Heard::Message(Message::Changed(changed)) => events(Event::Changed(changed)),
             Heard::Message(Message::Done { .. }) => state.enter(Stage::Ending),
             Heard::Message(
                 Message::Collected { .. }

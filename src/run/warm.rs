@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use crate::explain::Instructions;
 use crate::plan::{Imports, Mode, Plan};
 use crate::run::plain::PlainRun;
 use crate::run::spawn::SpawnEngine;
@@ -105,6 +106,10 @@ impl WarmEngine {
 }
 
 impl Engine for WarmEngine {
+    fn instruct(&mut self, instructions: Option<Instructions>) {
+        self.spawn.instructions = instructions;
+    }
+
     fn collect(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
         if self.refusal.is_some() { self.spawn.collect(hash_seed) } else { self.start_zygote(hash_seed) }
     }

@@ -212,6 +212,7 @@ fn finding_of(suspect: &Suspect, verdict: Verdict, evidence: &Evidence) -> Findi
         without: evidence.alone,
         also: Vec::new(),
         command: None,
+        explanation: None,
         note: None,
     }
 }

@@ -14,6 +14,7 @@ pub mod fidelity;
 pub mod investigate;
 pub mod confirm;
 pub mod command;
+pub mod explain;
 pub mod stress;
 pub mod replay;
 pub mod speedup;

@@ -11,6 +11,7 @@ use crate::plan::{Axes, OrderKind, Plan, Seed, TrialIndex, plan};
 use crate::run::{Collected, Engine, Interpreter, RunError, Trial};
 use crate::session::baseline;
 use crate::session::command;
+use crate::session::explain;
 use crate::session::fidelity;
 use crate::session::investigate::{Suspect, investigate, suspects};
 use crate::session::lab::{Lab, Notice, Observer, serial};
@@ -348,6 +349,7 @@ impl Session<'_> {
             self.waiting.remove(0);
             self.merge_same_cause(&mut finding, &suspect);
             finding.command = command::find(lab, self.interpreter, &finding)?;
+            finding.explanation = explain::explain(lab, &finding)?;
             self.found(lab, finding);
         }
         Ok(())

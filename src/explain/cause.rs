@@ -1,0 +1,184 @@
+//! Which of the places that have changed is the cause: one at a time, then several together.
+
+use crate::explain::Place;
+use crate::shrink::Stopped;
+use crate::shrink::search::search;
+
+/// Places of one sort that are tried one by one before they are halved.
+const SINGLES: usize = 24;
+
+/// What the last test showed after some places were restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The opposite: the victim passes, the brittle test fails.
+    Undone,
+    /// What it shows when nothing is restored.
+    Stays,
+    /// Another failure, or none of it was run: nothing can be said.
+    Unclear,
+}
+
+/// Which places are restored before the last test; indices of the places that have changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trying<'a> {
+    /// These.
+    Only(&'a [usize]),
+    /// These without those: all of the first list but the second.
+    AllBut(&'a [usize], &'a [usize]),
+}
+
+/// Runs the tests before the last, restores places, and looks at the last.
+pub trait Experiment {
+    /// Makes one experiment.
+    ///
+    /// # Errors
+    /// There will be no more answers.
+    fn answer(&mut self, trying: &Trying<'_>) -> Result<Answer, Stopped>;
+}
+
+/// What was found; indices of the places that have changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// The places whose restoring undoes the failure; the likeliest first.
+    pub places: Vec<usize>,
+    /// Whether it takes all of them together; else each one does.
+    pub jointly: bool,
+    /// Whether restoring everything else leaves the failure as it is.
+    pub alone: bool,
+}
+
+/// Finds the places whose restoring undoes a failure. None if none of those that can be restored does.
+///
+/// The places that change in many healthy suites, or whose restoring may disturb others, are tried
+/// after all others.
+///
+/// # Errors
+/// Those of the experiment.
+pub fn find(places: &[Place], experiment: &mut dyn Experiment) -> Result<Option<Cause>, Stopped> {
+    let of = |weak: bool| -> Vec<usize> {
+        (0..places.len()).filter(|&at| places[at].restorable && places[at].weak == weak).collect()
+    };
+    let (strong, weak) = (of(false), of(true));
+    for (candidates, others) in [(&strong, &strong), (&weak, &strong)] {
+        if let Some((found, jointly)) = among(candidates, experiment)? {
+            let rest: Vec<usize> = others.iter().copied().filter(|at| !found.contains(at)).collect();
+            let alone =
+                rest.is_empty() || experiment.answer(&Trying::AllBut(others, &found))? == Answer::Stays;
+            return Ok(Some(Cause { places: found, jointly, alone }));
+        }
+    }
+    Ok(None)
+}
+
+/// The places that each undo the failure, or a smallest set that does so together.
+fn among(
+    candidates: &[usize],
+    experiment: &mut dyn Experiment,
+) -> Result<Option<(Vec<usize>, bool)>, Stopped> {
+    if candidates.is_empty() {
+        return Ok(None);
+    }
+    if candidates.len() <= SINGLES {
+        let mut found = Vec::new();
+        for &at in candidates {
+            if experiment.answer(&Trying::Only(&[at]))? == Answer::Undone {
+                found.push(at);
+            }
+        }
+        if !found.is_empty() || candidates.len() == 1 {
+            return Ok((!found.is_empty()).then_some((found, false)));
+        }
+    }
+    if experiment.answer(&Trying::Only(candidates))? != Answer::Undone {
+        return Ok(None);
+    }
+    let found =
+        search(candidates, true, &mut |set| Ok(experiment.answer(&Trying::Only(set))? == Answer::Undone))?;
+    Ok(found.map(|found| {
+        let jointly = found.kept.len() > 1;
+        (found.kept, jointly)
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A victim that fails while any of some sets of places is left as it is.
+    struct Simulated {
+        causes: Vec<Vec<usize>>,
+        asked: usize,
+    }
+
+    impl Experiment for Simulated {
+        fn answer(&mut self, trying: &Trying<'_>) -> Result<Answer, Stopped> {
+            self.asked += 1;
+            let restored: Vec<usize> = match trying {
+                Trying::Only(set) => set.to_vec(),
+                Trying::AllBut(all, set) => all.iter().copied().filter(|at| !set.contains(at)).collect(),
+            };
+            // A cause is undone by restoring any one of its places.
+            let undone = self.causes.iter().all(|cause| cause.iter().any(|at| restored.contains(at)));
+            Ok(if undone { Answer::Undone } else { Answer::Stays })
+        }
+    }
+
+    fn places(count: usize, weak: impl Fn(usize) -> bool) -> Vec<Place> {
+        let place = |at: usize| Place {
+            name: format!("m.p{at}"),
+            kind: "global/module state".into(),
+            old: "0".into(),
+            new: "1".into(),
+            restorable: true,
+            weak: weak(at),
+            mend: None,
+        };
+        (0..count).map(place).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_single_cause_is_found_whole_and_nothing_else_is(count in 1_usize..80, seed: prop::sample::Index) {
+            let cause = seed.index(count);
+            let mut experiment = Simulated { causes: vec![vec![cause]], asked: 0 };
+            let found = find(&places(count, |_| false), &mut experiment).unwrap();
+            prop_assert_eq!(found, Some(Cause { places: vec![cause], jointly: false, alone: true }));
+            prop_assert!(experiment.asked <= SINGLES + 3);
+        }
+
+        #[test]
+        fn what_is_named_undoes_the_failure(
+            count in 2_usize..60,
+            seeds in prop::collection::vec(prop::collection::vec(any::<prop::sample::Index>(), 1..3), 1..4),
+        ) {
+            let causes: Vec<Vec<usize>> =
+                seeds.iter().map(|cause| cause.iter().map(|seed| seed.index(count)).collect()).collect();
+            let mut experiment = Simulated { causes, asked: 0 };
+            let found = find(&places(count, |at| at % 5 == 0), &mut experiment).unwrap();
+            if let Some(cause) = found {
+                if cause.jointly {
+                    prop_assert_eq!(experiment.answer(&Trying::Only(&cause.places)), Ok(Answer::Undone));
+                    for skipped in 0..cause.places.len() {
+                        let mut fewer = cause.places.clone();
+                        fewer.remove(skipped);
+                        prop_assert_eq!(experiment.answer(&Trying::Only(&fewer)), Ok(Answer::Stays));
+                    }
+                } else {
+                    for &place in &cause.places {
+                        prop_assert_eq!(experiment.answer(&Trying::Only(&[place])), Ok(Answer::Undone));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_restored_is_never_named() {
+        let mut all = places(3, |_| false);
+        all[1].restorable = false;
+        let mut experiment = Simulated { causes: vec![vec![1]], asked: 0 };
+        assert_eq!(find(&all, &mut experiment), Ok(None));
+    }
+}

@@ -1,0 +1,34 @@
+//! Explaining: from a minimal plan to the place of shared state behind it.
+//!
+//! Pure: a difference of state is no cause, so every claim comes from an [`Experiment`], in which the
+//! tests before the last one run, some of what they changed is put back, and the last one shows whether
+//! that mattered. What could not be shown so is not claimed.
+
+pub mod place;
+pub mod cause;
+
+use serde::Serialize;
+
+pub use cause::{Answer, Cause, Experiment, Trying, find};
+pub use place::{Changed, Instructions, Mend, Place};
+
+/// What is known of the state behind a failure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// Whether the places were shown to be the cause, in a fresh pytest process as well.
+    pub confirmed: bool,
+    /// With `confirmed`, the cause; without, the places that had changed and could not be shown to be it.
+    pub places: Vec<Place>,
+    /// Whether it takes all of the places together, and not each one, to undo the failure.
+    pub jointly: bool,
+    /// Whether restoring everything else was seen to leave the failure as it is.
+    pub alone: bool,
+    /// How many places had changed.
+    pub changed: usize,
+    /// Whether there was more state than could be looked at.
+    pub cut_off: bool,
+    /// How many experiments were made.
+    pub experiments: u32,
+    /// Why nothing is confirmed.
+    pub why: Option<String>,
+}

@@ -1,0 +1,70 @@
+//! Places of shared state, as the harness names them, and what to do with them before a test.
+
+use serde::{Deserialize, Serialize};
+
+/// A place whose value differs from what it was before the first test of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// As a developer would write it: `os.environ["TZ"]`, `shop.api.app.dependency_overrides[get_db]`,
+    /// `fixture db (scope module)`. The same in every process that runs the same tests.
+    pub name: String,
+    /// The field's word for this sort of state.
+    pub kind: String,
+    /// The value before, in one short line.
+    pub old: String,
+    /// The value after.
+    pub new: String,
+    /// Whether the old value can be put back.
+    pub restorable: bool,
+    /// Whether it changes in many healthy suites, or its restoring may disturb other state.
+    pub weak: bool,
+    /// What a fixture needs to know to keep it, if one can.
+    #[serde(skip_serializing)]
+    pub mend: Option<Mend>,
+}
+
+/// What a fixture that keeps a place needs to know.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Mend {
+    /// `dict`, `list`, `set`, `attribute`, `cache`, `lock`, `environ`, `modules`, `file`, `fixture`, …
+    pub how: String,
+    /// The module whose import makes the object reachable.
+    pub module: String,
+    /// The expression for the object that holds the state.
+    pub object: String,
+    /// The attribute of that object.
+    pub attribute: String,
+    /// The key, path or name.
+    pub key: String,
+    /// What a path is relative to: `rootdir` or `temporary`.
+    pub base: String,
+    /// The scope of a fixture.
+    pub scope: String,
+    /// The file that defines a fixture.
+    pub file: String,
+    /// The line where its definition starts.
+    pub line: u32,
+}
+
+/// What the harness does with the places that have changed, before the last test of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Instructions {
+    /// The names of the places that are restored, or, with `all_but`, that are not.
+    pub restore: Vec<String>,
+    /// Whether all others are restored instead.
+    pub all_but: bool,
+    /// With `all_but`: the only places that are restored; nothing for all.
+    pub among: Option<Vec<String>>,
+}
+
+/// What the harness found and did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Changed {
+    /// The places that have changed, those of the project's objects first.
+    pub places: Vec<Place>,
+    /// Whether there was more than could be looked at.
+    pub cut_off: bool,
+    /// Places that were to be restored and could not be.
+    pub failed: Vec<String>,
+}
