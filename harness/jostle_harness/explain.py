@@ -1,7 +1,7 @@
 """Explaining a failure: what state a prefix of tests changed, and what becomes of the last test with places restored.
 
-The ``explain`` field of the setup says what is to be done before the last test of the list: nothing but tell what has
-changed since before the first, or to restore the named places, or all but them.
+The ``explain`` field of the setup says which places are restored before the last test of the list, once it was told what
+has changed since before the first.
 """
 
 from __future__ import annotations
@@ -28,8 +28,6 @@ class Explainer:
 
     def __init__(self, instructions: Dict[str, Any], rootdir: str, config: pytest.Config) -> None:
         self._restore: Set[str] = set(instructions["restore"])
-        self._all_but: bool = instructions["all_but"]
-        self._only: Optional[Set[str]] = None if instructions["among"] is None else set(instructions["among"])
         self._rootdir = rootdir
         self._config = config
         self._own: Dict[str, bool] = {}
@@ -111,17 +109,13 @@ class Explainer:
         """Restore what is to be restored; tells what could not be."""
         failed = []
         for place in reversed(places):
-            named = place.name in self._restore
-            wanted = not named and (self._only is None or place.name in self._only) if self._all_but else named
-            if wanted and place.restore is not None:
+            if place.name in self._restore and place.restore is not None:
                 try:
                     place.restore()
                 except Exception:  # a table that is locked, a value that refuses: the experiment says nothing then
                     failed.append(text(place.name))
-        if not self._all_but:
-            known = {place.name for place in places if place.restore is not None}
-            failed += sorted(text(name) for name in self._restore - known)
-        return failed
+        known = {place.name for place in places if place.restore is not None}
+        return failed + sorted(text(name) for name in self._restore - known)
 
 
 def _fixture_name(definition: Any) -> str:

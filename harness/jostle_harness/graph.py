@@ -36,7 +36,7 @@ _OF_MODULE = re.compile(r"__\w+__$|@py_builtins|@pytest_ar|pytestmark$")
 class Node:
     """A mutable object and what it held."""
 
-    __slots__ = ("obj", "path", "reach", "rebind", "sort", "state", "weak")
+    __slots__ = ("foreign", "obj", "path", "reach", "rebind", "sort", "state", "weak")
 
     def __init__(self, obj: Any, path: str, sort: str, state: Any, weak: bool, reach: Optional[str]) -> None:
         self.obj = obj
@@ -49,6 +49,8 @@ class Node:
         self.reach = reach
         #: Binds another object in its stead, for what cannot be changed in place.
         self.rebind: Optional[Callable[[Any], None]] = None
+        #: Whether its attributes are the business of a class that is not the project's.
+        self.foreign = False
 
 
 class Graph:
@@ -120,6 +122,7 @@ class Graph:
         node = self._note(obj, path, sort, weak, reach)
         node.rebind = rebind
         foreign = not self._is_own(str(kind.__module__)) and kind.__module__ != "builtins"
+        node.foreign = foreign
         if sort == "attributes":
             for name, value in list(node.state.items())[:_CHILDREN]:
                 hidden = weak or (foreign and name.startswith("_"))
@@ -314,6 +317,8 @@ def _slot_places(node: Node, now: Dict[Any, Any]) -> Iterator[Place]:
         if mend is not None and node.sort == "attributes":
             mend = {**mend, "attribute": str(key)} if before is not MISSING else None
         weak = node.weak and not (callable(before) or is_mock(after))
+        if node.foreign and node.sort == "attributes":  # what a library remembers for itself
+            weak = weak or before is MISSING or str(key).startswith("_")
         yield Place(name, _kind(name, before, after), show(before), show(after), restore, weak, mend)
 
 

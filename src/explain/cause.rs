@@ -6,6 +6,8 @@ use crate::shrink::search::search;
 
 /// Places of one sort that are tried one by one before they are halved.
 const SINGLES: usize = 24;
+/// Places that are tried one by one where restoring all at once says nothing.
+const MOST_SINGLES: usize = 60;
 
 /// What the last test showed after some places were restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,22 +20,13 @@ pub enum Answer {
     Unclear,
 }
 
-/// Which places are restored before the last test; indices of the places that have changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trying<'a> {
-    /// These.
-    Only(&'a [usize]),
-    /// These without those: all of the first list but the second.
-    AllBut(&'a [usize], &'a [usize]),
-}
-
 /// Runs the tests before the last, restores places, and looks at the last.
 pub trait Experiment {
-    /// Makes one experiment.
+    /// Makes one experiment, with these of the places that have changed put back before the last test.
     ///
     /// # Errors
     /// There will be no more answers.
-    fn answer(&mut self, trying: &Trying<'_>) -> Result<Answer, Stopped>;
+    fn answer(&mut self, restored: &[usize]) -> Result<Answer, Stopped>;
 }
 
 /// What was found; indices of the places that have changed.
@@ -59,11 +52,13 @@ pub fn find(places: &[Place], experiment: &mut dyn Experiment) -> Result<Option<
         (0..places.len()).filter(|&at| places[at].restorable && places[at].weak == weak).collect()
     };
     let (strong, weak) = (of(false), of(true));
-    for (candidates, others) in [(&strong, &strong), (&weak, &strong)] {
-        if let Some((found, jointly)) = among(candidates, experiment)? {
-            let rest: Vec<usize> = others.iter().copied().filter(|at| !found.contains(at)).collect();
-            let alone =
-                rest.is_empty() || experiment.answer(&Trying::AllBut(others, &found))? == Answer::Stays;
+    // What does harm when it is restored alone says nothing when it is restored with others.
+    let mut harmful = Vec::new();
+    for candidates in [&strong, &weak] {
+        if let Some((found, jointly)) = among(candidates, &mut harmful, experiment)? {
+            let others: Vec<usize> =
+                strong.iter().copied().filter(|at| !found.contains(at) && !harmful.contains(at)).collect();
+            let alone = others.is_empty() || experiment.answer(&others)? == Answer::Stays;
             return Ok(Some(Cause { places: found, jointly, alone }));
         }
     }
@@ -73,31 +68,49 @@ pub fn find(places: &[Place], experiment: &mut dyn Experiment) -> Result<Option<
 /// The places that each undo the failure, or a smallest set that does so together.
 fn among(
     candidates: &[usize],
+    harmful: &mut Vec<usize>,
     experiment: &mut dyn Experiment,
 ) -> Result<Option<(Vec<usize>, bool)>, Stopped> {
     if candidates.is_empty() {
         return Ok(None);
     }
     if candidates.len() <= SINGLES {
-        let mut found = Vec::new();
-        for &at in candidates {
-            if experiment.answer(&Trying::Only(&[at]))? == Answer::Undone {
-                found.push(at);
-            }
-        }
+        let found = singles(candidates, harmful, experiment)?;
         if !found.is_empty() || candidates.len() == 1 {
             return Ok((!found.is_empty()).then_some((found, false)));
         }
     }
-    if experiment.answer(&Trying::Only(candidates))? != Answer::Undone {
-        return Ok(None);
+    let together: Vec<usize> = candidates.iter().copied().filter(|at| !harmful.contains(at)).collect();
+    if experiment.answer(&together)? != Answer::Undone {
+        let found = if candidates.len() > SINGLES {
+            singles(&candidates[..candidates.len().min(MOST_SINGLES)], harmful, experiment)?
+        } else {
+            Vec::new()
+        };
+        return Ok((!found.is_empty()).then_some((found, false)));
     }
-    let found =
-        search(candidates, true, &mut |set| Ok(experiment.answer(&Trying::Only(set))? == Answer::Undone))?;
+    let found = search(&together, true, &mut |set| Ok(experiment.answer(set)? == Answer::Undone))?;
     Ok(found.map(|found| {
         let jointly = found.kept.len() > 1;
         (found.kept, jointly)
     }))
+}
+
+/// Those of the places that undo the failure each alone.
+fn singles(
+    candidates: &[usize],
+    harmful: &mut Vec<usize>,
+    experiment: &mut dyn Experiment,
+) -> Result<Vec<usize>, Stopped> {
+    let mut found = Vec::new();
+    for &at in candidates {
+        match experiment.answer(&[at])? {
+            Answer::Undone => found.push(at),
+            Answer::Stays => {}
+            Answer::Unclear => harmful.push(at),
+        }
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -113,12 +126,8 @@ mod tests {
     }
 
     impl Experiment for Simulated {
-        fn answer(&mut self, trying: &Trying<'_>) -> Result<Answer, Stopped> {
+        fn answer(&mut self, restored: &[usize]) -> Result<Answer, Stopped> {
             self.asked += 1;
-            let restored: Vec<usize> = match trying {
-                Trying::Only(set) => set.to_vec(),
-                Trying::AllBut(all, set) => all.iter().copied().filter(|at| !set.contains(at)).collect(),
-            };
             // A cause is undone by restoring any one of its places.
             let undone = self.causes.iter().all(|cause| cause.iter().any(|at| restored.contains(at)));
             Ok(if undone { Answer::Undone } else { Answer::Stays })
@@ -159,15 +168,15 @@ mod tests {
             let found = find(&places(count, |at| at % 5 == 0), &mut experiment).unwrap();
             if let Some(cause) = found {
                 if cause.jointly {
-                    prop_assert_eq!(experiment.answer(&Trying::Only(&cause.places)), Ok(Answer::Undone));
+                    prop_assert_eq!(experiment.answer(&cause.places), Ok(Answer::Undone));
                     for skipped in 0..cause.places.len() {
                         let mut fewer = cause.places.clone();
                         fewer.remove(skipped);
-                        prop_assert_eq!(experiment.answer(&Trying::Only(&fewer)), Ok(Answer::Stays));
+                        prop_assert_eq!(experiment.answer(&fewer), Ok(Answer::Stays));
                     }
                 } else {
                     for &place in &cause.places {
-                        prop_assert_eq!(experiment.answer(&Trying::Only(&[place])), Ok(Answer::Undone));
+                        prop_assert_eq!(experiment.answer(&[place]), Ok(Answer::Undone));
                     }
                 }
             }

@@ -9,7 +9,7 @@ pub mod cause;
 
 use serde::Serialize;
 
-pub use cause::{Answer, Cause, Experiment, Trying, find};
+pub use cause::{Answer, Cause, Experiment, find};
 pub use place::{Changed, Instructions, Mend, Place};
 
 /// What is known of the state behind a failure.

@@ -50,12 +50,8 @@ pub struct Mend {
 /// What the harness does with the places that have changed, before the last test of a plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Instructions {
-    /// The names of the places that are restored, or, with `all_but`, that are not.
+    /// The names of the places that are restored.
     pub restore: Vec<String>,
-    /// Whether all others are restored instead.
-    pub all_but: bool,
-    /// With `all_but`: the only places that are restored; nothing for all.
-    pub among: Option<Vec<String>>,
 }
 
 /// What the harness found and did.

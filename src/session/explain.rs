@@ -2,7 +2,7 @@
 //!
 //! In forks where that is possible, as they cost next to nothing. The last word has a fresh process.
 
-use crate::explain::{Answer, Cause, Changed, Experiment, Explanation, Instructions, Place, Trying, find};
+use crate::explain::{Answer, Cause, Changed, Experiment, Explanation, Instructions, Place, find};
 use crate::judge::finding::{Finding, Kind, Minimal};
 use crate::judge::sight::{Sight, Wanted, look};
 use crate::plan::Plan;
@@ -126,14 +126,9 @@ struct Places<'r, 'a, 'b> {
 }
 
 impl Experiment for Places<'_, '_, '_> {
-    fn answer(&mut self, trying: &Trying<'_>) -> Result<Answer, Stopped> {
-        let names = |set: &[usize]| set.iter().map(|&at| self.places[at].name.clone()).collect();
-        let instructions = match trying {
-            Trying::Only(set) => Instructions { restore: names(set), ..Instructions::default() },
-            Trying::AllBut(among, set) => {
-                Instructions { restore: names(set), all_but: true, among: Some(names(among)) }
-            }
-        };
+    fn answer(&mut self, restored: &[usize]) -> Result<Answer, Stopped> {
+        let restore = restored.iter().map(|&at| self.places[at].name.clone()).collect();
+        let instructions = Instructions { restore };
         Ok(self.runner.run(&instructions, self.fresh)?.0)
     }
 }
@@ -181,7 +176,7 @@ fn holds_in_fresh_process(runner: &mut Runner<'_, '_>, places: &[Place], cause: 
     let shown = runner.run(&Instructions::default(), true).is_ok_and(|(answer, _)| answer == Answer::Stays);
     let named = if cause.jointly { &cause.places[..] } else { &cause.places[..1] };
     let mut experiment = Places { runner, places, fresh: true };
-    shown && experiment.answer(&Trying::Only(named)) == Ok(Answer::Undone)
+    shown && experiment.answer(named) == Ok(Answer::Undone)
 }
 
 fn nothing_helped(places: &[Place]) -> &'static str {
