@@ -1,7 +1,7 @@
 """Explaining a failure: what state a prefix of tests changed, and what becomes of the last test with places restored.
 
 The ``explain`` field of the setup says which places are restored before the last test of the list, once it was told what
-has changed since before the first.
+has changed since before the first, and which place is watched meanwhile to see where it is written.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from .files import Files
 from .graph import Graph
 from .places import Place, show
 from .surroundings import Surroundings
+from .writes import Writes
 
 _PLACES = 300
 
@@ -28,6 +29,8 @@ class Explainer:
 
     def __init__(self, instructions: Dict[str, Any], rootdir: str, config: pytest.Config) -> None:
         self._restore: Set[str] = set(instructions["restore"])
+        self._watch: Optional[str] = instructions["watch"]
+        self._writes: Optional[Writes] = None
         self._rootdir = rootdir
         self._config = config
         self._own: Dict[str, bool] = {}
@@ -40,6 +43,9 @@ class Explainer:
         self._surroundings = Surroundings()
         self._graph = graph.loaded(self.is_own)
         self._add_conftests(self._graph)
+        if self._watch is not None:
+            self._writes = Writes(self._watch, self._rootdir, self._graph, self._surroundings)
+            self._writes.start()
 
     def is_own(self, name: str) -> bool:
         """Whether a module is the project's."""
@@ -69,15 +75,18 @@ class Explainer:
         self._graph.add_value(_fixture_name(fixturedef), outcome.get_result())
         self._graph.walk()
         self._files.note_new()
+        if self._writes is not None:
+            self._writes.resolve()
 
     def look(self, channel: Channel, folder: str) -> None:
         """Tell what has changed, and restore what is to be restored."""
+        written = None if self._writes is None else self._writes.stop()
         places = list(self._places())
         changes = [_without_folder(place.message(), folder) for place in places[:_PLACES]]
         cut_off = self._graph is not None and self._graph.is_cut_off or len(places) > _PLACES
         failed = self._put_back(places)
         self._graph = None
-        channel.send("changed", places=changes, cut_off=cut_off, failed=failed)
+        channel.send("changed", places=changes, cut_off=cut_off, failed=failed, written=written)
 
     def _places(self) -> Iterator[Place]:
         assert self._graph is not None

@@ -169,6 +169,16 @@ class Graph:
         for attribute, value in list(vars(function).items()):
             self._queue.append((value, f"{name}.{attribute}", depth + 1, False, function.__module__, None))
 
+    def holder(self, name: str) -> Optional[Node]:
+        """The object that has a place of this name, or is it."""
+        best: Optional[Node] = None
+        for node in self._nodes.values():
+            path = node.path
+            leads = name.startswith(path) and (len(name) == len(path) or name[len(path)] in ".[")
+            if leads and (best is None or len(path) > len(best.path)):
+                best = node
+        return best
+
     def changes(self) -> Iterator[Place]:
         """What differs from what was noted."""
         for node in list(self._nodes.values()):

@@ -47,6 +47,13 @@ class Surroundings:
         self._threads = set(threading.enumerate())
         self._descriptors = _descriptors()
 
+    def probe(self, name: str) -> Optional[Callable[[], Any]]:
+        """What gives the value of the place of this name now, if it is one of these."""
+        for table, held in (("os.environ", os.environ), ("sys.modules", sys.modules)):
+            if name.startswith(f'{table}["') and name.endswith('"]'):
+                return _getter(held, name[len(table) + 2 : -2])
+        return next((setting.get for setting in self._settings if setting.name == name), None)
+
     def changes(self, is_own: Callable[[str], bool]) -> Iterator[Place]:
         """What differs by now."""
         yield from self._changed_environ()
@@ -84,6 +91,10 @@ class Surroundings:
                 mend = {"how": "modules", "key": name}
                 kind = "import-time" if weak and is_own(name) else "module table"
                 yield Place(f'sys.modules["{name}"]', kind, show(old), show(new), restore, weak, mend)
+
+
+def _getter(held: Any, key: str) -> Callable[[], Any]:
+    return lambda: held.get(key, MISSING)
 
 
 def _get(setting: _Setting) -> Any:

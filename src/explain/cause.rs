@@ -142,6 +142,7 @@ mod tests {
             new: "1".into(),
             restorable: true,
             weak: weak(at),
+            written: None,
             mend: None,
         };
         (0..count).map(place).collect()

@@ -10,7 +10,7 @@ pub mod cause;
 use serde::Serialize;
 
 pub use cause::{Answer, Cause, Experiment, find};
-pub use place::{Changed, Instructions, Mend, Place};
+pub use place::{Changed, Instructions, Mend, Place, Written};
 
 /// What is known of the state behind a failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

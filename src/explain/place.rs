@@ -18,6 +18,9 @@ pub struct Place {
     pub restorable: bool,
     /// Whether it changes in many healthy suites, or its restoring may disturb other state.
     pub weak: bool,
+    /// The line after which it had its new value, if that is known.
+    #[serde(default)]
+    pub written: Option<Written>,
     /// What a fixture needs to know to keep it, if one can.
     #[serde(skip_serializing)]
     pub mend: Option<Mend>,
@@ -52,6 +55,8 @@ pub struct Mend {
 pub struct Instructions {
     /// The names of the places that are restored.
     pub restore: Vec<String>,
+    /// The name of a place of which is to be told where it is written.
+    pub watch: Option<String>,
 }
 
 /// What the harness found and did.
@@ -63,4 +68,18 @@ pub struct Changed {
     pub cut_off: bool,
     /// Places that were to be restored and could not be.
     pub failed: Vec<String>,
+    /// Where the place that was to be watched was written last.
+    #[serde(default)]
+    pub written: Option<Written>,
+}
+
+/// A line of the project.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// The file, relative to rootdir.
+    pub file: String,
+    /// 1-based.
+    pub line: u32,
+    /// The function.
+    pub function: String,
 }

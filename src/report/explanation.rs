@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::explain::{Explanation, Place};
+use crate::explain::{Explanation, Place, Written};
 use crate::judge::finding::{Finding, Kind};
 
 /// Candidates that are listed where nothing was confirmed.
@@ -24,6 +24,10 @@ fn confirmed(out: &mut dyn Write, explanation: &Explanation, kind: Kind) -> io::
     for place in &explanation.places {
         writeln!(out, "  {:<13} {}  ({})", "shared state", place.name, place.kind)?;
         change(out, place)?;
+        if let Some(written) = &place.written {
+            let Written { file, line, function } = written;
+            writeln!(out, "  {:<13} {file}:{line} in {function}", "written at")?;
+        }
     }
     let passes = if kind == Kind::Brittle { "fails" } else { "passes" };
     let how = match (explanation.places.len(), explanation.jointly) {

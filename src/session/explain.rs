@@ -2,7 +2,7 @@
 //!
 //! In forks where that is possible, as they cost next to nothing. The last word has a fresh process.
 
-use crate::explain::{Answer, Cause, Changed, Experiment, Explanation, Instructions, Place, find};
+use crate::explain::{Answer, Cause, Changed, Experiment, Explanation, Instructions, Place, Written, find};
 use crate::judge::finding::{Finding, Kind, Minimal};
 use crate::judge::sight::{Sight, Wanted, look};
 use crate::plan::Plan;
@@ -128,7 +128,7 @@ struct Places<'r, 'a, 'b> {
 impl Experiment for Places<'_, '_, '_> {
     fn answer(&mut self, restored: &[usize]) -> Result<Answer, Stopped> {
         let restore = restored.iter().map(|&at| self.places[at].name.clone()).collect();
-        let instructions = Instructions { restore };
+        let instructions = Instructions { restore, watch: None };
         Ok(self.runner.run(&instructions, self.fresh)?.0)
     }
 }
@@ -159,9 +159,13 @@ fn explain_with(runner: &mut Runner<'_, '_>) -> Explanation {
             runner.experiments,
         );
     }
+    let named = cause.places.iter().map(|&at| {
+        let place = &places[at];
+        Place { written: written(runner, place), ..place.clone() }
+    });
     Explanation {
         confirmed: true,
-        places: cause.places.iter().map(|&at| places[at].clone()).collect(),
+        places: named.collect(),
         jointly: cause.jointly,
         alone: cause.alone,
         changed,
@@ -177,6 +181,12 @@ fn holds_in_fresh_process(runner: &mut Runner<'_, '_>, places: &[Place], cause: 
     let named = if cause.jointly { &cause.places[..] } else { &cause.places[..1] };
     let mut experiment = Places { runner, places, fresh: true };
     shown && experiment.answer(named) == Ok(Answer::Undone)
+}
+
+/// Where a place is written, in a run made for that alone.
+fn written(runner: &mut Runner<'_, '_>, place: &Place) -> Option<Written> {
+    let instructions = Instructions { watch: Some(place.name.clone()), ..Instructions::default() };
+    runner.run(&instructions, false).ok().and_then(|(_, changed)| changed.written)
 }
 
 fn nothing_helped(places: &[Place]) -> &'static str {
