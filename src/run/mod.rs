@@ -225,6 +225,12 @@ pub trait Engine {
         let _ = instructions;
     }
 
+    /// How many trials of a plan like this [`Engine::run_all`] runs at the same time: 1 at least.
+    fn at_once(&self, plan: &Plan) -> u32 {
+        let _ = plan;
+        1
+    }
+
     /// Whether [`Engine::run`] would run this plan in forks, each of which has the whole suite
     /// imported and costs next to nothing.
     fn forks(&self, plan: &Plan) -> bool {

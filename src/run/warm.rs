@@ -184,6 +184,10 @@ impl Engine for WarmEngine {
         self.spawn.run(suite, plan, events)
     }
 
+    fn at_once(&self, plan: &Plan) -> u32 {
+        self.spawn.at_once(plan)
+    }
+
     fn forks(&self, plan: &Plan) -> bool {
         let asks = || {
             let zygote = self.zygotes.get(&plan.hash_seed).or_else(|| self.zygotes.values().next());

@@ -53,7 +53,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     if args.shrink {
         explain(&mut lab, &collected.interpreter, &plan, &mut replayed)?;
     }
-    let (probes, remarks) = (lab.probed(), lab.remarks());
+    let (probes, remarks) = (lab.count_of_probes(), lab.remarks());
     drop(progress);
     let outline = Outline {
         probes,

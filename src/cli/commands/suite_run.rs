@@ -59,7 +59,7 @@ pub fn spawn_engine(options: &SuiteOptions, apart: &ApartOptions) -> anyhow::Res
         Ok(engine) => Ok(engine),
         Err(SpawnError::Sandbox(error)) if apart.sandbox == SandboxArg::Auto => {
             let mut engine = SpawnEngine::new(bare)?;
-            engine.remark(format!("trials are not kept apart by sandboxes: {error}"));
+            engine.remark(error.to_string());
             Ok(engine)
         }
         Err(SpawnError::Sandbox(error)) => Err(UsageError(format!("--sandbox on: {error}")).into()),
