@@ -6,11 +6,21 @@
 
 pub mod place;
 pub mod cause;
+pub mod fix;
 
 use serde::Serialize;
 
 pub use cause::{Answer, Cause, Experiment, find};
 pub use place::{Changed, Instructions, Mend, Place, Written};
+
+/// A change of the project, tried in a copy of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fix {
+    /// A unified diff, relative to rootdir.
+    pub diff: String,
+    /// In how many seeded trials of the whole suite it held; it held in all of them.
+    pub trials: u32,
+}
 
 /// What is known of the state behind a failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -27,6 +37,11 @@ pub struct Explanation {
     pub changed: usize,
     /// Whether there was more state than could be looked at.
     pub cut_off: bool,
+    /// Fixtures of a wider scope that were set up by then.
+    #[serde(skip)]
+    pub fixtures: Vec<Place>,
+    /// A change that was seen to undo the failure for good.
+    pub fix: Option<Fix>,
     /// How many experiments were made.
     pub experiments: u32,
     /// Why nothing is confirmed.

@@ -38,6 +38,8 @@ pub struct Mend {
     pub object: String,
     /// The attribute of that object.
     pub attribute: String,
+    /// What the attribute is set to, if not to what it was.
+    pub value: String,
     /// The key, path or name.
     pub key: String,
     /// What a path is relative to: `rootdir` or `temporary`.

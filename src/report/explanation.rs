@@ -36,7 +36,15 @@ fn confirmed(out: &mut dyn Write, explanation: &Explanation, kind: Kind) -> io::
         (_, false) => format!("{passes} once any one of them is put back"),
     };
     let others = if explanation.alone { "; putting back all else does not help" } else { "" };
-    writeln!(out, "  {:<13} {how}{others}", "proof")
+    writeln!(out, "  {:<13} {how}{others}", "proof")?;
+    explanation.fix.as_ref().map_or(Ok(()), |fix| {
+        writeln!(
+            out,
+            "  {:<13} tried in a copy: undoes the failure, and holds in {} of {} trials",
+            "fix", fix.trials, fix.trials
+        )?;
+        fix.diff.lines().try_for_each(|line| writeln!(out, "    {line}"))
+    })
 }
 
 fn unconfirmed(out: &mut dyn Write, explanation: &Explanation) -> io::Result<()> {

@@ -22,6 +22,7 @@ mod trial_run;
 mod side_by_side;
 
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -229,6 +230,16 @@ pub trait Engine {
     fn at_once(&self, plan: &Plan) -> u32 {
         let _ = plan;
         1
+    }
+
+    /// An engine of the same sort for a copy of the project, which stands for the folder `rootdir`.
+    /// None if this engine cannot be had there.
+    ///
+    /// # Errors
+    /// The folders or sandboxes cannot be made.
+    fn elsewhere(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
+        let _ = (rootdir, copy);
+        Ok(None)
     }
 
     /// Whether [`Engine::run`] would run this plan in forks, each of which has the whole suite

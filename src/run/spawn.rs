@@ -144,6 +144,29 @@ impl SpawnEngine {
         })
     }
 
+    /// An engine that runs a copy of the project. None if pytest is not run in the project's folder, or
+    /// was told to look at an absolute path: what would be run then is not the copy.
+    pub(super) fn for_copy(&self, rootdir: &Path, copy: &Path) -> Result<Option<Self>, RunError> {
+        let Ok(inside) = self.options.invocation_dir.strip_prefix(rootdir) else {
+            return Ok(None);
+        };
+        if self.options.pytest_args.iter().any(|argument| Path::new(argument).is_absolute()) {
+            return Ok(None);
+        }
+        let mut options = SpawnOptions {
+            invocation_dir: copy.join(inside),
+            tells_leftovers: false,
+            ..self.options.clone()
+        };
+        if let Some(sandboxing) = &mut options.sandboxing {
+            sandboxing.keep.push(copy.to_owned());
+        }
+        Self::new(options).map(Some).map_err(|error| match error {
+            SpawnError::Run(error) => error,
+            SpawnError::Sandbox(error) => RunError::Pytest(error.to_string()),
+        })
+    }
+
     /// Runs a plan in fresh processes; several may be run so at the same time, in sandboxes.
     pub(super) fn run_apart(
         &self,
@@ -345,6 +368,10 @@ impl SpawnEngine {
 }
 
 impl Engine for SpawnEngine {
+    fn elsewhere(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
+        Ok(self.for_copy(rootdir, copy)?.map(|engine| Box::new(engine) as Box<dyn Engine>))
+    }
+
     fn instruct(&mut self, instructions: Option<Instructions>) {
         self.instructions = instructions;
     }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use crate::explain::Instructions;
 use crate::plan::{Imports, Mode, Plan};
@@ -106,6 +107,14 @@ impl WarmEngine {
 }
 
 impl Engine for WarmEngine {
+    fn elsewhere(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
+        Ok(self.spawn.for_copy(rootdir, copy)?.map(|spawn| {
+            let mut engine = Self::new(spawn, false);
+            engine.refusal.clone_from(&self.refusal);
+            Box::new(engine) as Box<dyn Engine>
+        }))
+    }
+
     fn instruct(&mut self, instructions: Option<Instructions>) {
         self.spawn.instructions = instructions;
     }

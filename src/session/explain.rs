@@ -170,6 +170,8 @@ fn explain_with(runner: &mut Runner<'_, '_>) -> Explanation {
         alone: cause.alone,
         changed,
         cut_off,
+        fixtures: places.iter().filter(|place| is_fixture(place)).cloned().collect(),
+        fix: None,
         experiments: runner.experiments,
         why: None,
     }
@@ -199,6 +201,10 @@ fn nothing_helped(places: &[Place]) -> &'static str {
     }
 }
 
+fn is_fixture(place: &Place) -> bool {
+    place.mend.as_ref().is_some_and(|mend| mend.how == "fixture")
+}
+
 fn unexplained(why: &str, places: Vec<Place>, experiments: u32) -> Explanation {
     Explanation {
         confirmed: false,
@@ -207,6 +213,8 @@ fn unexplained(why: &str, places: Vec<Place>, experiments: u32) -> Explanation {
         jointly: false,
         alone: false,
         cut_off: false,
+        fixtures: Vec::new(),
+        fix: None,
         experiments,
         why: Some(why.to_owned()),
     }

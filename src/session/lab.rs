@@ -1,6 +1,7 @@
 //! The lab: runs plans, writes down what they showed, watches the clock.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::Instant;
 
 use crate::explain::{Changed, Instructions};
@@ -217,6 +218,14 @@ impl<'a> Lab<'a> {
         self.engine.instruct(None);
         self.tell(&Notice::Probed);
         Ok((trial?, changed))
+    }
+
+    /// An engine for a copy of the project; see [`Engine::elsewhere`].
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn elsewhere(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
+        self.engine.elsewhere(rootdir, copy)
     }
 
     /// Whether a plan would be run in forks.

@@ -15,6 +15,8 @@ pub mod investigate;
 pub mod confirm;
 pub mod command;
 pub mod explain;
+pub mod copy;
+pub mod fix;
 pub mod stress;
 pub mod replay;
 pub mod speedup;
