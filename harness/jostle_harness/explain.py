@@ -2,13 +2,14 @@
 
 The ``explain`` field of the setup says which places are restored before the last test of the list, once it was told what
 has changed since before the first, and which place is watched meanwhile to see where it is written.
+With ``import`` all this is about the import of that file, and not about the tests.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 import pytest
 
@@ -27,12 +28,16 @@ _PLACES = 300
 class Explainer:
     """Watches the state from its making to :meth:`look`."""
 
-    def __init__(self, instructions: Dict[str, Any], rootdir: str, config: pytest.Config) -> None:
+    def __init__(
+        self, instructions: Dict[str, Any], rootdir: str, config: pytest.Config, items: Sequence[Any] = ()
+    ) -> None:
         self._restore: Set[str] = set(instructions["restore"])
         self._watch: Optional[str] = instructions["watch"]
+        self._is_import = instructions["import"] is not None
         self._writes: Optional[Writes] = None
         self._rootdir = rootdir
         self._config = config
+        self._items = items
         self._own: Dict[str, bool] = {}
         self._fixtures: List[Tuple[Any, Any]] = []
         self._graph: Optional[Graph] = None
@@ -43,6 +48,7 @@ class Explainer:
         self._surroundings = Surroundings()
         self._graph = graph.loaded(self.is_own)
         self._add_conftests(self._graph)
+        self._add_parameters(self._graph)
         if self._watch is not None:
             self._writes = Writes(self._watch, self._rootdir, self._graph, self._surroundings)
             self._writes.start()
@@ -63,6 +69,14 @@ class Explainer:
                 path = inside(file, self._rootdir)
                 if path is not None:
                     known.add_module(path, plugin)
+        known.walk()
+
+    def _add_parameters(self, known: Graph) -> None:
+        """A parameter lives as long as its test, and a test may change it."""
+        for item in self._items:
+            spec = getattr(item, "callspec", None)
+            for name, value in getattr(spec, "params", {}).items():
+                known.add_value(f"parameter {name} of {item.name}", value)
         known.walk()
 
     @pytest.hookimpl(hookwrapper=True)
@@ -101,6 +115,8 @@ class Explainer:
                 seen[place.name] = seen.get(place.name, 0) + 1
                 if seen[place.name] > 1:
                     place.name += f" ({seen[place.name]})"
+                if self._is_import:
+                    place.kind = "import-time"
                 yield place
 
     def _made_fixtures(self) -> Iterator[Place]:

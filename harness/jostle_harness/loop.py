@@ -74,9 +74,10 @@ class Loop:
     def _explainer(self) -> Optional[Explainer]:
         """What watches the state from here on to the last test, if that is wanted."""
         item = next((item for item in self.items if item is not None), None)
-        if self._setup.explain is None or item is None:
+        if self._setup.explain is None or self._setup.explain["import"] is not None or item is None:
             return None
-        explainer = Explainer(self._setup.explain, str(item.config.rootpath), item.config)
+        items = [item for item in self.items if item is not None]
+        explainer = Explainer(self._setup.explain, str(item.config.rootpath), item.config, items)
         item.config.pluginmanager.register(explainer, "jostle-explainer")
         explainer.start()
         return explainer

@@ -148,6 +148,9 @@ pub struct StressArgs {
     /// Write a file for each isolation failure, for `jostle replay`
     #[arg(long, value_name = "DIR")]
     pub failures: Option<PathBuf>,
+    /// Write the fixes that were found and tried: patches into a folder, or one patch into a file
+    #[arg(long, value_name = "PATH")]
+    pub write_fix: Option<PathBuf>,
     /// What to vary.
     #[command(flatten)]
     pub axes: AxesArgs,

@@ -57,6 +57,8 @@ pub struct Mend {
 pub struct Instructions {
     /// The names of the places that are restored.
     pub restore: Vec<String>,
+    /// The file, relative to rootdir, whose import is looked into instead of the tests before the last.
+    pub import: Option<String>,
     /// The name of a place of which is to be told where it is written.
     pub watch: Option<String>,
 }

@@ -3,7 +3,7 @@
 //! In forks where that is possible, as they cost next to nothing. The last word has a fresh process.
 
 use crate::explain::{Answer, Cause, Changed, Experiment, Explanation, Instructions, Place, Written, find};
-use crate::judge::finding::{Finding, Kind, Minimal};
+use crate::judge::finding::{Finding, Kind};
 use crate::judge::sight::{Sight, Wanted, look};
 use crate::plan::Plan;
 use crate::run::RunError;
@@ -43,6 +43,8 @@ struct Case {
     /// What the last test shows with nothing restored.
     stays: Sight,
     undone: Sight,
+    /// The file whose import is the polluter.
+    import: Option<String>,
     repetitions: u32,
 }
 
@@ -54,26 +56,32 @@ impl Case {
             Kind::Brittle => (Wanted::Failure(signature.test), Sight::Passed, Sight::Same),
             _ => return None,
         };
-        let fresh = prefix(minimal)?;
+        let fresh = minimal.plan.clone();
+        let [list] = fresh.workers.as_slice() else {
+            return None;
+        };
+        let import = minimal.imports.first().filter(|_| list.len() == 1).cloned();
+        if list.len() == 1 && import.is_none() {
+            return None;
+        }
         let rate = if finding.kind == Kind::Brittle { 1.0 } else { finding.with.rate() };
         let repetitions = if rate < 1.0 { (DOUBT.ln() / (1.0 - rate).ln()).ceil() as u32 } else { 1 };
         Some(Self {
-            cheap: lab.in_forks(&fresh),
+            // Forks have imported everything beforehand.
+            cheap: if minimal.imports.is_empty() { lab.in_forks(&fresh) } else { fresh.clone() },
             fresh,
+            import,
             wanted,
             stays,
             undone,
             repetitions: repetitions.clamp(1, MOST_REPETITIONS),
         })
     }
-}
 
-/// The minimal plan, if it is tests before a last one in one worker.
-fn prefix(minimal: &Minimal) -> Option<Plan> {
-    let [list] = minimal.plan.workers.as_slice() else {
-        return None;
-    };
-    (list.len() > 1).then(|| minimal.plan.clone())
+    /// Only to watch.
+    fn instructions(&self) -> Instructions {
+        Instructions { import: self.import.clone(), ..Instructions::default() }
+    }
 }
 
 struct Runner<'a, 'b> {
@@ -128,13 +136,13 @@ struct Places<'r, 'a, 'b> {
 impl Experiment for Places<'_, '_, '_> {
     fn answer(&mut self, restored: &[usize]) -> Result<Answer, Stopped> {
         let restore = restored.iter().map(|&at| self.places[at].name.clone()).collect();
-        let instructions = Instructions { restore, watch: None };
+        let instructions = Instructions { restore, ..self.runner.case.instructions() };
         Ok(self.runner.run(&instructions, self.fresh)?.0)
     }
 }
 
 fn explain_with(runner: &mut Runner<'_, '_>) -> Explanation {
-    let Ok((as_it_was, seen)) = runner.run(&Instructions::default(), false) else {
+    let Ok((as_it_was, seen)) = runner.run(&runner.case.instructions(), false) else {
         return unexplained("there was no time to look into it", Vec::new(), runner.experiments);
     };
     let (changed, cut_off) = (seen.places.len(), seen.cut_off);
@@ -179,7 +187,8 @@ fn explain_with(runner: &mut Runner<'_, '_>) -> Explanation {
 
 /// The last word: with nothing restored it shows, and with the cause restored it does not.
 fn holds_in_fresh_process(runner: &mut Runner<'_, '_>, places: &[Place], cause: &Cause) -> bool {
-    let shown = runner.run(&Instructions::default(), true).is_ok_and(|(answer, _)| answer == Answer::Stays);
+    let shown =
+        runner.run(&runner.case.instructions(), true).is_ok_and(|(answer, _)| answer == Answer::Stays);
     let named = if cause.jointly { &cause.places[..] } else { &cause.places[..1] };
     let mut experiment = Places { runner, places, fresh: true };
     shown && experiment.answer(named) == Ok(Answer::Undone)
@@ -187,7 +196,7 @@ fn holds_in_fresh_process(runner: &mut Runner<'_, '_>, places: &[Place], cause: 
 
 /// Where a place is written, in a run made for that alone.
 fn written(runner: &mut Runner<'_, '_>, place: &Place) -> Option<Written> {
-    let instructions = Instructions { watch: Some(place.name.clone()), ..Instructions::default() };
+    let instructions = Instructions { watch: Some(place.name.clone()), ..runner.case.instructions() };
     runner.run(&instructions, false).ok().and_then(|(_, changed)| changed.written)
 }
 

@@ -5,7 +5,7 @@ use crate::cli::args::StressArgs;
 use crate::cli::commands::suite_run::{engine, write_json};
 use crate::cli::options::{StressOptions, UsageError};
 use crate::plan::Axes;
-use crate::record::FailureFile;
+use crate::record::{FailureFile, fix_files};
 use crate::report::Verbosity;
 use crate::report::progress::Progress;
 use crate::report::{Document, terminal};
@@ -44,7 +44,20 @@ pub fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow::Resul
     }
     // Last, so that a full disk costs no more than the files.
     keep_failures(options, &outline)?;
+    write_fixes(options, &outline)?;
     Ok(ExitCode::of_session(&outline))
+}
+
+fn write_fixes(options: &StressOptions, outline: &Outline) -> anyhow::Result<()> {
+    let Some(path) = &options.write_fix else {
+        return Ok(());
+    };
+    let written = fix_files::write(&outline.findings, path).map_err(|error| UsageError(error.to_string()))?;
+    if written.is_empty() {
+        anstream::eprintln!("no fix to write: none was found that holds");
+    }
+    written.iter().for_each(|file| anstream::eprintln!("wrote {}", file.display()));
+    Ok(())
 }
 
 fn keep_failures(options: &StressOptions, outline: &Outline) -> anyhow::Result<()> {
