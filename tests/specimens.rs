@@ -49,6 +49,8 @@ struct Failure {
     state: String,
     #[serde(default)]
     places: Vec<String>,
+    #[serde(default)]
+    fix: bool,
     taxonomy: String,
 }
 
@@ -111,6 +113,9 @@ fn explained(failure: &Failure, finding: &Value) -> Option<String> {
     }
     if explanation["confirmed"] != true {
         return Some(format!("not explained: {} ({})", failure.test, explanation["why"]));
+    }
+    if failure.fix && explanation["fix"].is_null() {
+        return Some(format!("no fix for {}", failure.test));
     }
     let kinds = places.map(|place| &place["kind"]);
     (named != failure.places || kinds.into_iter().any(|kind| *kind != *failure.taxonomy))

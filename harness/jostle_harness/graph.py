@@ -201,7 +201,7 @@ def _sort(obj: Any) -> Optional[str]:
         return "whole"
     if hasattr(kind, "cache_clear") and hasattr(kind, "cache_info"):
         return "whole"
-    if kind is itertools.count:
+    if kind is itertools.count or kind is types.GeneratorType:
         return "whole"
     module = str(kind.__module__)
     if isinstance(obj, types.ModuleType) or module.split(".")[0] in _FOREIGN or module == "os":
@@ -247,6 +247,8 @@ def _read(obj: Any, sort: str) -> Any:
         return _is_locked(obj)
     if isinstance(obj, itertools.count):
         return repr(obj)
+    if isinstance(obj, types.GeneratorType):
+        return "exhausted" if obj.gi_frame is None else f"at byte {obj.gi_frame.f_lasti} of its code"
     info = obj.cache_info()
     return (info.currsize, info.misses)
 
@@ -294,6 +296,8 @@ def _whole_place(node: Node, now: Any) -> Place:
         restore = obj.release if now else lambda: obj.acquire(blocking=False)
         shown = ["locked" if state else "unlocked" for state in (old, now)]
         return Place(node.path, "global/module state", *shown, restore, node.weak, _mend(node, "lock"))
+    elif isinstance(obj, types.GeneratorType):
+        return Place(node.path, "global/module state", old, now, None, node.weak)
     elif isinstance(obj, itertools.count):
         start, rebind = re.match(r"count\((\d+)\)$", old), node.rebind
         restore = None
