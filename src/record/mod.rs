@@ -2,7 +2,11 @@
 
 pub mod failure_file;
 pub mod fix_files;
+pub mod journal;
+pub mod journal_file;
 pub mod speedup_baseline;
+pub mod whole_file;
 
 pub use failure_file::{FailureFile, RecordError};
+pub use journal_file::Journal;
 pub use speedup_baseline::SpeedupBaseline;

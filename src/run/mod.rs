@@ -286,6 +286,11 @@ pub trait Engine {
         Ok(())
     }
 
+    /// Takes note of how long a trial took that was run earlier: later ones may take a multiple of it.
+    fn took(&mut self, duration: Duration) {
+        let _ = duration;
+    }
+
     /// Adds to what the user should know of how plans are run.
     fn remark(&mut self, remark: String);
 

@@ -432,6 +432,10 @@ impl Engine for SpawnEngine {
         Ok(())
     }
 
+    fn took(&mut self, duration: Duration) {
+        Self::took(self, duration);
+    }
+
     fn remark(&mut self, remark: String) {
         self.remarks.push(remark);
     }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::explain::Instructions;
 use crate::plan::{Imports, Mode, Plan};
@@ -230,6 +231,10 @@ impl Engine for WarmEngine {
     fn use_host_network(&mut self) -> Result<(), RunError> {
         self.end_zygotes();
         self.spawn.use_host_network()
+    }
+
+    fn took(&mut self, duration: Duration) {
+        self.spawn.took(duration);
     }
 
     fn remark(&mut self, remark: String) {
