@@ -7,6 +7,7 @@
 pub mod place;
 pub mod cause;
 pub mod fix;
+pub mod group;
 
 use serde::Serialize;
 

@@ -2,8 +2,10 @@
 
 use std::io::{self, Write};
 
+use crate::explain::group::groups;
 use crate::explain::{Explanation, Place, Written};
 use crate::judge::finding::{Finding, Kind};
+use crate::report::words;
 
 /// Candidates that are listed where nothing was confirmed.
 const LISTED: usize = 5;
@@ -18,6 +20,23 @@ pub fn write(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
         Some(explanation) if explanation.confirmed => confirmed(out, explanation, finding.kind),
         Some(explanation) => unconfirmed(out, explanation),
     }
+}
+
+/// Writes which findings have one cause.
+///
+/// # Errors
+/// Those of the writer.
+pub fn causes(out: &mut dyn Write, findings: &[Finding]) -> io::Result<()> {
+    for group in groups(findings).iter().filter(|group| group.polluters.len() + group.victims.len() > 2) {
+        writeln!(
+            out,
+            "one cause  {}: {}, {}",
+            group.place,
+            words::count(group.polluters.len(), "polluter"),
+            words::count(group.victims.len(), "victim")
+        )?;
+    }
+    Ok(())
 }
 
 fn confirmed(out: &mut dyn Write, explanation: &Explanation, kind: Kind) -> io::Result<()> {

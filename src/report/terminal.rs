@@ -37,6 +37,7 @@ pub fn session(
     for finding in &outline.findings {
         self::finding(out, finding, outline, verbosity, options)?;
     }
+    explanation::causes(out, &outline.findings)?;
     for suspect in &outline.unjudged {
         let test = &suite.test(suspect.signature.test).id;
         writeln!(

@@ -2,6 +2,8 @@
 //!
 //! In forks where that is possible, as they cost next to nothing. The last word has a fresh process.
 
+use std::time::{Duration, Instant};
+
 use crate::explain::{Answer, Cause, Changed, Experiment, Explanation, Instructions, Place, Written, find};
 use crate::judge::finding::{Finding, Kind};
 use crate::judge::sight::{Sight, Wanted, look};
@@ -14,6 +16,8 @@ use crate::shrink::Stopped;
 const DOUBT: f64 = 0.001;
 /// Repetitions of one experiment at most.
 const MOST_REPETITIONS: u32 = 30;
+/// How long a finding is looked into; a victim that hangs takes its whole time limit in most runs.
+const PATIENCE: Duration = Duration::from_secs(180);
 /// Places that are listed where none was shown to be the cause.
 const LISTED: usize = 10;
 
@@ -25,7 +29,7 @@ pub fn explain(lab: &mut Lab<'_>, finding: &Finding) -> Result<Option<Explanatio
     let Some(case) = Case::of(lab, finding) else {
         return Ok(None);
     };
-    let mut runner = Runner { lab, case: &case, error: None, experiments: 0, stopped: false };
+    let mut runner = Runner { lab, case: &case, error: None, experiments: 0, end: Instant::now() + PATIENCE };
     let explained = explain_with(&mut runner);
     match runner.error {
         Some(error @ RunError::Interrupted) => Err(error),
@@ -89,7 +93,7 @@ struct Runner<'a, 'b> {
     case: &'a Case,
     error: Option<RunError>,
     experiments: u32,
-    stopped: bool,
+    end: Instant,
 }
 
 impl Runner<'_, '_> {
@@ -98,8 +102,7 @@ impl Runner<'_, '_> {
     fn run(&mut self, instructions: &Instructions, fresh: bool) -> Result<(Answer, Changed), Stopped> {
         let mut last = Changed::default();
         for run in 0..self.case.repetitions {
-            if self.lab.out_of_time() {
-                self.stopped = true;
+            if self.lab.out_of_time() || Instant::now() > self.end {
                 return Err(Stopped);
             }
             self.experiments += 1;
