@@ -4,11 +4,12 @@
 //! Data flows one way; the modules stand in that order:
 //!
 //! ```text
-//! collect → plan → run → judge → shrink → report
+//! collect → plan → run → judge → shrink → explain → report
 //! ```
 //!
 //! Invariants of the architecture:
-//! - [`plan`], [`race`], [`judge`], [`shrink`] and [`speedup`] are pure: no clock, no file, no process, no global state.
+//! - [`plan`], [`race`], [`judge`], [`shrink`], [`explain`] and [`speedup`] are pure: no clock, no file, no process, no
+//!   global state.
 //! - Only [`run`] starts or ends processes. Only [`record`] and `run::workspace` touch the disk.
 //! - Nothing below [`cli`] knows clap, and nothing but [`cli`] and [`report`] prints.
 
@@ -18,6 +19,7 @@ pub mod race;
 pub mod run;
 pub mod judge;
 pub mod shrink;
+pub mod explain;
 pub mod speedup;
 pub mod session;
 pub mod record;

@@ -50,6 +50,10 @@ struct Failure {
     #[serde(default)]
     resource: Option<String>,
     state: String,
+    #[serde(default)]
+    places: Vec<String>,
+    #[serde(default)]
+    fix: bool,
     taxonomy: String,
 }
 
@@ -99,6 +103,25 @@ fn is(failure: &Failure, finding: &Value) -> bool {
         && same(&failure.exception, &crash["exception"])
 }
 
+/// What differs between the state that a finding names and the stated one.
+fn explained(failure: &Failure, finding: &Value) -> Option<String> {
+    let explanation = &finding["explanation"];
+    let places = explanation["places"].as_array().into_iter().flatten();
+    let named: Vec<&str> = places.clone().filter_map(|place| place["name"].as_str()).collect();
+    if failure.places.is_empty() {
+        return None;
+    }
+    if explanation["confirmed"] != true {
+        return Some(format!("not explained: {} ({})", failure.test, explanation["why"]));
+    }
+    if failure.fix && explanation["fix"].is_null() {
+        return Some(format!("no fix for {}", failure.test));
+    }
+    let kinds = places.map(|place| &place["kind"]);
+    (named != failure.places || kinds.into_iter().any(|kind| *kind != *failure.taxonomy))
+        .then(|| format!("another state: {}", explanation["places"]))
+}
+
 /// What differs between a report and the truth; nothing if all is as stated.
 fn compare(truth: &Truth, report: &Value, exit: Option<i32>) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -130,7 +153,13 @@ fn compare(truth: &Truth, report: &Value, exit: Option<i32>) -> Vec<String> {
             {
                 wrong.push(format!("no pytest command for {}", failure.test));
             }
-            Some(_) => {}
+            Some(finding) => wrong.extend(explained(failure, finding)),
+        }
+    }
+    for finding in findings.iter().filter(|finding| finding["explanation"]["confirmed"] == true) {
+        let stated = truth.failure.iter().any(|failure| !failure.places.is_empty() && is(failure, finding));
+        if !stated {
+            wrong.push(format!("confirmed without a cause: {}", finding["explanation"]["places"]));
         }
     }
     let stated: BTreeSet<(String, String)> =

@@ -9,7 +9,7 @@ import socket
 import threading
 from typing import Any, Dict, List, Optional, Tuple
 
-PROTOCOL = 3
+PROTOCOL = 4
 
 #: Descriptors that one message may bring along.
 _MOST_DESCRIPTORS = 16
@@ -98,6 +98,8 @@ class Setup:
         self.folder: str = message["folder"]
         #: ``at``: the resources at which to ask for turns, or nothing to note what tests touch. Nothing: no watch.
         self.watch: Optional[Dict[str, Any]] = message["watch"]
+        #: What is to be found out of the state that the tests before the last one leave.
+        self.explain: Optional[Dict[str, Any]] = message.get("explain")
         #: Whether this is the setup of a zygote's fork.
         self.is_fork = False
 

@@ -12,6 +12,7 @@ import pytest
 
 from . import crash, zygote
 from .channel import Channel, Setup
+from .explain import Explainer
 from .watch import Watch, is_wide, wide_fixtures
 
 
@@ -67,9 +68,23 @@ class Loop:
     def _run_all(self) -> None:
         self._channel.send("running", **({} if self._watch is None else self._watch.process()))
         self._seed()
+        explainer = self._explainer()
         for position, item in enumerate(self.items):
+            if explainer is not None and position == len(self.items) - 1:
+                explainer.look(self._channel, self._setup.folder)
             if item is not None:
                 self._run(position, item)
+
+    def _explainer(self) -> Optional[Explainer]:
+        """What watches the state from here on to the last test, if that is wanted."""
+        item = next((item for item in self.items if item is not None), None)
+        if self._setup.explain is None or self._setup.explain["import"] is not None or item is None:
+            return None
+        items = [item for item in self.items if item is not None]
+        explainer = Explainer(self._setup.explain, str(item.config.rootpath), item.config, items)
+        item.config.pluginmanager.register(explainer, "jostle-explainer")
+        explainer.start()
+        return explainer
 
     def _seed(self) -> None:
         random.seed(self._setup.random_seed)

@@ -14,6 +14,7 @@ import pytest
 
 from . import crash, likeness, neutralise
 from .channel import PROTOCOL, Channel, ChannelClosed, Setup, text
+from .explain import Explainer
 from .identity import IdentityWatch
 from .loop import Loop
 
@@ -98,11 +99,25 @@ class Harness:
     def pytest_make_collect_report(self, collector: pytest.Collector) -> Any:
         """Note why something cannot be collected, while the exception is still at hand."""
         _guard_exit(collector)
+        explainer = self._explainer_of_import(collector)
         outcome = yield
+        if explainer is not None:
+            explainer.look(self.channel, self.setup.folder)
         report = outcome.get_result()
         if report.failed:
             error = _exception(report, collector)
             self.errors.append(crash.collection_error(collector.nodeid, error, report.longreprtext, self.rootdir))
+
+    def _explainer_of_import(self, collector: pytest.Collector) -> Optional[Explainer]:
+        """What watches the import of a file that is to be explained."""
+        explain = self.setup.explain
+        if explain is None or explain["import"] is None or not isinstance(collector, pytest.Module):
+            return None
+        if os.path.realpath(str(collector.path)) != os.path.realpath(os.path.join(self.rootdir, explain["import"])):
+            return None
+        explainer = Explainer(explain, self.rootdir, collector.config)
+        explainer.start()
+        return explainer
 
     def pytest_deselected(self, items: List[pytest.Item]) -> None:
         self.deselected += len(items)

@@ -153,6 +153,9 @@ pub struct StressArgs {
     /// Write a file for each isolation failure, for `jostle replay`
     #[arg(long, value_name = "DIR")]
     pub failures: Option<PathBuf>,
+    /// Write the fixes that were found and tried: patches into a folder, or one patch into a file
+    #[arg(long, value_name = "PATH")]
+    pub write_fix: Option<PathBuf>,
     /// Write each run to this file as it ends, for --resume [default: a file in jostle's cache folder]
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     pub journal: Option<PathBuf>,

@@ -164,6 +164,8 @@ pub struct StressOptions {
     pub limits: Limits,
     /// Where failure files are written.
     pub failures: Option<PathBuf>,
+    /// Where fixes are written.
+    pub write_fix: Option<PathBuf>,
     /// How trials are kept apart.
     pub apart: ApartOptions,
 }
@@ -198,6 +200,7 @@ impl StressOptions {
                 fail_fast: !args.keep_going && (args.fail_fast || config.fail_fast.unwrap_or(false)),
             },
             failures,
+            write_fix: args.write_fix.clone(),
             apart,
             suite,
         })

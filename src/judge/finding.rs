@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::explain::Explanation;
 use crate::judge::signature::Signature;
 use crate::judge::statistics::Tally;
 use crate::plan::Plan;
@@ -108,6 +109,8 @@ pub struct Finding {
     pub also: Vec<TestIndex>,
     /// The plain pytest command that shows the failure, if one was tried and did.
     pub command: Option<String>,
+    /// What is known of the state behind it; absent where there is none to look for.
+    pub explanation: Option<Explanation>,
     /// What the reader should know besides.
     pub note: Option<String>,
     /// The calls that race, where the interleaving was controlled.

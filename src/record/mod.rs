@@ -1,6 +1,7 @@
 //! What is kept on disk between sessions.
 
 pub mod failure_file;
+pub mod fix_files;
 pub mod journal;
 pub mod journal_file;
 pub mod speedup_baseline;

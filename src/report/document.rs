@@ -2,8 +2,12 @@
 //!
 //! The same seed on the same suite writes the same bytes, but for what stands under `times`.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
+use crate::explain::Explanation;
+use crate::explain::group::{Group, groups};
 use crate::judge::finding::{Finding, Kind, Origin};
 use crate::judge::signature::Crash;
 use crate::judge::statistics::Tally;
@@ -16,7 +20,7 @@ use crate::race::story::{Story, Turn};
 use crate::run::Interpreter;
 use crate::session::Outline;
 use crate::suite::triage::{Cause, by_cause};
-use crate::suite::{CollectionError, Fingerprint, Suite, TestId};
+use crate::suite::{CollectionError, Fingerprint, Suite, TestId, TestIndex};
 
 /// Name and version of the form. Fields may join within a version; none changes its meaning.
 pub const SCHEMA: &str = "jostle.report/1";
@@ -36,6 +40,7 @@ pub struct Document {
     probes: u32,
     coverage: Shares,
     findings: Vec<FindingDocument>,
+    causes: Vec<CauseOfFindings>,
     unjudged: Vec<Unjudged>,
     interrupted: bool,
     exit_code: u8,
@@ -79,6 +84,7 @@ struct FindingDocument {
     original_plan: Option<PlanDocument>,
     command: Option<String>,
     also: Vec<TestId>,
+    explanation: Option<Explanation>,
     note: Option<String>,
     race: Option<RaceDocument>,
 }
@@ -105,6 +111,14 @@ struct Rate {
     runs: u32,
     failed: u32,
     interval: Option<(f64, f64)>,
+}
+
+/// A confirmed place of shared state, over all findings.
+#[derive(Debug, Serialize)]
+struct CauseOfFindings {
+    place: String,
+    polluters: Vec<TestId>,
+    victims: Vec<TestId>,
 }
 
 #[derive(Debug, Serialize)]
@@ -178,6 +192,10 @@ impl Document {
             probes: outline.probes,
             coverage: outline.coverage,
             findings: outline.findings.iter().map(finding).collect(),
+            causes: groups(&outline.findings)
+                .iter()
+                .map(|group| CauseOfFindings::new(group, suite))
+                .collect(),
             unjudged: outline
                 .unjudged
                 .iter()
@@ -191,6 +209,14 @@ impl Document {
             exit_code,
             times: Times { seconds: outline.duration.as_secs_f64() },
         }
+    }
+}
+
+impl CauseOfFindings {
+    fn new(group: &Group, suite: &Suite) -> Self {
+        let ids =
+            |tests: &BTreeSet<TestIndex>| tests.iter().map(|&test| suite.test(test).id.clone()).collect();
+        Self { place: group.place.clone(), polluters: ids(&group.polluters), victims: ids(&group.victims) }
     }
 }
 
@@ -218,6 +244,7 @@ impl FindingDocument {
             original_plan: finding.plan.as_ref().map(document),
             command: finding.command.clone(),
             also: finding.also.iter().map(id).collect(),
+            explanation: finding.explanation.clone(),
             note: finding.note.clone(),
             race: finding.story.as_ref().map(|story| RaceDocument::new(story, suite)),
         }

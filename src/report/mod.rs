@@ -3,6 +3,7 @@
 pub mod document;
 pub mod terminal;
 pub mod conflicts;
+mod explanation;
 pub mod speedup;
 pub mod speedup_document;
 pub mod progress;

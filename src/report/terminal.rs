@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use crate::judge::finding::{Finding, Kind};
 use crate::report::Verbosity;
 use crate::report::document::token;
+use crate::report::explanation;
 use crate::report::words;
 use crate::run::Collected;
 use crate::session::Outline;
@@ -36,6 +37,7 @@ pub fn session(
     for finding in &outline.findings {
         self::finding(out, finding, outline, verbosity, options)?;
     }
+    explanation::causes(out, &outline.findings)?;
     for suspect in &outline.unjudged {
         let test = &suite.test(suspect.signature.test).id;
         writeln!(
@@ -176,6 +178,7 @@ fn finding(
         )?;
     }
     story(out, finding, suite)?;
+    explanation::write(out, finding)?;
     evidence(out, finding)?;
     also(out, &finding.also, suite)?;
     if let Some(note) = &finding.note {

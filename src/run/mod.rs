@@ -24,10 +24,12 @@ mod pulse;
 mod side_by_side;
 
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::explain::{Changed, Instructions};
 use crate::plan::{Plan, WorkerId};
 use crate::race::{Step, Touched};
 use crate::run::plain::PlainRun;
@@ -139,6 +141,8 @@ pub enum Event {
     WorkerStarted(WorkerId),
     /// A test was finished.
     TestFinished(Execution),
+    /// What the tests before the last one have changed, as [`Engine::instruct`] asked to know.
+    Changed(Changed),
     /// A worker was lost and, if it had tests left, replaced.
     WorkerLost {
         /// Which.
@@ -241,10 +245,26 @@ pub trait Engine {
         Ok(())
     }
 
+    /// What the workers of the runs from now on are to do before their last test, and to tell in an
+    /// [`Event::Changed`]; nothing for usual runs. An engine may ignore it.
+    fn instruct(&mut self, instructions: Option<Instructions>) {
+        let _ = instructions;
+    }
+
     /// How many trials of a plan like this [`Engine::run_all`] runs at the same time: 1 at least.
     fn at_once(&self, plan: &Plan) -> u32 {
         let _ = plan;
         1
+    }
+
+    /// An engine of the same sort for a copy of the project, which stands for the folder `rootdir`.
+    /// None if this engine cannot be had there.
+    ///
+    /// # Errors
+    /// The folders or sandboxes cannot be made.
+    fn elsewhere(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
+        let _ = (rootdir, copy);
+        Ok(None)
     }
 
     /// Whether [`Engine::run`] would run this plan in forks, each of which has the whole suite

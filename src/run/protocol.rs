@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::explain::{Changed, Instructions};
 use crate::race::{Access, Call};
 use crate::record::whole_file::reason;
 use crate::run::Failure;
 use crate::suite::{CollectionError, Test, TestId};
 
 /// The version both sides must speak.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// What jostle says.
 #[derive(Debug, Serialize)]
@@ -74,6 +75,9 @@ pub struct Setup<'a> {
     pub folder: &'a str,
     /// What to look at while tests run; nothing for nothing.
     pub watch: Option<WatchSetup<'a>>,
+    /// What is to be found out of the state that the tests before the last one leave.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explain: Option<&'a Instructions>,
 }
 
 /// What to look at while tests run.
@@ -190,6 +194,8 @@ pub enum Message {
         /// Its first failing phase.
         failure: Option<Failure>,
     },
+    /// What the tests before the last one have changed, and what of it was restored.
+    Changed(Changed),
     /// pytest is about to end.
     Done {
         /// pytest's exit status.

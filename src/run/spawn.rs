@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 
+use crate::explain::Instructions;
 use crate::plan::Plan;
 use crate::run::interrupt::Interrupt;
 use crate::run::leftovers::{Snapshot, concerns_the_project};
@@ -100,6 +101,8 @@ pub struct SpawnEngine {
     reaper: Mutex<Option<Reaper>>,
     longest: Mutex<Duration>,
     remarks: Vec<String>,
+    /// What the processes of a trial are to find out of the state that tests leave.
+    pub(super) instructions: Option<Instructions>,
     /// The project's files after the last trial without a sandbox; none where they are too many, and
     /// nothing at all before the first.
     files: Mutex<Option<Option<Snapshot>>>,
@@ -138,8 +141,32 @@ impl SpawnEngine {
             reaper: Mutex::new(reaper),
             longest: Mutex::new(Duration::ZERO),
             remarks: Vec::new(),
+            instructions: None,
             files: Mutex::new(None),
             recording: false,
+        })
+    }
+
+    /// An engine that runs a copy of the project. None if pytest is not run in the project's folder, or
+    /// was told to look at an absolute path: what would be run then is not the copy.
+    pub(super) fn for_copy(&self, rootdir: &Path, copy: &Path) -> Result<Option<Self>, RunError> {
+        let Ok(inside) = self.options.invocation_dir.strip_prefix(rootdir) else {
+            return Ok(None);
+        };
+        if self.options.pytest_args.iter().any(|argument| Path::new(argument).is_absolute()) {
+            return Ok(None);
+        }
+        let mut options = SpawnOptions {
+            invocation_dir: copy.join(inside),
+            tells_leftovers: false,
+            ..self.options.clone()
+        };
+        if let Some(sandboxing) = &mut options.sandboxing {
+            sandboxing.keep.push(copy.to_owned());
+        }
+        Self::new(options).map(Some).map_err(|error| match error {
+            SpawnError::Run(error) => error,
+            SpawnError::Sandbox(error) => RunError::Pytest(error.to_string()),
         })
     }
 
@@ -344,6 +371,14 @@ impl SpawnEngine {
 }
 
 impl Engine for SpawnEngine {
+    fn elsewhere(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
+        Ok(self.for_copy(rootdir, copy)?.map(|engine| Box::new(engine) as Box<dyn Engine>))
+    }
+
+    fn instruct(&mut self, instructions: Option<Instructions>) {
+        self.instructions = instructions;
+    }
+
     fn collect(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
         let site = self.site()?;
         let (sender, receiver) = channel();
@@ -454,6 +489,10 @@ impl Engine for SpawnEngine {
 }
 
 impl Launcher for SpawnEngine {
+    fn instructions(&self) -> Option<&Instructions> {
+        self.instructions.as_ref()
+    }
+
     fn options(&self) -> &SpawnOptions {
         &self.options
     }
@@ -501,6 +540,7 @@ impl SpawnEngine {
             meetings: Vec::new(),
             folder: &path,
             watch: None,
+            explain: None,
         };
         self.start(self.command(folder, hash_seed), place, (), sender, setup)
     }

@@ -4,6 +4,7 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
+use crate::explain::Instructions;
 use crate::plan::{Imports, Interleaving, Meeting, Mode, Plan, WorkerId};
 use crate::race::Touched;
 use crate::run::control::{Control, Grant, LOOK, Question};
@@ -25,6 +26,9 @@ pub(super) trait Launcher: Sync {
 
     /// Whether to note what tests touch outside of their process.
     fn recording(&self) -> bool;
+
+    /// What the workers are to find out of the state that tests leave, if anything.
+    fn instructions(&self) -> Option<&Instructions>;
 
     /// Starts a process for a worker.
     fn launch(
@@ -176,6 +180,7 @@ impl<'a> TrialRun<'a> {
                 .collect(),
             folder: &folder,
             watch: self.watch(worker),
+            explain: self.launcher.instructions(),
         };
         let name = (worker, state.process);
         let process = self.launcher.launch(self.site, self.plan.hash_seed, name, &self.sender, setup)?;
@@ -244,6 +249,7 @@ impl<'a> TrialRun<'a> {
                 let test = state.place(position).map(|place| state.list[place]);
                 self.touched.extend(test.map(|test| Touched { test, accesses, fixtures }));
             }
+            Heard::Message(Message::Changed(changed)) => events(Event::Changed(changed)),
             Heard::Message(Message::Done { .. }) => state.enter(Stage::Ending),
             Heard::Message(
                 Message::Collected { .. }

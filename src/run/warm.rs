@@ -6,8 +6,10 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::Duration;
 
+use crate::explain::Instructions;
 use crate::plan::{Imports, Mode, Plan};
 use crate::run::plain::PlainRun;
 use crate::run::spawn::SpawnEngine;
@@ -106,6 +108,18 @@ impl WarmEngine {
 }
 
 impl Engine for WarmEngine {
+    fn elsewhere(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
+        Ok(self.spawn.for_copy(rootdir, copy)?.map(|spawn| {
+            let mut engine = Self::new(spawn, false);
+            engine.refusal.clone_from(&self.refusal);
+            Box::new(engine) as Box<dyn Engine>
+        }))
+    }
+
+    fn instruct(&mut self, instructions: Option<Instructions>) {
+        self.spawn.instructions = instructions;
+    }
+
     fn collect(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
         if self.refusal.is_some() { self.spawn.collect(hash_seed) } else { self.start_zygote(hash_seed) }
     }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::explain::Instructions;
 use crate::run::interrupt::Interrupt;
 use crate::run::process::{Ending, Ends, Heard, Process, Speaker, Started};
 use crate::run::protocol::{Message, Purpose, Request, Setup};
@@ -269,6 +270,10 @@ pub(super) struct ForkLauncher<'a> {
 }
 
 impl Launcher for ForkLauncher<'_> {
+    fn instructions(&self) -> Option<&Instructions> {
+        self.spawn.instructions.as_ref()
+    }
+
     fn options(&self) -> &SpawnOptions {
         &self.spawn.options
     }

@@ -77,6 +77,7 @@ pub fn compare_collections(first: &Suite, other: &Suite, hash_seeds: (u32, u32))
         without: Tally::default(),
         also: Vec::new(),
         command: None,
+        explanation: None,
         note: Some(note),
         story: None,
     })

@@ -223,6 +223,7 @@ fn finding_of(suspect: &Suspect, verdict: Verdict, evidence: &Evidence) -> Findi
         without: evidence.alone,
         also: Vec::new(),
         command: None,
+        explanation: None,
         note: None,
         story: None,
     }

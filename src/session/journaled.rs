@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::explain::Instructions;
 use crate::plan::{Plan, Seed};
 use crate::record::Journal;
 use crate::record::journal::{Header, How, Key, Record, SCHEMA};
@@ -53,13 +54,15 @@ pub struct JournaledEngine {
     /// Where the journal will be; it is opened at the first run, when the suite is known.
     place: Option<Place>,
     journal: Option<Journal>,
+    /// Whether runs are experiments that explain a finding. They are cheap, and made again.
+    experiments: bool,
     tell: fn(&str),
 }
 
 impl JournaledEngine {
     /// An engine with a journal. What a person who waits should know of it is told.
     pub fn new(engine: Box<dyn Engine>, place: Place, terms: Terms, tell: fn(&str)) -> Self {
-        Self { engine, terms, interpreter: None, place: Some(place), journal: None, tell }
+        Self { engine, terms, interpreter: None, place: Some(place), journal: None, experiments: false, tell }
     }
 
     /// The journal's file, once the session has begun it and as long as it can be written.
@@ -140,6 +143,9 @@ impl JournaledEngine {
         how: How,
         run: impl FnOnce(&mut dyn Engine) -> Result<Option<Trial>, RunError>,
     ) -> Result<Option<Trial>, RunError> {
+        if self.experiments {
+            return run(&mut *self.engine);
+        }
         self.open(suite)?;
         if let Some(trial) = self.recall(plan, how)? {
             return Ok(Some(trial));
@@ -272,6 +278,15 @@ impl Engine for JournaledEngine {
             at += unknown;
         }
         Ok(())
+    }
+
+    fn instruct(&mut self, instructions: Option<Instructions>) {
+        self.experiments = instructions.is_some();
+        self.engine.instruct(instructions);
+    }
+
+    fn elsewhere(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
+        self.engine.elsewhere(rootdir, copy)
     }
 
     fn at_once(&self, plan: &Plan) -> u32 {

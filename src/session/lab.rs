@@ -1,8 +1,10 @@
 //! The lab: runs plans, writes down what they showed, watches the clock.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::Instant;
 
+use crate::explain::{Changed, Instructions};
 use crate::judge::finding::{Finding, Origin};
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, WorkerId};
 use crate::run::plain::PlainRun;
@@ -199,6 +201,44 @@ impl<'a> Lab<'a> {
         self.history.add(plan, &trial);
         self.tell(&Notice::Probed);
         Ok(trial)
+    }
+
+    /// Runs a plan whose worker tells what the tests before its last have changed, and restores what
+    /// the instructions say. Nothing is kept of it: it says little of the suite as it is. No changes if
+    /// the last test was not reached.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn probe_explaining(
+        &mut self,
+        plan: &Plan,
+        instructions: &Instructions,
+        fresh: bool,
+    ) -> Result<(Trial, Option<Changed>), RunError> {
+        self.probes += 1;
+        let mut changed = None;
+        let mut note = |event: Event| {
+            if let Event::Changed(found) = event {
+                changed.get_or_insert(found);
+            }
+        };
+        self.engine.instruct(Some(instructions.clone()));
+        let trial = if fresh {
+            self.engine.run_fresh(self.suite, plan, &mut note)
+        } else {
+            self.engine.run(self.suite, plan, &mut note)
+        };
+        self.engine.instruct(None);
+        self.tell(&Notice::Probed);
+        Ok((trial?, changed))
+    }
+
+    /// An engine for a copy of the project; see [`Engine::elsewhere`].
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn elsewhere(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
+        self.engine.elsewhere(rootdir, copy)
     }
 
     /// Whether a plan would be run in forks.

@@ -74,6 +74,7 @@ fn finding(test: Option<TestIndex>, origin: Origin, paths: &BTreeSet<(String, Ch
         without: Tally::default(),
         also: Vec::new(),
         command: None,
+        explanation: None,
         note: Some(told.join(", ")),
         story: None,
     }

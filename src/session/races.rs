@@ -200,6 +200,7 @@ pub fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunError> {
         command: None,
         note: (hangs(suspect) && deadlocks)
             .then(|| "a deadlock: each test waits for what the other has".to_owned()),
+        explanation: None,
         story: Some(told),
     })))
 }

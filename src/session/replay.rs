@@ -8,6 +8,7 @@ use crate::race::access::recorded;
 use crate::run::{Interpreter, RunError};
 use crate::session::baseline;
 use crate::session::command;
+use crate::session::explain;
 use crate::session::investigate::{Suspect, investigate, suspects};
 use crate::session::lab::Lab;
 
@@ -74,6 +75,7 @@ pub fn explain(
     for (suspect, _) in &replayed.failures {
         let mut finding = investigate(lab, suspect)?;
         finding.command = command::find(lab, interpreter, &finding)?;
+        finding.explanation = explain::explain(lab, &finding)?;
         replayed.findings.push(finding);
     }
     Ok(())

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use crate::explain::Explanation;
 use crate::judge::finding::{Finding, Kind, Origin};
 use crate::judge::signature::Crash;
 use crate::plan::coverage::{Coverage, Shares};
@@ -11,7 +12,9 @@ use crate::plan::{Axes, OrderKind, Plan, Seed, TrialIndex, plan};
 use crate::run::{Collected, Engine, Interpreter, RunError, Trial};
 use crate::session::baseline;
 use crate::session::command;
+use crate::session::explain;
 use crate::session::fidelity;
+use crate::session::fix;
 use crate::session::investigate::{Suspect, investigate, suspects};
 use crate::session::lab::{Lab, Notice, Observer, serial};
 use crate::session::leftovers::Leftovers;
@@ -374,9 +377,21 @@ impl Session<'_> {
             self.waiting.remove(0);
             self.merge_same_cause(&mut finding, &suspect);
             finding.command = command::find(lab, self.interpreter, &finding)?;
+            finding.explanation = self.explain(lab, &finding)?;
             self.found(lab, finding);
         }
         Ok(())
+    }
+
+    /// The state behind a finding, and a fix that was tried.
+    fn explain(&self, lab: &mut Lab<'_>, finding: &Finding) -> Result<Option<Explanation>, RunError> {
+        let Some(mut explanation) = explain::explain(lab, finding)? else {
+            return Ok(None);
+        };
+        let rootdir = &self.interpreter.rootdir;
+        let trials = fix::Trials { rootdir, seed: self.seed, axes: self.axes };
+        explanation.fix = fix::fix(lab, trials, finding, &explanation)?;
+        Ok(Some(explanation))
     }
 
     /// A fixture that fails in one way is one finding, whichever tests it was charged to; so is a test

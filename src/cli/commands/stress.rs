@@ -10,7 +10,7 @@ use crate::cli::commands::suite_run::{STDOUT, engine, write_json};
 use crate::cli::journal_options;
 use crate::cli::options::{JsonTarget, StressOptions, UsageError};
 use crate::plan::Axes;
-use crate::record::FailureFile;
+use crate::record::{FailureFile, fix_files};
 use crate::report::Verbosity;
 use crate::report::progress::Progress;
 use crate::report::{Document, terminal};
@@ -61,7 +61,7 @@ pub fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow::Resul
         Ok(false) | Err(_) => show(options, &outline),
     };
     // Each is tried, so that a full disk costs no more than what does not fit.
-    let results = [json.map(drop), shown, keep_failures(options, &outline)];
+    let results = [json.map(drop), shown, keep_failures(options, &outline), write_fixes(options, &outline)];
     let mut errors = results.into_iter().filter_map(Result::err);
     let Some(first) = errors.next() else {
         return Ok(code);
@@ -88,6 +88,18 @@ fn show(options: &StressOptions, outline: &Outline) -> anyhow::Result<()> {
     terminal::session(&mut out, outline, options.suite.verbosity, &replay_options(options))
         .and_then(|()| out.flush())
         .context(STDOUT)
+}
+
+fn write_fixes(options: &StressOptions, outline: &Outline) -> anyhow::Result<()> {
+    let Some(path) = &options.write_fix else {
+        return Ok(());
+    };
+    let written = fix_files::write(&outline.findings, path).map_err(|error| UsageError(error.to_string()))?;
+    if written.is_empty() {
+        anstream::eprintln!("no fix to write: none was found that holds");
+    }
+    written.iter().for_each(|file| anstream::eprintln!("wrote {}", file.display()));
+    Ok(())
 }
 
 fn keep_failures(options: &StressOptions, outline: &Outline) -> anyhow::Result<()> {

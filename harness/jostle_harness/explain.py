@@ -1,0 +1,165 @@
+"""Explaining a failure: what state a prefix of tests changed, and what becomes of the last test with places restored.
+
+The ``explain`` field of the setup says which places are restored before the last test of the list, once it was told what
+has changed since before the first, and which place is watched meanwhile to see where it is written.
+With ``import`` all this is about the import of that file, and not about the tests.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+
+import pytest
+
+from . import graph
+from .channel import Channel, text
+from .crash import inside
+from .files import Files
+from .graph import Graph
+from .places import Place, show
+from .surroundings import Surroundings
+from .writes import Writes
+
+_PLACES = 300
+
+
+class Explainer:
+    """Watches the state from its making to :meth:`look`."""
+
+    def __init__(
+        self, instructions: Dict[str, Any], rootdir: str, config: pytest.Config, items: Sequence[Any] = ()
+    ) -> None:
+        self._restore: Set[str] = set(instructions["restore"])
+        self._watch: Optional[str] = instructions["watch"]
+        self._is_import = instructions["import"] is not None
+        self._writes: Optional[Writes] = None
+        self._rootdir = rootdir
+        self._config = config
+        self._items = items
+        self._own: Dict[str, bool] = {}
+        self._fixtures: List[Tuple[Any, Any]] = []
+        self._graph: Optional[Graph] = None
+
+    def start(self) -> None:
+        """Note how everything is."""
+        self._files = Files(self._rootdir)
+        self._surroundings = Surroundings()
+        self._graph = graph.loaded(self.is_own)
+        self._add_conftests(self._graph)
+        self._add_parameters(self._graph)
+        if self._watch is not None:
+            self._writes = Writes(self._watch, self._rootdir, self._graph, self._surroundings)
+            self._writes.start()
+
+    def is_own(self, name: str) -> bool:
+        """Whether a module is the project's."""
+        if name not in self._own:
+            file = getattr(sys.modules.get(name), "__file__", None)
+            own = isinstance(file, str) and inside(file, self._rootdir) is not None
+            self._own[name] = own and name.split(".")[0] != "jostle_harness"
+        return self._own[name]
+
+    def _add_conftests(self, known: Graph) -> None:
+        """Several files may be the module ``conftest``, of which the module table holds one."""
+        for plugin in self._config.pluginmanager.get_plugins():
+            file = getattr(plugin, "__file__", None)
+            if isinstance(plugin, type(sys)) and isinstance(file, str) and plugin not in sys.modules.values():
+                path = inside(file, self._rootdir)
+                if path is not None:
+                    known.add_module(path, plugin)
+        known.walk()
+
+    def _add_parameters(self, known: Graph) -> None:
+        """A parameter lives as long as its test, and a test may change it."""
+        for item in self._items:
+            spec = getattr(item, "callspec", None)
+            for name, value in getattr(spec, "params", {}).items():
+                known.add_value(f"parameter {name} of {item.name}", value)
+        known.walk()
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Any:
+        """Note the values of wider fixtures, and the files they made, as they are when they begin to be shared."""
+        outcome = yield
+        if self._graph is None or fixturedef.scope == "function" or outcome.excinfo is not None:
+            return
+        self._fixtures.append((fixturedef, request))
+        self._graph.add_value(_fixture_name(fixturedef), outcome.get_result())
+        self._graph.walk()
+        self._files.note_new()
+        if self._writes is not None:
+            self._writes.resolve()
+
+    def look(self, channel: Channel, folder: str) -> None:
+        """Tell what has changed, and restore what is to be restored."""
+        written = None if self._writes is None else self._writes.stop()
+        places = list(self._places())
+        changes = [_without_folder(place.message(), folder) for place in places[:_PLACES]]
+        cut_off = self._graph is not None and self._graph.is_cut_off or len(places) > _PLACES
+        failed = self._put_back(places)
+        self._graph = None
+        channel.send("changed", places=changes, cut_off=cut_off, failed=failed, written=written)
+
+    def _places(self) -> Iterator[Place]:
+        assert self._graph is not None
+        seen: Dict[str, int] = {}
+        for found in (
+            self._graph.changes(),
+            self._surroundings.changes(self.is_own),
+            self._files.changes(),
+            self._made_fixtures(),
+        ):
+            for place in found:
+                seen[place.name] = seen.get(place.name, 0) + 1
+                if seen[place.name] > 1:
+                    place.name += f" ({seen[place.name]})"
+                if self._is_import:
+                    place.kind = "import-time"
+                yield place
+
+    def _made_fixtures(self) -> Iterator[Place]:
+        """Fixtures of a wider scope that are set up by now and were not before: to restore one is to set it up anew."""
+        for definition, request in self._fixtures:
+            if definition.cached_result is None:
+                continue
+            mend = {"how": "fixture", "key": definition.argname, "scope": definition.scope, **_defined(definition)}
+            value = definition.cached_result[0]
+            finish = _finisher(definition, request)
+            kind = "session/module fixture state"
+            yield Place(_fixture_name(definition), kind, "(not set up)", show(value), finish, True, mend)
+
+    def _put_back(self, places: List[Place]) -> List[str]:
+        """Restore what is to be restored; tells what could not be."""
+        failed = []
+        for place in reversed(places):
+            if place.name in self._restore and place.restore is not None:
+                try:
+                    place.restore()
+                except Exception:  # a table that is locked, a value that refuses: the experiment says nothing then
+                    failed.append(text(place.name))
+        known = {place.name for place in places if place.restore is not None}
+        return failed + sorted(text(name) for name in self._restore - known)
+
+
+def _fixture_name(definition: Any) -> str:
+    return f"fixture {definition.argname} (scope {definition.scope})"
+
+
+def _finisher(definition: Any, request: Any) -> Callable[[], None]:
+    return lambda: definition.finish(request)
+
+
+def _defined(definition: Any) -> Dict[str, Any]:
+    code = getattr(definition.func, "__code__", None)
+    if code is None:
+        return {}
+    return {"file": code.co_filename, "line": code.co_firstlineno}
+
+
+def _without_folder(message: Dict[str, Any], folder: str) -> Dict[str, Any]:
+    """The trial's folder has another name in each session."""
+    for field in ("name", "old", "new"):
+        message[field] = message[field].replace(os.path.realpath(folder), "…").replace(folder, "…")
+    return message

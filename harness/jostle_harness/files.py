@@ -1,0 +1,241 @@
+"""Files of the project and of the temporary folder, and the tables of SQLite files among them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import tempfile
+import time
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
+
+from .places import Place, show
+
+_FILES = 20_000
+_SECONDS = 1.0
+#: Larger files are known by their size and time alone, and cannot be put back.
+_KEPT = 256 << 10
+_KEPT_DATABASE = 8 << 20
+_KEPT_IN_ALL = 64 << 20
+_ROWS = 2_000
+_SKIPPED = frozenset(
+    [
+        "__pycache__",
+        "node_modules",
+        "site-packages",
+        ".git",
+        ".hg",
+        ".svn",
+        ".tox",
+        ".nox",
+        ".venv",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".pytest_cache",
+        ".hypothesis",
+        ".eggs",
+    ]
+)
+_SOURCES = (".py", ".pyc", ".pyi", ".so")
+_DATABASES = (".db", ".sqlite", ".sqlite3", ".db3")
+_BESIDE_DATABASE = ("-wal", "-shm", "-journal")
+_MAGIC = b"SQLite format 3\0"
+Rows = Dict[str, List[Tuple[Any, ...]]]
+
+
+class _File(NamedTuple):
+    size: int
+    time: int
+    inode: int
+    content: Optional[bytes]
+
+
+class Files:
+    """The files as they were when this was made; what appears later can be noted anew."""
+
+    def __init__(self, rootdir: str) -> None:
+        self._rootdir = rootdir
+        self._temporary = os.path.realpath(tempfile.gettempdir())
+        self._folders = _distinct([rootdir, os.getcwd(), self._temporary])
+        self._left = _KEPT_IN_ALL
+        self._known = self._scan({})
+        self._later: Dict[str, _File] = {}
+
+    def note_new(self) -> None:
+        """Note what has come since, such as the database that a fixture has just made."""
+        for path, file in self._scan({**self._known, **self._later}).items():
+            if path not in self._known and path not in self._later:
+                self._later[path] = file
+
+    def changes(self) -> Iterator[Place]:
+        """What differs by now."""
+        now = self._scan({}, keep=False)
+        for path in sorted({*self._known, *now}):
+            if path.endswith(_BESIDE_DATABASE):
+                continue
+            if path in self._later and path in now:
+                yield from self._changed(path, self._later[path], now[path])
+            old, new = self._known.get(path), now.get(path)
+            if old is None or new is None:
+                yield self._came_or_went(path, old)
+            else:
+                yield from self._changed(path, old, new)
+
+    def _scan(self, known: Dict[str, _File], keep: bool = True) -> Dict[str, _File]:
+        found: Dict[str, _File] = {}
+        end = time.perf_counter() + _SECONDS
+        for path in self._walk():
+            if len(found) >= _FILES or time.perf_counter() > end:
+                break
+            with contextlib.suppress(OSError):
+                if path in known:
+                    found[path] = known[path]
+                    continue
+                stat = os.stat(path, follow_symlinks=False)
+                content = self._content(path, stat.st_size) if keep else None
+                found[path] = _File(stat.st_size, stat.st_mtime_ns, stat.st_ino, content)
+        return found
+
+    def _walk(self) -> Iterator[str]:
+        for top in self._folders:
+            for folder, folders, files in os.walk(top):
+                folders[:] = sorted(
+                    name
+                    for name in folders
+                    if name not in _SKIPPED and not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))
+                )
+                for name in sorted(files):
+                    yield os.path.join(folder, name)
+
+    def _content(self, path: str, size: int) -> Optional[bytes]:
+        most = _KEPT_DATABASE if path.endswith(_DATABASES) else _KEPT
+        if path.endswith(_SOURCES) or size > min(most, self._left):
+            return None
+        with open(path, "rb") as file:
+            content = file.read(most + 1)
+        self._left -= len(content)
+        return content
+
+    def _name(self, path: str) -> str:
+        for folder, where in ((self._temporary, " in the temporary folder"), (self._rootdir, "")):
+            if path.startswith(folder + os.sep):
+                return os.path.relpath(path, folder).replace(os.sep, "/") + where
+        return path
+
+    def _mend(self, path: str) -> Optional[Dict[str, Any]]:
+        for folder, base in ((self._temporary, "temporary"), (self._rootdir, "rootdir")):
+            if path.startswith(folder + os.sep):
+                return {"how": "file", "key": os.path.relpath(path, folder).replace(os.sep, "/"), "base": base}
+        return None
+
+    def _came_or_went(self, path: str, old: Optional[_File]) -> Place:
+        name = f"file {self._name(path)}"
+        weak = "pytest-of-" in name
+        if old is None:
+            shown = "(created)" if path.endswith(_DATABASES) else _beginning(path)
+            return Place(name, "file system", "(absent)", shown, lambda: os.remove(path), weak, self._mend(path))
+        restore = None if old.content is None else _writer(path, old.content)
+        return Place(name, "file system", _shown(old.content), "(absent)", restore, weak)
+
+    def _changed(self, path: str, old: _File, new: _File) -> Iterator[Place]:
+        if (old.size, old.time, old.inode) == (new.size, new.time, new.inode):
+            return
+        if old.content is None:
+            yield Place(f"file {self._name(path)}", "file system", f"{old.size} bytes", f"{new.size} bytes", None)
+            return
+        with contextlib.suppress(OSError):
+            with open(path, "rb") as file:
+                content = file.read(len(old.content) + _KEPT)
+            if content == old.content:
+                return
+        tables = list(self._tables(path, old.content)) if old.content.startswith(_MAGIC) else []
+        if tables:
+            yield from tables
+            return
+        restore = _writer(path, old.content)
+        yield Place(f"file {self._name(path)}", "file system", _shown(old.content), _beginning(path), restore)
+
+    def _tables(self, path: str, old: bytes) -> Iterator[Place]:
+        with tempfile.TemporaryDirectory() as folder:
+            copy = os.path.join(folder, "old.db")
+            with open(copy, "wb") as file:
+                file.write(old)
+            before, after = read_tables(copy), read_tables(path)
+        if before is None or after is None:
+            return
+        for table in sorted({*before, *after}):
+            rows, now = before.get(table), after.get(table)
+            if rows != now:
+                name = f"table {table} in {self._name(path)}"
+                restore = None if rows is None or now is None else table_restorer(path, table, rows)
+                yield Place(name, "database", _rows(rows), _rows(now), restore)
+
+
+def _distinct(folders: List[str]) -> List[str]:
+    """The folders that lie in no other."""
+    real = [os.path.realpath(folder) for folder in folders]
+    kept: List[str] = []
+    for folder in sorted(set(real), key=len):
+        if not any(folder == other or folder.startswith(other.rstrip(os.sep) + os.sep) for other in kept):
+            kept.append(folder)
+    return kept
+
+
+def _writer(path: str, content: bytes) -> Callable[[], None]:
+    def restore() -> None:
+        with open(path, "wb") as file:
+            file.write(content)
+
+    return restore
+
+
+def _beginning(path: str) -> str:
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        return _shown(file.read(200))
+    return "unreadable"
+
+
+def _shown(content: Optional[bytes]) -> str:
+    if content is None:
+        return "not kept"
+    with contextlib.suppress(UnicodeDecodeError):
+        return show(content.decode())
+    return f"{len(content)} bytes"
+
+
+def _rows(rows: Optional[List[Tuple[Any, ...]]]) -> str:
+    if rows is None:
+        return "(absent)"
+    return f"{len(rows)} row{'' if len(rows) == 1 else 's'}" + (f", {show(rows)}" if rows else "")
+
+
+def read_tables(path: str) -> Optional[Rows]:
+    """The rows of each table; nothing if the file cannot be read now, or holds too many."""
+    tables: Rows = {}
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=0.5)) as connection:
+            names = connection.execute("select name from sqlite_master where type = 'table' order by name").fetchall()
+            for (name,) in names:
+                tables[name] = connection.execute(f"select * from {_quoted(name)} limit {_ROWS + 1}").fetchall()
+                if len(tables[name]) > _ROWS:
+                    return None
+    except sqlite3.Error:
+        return None
+    return tables
+
+
+def table_restorer(path: str, table: str, rows: List[Tuple[Any, ...]]) -> Callable[[], None]:
+    """Puts a table's rows back."""
+
+    def restore() -> None:
+        with contextlib.closing(sqlite3.connect(path, timeout=1.0)) as connection, connection:
+            connection.execute(f"delete from {_quoted(table)}")
+            if rows:
+                marks = ", ".join("?" * len(rows[0]))
+                connection.executemany(f"insert into {_quoted(table)} values ({marks})", rows)
+
+    return restore
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,173 @@
+"""Places of shared state: what a developer would type to name one, and how its value is shown.
+
+A value is shown without running any code of the suite: a ``__repr__`` may be broken, slow, huge or have effects.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+from typing import Any, Callable, Dict, List, Optional
+
+from .channel import text
+
+_MOST = 120
+_ITEMS = 5
+_DEPTH = 3
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
+#: Types whose ``repr`` is known to be short and without effects.
+_PLAIN_MODULES = frozenset({"datetime", "decimal", "fractions", "uuid", "pathlib", "pathlib._local", "ipaddress"})
+_OPEN_CLOSE = {list: "[]", tuple: "()", set: "{}", frozenset: ("frozenset({", "})")}
+
+
+class Missing:
+    """Stands for the absence of a value."""
+
+    def __repr__(self) -> str:
+        return "(absent)"
+
+
+MISSING = Missing()
+
+
+class Place:
+    """A place whose value has changed."""
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        old: str,
+        new: str,
+        restore: Optional[Callable[[], None]],
+        weak: bool = False,
+        mend: Optional[Dict[str, Any]] = None,
+    ) -> None:
+        #: As a developer would write it; the same in every process that runs the same tests.
+        self.name = name
+        #: The field's word for this sort of state.
+        self.kind = kind
+        self.old = old
+        self.new = new
+        #: Puts the old value back, in place where that can be. Nothing if it cannot be put back.
+        self.restore = restore
+        #: Whether it changes in many healthy suites, or its restoring disturbs others.
+        self.weak = weak
+        #: What a fixture needs to know to keep it.
+        self.mend = mend
+
+    def message(self) -> Dict[str, Any]:
+        """The place as it is told to jostle."""
+        return {
+            "name": text(self.name),
+            "kind": self.kind,
+            "old": text(self.old),
+            "new": text(self.new),
+            "restorable": self.restore is not None,
+            "weak": self.weak,
+            "mend": self.mend,
+        }
+
+
+def is_atomic(value: Any) -> bool:
+    """Whether a value is immutable through and through, so that equality says it has not changed."""
+    kind = type(value)
+    if kind is tuple or kind is frozenset:
+        return len(value) <= 100 and all(is_atomic(item) for item in value)
+    return kind in (int, float, bool, str, bytes, complex, type(None))
+
+
+def same(old: Any, new: Any) -> bool:
+    """Whether two bindings hold the same value, as far as can be told without the suite's code."""
+    if old is new:
+        return True
+    return type(old) is type(new) and is_atomic(old) and is_atomic(new) and old == new
+
+
+def is_mock(value: Any) -> bool:
+    """Whether a value is one of :mod:`unittest.mock`'s."""
+    return type(value).__module__ in ("unittest.mock", "mock", "mock.mock")
+
+
+def key_name(key: Any) -> str:
+    """A key as it stands between the brackets."""
+    if isinstance(key, (type, types.FunctionType, types.BuiltinFunctionType)):
+        return text(key.__qualname__)
+    if type(key) is str and len(key) <= _MOST and key.isprintable() and '"' not in key and "\\" not in key:
+        return f'"{key}"'
+    return show(key, 1)
+
+
+def show(value: Any, depth: int = 0) -> str:
+    """A value in one short line."""
+    shown = _ADDRESS.sub("0x…", _show(value, depth))
+    if depth == 0:
+        shown = text(shown.replace("\n", "\\n"))
+    return shown if len(shown) <= _MOST else shown[: _MOST - 1] + "…"
+
+
+def _show(value: Any, depth: int) -> str:
+    kind = type(value)
+    if value is MISSING:
+        return "(absent)"
+    if kind in (int, float, bool, complex, type(None)):
+        return "a large int" if kind is int and value.bit_length() > 400 else repr(value)
+    if kind in (str, bytes, bytearray):
+        return repr(value[:_MOST]) + ("…" if len(value) > _MOST else "")
+    if kind is dict:
+        items = [f"{show(k, depth + 1)}: {_inner(v, depth)}" for k, v in _first(value.items(), len(value))]
+        return "{" + _joined(items, len(value)) + "}"
+    if kind in _OPEN_CLOSE:
+        opening, closing = _OPEN_CLOSE[kind]
+        items = [_inner(item, depth) for item in _first(value, len(value))]
+        if kind in (set, frozenset):
+            items = sorted(items)
+            if not items:
+                return f"{kind.__name__}()"
+        comma = "," if kind is tuple and len(value) == 1 else ""
+        return opening + _joined(items, len(value)) + comma + closing
+    if isinstance(value, type):
+        return f"<class {_qualified(value)}>"
+    if isinstance(value, (types.FunctionType, types.BuiltinFunctionType)):
+        return f"<function {value.__module__}.{value.__qualname__}>"
+    if isinstance(value, types.ModuleType):
+        return f"<module {vars(value).get('__name__')}>"
+    if kind.__module__ in _PLAIN_MODULES:
+        return repr(value)
+    return _instance(value, depth)
+
+
+def _inner(value: Any, depth: int) -> str:
+    return "…" if depth >= _DEPTH else show(value, depth + 1)
+
+
+def _first(items: Any, size: int) -> List[Any]:
+    found: List[Any] = []
+    for item in items:
+        if len(found) == _ITEMS:
+            break
+        found.append(item)
+    return found
+
+
+def _joined(items: List[str], size: int) -> str:
+    more = size - len(items)
+    return ", ".join(items) + (f", … {more} more" if more > 0 else "")
+
+
+def _qualified(kind: type) -> str:
+    module = vars(kind).get("__module__", "builtins")
+    name = type.__dict__["__qualname__"].__get__(kind)
+    return name if module == "builtins" or not isinstance(module, str) else f"{module}.{name}"
+
+
+def _instance(value: Any, depth: int) -> str:
+    name = _qualified(type(value))
+    try:
+        attributes = object.__getattribute__(value, "__dict__")
+    except Exception:
+        attributes = None
+    if type(attributes) is not dict or not attributes or depth >= _DEPTH - 1 or is_mock(value):
+        return f"<{name} object>"
+    shown = [f"{k}={_inner(v, depth + 1)}" for k, v in _first(list(attributes.items()), len(attributes))]
+    return f"<{name} {_joined(shown, len(attributes))}>"

@@ -1,0 +1,271 @@
+"""The process's state outside the project's objects, after CPython's ``Lib/test/libregrtest/save_env.py``."""
+
+from __future__ import annotations
+
+import contextlib
+import decimal
+import locale
+import logging
+import os
+import random
+import signal
+import sys
+import threading
+import time
+import types
+import warnings
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
+
+from .places import MISSING, Place, same, show
+
+#: What pytest itself sets for each test.
+_OF_PYTEST = frozenset({"PYTEST_CURRENT_TEST", "COLUMNS", "LINES"})
+_FDS = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
+
+
+class _Setting(NamedTuple):
+    """A single value of the process."""
+
+    name: str
+    kind: str
+    get: Callable[[], Any]
+    put: Optional[Callable[[Any], Any]]
+    weak: bool = False
+    #: Whether the values say something to a reader.
+    telling: bool = True
+
+
+class Surroundings:
+    """The process's state as it was when this was made."""
+
+    def __init__(self) -> None:
+        self._settings = list(_settings())
+        self._values = [_get(setting) for setting in self._settings]
+        self._environ = dict(os.environ)
+        self._modules = dict(sys.modules)
+        self._loggers = set(logging.root.manager.loggerDict)
+        self._threads = set(threading.enumerate())
+        self._descriptors = _descriptors()
+
+    def probe(self, name: str) -> Optional[Callable[[], Any]]:
+        """What gives the value of the place of this name now, if it is one of these."""
+        for table, held in (("os.environ", os.environ), ("sys.modules", sys.modules)):
+            if name.startswith(f'{table}["') and name.endswith('"]'):
+                return _getter(held, name[len(table) + 2 : -2])
+        return next((setting.get for setting in self._settings if setting.name == name), None)
+
+    def changes(self, is_own: Callable[[str], bool]) -> Iterator[Place]:
+        """What differs by now."""
+        yield from self._changed_environ()
+        yield from self._changed_modules(is_own)
+        for setting, old in zip(self._settings, self._values):
+            new = _get(setting)
+            if not (same(old, new) or _equal(old, new)):
+                shown = (show(old), show(new)) if setting.telling else ("its state", "another state")
+                restore = None if setting.put is None else _putter(setting.put, old)
+                yield Place(setting.name, setting.kind, *shown, restore, setting.weak, _mend(setting, old))
+        for thread in threading.enumerate():
+            if thread not in self._threads:
+                yield Place(f"thread {thread.name}", "thread", "(absent)", "alive", None, True)
+        for descriptor in sorted(_descriptors() - self._descriptors):
+            name = f"descriptor {descriptor}"
+            yield Place(name, "descriptor", "closed", f"open: {_target(descriptor)}", None, True)
+
+    def _changed_environ(self) -> Iterator[Place]:
+        now = dict(os.environ)
+        for key in sorted({*self._environ, *now} - _OF_PYTEST):
+            old, new = self._environ.get(key, MISSING), now.get(key, MISSING)
+            if old != new:
+                kind = "locale/time zone" if key in ("TZ", "LANG") or key.startswith("LC_") else "environment"
+                mend = {"how": "environ", "key": key}
+                yield Place(f'os.environ["{key}"]', kind, show(old), show(new), _environ_putter(key, old), mend=mend)
+
+    def _changed_modules(self, is_own: Callable[[str], bool]) -> Iterator[Place]:
+        now = dict(sys.modules)
+        for name in sorted({*self._modules, *now}):
+            old, new = self._modules.get(name, MISSING), now.get(name, MISSING)
+            if old is not new:
+                imported = old is MISSING and isinstance(new, types.ModuleType) and hasattr(new, "__spec__")
+                weak = imported and getattr(new, "__spec__", None) is not None
+                restore = _modules_putter(name, old)
+                mend = {"how": "modules", "key": name}
+                kind = "import-time" if weak and is_own(name) else "module table"
+                yield Place(f'sys.modules["{name}"]', kind, show(old), show(new), restore, weak, mend)
+
+
+def _getter(held: Any, key: str) -> Callable[[], Any]:
+    return lambda: held.get(key, MISSING)
+
+
+def _get(setting: _Setting) -> Any:
+    try:
+        return setting.get()
+    except Exception:  # a folder that is gone, a handler that is none
+        return MISSING
+
+
+def _equal(old: Any, new: Any) -> bool:
+    """Whether two lists hold the same objects."""
+    if type(old) is not type(new) or not isinstance(old, (list, tuple)):
+        return False
+    return len(old) == len(new) and all(same(a, b) or _equal(a, b) for a, b in zip(old, new))
+
+
+def _putter(put: Callable[[Any], Any], value: Any) -> Callable[[], None]:
+    def restore() -> None:
+        put(value)
+
+    return restore
+
+
+def _environ_putter(key: str, old: Any) -> Callable[[], None]:
+    def restore() -> None:
+        if old is MISSING:
+            os.environ.pop(key, None)
+        else:
+            os.environ[key] = old
+        if key == "TZ" and hasattr(time, "tzset"):
+            time.tzset()
+
+    return restore
+
+
+def _modules_putter(name: str, old: Any) -> Callable[[], None]:
+    def restore() -> None:
+        if old is MISSING:
+            sys.modules.pop(name, None)
+        else:
+            sys.modules[name] = old
+
+    return restore
+
+
+def _mend(setting: _Setting, old: Any) -> Optional[Dict[str, Any]]:
+    hows = {"os.getcwd()": "cwd", "random": "random", "sys.path": "path", "locale": "locale"}
+    if setting.name in hows:
+        return {"how": hows[setting.name]}
+    if setting.name.startswith("decimal.getcontext()."):
+        return {
+            "how": "attribute",
+            "module": "decimal",
+            "object": "decimal.getcontext()",
+            "attribute": setting.name[21:],
+        }
+    if setting.name.startswith("logging.getLogger(") and setting.name.endswith(".level"):
+        return {"how": "level", "object": setting.name[: -len(".level")]}
+    return None
+
+
+def _settings() -> Iterator[_Setting]:
+    yield _Setting("os.getcwd()", "environment", os.getcwd, os.chdir)
+    for name in ("path", "argv", "meta_path", "path_hooks"):
+        held = getattr(sys, name)
+        yield _Setting(f"sys.{name}", "module table", _lister(held), _list_putter(held))
+    yield _Setting("umask", "environment", _umask, os.umask)
+    yield _Setting("locale", "locale/time zone", _locale, _set_locale)
+    for number in sorted(signal.valid_signals()):
+        if number not in (signal.SIGKILL, signal.SIGSTOP):
+            yield _Setting(_signal_name(number), "signal handler", *_signal(number))
+    yield _Setting("warnings.filters", "logging/warnings", _lister(warnings.filters), _set_filters)
+    yield from _decimal()
+    yield from _logging()
+    yield _Setting("random", "random state", random.getstate, random.setstate, weak=True, telling=False)
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        random_state = numpy.random
+        get, put = random_state.get_state, random_state.set_state
+        yield _Setting("numpy.random", "random state", lambda: repr(get()), _numpy_putter(get(), put), True, False)
+    yield _Setting("socket.getdefaulttimeout()", "global/module state", *_socket_timeout())
+    yield _Setting("sys.getrecursionlimit()", "global/module state", sys.getrecursionlimit, sys.setrecursionlimit)
+
+
+def _lister(held: Any) -> Callable[[], Any]:
+    return lambda: list(held)
+
+
+def _list_putter(held: Any) -> Callable[[Any], None]:
+    return lambda value: held.__setitem__(slice(None), value)
+
+
+def _numpy_putter(state: Any, put: Callable[[Any], Any]) -> Callable[[Any], None]:
+    return lambda _: put(state)
+
+
+def _set_filters(value: Any) -> None:
+    warnings.filters[:] = value  # type: ignore[index]
+    warnings._filters_mutated_lock_held() if hasattr(warnings, "_filters_mutated_lock_held") else _mutated()
+
+
+def _mutated() -> None:
+    mutated = getattr(warnings, "_filters_mutated", None)
+    if mutated is not None:
+        mutated()
+
+
+def _umask() -> int:
+    now = os.umask(0o77)
+    os.umask(now)
+    return now
+
+
+def _locale() -> str:
+    return locale.setlocale(locale.LC_ALL)
+
+
+def _set_locale(value: str) -> None:
+    locale.setlocale(locale.LC_ALL, value)
+
+
+def _signal_name(number: int) -> str:
+    return (
+        f"signal.getsignal(signal.{signal.Signals(number).name})"
+        if number in list(signal.Signals)
+        else f"signal {number}"
+    )
+
+
+def _signal(number: int) -> List[Callable[..., Any]]:
+    return [lambda: signal.getsignal(number), lambda value: signal.signal(number, value)]
+
+
+def _socket_timeout() -> List[Optional[Callable[..., Any]]]:
+    socket = sys.modules["socket"]
+    return [socket.getdefaulttimeout, socket.setdefaulttimeout]
+
+
+def _decimal() -> Iterator[_Setting]:
+    for name in ("prec", "rounding", "Emin", "Emax", "capitals", "clamp"):
+        yield _Setting(f"decimal.getcontext().{name}", "global/module state", *_attribute(decimal.getcontext(), name))
+
+
+def _attribute(obj: Any, name: str) -> List[Callable[..., Any]]:
+    return [lambda: getattr(obj, name), lambda value: setattr(obj, name, value)]
+
+
+def _logging() -> Iterator[_Setting]:
+    yield _Setting("logging.root.manager.disable", "logging/warnings", *_attribute(logging.root.manager, "disable"))
+    loggers: Dict[str, Any] = {"": logging.root, **logging.root.manager.loggerDict}
+    for name, logger in list(loggers.items()):
+        if isinstance(logger, logging.Logger):
+            path = f'logging.getLogger("{name}")' if name else "logging.getLogger()"
+            for attribute in ("level", "disabled", "propagate"):
+                yield _Setting(f"{path}.{attribute}", "logging/warnings", *_attribute(logger, attribute))
+            for attribute in ("handlers", "filters"):
+                held = getattr(logger, attribute)
+                yield _Setting(f"{path}.{attribute}", "logging/warnings", _lister(held), _list_putter(held))
+
+
+def _descriptors() -> "set[int]":
+    found = set()
+    with contextlib.suppress(OSError):
+        for name in os.listdir(_FDS):
+            with contextlib.suppress(OSError, ValueError):
+                os.fstat(int(name))
+                found.add(int(name))
+    return found
+
+
+def _target(descriptor: int) -> str:
+    with contextlib.suppress(OSError):
+        return os.readlink(f"{_FDS}/{descriptor}").split(":")[0]
+    return "unknown"

@@ -1,0 +1,161 @@
+"""Where a place is written: its value is looked at after each line of the project's code, for a test or two.
+
+A trace function serves on every supported Python; the run is made for this alone, so that its cost matters little.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import tempfile
+import threading
+import types
+from typing import Any, Callable, Dict, Optional, Tuple
+
+from .crash import inside
+from .graph import Graph, Node
+from .places import MISSING, key_name
+from .surroundings import Surroundings
+
+Probe = Callable[[], Any]
+
+
+class Writes:
+    """Notes the last line of the project after which a place was another."""
+
+    def __init__(self, name: str, rootdir: str, graph: Graph, surroundings: Surroundings) -> None:
+        self._name = name
+        self._rootdir = rootdir
+        self._graph = graph
+        self._surroundings = surroundings
+        self._files: Dict[str, Optional[str]] = {}
+        self._probe: Optional[Probe] = None
+        self._value: Any = None
+        self._line: Optional[Tuple[str, int, str]] = None
+        self._found: Optional[Tuple[str, int, str]] = None
+
+    def start(self) -> None:
+        """Look from here on, in this thread."""
+        self.resolve()
+        self._thread = threading.get_ident()
+        self._before = sys.gettrace()
+        sys.settrace(self._enter)
+
+    def resolve(self) -> None:
+        """Look for the place, if it is not known yet: a fixture's value comes late."""
+        if self._probe is None:
+            self._probe = self._find()
+            self._value = None if self._probe is None else self._probe()
+
+    def stop(self) -> Optional[Dict[str, Any]]:
+        """Look no more; tells where the place was written last."""
+        sys.settrace(self._before)
+        self._look()
+        if self._found is None:
+            return None
+        file, line, function = self._found
+        return {"file": file, "line": line, "function": function}
+
+    def _find(self) -> Optional[Probe]:
+        name = self._name
+        found = self._surroundings.probe(name) or _file_probe(name, self._rootdir)
+        if found is not None:
+            return found
+        node = self._graph.holder(name)
+        return None if node is None else _node_probe(node, name[len(node.path) :])
+
+    def _enter(self, frame: types.FrameType, event: str, _: Any) -> Any:
+        file = frame.f_code.co_filename
+        if file not in self._files:
+            self._files[file] = inside(file, self._rootdir)
+        return None if self._files[file] is None else self._step
+
+    def _step(self, frame: types.FrameType, event: str, _: Any) -> Any:
+        if event in ("line", "return"):
+            self._look()
+            self._line = self._place(frame) if event == "line" else self._place(frame.f_back) or self._line
+        return self._step
+
+    def _place(self, frame: Optional[types.FrameType]) -> Optional[Tuple[str, int, str]]:
+        """The line of the project that this frame, or who called it, is at."""
+        while frame is not None:
+            file = self._files.get(frame.f_code.co_filename)
+            if file is not None:
+                return (file, frame.f_lineno, frame.f_code.co_name)
+            frame = frame.f_back
+        return None
+
+    def _look(self) -> None:
+        if self._probe is None or self._thread != threading.get_ident():
+            return
+        value = self._probe()
+        if value != self._value:
+            self._value = value
+            self._found = self._line
+
+
+def _identity(value: Any) -> Any:
+    """What tells a binding from another without the suite's ``__eq__``; the value is kept alive by its holder."""
+    return value if type(value) in (int, str, bool, float, bytes, type(None)) else id(value)
+
+
+def _node_probe(node: Node, slot: str) -> Probe:
+    obj = node.obj
+    if not slot:
+        return lambda: _signature(obj)
+    if node.sort == "attributes":
+        attribute = slot[1:]
+        holder = obj if isinstance(obj, type) or not hasattr(obj, "__dict__") else None
+        if holder is not None:
+            return lambda: _identity(vars(holder).get(attribute, MISSING))
+        namespace = object.__getattribute__(obj, "__dict__")
+        return lambda: _identity(namespace.get(attribute, MISSING))
+    key: Any = MISSING
+    size = -1
+
+    def probe() -> Any:
+        nonlocal key, size
+        if key is MISSING and len(obj) != size:
+            size = len(obj)
+            key = next((key for key in dict.keys(obj) if f"[{key_name(key)}]" == slot), MISSING)
+        return MISSING if key is MISSING else _identity(dict.get(obj, key, MISSING))
+
+    return probe
+
+
+def _signature(obj: Any) -> Any:
+    if isinstance(obj, dict):
+        return (len(obj), [_identity(value) for value in itertools.islice(dict.values(obj), 100)])
+    if isinstance(obj, (list, tuple)) or hasattr(obj, "appendleft"):
+        return (len(obj), [_identity(value) for value in itertools.islice(obj, 100)])
+    if isinstance(obj, set):
+        return (len(obj), sum(id(value) for value in itertools.islice(obj, 100)))
+    if hasattr(obj, "locked"):
+        return obj.locked()
+    if hasattr(obj, "cache_info"):
+        return tuple(obj.cache_info())[1:]
+    return repr(obj) if isinstance(obj, (bytearray, itertools.count)) else id(obj)
+
+
+def _file_probe(name: str, rootdir: str) -> Optional[Probe]:
+    """A file's or a table's, by what the file system says of the file."""
+    if name.startswith("file "):
+        name = name[len("file ") :]
+    elif name.startswith("table ") and " in " in name:
+        name = name.split(" in ", 1)[1]
+    else:
+        return None
+    where = " in the temporary folder"
+    path = os.path.join(rootdir, name)
+    if name.endswith(where):
+        path = os.path.join(os.path.realpath(tempfile.gettempdir()), name[: -len(where)])
+
+    def probe() -> Any:
+        try:
+            stat = os.stat(path)
+        except OSError:
+            return MISSING
+        return (stat.st_size, stat.st_mtime_ns, stat.st_ino)
+
+    return probe

@@ -1,0 +1,194 @@
+//! Which of the places that have changed is the cause: one at a time, then several together.
+
+use crate::explain::Place;
+use crate::shrink::Stopped;
+use crate::shrink::search::search;
+
+/// Places of one sort that are tried one by one before they are halved.
+const SINGLES: usize = 24;
+/// Places that are tried one by one where restoring all at once says nothing.
+const MOST_SINGLES: usize = 60;
+
+/// What the last test showed after some places were restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The opposite: the victim passes, the brittle test fails.
+    Undone,
+    /// What it shows when nothing is restored.
+    Stays,
+    /// Another failure, or none of it was run: nothing can be said.
+    Unclear,
+}
+
+/// Runs the tests before the last, restores places, and looks at the last.
+pub trait Experiment {
+    /// Makes one experiment, with these of the places that have changed put back before the last test.
+    ///
+    /// # Errors
+    /// There will be no more answers.
+    fn answer(&mut self, restored: &[usize]) -> Result<Answer, Stopped>;
+}
+
+/// What was found; indices of the places that have changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// The places whose restoring undoes the failure; the likeliest first.
+    pub places: Vec<usize>,
+    /// Whether it takes all of them together; else each one does.
+    pub jointly: bool,
+    /// Whether restoring everything else leaves the failure as it is.
+    pub alone: bool,
+}
+
+/// Finds the places whose restoring undoes a failure. None if none of those that can be restored does.
+///
+/// The places that change in many healthy suites, or whose restoring may disturb others, are tried
+/// after all others.
+///
+/// # Errors
+/// Those of the experiment.
+pub fn find(places: &[Place], experiment: &mut dyn Experiment) -> Result<Option<Cause>, Stopped> {
+    let of = |weak: bool| -> Vec<usize> {
+        (0..places.len()).filter(|&at| places[at].restorable && places[at].weak == weak).collect()
+    };
+    let (strong, weak) = (of(false), of(true));
+    // What does harm when it is restored alone says nothing when it is restored with others.
+    let mut harmful = Vec::new();
+    for candidates in [&strong, &weak] {
+        if let Some((found, jointly)) = among(candidates, &mut harmful, experiment)? {
+            let others: Vec<usize> =
+                strong.iter().copied().filter(|at| !found.contains(at) && !harmful.contains(at)).collect();
+            let alone = others.is_empty() || experiment.answer(&others)? == Answer::Stays;
+            return Ok(Some(Cause { places: found, jointly, alone }));
+        }
+    }
+    Ok(None)
+}
+
+/// The places that each undo the failure, or a smallest set that does so together.
+fn among(
+    candidates: &[usize],
+    harmful: &mut Vec<usize>,
+    experiment: &mut dyn Experiment,
+) -> Result<Option<(Vec<usize>, bool)>, Stopped> {
+    if candidates.is_empty() {
+        return Ok(None);
+    }
+    if candidates.len() <= SINGLES {
+        let found = singles(candidates, harmful, experiment)?;
+        if !found.is_empty() || candidates.len() == 1 {
+            return Ok((!found.is_empty()).then_some((found, false)));
+        }
+    }
+    let together: Vec<usize> = candidates.iter().copied().filter(|at| !harmful.contains(at)).collect();
+    if experiment.answer(&together)? != Answer::Undone {
+        let found = if candidates.len() > SINGLES {
+            singles(&candidates[..candidates.len().min(MOST_SINGLES)], harmful, experiment)?
+        } else {
+            Vec::new()
+        };
+        return Ok((!found.is_empty()).then_some((found, false)));
+    }
+    let found = search(&together, true, &mut |set| Ok(experiment.answer(set)? == Answer::Undone))?;
+    Ok(found.map(|found| {
+        let jointly = found.kept.len() > 1;
+        (found.kept, jointly)
+    }))
+}
+
+/// Those of the places that undo the failure each alone.
+fn singles(
+    candidates: &[usize],
+    harmful: &mut Vec<usize>,
+    experiment: &mut dyn Experiment,
+) -> Result<Vec<usize>, Stopped> {
+    let mut found = Vec::new();
+    for &at in candidates {
+        match experiment.answer(&[at])? {
+            Answer::Undone => found.push(at),
+            Answer::Stays => {}
+            Answer::Unclear => harmful.push(at),
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A victim that fails while any of some sets of places is left as it is.
+    struct Simulated {
+        causes: Vec<Vec<usize>>,
+        asked: usize,
+    }
+
+    impl Experiment for Simulated {
+        fn answer(&mut self, restored: &[usize]) -> Result<Answer, Stopped> {
+            self.asked += 1;
+            // A cause is undone by restoring any one of its places.
+            let undone = self.causes.iter().all(|cause| cause.iter().any(|at| restored.contains(at)));
+            Ok(if undone { Answer::Undone } else { Answer::Stays })
+        }
+    }
+
+    fn places(count: usize, weak: impl Fn(usize) -> bool) -> Vec<Place> {
+        let place = |at: usize| Place {
+            name: format!("m.p{at}"),
+            kind: "global/module state".into(),
+            old: "0".into(),
+            new: "1".into(),
+            restorable: true,
+            weak: weak(at),
+            written: None,
+            mend: None,
+        };
+        (0..count).map(place).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_single_cause_is_found_whole_and_nothing_else_is(count in 1_usize..80, seed: prop::sample::Index) {
+            let cause = seed.index(count);
+            let mut experiment = Simulated { causes: vec![vec![cause]], asked: 0 };
+            let found = find(&places(count, |_| false), &mut experiment).unwrap();
+            prop_assert_eq!(found, Some(Cause { places: vec![cause], jointly: false, alone: true }));
+            prop_assert!(experiment.asked <= SINGLES + 3);
+        }
+
+        #[test]
+        fn what_is_named_undoes_the_failure(
+            count in 2_usize..60,
+            seeds in prop::collection::vec(prop::collection::vec(any::<prop::sample::Index>(), 1..3), 1..4),
+        ) {
+            let causes: Vec<Vec<usize>> =
+                seeds.iter().map(|cause| cause.iter().map(|seed| seed.index(count)).collect()).collect();
+            let mut experiment = Simulated { causes, asked: 0 };
+            let found = find(&places(count, |at| at % 5 == 0), &mut experiment).unwrap();
+            if let Some(cause) = found {
+                if cause.jointly {
+                    prop_assert_eq!(experiment.answer(&cause.places), Ok(Answer::Undone));
+                    for skipped in 0..cause.places.len() {
+                        let mut fewer = cause.places.clone();
+                        fewer.remove(skipped);
+                        prop_assert_eq!(experiment.answer(&fewer), Ok(Answer::Stays));
+                    }
+                } else {
+                    for &place in &cause.places {
+                        prop_assert_eq!(experiment.answer(&[place]), Ok(Answer::Undone));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_restored_is_never_named() {
+        let mut all = places(3, |_| false);
+        all[1].restorable = false;
+        let mut experiment = Simulated { causes: vec![vec![1]], asked: 0 };
+        assert_eq!(find(&all, &mut experiment), Ok(None));
+    }
+}

@@ -1,0 +1,50 @@
+//! Explaining: from a minimal plan to the place of shared state behind it.
+//!
+//! Pure: a difference of state is no cause, so every claim comes from an [`Experiment`], in which the
+//! tests before the last one run, some of what they changed is put back, and the last one shows whether
+//! that mattered. What could not be shown so is not claimed.
+
+pub mod place;
+pub mod cause;
+pub mod fix;
+pub mod group;
+
+use serde::Serialize;
+
+pub use cause::{Answer, Cause, Experiment, find};
+pub use place::{Changed, Instructions, Mend, Place, Written};
+
+/// A change of the project, tried in a copy of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fix {
+    /// A unified diff, relative to rootdir.
+    pub diff: String,
+    /// In how many seeded trials of the whole suite it held; it held in all of them.
+    pub trials: u32,
+}
+
+/// What is known of the state behind a failure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// Whether the places were shown to be the cause, in a fresh pytest process as well.
+    pub confirmed: bool,
+    /// With `confirmed`, the cause; without, the places that had changed and could not be shown to be it.
+    pub places: Vec<Place>,
+    /// Whether it takes all of the places together, and not each one, to undo the failure.
+    pub jointly: bool,
+    /// Whether restoring everything else was seen to leave the failure as it is.
+    pub alone: bool,
+    /// How many places had changed.
+    pub changed: usize,
+    /// Whether there was more state than could be looked at.
+    pub cut_off: bool,
+    /// Fixtures of a wider scope that were set up by then.
+    #[serde(skip)]
+    pub fixtures: Vec<Place>,
+    /// A change that was seen to undo the failure for good.
+    pub fix: Option<Fix>,
+    /// How many experiments were made.
+    pub experiments: u32,
+    /// Why nothing is confirmed.
+    pub why: Option<String>,
+}

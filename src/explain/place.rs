@@ -1,0 +1,89 @@
+//! Places of shared state, as the harness names them, and what to do with them before a test.
+
+use serde::{Deserialize, Serialize};
+
+/// A place whose value differs from what it was before the first test of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// As a developer would write it: `os.environ["TZ"]`, `shop.api.app.dependency_overrides[get_db]`,
+    /// `fixture db (scope module)`. The same in every process that runs the same tests.
+    pub name: String,
+    /// The field's word for this sort of state.
+    pub kind: String,
+    /// The value before, in one short line.
+    pub old: String,
+    /// The value after.
+    pub new: String,
+    /// Whether the old value can be put back.
+    pub restorable: bool,
+    /// Whether it changes in many healthy suites, or its restoring may disturb other state.
+    pub weak: bool,
+    /// The line after which it had its new value, if that is known.
+    #[serde(default)]
+    pub written: Option<Written>,
+    /// What a fixture needs to know to keep it, if one can.
+    #[serde(skip_serializing)]
+    pub mend: Option<Mend>,
+}
+
+/// What a fixture that keeps a place needs to know.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Mend {
+    /// `dict`, `list`, `set`, `attribute`, `cache`, `lock`, `environ`, `modules`, `file`, `fixture`, …
+    pub how: String,
+    /// The module whose import makes the object reachable.
+    pub module: String,
+    /// The expression for the object that holds the state.
+    pub object: String,
+    /// The attribute of that object.
+    pub attribute: String,
+    /// What the attribute is set to, if not to what it was.
+    pub value: String,
+    /// The key, path or name.
+    pub key: String,
+    /// What a path is relative to: `rootdir` or `temporary`.
+    pub base: String,
+    /// The scope of a fixture.
+    pub scope: String,
+    /// The file that defines a fixture.
+    pub file: String,
+    /// The line where its definition starts.
+    pub line: u32,
+}
+
+/// What the harness does with the places that have changed, before the last test of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Instructions {
+    /// The names of the places that are restored.
+    pub restore: Vec<String>,
+    /// The file, relative to rootdir, whose import is looked into instead of the tests before the last.
+    pub import: Option<String>,
+    /// The name of a place of which is to be told where it is written.
+    pub watch: Option<String>,
+}
+
+/// What the harness found and did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Changed {
+    /// The places that have changed, those of the project's objects first.
+    pub places: Vec<Place>,
+    /// Whether there was more than could be looked at.
+    pub cut_off: bool,
+    /// Places that were to be restored and could not be.
+    pub failed: Vec<String>,
+    /// Where the place that was to be watched was written last.
+    #[serde(default)]
+    pub written: Option<Written>,
+}
+
+/// A line of the project.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// The file, relative to rootdir.
+    pub file: String,
+    /// 1-based.
+    pub line: u32,
+    /// The function.
+    pub function: String,
+}

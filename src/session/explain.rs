@@ -1,0 +1,233 @@
+//! Explaining a finding with an engine: each experiment is one run of the minimal plan.
+//!
+//! In forks where that is possible, as they cost next to nothing. The last word has a fresh process.
+
+use std::time::{Duration, Instant};
+
+use crate::explain::{Answer, Cause, Changed, Experiment, Explanation, Instructions, Place, Written, find};
+use crate::judge::finding::{Finding, Kind};
+use crate::judge::sight::{Sight, Wanted, look};
+use crate::plan::Plan;
+use crate::run::RunError;
+use crate::session::lab::Lab;
+use crate::shrink::Stopped;
+
+/// What chance may explain at most where a victim fails only at times.
+const DOUBT: f64 = 0.001;
+/// Repetitions of one experiment at most.
+const MOST_REPETITIONS: u32 = 30;
+/// How long a finding is looked into; a victim that hangs takes its whole time limit in most runs.
+const PATIENCE: Duration = Duration::from_secs(180);
+/// Places that are listed where none was shown to be the cause.
+const LISTED: usize = 10;
+
+/// Finds the state behind a finding; none for findings that are no question of state between tests.
+///
+/// # Errors
+/// The run was interrupted.
+pub fn explain(lab: &mut Lab<'_>, finding: &Finding) -> Result<Option<Explanation>, RunError> {
+    let Some(case) = Case::of(lab, finding) else {
+        return Ok(None);
+    };
+    let mut runner = Runner { lab, case: &case, error: None, experiments: 0, end: Instant::now() + PATIENCE };
+    let explained = explain_with(&mut runner);
+    match runner.error {
+        Some(error @ RunError::Interrupted) => Err(error),
+        // That a place cannot be named is no reason to lose what was found.
+        Some(error) => Ok(Some(unexplained(&error.to_string(), Vec::new(), runner.experiments))),
+        None => Ok(Some(explained)),
+    }
+}
+
+/// What every experiment of a finding has in common.
+struct Case {
+    fresh: Plan,
+    cheap: Plan,
+    wanted: Wanted,
+    /// What the last test shows with nothing restored.
+    stays: Sight,
+    undone: Sight,
+    /// The file whose import is the polluter.
+    import: Option<String>,
+    repetitions: u32,
+}
+
+impl Case {
+    fn of(lab: &Lab<'_>, finding: &Finding) -> Option<Self> {
+        let (minimal, signature) = (finding.shrunk.as_ref()?, finding.signature.as_ref()?);
+        let (wanted, stays, undone) = match finding.kind {
+            Kind::Victim | Kind::Nio => (Wanted::Signature(signature.clone()), Sight::Same, Sight::Passed),
+            Kind::Brittle => (Wanted::Failure(signature.test), Sight::Passed, Sight::Same),
+            _ => return None,
+        };
+        let fresh = minimal.plan.clone();
+        let [list] = fresh.workers.as_slice() else {
+            return None;
+        };
+        let import = minimal.imports.first().filter(|_| list.len() == 1).cloned();
+        if list.len() == 1 && import.is_none() {
+            return None;
+        }
+        let rate = if finding.kind == Kind::Brittle { 1.0 } else { finding.with.rate() };
+        let repetitions = if rate < 1.0 { (DOUBT.ln() / (1.0 - rate).ln()).ceil() as u32 } else { 1 };
+        Some(Self {
+            // Forks have imported everything beforehand.
+            cheap: if minimal.imports.is_empty() { lab.in_forks(&fresh) } else { fresh.clone() },
+            fresh,
+            import,
+            wanted,
+            stays,
+            undone,
+            repetitions: repetitions.clamp(1, MOST_REPETITIONS),
+        })
+    }
+
+    /// Only to watch.
+    fn instructions(&self) -> Instructions {
+        Instructions { import: self.import.clone(), ..Instructions::default() }
+    }
+}
+
+struct Runner<'a, 'b> {
+    lab: &'a mut Lab<'b>,
+    case: &'a Case,
+    error: Option<RunError>,
+    experiments: u32,
+    end: Instant,
+}
+
+impl Runner<'_, '_> {
+    /// Runs the plan with instructions, until what the test shows with nothing restored is seen or
+    /// chance alone would have shown it.
+    fn run(&mut self, instructions: &Instructions, fresh: bool) -> Result<(Answer, Changed), Stopped> {
+        let mut last = Changed::default();
+        for run in 0..self.case.repetitions {
+            if self.lab.out_of_time() || Instant::now() > self.end {
+                return Err(Stopped);
+            }
+            self.experiments += 1;
+            let base = if fresh { &self.case.fresh } else { &self.case.cheap };
+            let plan = Plan { random_seed: base.random_seed.wrapping_add(run), ..base.clone() };
+            let (trial, changed) =
+                self.lab.probe_explaining(&plan, instructions, fresh).map_err(|error| {
+                    self.error = Some(error);
+                    Stopped
+                })?;
+            let Some(changed) = changed else {
+                return Ok((Answer::Unclear, Changed::default()));
+            };
+            let missing = !changed.failed.is_empty();
+            last = changed;
+            match look(&trial, &self.case.wanted) {
+                _ if missing => return Ok((Answer::Unclear, last)),
+                sight if sight == self.case.stays => return Ok((Answer::Stays, last)),
+                sight if sight == self.case.undone => {}
+                _ => return Ok((Answer::Unclear, last)),
+            }
+        }
+        Ok((Answer::Undone, last))
+    }
+}
+
+/// An experiment over named places.
+struct Places<'r, 'a, 'b> {
+    runner: &'r mut Runner<'a, 'b>,
+    places: &'r [Place],
+    fresh: bool,
+}
+
+impl Experiment for Places<'_, '_, '_> {
+    fn answer(&mut self, restored: &[usize]) -> Result<Answer, Stopped> {
+        let restore = restored.iter().map(|&at| self.places[at].name.clone()).collect();
+        let instructions = Instructions { restore, ..self.runner.case.instructions() };
+        Ok(self.runner.run(&instructions, self.fresh)?.0)
+    }
+}
+
+fn explain_with(runner: &mut Runner<'_, '_>) -> Explanation {
+    let Ok((as_it_was, seen)) = runner.run(&runner.case.instructions(), false) else {
+        return unexplained("there was no time to look into it", Vec::new(), runner.experiments);
+    };
+    let (changed, cut_off) = (seen.places.len(), seen.cut_off);
+    let places = seen.places;
+    let unexplained = |why: &str, experiments: u32| Explanation {
+        changed,
+        cut_off,
+        ..unexplained(why, places.iter().take(LISTED).cloned().collect(), experiments)
+    };
+    if as_it_was != Answer::Stays {
+        return unexplained("the failure did not show while its state was watched", runner.experiments);
+    }
+    let cause = find(&places, &mut Places { runner: &mut *runner, places: &places, fresh: false });
+    let cause = match cause {
+        Err(Stopped) => return unexplained("there was no time to try every place", runner.experiments),
+        Ok(None) => return unexplained(nothing_helped(&places), runner.experiments),
+        Ok(Some(cause)) => cause,
+    };
+    if !holds_in_fresh_process(runner, &places, &cause) {
+        return unexplained(
+            "what undid the failure in forks did not do so in a fresh process",
+            runner.experiments,
+        );
+    }
+    let named = cause.places.iter().map(|&at| {
+        let place = &places[at];
+        Place { written: written(runner, place), ..place.clone() }
+    });
+    Explanation {
+        confirmed: true,
+        places: named.collect(),
+        jointly: cause.jointly,
+        alone: cause.alone,
+        changed,
+        cut_off,
+        fixtures: places.iter().filter(|place| is_fixture(place)).cloned().collect(),
+        fix: None,
+        experiments: runner.experiments,
+        why: None,
+    }
+}
+
+/// The last word: with nothing restored it shows, and with the cause restored it does not.
+fn holds_in_fresh_process(runner: &mut Runner<'_, '_>, places: &[Place], cause: &Cause) -> bool {
+    let shown =
+        runner.run(&runner.case.instructions(), true).is_ok_and(|(answer, _)| answer == Answer::Stays);
+    let named = if cause.jointly { &cause.places[..] } else { &cause.places[..1] };
+    let mut experiment = Places { runner, places, fresh: true };
+    shown && experiment.answer(named) == Ok(Answer::Undone)
+}
+
+/// Where a place is written, in a run made for that alone.
+fn written(runner: &mut Runner<'_, '_>, place: &Place) -> Option<Written> {
+    let instructions = Instructions { watch: Some(place.name.clone()), ..runner.case.instructions() };
+    runner.run(&instructions, false).ok().and_then(|(_, changed)| changed.written)
+}
+
+fn nothing_helped(places: &[Place]) -> &'static str {
+    match places {
+        [] => "nothing that is watched had changed",
+        places if places.iter().all(|place| !place.restorable) => {
+            "nothing that had changed could be put back to try whether it matters"
+        }
+        _ => "restoring what had changed did not undo the failure",
+    }
+}
+
+fn is_fixture(place: &Place) -> bool {
+    place.mend.as_ref().is_some_and(|mend| mend.how == "fixture")
+}
+
+fn unexplained(why: &str, places: Vec<Place>, experiments: u32) -> Explanation {
+    Explanation {
+        confirmed: false,
+        changed: places.len(),
+        places,
+        jointly: false,
+        alone: false,
+        cut_off: false,
+        fixtures: Vec::new(),
+        fix: None,
+        experiments,
+        why: Some(why.to_owned()),
+    }
+}
