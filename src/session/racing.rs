@@ -1,7 +1,7 @@
 //! The race phase of a session: pairs of tests in conflict take turns, a few schedules each, so that where
 //! time is short every pair has had its most promising ones.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::judge::Signature;
@@ -17,11 +17,16 @@ use crate::suite::TestIndex;
 /// found to lose, for whether the other does.
 const TURN: usize = 12;
 
+/// How many schedules that show a failure are looked into, if none of them shows a race.
+const JUDGED: u32 = 2;
+
 /// What racing has shown so far.
 pub struct Racing {
     end: Instant,
     /// Failures that are known, or were judged.
     seen: BTreeSet<Signature>,
+    /// How often failures were judged, and found to be no race.
+    judged: BTreeMap<Signature, u32>,
     /// The races, each of another pair.
     pub found: Vec<Finding>,
     /// Pairs whose schedules were not all tried, for want of time.
@@ -53,6 +58,7 @@ impl Racing {
     pub fn new(time: Duration, known: impl Iterator<Item = Signature>) -> Self {
         Self {
             seen: known.collect(),
+            judged: BTreeMap::new(),
             end: Instant::now() + time,
             found: Vec::new(),
             unraced: 0,
@@ -116,7 +122,7 @@ impl Racing {
                 }
                 let start = Instant::now();
                 match racer.found {
-                    None if self.judged(judge(lab, &suspect)?, &suspect.signature) => {
+                    None if self.is_race(judge(lab, &suspect)?, &suspect.signature) => {
                         racer.found = Some(self.found.len() - 1);
                     }
                     None => {}
@@ -147,7 +153,7 @@ impl Racing {
     }
 
     /// Takes in what a failure was judged to be; tells whether it is a race.
-    fn judged(&mut self, judged: Judged, signature: &Signature) -> bool {
+    fn is_race(&mut self, judged: Judged, signature: &Signature) -> bool {
         match judged {
             Judged::Race(finding) => {
                 self.seen.insert(signature.clone());
@@ -158,6 +164,11 @@ impl Racing {
             Judged::Unsteady => self.unsteady += 1,
             Judged::Held => self.held += 1,
             Judged::Serial => drop(self.seen.insert(signature.clone())),
+        }
+        let judged = self.judged.entry(signature.clone()).or_default();
+        *judged += 1;
+        if *judged >= JUDGED {
+            self.seen.insert(signature.clone());
         }
         false
     }
