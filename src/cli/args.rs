@@ -24,6 +24,8 @@ pub enum Command {
     Stress(StressArgs),
     /// Run a plan again: by its token, or from a failure file
     Replay(ReplayArgs),
+    /// Say whether recorded failures are gone, and how sure that is
+    Verify(VerifyArgs),
     /// Say what can and what cannot be collected, and why, without running a test
     Collect(CollectArgs),
     /// Print the plan of a trial without running it
@@ -173,6 +175,30 @@ pub struct ReplayArgs {
     /// What the session varied; must be as it was.
     #[command(flatten)]
     pub axes: AxesArgs,
+    /// How trials are kept apart.
+    #[command(flatten)]
+    pub apart: ApartArgs,
+    /// The suite.
+    #[command(flatten)]
+    pub suite: SuiteArgs,
+}
+
+/// `jostle verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Failure files, or folders of them [default: the folder of `failures` in [tool.jostle]]
+    #[arg(value_name = "FAILURE")]
+    pub failures: Vec<PathBuf>,
+    /// How sure the verdict is to be, in percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 95.0)]
+    pub confidence: f64,
+    /// How many runs each failure may take in each of its stages: its own plan, the original one and
+    /// plans near it
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
+    pub runs: u32,
+    /// Demand that every failure is still there, as a test for the test before the fix
+    #[arg(long)]
+    pub require_fail: bool,
     /// How trials are kept apart.
     #[command(flatten)]
     pub apart: ApartArgs,

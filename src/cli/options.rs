@@ -137,6 +137,11 @@ impl SuiteOptions {
         Ok(axes)
     }
 
+    /// The folder of failure files that the configuration names.
+    pub(super) fn failures_folder(&self) -> Option<PathBuf> {
+        self.configured(self.config.failures.as_deref())
+    }
+
     /// Where relative paths of the configuration start.
     fn configured(&self, path: Option<&Path>) -> Option<PathBuf> {
         path.map(|path| self.folder.join(path))
@@ -179,7 +184,7 @@ impl StressOptions {
             ));
         }
         let seed = args.seed.or(config.seed);
-        let failures = args.failures.clone().or_else(|| suite.configured(config.failures.as_deref()));
+        let failures = args.failures.clone().or_else(|| suite.failures_folder());
         if let Some(folder) = &failures {
             // Found out now, and not after an hour of trials.
             std::fs::create_dir_all(folder).map_err(|error| {

@@ -26,6 +26,8 @@ pub enum Purpose {
     HashSeeds,
     /// The labelling of a Tuscan square.
     Square,
+    /// Plans near a recorded failure.
+    Neighbourhood,
 }
 
 /// An endless stream of numbers, a pure function of seed, purpose and number.

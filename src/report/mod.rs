@@ -4,6 +4,7 @@ pub mod document;
 pub mod terminal;
 pub mod speedup;
 pub mod speedup_document;
+pub mod verify;
 pub mod progress;
 pub mod words;
 

@@ -16,6 +16,7 @@ pub mod confirm;
 pub mod command;
 pub mod stress;
 pub mod replay;
+pub mod verify;
 pub mod speedup;
 
 pub use lab::{Lab, Notice, Observer};

@@ -3,6 +3,7 @@
 pub mod suite_run;
 pub mod stress;
 pub mod replay;
+pub mod verify;
 pub mod collect;
 pub mod plan;
 pub mod speedup;
@@ -19,6 +20,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Stress(args) => stress::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Collect(args) => collect::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Speedup(args) => speedup::run(&args),
