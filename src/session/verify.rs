@@ -95,7 +95,7 @@ pub fn verify(
         return Ok(verified.cannot_tell(format!("{} is not collected now", file.test)));
     };
     let core = Core { kind: file.kind, victim, minimal: &minimal };
-    Case { lab, file, core, rigour, verified }.run(expected_to_fail)
+    Case { lab, file, core, rigour, verified, forks_mislead: false }.run(expected_to_fail)
 }
 
 /// A failure in one run: how, and whether the process was started for it.
@@ -111,6 +111,8 @@ struct Case<'a, 'b> {
     core: Core<'a>,
     rigour: Rigour,
     verified: Verified,
+    /// Whether forks were seen to fail where fresh processes do not.
+    forks_mislead: bool,
 }
 
 impl Case<'_, '_> {
@@ -137,11 +139,10 @@ impl Case<'_, '_> {
         if claim.is_shown_by(minimal) && (expected_to_fail || claim.is_shown_by(near)) {
             return Ok(self.verified);
         }
-        let why = if minimal.failed + near.failed > 0 {
-            "it failed in forks of a process that has the whole suite imported, but in no fresh process"
-                .into()
+        let why = if needed > runs {
+            format!("{needed} runs are needed and --runs allows {runs}")
         } else {
-            format!("{needed} runs are needed and --runs allows {}", self.rigour.most_runs)
+            "too few plans near the recorded one are left to tell: see the note".into()
         };
         Ok(self.verified.cannot_tell(why))
     }
@@ -198,11 +199,12 @@ impl Case<'_, '_> {
         let (first, rest) = (FRESH.min(runs), runs.saturating_sub(FRESH));
         for (plan, count, fresh) in [(&plan, first, true), (&cheap, rest, false)] {
             let start = self.verified.minimal.runs;
-            let plans = (0..count)
-                .map(|run| Plan { random_seed: plan.random_seed.wrapping_add(start + run), ..plan.clone() });
-            let shown = self.stage(plans.collect(), fresh, Stage::Minimal)?;
-            if let Some(crash) = self.confirmed(shown, Stage::Minimal, runs)? {
-                return Ok(Some(crash));
+            let seeded =
+                |run| Plan { random_seed: plan.random_seed.wrapping_add(start + run), ..plan.clone() };
+            let plans: Vec<Plan> = (0..count).map(seeded).collect();
+            let crash = self.settled(&plans, fresh, Stage::Minimal, runs)?;
+            if crash.is_some() {
+                return Ok(crash);
             }
         }
         Ok(None)
@@ -224,23 +226,28 @@ impl Case<'_, '_> {
                 .push(format!("{number} tests of the original plan are gone and were left out of it"));
         }
         let times = if self.verified.claim.recorded.always() { 1 } else { runs };
-        let shown = self.stage(vec![plan; times as usize], false, Stage::Original)?;
-        self.confirmed(shown, Stage::Original, times)
+        self.settled(&vec![plan; times as usize], false, Stage::Original, times)
     }
 
     /// Runs plans near the minimal one.
     fn neighbourhood(&mut self, runs: u32) -> Result<Option<Crash>, RunError> {
         let numbers = 0..u64::from(runs.max(NEIGHBOURS));
         let plans: Vec<Plan> = numbers.map(|number| self.core.neighbour(self.lab.suite, number)).collect();
-        let shown = self.stage(plans, false, Stage::Neighbourhood)?;
+        let mut shown = self.stage(&plans, false, Stage::Neighbourhood)?;
         let mut others = 0;
-        for one in shown {
+        while !shown.is_empty() {
+            let one = shown.remove(0);
             if self.has_another_cause(&one.plan, runs)? {
                 others += 1;
-                self.verified.neighbourhood.runs -= 1;
-                self.verified.neighbourhood.failed -= 1;
-            } else if let Some(crash) = self.confirmed(vec![one], Stage::Neighbourhood, runs)? {
+                let tally = &mut self.verified.neighbourhood;
+                *tally = Tally { runs: tally.runs - 1, failed: tally.failed - 1 };
+            } else if let Some(crash) = self.confirmed(one, Stage::Neighbourhood, runs)? {
                 return Ok(Some(crash));
+            } else if !self.forks_mislead {
+                self.mislead();
+                self.verified.neighbourhood = Tally::default();
+                others = 0;
+                shown = self.stage(&plans, true, Stage::Neighbourhood)?;
             }
         }
         if others > 0 {
@@ -254,7 +261,8 @@ impl Case<'_, '_> {
     }
 
     /// Runs plans and counts them; returns those in which the test failed.
-    fn stage(&mut self, plans: Vec<Plan>, fresh: bool, stage: Stage) -> Result<Vec<Shown>, RunError> {
+    fn stage(&mut self, plans: &[Plan], fresh: bool, stage: Stage) -> Result<Vec<Shown>, RunError> {
+        let fresh = fresh || self.forks_mislead;
         let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job { plan, fresh }).collect();
         let trials = self.lab.probes(&jobs)?;
         let mut shown = Vec::new();
@@ -265,11 +273,42 @@ impl Case<'_, '_> {
             let failure = self.failure(trial);
             self.tally(stage).add(failure.is_some());
             if let Some(crash) = failure {
-                let fresh = fresh || !self.lab.forks(&plan);
-                shown.push(Shown { crash, fresh, plan });
+                let fresh = fresh || !self.lab.forks(plan);
+                shown.push(Shown { crash, fresh, plan: plan.clone() });
             }
         }
         Ok(shown)
+    }
+
+    /// As [`Case::stage`]; returns a failure that shows in a fresh process. If what a fork shows does not
+    /// show in as many fresh processes as it takes, all of the stage is run anew in such.
+    fn settled(
+        &mut self,
+        plans: &[Plan],
+        fresh: bool,
+        stage: Stage,
+        times: u32,
+    ) -> Result<Option<Crash>, RunError> {
+        let before = *self.tally(stage);
+        let shown = self.stage(plans, fresh, stage)?;
+        let Some(first) = shown.into_iter().next() else {
+            return Ok(None);
+        };
+        if let Some(crash) = self.confirmed(first, stage, times)? {
+            return Ok(Some(crash));
+        }
+        self.mislead();
+        *self.tally(stage) = before;
+        Ok(self.stage(plans, true, stage)?.into_iter().next().map(|shown| shown.crash))
+    }
+
+    /// Forks are used no more for this failure.
+    fn mislead(&mut self) {
+        self.forks_mislead = true;
+        self.verified.notes.push(
+            "it fails in forks of a process that has imported the whole suite, and in no fresh process: only those count"
+                .into(),
+        );
     }
 
     fn tally(&mut self, stage: Stage) -> &mut Tally {
@@ -280,19 +319,17 @@ impl Case<'_, '_> {
         }
     }
 
-    /// The first failure that shows in a fresh process, where what was seen in a fork is tried so often.
-    fn confirmed(&mut self, shown: Vec<Shown>, stage: Stage, times: u32) -> Result<Option<Crash>, RunError> {
-        for Shown { crash, fresh, plan } in shown {
-            if fresh {
-                return Ok(Some(crash));
-            }
-            for _ in 0..times {
-                let trial = self.lab.probe_fresh(&plan)?;
-                let failure = self.failure(&trial);
-                self.tally(stage).add(failure.is_some());
-                if failure.is_some() {
-                    return Ok(failure);
-                }
+    /// The failure, if it shows in a fresh process, which is tried so often.
+    fn confirmed(&mut self, shown: Shown, stage: Stage, times: u32) -> Result<Option<Crash>, RunError> {
+        if shown.fresh {
+            return Ok(Some(shown.crash));
+        }
+        for _ in 0..times {
+            let trial = self.lab.probe_fresh(&shown.plan)?;
+            let failure = self.failure(&trial);
+            if failure.is_some() {
+                self.tally(stage).add(true);
+                return Ok(failure);
             }
         }
         Ok(None)
