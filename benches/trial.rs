@@ -3,14 +3,15 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use jostle::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
-use jostle::run::Engine;
 use jostle::run::spawn::SpawnEngine;
 use jostle::run::warm::WarmEngine;
+use jostle::run::{Engine, Job};
 use jostle::suite::{Suite, TestIndex};
 
 fn suite(folder: &Path, tests: usize, per_file: usize) {
@@ -22,8 +23,12 @@ fn suite(folder: &Path, tests: usize, per_file: usize) {
     }
 }
 
+/// The engine as it is by default: in sandboxes, where these can be had.
 fn spawn(folder: &Path) -> SpawnEngine {
-    support::engine(support::light_python(), folder, Duration::from_secs(60))
+    let mut options = support::options(support::light_python(), folder, Duration::from_secs(60));
+    options.sandboxing = support::sandboxing(&options.python.paths);
+    options.jobs = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
+    SpawnEngine::new(options).expect("an engine")
 }
 
 fn plan(workers: Vec<Vec<TestIndex>>) -> Plan {
@@ -45,6 +50,12 @@ fn run(engine: &mut dyn Engine, suite: &Suite, plan: &Plan) {
     assert!(trial.executions.iter().all(|run| !run.outcome.is_failure()));
 }
 
+/// What a trial is compared with.
+fn plain(folder: &Path) {
+    let arguments = ["-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider"];
+    support::said(std::process::Command::new(support::light_python()).args(arguments).current_dir(folder));
+}
+
 fn trials(criterion: &mut Criterion) {
     for (tests, per_file) in [(566, 37), (7_324, 37)] {
         let folder = tempfile::tempdir().expect("a folder");
@@ -56,6 +67,13 @@ fn trials(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(format!("{tests} tests"));
         group.sample_size(10).measurement_time(Duration::from_secs(5));
         group.bench_function("warm, all", |bencher| bencher.iter(|| run(&mut warm, &collected, &whole)));
+        let pair = [Job { plan: &whole, fresh: false }; 2];
+        group.bench_function("warm, all, two trials at once", |bencher| {
+            bencher.iter(|| {
+                warm.run_all(&collected, &pair, &mut |_, _| ControlFlow::Continue(())).expect("two trials")
+            });
+        });
+        group.bench_function("plain pytest", |bencher| bencher.iter(|| plain(folder.path())));
         group.bench_function("warm, two", |bencher| bencher.iter(|| run(&mut warm, &collected, &two)));
         let mut fresh = spawn(folder.path());
         group.bench_function("spawn, all", |bencher| bencher.iter(|| run(&mut fresh, &collected, &whole)));

@@ -2,15 +2,18 @@
 
 use clap::Parser;
 use jostle::cli::args::Cli;
-use jostle::cli::{ExitCode, commands};
+use jostle::cli::{ExitCode, commands, wrong_usage};
 
 fn main() -> std::process::ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
             let code = if error.use_stderr() { ExitCode::Usage } else { ExitCode::Clean };
-            // A closed terminal is no reason to fail twice.
-            let _ = error.print();
+            match wrong_usage::paragraph(&error) {
+                Some(paragraph) => anstream::eprintln!("jostle: {paragraph}"),
+                // A closed terminal is no reason to fail twice.
+                None => drop(error.print()),
+            }
             return code.into();
         }
     };

@@ -194,37 +194,6 @@ fn collect_tells_causes_apart() {
 }
 
 #[test]
-fn what_the_user_can_put_right_is_said_with_exit_code_4() {
-    let folder = project();
-    let wrong: [(&[&str], &str); 14] = [
-        (&["stress", "--trials", "0"], "--trials 0"),
-        (&["stress", "--trials", "many"], "many"),
-        (&["stress", "--time", "never"], "30m"),
-        (&["stress", "--time", "0s"], "30s"),
-        (&["stress", "-n", "none"], "neither `auto` nor a number"),
-        (&["stress", "-n", "0"], "from 1 to 256"),
-        (&["stress", "--dist", "sideways"], "sideways"),
-        (&["stress", "-n", "2", "--dist", "no"], "no trial to run"),
-        (&["stress", "--rootdir", "no-such-folder"], "no-such-folder"),
-        (&["stress", "--python", "no-such-python"], "--python PATH"),
-        (&["replay", "1:2:3"], "fingerprint"),
-        (&["replay", "no-such-file.json"], "nor is there a file"),
-        (&["replay", "test_state.py"], "not a failure file"),
-        (&["plan", "--seed", "-1", "--index", "0"], "-1"),
-    ];
-    for (arguments, part) in wrong {
-        let output = run(folder.path(), arguments);
-        assert_eq!(output.status.code(), Some(4), "{arguments:?}: {}", err(&output));
-        assert!(err(&output).contains(part), "{arguments:?}: {}", err(&output));
-        assert!(!err(&output).contains("panicked"), "{arguments:?}: {}", err(&output));
-    }
-    fs::write(folder.path().join("pyproject.toml"), "[tool.jostle]\ntrails = 3\n").expect("a file");
-    let output = run(folder.path(), &["stress"]);
-    assert_eq!(output.status.code(), Some(4));
-    assert!(err(&output).contains("unknown field `trails`"), "{}", err(&output));
-}
-
-#[test]
 fn pytests_own_complaints_reach_the_user() {
     let folder = project();
     let output = run(

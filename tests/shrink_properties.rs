@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jostle::plan::axes::Axes;
 use jostle::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
+use jostle::shrink::foresight;
 use jostle::shrink::strategy::Plans;
 use jostle::shrink::{Oracle, Problem, Shrunk, Stopped, Target, Verdict, shrink};
 use jostle::suite::{Suite, Test, TestId, TestIndex};
@@ -99,11 +100,8 @@ impl Simulation<'_> {
 }
 
 impl Oracle for Simulation<'_> {
-    fn verdict(&mut self, candidates: &[Plan]) -> Result<Vec<Verdict>, Stopped> {
-        let answer = |fails| {
-            if fails { Verdict::Reproduces } else { Verdict::Passes }
-        };
-        Ok(candidates.iter().map(|candidate| answer(self.fails(candidate))).collect())
+    fn verdict(&mut self, candidate: &Plan) -> Result<Verdict, Stopped> {
+        Ok(if self.fails(candidate) { Verdict::Reproduces } else { Verdict::Passes })
     }
 }
 
@@ -152,11 +150,12 @@ proptest! {
     }
 
     #[test]
-    fn the_result_fails_is_minimal_and_a_part_of_the_plan(world in worlds(60), seed: u64) {
+    fn the_result_fails_is_minimal_and_a_part_of_the_plan(world in worlds(60), seed: u64, keeps_imports: bool) {
         let (suite, plan, target) = serial(60, 59);
         let mut simulation = Simulation { suite: &suite, world: world.clone(), victim: target.victim, rate: 1.0, chance: ChaCha8Rng::seed_from_u64(seed) };
         prop_assume!(simulation.fails(&plan));
-        let shrunk = shrink_in(world.clone(), &suite, &plan, target, 1.0, seed);
+        let problem = Problem::new(plan, target, &suite, Vec::new(), 1.0).keeping_imports(keeps_imports);
+        let shrunk = shrink(&problem, &mut simulation);
         prop_assert!(simulation.fails(&shrunk.plan));
         prop_assert!(shrunk.complete && shrunk.one_minimal);
         let left = culprits(&shrunk, target.victim);
@@ -227,15 +226,52 @@ proptest! {
     fn an_oracle_that_contradicts_itself_does_not_keep_the_shrinker_for_ever(answers in any::<u64>()) {
         struct Noise(ChaCha8Rng);
         impl Oracle for Noise {
-            fn verdict(&mut self, candidates: &[Plan]) -> Result<Vec<Verdict>, Stopped> {
+            fn verdict(&mut self, _: &Plan) -> Result<Verdict, Stopped> {
                 let all = [Verdict::Reproduces, Verdict::Passes, Verdict::Unresolved];
-                Ok(candidates.iter().map(|_| all[self.0.random_range(0..3)]).collect())
+                Ok(all[self.0.random_range(0..3)])
             }
         }
         let (suite, plan, target) = serial(50, 49);
         let shrunk = shrink(&Problem::new(plan.clone(), target, &suite, Vec::new(), 1.0), &mut Noise(ChaCha8Rng::seed_from_u64(answers)));
         prop_assert!(shrunk.plan.workers[0].contains(&target.victim));
         prop_assert!(shrunk.plan.len() <= plan.len());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_asked_next_was_foreseen(world in worlds(30), seed: u64, rate in prop_oneof![9 => Just(1.0), 1 => Just(0.8)]) {
+        let (suite, plan, target) = serial(30, 29);
+        let mut simulation = Simulation { suite: &suite, world, victim: target.victim, rate: 1.0, chance: ChaCha8Rng::seed_from_u64(seed) };
+        prop_assume!(simulation.fails(&plan));
+        simulation.rate = rate;
+        let problem = Problem::new(plan, target, &suite, Vec::new(), rate);
+        let mut foreseen = Foreseen { simulation, problem: &problem, answers: Vec::new(), unforeseen: 0 };
+        let shrunk = shrink(&problem, &mut foreseen);
+        prop_assert_eq!(foreseen.unforeseen, 0);
+        prop_assert_eq!(foresight::resume(&problem, &foreseen.answers), (shrunk, None));
+    }
+}
+
+/// Counts the questions that the answers before the last one did not let expect.
+struct Foreseen<'a> {
+    simulation: Simulation<'a>,
+    problem: &'a Problem<'a>,
+    answers: Vec<Verdict>,
+    unforeseen: u32,
+}
+
+impl Oracle for Foreseen<'_> {
+    fn verdict(&mut self, candidate: &Plan) -> Result<Verdict, Stopped> {
+        if let Some((_, before)) = self.answers.split_last() {
+            let expected = foresight::questions_after(self.problem, before, 2);
+            self.unforeseen += u32::from(!expected.contains(candidate));
+        }
+        let answer = self.simulation.verdict(candidate)?;
+        self.answers.push(answer);
+        Ok(answer)
     }
 }
 

@@ -55,6 +55,11 @@ impl ApartOptions {
         }
         let sandbox =
             args.sandbox.map_or_else(|| word(&config.sandbox, "sandbox"), |given| Ok(Some(given)))?;
+        if let (Some(SandboxArg::Off), Some(option)) = (args.sandbox, of_sandboxes_only(args)) {
+            return Err(UsageError(format!(
+                "{option} has no effect with --sandbox off: leave one of the two out"
+            )));
+        }
         let network: Option<NetworkArg> = match args.network {
             Some(network) => Some(network),
             None => named_one(config.network.as_ref(), "network")?,
@@ -70,6 +75,17 @@ impl ApartOptions {
             report_leftovers: args.report_leftovers || config.report_leftovers.unwrap_or(false),
         })
     }
+}
+
+/// An option that means nothing without sandboxes.
+fn of_sandboxes_only(args: &ApartArgs) -> Option<&'static str> {
+    let share = (!args.share.is_empty()).then_some("--share");
+    let others = [
+        args.network.map(|_| "--network"),
+        args.disk.as_ref().map(|_| "--disk"),
+        args.jobs.map(|_| "--jobs"),
+    ];
+    share.or(others.into_iter().flatten().next())
 }
 
 fn named_one<T: clap::ValueEnum + Copy>(word: Option<&String>, name: &str) -> Result<Option<T>, UsageError> {
@@ -88,7 +104,7 @@ fn size(text: Option<&String>, name: &str, least: ByteSize) -> Result<Option<u64
     };
     match text.parse::<ByteSize>() {
         Ok(size) if size >= least => Ok(Some(size.as_u64())),
-        Ok(_) => Err(UsageError(format!("--{name} {text}: pytest needs {least} at least"))),
-        Err(_) => Err(UsageError(format!("--{name} {text}: write a size like 512MiB or 2GiB"))),
+        Ok(_) => Err(UsageError(format!("{name} = {text}: pytest needs {least} at least. Give more"))),
+        Err(_) => Err(UsageError(format!("{name} = {text}: write a size like 512MiB or 2GiB"))),
     }
 }

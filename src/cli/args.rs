@@ -7,6 +7,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::plan::{Mode, OrderKind};
 
+/// Clocks can be set further ahead than this.
+const LONGEST: Duration = Duration::from_secs(1000 * 24 * 60 * 60);
+
 /// Jostles a pytest suite until its isolation failures fall out, and shrinks each to the smallest
 /// combination of tests that still shows it.
 #[derive(Debug, Parser)]
@@ -56,10 +59,10 @@ pub struct SuiteArgs {
     #[arg(long, value_name = "ENGINE")]
     pub engine: Option<EngineArg>,
     /// End a test that runs longer than this [default: 60s]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_negative_numbers = true)]
     pub test_timeout: Option<Duration>,
     /// End a trial that runs longer than this [default: ten minutes and ten times the baseline]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_negative_numbers = true)]
     pub trial_timeout: Option<Duration>,
     /// Write the results as JSON, to a file or (-) to standard output
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-", require_equals = true)]
@@ -91,14 +94,14 @@ pub struct ApartArgs {
     #[arg(long, value_name = "WHOSE")]
     pub network: Option<NetworkArg>,
     /// How much a trial may write in its sandbox, which is memory [default: 1GiB]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", allow_negative_numbers = true)]
     pub disk: Option<String>,
     /// How much memory each worker may use [default: no limit]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", allow_negative_numbers = true)]
     pub memory: Option<String>,
     /// How many workers run at once, over all trials, where sandboxes keep these apart [default: the
     /// number of cores]
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = whole::<u32>(1, 256), allow_negative_numbers = true)]
     pub jobs: Option<u32>,
     /// Tell which files each test, or trial, leaves behind in the project; without sandboxes that is
     /// always told
@@ -107,10 +110,10 @@ pub struct ApartArgs {
 }
 
 /// What a session varies.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub struct AxesArgs {
     /// Numbers of workers; `auto` is the number of cores [default: 1,2,4]
-    #[arg(short = 'n', long, value_name = "N,…", value_delimiter = ',')]
+    #[arg(short = 'n', long, value_name = "N,…", value_delimiter = ',', allow_negative_numbers = true)]
     pub workers: Option<Vec<String>>,
     /// pytest-xdist's modes; `each` only if it is named [default: all others that apply]
     #[arg(long, value_name = "MODE,…", value_delimiter = ',')]
@@ -119,7 +122,7 @@ pub struct AxesArgs {
     #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
     pub order: Option<Vec<OrderArg>>,
     /// How many values of PYTHONHASHSEED to use [default: 4]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>(1, 64), allow_negative_numbers = true)]
     pub hash_seeds: Option<u32>,
     /// Mix what pytest-django keeps apart: TestCase, TransactionTestCase and other tests
     #[arg(long)]
@@ -130,13 +133,13 @@ pub struct AxesArgs {
 #[derive(Debug, Default, Args)]
 pub struct StressArgs {
     /// The seed all plans follow from [default: drawn, and printed]
-    #[arg(long)]
+    #[arg(long, value_parser = whole::<u64>(0, u64::MAX), allow_negative_numbers = true)]
     pub seed: Option<u64>,
     /// How many trials to run [default: 20, or as many as --time allows]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>(1, u64::MAX), allow_negative_numbers = true)]
     pub trials: Option<u64>,
     /// How long to go on, shrinking included: 90s, 30m, 2h
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_negative_numbers = true)]
     pub time: Option<Duration>,
     /// Look only for what makes this test fail, and stop once it is found
     #[arg(long, value_name = "TEST")]
@@ -150,6 +153,13 @@ pub struct StressArgs {
     /// Write a file for each isolation failure, for `jostle replay`
     #[arg(long, value_name = "DIR")]
     pub failures: Option<PathBuf>,
+    /// Write each run to this file as it ends, for --resume [default: a file in jostle's cache folder]
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    pub journal: Option<PathBuf>,
+    /// Go on with a session that was ended, from its journal [default: the newest of this folder, or
+    /// that of --seed]
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    pub resume: Option<Option<PathBuf>>,
     /// What to vary.
     #[command(flatten)]
     pub axes: AxesArgs,
@@ -167,7 +177,7 @@ pub struct ReplayArgs {
     /// SEED:INDEX, SEED:INDEX:FINGERPRINT, or a failure file
     pub token: String,
     /// How many times to run the plan
-    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = whole::<u32>(1, 1_000_000), allow_negative_numbers = true)]
     pub times: u32,
     /// Judge and shrink what fails
     #[arg(long)]
@@ -222,10 +232,10 @@ pub struct CollectArgs {
 #[derive(Debug, Args)]
 pub struct PlanArgs {
     /// The seed
-    #[arg(long)]
+    #[arg(long, value_parser = whole::<u64>(0, u64::MAX), allow_negative_numbers = true)]
     pub seed: u64,
     /// The trial, from 0
-    #[arg(long)]
+    #[arg(long, value_parser = whole::<u64>(0, u64::MAX), allow_negative_numbers = true)]
     pub index: u64,
     /// What to vary.
     #[command(flatten)]
@@ -243,13 +253,13 @@ pub struct PlanArgs {
 pub struct SpeedupArgs {
     /// Numbers of workers; `auto` is the number of cores; 1 is always measured, without pytest-xdist
     /// [default: 1,2,4,auto]
-    #[arg(short = 'n', long, value_name = "N,…", value_delimiter = ',')]
+    #[arg(short = 'n', long, value_name = "N,…", value_delimiter = ',', allow_negative_numbers = true)]
     pub workers: Option<Vec<String>>,
     /// pytest-xdist's modes [default: load,loadscope,loadfile,worksteal]
     #[arg(long, value_name = "MODE,…", value_delimiter = ',')]
     pub dist: Option<Vec<DistArg>>,
     /// How many times to run each combination; they take turns
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = whole::<u32>(1, 1000), allow_negative_numbers = true)]
     pub rounds: u32,
     /// Write the times to a file, for --baseline
     #[arg(long, value_name = "FILE")]
@@ -266,7 +276,7 @@ pub struct SpeedupArgs {
 #[derive(Debug, Args)]
 pub struct DemoArgs {
     /// The seed
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = whole::<u64>(0, u64::MAX), allow_negative_numbers = true)]
     pub seed: u64,
     /// The Python to use [default: $VIRTUAL_ENV, else .venv, else python3]
     #[arg(long, value_name = "PATH")]
@@ -359,8 +369,20 @@ impl From<OrderArg> for OrderKind {
     }
 }
 
+/// A parser of whole numbers in a range.
+fn whole<N: TryFrom<u64>>(least: u64, most: u64) -> impl Fn(&str) -> Result<N, String> + Clone {
+    move |text| {
+        let number = text.parse().ok().filter(|number| (least..=most).contains(number));
+        let error = || match most {
+            u64::MAX => format!("give a whole number from {least} to 2^64-1"),
+            _ => format!("give a whole number from {least} to {most}"),
+        };
+        number.and_then(|number| N::try_from(number).ok()).ok_or_else(error)
+    }
+}
+
 /// A time as people write it: `90s`, `30m`, `2h 15m`, or a bare number of seconds.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let parsed = match text.parse::<u64>() {
         Ok(seconds) => Ok(Duration::from_secs(seconds)),
         Err(_) => humantime::parse_duration(text),
@@ -369,7 +391,8 @@ fn duration(text: &str) -> Result<Duration, String> {
         Ok(time) if time.is_zero() => {
             Err("a time of 0 leaves nothing to do; give a time like 30s or 10m".into())
         }
-        Ok(time) => Ok(time),
-        Err(error) => Err(format!("{error}; write a time like 90s, 30m or 2h")),
+        Ok(time) if time <= LONGEST => Ok(time),
+        Ok(_) => Err("give a time of no more than 1000 days".into()),
+        Err(_) => Err("write a time like 90s, 30m or 2h".into()),
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::cli::options::UsageError;
+use crate::record::whole_file::reason;
 
 /// The settings; each has the name of its command-line option, which overrides it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -80,9 +81,9 @@ struct Pyproject {
     tool: Option<Tool>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Tool {
-    jostle: Option<toml::Value>,
+    jostle: Option<Config>,
 }
 
 /// Reads the configuration of a folder; an absent file or table is an empty one.
@@ -94,18 +95,32 @@ pub fn read(folder: &Path) -> Result<Config, UsageError> {
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Config::default()),
-        Err(error) => return Err(UsageError(format!("cannot read {}: {error}", path.display()))),
+        Err(error) => {
+            let path = path.display();
+            return Err(UsageError(format!(
+                "cannot read {path}: {error}. Make it a readable UTF-8 file, or remove it"
+            )));
+        }
     };
-    parse(&text).map_err(|why| UsageError(format!("{}: {why}", path.display())))
+    parse(&text).map_err(|why| UsageError(format!("{}: {why}. Mend it there", path.display())))
 }
 
-fn parse(text: &str) -> Result<Config, String> {
-    let file: Pyproject = toml::from_str(text).map_err(|error| error.to_string())?;
-    match file.tool.and_then(|tool| tool.jostle) {
-        None => Ok(Config::default()),
-        Some(table) => {
-            table.try_into().map_err(|error: toml::de::Error| format!("[tool.jostle]: {}", error.message()))
-        }
+/// Reads the text of a pyproject.toml.
+///
+/// # Errors
+/// It is no TOML, or its table has settings that do not exist or are of another type.
+pub fn parse(text: &str) -> Result<Config, String> {
+    let file: Pyproject = toml::from_str(text).map_err(|error| wrong(text, &error))?;
+    Ok(file.tool.unwrap_or_default().jostle.unwrap_or_default())
+}
+
+/// What is wrong, and where.
+fn wrong(text: &str, error: &toml::de::Error) -> String {
+    let what = error.message().lines().map(reason).collect::<Vec<_>>().join(", ");
+    let before = error.span().and_then(|span| text.get(..span.start));
+    match before {
+        Some(before) => format!("line {}: {what}", before.matches('\n').count() + 1),
+        None => what,
     }
 }
 

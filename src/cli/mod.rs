@@ -3,9 +3,11 @@
 pub mod args;
 pub mod apart_options;
 pub mod config;
+mod journal_options;
 pub mod options;
 pub mod speedup_options;
 pub mod exit_code;
+pub mod wrong_usage;
 pub mod commands;
 
 pub use exit_code::ExitCode;

@@ -8,19 +8,20 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use crate::cli::apart_options::ApartOptions;
-use crate::cli::args::{AxesArgs, DistArg, EngineArg, OrderArg, StressArgs, SuiteArgs};
+use crate::cli::args::{AxesArgs, DistArg, EngineArg, OrderArg, StressArgs, SuiteArgs, duration};
 use crate::cli::config::{self, Config};
+use crate::cli::journal_options;
+use crate::plan::document::MOST_WORKERS;
 use crate::plan::{Axes, Mode, Seed};
 use crate::report::Verbosity;
 use crate::session::Limits;
+use crate::session::journaled::Place;
 
 /// Something the user can put right: a wrong option, file, token or environment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct UsageError(pub String);
 
-/// The longest list of workers that is believed to be meant.
-const MOST_WORKERS: u32 = 256;
 /// `--trials` if neither it nor `--time` is given.
 const TRIALS: u64 = 20;
 /// `--test-timeout`.
@@ -72,7 +73,10 @@ impl SuiteOptions {
             ))
         })?;
         if !folder.is_dir() {
-            return Err(UsageError(format!("--rootdir {} is not a folder", given.display())));
+            return Err(UsageError(format!(
+                "--rootdir {} is not a folder. Give the folder that pytest is run in",
+                given.display()
+            )));
         }
         let config = config::read(&folder)?;
         let from_config = config.pytest_args.clone().unwrap_or_default();
@@ -88,10 +92,7 @@ impl SuiteOptions {
             test_timeout: or_time(args.test_timeout, config.test_timeout.as_deref(), "test-timeout")?
                 .unwrap_or(TEST_TIMEOUT),
             trial_timeout: or_time(args.trial_timeout, config.trial_timeout.as_deref(), "trial-timeout")?,
-            json: args.json.as_ref().map(|path| match path.as_str() {
-                "-" => JsonTarget::Stdout,
-                path => JsonTarget::File(PathBuf::from(path)),
-            }),
+            json: args.json.as_deref().map(json_target).transpose()?,
             verbosity: match (args.quiet, args.verbose) {
                 (true, _) => Verbosity::Quiet,
                 (_, true) => Verbosity::Verbose,
@@ -121,6 +122,9 @@ impl SuiteOptions {
             Some(orders) => Some(orders.clone()),
             None => named::<OrderArg>(config.order.as_deref(), "order")?,
         };
+        if let (Some(words), Some(modes)) = (&args.workers, &args.dist) {
+            each_has_a_use(&worker_counts(words)?, modes)?;
+        }
         let default = Axes::default();
         let hash_seeds = args.hash_seeds.or(config.hash_seeds).unwrap_or(default.hash_seeds);
         if !(1..=64).contains(&hash_seeds) {
@@ -157,6 +161,8 @@ pub struct StressOptions {
     pub seed: Seed,
     /// Whether nobody gave one.
     pub seed_was_drawn: bool,
+    /// Where every run is written, or taken from.
+    pub journal: Place,
     /// What is varied.
     pub axes: Axes,
     /// How far it goes.
@@ -178,26 +184,18 @@ impl StressOptions {
         let time = or_time(args.time, config.time.as_deref(), "time")?;
         let trials = args.trials.or(config.trials).or(if time.is_none() { Some(TRIALS) } else { None });
         if trials == Some(0) {
-            return Err(UsageError(
-                "--trials 0 leaves nothing to do; `jostle collect` looks at a suite without running it"
-                    .into(),
-            ));
+            return Err(UsageError("[tool.jostle] trials = 0 leaves nothing to do: give 1 or more".into()));
         }
-        let seed = args.seed.or(config.seed);
+        let given = args.seed.or(config.seed);
+        let axes = suite.axes(&args.axes)?;
+        let apart = ApartOptions::new(&args.apart, &suite)?;
+        let (seed, journal) = journal_options::place(args, given, &suite.folder)?;
         let failures = args.failures.clone().or_else(|| suite.failures_folder());
-        if let Some(folder) = &failures {
-            // Found out now, and not after an hour of trials.
-            std::fs::create_dir_all(folder).map_err(|error| {
-                UsageError(format!(
-                    "cannot make the folder for failure files, {}: {error}. Give one that can be written with --failures",
-                    folder.display()
-                ))
-            })?;
-        }
         Ok(Self {
-            seed: Seed(seed.unwrap_or_else(rand::random)),
-            seed_was_drawn: seed.is_none(),
-            axes: suite.axes(&args.axes)?,
+            seed,
+            seed_was_drawn: given.is_none() && args.resume.is_none(),
+            journal,
+            axes,
             limits: Limits {
                 trials,
                 time,
@@ -205,10 +203,36 @@ impl StressOptions {
                 fail_fast: !args.keep_going && (args.fail_fast || config.fail_fast.unwrap_or(false)),
             },
             failures,
-            apart: ApartOptions::new(&args.apart, &suite)?,
+            apart,
             suite,
         })
     }
+}
+
+/// Where `--json` goes; what cannot be written is told before anything is run.
+fn json_target(given: &str) -> Result<JsonTarget, UsageError> {
+    if given == "-" {
+        return Ok(JsonTarget::Stdout);
+    }
+    place_for("--json", Path::new(given)).map(JsonTarget::File)
+}
+
+/// A file that an option names, to be written later.
+///
+/// # Errors
+/// It is a folder, or there is none to put it in.
+pub(super) fn place_for(option: &str, path: &Path) -> Result<PathBuf, UsageError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let why = match () {
+        () if path.as_os_str().is_empty() => "it has no name",
+        () if path.is_dir() => "it is a folder",
+        () if !folder.is_dir() => "there is no such folder to put it in",
+        () => return Ok(path.to_owned()),
+    };
+    let name = path.display();
+    Err(UsageError(format!(
+        "cannot write {option} {name}: {why}. Give the name of a file in a folder that exists"
+    )))
 }
 
 fn or_time(
@@ -219,11 +243,9 @@ fn or_time(
     match (given, configured) {
         (Some(time), _) => Ok(Some(time)),
         (None, None) => Ok(None),
-        (None, Some(text)) => match humantime::parse_duration(text) {
-            Ok(time) if !time.is_zero() => Ok(Some(time)),
-            _ => Err(UsageError(format!(
-                "[tool.jostle] {name} = {text:?}: write a time like \"90s\", \"30m\" or \"2h\""
-            ))),
+        (None, Some(text)) => match duration(text) {
+            Ok(time) => Ok(Some(time)),
+            Err(why) => Err(UsageError(format!("[tool.jostle] {name} = {text:?}: {why}"))),
         },
     }
 }
@@ -267,6 +289,27 @@ pub(super) fn worker_counts(words: &[String]) -> Result<Vec<u32>, UsageError> {
     };
     let counts: Vec<u32> = words.iter().map(count).collect::<Result<_, _>>()?;
     Ok(distinct(counts.into_iter()))
+}
+
+/// Numbers of workers and modes that are both on the command line: none of them is left out silently.
+fn each_has_a_use(workers: &[u32], modes: &[DistArg]) -> Result<(), UsageError> {
+    let serial = modes.contains(&DistArg::No);
+    let parallel = modes.iter().any(|&mode| mode != DistArg::No);
+    let (one, several) = (workers.contains(&1), workers.iter().any(|&count| count > 1));
+    let unused = match () {
+        () if serial && !one => {
+            "the mode `no` runs on 1 worker: add 1 to --workers, or leave `no` out of --dist"
+        }
+        () if serial && several && !parallel => {
+            "more than 1 worker needs another mode than `no`: add one to --dist"
+        }
+        () if serial && parallel && !several => {
+            "with the mode `no` among them the other modes run on 2 workers or more: add a number to --workers, or leave \
+             `no` out of --dist"
+        }
+        () => return Ok(()),
+    };
+    Err(UsageError(format!("--dist and --workers leave no trial to run with some of their values: {unused}")))
 }
 
 fn check(axes: &Axes) -> Result<(), UsageError> {

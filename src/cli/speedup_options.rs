@@ -1,9 +1,9 @@
 //! The options of `jostle speedup`, checked, with every default filled in.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::cli::args::{DistArg, SpeedupArgs};
-use crate::cli::options::{SuiteOptions, UsageError, cores, distinct, named, worker_counts};
+use crate::cli::args::{DistArg, SpeedupArgs, SuiteArgs};
+use crate::cli::options::{SuiteOptions, UsageError, cores, distinct, named, place_for, worker_counts};
 use crate::plan::Mode;
 use crate::record::SpeedupBaseline;
 use crate::speedup::Configuration;
@@ -37,6 +37,11 @@ impl SpeedupOptions {
     /// # Errors
     /// An option, the configuration or the baseline is wrong.
     pub fn new(args: &SpeedupArgs) -> Result<Self, UsageError> {
+        if let Some(option) = without_effect(&args.suite) {
+            return Err(UsageError(format!(
+                "{option} has no effect on `jostle speedup`, which times plain runs of pytest. Leave it out"
+            )));
+        }
         let suite = SuiteOptions::new(&args.suite)?;
         let configured = suite.config.workers.as_ref();
         let words = match (&args.workers, configured) {
@@ -49,9 +54,7 @@ impl SpeedupOptions {
             Some(modes) => given(modes)?,
             None => configured_modes(&suite)?,
         };
-        if let Some(path) = &args.save {
-            check_place(path)?;
-        }
+        let save = args.save.as_deref().map(|path| place_for("--save", path)).transpose()?;
         let baseline = args.baseline.as_ref().map(|path| {
             let baseline = SpeedupBaseline::read(path).map_err(|error| UsageError(error.to_string()));
             Ok::<_, UsageError>((path.clone(), baseline?))
@@ -60,7 +63,7 @@ impl SpeedupOptions {
             configurations: Configuration::all(&workers, &modes),
             rounds: args.rounds,
             cores: cores(),
-            save: args.save.clone(),
+            save,
             baseline: baseline.transpose()?,
             suite,
         })
@@ -87,15 +90,8 @@ fn configured_modes(suite: &SuiteOptions) -> Result<Vec<Mode>, UsageError> {
     Ok(if modes.is_empty() { MODES.to_vec() } else { modes })
 }
 
-/// Told before a long measurement rather than after it.
-fn check_place(path: &Path) -> Result<(), UsageError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if path.is_dir() || !folder.is_dir() {
-        let why = if path.is_dir() { "it is a folder" } else { "there is no such folder to put it in" };
-        return Err(UsageError(format!(
-            "cannot write --save {}: {why}. Give the name of a file",
-            path.display()
-        )));
-    }
-    Ok(())
+/// An option that every command takes and that means nothing to this one.
+fn without_effect(args: &SuiteArgs) -> Option<&'static str> {
+    let engine = args.engine.map(|_| "--engine");
+    engine.or(args.test_timeout.map(|_| "--test-timeout"))
 }

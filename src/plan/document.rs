@@ -10,6 +10,8 @@ use crate::suite::{Fingerprint, Suite, TestId};
 
 /// The version of the form.
 pub const VERSION: u32 = 1;
+/// More workers than any machine starts; the most that `--workers` takes.
+pub const MOST_WORKERS: u32 = 256;
 
 /// A plan and the suite it was made for. Fields stand in the order in which they are written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +52,14 @@ pub enum DocumentError {
     /// Tests that are no longer collected.
     #[error("{} of the plan's tests {} not collected now: {}", .0.len(), if .0.len() == 1 { "is" } else { "are" }, first_few(.0))]
     Missing(Vec<TestId>),
+    /// Not as many workers as a plan can have.
+    #[error(
+        "the plan has {0} workers that run tests, and a plan has from 1 to {MOST_WORKERS}: it was changed by hand"
+    )]
+    Workers(usize),
+    /// A worker that waits for itself.
+    #[error("the plan lets worker {0} wait for itself: it was changed by hand")]
+    Alone(u32),
     /// A meeting outside the workers' lists.
     #[error(
         "the plan lets worker {0} wait before test {1} of its list, which has no such test: the plan was changed by hand"
@@ -89,15 +99,12 @@ impl PlanDocument {
     /// # Errors
     /// The version is unknown, or tests of the plan are not in the suite.
     pub fn plan(&self, suite: &Suite) -> Result<Plan, DocumentError> {
-        if self.version != VERSION {
-            return Err(DocumentError::Version(self.version));
-        }
+        self.check()?;
         let missing: BTreeSet<&TestId> =
             self.workers.iter().flatten().filter(|id| suite.find(id).is_none()).collect();
         if !missing.is_empty() {
             return Err(DocumentError::Missing(missing.into_iter().cloned().collect()));
         }
-        self.check_meetings()?;
         let found = |list: &Vec<TestId>| list.iter().filter_map(|id| suite.find(id)).collect();
         Ok(Plan {
             seed: self.seed,
@@ -129,10 +136,24 @@ impl PlanDocument {
         document.plan(suite).map(|plan| (plan, missing))
     }
 
-    fn check_meetings(&self) -> Result<(), DocumentError> {
+    /// Whether it is a plan that some suite could follow.
+    ///
+    /// # Errors
+    /// The version is unknown, there are no workers or too many, or a meeting cannot take place.
+    pub fn check(&self) -> Result<(), DocumentError> {
+        if self.version != VERSION {
+            return Err(DocumentError::Version(self.version));
+        }
+        let running = self.workers.iter().filter(|list| !list.is_empty()).count();
+        if running == 0 || self.workers.len() > MOST_WORKERS as usize {
+            return Err(DocumentError::Workers(running.max(self.workers.len())));
+        }
         let Interleaving::Barrier(meetings) = &self.interleaving else {
             return Ok(());
         };
+        if let Some(alone) = meetings.iter().find(|meeting| meeting.first.0 == meeting.second.0) {
+            return Err(DocumentError::Alone(alone.first.0.0));
+        }
         let places = meetings.iter().flat_map(|meeting| [meeting.first, meeting.second]);
         let stands = |worker: WorkerId, place: u32| {
             self.workers.get(worker.0 as usize).is_some_and(|list| (place as usize) < list.len())

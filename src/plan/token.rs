@@ -41,7 +41,9 @@ impl FromStr for Token {
     type Err = TokenError;
 
     fn from_str(text: &str) -> Result<Self, TokenError> {
-        let error = |why: &str| TokenError { text: text.chars().take(80).collect(), why: why.to_owned() };
+        // What stands in an error must not break its line.
+        let shown = || text.chars().take(80).flat_map(char::escape_debug).collect();
+        let error = |why: &str| TokenError { text: shown(), why: why.to_owned() };
         let mut parts = text.split(':');
         let mut number = |name: &str| {
             let part = parts

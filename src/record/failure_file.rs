@@ -1,6 +1,5 @@
 //! A minimal failure as a small JSON file, meant for version control.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +9,7 @@ use crate::judge::Tally;
 use crate::judge::finding::{Finding, Kind};
 use crate::judge::signature::Crash;
 use crate::plan::document::PlanDocument;
+use crate::record::whole_file::{self, reason};
 use crate::run::Collected;
 use crate::suite::TestId;
 
@@ -45,7 +45,7 @@ pub struct FailureFile {
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// It cannot be read or written.
-    #[error("cannot {what} {path}: {source}")]
+    #[error("cannot {what} {path}: {source}. Give a file that jostle can {what}")]
     Io {
         /// `read` or `write`.
         what: &'static str,
@@ -55,7 +55,9 @@ pub enum RecordError {
         source: std::io::Error,
     },
     /// It holds something else.
-    #[error("{path} is not a failure file of jostle: {why}")]
+    #[error(
+        "{path} is not a failure file of jostle: {why}. Write one with `jostle stress --failures DIR`, or give a token"
+    )]
     Content {
         /// The file.
         path: String,
@@ -118,11 +120,9 @@ impl FailureFile {
         let path = folder.join(self.file_name());
         let write = || -> std::io::Result<()> {
             std::fs::create_dir_all(folder)?;
-            let mut file = tempfile::NamedTempFile::new_in(folder)?;
-            serde_json::to_writer_pretty(&mut file, self)?;
-            file.write_all(b"\n")?;
-            file.persist(&path)?;
-            Ok(())
+            let mut text = serde_json::to_vec_pretty(self)?;
+            text.push(b'\n');
+            whole_file::write(&path, &text)
         };
         write().map_err(|source| RecordError::Io {
             what: "write",
@@ -139,24 +139,35 @@ impl FailureFile {
     pub fn read(path: &Path) -> Result<Self, RecordError> {
         let name = path.display().to_string();
         let io = |source| RecordError::Io { what: "read", path: name.clone(), source };
-        let size = std::fs::metadata(path).map_err(io)?.len();
-        if size > MOST_BYTES {
-            return Err(RecordError::Content { path: name, why: format!("it has {size} bytes") });
-        }
-        let bytes = std::fs::read(path).map_err(io)?;
+        let bytes = whole_file::read(path, MOST_BYTES).map_err(io)?;
         Self::parse(&bytes).map_err(|why| RecordError::Content { path: name, why })
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        match value.get("version").and_then(serde_json::Value::as_u64) {
-            Some(version) if version == u64::from(VERSION) => {}
+    /// Reads the bytes of a file.
+    ///
+    /// # Errors
+    /// They are no failure file of this version; the text says why.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: Option<u32>,
+        }
+        let json = |error: serde_json::Error| reason(&error.to_string());
+        match serde_json::from_slice::<Versioned>(bytes).map_err(json)?.version {
+            Some(VERSION) => {}
             Some(version) => {
                 return Err(format!("it has version {version}, and this jostle reads version {VERSION}"));
             }
             None => return Err("it has no version".into()),
         }
-        serde_json::from_value(value).map_err(|error| error.to_string())
+        let file: Self = serde_json::from_slice(bytes).map_err(json)?;
+        for plan in [&file.minimal, &file.original] {
+            plan.check().map_err(|error| reason(&error.to_string()))?;
+        }
+        if !file.failing().workers.iter().flatten().any(|test| *test == file.test) {
+            return Err(reason(&format!("the plan of its failure does not run {}", file.test)));
+        }
+        Ok(file)
     }
 }
 

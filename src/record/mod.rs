@@ -1,7 +1,11 @@
 //! What is kept on disk between sessions.
 
 pub mod failure_file;
+pub mod journal;
+pub mod journal_file;
 pub mod speedup_baseline;
+pub mod whole_file;
 
 pub use failure_file::{FailureFile, RecordError};
+pub use journal_file::Journal;
 pub use speedup_baseline::SpeedupBaseline;

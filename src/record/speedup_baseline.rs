@@ -1,14 +1,13 @@
 //! The times of a `jostle speedup` as a file, to compare later ones with.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{Read, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Mode;
 use crate::record::RecordError;
+use crate::record::whole_file::{self, reason};
 use crate::run::Interpreter;
 use crate::speedup::{Configuration, Summary};
 use crate::suite::{Fingerprint, Suite};
@@ -92,13 +91,10 @@ impl SpeedupBaseline {
     /// # Errors
     /// It cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), RecordError> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let write = || -> std::io::Result<()> {
-            let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-            serde_json::to_writer_pretty(&mut file, self)?;
-            file.write_all(b"\n")?;
-            file.persist(path)?;
-            Ok(())
+            let mut text = serde_json::to_vec_pretty(self)?;
+            text.push(b'\n');
+            whole_file::write(path, &text)
         };
         write().map_err(|source| RecordError::Io { what: "write", path: path.display().to_string(), source })
     }
@@ -110,24 +106,32 @@ impl SpeedupBaseline {
     pub fn read(path: &Path) -> Result<Self, RecordError> {
         let name = path.display().to_string();
         let io = |source| RecordError::Io { what: "read", path: name.clone(), source };
-        let mut bytes = Vec::new();
-        File::open(path).map_err(io)?.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
-        parse(&bytes).map_err(|why| RecordError::Baseline { path: name, why })
+        let bytes = whole_file::read(path, MOST_BYTES).map_err(io)?;
+        Self::parse(&bytes).map_err(|why| RecordError::Baseline { path: name, why })
+    }
+
+    /// Reads the bytes of a file.
+    ///
+    /// # Errors
+    /// They are no baseline of this version; the text says why.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Named {
+            schema: Option<String>,
+        }
+        let json = |error: serde_json::Error| reason(&error.to_string());
+        match serde_json::from_slice::<Named>(bytes).map_err(json)?.schema.as_deref() {
+            Some(SCHEMA) => {}
+            Some(other) => return Err(reason(&format!("it says that it is {other}, and not {SCHEMA}"))),
+            None => return Err("it does not say what it is (`schema`)".into()),
+        }
+        let baseline: Self = serde_json::from_slice(bytes).map_err(json)?;
+        check(&baseline)?;
+        Ok(baseline)
     }
 }
 
-fn parse(bytes: &[u8]) -> Result<SpeedupBaseline, String> {
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(format!("it is larger than {} MiB", MOST_BYTES >> 20));
-    }
-    let value: serde_json::Value =
-        serde_json::from_slice(bytes).map_err(|error| format!("it is not JSON: {error}"))?;
-    match value.get("schema").and_then(|schema| schema.as_str()) {
-        Some(SCHEMA) => {}
-        Some(other) => return Err(format!("it says that it is {other:?}, and not {SCHEMA:?}")),
-        None => return Err("it does not say what it is (`schema`)".into()),
-    }
-    let baseline: SpeedupBaseline = serde_json::from_value(value).map_err(|error| error.to_string())?;
+fn check(baseline: &SpeedupBaseline) -> Result<(), String> {
     let mut seen = BTreeSet::new();
     for Measured { configuration, seconds } in &baseline.configurations {
         let name = format!("{} workers, {}", configuration.workers, configuration.mode.name());
@@ -142,7 +146,7 @@ fn parse(bytes: &[u8]) -> Result<SpeedupBaseline, String> {
             return Err(format!("the seconds of {name} are not all above 0"));
         }
     }
-    Ok(baseline)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -180,14 +184,15 @@ mod tests {
         let damaged = |change: &dyn Fn(&mut SpeedupBaseline)| {
             let mut baseline = baseline();
             change(&mut baseline);
-            parse(&serde_json::to_vec(&baseline).unwrap()).unwrap_err()
+            SpeedupBaseline::parse(&serde_json::to_vec(&baseline).unwrap()).unwrap_err()
         };
         assert!(damaged(&|it| it.schema = "jostle.speedup/1".into()).contains("jostle.speedup/1"));
         assert!(damaged(&|it| it.configurations[1].seconds.clear()).contains("2 workers, load"));
         assert!(damaged(&|it| it.configurations[0].seconds[0] = -1.0).contains("above 0"));
         assert!(damaged(&|it| it.configurations[1] = it.configurations[0].clone()).contains("twice"));
         assert!(damaged(&|it| it.configurations[0].configuration.workers = 4).contains("no such"));
-        assert!(parse(b"[1]").unwrap_err().contains("schema"));
+        assert!(SpeedupBaseline::parse(b"[1]").is_err());
+        assert!(SpeedupBaseline::parse(b"{}").unwrap_err().contains("schema"));
     }
 
     proptest! {
@@ -196,8 +201,8 @@ mod tests {
             let mut text = serde_json::to_vec(&baseline()).unwrap();
             let at = at % text.len();
             text[at] = byte;
-            let _ = parse(&text);
-            prop_assert!(parse(&text[..at]).is_err());
+            let _ = SpeedupBaseline::parse(&text);
+            prop_assert!(SpeedupBaseline::parse(&text[..at]).is_err());
         }
     }
 }

@@ -216,6 +216,12 @@ pub trait Engine {
         Ok(())
     }
 
+    /// How many trials of a plan like this [`Engine::run_all`] runs at the same time: 1 at least.
+    fn at_once(&self, plan: &Plan) -> u32 {
+        let _ = plan;
+        1
+    }
+
     /// Whether [`Engine::run`] would run this plan in forks, each of which has the whole suite
     /// imported and costs next to nothing.
     fn forks(&self, plan: &Plan) -> bool {
@@ -258,6 +264,11 @@ pub trait Engine {
     /// The sandboxes for it cannot be made.
     fn use_host_network(&mut self) -> Result<(), RunError> {
         Ok(())
+    }
+
+    /// Takes note of how long a trial took that was run earlier: later ones may take a multiple of it.
+    fn took(&mut self, duration: Duration) {
+        let _ = duration;
     }
 
     /// Adds to what the user should know of how plans are run.

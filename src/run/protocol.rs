@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::record::whole_file::reason;
 use crate::run::Failure;
 use crate::suite::{CollectionError, Test, TestId};
 
@@ -228,8 +229,8 @@ impl From<CollectedTest> for Test {
 /// It is no message; the text says why.
 pub fn parse(line: &[u8]) -> Result<Message, String> {
     serde_json::from_slice(line).map_err(|error| {
-        let start = String::from_utf8_lossy(&line[..line.len().min(200)]).into_owned();
-        format!("the harness sent what is no message ({error}): {start}")
+        let start = String::from_utf8_lossy(&line[..line.len().min(200)]).escape_debug().to_string();
+        format!("the harness sent what is no message ({}): {start}", reason(&error.to_string()))
     })
 }
 

@@ -1,7 +1,10 @@
 //! Finding the Python that runs the suite.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 /// A Python that has pytest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +17,10 @@ pub struct Python {
 
 /// The oldest version of CPython that the harness runs on.
 const OLDEST: (u32, u32) = (3, 9);
+/// How long a Python may take to import pytest and say its version.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How many bytes it may say.
+const MOST_SAID: u64 = 1 << 20;
 /// The oldest major version of pytest.
 const OLDEST_PYTEST: u32 = 7;
 
@@ -122,13 +129,43 @@ except ImportError:
 paths = [path for path in [sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path] if path]
 print(json.dumps({'python': '%d.%d.%d' % sys.version_info[:3], 'pytest': version, 'paths': paths}))";
     let fails = |why: String| PythonError::DoesNotRun { python: path.to_owned(), because, why };
-    let output = Command::new(path).args(["-c", ASK]).output().map_err(|error| fails(error.to_string()))?;
-    if !output.status.success() {
-        return Err(fails(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+    let (success, out, err) = ask(path, ASK).map_err(|error| fails(error.to_string()))?;
+    let last =
+        |said: &str| said.trim().lines().last().unwrap_or_default().chars().take(200).collect::<String>();
+    if !success {
+        return Err(fails(format!("it fails with {:?}", last(&err))));
     }
-    let said = String::from_utf8_lossy(&output.stdout);
-    let line = said.lines().last().unwrap_or_default();
-    serde_json::from_str(line).map_err(|_| fails(format!("it does not say its version, but {line:?}")))
+    let line = out.lines().last().unwrap_or_default();
+    serde_json::from_str(line)
+        .map_err(|_| fails(format!("it does not say its version, but {:?}", last(line))))
+}
+
+/// Runs a line of Python; returns whether it succeeded, its output and its errors. What is no Python
+/// may say anything without an end, or nothing.
+fn ask(path: &Path, line: &str) -> std::io::Result<(bool, String, String)> {
+    fn hear(from: Option<impl Read + Send + 'static>) -> Receiver<String> {
+        let (sender, receiver) = channel();
+        std::thread::spawn(move || {
+            let mut said = Vec::new();
+            if let Some(from) = from {
+                // What cannot be read was not said.
+                let _ = from.take(MOST_SAID).read_to_end(&mut said);
+            }
+            sender.send(String::from_utf8_lossy(&said).into_owned())
+        });
+        receiver
+    }
+    let mut command = Command::new(path);
+    command.args(["-c", line]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+    let (out, err) = (hear(child.stdout.take()), hear(child.stderr.take()));
+    let heard = out.recv_timeout(PATIENCE).and_then(|out| Ok((out, err.recv_timeout(PATIENCE)?)));
+    if heard.is_err() {
+        child.kill()?;
+    }
+    let status = child.wait()?;
+    let (out, err) = heard.map_err(|_| std::io::Error::other("it does not come to an end"))?;
+    Ok((status.success(), out, err))
 }
 
 /// The version of a Python, as `3.11.7`.

@@ -17,7 +17,7 @@ use crate::run::process::{Heard, Process};
 use crate::run::protocol::{self, Message, Purpose, Request, Setup};
 use crate::run::python::Python;
 use crate::run::reaper::Reaper;
-use crate::run::sandbox::{Leftover, SandboxError};
+use crate::run::sandbox::{Leftover, SandboxError, check_owners};
 use crate::run::side_by_side::side_by_side;
 use crate::run::surroundings::{Ground, Place, Sandboxing, Site};
 use crate::run::trial_run::{Launcher, Name, run_trial};
@@ -118,6 +118,7 @@ impl SpawnEngine {
         };
         let (harness, pycache) = (unpack_harness()?, cache_dir()?.join("pycache"));
         if let Some(sandboxing) = &mut options.sandboxing {
+            check_owners(&options.invocation_dir).map_err(SandboxError::from)?;
             std::fs::create_dir_all(&pycache)
                 .map_err(|source| RunError::io(format!("cannot make {}", pycache.display()), source))?;
             // Bytecode is worth keeping between trials, and nothing else is written there.
@@ -192,6 +193,11 @@ impl SpawnEngine {
         left
     }
 
+    /// How many workers run at once, over all trials.
+    fn room(&self) -> u32 {
+        if self.options.sandboxing.is_some() { self.options.jobs } else { 1 }
+    }
+
     /// Carries out runs, as many at once as the options allow.
     pub(super) fn side_by_side<T: Send>(
         &self,
@@ -199,7 +205,7 @@ impl SpawnEngine {
         run: &(dyn Fn(usize) -> T + Sync),
         finished: &mut dyn FnMut(usize, T) -> ControlFlow<()>,
     ) {
-        let room = if self.options.sandboxing.is_some() { self.options.jobs } else { 1 };
+        let room = self.room();
         let weights: Vec<u32> = jobs.iter().map(|job| job.plan.workers.len() as u32).collect();
         side_by_side(room, &weights, run, finished);
     }
@@ -368,6 +374,10 @@ impl Engine for SpawnEngine {
         ended
     }
 
+    fn at_once(&self, plan: &Plan) -> u32 {
+        (self.room() / plan.workers.len().max(1) as u32).max(1)
+    }
+
     fn collect_on_host_network(&mut self, hash_seed: u32) -> Result<Option<Collected>, RunError> {
         let Some(ground) = self.ground_on_host_network()? else { return Ok(None) };
         self.collect_at(&ground.site(&self.workspace)?, hash_seed).map(Some)
@@ -385,6 +395,10 @@ impl Engine for SpawnEngine {
             self.ground = ground;
         }
         Ok(())
+    }
+
+    fn took(&mut self, duration: Duration) {
+        Self::took(self, duration);
     }
 
     fn remark(&mut self, remark: String) {

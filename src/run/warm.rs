@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use crate::plan::{Imports, Mode, Plan};
 use crate::run::plain::PlainRun;
@@ -179,6 +180,10 @@ impl Engine for WarmEngine {
         self.spawn.run(suite, plan, events)
     }
 
+    fn at_once(&self, plan: &Plan) -> u32 {
+        self.spawn.at_once(plan)
+    }
+
     fn forks(&self, plan: &Plan) -> bool {
         let asks = || {
             let zygote = self.zygotes.get(&plan.hash_seed).or_else(|| self.zygotes.values().next());
@@ -212,6 +217,10 @@ impl Engine for WarmEngine {
     fn use_host_network(&mut self) -> Result<(), RunError> {
         self.end_zygotes();
         self.spawn.use_host_network()
+    }
+
+    fn took(&mut self, duration: Duration) {
+        self.spawn.took(duration);
     }
 
     fn remark(&mut self, remark: String) {

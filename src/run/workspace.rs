@@ -22,8 +22,11 @@ pub fn cache_dir() -> Result<PathBuf, RunError> {
         .or_else(|| variable("XDG_CACHE_HOME").map(|cache| cache.join("jostle")))
         .or_else(|| variable("HOME").map(|home| home.join(".cache/jostle")))
         .ok_or_else(|| RunError::Pytest("no place for a cache: set JOSTLE_CACHE_DIR or HOME".into()))?;
-    std::fs::create_dir_all(&folder).map_err(|source| {
-        RunError::io(format!("cannot make the cache folder {}", folder.display()), source)
+    std::fs::create_dir_all(&folder).map_err(|error| {
+        let folder = folder.display();
+        RunError::Pytest(format!(
+            "cannot make the cache folder {folder}: {error}. Set JOSTLE_CACHE_DIR to one that can be written"
+        ))
     })?;
     Ok(folder)
 }

@@ -9,6 +9,7 @@ use crate::run::{Failure, Job, Outcome, Phase, RunError, Trial};
 use crate::session::confirm;
 use crate::session::lab::{Lab, alone, serial, serial_of_worker};
 use crate::shrink::Verdict as Answer;
+use crate::shrink::foresight::questions_after;
 use crate::shrink::{Oracle, Problem, Shrunk, Stopped, Target, shrink};
 use crate::suite::TestIndex;
 
@@ -20,6 +21,9 @@ const RACE_RATE: f64 = 0.8;
 
 /// The rate that is assumed of a failure which showed a few times in a row and then not at all.
 const UNKNOWN_RATE: f64 = 0.5;
+
+/// After so many answers going through them again for each question takes too long.
+const FORESEEABLE: usize = 100;
 
 /// A failure that was seen in a trial and not yet explained.
 #[derive(Clone, Debug)]
@@ -269,29 +273,52 @@ struct PytestOracle<'a, 'b> {
     lab: &'a mut Lab<'b>,
     wanted: &'a Wanted,
     reproduces: Sight,
+    problem: &'a Problem<'a>,
+    /// What was answered so far, from which follows what may be asked next.
+    answers: Vec<Answer>,
+    /// Trials of plans that were not asked about yet. Whether one ever is depends on the answers alone,
+    /// and nothing is learnt from one that is not, so that the outcome is the same on any machine.
+    ahead: Vec<(Plan, Trial)>,
     error: Option<RunError>,
 }
 
 impl Oracle for PytestOracle<'_, '_> {
-    fn verdict(&mut self, candidates: &[Plan]) -> Result<Vec<Answer>, Stopped> {
-        candidates.iter().map(|candidate| self.answer(candidate)).collect()
+    fn verdict(&mut self, candidate: &Plan) -> Result<Answer, Stopped> {
+        if self.lab.out_of_time() {
+            return Err(Stopped);
+        }
+        let trial = self.trial(candidate).map_err(|error| {
+            self.error = Some(error);
+            Stopped
+        })?;
+        let answer = match look(&trial, self.wanted) {
+            sight if sight == self.reproduces => Answer::Reproduces,
+            Sight::Passed | Sight::Same => Answer::Passes,
+            Sight::Other | Sight::Unknown => Answer::Unresolved,
+        };
+        self.answers.push(answer);
+        Ok(answer)
     }
 }
 
 impl PytestOracle<'_, '_> {
-    fn answer(&mut self, candidate: &Plan) -> Result<Answer, Stopped> {
-        if self.lab.out_of_time() {
-            return Err(Stopped);
-        }
-        let trial = self.lab.probe(candidate).map_err(|error| {
-            self.error = Some(error);
-            Stopped
-        })?;
-        Ok(match look(&trial, self.wanted) {
-            sight if sight == self.reproduces => Answer::Reproduces,
-            Sight::Passed | Sight::Same => Answer::Passes,
-            Sight::Other | Sight::Unknown => Answer::Unresolved,
-        })
+    /// A trial of a candidate; those of plans that may be asked about next run beside it.
+    fn trial(&mut self, candidate: &Plan) -> Result<Trial, RunError> {
+        let at = match self.ahead.iter().position(|(plan, _)| plan == candidate) {
+            Some(at) => at,
+            None => {
+                let foreseeable = self.answers.len() < FORESEEABLE;
+                let room = if foreseeable { self.lab.at_once(candidate) as usize - 1 } else { 0 };
+                let next = questions_after(self.problem, &self.answers, room);
+                let plans: Vec<Plan> = std::iter::once(candidate.clone()).chain(next).collect();
+                let trials = self.lab.run_ahead(&plans)?;
+                self.ahead = plans.into_iter().zip(trials).collect();
+                0
+            }
+        };
+        let (plan, trial) = self.ahead.swap_remove(at);
+        self.lab.probed(&plan, &trial);
+        Ok(trial)
     }
 }
 
@@ -311,7 +338,15 @@ fn run_shrinker(
         .collect();
     let keeps_imports = lab.forks(&plan);
     let problem = Problem::new(plan, target, suite, seen, rate).keeping_imports(keeps_imports);
-    let mut oracle = PytestOracle { lab, wanted, reproduces, error: None };
+    let mut oracle = PytestOracle {
+        lab,
+        wanted,
+        reproduces,
+        problem: &problem,
+        answers: Vec::new(),
+        ahead: Vec::new(),
+        error: None,
+    };
     let shrunk = shrink(&problem, &mut oracle);
     match oracle.error {
         Some(error @ RunError::Interrupted) => Err(error),

@@ -131,6 +131,34 @@ impl<'a> Lab<'a> {
         Ok(trial)
     }
 
+    /// Runs plans of which it is not known yet whether they will be asked about; nothing is learnt from
+    /// one before [`Lab::probed`] is told of it. The first is run, the others only as far as they can be
+    /// at the same time.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn run_ahead(&mut self, plans: &[Plan]) -> Result<Vec<Trial>, RunError> {
+        let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job { plan, fresh: false }).collect();
+        let mut trials = Vec::new();
+        self.engine.run_all(self.suite, &jobs, &mut |_, trial| {
+            trials.push(trial);
+            ControlFlow::Continue(())
+        })?;
+        Ok(trials)
+    }
+
+    /// Learns from a trial that was run ahead.
+    pub fn probed(&mut self, plan: &Plan, trial: &Trial) {
+        self.probes += 1;
+        self.history.add(plan, trial);
+        self.tell(&Notice::Probed);
+    }
+
+    /// How many trials of a plan like this can run at the same time.
+    pub fn at_once(&self, plan: &Plan) -> u32 {
+        self.engine.at_once(plan)
+    }
+
     /// Runs plans that help to judge, shrink or confirm; the trials are in the plans' order.
     ///
     /// # Errors
@@ -244,7 +272,7 @@ impl<'a> Lab<'a> {
     }
 
     /// How many plans were run besides trials.
-    pub fn probed(&self) -> u32 {
+    pub fn count_of_probes(&self) -> u32 {
         self.probes
     }
 }

@@ -5,6 +5,7 @@
 //! of a round come before its first shrinking, since each trial in which a victim passed clears
 //! suspects for nothing.
 
+pub mod journaled;
 pub mod lab;
 pub mod network;
 pub mod leftovers;

@@ -129,7 +129,7 @@ pub fn stress(
         remarks: lab.remarks(),
         alone: session.alone,
         trials: session.trials,
-        probes: lab.probed(),
+        probes: lab.count_of_probes(),
         coverage: session.coverage.shares(),
         findings: session.findings,
         unjudged: session.waiting,

@@ -75,8 +75,7 @@ impl<'o> Asker<'o> {
         }
         self.calls += 1;
         self.tests_run += candidate.len() as u64;
-        let verdicts = self.oracle.verdict(std::slice::from_ref(candidate))?;
-        let found = verdicts.first() == Some(&Verdict::Reproduces);
+        let found = self.oracle.verdict(candidate)? == Verdict::Reproduces;
         if found && size(candidate) <= size(&self.best) {
             self.best = candidate.clone();
         }

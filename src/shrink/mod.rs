@@ -15,6 +15,7 @@ pub mod suspects;
 pub mod noise;
 pub mod passes;
 pub mod strategy;
+pub mod foresight;
 
 use crate::plan::{Plan, WorkerId};
 use crate::suite::{Suite, TestIndex};
@@ -38,11 +39,11 @@ pub struct Stopped;
 
 /// Runs candidates.
 pub trait Oracle {
-    /// Tells of each candidate what it shows. The candidates do not depend on each other's answers.
+    /// Tells what a candidate shows.
     ///
     /// # Errors
     /// There will be no more answers.
-    fn verdict(&mut self, candidates: &[Plan]) -> Result<Vec<Verdict>, Stopped>;
+    fn verdict(&mut self, candidate: &Plan) -> Result<Verdict, Stopped>;
 }
 
 /// What must stay in every candidate.

@@ -5,7 +5,7 @@ use proptest::test_runner::TestRunner;
 use rand::RngExt;
 
 use crate::plan::{Axes, Plan, Seed, TrialIndex, WorkerId, plan};
-use crate::shrink::{Oracle, Problem, Stopped, Target, Verdict, shrink};
+use crate::shrink::{Problem, Target, Verdict, foresight};
 use crate::suite::{Suite, TestIndex};
 
 /// Plans of a suite in which a test is run, whatever the seed and the trial.
@@ -35,7 +35,7 @@ impl Strategy for Plans {
 /// proptest calls `simplify` after a failure and `complicate` after a pass, so that each call tells
 /// the answer to the candidate before. The passes are run from the start with the answers so far;
 /// where these end stands the next candidate. Nothing but the answers is kept, so the tree cannot
-/// differ from [`shrink`].
+/// differ from [`shrink`](crate::shrink::shrink).
 #[derive(Clone, Debug)]
 pub struct PlanTree {
     plans: Plans,
@@ -49,18 +49,10 @@ impl PlanTree {
         let worker = self.plan.workers.iter().position(|list| list.contains(&self.plans.victim)).unwrap_or(0);
         let target = Target { victim: self.plans.victim, worker: WorkerId(worker as u32) };
         let problem = Problem::new(self.plan.clone(), target, &self.plans.suite, Vec::new(), 1.0);
-        let mut oracle = Remembered { answers: self.answers.iter(), next: None };
-        let shrunk = shrink(&problem, &mut oracle);
-        match oracle.next {
-            Some(candidate) => {
-                self.current = candidate;
-                true
-            }
-            None => {
-                self.current = shrunk.plan;
-                false
-            }
-        }
+        let (shrunk, question) = foresight::resume(&problem, &self.answers);
+        let goes_on = question.is_some();
+        self.current = question.unwrap_or(shrunk.plan);
+        goes_on
     }
 }
 
@@ -81,27 +73,5 @@ impl ValueTree for PlanTree {
     fn complicate(&mut self) -> bool {
         self.answers.push(Verdict::Passes);
         self.next()
-    }
-}
-
-/// Answers from memory; at the first question without an answer it stops and keeps the question.
-struct Remembered<'a> {
-    answers: std::slice::Iter<'a, Verdict>,
-    next: Option<Plan>,
-}
-
-impl Oracle for Remembered<'_> {
-    fn verdict(&mut self, candidates: &[Plan]) -> Result<Vec<Verdict>, Stopped> {
-        let mut verdicts = Vec::new();
-        for candidate in candidates {
-            match self.answers.next() {
-                Some(&answer) => verdicts.push(answer),
-                None => {
-                    self.next = Some(candidate.clone());
-                    return Err(Stopped);
-                }
-            }
-        }
-        Ok(verdicts)
     }
 }

@@ -11,7 +11,9 @@ mod enter;
 mod faults;
 mod left;
 
-use jostle::run::sandbox::{Exit, Network, Sandbox, SandboxError, SandboxOptions, SandboxedCommand, probe};
+use jostle::run::sandbox::{
+    Exit, Network, Sandbox, SandboxError, SandboxOptions, SandboxedCommand, check_owners, probe,
+};
 use rustix::process::Signal;
 use stage::{Project, as_everybody, jostle, run, says, shell, start};
 
@@ -175,4 +177,14 @@ fn the_probe_finds_what_is_there_and_names_what_is_not() {
 #[ignore = "run by another test where user namespaces are forbidden"]
 fn the_probe_names_the_setting() {
     println!("{}", probe(jostle()).expect_err("no sandbox can be had"));
+}
+
+#[test]
+fn a_project_of_another_group_is_no_project_for_a_sandbox_without_privilege() {
+    as_everybody("a_project_of_another_group_is_no_project_for_a_sandbox_without_privilege", || {
+        let project = Project::new();
+        check_owners(project.path()).expect("it is ours");
+        let others = check_owners(std::path::Path::new("/tmp"));
+        assert_eq!(others.is_ok(), rustix::process::geteuid().is_root(), "{others:?}");
+    });
 }

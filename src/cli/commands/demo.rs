@@ -27,8 +27,8 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         .tempdir()
         .context("cannot make a temporary folder")?;
     SUITE.extract(folder.path()).context("cannot write the demo suite")?;
-    anstream::eprintln!("stressing an embedded demo suite, a small shop: jostle stress --seed {}", args.seed);
     let python = python_with_pytest(args.python.as_deref())?;
+    anstream::eprintln!("stressing an embedded demo suite, a small shop: jostle stress --seed {}", args.seed);
     stress::run(&StressArgs {
         seed: Some(args.seed),
         suite: SuiteArgs {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::cli::ExitCode;
 use crate::cli::apart_options::ApartOptions;
-use crate::cli::args::ReplayArgs;
+use crate::cli::args::{AxesArgs, ReplayArgs};
 use crate::cli::commands::suite_run::{engine, write_json};
 use crate::cli::options::{SuiteOptions, UsageError};
 use crate::judge::Signature;
@@ -34,6 +34,14 @@ enum Named {
 pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     let named = named(&args.token)?;
+    if let (Named::File(_), true) = (&named, args.axes != AxesArgs::default()) {
+        return Err(UsageError(format!(
+            "{} holds the whole plan: leave out --workers, --dist, --order, --hash-seeds and --ignore-rank, which \
+             belong to tokens",
+            args.token
+        ))
+        .into());
+    }
     let options = SuiteOptions::new(&args.suite)?;
     let axes = options.axes(&args.axes)?;
     let seed = match &named {
@@ -53,7 +61,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     if args.shrink {
         explain(&mut lab, &collected.interpreter, &plan, &mut replayed)?;
     }
-    let (probes, remarks) = (lab.probed(), lab.remarks());
+    let (probes, remarks) = (lab.count_of_probes(), lab.remarks());
     drop(progress);
     let outline = Outline {
         probes,

@@ -1,15 +1,21 @@
 //! `jostle stress`: the main job.
 
+use std::io::Write;
+
+use anyhow::Context;
+
 use crate::cli::ExitCode;
 use crate::cli::args::StressArgs;
-use crate::cli::commands::suite_run::{engine, write_json};
-use crate::cli::options::{StressOptions, UsageError};
+use crate::cli::commands::suite_run::{STDOUT, engine, write_json};
+use crate::cli::journal_options;
+use crate::cli::options::{JsonTarget, StressOptions, UsageError};
 use crate::plan::Axes;
 use crate::record::FailureFile;
 use crate::report::Verbosity;
 use crate::report::progress::Progress;
 use crate::report::{Document, terminal};
 use crate::run::Engine;
+use crate::session::journaled::JournaledEngine;
 use crate::session::{self, Outline};
 
 /// Runs the command.
@@ -18,8 +24,19 @@ use crate::session::{self, Outline};
 /// The options are wrong, the suite cannot be collected, or the results cannot be written.
 pub fn run(args: &StressArgs) -> anyhow::Result<ExitCode> {
     let options = StressOptions::new(args)?;
-    let mut engine = engine(&options.suite, &options.apart)?;
-    stress(&options, &mut *engine)
+    let terms = journal_options::terms(&options)?;
+    let engine = engine(&options.suite, &options.apart)?;
+    make_failures_folder(&options)?;
+    let tell = |text: &str| anstream::eprintln!("{text}");
+    let mut engine = JournaledEngine::new(engine, options.journal.clone(), terms, tell);
+    let ended = stress(&options, &mut engine);
+    if let (Err(_) | Ok(ExitCode::Interrupted), Some(journal)) = (&ended, engine.journal()) {
+        anstream::eprintln!(
+            "what was run is kept: go on with the same options and --resume {}",
+            journal.display()
+        );
+    }
+    ended
 }
 
 /// Runs a session with an engine and reports it.
@@ -35,16 +52,42 @@ pub fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow::Resul
     let mut progress = Progress::new(&options.limits, quiet);
     let outline = session::stress(engine, &mut progress, options.seed, &options.axes, &options.limits)?;
     drop(progress);
-    if !write_json(
-        options.suite.json.as_ref(),
-        &Document::new(&outline, ExitCode::of_session(&outline) as u8),
-    )? {
-        let replay = replay_options(options);
-        terminal::session(&mut anstream::stdout(), &outline, options.suite.verbosity, &replay)?;
-    }
-    // Last, so that a full disk costs no more than the files.
-    keep_failures(options, &outline)?;
-    Ok(ExitCode::of_session(&outline))
+    let code = ExitCode::of_session(&outline);
+    let json = write_json(options.suite.json.as_ref(), &Document::new(&outline, code as u8));
+    let shown = match json {
+        Ok(true) => Ok(()),
+        Err(_) if options.suite.json == Some(JsonTarget::Stdout) => Ok(()),
+        // Where a file cannot be written, people read what would be in it.
+        Ok(false) | Err(_) => show(options, &outline),
+    };
+    // Each is tried, so that a full disk costs no more than what does not fit.
+    let results = [json.map(drop), shown, keep_failures(options, &outline)];
+    let mut errors = results.into_iter().filter_map(Result::err);
+    let Some(first) = errors.next() else {
+        return Ok(code);
+    };
+    errors.for_each(|error| anstream::eprintln!("jostle: {error:#}"));
+    Err(first)
+}
+
+/// Makes the folder now, so that it is not found out after an hour of trials that it cannot be made.
+fn make_failures_folder(options: &StressOptions) -> Result<(), UsageError> {
+    let Some(folder) = &options.failures else {
+        return Ok(());
+    };
+    std::fs::create_dir_all(folder).map_err(|error| {
+        UsageError(format!(
+            "cannot make the folder for failure files, {}: {error}. Give one that can be written with --failures",
+            folder.display()
+        ))
+    })
+}
+
+fn show(options: &StressOptions, outline: &Outline) -> anyhow::Result<()> {
+    let mut out = anstream::stdout();
+    terminal::session(&mut out, outline, options.suite.verbosity, &replay_options(options))
+        .and_then(|()| out.flush())
+        .context(STDOUT)
 }
 
 fn keep_failures(options: &StressOptions, outline: &Outline) -> anyhow::Result<()> {

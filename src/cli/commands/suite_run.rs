@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::cli::apart_options::ApartOptions;
 use crate::cli::args::{EngineArg, NetworkArg, SandboxArg};
 use crate::cli::options::{JsonTarget, SuiteOptions, UsageError};
+use crate::record::whole_file;
 use crate::run::Engine;
 use crate::run::interrupt::Interrupt;
 use crate::run::python;
@@ -59,7 +60,7 @@ pub fn spawn_engine(options: &SuiteOptions, apart: &ApartOptions) -> anyhow::Res
         Ok(engine) => Ok(engine),
         Err(SpawnError::Sandbox(error)) if apart.sandbox == SandboxArg::Auto => {
             let mut engine = SpawnEngine::new(bare)?;
-            engine.remark(format!("trials are not kept apart by sandboxes: {error}"));
+            engine.remark(error.to_string());
             Ok(engine)
         }
         Err(SpawnError::Sandbox(error)) => Err(UsageError(format!("--sandbox on: {error}")).into()),
@@ -93,6 +94,9 @@ fn bare_options(options: &SuiteOptions) -> anyhow::Result<SpawnOptions> {
     })
 }
 
+/// What failed where standard output is full or closed.
+pub const STDOUT: &str = "cannot write the results to standard output";
+
 /// Writes a result where `--json` says; tells whether it went to standard output.
 ///
 /// # Errors
@@ -103,12 +107,15 @@ pub fn write_json(target: Option<&JsonTarget>, document: &impl Serialize) -> any
     match target {
         None => Ok(false),
         Some(JsonTarget::Stdout) => {
-            std::io::stdout().write_all(text.as_bytes())?;
+            let mut out = std::io::stdout();
+            out.write_all(text.as_bytes()).and_then(|()| out.flush()).context(STDOUT)?;
             Ok(true)
         }
         Some(JsonTarget::File(path)) => {
-            std::fs::write(path, text)
-                .map_err(|error| UsageError(format!("cannot write --json {}: {error}", path.display())))?;
+            whole_file::write(path, text.as_bytes()).map_err(|error| {
+                let path = path.display();
+                UsageError(format!("cannot write --json={path}: {error}. Give a file that can be written"))
+            })?;
             Ok(false)
         }
     }

@@ -77,6 +77,15 @@ pub enum Missing {
         /// What the user can do.
         remedy: String,
     },
+    /// Owners and groups that a user namespace does not know.
+    #[error(
+        "{} can be written, but belongs to another user or group, which nobody but root can change in a sandbox; give \
+         the project to your own group with `chgrp -R`, run as root, or with --sandbox off", path.display()
+    )]
+    Owners {
+        /// The first such file or folder.
+        path: PathBuf,
+    },
     /// A step that no known setting forbids.
     #[error("cannot set up the sandbox ({what}): {found}; run with --sandbox off, and report this")]
     Other {

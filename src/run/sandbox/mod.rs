@@ -60,7 +60,7 @@ mod probe;
 mod elsewhere;
 
 #[cfg(not(target_os = "linux"))]
-pub use elsewhere::{Base, Namespaces, Sandbox, SandboxedProcess, probe, sandbox_main};
+pub use elsewhere::{Base, Namespaces, Sandbox, SandboxedProcess, check_owners, probe, sandbox_main};
 pub use error::{Missing, SandboxError, Step};
 #[cfg(target_os = "linux")]
 pub use handle::{Base, Namespaces, Sandbox};
@@ -68,6 +68,6 @@ pub use handle::{Base, Namespaces, Sandbox};
 pub use keeper::sandbox_main;
 pub use options::{Change, Exit, Leftover, LeftoverKind, Network, SandboxOptions, SandboxedCommand};
 #[cfg(target_os = "linux")]
-pub use probe::probe;
+pub use probe::{check_owners, probe};
 #[cfg(target_os = "linux")]
 pub use process::SandboxedProcess;

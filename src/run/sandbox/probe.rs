@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::handle::Base;
@@ -14,6 +15,8 @@ const SETTINGS: [(&str, &str, &str); 3] = [
     ("user.max_user_namespaces", "0", "10000"),
     ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
 ];
+/// Files and folders whose owners are looked at.
+const MOST_LOOKED_AT: usize = 10_000;
 const IN_A_CONTAINER: &str = "in a container, start it with --privileged, or with --cap-add SYS_ADMIN \
     --security-opt seccomp=unconfined --security-opt apparmor=unconfined; or run with --sandbox off";
 
@@ -28,6 +31,32 @@ pub fn probe(executable: &Path) -> Result<(), Missing> {
         Err(SandboxError::Missing(missing)) => Err(missing),
         Err(error) => Err(other(error.to_string())),
     }
+}
+
+/// Looks through a folder that processes in a sandbox are to change, as far as that takes no time. Only
+/// one's own user and group are known in a user namespace, and overlayfs copies nothing of others.
+///
+/// # Errors
+/// [`Missing::Owners`], for what could be changed on the host only.
+pub fn check_owners(folder: &Path) -> Result<(), Missing> {
+    let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    if user == 0 {
+        return Ok(());
+    }
+    let mut paths = vec![folder.to_owned()];
+    for _ in 0..MOST_LOOKED_AT {
+        let Some(path) = paths.pop() else { break };
+        let Ok(found) = fs::symlink_metadata(&path) else { continue };
+        let is_ours = found.uid() == user && found.gid() == group;
+        if !is_ours && !found.is_symlink() && rustix::fs::access(&path, rustix::fs::Access::WRITE_OK).is_ok()
+        {
+            return Err(Missing::Owners { path });
+        }
+        if found.is_dir() {
+            paths.extend(fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()));
+        }
+    }
+    Ok(())
 }
 
 /// What the failure of a step means on this machine.

@@ -1,0 +1,115 @@
+//! Where a session's journal is, and what must be as it was for another session to go on from it.
+
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use crate::cli::args::StressArgs;
+use crate::cli::options::{StressOptions, UsageError, place_for};
+use crate::plan::Seed;
+use crate::record::{Journal, journal_file};
+use crate::run::workspace::cache_dir;
+use crate::session::journaled::{Begin, Place, Terms};
+
+/// The seed of a session and the place of its journal. A session that goes on has the seed of its
+/// journal; else a seed is drawn if none is given.
+///
+/// # Errors
+/// There is no journal to go on from, it has another seed, or a new one cannot be where it should.
+pub fn place(args: &StressArgs, given: Option<u64>, project: &Path) -> Result<(Seed, Place), UsageError> {
+    if let Some(named) = &args.resume {
+        let path = match named {
+            Some(path) => path.clone(),
+            None => kept(given, project)?,
+        };
+        let Seed(recorded) = Journal::header_of(&path).map_err(|error| UsageError(error.to_string()))?.seed;
+        return match given {
+            Some(given) if given != recorded => Err(UsageError(format!(
+                "cannot go on from {} with --seed {given}: its seed is {recorded}. Leave --seed out, or give that",
+                path.display()
+            ))),
+            _ => Ok((Seed(recorded), Place { path, begin: Begin::Resume })),
+        };
+    }
+    let seed = given.unwrap_or_else(rand::random);
+    let place = match &args.journal {
+        Some(path) => Place { path: vacant(path)?, begin: Begin::New },
+        None => Place { path: journal_file::place(&cache()?, project, seed), begin: Begin::Own },
+    };
+    Ok((Seed(seed), place))
+}
+
+/// What else than the suite decides the runs of a session.
+///
+/// # Errors
+/// An argument for pytest cannot be written as one of a command line.
+pub fn terms(options: &StressOptions) -> Result<Terms, UsageError> {
+    let (suite, axes, apart) = (&options.suite, &options.axes, &options.apart);
+    let pytest_args = shlex::try_join(suite.pytest_args.iter().map(String::as_str))
+        .map_err(|_| UsageError("an argument for pytest has a NUL character in it: leave it out".into()))?;
+    let time = |time| humantime::format_duration(time).to_string();
+    let given = |given: bool| if given { "given".to_owned() } else { String::new() };
+    let values = [
+        ("--workers", listed(&axes.workers, u32::to_string)),
+        ("--dist", listed(&axes.modes, |mode| mode.name().to_owned())),
+        ("--order", listed(&axes.orders, |order| order.name().to_owned())),
+        ("--hash-seeds", axes.hash_seeds.to_string()),
+        ("--ignore-rank", given(axes.ignore_rank)),
+        ("--engine", word(suite.engine)),
+        ("--test-timeout", time(suite.test_timeout)),
+        ("--trial-timeout", suite.trial_timeout.map_or_else(String::new, time)),
+        ("--sandbox", word(apart.sandbox)),
+        ("--network", word(apart.network)),
+        ("--share", listed(&apart.share, |path| path.display().to_string())),
+        ("--disk", apart.disk.to_string()),
+        ("--memory", apart.memory.map_or_else(String::new, |bytes| bytes.to_string())),
+        ("--report-leftovers", given(apart.report_leftovers)),
+        ("pytest's arguments:", pytest_args),
+    ];
+    let given = values.into_iter().filter(|(_, value)| !value.is_empty());
+    let decisive = given.map(|(name, value)| (name.to_owned(), value)).collect();
+    Ok(Terms { seed: options.seed, options: decisive })
+}
+
+fn listed<T>(values: &[T], name: impl Fn(&T) -> String) -> String {
+    values.iter().map(name).collect::<Vec<_>>().join(",")
+}
+
+fn word(value: impl ValueEnum) -> String {
+    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+fn cache() -> Result<PathBuf, UsageError> {
+    cache_dir().map_err(|error| UsageError(error.to_string()))
+}
+
+/// The journal of a project in the cache folder.
+fn kept(seed: Option<u64>, project: &Path) -> Result<PathBuf, UsageError> {
+    let cache = cache()?;
+    let found = match seed {
+        Some(seed) => Some(journal_file::place(&cache, project, seed)).filter(|path| path.exists()),
+        None => journal_file::newest(&cache, project)
+            .map_err(|error| UsageError(format!("cannot read {}: {error}", cache.display())))?,
+    };
+    let with = seed.map_or_else(String::new, |seed| format!(" with seed {seed}"));
+    found.ok_or_else(|| {
+        UsageError(format!(
+            "--resume: no session of {}{with} has a journal in {}. Start one without --resume, or name the file \
+             that --journal wrote: --resume FILE",
+            project.display(),
+            cache.display()
+        ))
+    })
+}
+
+/// A place for a new journal; told before anything is run.
+fn vacant(path: &Path) -> Result<PathBuf, UsageError> {
+    let path = place_for("--journal", path)?;
+    if path.exists() {
+        let name = path.display();
+        return Err(UsageError(format!(
+            "the journal {name} exists: go on from it with --resume {name}, or remove it, or give another file"
+        )));
+    }
+    Ok(path)
+}

@@ -1,0 +1,310 @@
+//! An engine that writes every run into a journal, and takes from it what was run before.
+//!
+//! A session's steps follow from what its runs showed. So a session that is fed the runs of one which died
+//! takes the same steps, judging and shrinking included, up to where that one ended.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::plan::{Plan, Seed};
+use crate::record::Journal;
+use crate::record::journal::{Header, How, Key, Record, SCHEMA};
+use crate::record::journal_file;
+use crate::run::plain::PlainRun;
+use crate::run::{Collected, Engine, Event, Interpreter, Job, RunError, Trial};
+use crate::suite::Suite;
+
+/// Where a session's journal is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub path: PathBuf,
+    /// How it begins.
+    pub begin: Begin,
+}
+
+/// How a session begins with a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// It is started, in place of an older one. Where that cannot be, the session does without.
+    Own,
+    /// It is started, and must not exist.
+    New,
+    /// The session goes on from it.
+    Resume,
+}
+
+/// What decides a session's plans and their outcomes, besides the suite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// The seed.
+    pub seed: Seed,
+    /// Options and their values.
+    pub options: BTreeMap<String, String>,
+}
+
+/// The engine.
+pub struct JournaledEngine {
+    engine: Box<dyn Engine>,
+    terms: Terms,
+    interpreter: Option<Interpreter>,
+    /// Where the journal will be; it is opened at the first run, when the suite is known.
+    place: Option<Place>,
+    journal: Option<Journal>,
+    tell: fn(&str),
+}
+
+impl JournaledEngine {
+    /// An engine with a journal. What a person who waits should know of it is told.
+    pub fn new(engine: Box<dyn Engine>, place: Place, terms: Terms, tell: fn(&str)) -> Self {
+        Self { engine, terms, interpreter: None, place: Some(place), journal: None, tell }
+    }
+
+    /// The journal's file, once the session has begun it and as long as it can be written.
+    pub fn journal(&self) -> Option<&Path> {
+        self.journal.as_ref().map(Journal::path)
+    }
+
+    fn open(&mut self, suite: &Suite) -> Result<(), RunError> {
+        let (Some(place), Some(interpreter)) = (self.place.take(), &self.interpreter) else {
+            return Ok(());
+        };
+        let header = Header {
+            schema: SCHEMA.into(),
+            jostle: env!("CARGO_PKG_VERSION").into(),
+            seed: self.terms.seed,
+            options: self.terms.options.clone(),
+            python: interpreter.python.clone(),
+            pytest: interpreter.pytest.clone(),
+            plugins: interpreter.plugins.clone(),
+            fingerprint: suite.fingerprint.clone(),
+            sources: journal_file::sources(suite, Path::new(&interpreter.rootdir)),
+        };
+        let opened = match place.begin {
+            Begin::Resume => Journal::open(&place.path),
+            Begin::New => Journal::create(&place.path, header.clone(), false),
+            Begin::Own => Journal::create(&place.path, header.clone(), true),
+        };
+        match opened {
+            Ok(journal) => {
+                if place.begin == Begin::Resume {
+                    check(&journal, &header)?;
+                    self.tell_resumed(&journal);
+                }
+                if let (Begin::Own, Some(folder)) = (place.begin, place.path.parent()) {
+                    // What cannot be removed is tried again by the next session.
+                    let _ = journal_file::prune(folder);
+                }
+                self.journal = Some(journal);
+                Ok(())
+            }
+            Err(error) if place.begin == Begin::Own => {
+                (self.tell)(&format!("{error}. The session goes on without one"));
+                Ok(())
+            }
+            Err(error) => Err(RunError::Pytest(error.to_string())),
+        }
+    }
+
+    fn tell_resumed(&self, journal: &Journal) {
+        let name = journal.path().display();
+        (self.tell)(&format!("going on from {name}, which has {} runs", journal.len()));
+        if let Some(lost) = journal.lost() {
+            (self.tell)(&format!("{name} is damaged: {lost}. Those runs are run again"));
+        }
+    }
+
+    fn recall(&mut self, plan: &Plan, how: How) -> Result<Option<Trial>, RunError> {
+        let Some(journal) = &mut self.journal else {
+            return Ok(None);
+        };
+        let record = journal.recall(&Key::new(plan, how));
+        let record = record.map_err(|error| RunError::Pytest(error.to_string()))?;
+        let trial = record.and_then(|record| record.trial(plan));
+        if let Some(trial) = &trial {
+            self.engine.took(trial.duration);
+        }
+        Ok(trial)
+    }
+
+    fn holds(&self, job: Job<'_>) -> bool {
+        self.journal.as_ref().is_some_and(|journal| journal.holds(&key(job)))
+    }
+
+    fn run_with(
+        &mut self,
+        suite: &Suite,
+        plan: &Plan,
+        how: How,
+        run: impl FnOnce(&mut dyn Engine) -> Result<Option<Trial>, RunError>,
+    ) -> Result<Option<Trial>, RunError> {
+        self.open(suite)?;
+        if let Some(trial) = self.recall(plan, how)? {
+            return Ok(Some(trial));
+        }
+        let trial = run(&mut *self.engine)?;
+        if let Some(trial) = &trial {
+            keep(&mut self.journal, plan, how, trial, self.tell);
+        }
+        Ok(trial)
+    }
+}
+
+/// Writes a run down. A journal that cannot be written costs no more than itself.
+fn keep(journal: &mut Option<Journal>, plan: &Plan, how: How, trial: &Trial, tell: fn(&str)) {
+    let added = journal.as_mut().map(|journal| journal.add(&Record::new(plan, how, trial)));
+    if let Some(Err(error)) = added {
+        *journal = None;
+        tell(&format!("{error}. The session goes on; the journal ends here"));
+    }
+}
+
+fn key(job: Job<'_>) -> Key {
+    Key::new(job.plan, how(job))
+}
+
+fn how(job: Job<'_>) -> How {
+    if job.fresh { How::Fresh } else { How::Plain }
+}
+
+/// Refuses a journal whose runs are not those of this session.
+fn check(journal: &Journal, now: &Header) -> Result<(), RunError> {
+    let then = journal.header();
+    let mut other = Vec::new();
+    let mut differs = |what: &str, then: &str, now: &str| {
+        if then != now {
+            other.push(format!("{what} {} then, {} now", or_none(then), or_none(now)));
+        }
+    };
+    differs("jostle", &then.jostle, &now.jostle);
+    differs("--seed", &then.seed.0.to_string(), &now.seed.0.to_string());
+    let none = String::new();
+    for name in then.options.keys().chain(now.options.keys().filter(|name| !then.options.contains_key(*name)))
+    {
+        let [then, now] = [then, now].map(|header| header.options.get(name).unwrap_or(&none));
+        differs(name, then, now);
+    }
+    differs("Python", &then.python, &now.python);
+    differs("pytest", &then.pytest, &now.pytest);
+    differs("plugins", &then.plugins.join(" "), &now.plugins.join(" "));
+    if then.fingerprint != now.fingerprint {
+        other.push("other tests are collected".into());
+    } else if then.sources != now.sources {
+        other.push("the files of the tests have been changed".into());
+    }
+    if other.is_empty() {
+        return Ok(());
+    }
+    Err(RunError::Pytest(format!(
+        "cannot go on from {}, since its runs were of other plans or another suite: {}. Make them as they were, or start \
+         anew without --resume",
+        journal.path().display(),
+        other.join("; ")
+    )))
+}
+
+fn or_none(text: &str) -> &str {
+    if text.is_empty() { "none" } else { text }
+}
+
+impl Engine for JournaledEngine {
+    fn collect(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
+        let collected = self.engine.collect(hash_seed)?;
+        self.interpreter.get_or_insert_with(|| collected.interpreter.clone());
+        Ok(collected)
+    }
+
+    fn run(&mut self, suite: &Suite, plan: &Plan, events: &mut dyn FnMut(Event)) -> Result<Trial, RunError> {
+        let run = |engine: &mut dyn Engine| engine.run(suite, plan, events).map(Some);
+        self.run_with(suite, plan, How::Plain, run)?.ok_or(RunError::Interrupted)
+    }
+
+    fn run_fresh(
+        &mut self,
+        suite: &Suite,
+        plan: &Plan,
+        events: &mut dyn FnMut(Event),
+    ) -> Result<Trial, RunError> {
+        let run = |engine: &mut dyn Engine| engine.run_fresh(suite, plan, events).map(Some);
+        self.run_with(suite, plan, How::Fresh, run)?.ok_or(RunError::Interrupted)
+    }
+
+    fn run_all(
+        &mut self,
+        suite: &Suite,
+        jobs: &[Job<'_>],
+        finished: &mut dyn FnMut(usize, Trial) -> ControlFlow<()>,
+    ) -> Result<(), RunError> {
+        self.open(suite)?;
+        let mut at = 0;
+        while let Some(&job) = jobs.get(at) {
+            if let Some(trial) = self.recall(job.plan, how(job))? {
+                if finished(at, trial).is_break() {
+                    return Ok(());
+                }
+                at += 1;
+                continue;
+            }
+            let unknown = 1 + jobs[at + 1..].iter().take_while(|&&job| !self.holds(job)).count();
+            let mut flow = ControlFlow::Continue(());
+            let Self { engine, journal, tell, .. } = self;
+            engine.run_all(suite, &jobs[at..at + unknown], &mut |offset, trial| {
+                let job = jobs[at + offset];
+                keep(journal, job.plan, how(job), &trial, *tell);
+                flow = finished(at + offset, trial);
+                flow
+            })?;
+            if flow.is_break() {
+                return Ok(());
+            }
+            at += unknown;
+        }
+        Ok(())
+    }
+
+    fn at_once(&self, plan: &Plan) -> u32 {
+        self.engine.at_once(plan)
+    }
+
+    fn forks(&self, plan: &Plan) -> bool {
+        self.engine.forks(plan)
+    }
+
+    fn refuse_forks(&mut self, why: &str) -> Result<(), RunError> {
+        self.engine.refuse_forks(why)
+    }
+
+    fn collect_on_host_network(&mut self, hash_seed: u32) -> Result<Option<Collected>, RunError> {
+        self.engine.collect_on_host_network(hash_seed)
+    }
+
+    fn run_on_host_network(&mut self, suite: &Suite, plan: &Plan) -> Result<Option<Trial>, RunError> {
+        self.run_with(suite, plan, How::HostNetwork, |engine| engine.run_on_host_network(suite, plan))
+    }
+
+    fn use_host_network(&mut self) -> Result<(), RunError> {
+        self.engine.use_host_network()
+    }
+
+    fn took(&mut self, duration: Duration) {
+        self.engine.took(duration);
+    }
+
+    fn remark(&mut self, remark: String) {
+        self.engine.remark(remark);
+    }
+
+    fn remarks(&mut self) -> Vec<String> {
+        self.engine.remarks()
+    }
+
+    fn plain(
+        &mut self,
+        arguments: &[String],
+        hash_seed: Option<u32>,
+    ) -> Result<Option<(String, PlainRun)>, RunError> {
+        self.engine.plain(arguments, hash_seed)
+    }
+}
