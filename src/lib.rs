@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Invariants of the architecture:
-//! - [`plan`], [`judge`], [`shrink`], [`verify`] and [`speedup`] are pure: no clock, no file, no process, no global state.
+//! - [`logs`], [`plan`], [`judge`], [`shrink`], [`verify`] and [`speedup`] are pure: no clock, no file, no process, no global state.
 //! - Only [`run`] starts or ends processes. Only [`record`] and `run::workspace` touch the disk.
 //! - Nothing below [`cli`] knows clap, and nothing but [`cli`] and [`report`] prints.
 
@@ -19,6 +19,7 @@ pub mod judge;
 pub mod shrink;
 pub mod verify;
 pub mod speedup;
+pub mod logs;
 pub mod session;
 pub mod record;
 pub mod report;

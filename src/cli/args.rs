@@ -25,7 +25,7 @@ pub struct Cli {
 pub enum Command {
     /// Run the suite in many orders and partitions, and shrink every isolation failure found
     Stress(StressArgs),
-    /// Run a plan again: by its token, or from a failure file
+    /// Run a plan again: by its token, from a failure file, or from another tool's log
     Replay(ReplayArgs),
     /// Say whether recorded failures are gone, and how sure that is
     Verify(VerifyArgs),
@@ -174,12 +174,14 @@ pub struct StressArgs {
 /// `jostle replay`.
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
-    /// SEED:INDEX, SEED:INDEX:FINGERPRINT, or a failure file
+    /// SEED:INDEX, SEED:INDEX:FINGERPRINT, a failure file, or the log of a run that was not jostle's:
+    /// what `pytest -v` or `pytest -n 4 -v` printed, a JUnit XML file, or a log with pytest-randomly's
+    /// seed; `-` reads it from standard input
     pub token: String,
-    /// How many times to run the plan
-    #[arg(long, value_name = "K", default_value_t = 1, value_parser = whole::<u32>(1, 1_000_000), allow_negative_numbers = true)]
-    pub times: u32,
-    /// Judge and shrink what fails
+    /// How many times to run the plan [default: 1, for a log 3]
+    #[arg(long, value_name = "K", value_parser = whole::<u32>(1, 1_000_000), allow_negative_numbers = true)]
+    pub times: Option<u32>,
+    /// Judge and shrink what fails; for a log that is always done
     #[arg(long)]
     pub shrink: bool,
     /// What the session varied; must be as it was.

@@ -3,6 +3,7 @@
 pub mod suite_run;
 pub mod stress;
 pub mod replay;
+pub mod replay_log;
 pub mod verify;
 pub mod collect;
 pub mod plan;
