@@ -31,7 +31,9 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Say what can and what cannot be collected, and why, without running a test
     Collect(CollectArgs),
-    /// Print the plan of a trial without running it
+    /// Put the results of a night's shards together, then judge and shrink what failed
+    Merge(MergeArgs),
+    /// Print the plan of a trial, or write the plan of a night in shards, without running it
     Plan(PlanArgs),
     /// Measure what pytest-xdist's workers gain on the suite, and what limits it
     Speedup(SpeedupArgs),
@@ -160,6 +162,17 @@ pub struct StressArgs {
     /// that of --seed]
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     pub resume: Option<Option<PathBuf>>,
+    /// Run a shard of the night with this plan, which `jostle plan --out` wrote, and only write down what
+    /// its trials show
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "trials", "time", "victim", "fail_fast", "failures", "journal", "resume"])]
+    pub plan: Option<PathBuf>,
+    /// Which shard, from 1 [default: the one that Slurm, Kubernetes, GitLab, Buildkite, CircleCI or AWS
+    /// Batch names]
+    #[arg(long, value_name = "K/N", requires = "plan")]
+    pub shard: Option<String>,
+    /// The folder for the results of a shard's trials
+    #[arg(long, value_name = "DIR", requires = "plan", default_value = "jostle-results")]
+    pub results: PathBuf,
     /// What to vary.
     #[command(flatten)]
     pub axes: AxesArgs,
@@ -237,11 +250,40 @@ pub struct PlanArgs {
     #[arg(long, value_parser = whole::<u64>(0, u64::MAX), allow_negative_numbers = true)]
     pub seed: u64,
     /// The trial, from 0
-    #[arg(long, value_parser = whole::<u64>(0, u64::MAX), allow_negative_numbers = true)]
-    pub index: u64,
+    #[arg(long, value_parser = whole::<u64>(0, u64::MAX), allow_negative_numbers = true, required_unless_present = "out")]
+    pub index: Option<u64>,
+    /// Write the plan of a night to this file, for `jostle stress --plan FILE --shard K/N`
+    #[arg(long, value_name = "FILE", conflicts_with = "index", requires = "trials")]
+    pub out: Option<PathBuf>,
+    /// How many trials the night has
+    #[arg(long, value_name = "N", value_parser = whole::<u64>(1, 1_000_000), requires = "out")]
+    pub trials: Option<u64>,
+    /// How many shards it is to be split into, for engines that do not tell their jobs
+    #[arg(long, value_name = "N", value_parser = whole::<u32>(1, 100_000), requires = "out")]
+    pub shards: Option<u32>,
     /// What to vary.
     #[command(flatten)]
     pub axes: AxesArgs,
+    /// How trials are kept apart.
+    #[command(flatten)]
+    pub apart: ApartArgs,
+    /// The suite.
+    #[command(flatten)]
+    pub suite: SuiteArgs,
+}
+
+/// `jostle merge`.
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// Folders of results that `jostle stress --plan FILE --shard K/N` wrote
+    #[arg(value_name = "DIR", required = true)]
+    pub results: Vec<PathBuf>,
+    /// The plan of the night
+    #[arg(long, value_name = "FILE")]
+    pub plan: PathBuf,
+    /// Write a file for each isolation failure, for `jostle replay`
+    #[arg(long, value_name = "DIR")]
+    pub failures: Option<PathBuf>,
     /// How trials are kept apart.
     #[command(flatten)]
     pub apart: ApartArgs,

@@ -15,6 +15,7 @@ pub mod schedulers;
 pub mod layout;
 pub mod coverage;
 pub mod token;
+pub mod shard;
 pub mod document;
 
 pub use axes::Axes;

@@ -64,6 +64,14 @@ pub enum RecordError {
         /// What is wrong.
         why: String,
     },
+    /// It holds no plan of a night.
+    #[error("{path} is not the plan of a night: {why}. Write one with `jostle plan --out FILE`")]
+    Night {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
     /// It holds no baseline.
     #[error(
         "{path} is not a baseline of `jostle speedup`: {why}. Write one with `jostle speedup --save FILE`"

@@ -7,6 +7,9 @@ pub mod replay_log;
 pub mod verify;
 pub mod collect;
 pub mod plan;
+pub mod night;
+pub mod shard;
+pub mod merge;
 pub mod speedup;
 pub mod demo;
 
@@ -23,6 +26,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Replay(args) => replay::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Collect(args) => collect::run(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Speedup(args) => speedup::run(&args),
         Command::Demo(args) => demo::run(&args),
