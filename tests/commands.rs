@@ -223,7 +223,8 @@ fn an_interrupt_ends_the_session_and_keeps_what_is_known() {
     let runs = elsewhere.path().join("runs");
     let mut command = support::jostle(folder.path());
     command.env("RUNS", &runs);
-    command.args(["stress", "--seed", "1", "--json", "--python"]).arg(support::light_python());
+    command.args(["stress", "--seed", "1", "--json", "--share"]).arg(elsewhere.path());
+    command.arg("--python").arg(support::light_python());
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("jostle starts");
     while !runs.exists() {
         std::thread::sleep(Duration::from_millis(20));

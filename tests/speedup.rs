@@ -241,7 +241,7 @@ fn what_the_user_can_put_right_is_said_before_anything_is_measured() {
         (damaged("empty", ""), "not JSON"),
         (damaged("cut", "{\"schema\": \"jostle.speedup-ba"), "not JSON"),
         (damaged("other", r#"{"schema": "jostle.report/1"}"#), "jostle.report/1"),
-        (damaged("list", "[]"), "does not say what it is"),
+        (damaged("list", "[]"), "no JSON object"),
         (damaged("bare", &format!("{{{schema}}}")), "missing field"),
         (elsewhere.path().join("absent"), "cannot read"),
         (elsewhere.path().to_owned(), "cannot read"),
@@ -252,7 +252,7 @@ fn what_the_user_can_put_right_is_said_before_anything_is_measured() {
         (["--dist", "load,no"], "always measured"),
         (["--dist", "sideways"], "sideways"),
         (["-n", "0"], "from 1 to 256"),
-        (["--rounds", "0"], "1..=1000"),
+        (["--rounds", "0"], "from 1 to 1000"),
         (["--save", "no/such/folder"], "no such folder"),
         (["--save", "."], "it is a folder"),
     ];

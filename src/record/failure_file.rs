@@ -9,7 +9,7 @@ use crate::judge::Tally;
 use crate::judge::finding::{Finding, Kind};
 use crate::judge::signature::Crash;
 use crate::plan::document::PlanDocument;
-use crate::record::whole_file::{self, reason};
+use crate::record::whole_file::{self, object, reason};
 use crate::run::Collected;
 use crate::suite::TestId;
 
@@ -160,15 +160,14 @@ impl FailureFile {
         struct Versioned {
             version: Option<u32>,
         }
-        let json = |error: serde_json::Error| reason(&error.to_string());
-        match serde_json::from_slice::<Versioned>(bytes).map_err(json)?.version {
+        match object::<Versioned>(bytes)?.version {
             Some(VERSION) => {}
             Some(version) => {
                 return Err(format!("it has version {version}, and this jostle reads version {VERSION}"));
             }
             None => return Err("it has no version".into()),
         }
-        let file: Self = serde_json::from_slice(bytes).map_err(json)?;
+        let file: Self = object(bytes)?;
         for plan in [&file.minimal, &file.original] {
             plan.check().map_err(|error| reason(&error.to_string()))?;
         }

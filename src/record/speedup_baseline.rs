@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::Mode;
 use crate::record::RecordError;
-use crate::record::whole_file::{self, reason};
+use crate::record::whole_file::{self, object, reason};
 use crate::run::Interpreter;
 use crate::speedup::{Configuration, Summary};
 use crate::suite::{Fingerprint, Suite};
@@ -119,13 +119,12 @@ impl SpeedupBaseline {
         struct Named {
             schema: Option<String>,
         }
-        let json = |error: serde_json::Error| reason(&error.to_string());
-        match serde_json::from_slice::<Named>(bytes).map_err(json)?.schema.as_deref() {
+        match object::<Named>(bytes)?.schema.as_deref() {
             Some(SCHEMA) => {}
             Some(other) => return Err(reason(&format!("it says that it is {other}, and not {SCHEMA}"))),
             None => return Err("it does not say what it is (`schema`)".into()),
         }
-        let baseline: Self = serde_json::from_slice(bytes).map_err(json)?;
+        let baseline: Self = object(bytes)?;
         check(&baseline)?;
         Ok(baseline)
     }
