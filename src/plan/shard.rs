@@ -103,7 +103,9 @@ mod tests {
 
     #[test]
     fn engines_are_understood() {
-        let table: [(&[(&str, &str)], Option<u32>, Result<Option<(u32, u32)>, &str>); 12] = [
+        type Variables = &'static [(&'static str, &'static str)];
+        type Expected = Result<Option<(u32, u32)>, &'static str>;
+        let table: [(Variables, Option<u32>, Expected); 12] = [
             (&[("SLURM_ARRAY_TASK_ID", "0"), ("SLURM_ARRAY_TASK_COUNT", "1")], Some(4), Ok(Some((1, 4)))),
             (&[("SLURM_ARRAY_TASK_ID", "4")], Some(4), Err("from 0 to 3")),
             (&[("SLURM_ARRAY_TASK_ID", "2")], None, Err("--shards N")),

@@ -173,3 +173,21 @@ impl Merged {
         all.all(|of| of == first).then_some(first)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_readers_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("file");
+            std::fs::write(&path, &bytes).unwrap();
+            prop_assert!(Night::read(&path).is_err());
+            prop_assert!(TrialResult::read(&path).unwrap().is_none());
+        }
+    }
+}
