@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Invariants of the architecture:
-//! - [`plan`], [`race`], [`judge`], [`shrink`], [`explain`] and [`speedup`] are pure: no clock, no file, no process, no
-//!   global state.
+//! - [`logs`], [`plan`], [`race`], [`judge`], [`shrink`], [`explain`], [`verify`] and [`speedup`] are pure: no clock, no
+//!   file, no process, no global state.
 //! - Only [`run`] starts or ends processes. Only [`record`] and `run::workspace` touch the disk.
 //! - Nothing below [`cli`] knows clap, and nothing but [`cli`] and [`report`] prints.
 
@@ -20,7 +20,9 @@ pub mod run;
 pub mod judge;
 pub mod shrink;
 pub mod explain;
+pub mod verify;
 pub mod speedup;
+pub mod logs;
 pub mod session;
 pub mod record;
 pub mod report;

@@ -25,13 +25,17 @@ pub struct Cli {
 pub enum Command {
     /// Run the suite in many orders and partitions, and shrink every isolation failure found
     Stress(StressArgs),
-    /// Run a plan again: by its token, or from a failure file
+    /// Run a plan again: by its token, from a failure file, or from another tool's log
     Replay(ReplayArgs),
+    /// Say whether recorded failures are gone, and how sure that is
+    Verify(VerifyArgs),
     /// Say what can and what cannot be collected, and why, without running a test
     Collect(CollectArgs),
     /// List which tests touch files, databases and ports that others change
     Conflicts(ConflictsArgs),
-    /// Print the plan of a trial without running it
+    /// Put the results of a night's shards together, then judge and shrink what failed
+    Merge(MergeArgs),
+    /// Print the plan of a trial, or write the plan of a night in shards, without running it
     Plan(PlanArgs),
     /// Measure what pytest-xdist's workers gain on the suite, and what limits it
     Speedup(SpeedupArgs),
@@ -163,6 +167,17 @@ pub struct StressArgs {
     /// that of --seed]
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     pub resume: Option<Option<PathBuf>>,
+    /// Run a shard of the night with this plan, which `jostle plan --out` wrote, and only write down what
+    /// its trials show
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "trials", "time", "victim", "fail_fast", "failures", "journal", "resume"])]
+    pub plan: Option<PathBuf>,
+    /// Which shard, from 1 [default: the one that Slurm, Kubernetes, GitLab, Buildkite, CircleCI or AWS
+    /// Batch names]
+    #[arg(long, value_name = "K/N", requires = "plan")]
+    pub shard: Option<String>,
+    /// The folder for the results of a shard's trials
+    #[arg(long, value_name = "DIR", requires = "plan", default_value = "jostle-results")]
+    pub results: PathBuf,
     /// What to vary.
     #[command(flatten)]
     pub axes: AxesArgs,
@@ -177,17 +192,43 @@ pub struct StressArgs {
 /// `jostle replay`.
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
-    /// SEED:INDEX, SEED:INDEX:FINGERPRINT, or a failure file
+    /// SEED:INDEX, SEED:INDEX:FINGERPRINT, a failure file, or the log of a run that was not jostle's:
+    /// what `pytest -v` or `pytest -n 4 -v` printed, a JUnit XML file, or a log with pytest-randomly's
+    /// seed; `-` reads it from standard input
     pub token: String,
-    /// How many times to run the plan
-    #[arg(long, value_name = "K", default_value_t = 1, value_parser = whole::<u32>(1, 1_000_000), allow_negative_numbers = true)]
-    pub times: u32,
-    /// Judge and shrink what fails
+    /// How many times to run the plan [default: 1, for a log 3]
+    #[arg(long, value_name = "K", value_parser = whole::<u32>(1, 1_000_000), allow_negative_numbers = true)]
+    pub times: Option<u32>,
+    /// Judge and shrink what fails; for a log that is always done
     #[arg(long)]
     pub shrink: bool,
     /// What the session varied; must be as it was.
     #[command(flatten)]
     pub axes: AxesArgs,
+    /// How trials are kept apart.
+    #[command(flatten)]
+    pub apart: ApartArgs,
+    /// The suite.
+    #[command(flatten)]
+    pub suite: SuiteArgs,
+}
+
+/// `jostle verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Failure files, or folders of them [default: the folder of `failures` in [tool.jostle]]
+    #[arg(value_name = "FAILURE")]
+    pub failures: Vec<PathBuf>,
+    /// How sure the verdict is to be, in percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 95.0)]
+    pub confidence: f64,
+    /// How many runs each failure may take in each of its stages: its own plan, the original one and
+    /// plans near it
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
+    pub runs: u32,
+    /// Demand that every failure is still there, as a test for the test before the fix
+    #[arg(long)]
+    pub require_fail: bool,
     /// How trials are kept apart.
     #[command(flatten)]
     pub apart: ApartArgs,
@@ -225,11 +266,40 @@ pub struct PlanArgs {
     #[arg(long, value_parser = whole::<u64>(0, u64::MAX), allow_negative_numbers = true)]
     pub seed: u64,
     /// The trial, from 0
-    #[arg(long, value_parser = whole::<u64>(0, u64::MAX), allow_negative_numbers = true)]
-    pub index: u64,
+    #[arg(long, value_parser = whole::<u64>(0, u64::MAX), allow_negative_numbers = true, required_unless_present = "out")]
+    pub index: Option<u64>,
+    /// Write the plan of a night to this file, for `jostle stress --plan FILE --shard K/N`
+    #[arg(long, value_name = "FILE", conflicts_with = "index", requires = "trials")]
+    pub out: Option<PathBuf>,
+    /// How many trials the night has
+    #[arg(long, value_name = "N", value_parser = whole::<u64>(1, 1_000_000), requires = "out")]
+    pub trials: Option<u64>,
+    /// How many shards it is to be split into, for engines that do not tell their jobs
+    #[arg(long, value_name = "N", value_parser = whole::<u32>(1, 100_000), requires = "out")]
+    pub shards: Option<u32>,
     /// What to vary.
     #[command(flatten)]
     pub axes: AxesArgs,
+    /// How trials are kept apart.
+    #[command(flatten)]
+    pub apart: ApartArgs,
+    /// The suite.
+    #[command(flatten)]
+    pub suite: SuiteArgs,
+}
+
+/// `jostle merge`.
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// Folders of results that `jostle stress --plan FILE --shard K/N` wrote
+    #[arg(value_name = "DIR", required = true)]
+    pub results: Vec<PathBuf>,
+    /// The plan of the night
+    #[arg(long, value_name = "FILE")]
+    pub plan: PathBuf,
+    /// Write a file for each isolation failure, for `jostle replay`
+    #[arg(long, value_name = "DIR")]
+    pub failures: Option<PathBuf>,
     /// How trials are kept apart.
     #[command(flatten)]
     pub apart: ApartArgs,

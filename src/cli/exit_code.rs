@@ -25,6 +25,8 @@ pub enum ExitCode {
     Unjudged = 10,
     /// `replay` could not decide: the suite has changed, or the failure did not show.
     Undecided = 11,
+    /// `merge` lacks results of some shards.
+    ShardsMissing = 12,
 }
 
 impl ExitCode {

@@ -141,6 +141,11 @@ impl SuiteOptions {
         Ok(axes)
     }
 
+    /// The folder of failure files that the configuration names.
+    pub(super) fn failures_folder(&self) -> Option<PathBuf> {
+        self.configured(self.config.failures.as_deref())
+    }
+
     /// Where relative paths of the configuration start.
     fn configured(&self, path: Option<&Path>) -> Option<PathBuf> {
         path.map(|path| self.folder.join(path))
@@ -187,7 +192,7 @@ impl StressOptions {
         let axes = suite.axes(&args.axes)?;
         let apart = ApartOptions::new(&args.apart, &suite)?;
         let (seed, journal) = journal_options::place(args, given, &suite.folder)?;
-        let failures = args.failures.clone().or_else(|| suite.configured(config.failures.as_deref()));
+        let failures = args.failures.clone().or_else(|| suite.failures_folder());
         Ok(Self {
             seed,
             seed_was_drawn: given.is_none() && args.resume.is_none(),

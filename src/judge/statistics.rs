@@ -53,6 +53,27 @@ impl Tally {
         Beta::new(failed, runs - failed + 1.0).map_or(0.0, |beta| beta.inverse_cdf(0.1))
     }
 
+    /// A rate that the true one is not above, at a confidence between 0 and 1 (one-sided, Clopper & Pearson
+    /// 1934); 1 if every run failed or there was none. Where the rate differs from run to run and none
+    /// failed, it holds for the mean of the rates.
+    pub fn rate_at_most(self, confidence: f64) -> f64 {
+        if self.failed == self.runs {
+            return 1.0;
+        }
+        let (runs, failed) = (f64::from(self.runs), f64::from(self.failed));
+        Beta::new(failed + 1.0, runs - failed).map_or(1.0, |beta| beta.inverse_cdf(confidence))
+    }
+
+    /// A rate that the true one is not below, at a confidence between 0 and 1 (one-sided, as above); 0 if
+    /// no run failed.
+    pub fn rate_not_below(self, confidence: f64) -> f64 {
+        if self.failed == 0 {
+            return 0.0;
+        }
+        let (runs, failed) = (f64::from(self.runs), f64::from(self.failed));
+        Beta::new(failed, runs - failed + 1.0).map_or(0.0, |beta| beta.inverse_cdf(1.0 - confidence))
+    }
+
     /// How likely it is that `self` fails as often as it does, or more often, if it fails no more than
     /// `other` does: Fisher's exact test, one-sided (Fisher 1935).
     pub fn chance_against(self, other: Self) -> f64 {
@@ -81,6 +102,15 @@ mod tests {
         assert_eq!((tally(10, 10).rate_at_least(), tally(0, 10).rate_at_least()), (1.0, 0.0));
         assert_eq!(tally(0, 10).interval().0, 0.0);
         assert!((tally(0, 10).interval().1 - 0.3085).abs() < 5e-4);
+    }
+
+    #[test]
+    fn one_sided_bounds_are_exact_at_their_ends() {
+        // 0 of n: 1 - a^(1/n); n of n: a^(1/n).
+        assert!((tally(0, 5).rate_at_most(0.95) - (1.0 - 0.05_f64.powf(0.2))).abs() < 1e-6);
+        assert!((tally(4, 4).rate_not_below(0.95) - 0.05_f64.powf(0.25)).abs() < 1e-6);
+        assert_eq!((tally(0, 0).rate_at_most(0.95), tally(0, 3).rate_not_below(0.95)), (1.0, 0.0));
+        assert_eq!(tally(3, 3).rate_at_most(0.95), 1.0);
     }
 
     #[test]

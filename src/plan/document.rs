@@ -122,6 +122,23 @@ impl PlanDocument {
         })
     }
 
+    /// The plan as far as a suite can follow it: tests that are not in the suite are left out, and are
+    /// returned. What is left is not bound to meetings then, as their places mean other tests.
+    ///
+    /// # Errors
+    /// The version is unknown, or the plan was changed by hand.
+    pub fn plan_of_present(&self, suite: &Suite) -> Result<(Plan, Vec<TestId>), DocumentError> {
+        let missing = match self.plan(suite) {
+            Ok(plan) => return Ok((plan, Vec::new())),
+            Err(DocumentError::Missing(missing)) => missing,
+            Err(error) => return Err(error),
+        };
+        let left = |list: &Vec<TestId>| list.iter().filter(|id| suite.find(id).is_some()).cloned().collect();
+        let workers = self.workers.iter().map(left).collect();
+        let document = Self { workers, interleaving: Interleaving::Free, ..self.clone() };
+        document.plan(suite).map(|plan| (plan, missing))
+    }
+
     /// Whether it is a plan that some suite could follow.
     ///
     /// # Errors

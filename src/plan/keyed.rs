@@ -28,6 +28,8 @@ pub enum Purpose {
     Square,
     /// The random schedules of a pair of tests in conflict.
     Schedules,
+    /// Plans near a recorded failure.
+    Neighbourhood,
 }
 
 /// An endless stream of numbers, a pure function of seed, purpose and number.

@@ -16,6 +16,7 @@ pub mod layout;
 pub mod coverage;
 pub mod schedule;
 pub mod token;
+pub mod shard;
 pub mod document;
 
 pub use axes::Axes;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::judge::Tally;
 use crate::judge::finding::{Finding, Kind};
 use crate::judge::signature::Crash;
 use crate::plan::document::PlanDocument;
@@ -29,6 +30,9 @@ pub struct FailureFile {
     pub test: TestId,
     /// How it fails.
     pub crash: Crash,
+    /// How often it failed in the runs that confirmed it; unknown to files of the first jostle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<Tally>,
     /// pytest's version when it was found: ids of parametrised tests differ between versions.
     pub pytest: String,
     /// The smallest plan that shows what it is: the one that fails, or in which a brittle test passes.
@@ -60,6 +64,14 @@ pub enum RecordError {
         /// What is wrong.
         why: String,
     },
+    /// It holds no plan of a night.
+    #[error("{path} is not the plan of a night: {why}. Write one with `jostle plan --out FILE`")]
+    Night {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
     /// It holds no baseline.
     #[error(
         "{path} is not a baseline of `jostle speedup`: {why}. Write one with `jostle speedup --save FILE`"
@@ -82,6 +94,7 @@ impl FailureFile {
             kind: finding.kind,
             test: suite.test(signature.test).id.clone(),
             crash: signature.crash.clone(),
+            failed: Some(if finding.kind == Kind::Brittle { finding.without } else { finding.with }),
             pytest: collected.interpreter.pytest.clone(),
             minimal: PlanDocument::new(&shrunk.plan, suite),
             original: PlanDocument::new(finding.plan.as_ref()?, suite),

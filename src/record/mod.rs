@@ -4,6 +4,7 @@ pub mod failure_file;
 pub mod fix_files;
 pub mod journal;
 pub mod journal_file;
+pub mod night;
 pub mod speedup_baseline;
 pub mod whole_file;
 

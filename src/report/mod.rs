@@ -6,6 +6,7 @@ pub mod conflicts;
 mod explanation;
 pub mod speedup;
 pub mod speedup_document;
+pub mod verify;
 pub mod progress;
 pub mod words;
 

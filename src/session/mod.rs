@@ -23,6 +23,7 @@ pub mod copy;
 pub mod fix;
 pub mod stress;
 pub mod replay;
+pub mod verify;
 pub mod speedup;
 
 pub use lab::{Lab, Notice, Observer};

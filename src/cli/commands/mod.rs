@@ -3,9 +3,14 @@
 pub mod suite_run;
 pub mod stress;
 pub mod replay;
+pub mod replay_log;
+pub mod verify;
 pub mod collect;
 pub mod conflicts;
 pub mod plan;
+pub mod night;
+pub mod shard;
+pub mod merge;
 pub mod speedup;
 pub mod demo;
 
@@ -20,8 +25,10 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Stress(args) => stress::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Collect(args) => collect::run(&args),
         Command::Conflicts(args) => conflicts::run(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Speedup(args) => speedup::run(&args),
         Command::Demo(args) => demo::run(&args),

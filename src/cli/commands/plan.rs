@@ -5,6 +5,7 @@ use std::io::Write;
 use crate::cli::ExitCode;
 use crate::cli::apart_options::ApartOptions;
 use crate::cli::args::PlanArgs;
+use crate::cli::commands::night;
 use crate::cli::commands::suite_run::{spawn_engine, write_json};
 use crate::cli::options::SuiteOptions;
 use crate::plan::document::PlanDocument;
@@ -17,13 +18,16 @@ use crate::run::Engine;
 /// # Errors
 /// The options are wrong or the suite cannot be collected.
 pub fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
+    let Some(index) = args.index else {
+        return night::write(args);
+    };
     let options = SuiteOptions::new(&args.suite)?;
     let axes = options.axes(&args.axes)?;
     let seed = Seed(args.seed);
     let suite = spawn_engine(&options, &ApartOptions::new(&args.apart, &options)?)?
         .collect(axes.hash_seed_values(seed)[0])?
         .suite;
-    let document = PlanDocument::new(&plan(seed, TrialIndex(args.index), &suite, &axes), &suite);
+    let document = PlanDocument::new(&plan(seed, TrialIndex(index), &suite, &axes), &suite);
     if !write_json(options.json.as_ref(), &document)? {
         print(&mut anstream::stdout(), &document)?;
     }

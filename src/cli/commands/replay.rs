@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::cli::ExitCode;
 use crate::cli::apart_options::ApartOptions;
 use crate::cli::args::{AxesArgs, ReplayArgs};
+use crate::cli::commands::replay_log;
 use crate::cli::commands::suite_run::{engine, write_json};
 use crate::cli::options::{SuiteOptions, UsageError};
 use crate::judge::Signature;
@@ -33,6 +34,10 @@ enum Named {
 /// The token, file or options are wrong, or pytest cannot be run.
 pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
+    if let Some(log) = replay_log::log(&args.token)? {
+        return replay_log::run(args, &log);
+    }
+    let times = args.times.unwrap_or(1);
     let named = named(&args.token)?;
     if let (Named::File(_), true) = (&named, args.axes != AxesArgs::default()) {
         return Err(UsageError(format!(
@@ -58,7 +63,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         Named::Token(token) if token.race => Some(token.index),
         _ => None,
     };
-    let limits = Limits { trials: Some(u64::from(args.times)), ..Limits::default() };
+    let limits = Limits { trials: Some(u64::from(times)), ..Limits::default() };
     let mut progress = Progress::new(&limits, options.verbosity == Verbosity::Quiet);
     let mut lab = Lab::new(&suite, &mut *engine, &mut progress, None);
     let plan = match race {
@@ -76,7 +81,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
             }
         },
     };
-    let mut replayed = replay(&mut lab, &plan, wanted.as_ref(), args.times)?;
+    let mut replayed = replay(&mut lab, &plan, wanted.as_ref(), times)?;
     if args.shrink {
         explain(&mut lab, &collected.interpreter, &plan, &mut replayed)?;
     }
@@ -187,7 +192,14 @@ fn print(replayed: &Replayed, suite: &Suite, wanted: Option<&Signature>) -> std:
     Ok(())
 }
 
-fn outline(collected: Collected, seed: Seed, axes: Axes, plan: &Plan, replayed: &Replayed) -> Outline {
+/// The outline of a replay, but for what its runs came to besides.
+pub(super) fn outline(
+    collected: Collected,
+    seed: Seed,
+    axes: Axes,
+    plan: &Plan,
+    replayed: &Replayed,
+) -> Outline {
     let mut coverage = Coverage::new(&collected.suite);
     coverage.add(plan);
     Outline {

@@ -6,6 +6,7 @@ use anyhow::Context;
 
 use crate::cli::ExitCode;
 use crate::cli::args::StressArgs;
+use crate::cli::commands::shard;
 use crate::cli::commands::suite_run::{STDOUT, engine, write_json};
 use crate::cli::journal_options;
 use crate::cli::options::{JsonTarget, StressOptions, UsageError};
@@ -23,6 +24,9 @@ use crate::session::{self, Outline};
 /// # Errors
 /// The options are wrong, the suite cannot be collected, or the results cannot be written.
 pub fn run(args: &StressArgs) -> anyhow::Result<ExitCode> {
+    if let Some(plan) = &args.plan {
+        return shard::run(args, plan);
+    }
     let options = StressOptions::new(args)?;
     let terms = journal_options::terms(&options)?;
     let engine = engine(&options.suite, &options.apart)?;

@@ -1,0 +1,70 @@
+//! `jostle plan --out`: the plan of a night that is run in shards.
+
+use std::process::Command;
+
+use crate::cli::ExitCode;
+use crate::cli::apart_options::ApartOptions;
+use crate::cli::args::PlanArgs;
+use crate::cli::commands::suite_run::spawn_engine;
+use crate::cli::options::{SuiteOptions, UsageError, place_for};
+use crate::plan::Seed;
+use crate::record::night::{Night, PLAN};
+use crate::report::words;
+use crate::session::network;
+
+/// Writes the plan that `--out` names.
+///
+/// # Errors
+/// The options are wrong, the suite cannot be collected, or the file exists or cannot be written.
+pub fn write(args: &PlanArgs) -> anyhow::Result<ExitCode> {
+    let (Some(out), Some(trials)) = (&args.out, args.trials) else {
+        return Err(UsageError("give --out FILE and --trials N together".into()).into());
+    };
+    let path = place_for("--out", out)?;
+    if path.exists() {
+        return Err(UsageError(format!(
+            "{} exists, and the plan of a night is not changed: give another file, or remove it",
+            path.display()
+        ))
+        .into());
+    }
+    let options = SuiteOptions::new(&args.suite)?;
+    let axes = options.axes(&args.axes)?;
+    let seed = Seed(args.seed);
+    let mut engine = spawn_engine(&options, &ApartOptions::new(&args.apart, &options)?)?;
+    let collected = network::collect(&mut engine, axes.hash_seed_values(seed)[0])?;
+    if collected.suite.tests.is_empty() {
+        return Ok(ExitCode::NothingCollected);
+    }
+    let night = Night {
+        schema: PLAN.into(),
+        jostle: env!("CARGO_PKG_VERSION").into(),
+        seed,
+        trials,
+        shards: args.shards,
+        axes,
+        pytest_args: options.pytest_args.clone(),
+        fingerprint: collected.suite.fingerprint.clone(),
+        tests: collected.suite.tests.len(),
+        python: collected.interpreter.python.clone(),
+        pytest: collected.interpreter.pytest.clone(),
+        revision: revision(&options),
+    };
+    night.write(&path).map_err(|error| UsageError(error.to_string()))?;
+    anstream::println!(
+        "night {}: {} of {}, seed {}, in {}",
+        night.identity(),
+        words::count(trials as usize, "trial"),
+        words::count(night.tests, "test"),
+        seed.0,
+        path.display()
+    );
+    Ok(ExitCode::Clean)
+}
+
+/// The commit that the project is at, if git knows.
+fn revision(options: &SuiteOptions) -> Option<String> {
+    let git = Command::new("git").args(["rev-parse", "HEAD"]).current_dir(&options.folder).output().ok()?;
+    let said = String::from_utf8_lossy(&git.stdout).trim().to_owned();
+    (git.status.success() && !said.is_empty()).then_some(said)
+}

@@ -1,0 +1,215 @@
+//! `jostle replay LOG`: from the log of a run that was not jostle's to the tests that make another fail.
+
+use std::io::Read;
+use std::path::Path;
+use std::time::Instant;
+
+use crate::cli::ExitCode;
+use crate::cli::apart_options::ApartOptions;
+use crate::cli::args::ReplayArgs;
+use crate::cli::commands::replay::outline;
+use crate::cli::commands::suite_run::{engine, write_json};
+use crate::cli::options::{SuiteOptions, UsageError};
+use crate::logs::{Name, Placed, Ran, Source, Told, junit, place, terminal, untold};
+use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
+use crate::record::whole_file;
+use crate::report::Verbosity;
+use crate::report::progress::Progress;
+use crate::report::{Document, terminal as report, words};
+use crate::run::{Collected, Engine};
+use crate::session::replay::{Replayed, explain, replay};
+use crate::session::{Lab, Limits, Outline};
+use crate::suite::TestIndex;
+
+/// A log is text that a person could still look into; what is larger is something else.
+const MOST_BYTES: u64 = 256 << 20;
+/// How many times the plan of a log is run.
+const TIMES: u32 = 3;
+
+/// The text of a log, if that is what the user named: neither JSON, which a failure file is, nor a token.
+///
+/// # Errors
+/// Standard input cannot be read, or tells nothing.
+pub fn log(named: &str) -> Result<Option<String>, UsageError> {
+    let bytes = if named == "-" {
+        let mut bytes = Vec::new();
+        let read = std::io::stdin().take(MOST_BYTES).read_to_end(&mut bytes);
+        read.map_err(|error| UsageError(format!("cannot read standard input: {error}")))?;
+        bytes
+    } else {
+        // What cannot be read, whoever reads failure files complains of.
+        whole_file::read(Path::new(named), MOST_BYTES).unwrap_or_default()
+    };
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    if text.trim_start().starts_with('{') {
+        return Ok(None);
+    }
+    let told = read(&text).unwrap_or_else(|_| Told::nothing(Source::Serial));
+    let tells = junit::is(&text) || !told.runs.is_empty() || told.randomly.is_some();
+    if !tells && named == "-" {
+        return Err(UsageError(format!("standard input {NOTHING}")));
+    }
+    Ok(tells.then_some(text))
+}
+
+const NOTHING: &str = "tells no order of tests: give what `pytest -v` or `pytest -n N -v` printed, a JUnit XML file, \
+                       or a log with pytest-randomly's line `Using --randomly-seed=…`";
+
+fn read(text: &str) -> Result<Told, String> {
+    if junit::is(text) { junit::read(text) } else { Ok(terminal::read(text)) }
+}
+
+/// Runs the plan of a log, and judges and shrinks what fails.
+///
+/// # Errors
+/// The log or the options are wrong, or pytest cannot be run.
+pub fn run(args: &ReplayArgs, log: &str) -> anyhow::Result<ExitCode> {
+    let start = Instant::now();
+    let named = &args.token;
+    let mut told = read(log).map_err(|why| UsageError(format!("{named} is no JUnit XML: {why}")))?;
+    let options = SuiteOptions::new(&args.suite)?;
+    let axes = options.axes(&args.axes)?;
+    let seed = Seed(told.randomly.unwrap_or(0));
+    let hash_seeds = axes.hash_seed_values(seed);
+    let mut engine = engine(&options, &ApartOptions::new(&args.apart, &options)?)?;
+    let collected = engine.collect(hash_seeds[0])?;
+    if let (true, Some(seed)) = (told.runs.is_empty(), told.randomly) {
+        told.runs = order_of_randomly(&mut *engine, &collected, seed, hash_seeds[0])?;
+    }
+    let placed = place(&told, &collected.suite);
+    if placed.workers.iter().all(Vec::is_empty) {
+        anstream::eprintln!("cannot replay {named}: none of its tests is collected now, or it {NOTHING}");
+        return Ok(ExitCode::Undecided);
+    }
+    let untold = untold(&told, &placed);
+    let plan = plan(&told, &placed, seed, hash_seeds[0]);
+    let times = args.times.unwrap_or(TIMES);
+    let limits = Limits { trials: Some(u64::from(times)), ..Limits::default() };
+    let mut progress = Progress::new(&limits, options.verbosity == Verbosity::Quiet);
+    let suite = collected.suite.clone();
+    let mut lab = Lab::new(&suite, &mut *engine, &mut progress, None);
+    let mut replayed = runs(&mut lab, &plan, &placed, times, &hash_seeds)?;
+    if !replayed.failures.is_empty() {
+        explain(&mut lab, &collected.interpreter, &plan, &mut replayed)?;
+    }
+    let (probes, remarks) = (lab.count_of_probes(), lab.remarks());
+    drop(progress);
+    let told_not = untold.iter().map(|what| format!("the log does not tell {what}"));
+    let outline = Outline {
+        probes,
+        remarks: told_not.chain(remarks).collect(),
+        duration: start.elapsed(),
+        ..outline(collected, seed, axes, &plan, &replayed)
+    };
+    let code =
+        if replayed.failures.is_empty() { ExitCode::Undecided } else { ExitCode::of_session(&outline) };
+    if !write_json(options.json.as_ref(), &Document::new(&outline, code as u8))? {
+        print(&told, &placed, &replayed, &outline, options.verbosity)?;
+    }
+    Ok(code)
+}
+
+/// The plan that a log tells.
+fn plan(told: &Told, placed: &Placed, seed: Seed, hash_seed: u32) -> Plan {
+    let several = told.source == Source::Workers;
+    Plan {
+        seed,
+        index: TrialIndex(0),
+        order: OrderKind::Explicit,
+        mode: if several { told.mode.unwrap_or(Mode::Load) } else { Mode::No },
+        workers: placed.workers.clone(),
+        interleaving: Interleaving::Free,
+        hash_seed,
+        random_seed: seed.0 as u32,
+        imports: Imports::All,
+    }
+}
+
+/// Runs the plan some times, and then under other hash seeds until what failed in the log fails.
+fn runs(
+    lab: &mut Lab<'_>,
+    plan: &Plan,
+    placed: &Placed,
+    times: u32,
+    hash_seeds: &[u32],
+) -> anyhow::Result<Replayed> {
+    let mut all = Replayed::default();
+    for (turn, &hash_seed) in hash_seeds.iter().enumerate() {
+        let plan = Plan { hash_seed, ..plan.clone() };
+        let mut replayed = replay(lab, &plan, None, if turn == 0 { times } else { 1 })?;
+        // What did not fail in the log is not what is looked for.
+        let wanted = |test: &TestIndex| placed.failed.is_empty() || placed.failed.contains(test);
+        replayed.failures.retain(|(suspect, _)| wanted(&suspect.signature.test));
+        all.tally.runs += replayed.tally.runs;
+        all.tally.failed += replayed.failures.iter().map(|(_, runs)| *runs).max().unwrap_or(0);
+        all.failures = replayed.failures;
+        if !all.failures.is_empty() {
+            break;
+        }
+    }
+    Ok(all)
+}
+
+/// Asks pytest-randomly for the order of a seed, by a real run of pytest that only collects.
+fn order_of_randomly(
+    engine: &mut dyn Engine,
+    collected: &Collected,
+    seed: u64,
+    hash_seed: u32,
+) -> anyhow::Result<Vec<Ran>> {
+    let has = |name: &str| collected.interpreter.plugins.iter().any(|plugin| plugin.starts_with(name));
+    if !has("pytest-randomly") {
+        return Err(UsageError(format!(
+            "the log has pytest-randomly's seed {seed} and no other order, and this Python has no pytest-randomly to \
+             ask: install it, or give the Python of the suite's environment with --python PATH"
+        ))
+        .into());
+    }
+    let mut arguments =
+        vec!["--collect-only".to_owned(), "--verbosity=-1".to_owned(), format!("--randomly-seed={seed}")];
+    if has("pytest-xdist") {
+        arguments.push("-n0".into());
+    }
+    let Some((_, run)) = engine.plain(&arguments, Some(hash_seed))? else {
+        return Ok(Vec::new());
+    };
+    let ids = run.output.lines().filter(|line| line.contains("::"));
+    let ran = |id: &str| Ran { worker: 0, name: Name::Node(id.trim_end().to_owned()), failed: false };
+    Ok(ids.map(ran).collect())
+}
+
+fn print(
+    told: &Told,
+    placed: &Placed,
+    replayed: &Replayed,
+    outline: &Outline,
+    verbosity: Verbosity,
+) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut out = anstream::stdout();
+    let tests: usize = placed.workers.iter().map(Vec::len).sum();
+    let how = match told.source {
+        Source::Workers => words::count(placed.workers.len(), "worker"),
+        Source::Serial | Source::Junit => "one process".into(),
+    };
+    writeln!(
+        out,
+        "the log tells the order of {} on {how}, {} of which failed; what failed there failed in {} of this plan\n",
+        words::count(tests, "test"),
+        placed.failed.len(),
+        words::tally(replayed.tally)
+    )?;
+    if replayed.failures.is_empty() {
+        outline.remarks.iter().try_for_each(|remark| writeln!(out, "note: {remark}"))?;
+        let suite = &outline.collected.suite;
+        return match placed.failed.first() {
+            Some(&test) => writeln!(
+                out,
+                "it did not show; look further with jostle stress --victim '{}'",
+                suite.test(test).id.node_id
+            ),
+            None => writeln!(out, "nothing failed"),
+        };
+    }
+    report::session(&mut out, outline, verbosity, "")
+}

@@ -1,0 +1,129 @@
+//! `jostle verify`: whether recorded failures are gone.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use crate::cli::ExitCode;
+use crate::cli::apart_options::ApartOptions;
+use crate::cli::args::VerifyArgs;
+use crate::cli::commands::suite_run::{engine, write_json};
+use crate::cli::options::{SuiteOptions, UsageError};
+use crate::record::FailureFile;
+use crate::report::Verbosity;
+use crate::report::progress::Progress;
+use crate::report::verify::{Looked, Verification, VerifyDocument, verification};
+use crate::run::RunError;
+use crate::session::verify::verify;
+use crate::session::{Lab, Limits, network};
+use crate::verify::{Rigour, Status};
+
+/// Runs the command.
+///
+/// # Errors
+/// The options or a file are wrong, or pytest cannot be run.
+pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
+    let start = Instant::now();
+    let options = SuiteOptions::new(&args.suite)?;
+    if !(50.0..100.0).contains(&args.confidence) {
+        return Err(UsageError(format!(
+            "--confidence {}: give a percentage from 50 to below 100, like 95 or 99.9",
+            args.confidence
+        ))
+        .into());
+    }
+    let files = files(args, &options)?;
+    let rigour = Rigour { confidence: args.confidence / 100.0, most_runs: args.runs };
+    let mut engine = engine(&options, &ApartOptions::new(&args.apart, &options)?)?;
+    let collected = network::collect(&mut *engine, files[0].1.minimal.hash_seed)?;
+    let suite = collected.suite.clone();
+    let limits = Limits { trials: Some(files.len() as u64), ..Limits::default() };
+    let mut progress = Progress::new(&limits, options.verbosity == Verbosity::Quiet);
+    let mut lab = Lab::new(&suite, &mut *engine, &mut progress, None);
+    let mut looked = Vec::new();
+    let mut interrupted = false;
+    for (path, file) in files {
+        match verify(&mut lab, &file, rigour, args.require_fail) {
+            Ok(verified) => looked.push(Looked { path: path.display().to_string(), file, verified }),
+            Err(RunError::Interrupted) => {
+                interrupted = true;
+                break;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let remarks = lab.remarks();
+    drop(progress);
+    let report = Verification {
+        collected,
+        looked,
+        require_fail: args.require_fail,
+        confidence: rigour.confidence,
+        remarks,
+        interrupted,
+        seconds: start.elapsed().as_secs_f64(),
+    };
+    let code = code(&report);
+    if !write_json(options.json.as_ref(), &VerifyDocument::new(&report, code as u8))? {
+        verification(&mut anstream::stdout(), &report, options.verbosity)?;
+    }
+    Ok(code)
+}
+
+/// A failure that is not as it should be counts more than one that cannot be told.
+fn code(report: &Verification) -> ExitCode {
+    let wrong = |looked: &Looked| match looked.verified.status {
+        Status::CannotTell => false,
+        Status::Holds => report.require_fail,
+        Status::StillFails => !report.require_fail || !looked.fails_as_recorded(),
+    };
+    let untold = |looked: &Looked| looked.verified.status == Status::CannotTell;
+    if report.interrupted {
+        ExitCode::Interrupted
+    } else if report.looked.iter().any(wrong) {
+        ExitCode::Found
+    } else if report.looked.iter().any(untold) {
+        ExitCode::Undecided
+    } else {
+        ExitCode::Clean
+    }
+}
+
+/// The failure files that are named, in the order of their paths within a folder.
+fn files(args: &VerifyArgs, options: &SuiteOptions) -> Result<Vec<(PathBuf, FailureFile)>, UsageError> {
+    let configured = options.failures_folder();
+    let named =
+        if args.failures.is_empty() { configured.into_iter().collect() } else { args.failures.clone() };
+    if named.is_empty() {
+        return Err(UsageError(
+            "no failure is named: give failure files, or a folder of them as `jostle stress --failures DIR` writes \
+             it, or set `failures` in [tool.jostle]"
+                .into(),
+        ));
+    }
+    let mut paths = Vec::new();
+    for path in &named {
+        if path.is_dir() { paths.extend(in_folder(path)?) } else { paths.push(path.clone()) }
+    }
+    if paths.is_empty() {
+        let named: Vec<String> = named.iter().map(|path| path.display().to_string()).collect();
+        return Err(UsageError(format!("there is no failure file (*.json) in {}", named.join(", "))));
+    }
+    let read = |path: PathBuf| {
+        let file = FailureFile::read(&path).map_err(|error| UsageError(error.to_string()))?;
+        Ok((path, file))
+    };
+    paths.into_iter().map(read).collect()
+}
+
+fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, UsageError> {
+    let cannot = |error| UsageError(format!("cannot read the folder {}: {error}", folder.display()));
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(cannot)? {
+        let path = entry.map_err(cannot)?.path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}

@@ -1,0 +1,106 @@
+//! JUnit XML as pytest's `--junitxml` writes it. The one file that knows quick-xml.
+
+use quick_xml::Reader;
+use quick_xml::events::{BytesStart, Event};
+
+use crate::logs::{Name, Ran, Source, Told};
+
+/// Whether a text is meant to be JUnit XML.
+pub fn is(text: &str) -> bool {
+    let start = text.trim_start_matches('\u{feff}').trim_start();
+    start.starts_with("<?xml") || start.starts_with("<testsuite")
+}
+
+/// Reads a file.
+///
+/// # Errors
+/// It is no well-formed XML; the text says why.
+pub fn read(text: &str) -> Result<Told, String> {
+    let mut told = Told::nothing(Source::Junit);
+    let mut reader = Reader::from_str(text.trim_start_matches('\u{feff}').trim_start());
+    loop {
+        match reader.read_event().map_err(|error| error.to_string())? {
+            Event::Start(tag) | Event::Empty(tag) => take_in(&tag, &mut told)?,
+            Event::Eof => return Ok(told),
+            _ => {}
+        }
+    }
+}
+
+fn take_in(tag: &BytesStart<'_>, told: &mut Told) -> Result<(), String> {
+    match tag.name().as_ref() {
+        "testcase" => {
+            let (mut class, mut name) = (String::new(), String::new());
+            for attribute in tag.attributes() {
+                let attribute = attribute.map_err(|error| error.to_string())?;
+                let value = attribute
+                    .normalized_value(quick_xml::XmlVersion::Implicit1_0)
+                    .map_err(|error| error.to_string())?
+                    .into_owned();
+                match attribute.key.as_ref() {
+                    "classname" => class = value,
+                    "name" => name = value,
+                    _ => {}
+                }
+            }
+            told.runs.push(Ran { worker: 0, name: Name::Junit(class, name), failed: false });
+        }
+        "failure" | "error" => {
+            if let Some(last) = told.runs.last_mut() {
+                last.failed = true;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The `classname` and `name` of a test, as pytest makes them of its node id.
+pub fn names(node_id: &str) -> (String, String) {
+    let (path, parameters) = match node_id.find('[') {
+        Some(at) => node_id.split_at(at),
+        None => (node_id, ""),
+    };
+    let mut parts: Vec<String> = path.split("::").map(str::to_owned).collect();
+    if let Some(file) = parts.first_mut() {
+        *file = file.strip_suffix(".py").unwrap_or(file).replace('/', ".");
+    }
+    let last = parts.pop().unwrap_or_default();
+    (parts.join("."), last + parameters)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_order_and_what_failed_are_read() {
+        let text = r#"<?xml version="1.0" encoding="utf-8"?><testsuites><testsuite name="pytest" tests="2">
+            <testcase classname="tests.test_a.TestX" name="test_1[a &lt; b]" time="0.1"><failure message="x">y</failure></testcase>
+            <testcase classname="tests.test_b" name="test_2" time="0.0" /></testsuite></testsuites>"#;
+        let told = read(text).unwrap();
+        let name = |class: &str, name: &str| Name::Junit(class.into(), name.into());
+        assert_eq!(
+            told.runs[0],
+            Ran { worker: 0, name: name("tests.test_a.TestX", "test_1[a < b]"), failed: true }
+        );
+        assert_eq!(told.runs[1], Ran { worker: 0, name: name("tests.test_b", "test_2"), failed: false });
+        assert_eq!(
+            names("tests/test_a.py::TestX::test_1[a < b]"),
+            ("tests.test_a.TestX".into(), "test_1[a < b]".into())
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_reader_panic(text in any::<String>(), at in 0_usize..200) {
+            let _ = read(&text);
+            names(&text);
+            let whole = r#"<testsuites><testsuite><testcase classname="é" name="&lt;&#233;"><error/></testcase></testsuite></testsuites>"#;
+            let cut: String = whole.chars().take(at % whole.len()).chain(text.chars()).collect();
+            let _ = read(&cut);
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The report of `jostle verify`: as text, and as JSON in the form of `verify.schema.json` beside this file.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use crate::judge::finding::Kind;
+use crate::judge::signature::Crash;
+use crate::judge::statistics::Tally;
+use crate::record::FailureFile;
+use crate::report::Verbosity;
+use crate::report::document::SuiteSummary;
+use crate::report::words;
+use crate::run::Collected;
+use crate::session::verify::{Stage, Verified};
+use crate::suite::TestId;
+use crate::verify::Status;
+
+/// Name and version of the form. Fields may join within a version; none changes its meaning.
+pub const SCHEMA: &str = "jostle.verify/1";
+
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const DIM: Style = Style::new().dimmed();
+
+/// A failure file and what became of it.
+pub struct Looked {
+    /// Where the file is, as it was named.
+    pub path: String,
+    /// The file.
+    pub file: FailureFile,
+    /// What became of it.
+    pub verified: Verified,
+}
+
+impl Looked {
+    /// Whether it failed in the way that was recorded.
+    pub fn fails_as_recorded(&self) -> bool {
+        self.verified.status == Status::StillFails
+            && self.verified.failed.as_ref().is_some_and(|(_, crash)| *crash == self.file.crash)
+    }
+}
+
+/// All that `jostle verify` has to say.
+pub struct Verification {
+    /// The suite.
+    pub collected: Collected,
+    /// The failures, in their order.
+    pub looked: Vec<Looked>,
+    /// Whether the failures are expected to be there.
+    pub require_fail: bool,
+    /// Between 0 and 1.
+    pub confidence: f64,
+    /// What the user should know of how plans were run.
+    pub remarks: Vec<String>,
+    /// Whether the user stopped it, so that not all files were looked at.
+    pub interrupted: bool,
+    /// Seconds it took.
+    pub seconds: f64,
+}
+
+/// The words for a status.
+pub fn status(status: Status) -> &'static str {
+    match status {
+        Status::Holds => "holds",
+        Status::StillFails => "still fails",
+        Status::CannotTell => "cannot tell",
+    }
+}
+
+fn stage(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Minimal => "its minimal plan",
+        Stage::Original => "the plan that first showed it",
+        Stage::Neighbourhood => "a plan near the minimal one",
+    }
+}
+
+/// Writes the report for people.
+///
+/// # Errors
+/// Those of the writer.
+pub fn verification(out: &mut dyn Write, report: &Verification, verbosity: Verbosity) -> io::Result<()> {
+    for looked in &report.looked {
+        failure(out, looked, report)?;
+    }
+    if verbosity > Verbosity::Quiet {
+        report.remarks.iter().try_for_each(|remark| writeln!(out, "note: {remark}"))?;
+    }
+    let of = |wanted| report.looked.iter().filter(|one| one.verified.status == wanted).count();
+    let numbers = [Status::Holds, Status::StillFails, Status::CannotTell].map(of);
+    let stopped = if report.interrupted { "; interrupted, so this is not all" } else { "" };
+    writeln!(
+        out,
+        "{}: {} gone, {} still there, {} cannot be told{stopped}",
+        words::count(report.looked.len(), "recorded failure"),
+        numbers[0],
+        numbers[1],
+        numbers[2]
+    )
+}
+
+fn failure(out: &mut dyn Write, looked: &Looked, report: &Verification) -> io::Result<()> {
+    let Looked { path, file, verified } = looked;
+    let style = match (verified.status, report.require_fail) {
+        (Status::CannotTell, _) => DOUBTFUL,
+        (Status::Holds, false) | (Status::StillFails, true) => GOOD,
+        _ => BAD,
+    };
+    writeln!(
+        out,
+        "{style}{}{style:#}  {} of {}  {DIM}{path}{DIM:#}",
+        status(verified.status),
+        file.kind.name(),
+        file.test
+    )?;
+    if let Some(why) = &verified.why {
+        writeln!(out, "  {:<13} {why}", "because")?;
+    }
+    if let Some((at, crash)) = &verified.failed {
+        let way = if *crash == file.crash { "as recorded" } else { "in another way than recorded" };
+        let place = if crash.file.is_empty() { String::new() } else { format!(" ({})", crash.file) };
+        writeln!(
+            out,
+            "  {:<13} {} in {}{place}, {way}, in {}",
+            "fails with",
+            crash.exception,
+            crash.function,
+            stage(*at)
+        )?;
+    }
+    let tallies = [
+        ("minimal plan", verified.minimal),
+        ("original", verified.original),
+        ("near it", verified.neighbourhood),
+    ];
+    for (name, tally) in tallies.into_iter().filter(|(_, tally)| tally.runs > 0) {
+        let below = tally.rate_at_most(report.confidence) * 100.0;
+        writeln!(out, "  {name:<13} failed in {}: at most {below:.1} %", words::tally(tally))?;
+    }
+    let claim = verified.claim;
+    writeln!(
+        out,
+        "  {:<13} failed in {}: at least {:.1} % (each at {} % confidence)",
+        if file.failed.is_some() { "recorded" } else { "assumed" },
+        words::tally(claim.recorded),
+        claim.threshold() * 100.0,
+        report.confidence * 100.0
+    )?;
+    for note in &verified.notes {
+        writeln!(out, "  {:<13} {note}", "note")?;
+    }
+    writeln!(out)
+}
+
+/// The report for programs.
+#[derive(Debug, Serialize)]
+pub struct VerifyDocument {
+    schema: &'static str,
+    jostle: &'static str,
+    suite: SuiteSummary,
+    require_fail: bool,
+    confidence: f64,
+    failures: Vec<FailureDocument>,
+    remarks: Vec<String>,
+    interrupted: bool,
+    exit_code: u8,
+    times: Times,
+}
+
+#[derive(Debug, Serialize)]
+struct Times {
+    seconds: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct FailureDocument {
+    path: String,
+    kind: Kind,
+    test: TestId,
+    status: Status,
+    why: Option<String>,
+    recorded: Rate,
+    minimal: Rate,
+    original: Rate,
+    neighbourhood: Rate,
+    failed_in: Option<&'static str>,
+    crash: Option<Crash>,
+    as_recorded: bool,
+    notes: Vec<String>,
+}
+
+/// A tally with the bound that is claimed of it: at least for what was recorded, at most for what was run.
+#[derive(Debug, Serialize)]
+struct Rate {
+    runs: u32,
+    failed: u32,
+    bound: f64,
+}
+
+impl VerifyDocument {
+    /// The report of a verification that ends with an exit code.
+    pub fn new(report: &Verification, exit_code: u8) -> Self {
+        Self {
+            schema: SCHEMA,
+            jostle: env!("CARGO_PKG_VERSION"),
+            suite: SuiteSummary::new(&report.collected),
+            require_fail: report.require_fail,
+            confidence: report.confidence,
+            failures: report
+                .looked
+                .iter()
+                .map(|looked| FailureDocument::new(looked, report.confidence))
+                .collect(),
+            remarks: report.remarks.clone(),
+            interrupted: report.interrupted,
+            exit_code,
+            times: Times { seconds: report.seconds },
+        }
+    }
+}
+
+impl FailureDocument {
+    fn new(looked: &Looked, confidence: f64) -> Self {
+        let Looked { path, file, verified } = looked;
+        let rounded = |value: f64| (value * 1e6).round() / 1e6;
+        let rate =
+            |tally: Tally, bound: f64| Rate { runs: tally.runs, failed: tally.failed, bound: rounded(bound) };
+        let at_most = |tally: Tally| rate(tally, tally.rate_at_most(confidence));
+        Self {
+            path: path.clone(),
+            kind: file.kind,
+            test: file.test.clone(),
+            status: verified.status,
+            why: verified.why.clone(),
+            recorded: rate(verified.claim.recorded, verified.claim.threshold()),
+            minimal: at_most(verified.minimal),
+            original: at_most(verified.original),
+            neighbourhood: at_most(verified.neighbourhood),
+            failed_in: verified.failed.as_ref().map(|(stage, _)| match stage {
+                Stage::Minimal => "minimal",
+                Stage::Original => "original",
+                Stage::Neighbourhood => "neighbourhood",
+            }),
+            crash: verified.failed.as_ref().map(|(_, crash)| crash.clone()),
+            as_recorded: looked.fails_as_recorded(),
+            notes: verified.notes.clone(),
+        }
+    }
+}

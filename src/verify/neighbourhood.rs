@@ -1,0 +1,240 @@
+//! Plans near a recorded failure: the same tests with others before and between them, in a whole shuffled
+//! suite, on several workers, under another hash seed. A fix that holds only for the recorded plan shows here.
+
+use crate::judge::Kind;
+use crate::plan::keyed::{Keyed, Purpose, Stream};
+use crate::plan::schedule::Switch;
+use crate::plan::schedulers;
+use crate::plan::{Imports, Interleaving, Meeting, Mode, OrderKind, Plan, Schedule, WorkerId};
+use crate::suite::{Suite, TestIndex};
+
+/// How many other tests are taken along; the last is more than any suite has.
+const OTHERS: [usize; 6] = [1, 2, 4, 8, 0, usize::MAX];
+/// The modes of plans with several workers.
+const MODES: [Mode; 4] = [Mode::Load, Mode::Loadscope, Mode::Worksteal, Mode::Loadfile];
+/// How many workers these have.
+const WORKERS: [usize; 2] = [2, 4];
+
+/// What makes a failure, and what fails.
+#[derive(Clone, Copy, Debug)]
+pub struct Core<'a> {
+    /// What kind of failure it is.
+    pub kind: Kind,
+    /// The test that fails.
+    pub victim: TestIndex,
+    /// The smallest plan that shows what it is.
+    pub minimal: &'a Plan,
+}
+
+impl Core<'_> {
+    /// The other tests of the minimal plan, in their order.
+    pub fn culprits(&self) -> Vec<TestIndex> {
+        let mut tests: Vec<TestIndex> = self.minimal.workers.iter().flatten().copied().collect();
+        if let Some(at) = tests.iter().rposition(|&test| test == self.victim) {
+            tests.remove(at);
+        }
+        tests
+    }
+
+    /// A plan in which the failure would have shown: a pure function of its arguments.
+    pub fn neighbour(&self, suite: &Suite, number: u64) -> Plan {
+        let mut stream = Stream::new(self.minimal.seed, Purpose::Neighbourhood, number);
+        let others = self.others(suite, stream.key());
+        let random_seed = stream.draw() as u32;
+        let several = number % 3 == 2 || self.kind == Kind::Race;
+        let turn = (number / 3) as usize;
+        let mode = if several { MODES[turn % MODES.len()] } else { Mode::No };
+        let count = if several { WORKERS[turn / MODES.len() % WORKERS.len()] } else { 1 };
+        let taken = OTHERS[number as usize % OTHERS.len()].min(others.len());
+        let (workers, interleaving) = if let Interleaving::Controlled(schedule) = &self.minimal.interleaving {
+            (self.minimal.workers.clone(), Interleaving::Controlled(overtaking(schedule, number)))
+        } else if self.kind == Kind::Race {
+            self.race(&others[..taken], count)
+        } else {
+            let (taken, rest) = others.split_at(taken);
+            let first = self.list(suite, taken, &mut stream);
+            let rest = if several { rest } else { &[] };
+            let ticks = vec![1; suite.tests.len()];
+            let more = if rest.is_empty() || count == 1 {
+                Vec::new()
+            } else {
+                schedulers::partition(mode, count - 1, rest, &suite.tests, &ticks)
+            };
+            (std::iter::once(first).chain(more).collect(), Interleaving::Free)
+        };
+        Plan {
+            order: OrderKind::Explicit,
+            mode,
+            workers,
+            interleaving,
+            hash_seed: self.minimal.hash_seed.wrapping_add((number / 2 % 2) as u32).max(1),
+            random_seed,
+            imports: Imports::All,
+            ..*self.minimal
+        }
+    }
+
+    /// A plan without what makes the failure: a victim's polluters, a race's other side, the first run of a
+    /// test that pollutes itself. None if that is a mere import, which cannot be taken out of a whole suite.
+    pub fn without_culprits(&self, plan: &Plan) -> Option<Plan> {
+        let culprits = self.culprits();
+        let kept = |list: &Vec<TestIndex>| {
+            let last = list.iter().rposition(|&test| test == self.victim);
+            let tests = list.iter().enumerate();
+            tests
+                .filter(|&(at, test)| Some(at) == last || !culprits.contains(test))
+                .map(|(_, &test)| test)
+                .collect()
+        };
+        let workers = plan.workers.iter().map(kept).collect();
+        let serial =
+            Plan { workers, interleaving: Interleaving::Free, order: OrderKind::Explicit, ..plan.clone() };
+        (!culprits.is_empty()).then_some(serial)
+    }
+
+    /// The tests that have no part in the failure, shuffled.
+    fn others(&self, suite: &Suite, key: Keyed) -> Vec<TestIndex> {
+        let part: Vec<TestIndex> = self.minimal.workers.iter().flatten().copied().collect();
+        let mut others: Vec<_> = suite.collected.iter().filter(|test| !part.contains(test)).collect();
+        others.sort_by_key(|&&test| key.test(&suite.test(test).id));
+        others.into_iter().copied().collect()
+    }
+
+    /// The victim's worker: others at any place before the victim, the culprits in their order.
+    fn list(&self, suite: &Suite, others: &[TestIndex], stream: &mut Stream) -> Vec<TestIndex> {
+        let mut list = if self.kind == Kind::Brittle { Vec::new() } else { self.culprits() };
+        let core: Vec<TestIndex> = list.iter().copied().chain([self.victim]).collect();
+        for &other in others {
+            let at = stream.below(list.len() as u64 + 1) as usize;
+            list.insert(at, other);
+        }
+        list.push(self.victim);
+        if core.is_sorted_by_key(|&test| suite.test(test).rank) {
+            list.sort_by_key(|&test| suite.test(test).rank);
+        }
+        list
+    }
+
+    /// The workers of a race with as many other tests before the meeting on each, and more workers beside.
+    fn race(&self, others: &[TestIndex], count: usize) -> (Vec<Vec<TestIndex>>, Interleaving) {
+        let sides = self.minimal.workers.len().max(1);
+        let shift = others.len() / count.max(sides);
+        let mut shares = others.chunks(shift.max(1));
+        let mut workers: Vec<Vec<TestIndex>> = Vec::new();
+        for list in &self.minimal.workers {
+            let before = if shift == 0 { &[] } else { shares.next().unwrap_or_default() };
+            workers.push(before.iter().chain(list).copied().collect());
+        }
+        while workers.len() < count && shift > 0 {
+            match shares.next() {
+                Some(share) => workers.push(share.to_vec()),
+                None => break,
+            }
+        }
+        let moved = |(worker, place): (WorkerId, u32)| (worker, place + shift as u32);
+        let mut meetings: Vec<Meeting> = match &self.minimal.interleaving {
+            Interleaving::Free | Interleaving::Controlled(_) => Vec::new(),
+            Interleaving::Barrier(meetings) => meetings
+                .iter()
+                .map(|meeting| Meeting { first: moved(meeting.first), second: moved(meeting.second) })
+                .collect(),
+        };
+        if meetings.is_empty() {
+            meetings.extend(self.meeting(shift as u32));
+        }
+        let interleaving =
+            if meetings.is_empty() { Interleaving::Free } else { Interleaving::Barrier(meetings) };
+        (workers, interleaving)
+    }
+
+    /// The victim and the last test of another worker.
+    fn meeting(&self, shift: u32) -> Option<Meeting> {
+        let lists = || (0..).map(WorkerId).zip(&self.minimal.workers);
+        let (worker, place) = lists().find_map(|(worker, list)| {
+            list.iter().rposition(|&test| test == self.victim).map(|place| (worker, place as u32))
+        })?;
+        let (other, list) = lists().find(|&(other, list)| other != worker && !list.is_empty())?;
+        let last = list.len() as u32 - 1;
+        Some(Meeting { first: (worker, place + shift), second: (other, last + shift) })
+    }
+}
+
+/// Another schedule of the same two workers: either starts in turn, and is overtaken once, at each of its
+/// calls in turn.
+fn overtaking(schedule: &Schedule, number: u64) -> Schedule {
+    let first = WorkerId(number as u32 % 2);
+    let switch = Switch { worker: first, point: number as u32 / 2, to: WorkerId(1 - first.0) };
+    Schedule { first, switches: vec![switch], calls: Vec::new(), ..schedule.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plan::{Seed, TrialIndex};
+    use crate::suite::{Test, TestId};
+
+    fn suite(tests: u32) -> Suite {
+        let test = |n| Test {
+            id: TestId { node_id: format!("test_{}.py::test_{n:03}", n % 3), occurrence: 0 },
+            file: format!("test_{}.py", n % 3),
+            line: None,
+            group: None,
+            rank: 0,
+        };
+        Suite::new((0..tests).map(test).collect(), Vec::new(), 0)
+    }
+
+    fn minimal(workers: Vec<Vec<u32>>) -> Plan {
+        let list = |list: Vec<u32>| list.into_iter().map(TestIndex).collect();
+        Plan {
+            seed: Seed(5),
+            index: TrialIndex(0),
+            order: OrderKind::Explicit,
+            mode: if workers.len() > 1 { Mode::Load } else { Mode::No },
+            workers: workers.into_iter().map(list).collect(),
+            interleaving: Interleaving::Free,
+            hash_seed: 7,
+            random_seed: 1,
+            imports: Imports::All,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_failure_would_show_in_every_neighbour(tests in 3_u32..40, number in 0_u64..200) {
+            let suite = suite(tests);
+            let victim = TestIndex(1);
+            let serial = minimal(vec![vec![0, 2, 1]]);
+            let plan = Core { kind: Kind::Victim, victim, minimal: &serial }.neighbour(&suite, number);
+            let core: Vec<u32> = plan.workers[0].iter().map(|test| test.0).filter(|&test| test < 3).collect();
+            prop_assert_eq!(core, vec![0, 2, 1]);
+            let clean = Core { kind: Kind::Victim, victim, minimal: &serial }.without_culprits(&plan).unwrap();
+            prop_assert_eq!(clean.len(), plan.len() - 2);
+
+            let brittle = Core { kind: Kind::Brittle, victim, minimal: &serial }.neighbour(&suite, number);
+            prop_assert!(!brittle.workers.iter().flatten().any(|test| test.0 == 0 || test.0 == 2));
+            prop_assert_eq!(brittle.workers[0].last(), Some(&victim));
+
+            let twice = minimal(vec![vec![1, 1]]);
+            let nio = Core { kind: Kind::Nio, victim, minimal: &twice };
+            prop_assert_eq!(nio.neighbour(&suite, number).workers[0].iter().filter(|&&test| test == victim).count(), 2);
+            let once = nio.without_culprits(&nio.neighbour(&suite, number)).unwrap();
+            prop_assert_eq!(once.workers[0].iter().filter(|&&test| test == victim).count(), 1);
+
+            let two = minimal(vec![vec![0], vec![1]]);
+            let race = Core { kind: Kind::Race, victim, minimal: &two }.neighbour(&suite, number);
+            let Interleaving::Barrier(meetings) = &race.interleaving else { panic!("no meeting") };
+            let at = |(worker, place): (WorkerId, u32)| race.workers[worker.0 as usize][place as usize];
+            prop_assert_eq!((at(meetings[0].first), at(meetings[0].second)), (victim, TestIndex(0)));
+
+            let schedule = Schedule::sequential(WorkerId(0));
+            let controlled = Plan { interleaving: Interleaving::Controlled(schedule), ..two };
+            let race = Core { kind: Kind::Race, victim, minimal: &controlled }.neighbour(&suite, number);
+            let Interleaving::Controlled(schedule) = &race.interleaving else { panic!("no schedule") };
+            prop_assert_eq!(schedule.stranger(race.workers.len()), None);
+            prop_assert_eq!(race.workers, controlled.workers);
+        }
+    }
+}
