@@ -281,8 +281,14 @@ impl<'a> TrialRun<'a> {
         };
         let how = self.launcher.ended(&mut process, patience).unwrap_or_else(|| "closed its channel".into());
         self.take_turns(|control| control.ends(worker));
+        // What the tests of another worker have done may keep this one from starting.
+        let mut others = self.workers.iter().enumerate().filter(|&(other, _)| other != worker);
+        let alone = others.all(|(_, other)| !other.has_begun());
         let state = &mut self.workers[worker];
         match state.stage {
+            Stage::Collecting if !alone => {
+                state.give_up(&format!("pytest ended before its first test ({how})"));
+            }
             Stage::Collecting => {
                 let why = format!("pytest ended before its first test ({how})");
                 return Err(RunError::Pytest(with_output(&why, &process.output())));

@@ -72,6 +72,11 @@ impl Worker {
         self.runs.iter().rposition(Option::is_some).map_or(0, |place| place + 1).max(self.offset)
     }
 
+    /// Whether it has come as far as its first test.
+    pub fn has_begun(&self) -> bool {
+        self.process > 0 || self.stage != Stage::Collecting
+    }
+
     /// Whether every test has an outcome.
     pub fn is_done(&self) -> bool {
         self.runs.iter().all(Option::is_some)

@@ -140,3 +140,21 @@ fn what_a_trial_leaves_in_the_project_is_told_in_either_way() {
         assert!(std::env::home_dir().is_none_or(|home| !home.join("jostle-unseen").exists()));
     }
 }
+
+#[test]
+fn a_worker_that_another_keeps_from_starting_ends_no_trial() {
+    let source = "import os, shutil, time\n\
+        def test_wreck():\n    shutil.rmtree(os.path.dirname(__file__), ignore_errors=True)\n    time.sleep(0.5)\n\
+        def test_kill(): os.kill(os.getpid(), 9)\n\
+        def test_last(): pass\n";
+    for mut project in Project::sandboxed(&[("suite/test_a.py", source), ("conftest.py", "")], |options| {
+        options.invocation_dir.push("suite");
+    }) {
+        // The second worker starts, or goes on, in a folder that is not there any more.
+        let plan = project.plan(Mode::Load, &[&["test_wreck"], &["test_kill", "test_last"]]);
+        let seen = words(&project.run(&plan));
+        assert_eq!(seen[0], "passed");
+        assert!(["crashed", "not run"].contains(&seen[1]), "{seen:?}");
+        assert!(["passed", "not run"].contains(&seen[2]), "{seen:?}");
+    }
+}
