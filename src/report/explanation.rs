@@ -59,7 +59,7 @@ fn confirmed(out: &mut dyn Write, explanation: &Explanation, kind: Kind) -> io::
     explanation.fix.as_ref().map_or(Ok(()), |fix| {
         writeln!(
             out,
-            "  {:<13} tried in a copy: undoes the failure, and holds in {} of {} trials",
+            "  {:<13} tried in a copy: undoes the failure, and holds in {} of {} trials on one worker",
             "fix", fix.trials, fix.trials
         )?;
         fix.diff.lines().try_for_each(|line| writeln!(out, "    {line}"))

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::explain::fix::{Edit, diff, with_fixture, with_function_scope};
 use crate::explain::{Explanation, Fix, Mend, Place};
 use crate::judge::finding::{Finding, Kind};
-use crate::plan::{Axes, Plan, Seed, TrialIndex, plan};
-use crate::run::{Engine, Event, RunError};
+use crate::plan::{Axes, Mode, Plan, Seed, TrialIndex, plan};
+use crate::run::{Engine, Job, RunError, Trial};
 use crate::session::copy::Copy;
 use crate::session::lab::Lab;
+use crate::suite::TestIndex;
 
 /// Trials in which a fix has to hold.
 const TRIALS: u64 = 20;
@@ -124,50 +126,44 @@ fn fixtures(explanation: &Explanation) -> Vec<&Mend> {
     explanation.fixtures.iter().filter(holds).filter_map(|place| place.mend.as_ref()).collect()
 }
 
+/// Whether the victim passes, and no test fails that has not been seen to fail without the fix.
+fn passes(lab: &Lab<'_>, victim: TestIndex, trial: &Trial) -> bool {
+    let known = |test: TestIndex| test != victim && lab.history.has_failed(test);
+    trial.executions.iter().any(|run| run.test == victim)
+        && trial.executions.iter().all(|run| !run.outcome.is_failure() || known(run.test))
+}
+
 struct Attempt<'a, 'b> {
     lab: &'a mut Lab<'b>,
     engine: &'a mut dyn Engine,
     trials: Trials<'a>,
-    test: crate::suite::TestIndex,
+    test: TestIndex,
 }
 
 impl Attempt<'_, '_> {
     /// In how many trials it held, if it held in all of them and under the plan that failed before.
     fn holds(&mut self, failing: &Plan) -> Result<Option<u32>, RunError> {
         let end = Instant::now() + PATIENCE;
-        if !self.passes(failing, true)? {
-            return Ok(None);
+        // What fails in one process is to be mended there: whether workers collide on it is another matter,
+        // and luck.
+        let serially = Axes { workers: vec![1], modes: vec![Mode::No], ..self.trials.axes.clone() };
+        let seeded =
+            (0..TRIALS).map(|index| plan(self.trials.seed, TrialIndex(index), self.lab.suite, &serially));
+        let plans: Vec<Plan> = std::iter::once(failing.clone()).chain(seeded).collect();
+        let jobs: Vec<Job<'_>> =
+            plans.iter().enumerate().map(|(at, plan)| Job { plan, fresh: at == 0 }).collect();
+        let Self { lab, engine, test, .. } = self;
+        let mut held = 0;
+        let ran = engine.run_all(lab.suite, &jobs, &mut |_, trial| {
+            if Instant::now() > end || lab.out_of_time() || !passes(lab, *test, &trial) {
+                return ControlFlow::Break(());
+            }
+            held += 1;
+            ControlFlow::Continue(())
+        });
+        match ran {
+            Err(RunError::Interrupted) => Err(RunError::Interrupted),
+            _ => Ok((held == jobs.len()).then_some(TRIALS as u32)),
         }
-        for index in 0..TRIALS {
-            if Instant::now() > end || self.lab.out_of_time() {
-                return Ok(None);
-            }
-            let trial = plan(self.trials.seed, TrialIndex(index), self.lab.suite, self.trials.axes);
-            if !self.passes(&trial, false)? {
-                return Ok(None);
-            }
-        }
-        Ok(Some(TRIALS as u32))
-    }
-
-    /// Whether the victim passes, and no test fails that has not been seen to fail without the fix.
-    fn passes(&mut self, plan: &Plan, fresh: bool) -> Result<bool, RunError> {
-        let run = |engine: &mut dyn Engine, suite| {
-            if fresh {
-                engine.run_fresh(suite, plan, &mut |_: Event| {})
-            } else {
-                engine.run(suite, plan, &mut |_: Event| {})
-            }
-        };
-        let trial = match run(self.engine, self.lab.suite) {
-            Ok(trial) => trial,
-            Err(RunError::Interrupted) => return Err(RunError::Interrupted),
-            Err(_) => return Ok(false),
-        };
-        let mut runs = trial.executions.iter();
-        Ok(trial.executions.iter().any(|run| run.test == self.test)
-            && runs.all(|run| {
-                !run.outcome.is_failure() || run.test != self.test && self.lab.history.has_failed(run.test)
-            }))
     }
 }
