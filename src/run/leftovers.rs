@@ -4,9 +4,12 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
+use crate::run::RunError;
 use crate::run::sandbox::{Change, Leftover, LeftoverKind};
+use crate::run::surroundings::Site;
 
 /// Folders that Python, pytest and version control keep for themselves.
 const NOT_THE_PROJECTS: [&str; 7] =
@@ -14,9 +17,67 @@ const NOT_THE_PROJECTS: [&str; 7] =
 /// A project with more files is not looked through for each trial.
 const MOST_FILES: usize = 20_000;
 
+/// Watches a project's files from trial to trial.
+#[derive(Debug)]
+pub(super) struct Watch {
+    folder: PathBuf,
+    /// Whether sandboxes are asked; without one the files are always compared.
+    asks_sandboxes: bool,
+    /// The files after the last trial without a sandbox; none where they are too many, and nothing at all
+    /// before the first.
+    files: Mutex<Option<Option<Snapshot>>>,
+}
+
+impl Watch {
+    /// A watch over a project.
+    pub(super) fn new(folder: &Path, asks_sandboxes: bool) -> Self {
+        Self { folder: folder.to_owned(), asks_sandboxes, files: Mutex::new(None) }
+    }
+
+    /// Looks at the files before the first trial, if trials may change them.
+    pub(super) fn before(&self, site: &Site) {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if site.sandbox().is_none() && files.is_none() {
+            *files = Some(Snapshot::of(&self.folder).ok().flatten());
+        }
+    }
+
+    /// What a trial has left behind, if that is to be told; paths are relative to the folder.
+    ///
+    /// # Errors
+    /// The sandbox cannot be asked.
+    pub(super) fn after(&self, site: &Site) -> Result<Vec<Leftover>, RunError> {
+        let mut left = match site.sandbox() {
+            Some(sandbox) if self.asks_sandboxes => {
+                sandbox.stop();
+                sandbox.leftovers(&self.folder).map_err(|error| RunError::Sandbox(error.to_string()))?
+            }
+            Some(_) => Vec::new(),
+            None => self.new_files(),
+        };
+        left.retain(|left| concerns_the_project(&self.folder, &left.path));
+        for left in &mut left {
+            if let Ok(below) = left.path.strip_prefix(&self.folder) {
+                left.path = below.to_owned();
+            }
+        }
+        Ok(left)
+    }
+
+    /// What has changed since the trial before.
+    fn new_files(&self) -> Vec<Leftover> {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Some(before)) = &*files else { return Vec::new() };
+        let now = Snapshot::of(&self.folder).ok().flatten();
+        let left = now.as_ref().map(|now| before.until(now)).unwrap_or_default();
+        *files = Some(now);
+        left
+    }
+}
+
 /// The files of a project at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Snapshot(BTreeMap<PathBuf, Stamp>);
+struct Snapshot(BTreeMap<PathBuf, Stamp>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Stamp {
@@ -30,7 +91,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// The folder itself cannot be read; what cannot be read in it is left out.
-    pub(super) fn of(folder: &Path) -> io::Result<Option<Self>> {
+    fn of(folder: &Path) -> io::Result<Option<Self>> {
         let mut files = BTreeMap::new();
         let mut folders = vec![std::fs::read_dir(folder)?];
         while let Some(entries) = folders.pop() {
@@ -59,7 +120,7 @@ impl Snapshot {
     }
 
     /// What differs in a later one, in the order of the paths.
-    pub(super) fn until(&self, later: &Self) -> Vec<Leftover> {
+    fn until(&self, later: &Self) -> Vec<Leftover> {
         let left = |path: &PathBuf, change, stamp: &Stamp| Leftover {
             path: path.clone(),
             change,
@@ -80,7 +141,7 @@ impl Snapshot {
 }
 
 /// Whether a path below a project's folder is of the project, and not of a tool that runs it.
-pub(super) fn concerns_the_project(folder: &Path, path: &Path) -> bool {
+fn concerns_the_project(folder: &Path, path: &Path) -> bool {
     let below = path.strip_prefix(folder).unwrap_or(path);
     !below.iter().any(|part| NOT_THE_PROJECTS.iter().any(|name| part == *name))
 }

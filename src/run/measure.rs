@@ -7,9 +7,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use crate::run::RunError;
+use crate::run::collecting::with_output;
 use crate::run::process::{Heard, Process};
 use crate::run::protocol::{MeasuredTest, Message};
-use crate::run::spawn::{CLOSED, SpawnEngine, with_output};
+use crate::run::spawn::{CLOSED, SpawnEngine};
 use crate::run::trial_run::Launcher;
 use crate::speedup::Configuration;
 

@@ -12,6 +12,8 @@ pub mod process;
 pub mod sandbox;
 pub mod surroundings;
 mod leftovers;
+mod command;
+mod collecting;
 pub mod plain;
 pub mod spawn;
 pub mod zygote;

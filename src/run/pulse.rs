@@ -1,6 +1,7 @@
 //! Whether a process computes or waits, as Linux tells it; elsewhere nothing is known.
 
 use std::fs;
+use std::path::Path;
 
 /// What a process's threads are at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,16 +31,18 @@ pub(super) fn on_host(pid: i32, namespace: &str) -> Option<i32> {
 
 /// Looks at a process. Nothing if it has ended, or the system does not tell.
 pub(super) fn look_at(process: i32) -> Option<Pulse> {
-    let mut pulse = Pulse { cpu: 0, busy: false };
-    for task in fs::read_dir(format!("/proc/{process}/task")).ok()? {
-        let task = task.ok()?.path();
-        pulse.cpu +=
-            fs::read_to_string(task.join("schedstat")).ok()?.split(' ').next()?.parse::<u64>().ok()?;
-        let stat = fs::read_to_string(task.join("stat")).ok()?;
-        // The name before it, in brackets, may hold anything.
-        pulse.busy |= matches!(stat.rsplit_once(") ")?.1.as_bytes().first()?, b'R' | b'D');
-    }
-    Some(pulse)
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).ok()?;
+    // A thread may end while it is looked at.
+    let pulses = tasks.flatten().filter_map(|task| of_thread(&task.path()));
+    pulses.reduce(|all, one| Pulse { cpu: all.cpu + one.cpu, busy: all.busy || one.busy })
+}
+
+fn of_thread(task: &Path) -> Option<Pulse> {
+    let times = fs::read_to_string(task.join("schedstat")).ok()?;
+    let stat = fs::read_to_string(task.join("stat")).ok()?;
+    // The name before it, in brackets, may hold anything.
+    let state = stat.rsplit_once(") ")?.1.as_bytes().first()?;
+    Some(Pulse { cpu: times.split(' ').next()?.parse().ok()?, busy: matches!(state, b'R' | b'D') })
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -3,28 +3,28 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::Sender;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Pid;
 
 use crate::explain::Instructions;
 use crate::plan::Plan;
 use crate::run::interrupt::Interrupt;
-use crate::run::leftovers::{Snapshot, concerns_the_project};
+use crate::run::leftovers::Watch;
 use crate::run::plain::{self, PlainRun};
 use crate::run::process::{Heard, Process};
-use crate::run::protocol::{self, Message, Purpose, Request, Setup};
+use crate::run::protocol::{Request, Setup};
 use crate::run::python::Python;
 use crate::run::reaper::Reaper;
-use crate::run::sandbox::{Leftover, SandboxError, check_owners};
+use crate::run::sandbox::{SandboxError, check_owners};
 use crate::run::side_by_side::side_by_side;
 use crate::run::surroundings::{Ground, Place, Sandboxing, Site};
 use crate::run::trial_run::{Launcher, Name, run_trial};
 use crate::run::workspace::{Workspace, cache_dir, unpack_harness};
-use crate::run::{Collected, Engine, Event, Interpreter, Job, RunError, Trial};
-use crate::suite::{Suite, Test};
+use crate::run::{Collected, Engine, Event, Job, RunError, Trial};
+use crate::suite::Suite;
 
 /// How often the clock and the interrupt are looked at.
 pub(super) const TICK: Duration = Duration::from_millis(50);
@@ -34,21 +34,6 @@ pub(super) const ENDING: Duration = Duration::from_secs(30);
 pub(super) const CLOSED: Duration = Duration::from_secs(5);
 /// A trial without a limit of its own may take this and ten times the longest before it.
 const TRIAL: Duration = Duration::from_secs(600);
-/// How long pytest may take to start and collect, where no limit is given.
-pub(super) const COLLECT: Duration = Duration::from_secs(600);
-
-const ENDED_EARLY: &str = "pytest ended before it had collected the suite";
-
-/// Variables of other tools that would make pytest print, measure or record.
-const REMOVED: [&str; 7] = [
-    "GITHUB_ACTIONS",
-    "COV_CORE_SOURCE",
-    "COV_CORE_CONFIG",
-    "COV_CORE_DATAFILE",
-    "COVERAGE_PROCESS_START",
-    "PYTHONDONTWRITEBYTECODE",
-    "PYTEST_CURRENT_TEST",
-];
 
 /// How a suite is run.
 #[derive(Clone, Debug)]
@@ -96,16 +81,14 @@ pub struct SpawnEngine {
     // Dropped before the workspace, which its sandboxes show.
     ground: Ground,
     pub(super) workspace: Workspace,
-    harness: PathBuf,
-    pycache: PathBuf,
+    pub(super) harness: PathBuf,
+    pub(super) pycache: PathBuf,
     reaper: Mutex<Option<Reaper>>,
     longest: Mutex<Duration>,
     remarks: Vec<String>,
     /// What the processes of a trial are to find out of the state that tests leave.
     pub(super) instructions: Option<Instructions>,
-    /// The project's files after the last trial without a sandbox; none where they are too many, and
-    /// nothing at all before the first.
-    files: Mutex<Option<Option<Snapshot>>>,
+    pub(super) files: Watch,
     /// Whether trials note what tests touch.
     pub(super) recording: bool,
 }
@@ -132,6 +115,7 @@ impl SpawnEngine {
             sandboxing.keep.push(options.invocation_dir.clone());
         }
         let ground = Ground::new(&workspace, options.sandboxing.as_ref())?;
+        let files = Watch::new(&options.invocation_dir, options.tells_leftovers);
         Ok(Self {
             options,
             ground,
@@ -142,7 +126,7 @@ impl SpawnEngine {
             longest: Mutex::new(Duration::ZERO),
             remarks: Vec::new(),
             instructions: None,
-            files: Mutex::new(None),
+            files,
             recording: false,
         })
     }
@@ -178,49 +162,15 @@ impl SpawnEngine {
         events: &mut dyn FnMut(Event),
     ) -> Result<Trial, RunError> {
         let site = self.site()?;
-        self.note_files();
+        self.files.before(&site);
         let trial = run_trial(self, suite, plan, &site, self.limit(), events)?;
         self.ended_trial(trial, &site)
     }
 
-    /// Looks at the project's files before the first trial, if trials may change them.
-    pub(super) fn note_files(&self) {
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.options.sandboxing.is_none() && files.is_none() {
-            *files = Some(Snapshot::of(&self.options.invocation_dir).ok().flatten());
-        }
-    }
-
     /// Adds to a trial what it left behind, and notes how long it took.
-    pub(super) fn ended_trial(&self, mut trial: Trial, site: &Site) -> Result<Trial, RunError> {
+    pub(super) fn ended_trial(&self, trial: Trial, site: &Site) -> Result<Trial, RunError> {
         self.took(trial.duration);
-        let folder = &self.options.invocation_dir;
-        let mut left = match site.sandbox() {
-            Some(sandbox) if self.options.tells_leftovers => {
-                sandbox.stop();
-                sandbox.leftovers(folder).map_err(|error| RunError::Sandbox(error.to_string()))?
-            }
-            Some(_) => Vec::new(),
-            None => self.new_files(),
-        };
-        left.retain(|left| concerns_the_project(folder, &left.path));
-        for left in &mut left {
-            if let Ok(below) = left.path.strip_prefix(folder) {
-                left.path = below.to_owned();
-            }
-        }
-        trial.leftovers = left;
-        Ok(trial)
-    }
-
-    /// What has changed in the project since the trial before.
-    fn new_files(&self) -> Vec<Leftover> {
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(Some(before)) = &*files else { return Vec::new() };
-        let now = Snapshot::of(&self.options.invocation_dir).ok().flatten();
-        let left = now.as_ref().map(|now| before.until(now)).unwrap_or_default();
-        *files = Some(now);
-        left
+        Ok(Trial { leftovers: self.files.after(site)?, ..trial })
     }
 
     /// How many workers run at once, over all trials.
@@ -238,17 +188,6 @@ impl SpawnEngine {
         let room = self.room();
         let weights: Vec<u32> = jobs.iter().map(|job| job.plan.workers.len() as u32).collect();
         side_by_side(room, &weights, run, finished);
-    }
-
-    /// Collects in a fresh process.
-    fn collect_at(&self, site: &Site, hash_seed: u32) -> Result<Collected, RunError> {
-        let (sender, receiver) = channel();
-        let mut process =
-            self.start_collecting(&site.path, site.place(), hash_seed, Purpose::Collect, &sender)?;
-        let collected =
-            self.hear(&mut process, |interrupt| hear_collection(&receiver, interrupt, self.collecting()))?;
-        self.ended(&mut process, ENDING);
-        Ok(collected)
     }
 
     /// Ground with the machine's network, if trials do not use that and may.
@@ -269,46 +208,7 @@ impl SpawnEngine {
         self.ground.site(&self.workspace)
     }
 
-    /// The command that runs pytest for a trial.
-    pub(super) fn command(&self, folder: &Path, hash_seed: u32) -> Command {
-        self.command_with("jostle_harness.plugin", folder, hash_seed)
-    }
-
-    /// The command that runs pytest with a plugin of the harness.
-    pub(super) fn command_with(&self, plugin: &str, folder: &Path, hash_seed: u32) -> Command {
-        let mut command = self.plain_command(folder);
-        // An ini option can be overridden on the command line only: later than that it has been read.
-        let cache = format!("cache_dir={}", folder.join("cache").display());
-        command.args(["-p", plugin, "-o", &cache]).args(&self.options.pytest_args);
-        command.env("PYTHONHASHSEED", hash_seed.to_string());
-        let mut path = self.harness.clone().into_os_string();
-        if let Some(rest) = std::env::var_os("PYTHONPATH").filter(|rest| !rest.is_empty()) {
-            path.push(":");
-            path.push(rest);
-        }
-        command.env("PYTHONPATH", path);
-        command
-    }
-
-    /// `python -m pytest` in the suite's folder, in the surroundings of a trial.
-    fn plain_command(&self, folder: &Path) -> Command {
-        let mut command = Command::new(&self.options.python.path);
-        command.args(["-m", "pytest"]).current_dir(&self.options.invocation_dir);
-        for name in REMOVED {
-            command.env_remove(name);
-        }
-        command.env("TMPDIR", folder.join("tmp"));
-        if self.options.sandboxing.is_none() && folder.join("home").is_dir() {
-            command.env("HOME", folder.join("home"));
-        }
-        // Examples that failed are tried first the next time: no trial may learn from another.
-        command.env("HYPOTHESIS_STORAGE_DIRECTORY", folder.join("hypothesis"));
-        // Bytecode is kept out of the user's project, and between trials.
-        command.env("PYTHONPYCACHEPREFIX", &self.pycache);
-        command
-    }
-
-    fn start<N: Copy + Send + 'static>(
+    pub(super) fn start<N: Copy + Send + 'static>(
         &self,
         command: Command,
         place: Place<'_>,
@@ -338,11 +238,6 @@ impl SpawnEngine {
     pub(super) fn limit(&self) -> Duration {
         let longest = *self.longest.lock().unwrap_or_else(PoisonError::into_inner);
         self.options.trial_timeout.unwrap_or_else(|| TRIAL + longest * 10)
-    }
-
-    /// How long pytest may take to start and collect.
-    pub(super) fn collecting(&self) -> Duration {
-        self.options.trial_timeout.unwrap_or(COLLECT)
     }
 
     /// Notes how long a trial took, as later ones may take a multiple of it.
@@ -380,14 +275,7 @@ impl Engine for SpawnEngine {
     }
 
     fn collect(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
-        let site = self.site()?;
-        let (sender, receiver) = channel();
-        let mut process =
-            self.start_collecting(&site.path, site.place(), hash_seed, Purpose::Collect, &sender)?;
-        let collected =
-            self.hear(&mut process, |interrupt| hear_collection(&receiver, interrupt, self.collecting()))?;
-        self.ended(&mut process, ENDING);
-        Ok(collected)
+        self.collect_at(&self.site()?, hash_seed)
     }
 
     fn run(&mut self, suite: &Suite, plan: &Plan, events: &mut dyn FnMut(Event)) -> Result<Trial, RunError> {
@@ -517,122 +405,4 @@ impl Launcher for SpawnEngine {
         self.forget(process);
         how
     }
-}
-
-impl SpawnEngine {
-    /// Starts a process that is to collect the whole suite, and perhaps to do more afterwards.
-    pub(super) fn start_collecting(
-        &self,
-        folder: &Path,
-        place: Place<'_>,
-        hash_seed: u32,
-        purpose: Purpose,
-        sender: &Sender<((), Heard)>,
-    ) -> Result<Process, RunError> {
-        let path = folder.to_string_lossy();
-        let setup = Setup {
-            protocol: protocol::VERSION,
-            purpose,
-            imports: None,
-            worker: None,
-            random_seed: 0,
-            tests: Vec::new(),
-            meetings: Vec::new(),
-            folder: &path,
-            watch: None,
-            explain: None,
-        };
-        self.start(self.command(folder, hash_seed), place, (), sender, setup)
-    }
-
-    /// Hears a process out; if that fails, ends it and adds what it printed.
-    pub(super) fn hear<T>(
-        &self,
-        process: &mut Process,
-        listen: impl FnOnce(&Interrupt) -> Result<T, RunError>,
-    ) -> Result<T, RunError> {
-        listen(&self.options.interrupt.clone()).map_err(|error| {
-            let pytest = matches!(error, RunError::Pytest(_));
-            let how = self.ended(process, if pytest { CLOSED } else { Duration::ZERO });
-            match (error, how) {
-                (RunError::Pytest(why), Some(how)) if why == ENDED_EARLY => {
-                    RunError::Pytest(with_output(&format!("{why} ({how})"), &process.output()))
-                }
-                (RunError::Pytest(why), _) => RunError::Pytest(with_output(&why, &process.output())),
-                (other, _) => other,
-            }
-        })
-    }
-
-    /// The suite's own options: what the user gave to pytest, without the paths.
-    fn options_of_suite(&self) -> impl Iterator<Item = &String> {
-        let is_path = |argument: &str| {
-            let path = argument.split("::").next().unwrap_or(argument);
-            !argument.starts_with('-') && self.options.invocation_dir.join(path).exists()
-        };
-        self.options.pytest_args.iter().filter(move |argument| !is_path(argument))
-    }
-}
-
-pub(super) fn hear_collection(
-    receiver: &Receiver<((), Heard)>,
-    interrupt: &Interrupt,
-    limit: Duration,
-) -> Result<Collected, RunError> {
-    let deadline = Instant::now() + limit;
-    let mut hello = None;
-    loop {
-        if interrupt.is_set() {
-            return Err(RunError::Interrupted);
-        }
-        match receiver.recv_timeout(TICK) {
-            Ok((
-                _,
-                Heard::Message(Message::Hello { protocol, python, pytest, rootdir, plugins, neutralised }),
-            )) => {
-                check_protocol(protocol)?;
-                hello = Some((Interpreter { python, pytest, rootdir, plugins }, neutralised));
-            }
-            Ok((_, Heard::Message(Message::Collected { tests, errors, deselected }))) => {
-                let (interpreter, neutralised) =
-                    hello.ok_or_else(|| RunError::Pytest("the harness did not introduce itself".into()))?;
-                let tests: Vec<Test> = tests.into_iter().map(Test::from).collect();
-                return Ok(Collected {
-                    suite: Suite::new(tests, errors, deselected),
-                    interpreter,
-                    neutralised,
-                });
-            }
-            Ok((_, Heard::Message(Message::Error { message }) | Heard::Garbage(message))) => {
-                return Err(RunError::Pytest(message));
-            }
-            Ok((_, Heard::Closed)) | Err(RecvTimeoutError::Disconnected) => {
-                return Err(RunError::Pytest(ENDED_EARLY.into()));
-            }
-            Err(RecvTimeoutError::Timeout) if Instant::now() > deadline => {
-                return Err(RunError::Pytest(format!(
-                    "pytest did not collect the suite within {} s; give it longer with --trial-timeout",
-                    limit.as_secs()
-                )));
-            }
-            Ok(_) | Err(RecvTimeoutError::Timeout) => {}
-        }
-    }
-}
-
-pub(super) fn check_protocol(version: u32) -> Result<(), RunError> {
-    if version == protocol::VERSION {
-        return Ok(());
-    }
-    Err(RunError::Pytest(format!(
-        "the harness speaks protocol {version} and jostle {}: another `jostle_harness` stands before ours on the path",
-        protocol::VERSION
-    )))
-}
-
-/// What failed, followed by the end of what pytest printed.
-pub(super) fn with_output(why: &str, output: &str) -> String {
-    let lines: Vec<&str> = output.lines().filter(|line| !line.trim().is_empty()).collect();
-    let shown = lines[lines.len().saturating_sub(30)..].join("\n  ");
-    if shown.is_empty() { why.to_owned() } else { format!("{why}. It printed:\n  {shown}") }
 }

@@ -94,7 +94,7 @@ impl WarmEngine {
         };
         let site = zygote.site(&self.spawn)?;
         let launcher = ForkLauncher { spawn: &self.spawn, zygote };
-        self.spawn.note_files();
+        self.spawn.files.before(&site);
         let trial = run_trial(&launcher, suite, plan, &site, self.spawn.limit(), events);
         if !zygote.is_alive() {
             return if matches!(trial, Err(RunError::Interrupted)) {

@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::explain::Instructions;
+use crate::run::collecting::hear_collection;
 use crate::run::interrupt::Interrupt;
 use crate::run::process::{Ending, Ends, Heard, Process, Speaker, Started};
 use crate::run::protocol::{Message, Purpose, Request, Setup};
 use crate::run::sandbox::{Exit, Sandbox};
-use crate::run::spawn::{ENDING, SpawnEngine, SpawnOptions, TICK, hear_collection};
+use crate::run::spawn::{ENDING, SpawnEngine, SpawnOptions, TICK};
 use crate::run::surroundings::{Ground, Place, Site};
 use crate::run::trial_run::{Launcher, Name};
 use crate::run::{Collected, RunError};

@@ -1,0 +1,143 @@
+//! Collecting: what a pytest process says until it has told all that it collected.
+
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use crate::run::interrupt::Interrupt;
+use crate::run::process::{Heard, Process};
+use crate::run::protocol::{self, Message, Purpose, Setup};
+use crate::run::spawn::{CLOSED, ENDING, SpawnEngine, TICK};
+use crate::run::surroundings::{Place, Site};
+use crate::run::trial_run::Launcher;
+use crate::run::{Collected, Interpreter, RunError};
+use crate::suite::{Suite, Test};
+
+/// How long pytest may take to start and collect, where no limit is given.
+pub(super) const COLLECT: Duration = Duration::from_secs(600);
+const ENDED_EARLY: &str = "pytest ended before it had collected the suite";
+
+impl SpawnEngine {
+    /// Collects in a fresh process.
+    pub(super) fn collect_at(&self, site: &Site, hash_seed: u32) -> Result<Collected, RunError> {
+        let (sender, receiver) = channel();
+        let mut process =
+            self.start_collecting(&site.path, site.place(), hash_seed, Purpose::Collect, &sender)?;
+        let collected =
+            self.hear(&mut process, |interrupt| hear_collection(&receiver, interrupt, self.collecting()))?;
+        self.ended(&mut process, ENDING);
+        Ok(collected)
+    }
+
+    /// How long pytest may take to start and collect.
+    pub(super) fn collecting(&self) -> Duration {
+        self.options.trial_timeout.unwrap_or(COLLECT)
+    }
+
+    /// Starts a process that is to collect the whole suite, and perhaps to do more afterwards.
+    pub(super) fn start_collecting(
+        &self,
+        folder: &Path,
+        place: Place<'_>,
+        hash_seed: u32,
+        purpose: Purpose,
+        sender: &Sender<((), Heard)>,
+    ) -> Result<Process, RunError> {
+        let path = folder.to_string_lossy();
+        let setup = Setup {
+            protocol: protocol::VERSION,
+            purpose,
+            imports: None,
+            worker: None,
+            random_seed: 0,
+            tests: Vec::new(),
+            meetings: Vec::new(),
+            folder: &path,
+            watch: None,
+            explain: None,
+        };
+        self.start(self.command(folder, hash_seed), place, (), sender, setup)
+    }
+
+    /// Hears a process out; if that fails, ends it and adds what it printed.
+    pub(super) fn hear<T>(
+        &self,
+        process: &mut Process,
+        listen: impl FnOnce(&Interrupt) -> Result<T, RunError>,
+    ) -> Result<T, RunError> {
+        listen(&self.options.interrupt.clone()).map_err(|error| {
+            let pytest = matches!(error, RunError::Pytest(_));
+            let how = self.ended(process, if pytest { CLOSED } else { Duration::ZERO });
+            match (error, how) {
+                (RunError::Pytest(why), Some(how)) if why == ENDED_EARLY => {
+                    RunError::Pytest(with_output(&format!("{why} ({how})"), &process.output()))
+                }
+                (RunError::Pytest(why), _) => RunError::Pytest(with_output(&why, &process.output())),
+                (other, _) => other,
+            }
+        })
+    }
+}
+
+pub(super) fn hear_collection(
+    receiver: &Receiver<((), Heard)>,
+    interrupt: &Interrupt,
+    limit: Duration,
+) -> Result<Collected, RunError> {
+    let deadline = Instant::now() + limit;
+    let mut hello = None;
+    loop {
+        if interrupt.is_set() {
+            return Err(RunError::Interrupted);
+        }
+        match receiver.recv_timeout(TICK) {
+            Ok((
+                _,
+                Heard::Message(Message::Hello { protocol, python, pytest, rootdir, plugins, neutralised }),
+            )) => {
+                check_protocol(protocol)?;
+                hello = Some((Interpreter { python, pytest, rootdir, plugins }, neutralised));
+            }
+            Ok((_, Heard::Message(Message::Collected { tests, errors, deselected }))) => {
+                let (interpreter, neutralised) =
+                    hello.ok_or_else(|| RunError::Pytest("the harness did not introduce itself".into()))?;
+                let tests: Vec<Test> = tests.into_iter().map(Test::from).collect();
+                return Ok(Collected {
+                    suite: Suite::new(tests, errors, deselected),
+                    interpreter,
+                    neutralised,
+                });
+            }
+            Ok((_, Heard::Message(Message::Error { message }) | Heard::Garbage(message))) => {
+                return Err(RunError::Pytest(message));
+            }
+            Ok((_, Heard::Closed)) | Err(RecvTimeoutError::Disconnected) => {
+                return Err(RunError::Pytest(ENDED_EARLY.into()));
+            }
+            Err(RecvTimeoutError::Timeout) if Instant::now() > deadline => {
+                return Err(RunError::Pytest(format!(
+                    "pytest did not collect the suite within {} s; give it longer with --trial-timeout",
+                    limit.as_secs()
+                )));
+            }
+            Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
+}
+
+pub(super) fn check_protocol(version: u32) -> Result<(), RunError> {
+    if version == protocol::VERSION {
+        return Ok(());
+    }
+    Err(RunError::Pytest(format!(
+        "the harness speaks protocol {version} and jostle {}: another `jostle_harness` stands before ours on the path",
+        protocol::VERSION
+    )))
+}
+
+/// What failed, followed by the end of what pytest printed.
+pub(super) fn with_output(why: &str, output: &str) -> String {
+    let lines: Vec<&str> = output.lines().filter(|line| !line.trim().is_empty()).collect();
+    let shown = lines[lines.len().saturating_sub(30)..].join("\n  ");
+    if shown.is_empty() { why.to_owned() } else { format!("{why}. It printed:\n  {shown}") }
+}
