@@ -184,7 +184,18 @@ impl<'a> TrialRun<'a> {
             explain: self.launcher.instructions(),
         };
         let name = (worker, state.process);
-        let process = self.launcher.launch(self.site, self.plan.hash_seed, name, &self.sender, setup)?;
+        let launched = self.launcher.launch(self.site, self.plan.hash_seed, name, &self.sender, setup);
+        let process = match launched {
+            Ok(process) => process,
+            // What tests have done, such as to remove the folder, may keep a worker from starting.
+            Err(error @ (RunError::Sandbox(_) | RunError::Io { .. }))
+                if self.workers.iter().any(Worker::has_begun) =>
+            {
+                self.workers[worker].give_up(&error.to_string());
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
         self.processes[worker] = Some(process);
         self.started += 1;
         events(Event::WorkerStarted(self.workers[worker].id));
