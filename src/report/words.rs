@@ -27,6 +27,9 @@ pub fn meaning(finding: &Finding) -> &'static str {
         Kind::Nod => {
             "passes and fails under one and the same plan: non-deterministic, not an isolation failure"
         }
+        Kind::Unreproduced if finding.with.failed > 0 => {
+            "failed again at times, and not clearly for what ran beside it: no claim is made"
+        }
         Kind::Unreproduced => "failed once and not again: no claim is made",
         Kind::Leftover => "left in the project what was not there, or not so, before",
         Kind::Broken => "fails alone and wherever it was run: an ordinary bug, not an isolation failure",

@@ -93,17 +93,18 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         duration: start.elapsed(),
         ..outline(collected, seed, axes, &plan, &replayed)
     };
-    if !write_json(options.json.as_ref(), &Document::new(&outline, ExitCode::of_session(&outline) as u8))? {
+    let code = match (replayed.tally.failed > 0, args.shrink) {
+        (false, _) => ExitCode::Undecided,
+        (true, true) => ExitCode::of_session(&outline),
+        (true, false) => ExitCode::Found,
+    };
+    if !write_json(options.json.as_ref(), &Document::new(&outline, code as u8))? {
         print(&replayed, &suite, wanted.as_ref())?;
         if args.shrink {
             terminal::session(&mut anstream::stdout(), &outline, options.verbosity, "")?;
         }
     }
-    Ok(match (replayed.tally.failed > 0, args.shrink) {
-        (false, _) => ExitCode::Undecided,
-        (true, true) => ExitCode::of_session(&outline),
-        (true, false) => ExitCode::Found,
-    })
+    Ok(code)
 }
 
 fn named(text: &str) -> anyhow::Result<Named> {
