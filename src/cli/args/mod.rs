@@ -1,14 +1,20 @@
 //! What the user may type.
 
+mod apart;
+mod axes;
+mod suite;
+mod values;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
-use crate::plan::{Mode, OrderKind};
-
-/// Clocks can be set further ahead than this.
-const LONGEST: Duration = Duration::from_secs(1000 * 24 * 60 * 60);
+pub use apart::{ApartArgs, NetworkArg, SandboxArg};
+pub use axes::{AxesArgs, DistArg, OrderArg};
+pub use suite::{EngineArg, SuiteArgs};
+pub(super) use values::duration;
+use values::whole;
 
 /// Jostles a pytest suite until its isolation failures fall out, and shrinks each to the smallest
 /// combination of tests that still shows it.
@@ -47,90 +53,6 @@ pub enum Command {
     /// Holds the sandboxes of a session (used by jostle itself)
     #[command(name = "__sandbox", hide = true)]
     Sandbox,
-}
-
-/// What every command that meets a suite takes.
-#[derive(Clone, Debug, Default, Args)]
-pub struct SuiteArgs {
-    /// The Python whose pytest runs the suite [default: $VIRTUAL_ENV, else .venv, else python3]
-    #[arg(long, value_name = "PATH")]
-    pub python: Option<PathBuf>,
-    /// The folder to run pytest in [default: the current one]
-    #[arg(long, value_name = "DIR")]
-    pub rootdir: Option<PathBuf>,
-    /// How tests are run: each trial in fresh pytest processes, or in forks of one that has collected
-    /// the suite [default: auto, forks where they are safe]
-    #[arg(long, value_name = "ENGINE")]
-    pub engine: Option<EngineArg>,
-    /// End a test that runs longer than this [default: 60s]
-    #[arg(long, value_name = "TIME", value_parser = duration, allow_negative_numbers = true)]
-    pub test_timeout: Option<Duration>,
-    /// End a trial that runs longer than this [default: ten minutes and ten times the baseline]
-    #[arg(long, value_name = "TIME", value_parser = duration, allow_negative_numbers = true)]
-    pub trial_timeout: Option<Duration>,
-    /// Write the results as JSON, to a file or (-) to standard output
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-", require_equals = true)]
-    pub json: Option<String>,
-    /// Say only what was found
-    #[arg(short, long, conflicts_with = "verbose")]
-    pub quiet: bool,
-    /// Say more: neutralised options and the tracebacks of failures and collection errors
-    #[arg(short, long)]
-    pub verbose: bool,
-    /// Arguments for pytest, after `--`
-    #[arg(last = true, value_name = "PYTEST_ARGS")]
-    pub pytest_args: Vec<String>,
-}
-
-/// How trials are kept apart.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Keeping trials apart")]
-pub struct ApartArgs {
-    /// Run each trial in a sandbox, of which no file, port or process is left [default: auto, where
-    /// one can be had]
-    #[arg(long, value_name = "WHEN")]
-    pub sandbox: Option<SandboxArg>,
-    /// Let trials write to this path for good; may be given several times
-    #[arg(long, value_name = "PATH")]
-    pub share: Vec<PathBuf>,
-    /// Whose network trials use in a sandbox [default: auto, private unless tests fail for want of the
-    /// machine's]
-    #[arg(long, value_name = "WHOSE")]
-    pub network: Option<NetworkArg>,
-    /// How much a trial may write in its sandbox, which is memory [default: 1GiB]
-    #[arg(long, value_name = "SIZE", allow_negative_numbers = true)]
-    pub disk: Option<String>,
-    /// How much memory each worker may use [default: no limit]
-    #[arg(long, value_name = "SIZE", allow_negative_numbers = true)]
-    pub memory: Option<String>,
-    /// How many workers run at once, over all trials, where sandboxes keep these apart [default: the
-    /// number of cores]
-    #[arg(short, long, value_name = "N", value_parser = whole::<u32>(1, 256), allow_negative_numbers = true)]
-    pub jobs: Option<u32>,
-    /// Tell which files each test, or trial, leaves behind in the project; without sandboxes that is
-    /// always told
-    #[arg(long)]
-    pub report_leftovers: bool,
-}
-
-/// What a session varies.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
-pub struct AxesArgs {
-    /// Numbers of workers; `auto` is the number of cores [default: 1,2,4]
-    #[arg(short = 'n', long, value_name = "N,…", value_delimiter = ',', allow_negative_numbers = true)]
-    pub workers: Option<Vec<String>>,
-    /// pytest-xdist's modes; `each` only if it is named [default: all others that apply]
-    #[arg(long, value_name = "MODE,…", value_delimiter = ',')]
-    pub dist: Option<Vec<DistArg>>,
-    /// How orders are made [default: all]
-    #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
-    pub order: Option<Vec<OrderArg>>,
-    /// How many values of PYTHONHASHSEED to use [default: 4]
-    #[arg(long, value_name = "N", value_parser = whole::<u32>(1, 64), allow_negative_numbers = true)]
-    pub hash_seeds: Option<u32>,
-    /// Mix what pytest-django keeps apart: TestCase, TransactionTestCase and other tests
-    #[arg(long)]
-    pub ignore_rank: bool,
 }
 
 /// `jostle stress`.
@@ -341,118 +263,4 @@ pub struct DemoArgs {
     /// The Python to use [default: $VIRTUAL_ENV, else .venv, else python3]
     #[arg(long, value_name = "PATH")]
     pub python: Option<PathBuf>,
-}
-
-/// `--engine` values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum EngineArg {
-    /// Forks where they are safe, else fresh processes
-    #[default]
-    Auto,
-    /// Forks, or an error where they are not safe
-    Warm,
-    /// A fresh pytest process for each worker
-    Spawn,
-}
-
-/// `--sandbox` values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum SandboxArg {
-    /// Where one can be had
-    #[default]
-    Auto,
-    /// Or an error where none can be had
-    On,
-    /// Never
-    Off,
-}
-
-/// `--network` values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum NetworkArg {
-    /// Private, unless something can be collected, or passes alone, with the machine's only
-    #[default]
-    Auto,
-    /// A loopback of each trial's own, and nothing else
-    Private,
-    /// The machine's
-    Host,
-}
-
-/// `--dist` values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "pytest-xdist's own names")]
-pub enum DistArg {
-    No,
-    Load,
-    Loadscope,
-    Loadfile,
-    Loadgroup,
-    Worksteal,
-    Each,
-}
-
-/// `--order` values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "as in OrderKind")]
-pub enum OrderArg {
-    Suite,
-    Reversed,
-    Shuffled,
-    Nested,
-    Adjacent,
-}
-
-impl From<DistArg> for Mode {
-    fn from(arg: DistArg) -> Self {
-        match arg {
-            DistArg::No => Self::No,
-            DistArg::Load => Self::Load,
-            DistArg::Loadscope => Self::Loadscope,
-            DistArg::Loadfile => Self::Loadfile,
-            DistArg::Loadgroup => Self::Loadgroup,
-            DistArg::Worksteal => Self::Worksteal,
-            DistArg::Each => Self::Each,
-        }
-    }
-}
-
-impl From<OrderArg> for OrderKind {
-    fn from(arg: OrderArg) -> Self {
-        match arg {
-            OrderArg::Suite => Self::Suite,
-            OrderArg::Reversed => Self::Reversed,
-            OrderArg::Shuffled => Self::Shuffled,
-            OrderArg::Nested => Self::Nested,
-            OrderArg::Adjacent => Self::Adjacent,
-        }
-    }
-}
-
-/// A parser of whole numbers in a range.
-fn whole<N: TryFrom<u64>>(least: u64, most: u64) -> impl Fn(&str) -> Result<N, String> + Clone {
-    move |text| {
-        let number = text.parse().ok().filter(|number| (least..=most).contains(number));
-        let error = || match most {
-            u64::MAX => format!("give a whole number from {least} to 2^64-1"),
-            _ => format!("give a whole number from {least} to {most}"),
-        };
-        number.and_then(|number| N::try_from(number).ok()).ok_or_else(error)
-    }
-}
-
-/// A time as people write it: `90s`, `30m`, `2h 15m`, or a bare number of seconds.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let parsed = match text.parse::<u64>() {
-        Ok(seconds) => Ok(Duration::from_secs(seconds)),
-        Err(_) => humantime::parse_duration(text),
-    };
-    match parsed {
-        Ok(time) if time.is_zero() => {
-            Err("a time of 0 leaves nothing to do; give a time like 30s or 10m".into())
-        }
-        Ok(time) if time <= LONGEST => Ok(time),
-        Ok(_) => Err("give a time of no more than 1000 days".into()),
-        Err(_) => Err("write a time like 90s, 30m or 2h".into()),
-    }
 }
