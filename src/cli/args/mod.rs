@@ -2,6 +2,7 @@
 
 mod apart;
 mod axes;
+mod results;
 mod suite;
 mod values;
 
@@ -12,9 +13,12 @@ use clap::{Args, Parser, Subcommand};
 
 pub use apart::{ApartArgs, NetworkArg, SandboxArg};
 pub use axes::{AxesArgs, DistArg, OrderArg};
+pub use results::ResultArgs;
 pub use suite::{EngineArg, SuiteArgs};
 pub(super) use values::duration;
 use values::whole;
+
+use crate::cli::seed::SeedFrom;
 
 /// Jostles a pytest suite until its isolation failures fall out, and shrinks each to the smallest
 /// combination of tests that still shows it.
@@ -30,7 +34,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the suite in many orders and partitions, and shrink every isolation failure found
-    Stress(StressArgs),
+    Stress(Box<StressArgs>),
     /// Run a plan again: by its token, from a failure file, or from another tool's log
     Replay(ReplayArgs),
     /// Say whether recorded failures are gone, and how sure that is
@@ -58,9 +62,10 @@ pub enum Command {
 /// `jostle stress`.
 #[derive(Debug, Default, Args)]
 pub struct StressArgs {
-    /// The seed all plans follow from [default: drawn, and printed]
-    #[arg(long, value_parser = whole::<u64>(0, u64::MAX), allow_negative_numbers = true)]
-    pub seed: Option<u64>,
+    /// The seed all plans follow from: a number, `date` for one that is new each day (UTC), or `run-id` for one of
+    /// each run of a pipeline [default: drawn, and printed]
+    #[arg(long, allow_negative_numbers = true)]
+    pub seed: Option<SeedFrom>,
     /// How many trials to run [default: 20, or as many as --time allows]
     #[arg(long, value_name = "N", value_parser = whole::<u64>(1, u64::MAX), allow_negative_numbers = true)]
     pub trials: Option<u64>,
@@ -76,9 +81,6 @@ pub struct StressArgs {
     /// Go on after an isolation failure (the default)
     #[arg(long, overrides_with = "fail_fast")]
     pub keep_going: bool,
-    /// Write a file for each isolation failure, for `jostle replay`
-    #[arg(long, value_name = "DIR")]
-    pub failures: Option<PathBuf>,
     /// Write the fixes that were found and tried: patches into a folder, or one patch into a file
     #[arg(long, value_name = "PATH")]
     pub write_fix: Option<PathBuf>,
@@ -91,15 +93,18 @@ pub struct StressArgs {
     pub resume: Option<Option<PathBuf>>,
     /// Run a shard of the night with this plan, which `jostle plan --out` wrote, and only write down what
     /// its trials show
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "trials", "time", "victim", "fail_fast", "failures", "journal", "resume"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "trials", "time", "victim", "fail_fast", "failures", "known", "strict", "junit", "code_quality", "journal", "resume"])]
     pub plan: Option<PathBuf>,
-    /// Which shard, from 1 [default: the one that Slurm, Kubernetes, GitLab, Buildkite, CircleCI or AWS
-    /// Batch names]
+    /// Which shard, from 1 [default: auto, the one that Slurm, Kubernetes, GitLab, Buildkite, CircleCI or
+    /// AWS Batch names]
     #[arg(long, value_name = "K/N", requires = "plan")]
     pub shard: Option<String>,
     /// The folder for the results of a shard's trials
     #[arg(long, value_name = "DIR", requires = "plan", default_value = "jostle-results")]
     pub results: PathBuf,
+    /// What becomes of the results.
+    #[command(flatten)]
+    pub kept: ResultArgs,
     /// What to vary.
     #[command(flatten)]
     pub axes: AxesArgs,
@@ -184,9 +189,9 @@ pub struct ConflictsArgs {
 /// `jostle plan`.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    /// The seed
-    #[arg(long, value_parser = whole::<u64>(0, u64::MAX), allow_negative_numbers = true)]
-    pub seed: u64,
+    /// The seed: a number, `date` or `run-id`
+    #[arg(long, allow_negative_numbers = true)]
+    pub seed: SeedFrom,
     /// The trial, from 0
     #[arg(long, value_parser = whole::<u64>(0, u64::MAX), allow_negative_numbers = true, required_unless_present = "out")]
     pub index: Option<u64>,
@@ -219,9 +224,9 @@ pub struct MergeArgs {
     /// The plan of the night
     #[arg(long, value_name = "FILE")]
     pub plan: PathBuf,
-    /// Write a file for each isolation failure, for `jostle replay`
-    #[arg(long, value_name = "DIR")]
-    pub failures: Option<PathBuf>,
+    /// What becomes of the results.
+    #[command(flatten)]
+    pub kept: ResultArgs,
     /// How trials are kept apart.
     #[command(flatten)]
     pub apart: ApartArgs,

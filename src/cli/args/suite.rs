@@ -16,6 +16,9 @@ pub struct SuiteArgs {
     /// The folder to run pytest in [default: the current one]
     #[arg(long, value_name = "DIR")]
     pub rootdir: Option<PathBuf>,
+    /// Take the settings of [tool.jostle.profile.NAME]; `nightly` is built in: an hour, a seed for each day
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
     /// How tests are run: each trial in fresh pytest processes, or in forks of one that has collected
     /// the suite [default: auto, forks where they are safe]
     #[arg(long, value_name = "ENGINE")]

@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub mod suite_run;
+pub mod ci;
 pub mod stress;
 pub mod replay;
 pub mod replay_log;
