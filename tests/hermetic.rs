@@ -55,7 +55,7 @@ fn verdicts(folder: &Path, jobs: u32, trials: u64) -> Option<Vec<BTreeMap<TestIn
         return Some(Vec::new());
     }
     let plans: Vec<Plan> = (0..trials).map(|index| plan(Seed(1), TrialIndex(index), &suite, &axes)).collect();
-    let work: Vec<Job<'_>> = plans.iter().map(|plan| Job { plan, fresh: false }).collect();
+    let work: Vec<Job<'_>> = plans.iter().map(Job::of).collect();
     let mut seen = Vec::new();
     let verdicts = |trial: &Trial| {
         trial.executions.iter().map(|run| (run.test, Signature::of(run.test, &run.outcome))).collect()

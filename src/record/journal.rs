@@ -154,6 +154,7 @@ impl Record {
             steps: self.steps,
             held: self.held,
             touched: self.touched,
+            changed: None,
         })
     }
 }
