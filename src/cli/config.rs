@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::cli::options::UsageError;
-use crate::record::whole_file::reason;
+use crate::parse::reason;
 
 /// The settings; each has the name of its command-line option, which overrides it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
