@@ -229,6 +229,9 @@ pub trait Engine {
     /// How many trials of a plan like this [`Engine::run_all`] runs at the same time: 1 at least.
     fn at_once(&self, plan: &Plan) -> u32;
 
+    /// Whether a trial finds the project as it was before every other.
+    fn keeps_apart(&self) -> bool;
+
     /// An engine of the same sort for a copy of the project, which stands for the folder `rootdir`.
     /// None if this engine cannot be had there.
     ///

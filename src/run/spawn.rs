@@ -290,6 +290,10 @@ impl Engine for SpawnEngine {
         (self.room() / plan.workers.len().max(1) as u32).max(1)
     }
 
+    fn keeps_apart(&self) -> bool {
+        self.options.sandboxing.is_some()
+    }
+
     fn forks(&self, _: &Plan) -> bool {
         false
     }

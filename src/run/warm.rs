@@ -176,6 +176,10 @@ impl Engine for WarmEngine {
         Ok(())
     }
 
+    fn keeps_apart(&self) -> bool {
+        self.spawn.keeps_apart()
+    }
+
     fn at_once(&self, plan: &Plan) -> u32 {
         self.spawn.at_once(plan)
     }

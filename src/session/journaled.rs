@@ -244,6 +244,10 @@ impl Engine for JournaledEngine {
         self.engine.elsewhere(rootdir, copy)
     }
 
+    fn keeps_apart(&self) -> bool {
+        self.engine.keeps_apart()
+    }
+
     fn at_once(&self, plan: &Plan) -> u32 {
         self.engine.at_once(plan)
     }

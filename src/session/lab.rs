@@ -231,6 +231,11 @@ impl<'a> Lab<'a> {
         self.engine.elsewhere(rootdir, copy)
     }
 
+    /// Whether a trial finds the project as it was before every other.
+    pub fn keeps_apart(&self) -> bool {
+        self.engine.keeps_apart()
+    }
+
     /// Whether a plan would be run in forks.
     pub fn forks(&self, plan: &Plan) -> bool {
         self.engine.forks(plan)
