@@ -11,9 +11,9 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use jostle::judge::finding::{Kind, Origin};
 use jostle::plan::{Plan, Seed, WorkerId};
-use jostle::run::Engine;
 use jostle::run::spawn::SpawnEngine;
 use jostle::run::warm::WarmEngine;
+use jostle::run::{Engine, Job};
 use jostle::session::baseline::suite_order;
 use jostle::session::investigate::{investigate, suspects};
 use jostle::session::lab::{Lab, Notice, Observer};
@@ -97,7 +97,7 @@ fn finding(criterion: &mut Criterion) {
         let mut engine = WarmEngine::new(SpawnEngine::new(options).expect("an engine"), true);
         let suite = engine.collect(1).expect("a suite").suite;
         let plan = suite_order(&suite, Seed(1), 1);
-        let trial = engine.run(&suite, &plan, &mut |_| {}).expect("a trial");
+        let trial = engine.run(&suite, Job::of(&plan)).expect("a trial");
         let suspect = suspects(Origin::Baseline, &plan, &trial).remove(0);
         group.bench_function(BenchmarkId::from_parameter(tests), |bencher| {
             bencher.iter(|| {

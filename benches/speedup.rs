@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, SamplingMode};
 use jostle::plan::schedulers::partition;
 use jostle::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, durations};
-use jostle::run::Engine;
 use jostle::run::warm::WarmEngine;
+use jostle::run::{Engine, Job};
 use jostle::speedup::statistics::Estimate;
 use jostle::suite::Suite;
 use tempfile::TempDir;
@@ -94,7 +94,7 @@ fn measure(criterion: &mut Criterion, name: &'static str, bodies: &[&str], cores
             bench.iter_custom(|times| {
                 let start = Instant::now();
                 for _ in 0..times {
-                    let trial = engine.run(&suite, &plan, &mut |_| {}).expect("a trial");
+                    let trial = engine.run(&suite, Job::of(&plan)).expect("a trial");
                     assert!(trial.executions.iter().all(|run| !run.outcome.is_failure()), "{trial:?}");
                     seconds.push(trial.duration.as_secs_f64());
                 }

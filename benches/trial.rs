@@ -46,7 +46,7 @@ fn plan(workers: Vec<Vec<TestIndex>>) -> Plan {
 }
 
 fn run(engine: &mut dyn Engine, suite: &Suite, plan: &Plan) {
-    let trial = engine.run(suite, plan, &mut |_| {}).expect("a trial");
+    let trial = engine.run(suite, Job::of(plan)).expect("a trial");
     assert!(trial.executions.iter().all(|run| !run.outcome.is_failure()));
 }
 
@@ -67,7 +67,7 @@ fn trials(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(format!("{tests} tests"));
         group.sample_size(10).measurement_time(Duration::from_secs(5));
         group.bench_function("warm, all", |bencher| bencher.iter(|| run(&mut warm, &collected, &whole)));
-        let pair = [Job { plan: &whole, fresh: false }; 2];
+        let pair = [Job::of(&whole); 2];
         group.bench_function("warm, all, two trials at once", |bencher| {
             bencher.iter(|| {
                 warm.run_all(&collected, &pair, &mut |_, _| ControlFlow::Continue(())).expect("two trials")

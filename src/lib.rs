@@ -13,6 +13,7 @@
 //! - Only [`run`] starts or ends processes. Only [`record`] and `run::workspace` touch the disk.
 //! - Nothing below [`cli`] knows clap, and nothing but [`cli`] and [`report`] prints.
 
+pub mod parse;
 pub mod suite;
 pub mod plan;
 pub mod race;

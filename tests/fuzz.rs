@@ -200,6 +200,7 @@ fn trial(index: u64) -> (Plan, Trial) {
         steps: serde_json::from_value(steps).expect("steps"),
         held: vec![std::time::Duration::from_millis(3)],
         touched: serde_json::from_value(touched).expect("accesses"),
+        changed: None,
     };
     (plan, trial)
 }

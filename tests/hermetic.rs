@@ -55,7 +55,7 @@ fn verdicts(folder: &Path, jobs: u32, trials: u64) -> Option<Vec<BTreeMap<TestIn
         return Some(Vec::new());
     }
     let plans: Vec<Plan> = (0..trials).map(|index| plan(Seed(1), TrialIndex(index), &suite, &axes)).collect();
-    let work: Vec<Job<'_>> = plans.iter().map(|plan| Job { plan, fresh: false }).collect();
+    let work: Vec<Job<'_>> = plans.iter().map(Job::of).collect();
     let mut seen = Vec::new();
     let verdicts = |trial: &Trial| {
         trial.executions.iter().map(|run| (run.test, Signature::of(run.test, &run.outcome))).collect()
@@ -115,7 +115,16 @@ fn a_seed_gives_the_same_report_each_time_although_tests_leave_files() {
     println!("{runs} reports with sandboxes, all the same");
     let without: Vec<_> = (0..2).map(|_| report(&suite, "off")).collect();
     assert_ne!(without[1], first, "what the first session left is there in the second");
-    println!("without, the second differs");
+    let called_broken: Vec<_> =
+        without.iter().flat_map(|report| report["findings"].as_array().expect("findings")).collect();
+    let called_broken: Vec<_> =
+        called_broken.into_iter().filter(|finding| finding["kind"] == "broken").collect();
+    assert!(!called_broken.is_empty(), "{without:?}");
+    for finding in called_broken {
+        let note = finding["note"].as_str().expect("a note");
+        assert!(note.contains("not kept apart"), "{finding}");
+    }
+    println!("without, the second differs, and what is called broken is doubted");
 }
 
 #[test]

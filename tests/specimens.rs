@@ -2,7 +2,8 @@
 //!
 //! `JOSTLE_TEST_SEEDS` names the seeds (default: 1), `JOSTLE_TEST_SPECIMENS` some specimens (default: all),
 //! `JOSTLE_TEST_TRIALS` how many trials each has (default: 20, and 6 for races),
-//! `JOSTLE_TEST_REPLAYS` how often each race is replayed (default: 5).
+//! `JOSTLE_TEST_REPLAYS` how often each race is replayed (default: 5), `JOSTLE_TEST_ENGINE` the engine
+//! (default: auto).
 
 mod support;
 
@@ -205,8 +206,10 @@ fn check(name: &str, seed: u64) -> Result<String, String> {
     let trials =
         std::env::var("JOSTLE_TEST_TRIALS").unwrap_or_else(|_| if fewer { "6" } else { "20" }.into());
     let failures = folder.path().join("failures");
+    let engine = std::env::var("JOSTLE_TEST_ENGINE").unwrap_or_else(|_| "auto".into());
     let output = support::jostle(&suite)
-        .args(["stress", "--json", "--trials", &trials, "--seed", &seed.to_string(), "--failures"])
+        .args(["stress", "--json", "--engine", &engine, "--trials", &trials, "--seed", &seed.to_string()])
+        .arg("--failures")
         .arg(&failures)
         .arg("--python")
         .arg(python_for(&truth))

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::cli::options::UsageError;
 use crate::cli::seed::SeedFrom;
-use crate::record::whole_file::reason;
+use crate::parse::reason;
 
 /// The settings; each has the name of its command-line option, which overrides it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

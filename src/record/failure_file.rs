@@ -9,8 +9,9 @@ use crate::judge::Tally;
 use crate::judge::finding::{Finding, Kind};
 use crate::judge::known::{Identity, places};
 use crate::judge::signature::Crash;
+use crate::parse::{object, reason};
 use crate::plan::document::PlanDocument;
-use crate::record::whole_file::{self, object, reason};
+use crate::record::whole_file;
 use crate::run::Collected;
 use crate::suite::TestId;
 

@@ -12,9 +12,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::parse::reason;
 use crate::plan::{Plan, Seed, TrialIndex, WorkerId};
 use crate::race::{Step, Touched};
-use crate::record::whole_file::reason;
 use crate::run::sandbox::Leftover;
 use crate::run::{Execution, Outcome, Trial};
 use crate::suite::{Fingerprint, TestIndex};
@@ -154,6 +154,7 @@ impl Record {
             steps: self.steps,
             held: self.held,
             touched: self.touched,
+            changed: None,
         })
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::parse::reason;
 use crate::plan::{Axes, Seed, TrialIndex};
 use crate::record::journal::{Record, digest, line, parse};
 use crate::record::{RecordError, whole_file};
@@ -91,7 +92,7 @@ impl Night {
             Ok(_) => "it has no trials".into(),
             Err(error) => error.to_string(),
         };
-        Err(RecordError::Night { path: path.display().to_string(), why: whole_file::reason(&why) })
+        Err(RecordError::Night { path: path.display().to_string(), why: reason(&why) })
     }
 }
 

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::parse::{object, reason};
 use crate::plan::Mode;
 use crate::record::RecordError;
-use crate::record::whole_file::{self, object, reason};
+use crate::record::whole_file;
 use crate::run::Interpreter;
 use crate::speedup::{Configuration, Summary};
 use crate::suite::{Fingerprint, Suite};

@@ -5,8 +5,6 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use serde::de::DeserializeOwned;
-
 /// Writes a file in place of one that may be there. What is no regular file is written as it is.
 ///
 /// # Errors
@@ -38,23 +36,4 @@ pub fn read(path: &Path, most_bytes: u64) -> io::Result<Vec<u8>> {
         return Err(io::Error::other(format!("it is larger than {} MiB", most_bytes >> 20)));
     }
     Ok(content)
-}
-
-/// What a parser says, on one line and no longer than a person reads: it repeats what it met.
-pub fn reason(said: &str) -> String {
-    said.chars().take(300).flat_map(char::escape_debug).collect()
-}
-
-/// Reads a JSON object.
-///
-/// # Errors
-/// The bytes are none, or not of this type; the text is a [`reason`].
-pub fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    let read = serde_json::from_slice(bytes);
-    match read {
-        Err(error) if !error.is_data() => Err(reason(&format!("it is not JSON: {error}"))),
-        // serde takes a list for a record, member by member.
-        _ if !bytes.trim_ascii_start().starts_with(b"{") => Err("it is no JSON object".into()),
-        read => read.map_err(|error| reason(&error.to_string())),
-    }
 }

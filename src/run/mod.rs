@@ -1,7 +1,7 @@
 //! Running a plan: the only room that starts and ends processes.
 //!
 //! An [`Engine`] turns a [`Plan`] into a [`Trial`]. It prints nothing and decides nothing about the
-//! meaning of what it saw; it sends [`Event`]s while it works.
+//! meaning of what it saw.
 
 pub mod protocol;
 pub mod interrupt;
@@ -134,24 +134,9 @@ pub struct Trial {
     /// pytest is run in.
     #[serde(default)]
     pub leftovers: Vec<Leftover>,
-}
-
-/// Something that happened while a trial ran.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// A worker's process has started.
-    WorkerStarted(WorkerId),
-    /// A test was finished.
-    TestFinished(Execution),
-    /// What the tests before the last one have changed, as [`Engine::instruct`] asked to know.
-    Changed(Changed),
-    /// A worker was lost and, if it had tests left, replaced.
-    WorkerLost {
-        /// Which.
-        worker: WorkerId,
-        /// What is known of why.
-        how: String,
-    },
+    /// What the tests before the last one have changed, if that was asked for and it was reached.
+    #[serde(skip)]
+    pub changed: Option<Changed>,
 }
 
 /// What was learnt from collecting the suite once.
@@ -178,13 +163,32 @@ pub struct Interpreter {
     pub plugins: Vec<String>,
 }
 
-/// A plan to be run.
+/// A plan to be run, and how.
 #[derive(Clone, Copy, Debug)]
 pub struct Job<'a> {
     /// The plan.
     pub plan: &'a Plan,
-    /// Whether in processes started for it alone, as [`Engine::run_fresh`] does.
+    /// Whether in processes that were started for it alone. Only what was seen there is claimed.
     pub fresh: bool,
+    /// Whether in fresh processes that may use the machine's network; see
+    /// [`Engine::may_use_host_network`].
+    pub host_network: bool,
+    /// Whether to note what each test touches outside of its process.
+    pub recorded: bool,
+    /// What its workers are to do before their last test, and to tell in [`Trial::changed`].
+    pub instructions: Option<&'a Instructions>,
+}
+
+impl<'a> Job<'a> {
+    /// A plan to be run as the engine does it best.
+    pub fn of(plan: &'a Plan) -> Self {
+        Self { plan, fresh: false, host_network: false, recorded: false, instructions: None }
+    }
+
+    /// A plan to be run in processes that are started for it alone.
+    pub fn fresh(plan: &'a Plan) -> Self {
+        Self { fresh: true, ..Self::of(plan) }
+    }
 }
 
 /// Runs plans.
@@ -195,136 +199,79 @@ pub trait Engine {
     /// pytest could not be started, refused its arguments, or did not finish collecting.
     fn collect(&mut self, hash_seed: u32) -> Result<Collected, RunError>;
 
-    /// Runs one plan. Failures, crashes and hangs of tests are outcomes, not errors.
-    ///
-    /// # Errors
-    /// pytest could not be run at all, or the run was interrupted.
-    fn run(&mut self, suite: &Suite, plan: &Plan, events: &mut dyn FnMut(Event)) -> Result<Trial, RunError>;
-
-    /// Runs one plan in processes that were started for it alone. Only what was seen there is claimed.
-    ///
-    /// # Errors
-    /// As those of [`Engine::run`].
-    fn run_fresh(
-        &mut self,
-        suite: &Suite,
-        plan: &Plan,
-        events: &mut dyn FnMut(Event),
-    ) -> Result<Trial, RunError> {
-        self.run(suite, plan, events)
-    }
-
-    /// Runs one plan as [`Engine::run`] does, and notes what each test touches outside of its process.
-    ///
-    /// # Errors
-    /// As those of [`Engine::run`].
-    fn run_recorded(
-        &mut self,
-        suite: &Suite,
-        plan: &Plan,
-        events: &mut dyn FnMut(Event),
-    ) -> Result<Trial, RunError> {
-        self.run(suite, plan, events)
-    }
-
     /// Runs several plans, side by side where trials are kept apart. Each trial is given to `finished`, in
-    /// the plans' order, until that says to stop or there are no more.
+    /// the plans' order, until that says to stop or there are no more. Failures, crashes and hangs of
+    /// tests are outcomes, not errors.
     ///
     /// # Errors
-    /// As those of [`Engine::run`]; the trials before have been told by then.
+    /// pytest could not be run at all, or the run was interrupted; the trials before have been told by
+    /// then.
     fn run_all(
         &mut self,
         suite: &Suite,
         jobs: &[Job<'_>],
         finished: &mut dyn FnMut(usize, Trial) -> ControlFlow<()>,
-    ) -> Result<(), RunError> {
-        for (at, job) in jobs.iter().enumerate() {
-            let run = if job.fresh { Self::run_fresh } else { Self::run };
-            if finished(at, run(self, suite, job.plan, &mut |_| {})?).is_break() {
-                break;
-            }
-        }
-        Ok(())
-    }
+    ) -> Result<(), RunError>;
 
-    /// What the workers of the runs from now on are to do before their last test, and to tell in an
-    /// [`Event::Changed`]; nothing for usual runs. An engine may ignore it.
-    fn instruct(&mut self, instructions: Option<Instructions>) {
-        let _ = instructions;
+    /// Runs one plan.
+    ///
+    /// # Errors
+    /// As those of [`Engine::run_all`].
+    fn run(&mut self, suite: &Suite, job: Job<'_>) -> Result<Trial, RunError> {
+        let mut only = None;
+        self.run_all(suite, &[job], &mut |_, trial| {
+            only = Some(trial);
+            ControlFlow::Break(())
+        })?;
+        only.ok_or(RunError::Interrupted)
     }
 
     /// How many trials of a plan like this [`Engine::run_all`] runs at the same time: 1 at least.
-    fn at_once(&self, plan: &Plan) -> u32 {
-        let _ = plan;
-        1
-    }
+    fn at_once(&self, plan: &Plan) -> u32;
+
+    /// Whether a trial finds the project as it was before every other.
+    fn keeps_apart(&self) -> bool;
 
     /// An engine of the same sort for a copy of the project, which stands for the folder `rootdir`.
     /// None if this engine cannot be had there.
     ///
     /// # Errors
     /// The folders or sandboxes cannot be made.
-    fn elsewhere(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
-        let _ = (rootdir, copy);
-        Ok(None)
-    }
+    fn elsewhere(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError>;
 
-    /// Whether [`Engine::run`] would run this plan in forks, each of which has the whole suite
-    /// imported and costs next to nothing.
-    fn forks(&self, plan: &Plan) -> bool {
-        let _ = plan;
-        false
-    }
+    /// Whether this plan would be run in forks, each of which has the whole suite imported and costs
+    /// next to nothing.
+    fn forks(&self, plan: &Plan) -> bool;
 
     /// Gives up forks for the rest of the session, since they were seen to differ from fresh processes.
     ///
     /// # Errors
     /// The user insists on forks.
-    fn refuse_forks(&mut self, why: &str) -> Result<(), RunError> {
-        let _ = why;
-        Ok(())
-    }
+    fn refuse_forks(&mut self, why: &str) -> Result<(), RunError>;
 
-    /// Collects as [`Engine::collect`] does, but with the machine's network. None if that is used
-    /// anyway, or never to be.
+    /// Whether trials are kept from the machine's network, and could be let use it.
+    fn may_use_host_network(&self) -> bool;
+
+    /// Collects as [`Engine::collect`] does, but with the machine's network.
     ///
     /// # Errors
     /// As those of [`Engine::collect`].
-    fn collect_on_host_network(&mut self, hash_seed: u32) -> Result<Option<Collected>, RunError> {
-        let _ = hash_seed;
-        Ok(None)
-    }
-
-    /// Runs a plan as [`Engine::run_fresh`] does, but with the machine's network. None if that is used
-    /// anyway, or never to be.
-    ///
-    /// # Errors
-    /// As those of [`Engine::run`].
-    fn run_on_host_network(&mut self, suite: &Suite, plan: &Plan) -> Result<Option<Trial>, RunError> {
-        let _ = (suite, plan);
-        Ok(None)
-    }
+    fn collect_on_host_network(&mut self, hash_seed: u32) -> Result<Collected, RunError>;
 
     /// Lets trials use the machine's network from now on.
     ///
     /// # Errors
     /// The sandboxes for it cannot be made.
-    fn use_host_network(&mut self) -> Result<(), RunError> {
-        Ok(())
-    }
+    fn use_host_network(&mut self) -> Result<(), RunError>;
 
     /// Takes note of how long a trial took that was run earlier: later ones may take a multiple of it.
-    fn took(&mut self, duration: Duration) {
-        let _ = duration;
-    }
+    fn took(&mut self, duration: Duration);
 
     /// Adds to what the user should know of how plans are run.
     fn remark(&mut self, remark: String);
 
     /// What the user should know of how plans are run, each said once.
-    fn remarks(&mut self) -> Vec<String> {
-        Vec::new()
-    }
+    fn remarks(&mut self) -> Vec<String>;
 
     /// Runs plain pytest, without a harness, with arguments added to the suite's own; returns the
     /// command as a user would type it, and what it showed. None if this engine cannot.
@@ -335,10 +282,7 @@ pub trait Engine {
         &mut self,
         arguments: &[String],
         hash_seed: Option<u32>,
-    ) -> Result<Option<(String, PlainRun)>, RunError> {
-        let _ = (arguments, hash_seed);
-        Ok(None)
-    }
+    ) -> Result<Option<(String, PlainRun)>, RunError>;
 }
 
 /// Why a plan could not be run.

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::explain::{Changed, Instructions};
+use crate::parse::reason;
 use crate::race::{Access, Call};
-use crate::record::whole_file::reason;
 use crate::run::Failure;
 use crate::suite::{CollectionError, Test, TestId};
 

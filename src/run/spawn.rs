@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use rustix::process::Pid;
 
-use crate::explain::Instructions;
 use crate::plan::Plan;
 use crate::run::interrupt::Interrupt;
 use crate::run::leftovers::Watch;
@@ -23,7 +22,7 @@ use crate::run::side_by_side::side_by_side;
 use crate::run::surroundings::{Ground, Place, Sandboxing, Site};
 use crate::run::trial_run::{Launcher, Name, run_trial};
 use crate::run::workspace::{Workspace, cache_dir, unpack_harness};
-use crate::run::{Collected, Engine, Event, Job, RunError, Trial};
+use crate::run::{Collected, Engine, Job, RunError, Trial};
 use crate::suite::Suite;
 
 /// How often the clock and the interrupt are looked at.
@@ -86,11 +85,7 @@ pub struct SpawnEngine {
     reaper: Mutex<Option<Reaper>>,
     longest: Mutex<Duration>,
     remarks: Vec<String>,
-    /// What the processes of a trial are to find out of the state that tests leave.
-    pub(super) instructions: Option<Instructions>,
     pub(super) files: Watch,
-    /// Whether trials note what tests touch.
-    pub(super) recording: bool,
 }
 
 impl SpawnEngine {
@@ -125,9 +120,7 @@ impl SpawnEngine {
             reaper: Mutex::new(reaper),
             longest: Mutex::new(Duration::ZERO),
             remarks: Vec::new(),
-            instructions: None,
             files,
-            recording: false,
         })
     }
 
@@ -155,15 +148,11 @@ impl SpawnEngine {
     }
 
     /// Runs a plan in fresh processes; several may be run so at the same time, in sandboxes.
-    pub(super) fn run_apart(
-        &self,
-        suite: &Suite,
-        plan: &Plan,
-        events: &mut dyn FnMut(Event),
-    ) -> Result<Trial, RunError> {
-        let site = self.site()?;
+    pub(super) fn run_apart(&self, suite: &Suite, job: Job<'_>) -> Result<Trial, RunError> {
+        let other = if job.host_network { self.ground_on_host_network()? } else { None };
+        let site = other.as_ref().unwrap_or(&self.ground).site(&self.workspace)?;
         self.files.before(&site);
-        let trial = run_trial(self, suite, plan, &site, self.limit(), events)?;
+        let trial = run_trial(self, suite, job, &site, self.limit())?;
         self.ended_trial(trial, &site)
     }
 
@@ -190,10 +179,15 @@ impl SpawnEngine {
         side_by_side(room, &weights, run, finished);
     }
 
+    fn sandboxing_on_host_network(&self) -> Option<Sandboxing> {
+        self.options.sandboxing.as_ref().and_then(Sandboxing::on_host_network)
+    }
+
     /// Ground with the machine's network, if trials do not use that and may.
     fn ground_on_host_network(&self) -> Result<Option<Ground>, RunError> {
-        let sandboxing = self.options.sandboxing.as_ref().and_then(Sandboxing::on_host_network);
-        let ground = sandboxing.map(|sandboxing| Ground::new(&self.workspace, Some(&sandboxing)));
+        let ground = self
+            .sandboxing_on_host_network()
+            .map(|sandboxing| Ground::new(&self.workspace, Some(&sandboxing)));
         ground.transpose().map_err(|error| RunError::Sandbox(error.to_string()))
     }
 
@@ -270,16 +264,8 @@ impl Engine for SpawnEngine {
         Ok(self.for_copy(rootdir, copy)?.map(|engine| Box::new(engine) as Box<dyn Engine>))
     }
 
-    fn instruct(&mut self, instructions: Option<Instructions>) {
-        self.instructions = instructions;
-    }
-
     fn collect(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
         self.collect_at(&self.site()?, hash_seed)
-    }
-
-    fn run(&mut self, suite: &Suite, plan: &Plan, events: &mut dyn FnMut(Event)) -> Result<Trial, RunError> {
-        self.run_apart(suite, plan, events)
     }
 
     fn run_all(
@@ -289,7 +275,7 @@ impl Engine for SpawnEngine {
         finished: &mut dyn FnMut(usize, Trial) -> ControlFlow<()>,
     ) -> Result<(), RunError> {
         let mut ended = Ok(());
-        let run = |at: usize| self.run_apart(suite, jobs[at].plan, &mut |_| {});
+        let run = |at: usize| self.run_apart(suite, jobs[at]);
         self.side_by_side(jobs, &run, &mut |at, trial| match trial {
             Ok(trial) => finished(at, trial),
             Err(error) => {
@@ -304,15 +290,25 @@ impl Engine for SpawnEngine {
         (self.room() / plan.workers.len().max(1) as u32).max(1)
     }
 
-    fn collect_on_host_network(&mut self, hash_seed: u32) -> Result<Option<Collected>, RunError> {
-        let Some(ground) = self.ground_on_host_network()? else { return Ok(None) };
-        self.collect_at(&ground.site(&self.workspace)?, hash_seed).map(Some)
+    fn keeps_apart(&self) -> bool {
+        self.options.sandboxing.is_some()
     }
 
-    fn run_on_host_network(&mut self, suite: &Suite, plan: &Plan) -> Result<Option<Trial>, RunError> {
-        let Some(ground) = self.ground_on_host_network()? else { return Ok(None) };
-        let site = ground.site(&self.workspace)?;
-        run_trial(self, suite, plan, &site, self.limit(), &mut |_| {}).map(Some)
+    fn forks(&self, _: &Plan) -> bool {
+        false
+    }
+
+    fn refuse_forks(&mut self, _: &str) -> Result<(), RunError> {
+        Ok(())
+    }
+
+    fn may_use_host_network(&self) -> bool {
+        self.sandboxing_on_host_network().is_some()
+    }
+
+    fn collect_on_host_network(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
+        let other = self.ground_on_host_network()?;
+        self.collect_at(&other.as_ref().unwrap_or(&self.ground).site(&self.workspace)?, hash_seed)
     }
 
     fn use_host_network(&mut self) -> Result<(), RunError> {
@@ -333,18 +329,6 @@ impl Engine for SpawnEngine {
 
     fn remarks(&mut self) -> Vec<String> {
         std::mem::take(&mut self.remarks)
-    }
-
-    fn run_recorded(
-        &mut self,
-        suite: &Suite,
-        plan: &Plan,
-        events: &mut dyn FnMut(Event),
-    ) -> Result<Trial, RunError> {
-        self.recording = true;
-        let trial = self.run(suite, plan, events);
-        self.recording = false;
-        trial
     }
 
     fn plain(
@@ -377,16 +361,8 @@ impl Engine for SpawnEngine {
 }
 
 impl Launcher for SpawnEngine {
-    fn instructions(&self) -> Option<&Instructions> {
-        self.instructions.as_ref()
-    }
-
     fn options(&self) -> &SpawnOptions {
         &self.options
-    }
-
-    fn recording(&self) -> bool {
-        self.recording
     }
 
     fn launch(

@@ -4,8 +4,8 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use crate::explain::Instructions;
-use crate::plan::{Imports, Interleaving, Meeting, Mode, Plan, WorkerId};
+use crate::explain::Changed;
+use crate::plan::{Imports, Interleaving, Meeting, Mode, WorkerId};
 use crate::race::Touched;
 use crate::run::collecting::{COLLECT, check_protocol, with_output};
 use crate::run::control::{Control, Grant, LOOK, Question};
@@ -14,7 +14,7 @@ use crate::run::protocol::{self, Message, Purpose, Request, Setup, WatchSetup, W
 use crate::run::spawn::{CLOSED, ENDING, SpawnOptions, TICK};
 use crate::run::surroundings::Site;
 use crate::run::worker::{Stage, Worker, outcome};
-use crate::run::{Event, Outcome, RunError, Trial};
+use crate::run::{Job, Outcome, RunError, Trial};
 use crate::suite::Suite;
 
 /// A message's origin: worker and its process's number, as a process that was ended may still be heard.
@@ -24,12 +24,6 @@ pub(super) type Name = (usize, u32);
 pub(super) trait Launcher: Sync {
     /// How the suite is run.
     fn options(&self) -> &SpawnOptions;
-
-    /// Whether to note what tests touch outside of their process.
-    fn recording(&self) -> bool;
-
-    /// What the workers are to find out of the state that tests leave, if anything.
-    fn instructions(&self) -> Option<&Instructions>;
 
     /// Starts a process for a worker.
     fn launch(
@@ -52,16 +46,15 @@ pub(super) trait Launcher: Sync {
 pub(super) fn run_trial(
     launcher: &dyn Launcher,
     suite: &Suite,
-    plan: &Plan,
+    job: Job<'_>,
     site: &Site,
     limit: Duration,
-    events: &mut dyn FnMut(Event),
 ) -> Result<Trial, RunError> {
     let start = Instant::now();
-    let mut run = TrialRun::new(launcher, suite, plan, site, start + limit);
-    let result = run.carry_out(events);
+    let mut run = TrialRun::new(launcher, suite, job, site, start + limit);
+    let result = run.carry_out();
     let (steps, held) = run.control.as_ref().map(Control::told).unwrap_or_default();
-    let touched = std::mem::take(&mut run.touched);
+    let (touched, changed) = (std::mem::take(&mut run.touched), run.changed.take());
     let (workers, processes) = run.take();
     result?;
     let executions = workers.iter().flat_map(Worker::executions).collect();
@@ -73,6 +66,7 @@ pub(super) fn run_trial(
         steps,
         held,
         touched,
+        changed,
     })
 }
 
@@ -80,7 +74,7 @@ pub(super) fn run_trial(
 struct TrialRun<'a> {
     launcher: &'a dyn Launcher,
     suite: &'a Suite,
-    plan: &'a Plan,
+    job: Job<'a>,
     site: &'a Site,
     deadline: Instant,
     workers: Vec<Worker>,
@@ -88,6 +82,7 @@ struct TrialRun<'a> {
     started: u32,
     control: Option<Control>,
     touched: Vec<Touched>,
+    changed: Option<Changed>,
     sender: Sender<(Name, Heard)>,
     receiver: Receiver<(Name, Heard)>,
 }
@@ -97,25 +92,26 @@ impl<'a> TrialRun<'a> {
     fn new(
         launcher: &'a dyn Launcher,
         suite: &'a Suite,
-        plan: &'a Plan,
+        job: Job<'a>,
         site: &'a Site,
         deadline: Instant,
     ) -> Self {
         let (sender, receiver) = channel();
         let workers: Vec<Worker> =
-            (0..).zip(&plan.workers).map(|(id, list)| Worker::new(WorkerId(id), list.clone())).collect();
+            (0..).zip(&job.plan.workers).map(|(id, list)| Worker::new(WorkerId(id), list.clone())).collect();
         let processes = workers.iter().map(|_| None).collect();
         Self {
             launcher,
             suite,
-            plan,
+            job,
             site,
             deadline,
             workers,
             processes,
             started: 0,
-            control: Control::new(plan),
+            control: Control::new(job.plan),
             touched: Vec::new(),
+            changed: None,
             sender,
             receiver,
         }
@@ -132,10 +128,10 @@ impl<'a> TrialRun<'a> {
     }
 
     /// Runs every worker to the end of its list.
-    fn carry_out(&mut self, events: &mut dyn FnMut(Event)) -> Result<(), RunError> {
+    fn carry_out(&mut self) -> Result<(), RunError> {
         for worker in 0..self.workers.len() {
             if !self.workers[worker].list.is_empty() {
-                self.start(worker, events)?;
+                self.start(worker)?;
             }
         }
         while self.processes.iter().any(Option::is_some) {
@@ -144,18 +140,18 @@ impl<'a> TrialRun<'a> {
             }
             match self.receiver.recv_timeout(if self.control.is_some() { LOOK } else { TICK }) {
                 Ok(((worker, process), heard)) if self.workers[worker].process == process => {
-                    self.hear(worker, heard, events)?;
+                    self.hear(worker, heard)?;
                 }
                 Ok(_) | Err(_) => {}
             }
-            self.watch_clock(events)?;
+            self.watch_clock()?;
             self.let_meet();
             self.take_turns(Control::look);
         }
         Ok(())
     }
 
-    fn start(&mut self, worker: usize, events: &mut dyn FnMut(Event)) -> Result<(), RunError> {
+    fn start(&mut self, worker: usize) -> Result<(), RunError> {
         let folder = self.site.path.to_string_lossy();
         let state = &mut self.workers[worker];
         state.offset = state.next_place();
@@ -164,12 +160,12 @@ impl<'a> TrialRun<'a> {
         let setup = Setup {
             protocol: protocol::VERSION,
             purpose: Purpose::Run,
-            imports: match &self.plan.imports {
+            imports: match &self.job.plan.imports {
                 Imports::All => None,
                 Imports::Only(files) => Some(files.iter().map(String::as_str).collect()),
             },
             worker: self.likeness(worker),
-            random_seed: self.plan.random_seed,
+            random_seed: self.job.plan.random_seed,
             tests: state.list[state.offset..]
                 .iter()
                 .map(|&test| &self.suite.test(test).id)
@@ -181,10 +177,10 @@ impl<'a> TrialRun<'a> {
                 .collect(),
             folder: &folder,
             watch: self.watch(worker),
-            explain: self.launcher.instructions(),
+            explain: self.job.instructions,
         };
         let name = (worker, state.process);
-        let launched = self.launcher.launch(self.site, self.plan.hash_seed, name, &self.sender, setup);
+        let launched = self.launcher.launch(self.site, self.job.plan.hash_seed, name, &self.sender, setup);
         let process = match launched {
             Ok(process) => process,
             // What tests have done, such as to remove the folder, may keep a worker from starting.
@@ -198,19 +194,18 @@ impl<'a> TrialRun<'a> {
         };
         self.processes[worker] = Some(process);
         self.started += 1;
-        events(Event::WorkerStarted(self.workers[worker].id));
         Ok(())
     }
 
     fn likeness(&self, worker: usize) -> Option<WorkerLikeness> {
-        (self.plan.mode != Mode::No).then(|| WorkerLikeness {
+        (self.job.plan.mode != Mode::No).then(|| WorkerLikeness {
             id: self.workers[worker].id.to_string(),
             count: self.workers.len() as u32,
-            uid: format!("{:016x}{:016x}", self.plan.seed.0, self.plan.index.0),
+            uid: format!("{:016x}{:016x}", self.job.plan.seed.0, self.job.plan.index.0),
         })
     }
 
-    fn hear(&mut self, worker: usize, heard: Heard, events: &mut dyn FnMut(Event)) -> Result<(), RunError> {
+    fn hear(&mut self, worker: usize, heard: Heard) -> Result<(), RunError> {
         let state = &mut self.workers[worker];
         match heard {
             Heard::Message(Message::Hello { protocol, .. }) => check_protocol(protocol)?,
@@ -244,7 +239,6 @@ impl<'a> TrialRun<'a> {
                     let duration = Duration::try_from_secs_f64(duration).unwrap_or_default();
                     state.note(place, outcome(verdict, failure), duration);
                     state.enter(if state.is_done() { Stage::Ending } else { Stage::Idle });
-                    state.execution(place).into_iter().for_each(|run| events(Event::TestFinished(run)));
                     if state.is_done() {
                         self.take_turns(|control| control.ends(worker));
                     }
@@ -261,7 +255,9 @@ impl<'a> TrialRun<'a> {
                 let test = state.place(position).map(|place| state.list[place]);
                 self.touched.extend(test.map(|test| Touched { test, accesses, fixtures }));
             }
-            Heard::Message(Message::Changed(changed)) => events(Event::Changed(changed)),
+            Heard::Message(Message::Changed(changed)) => {
+                self.changed.get_or_insert(changed);
+            }
             Heard::Message(Message::Done { .. }) => state.enter(Stage::Ending),
             Heard::Message(
                 Message::Collected { .. }
@@ -274,20 +270,14 @@ impl<'a> TrialRun<'a> {
             Heard::Message(Message::Error { message }) | Heard::Garbage(message) => {
                 return Err(RunError::Pytest(message));
             }
-            Heard::Closed => self.lost(worker, CLOSED, None, events)?,
+            Heard::Closed => self.lost(worker, CLOSED, None)?,
         }
         Ok(())
     }
 
     /// A process has closed its channel, or has used up its time, and is ended. If tests are left, the
     /// worker goes on with them in a fresh process.
-    fn lost(
-        &mut self,
-        worker: usize,
-        patience: Duration,
-        timeout: Option<Duration>,
-        events: &mut dyn FnMut(Event),
-    ) -> Result<(), RunError> {
+    fn lost(&mut self, worker: usize, patience: Duration, timeout: Option<Duration>) -> Result<(), RunError> {
         let Some(mut process) = self.processes[worker].take() else {
             return Ok(());
         };
@@ -311,28 +301,26 @@ impl<'a> TrialRun<'a> {
                     None => Outcome::Crashed { how: how.clone() },
                 };
                 state.note(place, outcome, since.elapsed());
-                state.execution(place).into_iter().for_each(|run| events(Event::TestFinished(run)));
             }
             Stage::Idle | Stage::Waiting(_) | Stage::Ending => {}
         }
         if state.is_done() {
             return Ok(());
         }
-        events(Event::WorkerLost { worker: state.id, how: how.clone() });
         if state.next_place() == state.offset {
             state.give_up(&format!("pytest ended without running it ({how})"));
             return Ok(());
         }
         state.process += 1;
-        self.start(worker, events)
+        self.start(worker)
     }
 
-    fn watch_clock(&mut self, events: &mut dyn FnMut(Event)) -> Result<(), RunError> {
+    fn watch_clock(&mut self) -> Result<(), RunError> {
         if Instant::now() > self.deadline {
             self.workers.iter_mut().for_each(|worker| worker.give_up("the trial took too long"));
             self.deadline += ENDING;
             for worker in 0..self.workers.len() {
-                self.lost(worker, Duration::ZERO, None, events)?;
+                self.lost(worker, Duration::ZERO, None)?;
             }
         }
         let test_timeout = self.launcher.options().test_timeout;
@@ -348,23 +336,23 @@ impl<'a> TrialRun<'a> {
                 Stage::Waiting(_) => continue,
             };
             if self.processes[worker].is_some() && state.since.elapsed() > limit {
-                self.lost(worker, Duration::ZERO, Some(limit), events)?;
+                self.lost(worker, Duration::ZERO, Some(limit))?;
             }
         }
         Ok(())
     }
 
     fn meetings(&self) -> &'a [Meeting] {
-        match &self.plan.interleaving {
+        match &self.job.plan.interleaving {
             Interleaving::Free | Interleaving::Controlled(_) => &[],
             Interleaving::Barrier(meetings) => meetings,
         }
     }
 
     fn watch(&self, worker: usize) -> Option<WatchSetup<'a>> {
-        let Interleaving::Controlled(schedule) = &self.plan.interleaving else {
+        let Interleaving::Controlled(schedule) = &self.job.plan.interleaving else {
             let recording = WatchSetup { at: None, pauses: Vec::new(), pause: 0.0 };
-            return self.launcher.recording().then_some(recording);
+            return self.job.recorded.then_some(recording);
         };
         let own = schedule.switches.iter().filter(|switch| switch.worker.0 as usize == worker);
         Some(WatchSetup {

@@ -9,13 +9,12 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::explain::Instructions;
 use crate::plan::{Imports, Mode, Plan};
 use crate::run::plain::PlainRun;
 use crate::run::spawn::SpawnEngine;
 use crate::run::trial_run::run_trial;
 use crate::run::zygote::{ForkLauncher, Readiness, Zygote};
-use crate::run::{Collected, Engine, Event, Job, RunError, Trial};
+use crate::run::{Collected, Engine, Job, RunError, Trial};
 use crate::suite::Suite;
 
 /// How often a trial whose zygote dies is begun before it is run in fresh processes.
@@ -70,32 +69,28 @@ impl WarmEngine {
     }
 
     /// Sees to it that a plan which is run in forks has its zygote, and one that is alive.
-    fn prepare(&mut self, plan: &Plan) -> Result<(), RunError> {
+    fn prepare(&mut self, job: Job<'_>) -> Result<(), RunError> {
+        let plan = job.plan;
         let dead = self.zygotes.get(&plan.hash_seed).is_some_and(|zygote| !zygote.is_alive());
         if dead && let Some(zygote) = self.zygotes.remove(&plan.hash_seed) {
             zygote.end(&self.spawn);
         }
-        if self.forks(plan) && !self.zygotes.contains_key(&plan.hash_seed) {
+        if self.forks_for(job) && !self.zygotes.contains_key(&plan.hash_seed) {
             self.start_zygote(plan.hash_seed)?;
         }
         Ok(())
     }
 
     /// Runs a plan in forks if it may be, and else in fresh processes; none if its zygote died meanwhile.
-    fn run_prepared(
-        &self,
-        suite: &Suite,
-        plan: &Plan,
-        events: &mut dyn FnMut(Event),
-    ) -> Result<Option<Trial>, RunError> {
-        let zygote = self.zygotes.get(&plan.hash_seed);
-        let Some(zygote) = zygote.filter(|_| self.forks(plan)) else {
-            return self.spawn.run_apart(suite, plan, events).map(Some);
+    fn run_prepared(&self, suite: &Suite, job: Job<'_>) -> Result<Option<Trial>, RunError> {
+        let zygote = self.zygotes.get(&job.plan.hash_seed).filter(|_| self.forks_for(job));
+        let Some(zygote) = zygote else {
+            return self.spawn.run_apart(suite, job).map(Some);
         };
         let site = zygote.site(&self.spawn)?;
         let launcher = ForkLauncher { spawn: &self.spawn, zygote };
         self.spawn.files.before(&site);
-        let trial = run_trial(&launcher, suite, plan, &site, self.spawn.limit(), events);
+        let trial = run_trial(&launcher, suite, job, &site, self.spawn.limit());
         if !zygote.is_alive() {
             return if matches!(trial, Err(RunError::Interrupted)) {
                 Err(RunError::Interrupted)
@@ -104,6 +99,35 @@ impl WarmEngine {
             };
         }
         self.spawn.ended_trial(trial?, &site).map(Some)
+    }
+
+    fn forks_for(&self, job: Job<'_>) -> bool {
+        !job.fresh && !job.host_network && self.forks(job.plan)
+    }
+
+    /// Runs plans as [`Engine::run_all`] does, up to the first whose zygote dies; returns how many have
+    /// ended, or that it was said to stop.
+    fn run_while_zygotes_live(
+        &self,
+        suite: &Suite,
+        jobs: &[Job<'_>],
+        finished: &mut dyn FnMut(usize, Trial) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<(), usize>, RunError> {
+        let mut ended = Ok(ControlFlow::Continue(0));
+        let run = |at: usize| self.run_prepared(suite, jobs[at]);
+        self.spawn.side_by_side(jobs, &run, &mut |at, trial| {
+            ended = match trial {
+                Err(error) => Err(error),
+                Ok(None) => return ControlFlow::Break(()),
+                Ok(Some(trial)) => Ok(finished(at, trial).map_continue(|()| at + 1)),
+            };
+            if matches!(ended, Ok(ControlFlow::Continue(_))) {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        });
+        ended
     }
 }
 
@@ -116,22 +140,8 @@ impl Engine for WarmEngine {
         }))
     }
 
-    fn instruct(&mut self, instructions: Option<Instructions>) {
-        self.spawn.instructions = instructions;
-    }
-
     fn collect(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
         if self.refusal.is_some() { self.spawn.collect(hash_seed) } else { self.start_zygote(hash_seed) }
-    }
-
-    fn run(&mut self, suite: &Suite, plan: &Plan, events: &mut dyn FnMut(Event)) -> Result<Trial, RunError> {
-        for _ in 0..ATTEMPTS {
-            self.prepare(plan)?;
-            if let Some(trial) = self.run_prepared(suite, plan, events)? {
-                return Ok(trial);
-            }
-        }
-        self.spawn.run(suite, plan, events)
     }
 
     fn run_all(
@@ -140,70 +150,34 @@ impl Engine for WarmEngine {
         jobs: &[Job<'_>],
         finished: &mut dyn FnMut(usize, Trial) -> ControlFlow<()>,
     ) -> Result<(), RunError> {
-        let mut done = 0;
-        while let Some(rest) = jobs.get(done..).filter(|rest| !rest.is_empty()) {
-            for job in rest.iter().filter(|job| !job.fresh) {
-                self.prepare(job.plan)?;
-            }
-            let first = done;
-            let mut ended = Ok(ControlFlow::Continue(()));
-            let run = |at: usize| {
-                let Job { plan, fresh } = rest[at];
-                if fresh {
-                    self.spawn.run_apart(suite, plan, &mut |_| {}).map(Some)
-                } else {
-                    self.run_prepared(suite, plan, &mut |_| {})
-                }
-            };
-            self.spawn.side_by_side(rest, &run, &mut |at, trial| {
-                ended = match trial {
-                    Err(error) => Err(error),
-                    // It is repeated below.
-                    Ok(None) => return ControlFlow::Break(()),
-                    Ok(Some(trial)) => {
-                        done = first + at + 1;
-                        Ok(finished(first + at, trial))
-                    }
-                };
-                if matches!(ended, Ok(ControlFlow::Continue(()))) {
-                    ControlFlow::Continue(())
-                } else {
-                    ControlFlow::Break(())
-                }
-            });
-            if ended?.is_break() {
-                return Ok(());
-            }
-            if let Some(job) = jobs.get(done) {
-                let trial = self.run(suite, job.plan, &mut |_| {})?;
-                done += 1;
+        let (mut done, mut deaths) = (0, 0);
+        while done < jobs.len() {
+            if deaths == ATTEMPTS {
+                let trial = self.spawn.run_apart(suite, jobs[done])?;
+                (done, deaths) = (done + 1, 0);
                 if finished(done - 1, trial).is_break() {
                     return Ok(());
                 }
+                continue;
             }
+            for &job in &jobs[done..] {
+                self.prepare(job)?;
+            }
+            let before = done;
+            let ended = self.run_while_zygotes_live(suite, &jobs[before..], &mut |at, trial| {
+                finished(before + at, trial)
+            });
+            let ControlFlow::Continue(more) = ended? else {
+                return Ok(());
+            };
+            done += more;
+            deaths = if more > 0 { 1 } else { deaths + 1 };
         }
         Ok(())
     }
 
-    fn run_fresh(
-        &mut self,
-        suite: &Suite,
-        plan: &Plan,
-        events: &mut dyn FnMut(Event),
-    ) -> Result<Trial, RunError> {
-        self.spawn.run(suite, plan, events)
-    }
-
-    fn run_recorded(
-        &mut self,
-        suite: &Suite,
-        plan: &Plan,
-        events: &mut dyn FnMut(Event),
-    ) -> Result<Trial, RunError> {
-        self.spawn.recording = true;
-        let trial = self.run(suite, plan, events);
-        self.spawn.recording = false;
-        trial
+    fn keeps_apart(&self) -> bool {
+        self.spawn.keeps_apart()
     }
 
     fn at_once(&self, plan: &Plan) -> u32 {
@@ -232,12 +206,12 @@ impl Engine for WarmEngine {
         Ok(())
     }
 
-    fn collect_on_host_network(&mut self, hash_seed: u32) -> Result<Option<Collected>, RunError> {
-        self.spawn.collect_on_host_network(hash_seed)
+    fn may_use_host_network(&self) -> bool {
+        self.spawn.may_use_host_network()
     }
 
-    fn run_on_host_network(&mut self, suite: &Suite, plan: &Plan) -> Result<Option<Trial>, RunError> {
-        self.spawn.run_on_host_network(suite, plan)
+    fn collect_on_host_network(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
+        self.spawn.collect_on_host_network(hash_seed)
     }
 
     fn use_host_network(&mut self) -> Result<(), RunError> {

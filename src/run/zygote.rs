@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::explain::Instructions;
 use crate::run::collecting::hear_collection;
 use crate::run::interrupt::Interrupt;
 use crate::run::process::{Ending, Ends, Heard, Process, Speaker, Started};
@@ -271,16 +270,8 @@ pub(super) struct ForkLauncher<'a> {
 }
 
 impl Launcher for ForkLauncher<'_> {
-    fn instructions(&self) -> Option<&Instructions> {
-        self.spawn.instructions.as_ref()
-    }
-
     fn options(&self) -> &SpawnOptions {
         &self.spawn.options
-    }
-
-    fn recording(&self) -> bool {
-        self.spawn.recording
     }
 
     fn launch(

@@ -158,7 +158,8 @@ fn measure(lab: &mut Lab<'_>, sides: &mut [(&mut Side, u32, u32)]) -> Result<(),
     // Fresh ones first: they take longest.
     let (fresh, cheap): (Vec<_>, Vec<_>) = runs.into_iter().partition(|(_, _, is_fresh)| *is_fresh);
     let runs = [fresh, cheap].concat();
-    let jobs: Vec<Job<'_>> = runs.iter().map(|(_, plan, fresh)| Job { plan, fresh: *fresh }).collect();
+    let jobs: Vec<Job<'_>> =
+        runs.iter().map(|(_, plan, fresh)| Job { fresh: *fresh, ..Job::of(plan) }).collect();
     for ((side, _, is_fresh), trial) in runs.iter().zip(lab.probes(&jobs)?) {
         sides[*side].0.add(&trial, *is_fresh);
     }

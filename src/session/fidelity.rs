@@ -19,7 +19,7 @@ pub fn check(lab: &mut Lab<'_>, suite_order: &Plan) -> Result<(), RunError> {
     let plan = sample(suite_order);
     let mut differing = plan.workers[0].clone();
     for _ in 0..ROUNDS {
-        let trials = lab.probes(&[Job { plan: &plan, fresh: true }, Job { plan: &plan, fresh: false }])?;
+        let trials = lab.probes(&[Job::fresh(&plan), Job::of(&plan)])?;
         let [fresh, forked] = trials.as_slice() else { break };
         differing.retain(|&test| signature(forked, test) != signature(fresh, test));
         if differing.is_empty() {

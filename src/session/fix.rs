@@ -151,7 +151,7 @@ impl Attempt<'_, '_> {
             (0..TRIALS).map(|index| plan(self.trials.seed, TrialIndex(index), self.lab.suite, &serially));
         let plans: Vec<Plan> = std::iter::once(failing.clone()).chain(seeded).collect();
         let jobs: Vec<Job<'_>> =
-            plans.iter().enumerate().map(|(at, plan)| Job { plan, fresh: at == 0 }).collect();
+            plans.iter().enumerate().map(|(at, plan)| Job { fresh: at == 0, ..Job::of(plan) }).collect();
         let Self { lab, engine, test, .. } = self;
         let mut held = 0;
         let ran = engine.run_all(lab.suite, &jobs, &mut |_, trial| {

@@ -159,7 +159,7 @@ fn judge(
             Question::PassedAgain if suspect.signature.crash.phase == Phase::Teardown => &anywhere,
             Question::Alone | Question::AloneWherePassed | Question::PassedAgain => &any,
         };
-        let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job { plan, fresh: false }).collect();
+        let jobs: Vec<Job<'_>> = plans.iter().map(Job::of).collect();
         for trial in lab.probes(&jobs)? {
             match look(&trial, looked_for) {
                 Sight::Unknown => silent += 1,

@@ -8,13 +8,12 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::explain::Instructions;
 use crate::plan::{Plan, Seed};
 use crate::record::Journal;
 use crate::record::journal::{Header, How, Key, Record, SCHEMA};
 use crate::record::journal_file;
 use crate::run::plain::PlainRun;
-use crate::run::{Collected, Engine, Event, Interpreter, Job, RunError, Trial};
+use crate::run::{Collected, Engine, Interpreter, Job, RunError, Trial};
 use crate::suite::Suite;
 
 /// Where a session's journal is.
@@ -54,15 +53,13 @@ pub struct JournaledEngine {
     /// Where the journal will be; it is opened at the first run, when the suite is known.
     place: Option<Place>,
     journal: Option<Journal>,
-    /// Whether runs are experiments that explain a finding. They are cheap, and made again.
-    experiments: bool,
     tell: fn(&str),
 }
 
 impl JournaledEngine {
     /// An engine with a journal. What a person who waits should know of it is told.
     pub fn new(engine: Box<dyn Engine>, place: Place, terms: Terms, tell: fn(&str)) -> Self {
-        Self { engine, terms, interpreter: None, place: Some(place), journal: None, experiments: false, tell }
+        Self { engine, terms, interpreter: None, place: Some(place), journal: None, tell }
     }
 
     /// The journal's file, once the session has begun it and as long as it can be written.
@@ -119,13 +116,13 @@ impl JournaledEngine {
         }
     }
 
-    fn recall(&mut self, plan: &Plan, how: How) -> Result<Option<Trial>, RunError> {
+    fn recall(&mut self, job: Job<'_>) -> Result<Option<Trial>, RunError> {
         let Some(journal) = &mut self.journal else {
             return Ok(None);
         };
-        let record = journal.recall(&Key::new(plan, how));
+        let record = journal.recall(&key(job));
         let record = record.map_err(|error| RunError::Pytest(error.to_string()))?;
-        let trial = record.and_then(|record| record.trial(plan));
+        let trial = record.and_then(|record| record.trial(job.plan));
         if let Some(trial) = &trial {
             self.engine.took(trial.duration);
         }
@@ -135,32 +132,11 @@ impl JournaledEngine {
     fn holds(&self, job: Job<'_>) -> bool {
         self.journal.as_ref().is_some_and(|journal| journal.holds(&key(job)))
     }
-
-    fn run_with(
-        &mut self,
-        suite: &Suite,
-        plan: &Plan,
-        how: How,
-        run: impl FnOnce(&mut dyn Engine) -> Result<Option<Trial>, RunError>,
-    ) -> Result<Option<Trial>, RunError> {
-        if self.experiments {
-            return run(&mut *self.engine);
-        }
-        self.open(suite)?;
-        if let Some(trial) = self.recall(plan, how)? {
-            return Ok(Some(trial));
-        }
-        let trial = run(&mut *self.engine)?;
-        if let Some(trial) = &trial {
-            keep(&mut self.journal, plan, how, trial, self.tell);
-        }
-        Ok(trial)
-    }
 }
 
 /// Writes a run down. A journal that cannot be written costs no more than itself.
-fn keep(journal: &mut Option<Journal>, plan: &Plan, how: How, trial: &Trial, tell: fn(&str)) {
-    let added = journal.as_mut().map(|journal| journal.add(&Record::new(plan, how, trial)));
+fn keep(journal: &mut Option<Journal>, job: Job<'_>, trial: &Trial, tell: fn(&str)) {
+    let added = journal.as_mut().map(|journal| journal.add(&Record::new(job.plan, how(job), trial)));
     if let Some(Err(error)) = added {
         *journal = None;
         tell(&format!("{error}. The session goes on; the journal ends here"));
@@ -172,7 +148,12 @@ fn key(job: Job<'_>) -> Key {
 }
 
 fn how(job: Job<'_>) -> How {
-    if job.fresh { How::Fresh } else { How::Plain }
+    match job {
+        Job { host_network: true, .. } => How::HostNetwork,
+        Job { recorded: true, .. } => How::Recorded,
+        Job { fresh: true, .. } => How::Fresh,
+        _ => How::Plain,
+    }
 }
 
 /// Refuses a journal whose runs are not those of this session.
@@ -222,41 +203,20 @@ impl Engine for JournaledEngine {
         Ok(collected)
     }
 
-    fn run(&mut self, suite: &Suite, plan: &Plan, events: &mut dyn FnMut(Event)) -> Result<Trial, RunError> {
-        let run = |engine: &mut dyn Engine| engine.run(suite, plan, events).map(Some);
-        self.run_with(suite, plan, How::Plain, run)?.ok_or(RunError::Interrupted)
-    }
-
-    fn run_fresh(
-        &mut self,
-        suite: &Suite,
-        plan: &Plan,
-        events: &mut dyn FnMut(Event),
-    ) -> Result<Trial, RunError> {
-        let run = |engine: &mut dyn Engine| engine.run_fresh(suite, plan, events).map(Some);
-        self.run_with(suite, plan, How::Fresh, run)?.ok_or(RunError::Interrupted)
-    }
-
-    fn run_recorded(
-        &mut self,
-        suite: &Suite,
-        plan: &Plan,
-        events: &mut dyn FnMut(Event),
-    ) -> Result<Trial, RunError> {
-        let run = |engine: &mut dyn Engine| engine.run_recorded(suite, plan, events).map(Some);
-        self.run_with(suite, plan, How::Recorded, run)?.ok_or(RunError::Interrupted)
-    }
-
     fn run_all(
         &mut self,
         suite: &Suite,
         jobs: &[Job<'_>],
         finished: &mut dyn FnMut(usize, Trial) -> ControlFlow<()>,
     ) -> Result<(), RunError> {
+        // Experiments that explain a finding are cheap, and made again.
+        if jobs.iter().any(|job| job.instructions.is_some()) {
+            return self.engine.run_all(suite, jobs, finished);
+        }
         self.open(suite)?;
         let mut at = 0;
         while let Some(&job) = jobs.get(at) {
-            if let Some(trial) = self.recall(job.plan, how(job))? {
+            if let Some(trial) = self.recall(job)? {
                 if finished(at, trial).is_break() {
                     return Ok(());
                 }
@@ -268,7 +228,7 @@ impl Engine for JournaledEngine {
             let Self { engine, journal, tell, .. } = self;
             engine.run_all(suite, &jobs[at..at + unknown], &mut |offset, trial| {
                 let job = jobs[at + offset];
-                keep(journal, job.plan, how(job), &trial, *tell);
+                keep(journal, job, &trial, *tell);
                 flow = finished(at + offset, trial);
                 flow
             })?;
@@ -280,13 +240,12 @@ impl Engine for JournaledEngine {
         Ok(())
     }
 
-    fn instruct(&mut self, instructions: Option<Instructions>) {
-        self.experiments = instructions.is_some();
-        self.engine.instruct(instructions);
-    }
-
     fn elsewhere(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
         self.engine.elsewhere(rootdir, copy)
+    }
+
+    fn keeps_apart(&self) -> bool {
+        self.engine.keeps_apart()
     }
 
     fn at_once(&self, plan: &Plan) -> u32 {
@@ -301,12 +260,12 @@ impl Engine for JournaledEngine {
         self.engine.refuse_forks(why)
     }
 
-    fn collect_on_host_network(&mut self, hash_seed: u32) -> Result<Option<Collected>, RunError> {
-        self.engine.collect_on_host_network(hash_seed)
+    fn may_use_host_network(&self) -> bool {
+        self.engine.may_use_host_network()
     }
 
-    fn run_on_host_network(&mut self, suite: &Suite, plan: &Plan) -> Result<Option<Trial>, RunError> {
-        self.run_with(suite, plan, How::HostNetwork, |engine| engine.run_on_host_network(suite, plan))
+    fn collect_on_host_network(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
+        self.engine.collect_on_host_network(hash_seed)
     }
 
     fn use_host_network(&mut self) -> Result<(), RunError> {

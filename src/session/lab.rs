@@ -8,7 +8,7 @@ use crate::explain::{Changed, Instructions};
 use crate::judge::finding::{Finding, Origin};
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, WorkerId};
 use crate::run::plain::PlainRun;
-use crate::run::{Engine, Event, Job, RunError, Trial};
+use crate::run::{Engine, Job, RunError, Trial};
 use crate::session::history::History;
 use crate::suite::{Suite, TestIndex};
 
@@ -102,7 +102,7 @@ impl<'a> Lab<'a> {
         finished: &mut dyn FnMut(usize, Trial) -> ControlFlow<()>,
     ) -> Result<(), RunError> {
         let Self { suite, history, engine, observer, .. } = self;
-        let jobs: Vec<Job<'_>> = trials.iter().map(|(_, plan)| Job { plan, fresh: false }).collect();
+        let jobs: Vec<Job<'_>> = trials.iter().map(|(_, plan)| Job::of(plan)).collect();
         let start = |observer: &mut dyn Observer, at: usize| {
             if let Some((origin, plan)) = trials.get(at) {
                 observer.notice(suite, &Notice::TrialStarted { origin: *origin, plan });
@@ -128,7 +128,7 @@ impl<'a> Lab<'a> {
     /// Those of the engine.
     pub fn recorded(&mut self, origin: Origin, plan: &Plan) -> Result<Trial, RunError> {
         self.tell(&Notice::TrialStarted { origin, plan });
-        let trial = self.engine.run_recorded(self.suite, plan, &mut |_: Event| {})?;
+        let trial = self.engine.run(self.suite, Job { recorded: true, ..Job::of(plan) })?;
         self.history.add(plan, &trial);
         let failed = trial.executions.iter().filter(|run| run.outcome.is_failure()).count();
         self.tell(&Notice::TrialFinished { origin, failed });
@@ -153,7 +153,7 @@ impl<'a> Lab<'a> {
     /// # Errors
     /// Those of the engine.
     pub fn run_ahead(&mut self, plans: &[Plan]) -> Result<Vec<Trial>, RunError> {
-        let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job { plan, fresh: false }).collect();
+        let jobs: Vec<Job<'_>> = plans.iter().map(Job::of).collect();
         let mut trials = Vec::new();
         self.engine.run_all(self.suite, &jobs, &mut |_, trial| {
             trials.push(trial);
@@ -197,7 +197,7 @@ impl<'a> Lab<'a> {
     /// Those of the engine.
     pub fn probe_fresh(&mut self, plan: &Plan) -> Result<Trial, RunError> {
         self.probes += 1;
-        let trial = self.engine.run_fresh(self.suite, plan, &mut |_: Event| {})?;
+        let trial = self.engine.run(self.suite, Job::fresh(plan))?;
         self.history.add(plan, &trial);
         self.tell(&Notice::Probed);
         Ok(trial)
@@ -216,21 +216,11 @@ impl<'a> Lab<'a> {
         fresh: bool,
     ) -> Result<(Trial, Option<Changed>), RunError> {
         self.probes += 1;
-        let mut changed = None;
-        let mut note = |event: Event| {
-            if let Event::Changed(found) = event {
-                changed.get_or_insert(found);
-            }
-        };
-        self.engine.instruct(Some(instructions.clone()));
-        let trial = if fresh {
-            self.engine.run_fresh(self.suite, plan, &mut note)
-        } else {
-            self.engine.run(self.suite, plan, &mut note)
-        };
-        self.engine.instruct(None);
+        let job = Job { fresh, instructions: Some(instructions), ..Job::of(plan) };
+        let mut trial = self.engine.run(self.suite, job)?;
         self.tell(&Notice::Probed);
-        Ok((trial?, changed))
+        let changed = trial.changed.take();
+        Ok((trial, changed))
     }
 
     /// An engine for a copy of the project; see [`Engine::elsewhere`].
@@ -239,6 +229,11 @@ impl<'a> Lab<'a> {
     /// Those of the engine.
     pub fn elsewhere(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
         self.engine.elsewhere(rootdir, copy)
+    }
+
+    /// Whether a trial finds the project as it was before every other.
+    pub fn keeps_apart(&self) -> bool {
+        self.engine.keeps_apart()
     }
 
     /// Whether a plan would be run in forks.
@@ -254,13 +249,19 @@ impl<'a> Lab<'a> {
         self.engine.refuse_forks(why)
     }
 
-    /// Runs a plan with the machine's network; see [`Engine::run_on_host_network`].
+    /// Whether trials are kept from the machine's network, and could be let use it.
+    pub fn may_use_host_network(&self) -> bool {
+        self.engine.may_use_host_network()
+    }
+
+    /// Runs a plan in processes started for it alone, with the machine's network. Nothing is kept of it,
+    /// as other runs are without.
     ///
     /// # Errors
     /// Those of the engine.
-    pub fn probe_on_host_network(&mut self, plan: &Plan) -> Result<Option<Trial>, RunError> {
+    pub fn probe_on_host_network(&mut self, plan: &Plan) -> Result<Trial, RunError> {
         self.probes += 1;
-        self.engine.run_on_host_network(self.suite, plan)
+        self.engine.run(self.suite, Job { host_network: true, ..Job::fresh(plan) })
     }
 
     /// Lets trials use the machine's network from now on.
@@ -309,7 +310,7 @@ impl<'a> Lab<'a> {
     }
 
     fn run(&mut self, plan: &Plan) -> Result<Trial, RunError> {
-        let trial = self.engine.run(self.suite, plan, &mut |_: Event| {})?;
+        let trial = self.engine.run(self.suite, Job::of(plan))?;
         self.history.add(plan, &trial);
         Ok(trial)
     }

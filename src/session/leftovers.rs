@@ -14,6 +14,9 @@ use crate::suite::TestIndex;
 /// Paths that a finding names; the others are counted.
 const LISTED: usize = 10;
 
+const DOUBT: &str = "trials were not kept apart, and some have left files in the project (listed as leftover): this test may \
+                     fail for one of these. Put the project back as it was, or use a sandbox, and run it again";
+
 /// What trials have left behind so far.
 #[derive(Debug, Default)]
 pub struct Leftovers {
@@ -44,6 +47,14 @@ impl Leftovers {
         }
         let of_tests = self.of_tests.iter().map(|(&test, paths)| finding(Some(test), Origin::Alone, paths));
         of_tests.chain(of_trials.iter().map(|(&origin, paths)| finding(None, origin, paths))).collect()
+    }
+}
+
+/// Says of a failure that is called the test's own that what an earlier trial left may be behind it, where
+/// that was still there.
+pub fn doubt(finding: &mut Finding) {
+    if matches!(finding.kind, Kind::Broken | Kind::Nod | Kind::HashSeed) {
+        finding.note.get_or_insert_with(|| DOUBT.to_owned());
     }
 }
 

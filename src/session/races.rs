@@ -172,7 +172,7 @@ pub fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunError> {
     let mut with = Tally::default();
     let fresh = if hangs(suspect) { FRESH_HANGS } else { FRESH };
     let mut deadlocks = true;
-    for trial in lab.probes(&vec![Job { plan: &plan, fresh: true }; fresh])? {
+    for trial in lab.probes(&vec![Job::fresh(&plan); fresh])? {
         with.add(look(&trial, &runs.wanted) == Sight::Same);
         deadlocks &= story::is_deadlock(&trial.steps, suspect.worker);
         told.diverged += u32::from(recorded(&trial.steps) != calls);
@@ -270,7 +270,7 @@ fn fails_without_overlap(
     let test = suspect.signature.test;
     let alone = lab.alone(&suspect.plan, test, suspect.plan.random_seed);
     let plans = [alone, sequential(&suspect.plan, 0), sequential(&suspect.plan, 1)];
-    let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job { plan, fresh }).collect();
+    let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job { fresh, ..Job::of(plan) }).collect();
     let mut fails = false;
     for trial in lab.probes(&jobs)? {
         let failed = look(&trial, &Wanted::Failure(test)) != Sight::Passed;

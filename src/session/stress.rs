@@ -18,7 +18,7 @@ use crate::session::fidelity;
 use crate::session::fix;
 use crate::session::investigate::{Suspect, investigate, suspects};
 use crate::session::lab::{Lab, Notice, Observer, serial};
-use crate::session::leftovers::Leftovers;
+use crate::session::leftovers::{self, Leftovers};
 use crate::session::network;
 use crate::session::races::Races;
 use crate::session::racing::Racing;
@@ -136,7 +136,11 @@ pub fn stress(
         Err(RunError::Interrupted) => true,
         Err(error) => return Err(error),
     };
-    session.findings.extend(session.leftovers.findings());
+    let left = session.leftovers.findings();
+    if !left.is_empty() && !lab.keeps_apart() {
+        session.findings.iter_mut().for_each(leftovers::doubt);
+    }
+    session.findings.extend(left);
     session.findings.sort_by_key(|finding| (finding.kind, finding.test));
     Ok(Outline {
         seed,

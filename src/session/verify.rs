@@ -263,7 +263,7 @@ impl Case<'_, '_> {
     /// Runs plans and counts them; returns those in which the test failed.
     fn stage(&mut self, plans: &[Plan], fresh: bool, stage: Stage) -> Result<Vec<Shown>, RunError> {
         let fresh = fresh || self.forks_mislead;
-        let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job { plan, fresh }).collect();
+        let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job { fresh, ..Job::of(plan) }).collect();
         let trials = self.lab.probes(&jobs)?;
         let mut shown = Vec::new();
         for (trial, plan) in trials.iter().zip(plans) {
@@ -345,7 +345,7 @@ impl Case<'_, '_> {
             return Ok(false);
         };
         let times = if self.verified.claim.recorded.always() { 1 } else { runs };
-        let jobs = vec![Job { plan: &without, fresh: false }; times as usize];
+        let jobs = vec![Job::of(&without); times as usize];
         let trials = self.lab.probes(&jobs)?;
         Ok(trials.iter().any(|trial| self.failure(trial).is_some()))
     }

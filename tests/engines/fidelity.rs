@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jostle::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
 use jostle::run::warm::WarmEngine;
-use jostle::run::{Engine, Outcome, RunError};
+use jostle::run::{Engine, Job, Outcome, RunError};
 
 use crate::project::{Project, words};
 use crate::support;
@@ -140,7 +140,7 @@ fn where_forks_are_not_safe_fresh_processes_are_used_and_it_is_said() {
         imports: Imports::All,
     };
     assert!(!auto.forks(&plan));
-    assert_eq!(words(&auto.run(&suite, &plan, &mut |_| {}).expect("the plan is run")), ["passed"]);
+    assert_eq!(words(&auto.run(&suite, Job::of(&plan)).expect("the plan is run")), ["passed"]);
     let error = WarmEngine::new(spawn(folder.path()), true).collect(1);
     assert!(
         matches!(&error, Err(RunError::Pytest(text)) if text.contains("--engine warm") && text.contains("poller")),

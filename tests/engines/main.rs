@@ -12,7 +12,7 @@ use std::fs;
 use std::time::Duration;
 
 use jostle::plan::{Imports, Interleaving, Meeting, Mode, Plan, WorkerId};
-use jostle::run::{Engine, Outcome, RunError};
+use jostle::run::{Engine, Job, Outcome, RunError};
 use project::{Project, words};
 
 /// pytest with the plugins whose options have to be neutralised.
@@ -58,7 +58,7 @@ fn workers_run_at_once_and_look_like_those_of_xdist() {
         let plan = Plan { imports: Imports::Only(["test_a.py".to_owned()].into()), ..plan };
         let mut patient =
             support::engine(support::light_python(), project.folder.path(), Duration::from_secs(30));
-        let trial = patient.run(&project.suite, &plan, &mut |_| {}).expect("the plan is run");
+        let trial = patient.run(&project.suite, Job::of(&plan)).expect("the plan is run");
         assert_eq!(words(&trial), ["passed", "passed"], "{trial:?}");
         assert_eq!(words(&project.serial(&["test_plain"])), ["passed"]);
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jostle::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
 use jostle::run::spawn::{SpawnEngine, SpawnOptions};
 use jostle::run::warm::WarmEngine;
-use jostle::run::{Engine, Outcome, Phase, Trial};
+use jostle::run::{Engine, Job, Outcome, Phase, Trial};
 use jostle::suite::{Suite, TestIndex};
 use tempfile::TempDir;
 
@@ -111,7 +111,7 @@ impl Project {
     }
 
     pub fn run(&mut self, plan: &Plan) -> Trial {
-        self.engine.run(&self.suite, plan, &mut |_| {}).expect("the plan is run")
+        self.engine.run(&self.suite, Job::of(plan)).expect("the plan is run")
     }
 
     pub fn serial(&mut self, names: &[&str]) -> Trial {
