@@ -113,6 +113,9 @@ const INVOCATIONS: &[(&str, &str, &str)] = &[
     ("speedup --save no/such/file", "no/such/file", "in a folder that exists"),
     ("speedup --baseline nowhere", "nowhere", "Give a file that jostle can read"),
     ("speedup --baseline test_a.py", "test_a.py", "--save FILE"),
+    ("completions", "<SHELL>", "`jostle completions --help`"),
+    ("completions dos", "'dos'", "bash, elvish, fish, powershell, zsh"),
+    ("man stresss", "`stresss`", "`jostle --help`"),
     ("demo --seed x", "'x'", "a whole number"),
     ("demo --python nowhere", "nowhere", "--python PATH"),
 ];

@@ -23,7 +23,7 @@ use crate::cli::seed::SeedFrom;
 /// Jostles a pytest suite until its isolation failures fall out, and shrinks each to the smallest
 /// combination of tests that still shows it.
 #[derive(Debug, Parser)]
-#[command(name = "jostle", version, max_term_width = 100, propagate_version = true)]
+#[command(name = "jostle", version = env!("JOSTLE_VERSION"), max_term_width = 100, propagate_version = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -51,6 +51,10 @@ pub enum Command {
     Speedup(SpeedupArgs),
     /// Run the main job on a small suite that jostle carries along
     Demo(DemoArgs),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+    /// Print a page of the manual
+    Man(ManArgs),
     /// Ends what is left of a session that died (used by jostle itself)
     #[command(name = "__reaper", hide = true)]
     Reaper,
@@ -268,4 +272,18 @@ pub struct DemoArgs {
     /// The Python to use [default: $VIRTUAL_ENV, else .venv, else python3]
     #[arg(long, value_name = "PATH")]
     pub python: Option<PathBuf>,
+}
+
+/// `jostle completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// For which shell
+    pub shell: clap_complete::Shell,
+}
+
+/// `jostle man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Of which command [default: of all]
+    pub command: Option<String>,
 }
