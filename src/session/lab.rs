@@ -45,7 +45,7 @@ pub enum Notice<'a> {
     },
     /// A plan was run to judge, shrink or confirm a failure.
     Probed,
-    /// A failure has been judged.
+    /// A failure has been judged, shrunk and confirmed; it may still be explained.
     Found(&'a Finding),
 }
 

@@ -15,7 +15,7 @@ use crate::session::command;
 use crate::session::explain;
 use crate::session::fidelity;
 use crate::session::fix;
-use crate::session::investigate::{Suspect, investigate, suspects};
+use crate::session::investigate::{Suspect, investigate, investigate_named, suspects};
 use crate::session::lab::{Lab, Notice, Observer, serial};
 use crate::session::leftovers::{self, Leftovers};
 use crate::session::network;
@@ -373,16 +373,21 @@ impl Session<'_> {
             }
             let waiting = self.waiting.len() - 1;
             lab.tell(&Notice::Investigating { test: suspect.signature.test, waiting });
-            let mut finding = investigate(lab, &suspect)?;
+            let look_into = if self.victim.is_some() { investigate_named } else { investigate };
+            let mut finding = look_into(lab, &suspect)?;
             if finding.kind == Kind::Unreproduced && lab.out_of_time() {
                 // It was cut short, so that nothing can be said of it.
                 return Ok(());
             }
             self.waiting.remove(0);
             self.merge_same_cause(&mut finding, &suspect);
+            if self.is_known(&finding) {
+                continue;
+            }
+            lab.tell(&Notice::Found(&finding));
             finding.command = command::find(lab, self.interpreter, &finding)?;
             finding.explanation = self.explain(lab, &finding)?;
-            self.found(lab, finding);
+            self.findings.push(finding);
         }
         Ok(())
     }
@@ -425,16 +430,20 @@ impl Session<'_> {
         })
     }
 
-    /// Keeps a finding, unless it tells of the same test and the same cause as one before.
-    fn found(&mut self, lab: &mut Lab<'_>, finding: Finding) {
+    /// Whether a finding tells of the same test and the same cause as one before.
+    fn is_known(&self, finding: &Finding) -> bool {
         let same = |other: &Finding| {
             other.kind == finding.kind && other.test == finding.test && other.causes() == finding.causes()
         };
-        if self.findings.iter().any(same) {
-            return;
+        self.findings.iter().any(same)
+    }
+
+    /// Keeps a finding that is not known.
+    fn found(&mut self, lab: &mut Lab<'_>, finding: Finding) {
+        if !self.is_known(&finding) {
+            lab.tell(&Notice::Found(&finding));
+            self.findings.push(finding);
         }
-        lab.tell(&Notice::Found(&finding));
-        self.findings.push(finding);
     }
 
     fn stops_early(&self) -> bool {
