@@ -86,6 +86,17 @@ const INVOCATIONS: &[(&str, &str, &str)] = &[
         "test_a.py::nope",
         "pytest --collect-only -q",
     ),
+    ("stress --seed today", "'today'", "`date` or `run-id`"),
+    ("stress --seed run-id", "no run of GitHub Actions", "--seed date"),
+    ("stress --profile weekly", "--profile weekly", "one of nightly"),
+    ("stress --strict", "--strict", "--known DIR"),
+    ("stress --known test_a.py", "--known: cannot read the folder test_a.py", "Give a"),
+    ("stress --junit .", "it is a folder", "the name of a file"),
+    ("stress --junit no/such/file.xml", "--junit no/such/file.xml", "in a folder that exists"),
+    ("stress --code-quality no/such/file", "--code-quality no/such/file", "in a folder that exists"),
+    ("stress --plan a --junit b", "--junit", "`jostle stress --help`"),
+    ("merge --plan nowhere --known test_a.py .", "nowhere", "Give a file that jostle can read"),
+    ("plan --seed tonight --index 1", "'tonight'", "`date` or `run-id`"),
     ("replay", "<TOKEN>", "`jostle replay --help`"),
     ("replay nowhere.json", "nowhere.json", "SEED:INDEX"),
     ("replay 1:2 --times 0", "'0'", "from 1 to 1000000"),
@@ -102,6 +113,9 @@ const INVOCATIONS: &[(&str, &str, &str)] = &[
     ("speedup --save no/such/file", "no/such/file", "in a folder that exists"),
     ("speedup --baseline nowhere", "nowhere", "Give a file that jostle can read"),
     ("speedup --baseline test_a.py", "test_a.py", "--save FILE"),
+    ("completions", "<SHELL>", "`jostle completions --help`"),
+    ("completions dos", "'dos'", "bash, elvish, fish, powershell, zsh"),
+    ("man stresss", "`stresss`", "`jostle --help`"),
     ("demo --seed x", "'x'", "a whole number"),
     ("demo --python nowhere", "nowhere", "--python PATH"),
 ];
@@ -114,6 +128,13 @@ const CONFIGURATIONS: &[(&str, &str, &str)] = &[
     ("[tool.jostle]\ntrials = -1", "line 2", "-1"),
     ("[tool.jostle]\nseed = 1.5", "line 2", "u64"),
     ("[tool.jostle]\nseed = 1\nseed = 2", "line 3: duplicate key", "Mend it there"),
+    ("[tool.jostle]\nseed = \"tonight\"", "line 2: give a whole number", "`run-id`"),
+    ("[tool.jostle]\nseed = -1", "line 2", "u64"),
+    ("[tool.jostle]\nknown = 3", "line 2", "Mend it there"),
+    ("[tool.jostle]\njunit = \"no/such/file\"", "--junit", "in a folder that exists"),
+    ("[tool.jostle.profile.nightly]\ntrails = 3", "line 2: unknown field `trails`", "`trials`"),
+    ("[tool.jostle.profile]\nnightly = 3", "line 2", "Mend it there"),
+    ("[tool.jostle.profile.a.profile.b]\ntrials = 3", "the profile `a` has profiles", "put them beside it"),
     ("[tool.jostle]\ntime = 90", "line 2", "string"),
     ("[tool.jostle]\ntime = \"0s\"", "time = \"0s\"", "like 30s or 10m"),
     ("[tool.jostle]\ntest-timeout = \"soon\"", "test-timeout = \"soon\"", "90s, 30m or 2h"),
@@ -230,6 +251,14 @@ fn wrong_configurations() {
         assert!(said.contains(thing), "{content:?} should name {thing:?}: {said}");
         assert!(said.contains(remedy), "{content:?} should advise {remedy:?}: {said}");
     }
+    stage.write("pyproject.toml", b"[tool.jostle]\n");
+    stage.write("jostle.toml", b"trials = 3\n");
+    stage.refuses(&["stress"], "jostle.toml and in [tool.jostle]", "one of the two");
+    stage.write("jostle.toml", b"trails = 3\n");
+    stage.refuses(&["stress"], "jostle.toml: line 1: unknown field `trails`", "`trials`");
+    fs::remove_file(stage.project().join("jostle.toml")).expect("a file");
+    stage.write("known.json", b"{}");
+    stage.refuses(&["stress", "--known", "."], "./known.json is not a failure file", "--failures DIR");
     stage.write("pyproject.toml", b"[tool.jostle]\nseed = \xff");
     stage.refuses(&["stress"], "pyproject.toml", "UTF-8");
     fs::remove_file(stage.project().join("pyproject.toml")).expect("a file");

@@ -324,7 +324,8 @@ fn what_is_valid_is_read() {
     assert!(FailureFile::parse(&bytes(&failure())).is_ok());
     assert!(SpeedupBaseline::parse(&bytes(&baseline())).is_ok());
     assert_eq!(serde_json::from_value::<PlanDocument>(plan()).expect("a plan").check(), Ok(()));
-    assert_eq!(config::parse(CONFIG).expect("a configuration").seed, Some(3));
+    let config = config::parse(CONFIG).expect("a configuration").expect("a table");
+    assert_eq!(config.seed, Some(3.into()));
     for message in messages() {
         assert!(protocol::parse(&bytes(&message)).is_ok(), "{message}");
     }

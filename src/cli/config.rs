@@ -1,10 +1,12 @@
-//! `[tool.jostle]` in the suite's pyproject.toml.
+//! `[tool.jostle]` in the suite's pyproject.toml, or the same settings at the top of a jostle.toml.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::cli::options::UsageError;
+use crate::cli::seed::SeedFrom;
 use crate::parse::reason;
 
 /// The settings; each has the name of its command-line option, which overrides it.
@@ -16,7 +18,7 @@ pub struct Config {
     /// `--engine`.
     pub engine: Option<String>,
     /// `--seed`.
-    pub seed: Option<u64>,
+    pub seed: Option<SeedFrom>,
     /// `--trials`.
     pub trials: Option<u64>,
     /// `--time`, as text.
@@ -53,8 +55,19 @@ pub struct Config {
     pub report_leftovers: Option<bool>,
     /// `--fail-fast`.
     pub fail_fast: Option<bool>,
+    /// `--known`, relative to the file.
+    pub known: Option<PathBuf>,
+    /// `--strict`.
+    pub strict: Option<bool>,
+    /// `--junit`, relative to the file.
+    pub junit: Option<PathBuf>,
+    /// `--code-quality`, relative to the file.
+    pub code_quality: Option<PathBuf>,
     /// What would stand after `--`.
     pub pytest_args: Option<Vec<String>>,
+    /// Settings by the name of the `--profile` that puts them in place of those above; a profile has none.
+    #[serde(default)]
+    pub profile: BTreeMap<String, Config>,
 }
 
 /// A number of workers.
@@ -86,15 +99,36 @@ struct Tool {
     jostle: Option<Config>,
 }
 
+/// The file that can stand beside pyproject.toml.
+const OWN: &str = "jostle.toml";
+const SHARED: &str = "pyproject.toml";
+
 /// Reads the configuration of a folder; an absent file or table is an empty one.
 ///
 /// # Errors
-/// The file cannot be read or parsed, or the table has settings that do not exist.
+/// A file cannot be read or parsed, has settings that do not exist, or both files have some.
 pub fn read(folder: &Path) -> Result<Config, UsageError> {
-    let path = folder.join("pyproject.toml");
+    let own = read_as(folder, OWN, parse_own)?;
+    let shared = read_as(folder, SHARED, parse)?.flatten();
+    match (own, shared) {
+        (Some(_), Some(_)) => Err(UsageError(format!(
+            "{} has settings in {OWN} and in [tool.jostle] of {SHARED}: keep them in one of the two",
+            folder.display()
+        ))),
+        (own, shared) => Ok(own.or(shared).unwrap_or_default()),
+    }
+}
+
+/// Reads and parses a file; none if there is none.
+fn read_as<T>(
+    folder: &Path,
+    name: &str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<T>, UsageError> {
+    let path = folder.join(name);
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Config::default()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
             let path = path.display();
             return Err(UsageError(format!(
@@ -102,16 +136,33 @@ pub fn read(folder: &Path) -> Result<Config, UsageError> {
             )));
         }
     };
-    parse(&text).map_err(|why| UsageError(format!("{}: {why}. Mend it there", path.display())))
+    let parsed = parse(&text);
+    parsed.map(Some).map_err(|why| UsageError(format!("{}: {why}. Mend it there", path.display())))
 }
 
-/// Reads the text of a pyproject.toml.
+/// Reads the text of a pyproject.toml; none if it has no table for jostle.
 ///
 /// # Errors
 /// It is no TOML, or its table has settings that do not exist or are of another type.
-pub fn parse(text: &str) -> Result<Config, String> {
+pub fn parse(text: &str) -> Result<Option<Config>, String> {
     let file: Pyproject = toml::from_str(text).map_err(|error| wrong(text, &error))?;
-    Ok(file.tool.unwrap_or_default().jostle.unwrap_or_default())
+    file.tool.and_then(|tool| tool.jostle).map(flat).transpose()
+}
+
+/// Reads the text of a jostle.toml.
+///
+/// # Errors
+/// As those of [`parse`].
+pub fn parse_own(text: &str) -> Result<Config, String> {
+    flat(toml::from_str(text).map_err(|error| wrong(text, &error))?)
+}
+
+/// Refuses profiles within profiles.
+fn flat(config: Config) -> Result<Config, String> {
+    match config.profile.iter().find(|(_, profile)| !profile.profile.is_empty()) {
+        Some((name, _)) => Err(format!("the profile `{name}` has profiles: put them beside it")),
+        None => Ok(config),
+    }
 }
 
 /// What is wrong, and where.
@@ -132,9 +183,10 @@ mod tests {
 
     #[test]
     fn settings_are_read_and_unknown_ones_refused() {
-        let config = parse("[tool.jostle]\nworkers = [1, \"auto\"]\ntime = \"30m\"\n").unwrap();
+        let config = parse("[tool.jostle]\nworkers = [1, \"auto\"]\ntime = \"30m\"\n").unwrap().unwrap();
         assert_eq!(config.workers, Some(vec![Count::Number(1), Count::Word("auto".into())]));
-        assert_eq!(parse("[tool.other]\nx = 1\n"), Ok(Config::default()));
+        assert_eq!(parse("[tool.other]\nx = 1\n"), Ok(None));
+        assert_eq!(parse_own("trials = 3\n").unwrap().trials, Some(3));
         assert!(parse("[tool.jostle]\nworker = 3\n").unwrap_err().contains("unknown field `worker`"));
         assert!(parse("[tool.jostle]\ntrials = \"many\"\n").is_err());
     }

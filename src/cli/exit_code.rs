@@ -1,6 +1,7 @@
 //! Exit codes; they follow pytest's where they mean the same.
 
 use crate::cli::options::UsageError;
+use crate::judge::finding::Finding;
 use crate::run::RunError;
 use crate::session::Outline;
 
@@ -30,12 +31,14 @@ pub enum ExitCode {
 }
 
 impl ExitCode {
-    /// The code of a session.
-    pub fn of_session(outline: &Outline) -> Self {
+    /// The code of a session. Known failures count only if it is `strict`.
+    pub fn of_session(outline: &Outline, strict: bool) -> Self {
         let suite = &outline.collected.suite;
+        let counts =
+            |finding: &Finding| finding.kind.is_isolation_failure() && (strict || finding.known.is_none());
         if outline.interrupted {
             Self::Interrupted
-        } else if outline.findings.iter().any(|finding| finding.kind.is_isolation_failure()) {
+        } else if outline.findings.iter().any(counts) {
             Self::Found
         } else if !suite.errors.is_empty() || !outline.unjudged.is_empty() {
             Self::Unjudged

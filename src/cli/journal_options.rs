@@ -6,18 +6,27 @@ use clap::ValueEnum;
 
 use crate::cli::args::StressArgs;
 use crate::cli::options::{StressOptions, UsageError, place_for};
+use crate::cli::seed::{Resolved, SeedFrom};
 use crate::plan::Seed;
 use crate::record::{Journal, journal_file};
 use crate::run::workspace::cache_dir;
 use crate::session::journaled::{Begin, Place, Terms};
 
-/// The seed of a session and the place of its journal. A session that goes on has the seed of its
-/// journal; else a seed is drawn if none is given.
+/// The seed of a session, where that is from, and the place of the journal. A session that goes on has the seed
+/// of its journal, which may be of yesterday; else a seed is drawn if none is given.
 ///
 /// # Errors
 /// There is no journal to go on from, it has another seed, or a new one cannot be where it should.
-pub fn place(args: &StressArgs, given: Option<u64>, project: &Path) -> Result<(Seed, Place), UsageError> {
+pub fn place(
+    args: &StressArgs,
+    configured: Option<SeedFrom>,
+    project: &Path,
+) -> Result<(Seed, Option<String>, Place), UsageError> {
     if let Some(named) = &args.resume {
+        let given = match args.seed.or(configured) {
+            Some(SeedFrom::Number(seed)) => Some(seed),
+            _ => None,
+        };
         let path = match named {
             Some(path) => path.clone(),
             None => kept(given, project)?,
@@ -28,15 +37,18 @@ pub fn place(args: &StressArgs, given: Option<u64>, project: &Path) -> Result<(S
                 "cannot go on from {} with --seed {given}: its seed is {recorded}. Leave --seed out, or give that",
                 path.display()
             ))),
-            _ => Ok((Seed(recorded), Place { path, begin: Begin::Resume })),
+            _ => Ok((Seed(recorded), None, Place { path, begin: Begin::Resume })),
         };
     }
-    let seed = given.unwrap_or_else(rand::random);
+    let Resolved { seed, from } = match args.seed.or(configured) {
+        Some(given) => given.resolve()?,
+        None => Resolved { seed: Seed(rand::random()), from: Some("drawn".into()) },
+    };
     let place = match &args.journal {
         Some(path) => Place { path: vacant(path)?, begin: Begin::New },
-        None => Place { path: journal_file::place(&cache()?, project, seed), begin: Begin::Own },
+        None => Place { path: journal_file::place(&cache()?, project, seed.0), begin: Begin::Own },
     };
-    Ok((Seed(seed), place))
+    Ok((seed, from, place))
 }
 
 /// What else than the suite decides the runs of a session.

@@ -11,6 +11,8 @@ use crate::cli::apart_options::ApartOptions;
 use crate::cli::args::{AxesArgs, DistArg, EngineArg, OrderArg, StressArgs, SuiteArgs, duration};
 use crate::cli::config::{self, Config};
 use crate::cli::journal_options;
+use crate::cli::profile;
+use crate::cli::result_options::ResultOptions;
 use crate::plan::document::MOST_WORKERS;
 use crate::plan::{Axes, Mode, Seed};
 use crate::report::Verbosity;
@@ -78,7 +80,7 @@ impl SuiteOptions {
                 given.display()
             )));
         }
-        let config = config::read(&folder)?;
+        let config = profile::chosen(config::read(&folder)?, args.profile.as_deref())?;
         let from_config = config.pytest_args.clone().unwrap_or_default();
         Ok(Self {
             python: args.python.clone().or_else(|| config.python.as_ref().map(|path| folder.join(path))),
@@ -147,7 +149,7 @@ impl SuiteOptions {
     }
 
     /// Where relative paths of the configuration start.
-    fn configured(&self, path: Option<&Path>) -> Option<PathBuf> {
+    pub(super) fn configured(&self, path: Option<&Path>) -> Option<PathBuf> {
         path.map(|path| self.folder.join(path))
     }
 }
@@ -159,16 +161,16 @@ pub struct StressOptions {
     pub suite: SuiteOptions,
     /// The seed.
     pub seed: Seed,
-    /// Whether nobody gave one.
-    pub seed_was_drawn: bool,
+    /// Where it is from, if nobody gave it as a number.
+    pub seed_from: Option<String>,
     /// Where every run is written, or taken from.
     pub journal: Place,
     /// What is varied.
     pub axes: Axes,
     /// How far it goes.
     pub limits: Limits,
-    /// Where failure files are written.
-    pub failures: Option<PathBuf>,
+    /// What becomes of the results.
+    pub kept: ResultOptions,
     /// Where fixes are written.
     pub write_fix: Option<PathBuf>,
     /// How trials are kept apart.
@@ -188,23 +190,23 @@ impl StressOptions {
         if trials == Some(0) {
             return Err(UsageError("[tool.jostle] trials = 0 leaves nothing to do: give 1 or more".into()));
         }
-        let given = args.seed.or(config.seed);
         let axes = suite.axes(&args.axes)?;
         let apart = ApartOptions::new(&args.apart, &suite)?;
-        let (seed, journal) = journal_options::place(args, given, &suite.folder)?;
-        let failures = args.failures.clone().or_else(|| suite.failures_folder());
+        let kept = ResultOptions::new(&args.kept, &suite)?;
+        let (seed, seed_from, journal) = journal_options::place(args, config.seed, &suite.folder)?;
         Ok(Self {
             seed,
-            seed_was_drawn: given.is_none() && args.resume.is_none(),
+            seed_from,
             journal,
             axes,
             limits: Limits {
                 trials,
                 time,
                 victim: args.victim.clone(),
+                known: kept.known.clone(),
                 fail_fast: !args.keep_going && (args.fail_fast || config.fail_fast.unwrap_or(false)),
             },
-            failures,
+            kept,
             write_fix: args.write_fix.clone(),
             apart,
             suite,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::explain::Explanation;
+use crate::judge::known::Known;
 use crate::judge::signature::Signature;
 use crate::judge::statistics::Tally;
 use crate::plan::Plan;
@@ -115,6 +116,8 @@ pub struct Finding {
     pub note: Option<String>,
     /// The calls that race, where the interleaving was controlled.
     pub story: Option<Story>,
+    /// What is known of it from earlier.
+    pub known: Option<Known>,
 }
 
 impl Finding {

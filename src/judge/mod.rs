@@ -8,6 +8,7 @@ pub mod statistics;
 pub mod case;
 pub mod sight;
 pub mod finding;
+pub mod known;
 
 pub use case::{Evidence, Facts, Next, Question, Verdict, decide};
 pub use finding::{Finding, Kind};

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::judge::Tally;
 use crate::judge::finding::{Finding, Kind};
+use crate::judge::known::{Identity, places};
 use crate::judge::signature::Crash;
 use crate::parse::{object, reason};
 use crate::plan::document::PlanDocument;
@@ -34,6 +35,9 @@ pub struct FailureFile {
     /// How often it failed in the runs that confirmed it; unknown to files of the first jostle.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<Tally>,
+    /// The places of shared state that were shown to be the cause, or the resource that is raced for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<String>,
     /// pytest's version when it was found: ids of parametrised tests differ between versions.
     pub pytest: String,
     /// The smallest plan that shows what it is: the one that fails, or in which a brittle test passes.
@@ -96,6 +100,7 @@ impl FailureFile {
             test: suite.test(signature.test).id.clone(),
             crash: signature.crash.clone(),
             failed: Some(if finding.kind == Kind::Brittle { finding.without } else { finding.with }),
+            places: places(finding),
             pytest: collected.interpreter.pytest.clone(),
             minimal: PlanDocument::new(&shrunk.plan, suite),
             original: PlanDocument::new(finding.plan.as_ref()?, suite),
@@ -105,6 +110,12 @@ impl FailureFile {
     /// The smallest plan of the file in which the test fails.
     pub fn failing(&self) -> &PlanDocument {
         if self.kind == Kind::Brittle { &self.original } else { &self.minimal }
+    }
+
+    /// What it is compared by with what is found later.
+    pub fn identity(&self) -> Identity {
+        let (test, crash) = (self.test.clone(), self.crash.clone());
+        Identity::new(self.kind, test, crash, &self.minimal, self.places.iter().cloned(), true)
     }
 
     /// A name that two different failures do not share: kind, test function and eight digits of a hash
@@ -139,6 +150,25 @@ impl FailureFile {
             source,
         })?;
         Ok(path)
+    }
+
+    /// Reads the files (`*.json`) of a folder, in the order of their names.
+    ///
+    /// # Errors
+    /// The folder or one of its files cannot be read, or is no failure file.
+    pub fn read_folder(folder: &Path) -> Result<Vec<(PathBuf, Self)>, RecordError> {
+        let paths = || -> std::io::Result<Vec<PathBuf>> {
+            let entries = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
+            entries.collect()
+        };
+        let mut paths = paths().map_err(|source| RecordError::Io {
+            what: "read",
+            path: format!("the folder {}", folder.display()),
+            source,
+        })?;
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+        paths.sort();
+        paths.into_iter().map(|path| Self::read(&path).map(|file| (path, file))).collect()
     }
 
     /// Reads a file.

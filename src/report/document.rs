@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::explain::Explanation;
 use crate::explain::group::{Group, groups};
 use crate::judge::finding::{Finding, Kind, Origin};
+use crate::judge::known::Known;
 use crate::judge::signature::Crash;
 use crate::judge::statistics::Tally;
 use crate::plan::coverage::Shares;
@@ -42,6 +43,7 @@ pub struct Document {
     findings: Vec<FindingDocument>,
     causes: Vec<CauseOfFindings>,
     unjudged: Vec<Unjudged>,
+    unseen: Vec<String>,
     interrupted: bool,
     exit_code: u8,
     times: Times,
@@ -87,6 +89,7 @@ struct FindingDocument {
     explanation: Option<Explanation>,
     note: Option<String>,
     race: Option<RaceDocument>,
+    known: Option<Known>,
 }
 
 /// A race whose interleaving was controlled.
@@ -205,6 +208,7 @@ impl Document {
                     origin: suspect.origin,
                 })
                 .collect(),
+            unseen: outline.unseen.clone(),
             interrupted: outline.interrupted,
             exit_code,
             times: Times { seconds: outline.duration.as_secs_f64() },
@@ -247,6 +251,7 @@ impl FindingDocument {
             explanation: finding.explanation.clone(),
             note: finding.note.clone(),
             race: finding.story.as_ref().map(|story| RaceDocument::new(story, suite)),
+            known: finding.known.clone(),
         }
     }
 }

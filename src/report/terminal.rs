@@ -51,6 +51,7 @@ pub fn session(
     }
     if verbosity > Verbosity::Quiet {
         outline.remarks.iter().try_for_each(|remark| writeln!(out, "note: {remark}"))?;
+        unseen(out, &outline.unseen)?;
         summary(out, outline)?;
     }
     verdict(out, outline)
@@ -147,7 +148,7 @@ fn style(kind: Kind) -> Style {
 ///
 /// # Errors
 /// Those of the writer.
-fn finding(
+pub(super) fn finding(
     out: &mut dyn Write,
     finding: &Finding,
     outline: &Outline,
@@ -155,9 +156,10 @@ fn finding(
     options: &str,
 ) -> io::Result<()> {
     let suite = &outline.collected.suite;
-    let style = style(finding.kind);
+    let style = if finding.known.is_some() { DOUBTFUL } else { style(finding.kind) };
     let test = finding.test.map_or_else(|| "the suite".to_owned(), |test| suite.test(test).id.to_string());
-    writeln!(out, "{style}{}{style:#}  {test}", finding.kind.name())?;
+    let known = if finding.known.is_some() { "known " } else { "" };
+    writeln!(out, "{style}{known}{}{style:#}  {test}", finding.kind.name())?;
     writeln!(out, "  {}", words::meaning(finding))?;
     causes(out, finding, suite)?;
     if let Some(signature) = &finding.signature {
@@ -183,6 +185,9 @@ fn finding(
     also(out, &finding.also, suite)?;
     if let Some(note) = &finding.note {
         writeln!(out, "  {:<13} {note}", "note")?;
+    }
+    if let Some(known) = &finding.known {
+        writeln!(out, "  {:<13} {}", "known", words::known(known))?;
     }
     match token(finding.origin, outline.seed, suite) {
         Some(token) => {
@@ -319,8 +324,19 @@ fn summary(out: &mut dyn Write, outline: &Outline) -> io::Result<()> {
     )
 }
 
+/// Known failures that did not show are not therefore gone.
+fn unseen(out: &mut dyn Write, files: &[String]) -> io::Result<()> {
+    let Some(first) = files.first() else {
+        return Ok(());
+    };
+    let more = if files.len() > 1 { ", …" } else { "" };
+    let number = words::count(files.len(), "known failure");
+    writeln!(out, "note: {number} did not show ({first}{more}); jostle verify tells whether it is gone")
+}
+
 fn verdict(out: &mut dyn Write, outline: &Outline) -> io::Result<()> {
-    let found = outline.findings.iter().filter(|finding| finding.kind.is_isolation_failure()).count();
+    let failures = || outline.findings.iter().filter(|finding| finding.kind.is_isolation_failure());
+    let (found, known) = (failures().count(), failures().filter(|finding| finding.known.is_some()).count());
     let errors = outline.collected.suite.errors.len();
     let stopped = if outline.interrupted { "; interrupted, so this is not all" } else { "" };
     let (style, text) = match (found, errors) {
@@ -343,7 +359,7 @@ fn verdict(out: &mut dyn Write, outline: &Outline) -> io::Result<()> {
                 words::count(errors, "collection error")
             ),
         ),
-        _ => (BAD, words::count(found, "isolation failure")),
+        _ => (if known == found { DOUBTFUL } else { BAD }, words::failures(found, known)),
     };
     writeln!(out, "{style}{text}{style:#}{stopped}")
 }

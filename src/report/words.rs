@@ -1,6 +1,7 @@
 //! The words in which findings are told, used by every report.
 
 use crate::judge::finding::{Finding, Kind, Origin};
+use crate::judge::known::{Known, Same};
 use crate::judge::statistics::Tally;
 use crate::suite::Suite;
 
@@ -72,4 +73,23 @@ pub fn tally(tally: Tally) -> String {
 /// `1 test`, `2 tests`.
 pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// How a finding is known: `failures/victim-test_total-1f6a09c2.json`.
+pub fn known(known: &Known) -> String {
+    match known.same {
+        Same::Failure => known.file.clone(),
+        Same::State => format!("{}, the same state left by another test", known.file),
+    }
+}
+
+/// `3 isolation failures, 2 of them known`.
+pub fn failures(found: usize, known: usize) -> String {
+    let all = count(found, "isolation failure");
+    match (found, known) {
+        (_, 0) => all,
+        (1, _) => format!("{all}, which is known"),
+        (_, known) if known == found => format!("{all}, all known"),
+        (_, known) => format!("{all}, {known} of them known"),
+    }
 }

@@ -80,5 +80,6 @@ pub fn compare_collections(first: &Suite, other: &Suite, hash_seeds: (u32, u32))
         explanation: None,
         note: Some(note),
         story: None,
+        known: None,
     })
 }

@@ -248,6 +248,7 @@ fn finding_of(suspect: &Suspect, verdict: Verdict, evidence: &Evidence) -> Findi
         explanation: None,
         note: None,
         story: None,
+        known: None,
     }
 }
 

@@ -88,5 +88,6 @@ fn finding(test: Option<TestIndex>, origin: Origin, paths: &BTreeSet<(String, Ch
         explanation: None,
         note: Some(told.join(", ")),
         story: None,
+        known: None,
     }
 }

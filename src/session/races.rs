@@ -202,6 +202,7 @@ pub fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunError> {
             .then(|| "a deadlock: each test waits for what the other has".to_owned()),
         explanation: None,
         story: Some(told),
+        known: None,
     })))
 }
 

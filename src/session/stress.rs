@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::explain::Explanation;
 use crate::judge::finding::{Finding, Kind, Origin};
+use crate::judge::known::{self, Identity, Recorded};
 use crate::judge::signature::Crash;
 use crate::plan::coverage::{Coverage, Shares};
 use crate::plan::{Axes, OrderKind, Plan, Seed, TrialIndex, plan};
@@ -49,6 +50,8 @@ pub struct Limits {
     pub fail_fast: bool,
     /// Node id of the only test whose failures are looked into; the session ends once one is explained.
     pub victim: Option<String>,
+    /// Failures that are known, and are no reason to stop.
+    pub known: Vec<Recorded>,
 }
 
 /// All that a session found out.
@@ -74,6 +77,8 @@ pub struct Outline {
     pub findings: Vec<Finding>,
     /// Failures that were seen and not judged, for want of time.
     pub unjudged: Vec<Suspect>,
+    /// The files of known failures that did not show.
+    pub unseen: Vec<String>,
     /// Whether the user stopped it.
     pub interrupted: bool,
     /// How long it took.
@@ -140,6 +145,7 @@ pub fn stress(
     Ok(Outline {
         seed,
         axes: axes.clone(),
+        unseen: session.unseen(),
         remarks: lab.remarks().into_iter().chain(session.remarks).collect(),
         alone: session.alone,
         trials: session.trials,
@@ -266,7 +272,7 @@ impl Session<'_> {
         let time = self.limits.time.map_or(RACES, |time| time.mul_f64(RACES_SHARE));
         let known = self.waiting.iter().map(|suspect| suspect.signature.clone());
         let mut racing = Racing::new(time, known);
-        let ended = racing.run(lab, &races, self.limits.fail_fast);
+        let ended = racing.run(lab, &races, self.limits.fail_fast && self.limits.known.is_empty());
         self.seen.extend(racing.explained());
         self.remarks.extend(racing.remarks());
         racing.found.into_iter().for_each(|finding| self.found(lab, finding));
@@ -381,13 +387,13 @@ impl Session<'_> {
             }
             self.waiting.remove(0);
             self.merge_same_cause(&mut finding, &suspect);
-            if self.is_known(&finding) {
+            if self.is_told(&finding) {
                 continue;
             }
             lab.tell(&Notice::Found(&finding));
             finding.command = command::find(lab, self.interpreter, &finding)?;
             finding.explanation = self.explain(lab, &finding)?;
-            self.findings.push(finding);
+            self.keep(lab, finding);
         }
         Ok(())
     }
@@ -431,22 +437,42 @@ impl Session<'_> {
     }
 
     /// Whether a finding tells of the same test and the same cause as one before.
-    fn is_known(&self, finding: &Finding) -> bool {
+    fn is_told(&self, finding: &Finding) -> bool {
         let same = |other: &Finding| {
             other.kind == finding.kind && other.test == finding.test && other.causes() == finding.causes()
         };
         self.findings.iter().any(same)
     }
 
-    /// Keeps a finding that is not known.
+    /// Tells of a finding and keeps it, unless that was done.
     fn found(&mut self, lab: &mut Lab<'_>, finding: Finding) {
-        if !self.is_known(&finding) {
+        if !self.is_told(&finding) {
             lab.tell(&Notice::Found(&finding));
-            self.findings.push(finding);
+            self.keep(lab, finding);
         }
     }
 
+    /// Keeps a finding, explained by now, as what was recorded of it may be its state.
+    fn keep(&mut self, lab: &Lab<'_>, mut finding: Finding) {
+        let identity = Identity::of(&finding, lab.suite);
+        finding.known = identity.and_then(|identity| known::find(&self.limits.known, &identity));
+        self.findings.push(finding);
+    }
+
+    /// The known failures that no finding is.
+    fn unseen(&self) -> Vec<String> {
+        let seen: BTreeSet<&str> = self
+            .findings
+            .iter()
+            .flat_map(|finding| &finding.known)
+            .map(|known| known.file.as_str())
+            .collect();
+        let files = self.limits.known.iter().map(|known| &known.file);
+        files.filter(|file| !seen.contains(file.as_str())).cloned().collect()
+    }
+
     fn stops_early(&self) -> bool {
-        self.limits.fail_fast && self.findings.iter().any(|finding| finding.kind.is_isolation_failure())
+        let new = |finding: &Finding| finding.kind.is_isolation_failure() && finding.known.is_none();
+        self.limits.fail_fast && self.findings.iter().any(new)
     }
 }

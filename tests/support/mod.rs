@@ -139,7 +139,12 @@ pub fn jostle(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_jostle"));
     command.current_dir(folder);
     command.env("JOSTLE_CACHE_DIR", root().join("target/jostle-cache"));
-    command.env_remove("VIRTUAL_ENV");
+    // What the tests themselves are run in is none of its business.
+    for variable in
+        ["VIRTUAL_ENV", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE", "CI_PROJECT_DIR"]
+    {
+        command.env_remove(variable);
+    }
     command
 }
 

@@ -30,7 +30,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let python = python_with_pytest(args.python.as_deref())?;
     anstream::eprintln!("stressing an embedded demo suite, a small shop: jostle stress --seed {}", args.seed);
     stress::run(&StressArgs {
-        seed: Some(args.seed),
+        seed: Some(args.seed.into()),
         suite: SuiteArgs {
             python: Some(python),
             rootdir: Some(folder.path().to_owned()),

@@ -56,18 +56,23 @@ pub fn run(args: &MergeArgs) -> anyhow::Result<ExitCode> {
 /// The options of a session whose trials the night has run.
 fn options(args: &MergeArgs, night: &Night, folder: &Path) -> Result<StressOptions, UsageError> {
     let session = StressArgs {
-        seed: Some(night.seed.0),
+        seed: Some(night.seed.0.into()),
         trials: Some(night.trials),
-        failures: args.failures.clone(),
+        kept: args.kept.clone(),
         apart: args.apart.clone(),
         suite: with_arguments(&args.suite, night),
         ..StressArgs::default()
     };
+    let options = StressOptions::new(&session)?;
     Ok(StressOptions {
         axes: night.axes.clone(),
-        limits: Limits { trials: Some(night.trials), ..Limits::default() },
+        limits: Limits {
+            trials: Some(night.trials),
+            known: options.limits.known.clone(),
+            ..Limits::default()
+        },
         journal: Place { path: folder.join("trials"), begin: Begin::Resume },
-        ..StressOptions::new(&session)?
+        ..options
     })
 }
 

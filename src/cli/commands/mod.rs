@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub mod suite_run;
+pub mod ci;
 pub mod stress;
 pub mod replay;
 pub mod replay_log;
@@ -13,6 +14,7 @@ pub mod shard;
 pub mod merge;
 pub mod speedup;
 pub mod demo;
+pub mod shell;
 
 use crate::cli::ExitCode;
 use crate::cli::args::{Cli, Command};
@@ -32,6 +34,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Plan(args) => plan::run(&args),
         Command::Speedup(args) => speedup::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
         Command::Reaper => {
             crate::run::reaper::reaper_main();
             Ok(ExitCode::Clean)

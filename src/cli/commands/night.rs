@@ -7,7 +7,6 @@ use crate::cli::apart_options::ApartOptions;
 use crate::cli::args::PlanArgs;
 use crate::cli::commands::suite_run::spawn_engine;
 use crate::cli::options::{SuiteOptions, UsageError, place_for};
-use crate::plan::Seed;
 use crate::record::night::{Night, PLAN};
 use crate::report::words;
 use crate::session::network;
@@ -30,7 +29,7 @@ pub fn write(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     }
     let options = SuiteOptions::new(&args.suite)?;
     let axes = options.axes(&args.axes)?;
-    let seed = Seed(args.seed);
+    let seed = args.seed.resolve()?.seed;
     let mut engine = spawn_engine(&options, &ApartOptions::new(&args.apart, &options)?)?;
     let collected = network::collect(&mut engine, axes.hash_seed_values(seed)[0])?;
     if collected.suite.tests.is_empty() {

@@ -9,7 +9,7 @@ use crate::cli::commands::night;
 use crate::cli::commands::suite_run::{spawn_engine, write_json};
 use crate::cli::options::SuiteOptions;
 use crate::plan::document::PlanDocument;
-use crate::plan::{Interleaving, Seed, TrialIndex, plan};
+use crate::plan::{Interleaving, TrialIndex, plan};
 use crate::report::words;
 use crate::run::Engine;
 
@@ -23,7 +23,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     };
     let options = SuiteOptions::new(&args.suite)?;
     let axes = options.axes(&args.axes)?;
-    let seed = Seed(args.seed);
+    let seed = args.seed.resolve()?.seed;
     let suite = spawn_engine(&options, &ApartOptions::new(&args.apart, &options)?)?
         .collect(axes.hash_seed_values(seed)[0])?
         .suite;

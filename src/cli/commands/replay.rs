@@ -95,7 +95,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     };
     let code = match (replayed.tally.failed > 0, args.shrink) {
         (false, _) => ExitCode::Undecided,
-        (true, true) => ExitCode::of_session(&outline),
+        (true, true) => ExitCode::of_session(&outline, true),
         (true, false) => ExitCode::Found,
     };
     if !write_json(options.json.as_ref(), &Document::new(&outline, code as u8))? {
@@ -213,6 +213,7 @@ pub(super) fn outline(
         coverage: coverage.shares(),
         findings: replayed.findings.clone(),
         unjudged: Vec::new(),
+        unseen: Vec::new(),
         interrupted: false,
         duration: Duration::ZERO,
         collected,

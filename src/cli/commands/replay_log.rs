@@ -102,7 +102,7 @@ pub fn run(args: &ReplayArgs, log: &str) -> anyhow::Result<ExitCode> {
         ..outline(collected, seed, axes, &plan, &replayed)
     };
     let code =
-        if replayed.failures.is_empty() { ExitCode::Undecided } else { ExitCode::of_session(&outline) };
+        if replayed.failures.is_empty() { ExitCode::Undecided } else { ExitCode::of_session(&outline, true) };
     if !write_json(options.json.as_ref(), &Document::new(&outline, code as u8))? {
         print(&told, &placed, &replayed, &outline, options.verbosity)?;
     }

@@ -140,7 +140,7 @@ pub(super) fn check(night: &Night, collected: &Collected, path: &Path) -> Result
 }
 
 fn shard(args: &StressArgs, night: &Night) -> Result<Shard, UsageError> {
-    if let Some(text) = &args.shard {
+    if let Some(text) = args.shard.as_ref().filter(|text| *text != "auto") {
         return Shard::parse(text, night.shards).map_err(|why| UsageError(format!("--shard: {why}")));
     }
     let found = Shard::from_environment(|name| std::env::var(name).ok(), night.shards).map_err(UsageError)?;

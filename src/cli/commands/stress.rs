@@ -6,8 +6,8 @@ use anyhow::Context;
 
 use crate::cli::ExitCode;
 use crate::cli::args::StressArgs;
-use crate::cli::commands::shard;
 use crate::cli::commands::suite_run::{STDOUT, engine, write_json};
+use crate::cli::commands::{ci, shard};
 use crate::cli::journal_options;
 use crate::cli::options::{JsonTarget, StressOptions, UsageError};
 use crate::plan::Axes;
@@ -49,14 +49,15 @@ pub fn run(args: &StressArgs) -> anyhow::Result<ExitCode> {
 /// As [`run`].
 pub fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow::Result<ExitCode> {
     let quiet = options.suite.verbosity == Verbosity::Quiet;
-    if options.seed_was_drawn {
+    if let Some(from) = &options.seed_from {
         // Told first, so that it is known even if the session does not come to its end.
-        anstream::eprintln!("seed {}", options.seed.0);
+        anstream::eprintln!("seed {} ({from})", options.seed.0);
     }
+    options.kept.remark.iter().for_each(|remark| anstream::eprintln!("{remark}"));
     let mut progress = Progress::new(&options.limits, quiet);
     let outline = session::stress(engine, &mut progress, options.seed, &options.axes, &options.limits)?;
     drop(progress);
-    let code = ExitCode::of_session(&outline);
+    let code = ExitCode::of_session(&outline, options.kept.strict);
     let json = write_json(options.suite.json.as_ref(), &Document::new(&outline, code as u8));
     let shown = match json {
         Ok(true) => Ok(()),
@@ -65,8 +66,13 @@ pub fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow::Resul
         Ok(false) | Err(_) => show(options, &outline),
     };
     // Each is tried, so that a full disk costs no more than what does not fit.
-    let results = [json.map(drop), shown, keep_failures(options, &outline), write_fixes(options, &outline)];
-    let mut errors = results.into_iter().filter_map(Result::err);
+    let kept = [
+        keep_failures(options, &outline),
+        write_fixes(options, &outline),
+        ci::write(&options.kept, &outline),
+    ];
+    let results = [json.map(drop), shown].into_iter().chain(kept);
+    let mut errors = results.filter_map(Result::err);
     let Some(first) = errors.next() else {
         return Ok(code);
     };
@@ -76,7 +82,7 @@ pub fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow::Resul
 
 /// Makes the folder now, so that it is not found out after an hour of trials that it cannot be made.
 fn make_failures_folder(options: &StressOptions) -> Result<(), UsageError> {
-    let Some(folder) = &options.failures else {
+    let Some(folder) = &options.kept.failures else {
         return Ok(());
     };
     std::fs::create_dir_all(folder).map_err(|error| {
@@ -107,10 +113,10 @@ fn write_fixes(options: &StressOptions, outline: &Outline) -> anyhow::Result<()>
 }
 
 fn keep_failures(options: &StressOptions, outline: &Outline) -> anyhow::Result<()> {
-    let Some(folder) = &options.failures else {
+    let Some(folder) = &options.kept.failures else {
         return Ok(());
     };
-    for finding in &outline.findings {
+    for finding in outline.findings.iter().filter(|finding| finding.known.is_none()) {
         if let Some(file) = FailureFile::new(finding, &outline.collected) {
             let path = file.write(folder).map_err(|error| UsageError(error.to_string()))?;
             anstream::eprintln!("wrote {}", path.display());

@@ -1,6 +1,6 @@
 //! `jostle verify`: whether recorded failures are gone.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::cli::ExitCode;
@@ -100,30 +100,17 @@ fn files(args: &VerifyArgs, options: &SuiteOptions) -> Result<Vec<(PathBuf, Fail
                 .into(),
         ));
     }
-    let mut paths = Vec::new();
+    let mut files = Vec::new();
     for path in &named {
-        if path.is_dir() { paths.extend(in_folder(path)?) } else { paths.push(path.clone()) }
+        let read = match path.is_dir() {
+            true => FailureFile::read_folder(path),
+            false => FailureFile::read(path).map(|file| vec![(path.clone(), file)]),
+        };
+        files.extend(read.map_err(|error| UsageError(error.to_string()))?);
     }
-    if paths.is_empty() {
+    if files.is_empty() {
         let named: Vec<String> = named.iter().map(|path| path.display().to_string()).collect();
         return Err(UsageError(format!("there is no failure file (*.json) in {}", named.join(", "))));
     }
-    let read = |path: PathBuf| {
-        let file = FailureFile::read(&path).map_err(|error| UsageError(error.to_string()))?;
-        Ok((path, file))
-    };
-    paths.into_iter().map(read).collect()
-}
-
-fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, UsageError> {
-    let cannot = |error| UsageError(format!("cannot read the folder {}: {error}", folder.display()));
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(cannot)? {
-        let path = entry.map_err(cannot)?.path();
-        if path.extension().is_some_and(|extension| extension == "json") {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    Ok(paths)
+    Ok(files)
 }

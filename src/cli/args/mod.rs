@@ -1,19 +1,29 @@
 //! What the user may type.
 
+mod apart;
+mod axes;
+mod results;
+mod suite;
+mod values;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
-use crate::plan::{Mode, OrderKind};
+pub use apart::{ApartArgs, NetworkArg, SandboxArg};
+pub use axes::{AxesArgs, DistArg, OrderArg};
+pub use results::ResultArgs;
+pub use suite::{EngineArg, SuiteArgs};
+pub(super) use values::duration;
+use values::whole;
 
-/// Clocks can be set further ahead than this.
-const LONGEST: Duration = Duration::from_secs(1000 * 24 * 60 * 60);
+use crate::cli::seed::SeedFrom;
 
 /// Jostles a pytest suite until its isolation failures fall out, and shrinks each to the smallest
 /// combination of tests that still shows it.
 #[derive(Debug, Parser)]
-#[command(name = "jostle", version, max_term_width = 100, propagate_version = true)]
+#[command(name = "jostle", version = env!("JOSTLE_VERSION"), max_term_width = 100, propagate_version = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -24,7 +34,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the suite in many orders and partitions, and shrink every isolation failure found
-    Stress(StressArgs),
+    Stress(Box<StressArgs>),
     /// Run a plan again: by its token, from a failure file, or from another tool's log
     Replay(ReplayArgs),
     /// Say whether recorded failures are gone, and how sure that is
@@ -41,6 +51,10 @@ pub enum Command {
     Speedup(SpeedupArgs),
     /// Run the main job on a small suite that jostle carries along
     Demo(DemoArgs),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+    /// Print a page of the manual
+    Man(ManArgs),
     /// Ends what is left of a session that died (used by jostle itself)
     #[command(name = "__reaper", hide = true)]
     Reaper,
@@ -49,96 +63,13 @@ pub enum Command {
     Sandbox,
 }
 
-/// What every command that meets a suite takes.
-#[derive(Clone, Debug, Default, Args)]
-pub struct SuiteArgs {
-    /// The Python whose pytest runs the suite [default: $VIRTUAL_ENV, else .venv, else python3]
-    #[arg(long, value_name = "PATH")]
-    pub python: Option<PathBuf>,
-    /// The folder to run pytest in [default: the current one]
-    #[arg(long, value_name = "DIR")]
-    pub rootdir: Option<PathBuf>,
-    /// How tests are run: each trial in fresh pytest processes, or in forks of one that has collected
-    /// the suite [default: auto, forks where they are safe]
-    #[arg(long, value_name = "ENGINE")]
-    pub engine: Option<EngineArg>,
-    /// End a test that runs longer than this [default: 60s]
-    #[arg(long, value_name = "TIME", value_parser = duration, allow_negative_numbers = true)]
-    pub test_timeout: Option<Duration>,
-    /// End a trial that runs longer than this [default: ten minutes and ten times the baseline]
-    #[arg(long, value_name = "TIME", value_parser = duration, allow_negative_numbers = true)]
-    pub trial_timeout: Option<Duration>,
-    /// Write the results as JSON, to a file or (-) to standard output
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-", require_equals = true)]
-    pub json: Option<String>,
-    /// Say only what was found
-    #[arg(short, long, conflicts_with = "verbose")]
-    pub quiet: bool,
-    /// Say more: neutralised options and the tracebacks of failures and collection errors
-    #[arg(short, long)]
-    pub verbose: bool,
-    /// Arguments for pytest, after `--`
-    #[arg(last = true, value_name = "PYTEST_ARGS")]
-    pub pytest_args: Vec<String>,
-}
-
-/// How trials are kept apart.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Keeping trials apart")]
-pub struct ApartArgs {
-    /// Run each trial in a sandbox, of which no file, port or process is left [default: auto, where
-    /// one can be had]
-    #[arg(long, value_name = "WHEN")]
-    pub sandbox: Option<SandboxArg>,
-    /// Let trials write to this path for good; may be given several times
-    #[arg(long, value_name = "PATH")]
-    pub share: Vec<PathBuf>,
-    /// Whose network trials use in a sandbox [default: auto, private unless tests fail for want of the
-    /// machine's]
-    #[arg(long, value_name = "WHOSE")]
-    pub network: Option<NetworkArg>,
-    /// How much a trial may write in its sandbox, which is memory [default: 1GiB]
-    #[arg(long, value_name = "SIZE", allow_negative_numbers = true)]
-    pub disk: Option<String>,
-    /// How much memory each worker may use [default: no limit]
-    #[arg(long, value_name = "SIZE", allow_negative_numbers = true)]
-    pub memory: Option<String>,
-    /// How many workers run at once, over all trials, where sandboxes keep these apart [default: the
-    /// number of cores]
-    #[arg(short, long, value_name = "N", value_parser = whole::<u32>(1, 256), allow_negative_numbers = true)]
-    pub jobs: Option<u32>,
-    /// Tell which files each test, or trial, leaves behind in the project; without sandboxes that is
-    /// always told
-    #[arg(long)]
-    pub report_leftovers: bool,
-}
-
-/// What a session varies.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
-pub struct AxesArgs {
-    /// Numbers of workers; `auto` is the number of cores [default: 1,2,4]
-    #[arg(short = 'n', long, value_name = "N,…", value_delimiter = ',', allow_negative_numbers = true)]
-    pub workers: Option<Vec<String>>,
-    /// pytest-xdist's modes; `each` only if it is named [default: all others that apply]
-    #[arg(long, value_name = "MODE,…", value_delimiter = ',')]
-    pub dist: Option<Vec<DistArg>>,
-    /// How orders are made [default: all]
-    #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
-    pub order: Option<Vec<OrderArg>>,
-    /// How many values of PYTHONHASHSEED to use [default: 4]
-    #[arg(long, value_name = "N", value_parser = whole::<u32>(1, 64), allow_negative_numbers = true)]
-    pub hash_seeds: Option<u32>,
-    /// Mix what pytest-django keeps apart: TestCase, TransactionTestCase and other tests
-    #[arg(long)]
-    pub ignore_rank: bool,
-}
-
 /// `jostle stress`.
 #[derive(Debug, Default, Args)]
 pub struct StressArgs {
-    /// The seed all plans follow from [default: drawn, and printed]
-    #[arg(long, value_parser = whole::<u64>(0, u64::MAX), allow_negative_numbers = true)]
-    pub seed: Option<u64>,
+    /// The seed all plans follow from: a number, `date` for one that is new each day (UTC), or `run-id` for one of
+    /// each run of a pipeline [default: drawn, and printed]
+    #[arg(long, allow_negative_numbers = true)]
+    pub seed: Option<SeedFrom>,
     /// How many trials to run [default: 20, or as many as --time allows]
     #[arg(long, value_name = "N", value_parser = whole::<u64>(1, u64::MAX), allow_negative_numbers = true)]
     pub trials: Option<u64>,
@@ -154,9 +85,6 @@ pub struct StressArgs {
     /// Go on after an isolation failure (the default)
     #[arg(long, overrides_with = "fail_fast")]
     pub keep_going: bool,
-    /// Write a file for each isolation failure, for `jostle replay`
-    #[arg(long, value_name = "DIR")]
-    pub failures: Option<PathBuf>,
     /// Write the fixes that were found and tried: patches into a folder, or one patch into a file
     #[arg(long, value_name = "PATH")]
     pub write_fix: Option<PathBuf>,
@@ -169,15 +97,18 @@ pub struct StressArgs {
     pub resume: Option<Option<PathBuf>>,
     /// Run a shard of the night with this plan, which `jostle plan --out` wrote, and only write down what
     /// its trials show
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "trials", "time", "victim", "fail_fast", "failures", "journal", "resume"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "trials", "time", "victim", "fail_fast", "failures", "known", "strict", "junit", "code_quality", "journal", "resume"])]
     pub plan: Option<PathBuf>,
-    /// Which shard, from 1 [default: the one that Slurm, Kubernetes, GitLab, Buildkite, CircleCI or AWS
-    /// Batch names]
+    /// Which shard, from 1 [default: auto, the one that Slurm, Kubernetes, GitLab, Buildkite, CircleCI or
+    /// AWS Batch names]
     #[arg(long, value_name = "K/N", requires = "plan")]
     pub shard: Option<String>,
     /// The folder for the results of a shard's trials
     #[arg(long, value_name = "DIR", requires = "plan", default_value = "jostle-results")]
     pub results: PathBuf,
+    /// What becomes of the results.
+    #[command(flatten)]
+    pub kept: ResultArgs,
     /// What to vary.
     #[command(flatten)]
     pub axes: AxesArgs,
@@ -262,9 +193,9 @@ pub struct ConflictsArgs {
 /// `jostle plan`.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    /// The seed
-    #[arg(long, value_parser = whole::<u64>(0, u64::MAX), allow_negative_numbers = true)]
-    pub seed: u64,
+    /// The seed: a number, `date` or `run-id`
+    #[arg(long, allow_negative_numbers = true)]
+    pub seed: SeedFrom,
     /// The trial, from 0
     #[arg(long, value_parser = whole::<u64>(0, u64::MAX), allow_negative_numbers = true, required_unless_present = "out")]
     pub index: Option<u64>,
@@ -297,9 +228,9 @@ pub struct MergeArgs {
     /// The plan of the night
     #[arg(long, value_name = "FILE")]
     pub plan: PathBuf,
-    /// Write a file for each isolation failure, for `jostle replay`
-    #[arg(long, value_name = "DIR")]
-    pub failures: Option<PathBuf>,
+    /// What becomes of the results.
+    #[command(flatten)]
+    pub kept: ResultArgs,
     /// How trials are kept apart.
     #[command(flatten)]
     pub apart: ApartArgs,
@@ -343,116 +274,16 @@ pub struct DemoArgs {
     pub python: Option<PathBuf>,
 }
 
-/// `--engine` values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum EngineArg {
-    /// Forks where they are safe, else fresh processes
-    #[default]
-    Auto,
-    /// Forks, or an error where they are not safe
-    Warm,
-    /// A fresh pytest process for each worker
-    Spawn,
+/// `jostle completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// For which shell
+    pub shell: clap_complete::Shell,
 }
 
-/// `--sandbox` values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum SandboxArg {
-    /// Where one can be had
-    #[default]
-    Auto,
-    /// Or an error where none can be had
-    On,
-    /// Never
-    Off,
-}
-
-/// `--network` values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum NetworkArg {
-    /// Private, unless something can be collected, or passes alone, with the machine's only
-    #[default]
-    Auto,
-    /// A loopback of each trial's own, and nothing else
-    Private,
-    /// The machine's
-    Host,
-}
-
-/// `--dist` values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "pytest-xdist's own names")]
-pub enum DistArg {
-    No,
-    Load,
-    Loadscope,
-    Loadfile,
-    Loadgroup,
-    Worksteal,
-    Each,
-}
-
-/// `--order` values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "as in OrderKind")]
-pub enum OrderArg {
-    Suite,
-    Reversed,
-    Shuffled,
-    Nested,
-    Adjacent,
-}
-
-impl From<DistArg> for Mode {
-    fn from(arg: DistArg) -> Self {
-        match arg {
-            DistArg::No => Self::No,
-            DistArg::Load => Self::Load,
-            DistArg::Loadscope => Self::Loadscope,
-            DistArg::Loadfile => Self::Loadfile,
-            DistArg::Loadgroup => Self::Loadgroup,
-            DistArg::Worksteal => Self::Worksteal,
-            DistArg::Each => Self::Each,
-        }
-    }
-}
-
-impl From<OrderArg> for OrderKind {
-    fn from(arg: OrderArg) -> Self {
-        match arg {
-            OrderArg::Suite => Self::Suite,
-            OrderArg::Reversed => Self::Reversed,
-            OrderArg::Shuffled => Self::Shuffled,
-            OrderArg::Nested => Self::Nested,
-            OrderArg::Adjacent => Self::Adjacent,
-        }
-    }
-}
-
-/// A parser of whole numbers in a range.
-fn whole<N: TryFrom<u64>>(least: u64, most: u64) -> impl Fn(&str) -> Result<N, String> + Clone {
-    move |text| {
-        let number = text.parse().ok().filter(|number| (least..=most).contains(number));
-        let error = || match most {
-            u64::MAX => format!("give a whole number from {least} to 2^64-1"),
-            _ => format!("give a whole number from {least} to {most}"),
-        };
-        number.and_then(|number| N::try_from(number).ok()).ok_or_else(error)
-    }
-}
-
-/// A time as people write it: `90s`, `30m`, `2h 15m`, or a bare number of seconds.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let parsed = match text.parse::<u64>() {
-        Ok(seconds) => Ok(Duration::from_secs(seconds)),
-        Err(_) => humantime::parse_duration(text),
-    };
-    match parsed {
-        Ok(time) if time.is_zero() => {
-            Err("a time of 0 leaves nothing to do; give a time like 30s or 10m".into())
-        }
-        Ok(time) if time <= LONGEST => Ok(time),
-        Ok(_) => Err("give a time of no more than 1000 days".into()),
-        Err(_) => Err("write a time like 90s, 30m or 2h".into()),
-    }
+/// `jostle man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Of which command [default: of all]
+    pub command: Option<String>,
 }

@@ -1,0 +1,76 @@
+//! The options for what a session varies.
+
+use clap::{Args, ValueEnum};
+
+use super::values::whole;
+use crate::plan::{Mode, OrderKind};
+
+/// What a session varies.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub struct AxesArgs {
+    /// Numbers of workers; `auto` is the number of cores [default: 1,2,4]
+    #[arg(short = 'n', long, value_name = "N,…", value_delimiter = ',', allow_negative_numbers = true)]
+    pub workers: Option<Vec<String>>,
+    /// pytest-xdist's modes; `each` only if it is named [default: all others that apply]
+    #[arg(long, value_name = "MODE,…", value_delimiter = ',')]
+    pub dist: Option<Vec<DistArg>>,
+    /// How orders are made [default: all]
+    #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
+    pub order: Option<Vec<OrderArg>>,
+    /// How many values of PYTHONHASHSEED to use [default: 4]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>(1, 64), allow_negative_numbers = true)]
+    pub hash_seeds: Option<u32>,
+    /// Mix what pytest-django keeps apart: TestCase, TransactionTestCase and other tests
+    #[arg(long)]
+    pub ignore_rank: bool,
+}
+
+/// `--dist` values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "pytest-xdist's own names")]
+pub enum DistArg {
+    No,
+    Load,
+    Loadscope,
+    Loadfile,
+    Loadgroup,
+    Worksteal,
+    Each,
+}
+
+/// `--order` values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "as in OrderKind")]
+pub enum OrderArg {
+    Suite,
+    Reversed,
+    Shuffled,
+    Nested,
+    Adjacent,
+}
+
+impl From<DistArg> for Mode {
+    fn from(arg: DistArg) -> Self {
+        match arg {
+            DistArg::No => Self::No,
+            DistArg::Load => Self::Load,
+            DistArg::Loadscope => Self::Loadscope,
+            DistArg::Loadfile => Self::Loadfile,
+            DistArg::Loadgroup => Self::Loadgroup,
+            DistArg::Worksteal => Self::Worksteal,
+            DistArg::Each => Self::Each,
+        }
+    }
+}
+
+impl From<OrderArg> for OrderKind {
+    fn from(arg: OrderArg) -> Self {
+        match arg {
+            OrderArg::Suite => Self::Suite,
+            OrderArg::Reversed => Self::Reversed,
+            OrderArg::Shuffled => Self::Shuffled,
+            OrderArg::Nested => Self::Nested,
+            OrderArg::Adjacent => Self::Adjacent,
+        }
+    }
+}

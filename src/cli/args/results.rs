@@ -1,0 +1,26 @@
+//! The options for what a session's result is, and where it is written besides.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// What counts, and for whom it is written.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Results")]
+pub struct ResultArgs {
+    /// Write a file for each isolation failure, for `jostle replay`
+    #[arg(long, value_name = "DIR")]
+    pub failures: Option<PathBuf>,
+    /// The folder of failure files that are known: what they record is reported, and does not fail the job
+    #[arg(long, value_name = "DIR")]
+    pub known: Option<PathBuf>,
+    /// Fail the job for known failures as well
+    #[arg(long)]
+    pub strict: bool,
+    /// Write the results as JUnit XML, as Jenkins, GitLab and others show it
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Write the findings as a code quality report of GitLab's
+    #[arg(long, value_name = "FILE")]
+    pub code_quality: Option<PathBuf>,
+}

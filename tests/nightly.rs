@@ -1,0 +1,184 @@
+//! A nightly job as its owner sets it up: known failures, a seed for each night, and what others read of it.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const SUITE: &str =
+    "STATE = []\n\ndef test_victim():\n    assert not STATE\n\ndef test_polluter():\n    STATE.append(1)\n";
+
+/// A suite with a victim in a folder of its repository.
+fn project() -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("backend")).expect("a folder");
+    write(&folder, SUITE);
+    folder
+}
+
+fn write(folder: &TempDir, source: &str) {
+    fs::write(folder.path().join("backend/test_state.py"), source).expect("a file");
+}
+
+fn command(folder: &TempDir, arguments: &str) -> Command {
+    let mut command = support::jostle(&folder.path().join("backend"));
+    command.args(arguments.split(' ')).arg("--python").arg(support::light_python());
+    command
+}
+
+fn stress(folder: &TempDir, arguments: &str) -> Output {
+    let trials = if arguments.contains("--trials") { "" } else { " --trials 2" };
+    command(folder, &format!("stress -n 1 {arguments}{trials}")).output().expect("jostle runs")
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn report(output: &Output) -> Value {
+    let report: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", err(output)));
+    support::validate_report(&report).unwrap_or_else(|error| panic!("{error}"));
+    report
+}
+
+fn files(folder: &Path) -> usize {
+    fs::read_dir(folder).map_or(0, Iterator::count)
+}
+
+#[test]
+fn a_known_failure_is_told_and_does_not_fail_the_job() {
+    let folder = project();
+    let first = stress(&folder, "--seed 1 --failures known --known known");
+    assert_eq!(first.status.code(), Some(1), "{}", err(&first));
+    assert!(err(&first).contains("no failure is known"), "{}", err(&first));
+    let kept = folder.path().join("backend/known");
+    assert_eq!(files(&kept), 1);
+
+    let next = stress(&folder, "--seed 2 --known known --failures new --fail-fast --trials 4");
+    assert_eq!(next.status.code(), Some(0), "{}{}", out(&next), err(&next));
+    assert!(out(&next).contains("known victim  test_state.py::test_victim"), "{}", out(&next));
+    assert!(out(&next).contains("1 isolation failure, which is known"), "{}", out(&next));
+    assert!(out(&next).contains("4 trials"), "it is no reason to stop: {}", out(&next));
+    assert_eq!(files(&folder.path().join("backend/new")), 0, "only new ones are written");
+    let strict = stress(&folder, "--seed 2 --known known --strict");
+    assert_eq!(strict.status.code(), Some(1), "{}", out(&strict));
+
+    write(
+        &folder,
+        &format!("{SUITE}\nOTHER = []\n\ndef test_new():\n    assert not OTHER\n    OTHER.append(1)\n"),
+    );
+    let new = report(&stress(&folder, "--seed 3 --known known --json"));
+    assert_eq!(new["exit_code"], 1, "{new:#}");
+    let known = |kind: &str| {
+        let findings = new["findings"].as_array().expect("findings");
+        findings
+            .iter()
+            .find(|finding| finding["kind"] == kind)
+            .map(|finding| finding["known"]["same"].clone())
+    };
+    assert_eq!(known("victim"), Some("failure".into()), "{new:#}");
+    assert_eq!(known("nio"), Some(Value::Null), "{new:#}");
+
+    write(&folder, &SUITE.replace("STATE.append(1)", "pass"));
+    let mended = stress(&folder, "--seed 4 --known known");
+    assert_eq!(mended.status.code(), Some(0), "{}", out(&mended));
+    assert!(out(&mended).contains("1 known failure did not show (known/victim-"), "{}", out(&mended));
+}
+
+#[test]
+fn another_polluter_of_the_recorded_state_is_known() {
+    let folder = project();
+    assert_eq!(stress(&folder, "--seed 1 --failures known").status.code(), Some(1));
+    write(&folder, &SUITE.replace("test_polluter", "test_another"));
+    let next = stress(&folder, "--seed 1 --known known");
+    assert_eq!(next.status.code(), Some(0), "{}", out(&next));
+    assert!(out(&next).contains("the same state left by another test"), "{}", out(&next));
+
+    let other = "STATE, MORE = [], []\n\ndef test_victim():\n    assert not STATE and not MORE\n\n\
+                 def test_another():\n    MORE.append(1)\n";
+    write(&folder, other);
+    let new = stress(&folder, "--seed 1 --known known");
+    assert_eq!(new.status.code(), Some(1), "another state is another failure: {}", out(&new));
+}
+
+#[test]
+fn a_profile_sets_what_the_command_line_leaves_open() {
+    let folder = project();
+    let settings = "hash-seeds = 2\nfailures = \"kept\"\n\n[profile.nightly]\ntrials = 2\nworkers = [1]\n";
+    fs::write(folder.path().join("backend/jostle.toml"), settings).expect("a file");
+    let nights = || command(&folder, "stress --profile nightly --json").output().expect("jostle runs");
+    let night = report(&nights());
+    let today = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
+    let day: String = today.chars().take(10).filter(char::is_ascii_digit).collect();
+    let day: u64 = day.parse().expect("a number");
+    // A night may end on the day after it began.
+    assert!(night["seed"].as_u64().is_some_and(|seed| seed <= day && seed > 20_260_101), "{today}");
+    assert_eq!((&night["trials"], &night["axes"]["hash_seeds"]), (&2.into(), &2.into()));
+    assert_eq!(night["axes"]["workers"], serde_json::json!([1]));
+    assert_eq!(files(&folder.path().join("backend/kept")), 1);
+
+    let mut by_run = command(&folder, "stress --profile nightly --seed run-id --trials 1 --json");
+    let by_run = by_run.env("GITHUB_RUN_ID", "163").output().expect("jostle runs");
+    assert!(err(&by_run).contains("seed 163 (GITHUB_RUN_ID=163)"), "{}", err(&by_run));
+    let by_run = report(&by_run);
+    assert_eq!((&by_run["seed"], &by_run["trials"]), (&163.into(), &1.into()));
+}
+
+#[test]
+fn others_read_the_results() {
+    let folder = project();
+    write(&folder, &format!("{SUITE}\ndef test_broken():\n    assert '<&\\x1b[1m' == 2\n"));
+    fs::write(folder.path().join("backend/test_missing.py"), "import nowhere\n").expect("a file");
+    let summary = folder.path().join("summary.md");
+    let arguments = "stress --trials 2 -n 1 --seed 1 --junit junit.xml --code-quality quality.json --json";
+    let mut command = command(&folder, arguments);
+    command.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", &summary);
+    let repository = folder.path().canonicalize().expect("a path");
+    let output = command.env("GITHUB_WORKSPACE", &repository).output().expect("jostle runs");
+    assert_eq!(output.status.code(), Some(1), "{}", err(&output));
+    let report = report(&output);
+
+    let xml = fs::read_to_string(folder.path().join("backend/junit.xml")).expect("the file");
+    let junit = quick_junit::Report::deserialize_from_str(&xml).expect("JUnit XML");
+    assert_eq!((junit.tests, junit.failures, junit.errors), (4, 1, 1), "{xml}");
+    let cases = &junit.test_suites[0].test_cases;
+    let case = |name: &str| cases.iter().find(|case| case.name.as_str() == name).expect("a test case");
+    let token = &case("test_victim").properties[0];
+    assert_eq!(
+        (token.name.as_str(), report["findings"][0]["token"].as_str()),
+        ("token", Some(token.value.as_str()))
+    );
+    assert!(matches!(case("test_broken").status, quick_junit::TestCaseStatus::Skipped { .. }), "{xml}");
+    assert!(matches!(case("test_polluter").status, quick_junit::TestCaseStatus::Success { .. }), "{xml}");
+
+    let quality = fs::read(folder.path().join("backend/quality.json")).expect("the file");
+    let issues: Value = serde_json::from_slice(&quality).expect("JSON");
+    let first = &issues[0];
+    assert_eq!(first["check_name"], "victim", "{issues:#}");
+    assert_eq!(
+        (&first["severity"], &first["location"]["path"]),
+        (&"critical".into(), &"backend/test_state.py".into())
+    );
+    assert_eq!(first["location"]["lines"]["begin"], 3);
+
+    let told = err(&output);
+    let annotation = told.lines().find(|line| line.starts_with("::error ")).expect("an annotation");
+    assert!(
+        annotation.starts_with("::error file=backend/test_state.py,line=3,title=victim%3A "),
+        "{annotation}"
+    );
+    assert!(told.contains("::error file=backend/test_missing.py,line=1,"), "{told}");
+    assert!(told.contains("::notice ") && !told.contains("\u{1b}[1m"), "{told}");
+    let summary = fs::read_to_string(summary).expect("the summary");
+    assert!(summary.starts_with("### jostle: 1 isolation failure, 1 collection error"), "{summary}");
+    assert!(summary.contains("<code>test_state.py::test_victim</code>"), "{summary}");
+}
