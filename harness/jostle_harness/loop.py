@@ -144,6 +144,12 @@ class Loop:
         with self._watch.fixture(fixturedef) if wide else contextlib.nullcontext():
             yield
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self) -> None:
+        """Tell what a test does from what is done after it."""
+        if self._watch is not None:
+            self._watch.tear_down()
+
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Any:
         """Note the first failing phase, with the exception while it is still at hand."""

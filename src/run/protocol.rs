@@ -9,7 +9,7 @@ use crate::run::Failure;
 use crate::suite::{CollectionError, Test, TestId};
 
 /// The version both sides must speak.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// What jostle says.
 #[derive(Debug, Serialize)]
@@ -149,6 +149,13 @@ pub enum Message {
         /// In the list of the setup.
         position: u32,
     },
+    /// The test that has the turn had nothing to do for a while; comes before it asks, sleeps or ends.
+    Rested {
+        /// For how long, since it got its turn.
+        seconds: f64,
+    },
+    /// A test's teardown starts.
+    Teardown,
     /// A test waits for its turn to make a call.
     Yield {
         /// The question's number.

@@ -14,6 +14,8 @@ pub mod baseline;
 pub mod fidelity;
 pub mod recording;
 pub mod races;
+pub mod reruns;
+pub mod artefact;
 pub mod racing;
 pub mod investigate;
 pub mod confirm;
