@@ -72,6 +72,7 @@ const INVOCATIONS: &[(&str, &str, &str)] = &[
     ("stress --failures new --python nowhere", "nowhere", "--python PATH"),
     ("stress --failures test_a.py --python PYTHON", "test_a.py", "--failures"),
     ("stress --failures /proc/none --python PYTHON", "/proc/none", "--failures"),
+    ("stress --write-fix no/such/fixes.patch", "no/such/fixes.patch", "in a folder that exists"),
     ("stress --journal test_a.py", "test_a.py exists", "--resume test_a.py"),
     ("stress --journal .", "it is a folder", "the name of a file"),
     ("stress --journal no/such/journal", "no/such/journal", "in a folder that exists"),
