@@ -298,6 +298,30 @@ fn changed(document: &Value, place: &str, value: Value) -> Vec<u8> {
 }
 
 #[test]
+fn wrong_logs() {
+    let stage = Stage::new();
+    let case = |token: &str| {
+        format!(
+            "<testcase name=\"x\"><properties><property name=\"token\" value=\"{token}\"/></properties></testcase>"
+        )
+    };
+    let ours =
+        |cases: String| format!("<testsuites name=\"jostle\"><testsuite>{cases}</testsuite></testsuites>");
+    let cases = [
+        (ours(case("1:2") + &case("1:3")), "tells several failures: give one of 1:2 (.x), 1:3 (.x)"),
+        (ours(case("")), "tells no token of a failure"),
+        (ours(case("1:x")), "its index is not a whole number"),
+        ("<testsuites name=\"jostle\"><testcase></testsuites>".to_owned(), "no JUnit XML"),
+        ("test_a.py::test_a PASSED [100%]\n".to_owned(), "no test failed in this log"),
+    ];
+    for (content, why) in cases {
+        stage.write("junit.xml", content.as_bytes());
+        let said = stage.refused(&["replay", "junit.xml"]);
+        assert!(said.contains(why), "{content} should say {why:?}: {said}");
+    }
+}
+
+#[test]
 fn wrong_failure_files() {
     let stage = Stage::new();
     let good = failure();
