@@ -143,7 +143,7 @@ pub fn stress(
     Ok(Outline {
         seed,
         axes: axes.clone(),
-        unseen: session.unseen(),
+        unseen: session.unseen(&suite),
         remarks: lab.remarks().into_iter().chain(session.remarks).collect(),
         alone: session.alone,
         trials: session.trials,
@@ -459,15 +459,11 @@ impl Session<'_> {
     }
 
     /// The known failures that no finding is.
-    fn unseen(&self) -> Vec<String> {
-        let seen: BTreeSet<&str> = self
-            .findings
-            .iter()
-            .flat_map(|finding| &finding.known)
-            .map(|known| known.file.as_str())
-            .collect();
-        let files = self.limits.known.iter().map(|known| &known.file);
-        files.filter(|file| !seen.contains(file.as_str())).cloned().collect()
+    fn unseen(&self, suite: &Suite) -> Vec<String> {
+        let found: Vec<Identity> =
+            self.findings.iter().filter_map(|finding| Identity::of(finding, suite)).collect();
+        let seen = |known: &Recorded| found.iter().any(|found| known::same(&known.identity, found).is_some());
+        self.limits.known.iter().filter(|known| !seen(known)).map(|known| known.file.clone()).collect()
     }
 
     fn stops_early(&self) -> bool {
