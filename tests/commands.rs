@@ -88,7 +88,10 @@ fn a_victim_that_is_named_is_looked_into_alone() {
     for engine in ["warm", "spawn"] {
         let arguments =
             ["stress", "--seed", "5", "--victim", "test_z.py::test_also", "--engine", engine, "--json"];
-        let report = without_times(&run(folder.path(), &arguments));
+        let output = run(folder.path(), &arguments);
+        let told = "found victim test_z.py::test_also, polluter test_state.py::test_polluter\n";
+        assert!(err(&output).contains(told), "{}", err(&output));
+        let report = without_times(&output);
         let findings = report["findings"].as_array().expect("findings");
         assert_eq!(findings.len(), 1, "{report}");
         assert_eq!(findings[0]["test"]["node_id"], "test_z.py::test_also");
@@ -98,6 +101,18 @@ fn a_victim_that_is_named_is_looked_into_alone() {
     let unknown = run(folder.path(), &["stress", "--victim", "test_z.py::test_none"]);
     assert_eq!(unknown.status.code(), Some(4));
     assert!(err(&unknown).contains("no such test was collected"), "{}", err(&unknown));
+}
+
+#[test]
+fn a_named_victim_that_fails_at_times_only_is_judged_as_any_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let suite = folder.path().join("flaky-victim");
+    support::copy(&support::root().join("corpus/flaky-victim"), &suite);
+    let victim = "tests/test_delay.py::test_delay_is_exact_by_default";
+    let report = without_times(&run(&suite, &["stress", "--seed", "1", "--victim", victim, "--json"]));
+    assert_eq!(report["findings"][0]["kind"], "victim", "{report}");
+    let polluter = "tests/test_jitter.py::test_jitter_spreads_delays";
+    assert_eq!(report["findings"][0]["culprits"][0]["node_id"], polluter, "{report}");
 }
 
 #[test]

@@ -74,6 +74,8 @@ class Loop:
                 explainer.look(self._channel, self._setup.folder)
             if item is not None:
                 self._run(position, item)
+            if explainer is not None:
+                explainer.follow(position, self._channel)
 
     def _explainer(self) -> Optional[Explainer]:
         """What watches the state from here on to the last test, if that is wanted."""
@@ -143,6 +145,12 @@ class Loop:
         wide = self._watch is not None and is_wide(fixturedef)
         with self._watch.fixture(fixturedef) if wide else contextlib.nullcontext():
             yield
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self) -> None:
+        """Tell what a test does from what is done after it."""
+        if self._watch is not None:
+            self._watch.tear_down()
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Any:

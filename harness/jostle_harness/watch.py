@@ -17,8 +17,11 @@ import time
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from .channel import Channel, Setup, text
+from .idle import Idle
 from .outside import EVENTS, Access, Outside
 
+#: Seconds without anything to do that are told.
+_REST = 0.0005
 #: Above this a call at one place is not asked for any more: a loop that writes a file line by line.
 _MOST_AT_A_PLACE = 40
 _STREAMS = (io.TextIOWrapper, io.BufferedIOBase, io.RawIOBase)
@@ -46,6 +49,7 @@ class Watch:
         self._busy = threading.local()
         self._running = False
         self._turn = 0
+        self._idle = Idle()
         self._asked: Dict[Tuple[str, str, str], int] = {}
         self._fixtures: List[str] = []
         self._used: List[str] = []
@@ -69,6 +73,7 @@ class Watch:
         """A test starts; it uses these fixtures of a wider scope."""
         self._touched, self._used, self._databases = {}, list(fixtures), {}
         self._running = True
+        self._idle.start()
         if self._at is not None:
             sys.setprofile(self._profile)
 
@@ -77,6 +82,7 @@ class Watch:
         self._running = False
         if self._at is not None:
             sys.setprofile(None)
+            self._tell_rest()
             return
         for path, (before, place) in self._databases.items():
             if _version(path) != before:
@@ -84,6 +90,11 @@ class Watch:
         self._channel.send(
             "touched", position=position, accesses=list(self._touched.values()), fixtures=sorted(set(self._used))
         )
+
+    def tear_down(self) -> None:
+        """The test's teardown starts."""
+        if self._at is not None:
+            self._channel.send("teardown")
 
     @contextlib.contextmanager
     def fixture(self, definition: Any) -> Iterator[None]:
@@ -153,7 +164,13 @@ class Watch:
             self._sleep(self._pause)
         self._points += 1
         writes = any(access.writes for access in accesses)
+        self._tell_rest()
         self._wait("yield", resource=access.resource, call=access.call, writes=writes, at=place)
+
+    def _tell_rest(self) -> None:
+        seconds = self._idle.seconds()
+        if seconds > _REST:
+            self._channel.send("rested", seconds=seconds)
 
     def _wait(self, kind: str, **fields: Any) -> None:
         self._turn += 1
@@ -161,6 +178,7 @@ class Watch:
         # An exception from a signal's handler may have left the answer to an earlier question behind.
         while self._channel.receive().get("turn") != self._turn:
             pass
+        self._idle.start()
 
     def _profile(self, frame: Any, event: str, function: Any) -> None:
         if event != "c_call" or function.__name__ not in _METHODS or not self._is_of_test():
@@ -215,6 +233,7 @@ class Watch:
                 return
             self._busy.busy = True
             try:
+                self._tell_rest()
                 self._channel.send("asleep", seconds=float(seconds), at=self._outside.place(1))
                 real(seconds)
                 real(self._pause)

@@ -19,6 +19,9 @@ pub struct Facts {
     pub parallel: bool,
     /// What is known of a plan in which the test passed.
     pub passed_in: PassedIn,
+    /// Whether to take it for granted that the failing plan fails each time, as its runs are dear. A victim
+    /// is then one by presumption, until a smaller plan is seen to fail each time.
+    pub presumed: bool,
 }
 
 /// Whether the test has been seen to pass in a plan with other tests.
@@ -162,6 +165,9 @@ fn fails_alone(facts: Facts, evidence: &Evidence) -> Next {
 }
 
 fn passes_alone(facts: Facts, evidence: &Evidence) -> Next {
+    if facts.presumed && !facts.parallel {
+        return Next::Done(Verdict::Victim);
+    }
     if let Some(next) = at_least(Question::Again, FEW, evidence) {
         return next;
     }
@@ -212,8 +218,8 @@ mod tests {
         panic!("no verdict after 200 runs: {evidence:?}")
     }
 
-    const SERIAL: Facts = Facts { parallel: false, passed_in: PassedIn::SameHashSeed };
-    const PARALLEL: Facts = Facts { parallel: true, passed_in: PassedIn::SameHashSeed };
+    const SERIAL: Facts = Facts { parallel: false, passed_in: PassedIn::SameHashSeed, presumed: false };
+    const PARALLEL: Facts = Facts { parallel: true, ..SERIAL };
 
     #[test]
     fn each_kind_is_told_from_the_others() {
@@ -237,6 +243,10 @@ mod tests {
         assert_eq!(kind(PARALLEL, |q, _| q == Again), Verdict::Race);
         assert_eq!(kind(PARALLEL, |q, _| matches!(q, Again | Serial)), Verdict::Victim);
         assert_eq!(kind(PARALLEL, |q, n| q == Again && n == 0), Verdict::Unreproduced);
+        let presumed = |fails: fn(Question, u32) -> bool| judge(Facts { presumed: true, ..SERIAL }, fails);
+        assert_eq!(presumed(|q, _| q == Alone).0, Verdict::Brittle);
+        let (verdict, evidence) = presumed(|_, _| false);
+        assert_eq!((verdict, evidence.again.runs, evidence.alone.runs), (Verdict::Victim, 0, FEW));
     }
 
     proptest! {

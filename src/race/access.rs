@@ -30,6 +30,12 @@ impl Call {
             && (self.writes || other.writes)
             && !(self.resource.is_listing() && self.writes && other.writes)
     }
+
+    /// Whether it goes on with what is open, as one that reads or writes a file piece by piece does again
+    /// and again.
+    pub fn is_transfer(&self) -> bool {
+        ["read", "write", "truncate", "flush", "close after writing"].contains(&self.call.as_str())
+    }
 }
 
 impl fmt::Display for Call {
@@ -85,6 +91,10 @@ pub enum StepKind {
     },
     /// It waited for something, so that the other was let go.
     Waits,
+    /// It waited for too long while the other one was held in the middle of its calls.
+    Rests,
+    /// The teardown of its test started.
+    TearsDown,
     /// It ended.
     Ends,
 }

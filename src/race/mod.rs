@@ -1,10 +1,12 @@
 //! Races between workers: who touches what ([`conflicts`]), in which orders it is worth trying
-//! ([`schedules`]), and whose turn it is while one is tried ([`turns`]).
+//! ([`schedules`]), whose turn it is while one is tried ([`turns`]), and whether a failure may be our own
+//! doing ([`fairness`]).
 //!
 //! Pure: what was touched and what workers ask for comes in as values.
 
 pub mod access;
 pub mod conflicts;
+pub mod fairness;
 pub mod schedules;
 pub mod turns;
 pub mod story;

@@ -5,10 +5,12 @@
 //! depends on which of two workers was heard first, but for those and for schedules without patience.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::plan::WorkerId;
 use crate::plan::schedule::{PATIENCE, Schedule};
 use crate::race::access::{Call, Step, StepKind};
+use crate::race::fairness::Stay;
 use crate::suite::TestIndex;
 
 /// What is heard of a worker.
@@ -18,6 +20,10 @@ pub enum Heard {
     Starts(TestIndex),
     /// It waits to make a call.
     Asks(Call),
+    /// It had nothing to do for so long since it got its turn or last said so.
+    Rested(Duration),
+    /// The teardown of its test starts.
+    TearsDown,
     /// It goes to sleep, and does not wait for an answer.
     Sleeps {
         /// How long.
@@ -55,15 +61,10 @@ struct Player {
     state: State,
     /// How many calls it has made.
     points: u32,
-    /// The last call it wished to make, and how often it had done so before.
-    last: Option<Call>,
-    repeats: u32,
     /// When its last sleep ends, on the trial's own clock, which only sleeps move.
     deadline: f64,
 }
 
-/// Calls in a row, all the same, that are a wait.
-const SPINS: u32 = 2;
 /// Seconds: whoever sleeps longer is not waited for at a switch, as nobody is to be held for long.
 const SOON: f64 = 1.0;
 
@@ -73,6 +74,8 @@ pub struct Turns {
     schedule: Schedule,
     players: Vec<Player>,
     holder: Option<usize>,
+    /// Who had the turn last, and what it did since it got it.
+    stay: (usize, Stay),
     started: bool,
     clock: f64,
     used: BTreeSet<usize>,
@@ -82,11 +85,12 @@ pub struct Turns {
 impl Turns {
     /// The turns of so many workers.
     pub fn new(schedule: Schedule, workers: usize) -> Self {
-        let player = Player { state: State::Coming, points: 0, last: None, repeats: 0, deadline: 0.0 };
+        let player = Player { state: State::Coming, points: 0, deadline: 0.0 };
         Self {
             schedule,
             players: vec![player; workers],
             holder: None,
+            stay: (0, Stay::default()),
             started: false,
             clock: 0.0,
             used: BTreeSet::new(),
@@ -101,6 +105,14 @@ impl Turns {
         let next = match heard {
             Heard::Starts(test) => self.wishes(index, Wish::Start(test)),
             Heard::Asks(call) => self.wishes(index, Wish::Call(call)),
+            Heard::Rested(idle) => {
+                self.stays(index, |stay| stay.rests(idle));
+                None
+            }
+            Heard::TearsDown => {
+                self.note(index, StepKind::TearsDown);
+                None
+            }
             Heard::Awake => self.wishes(index, Wish::WakeUp),
             Heard::Sleeps { seconds, at } => self.sleeps(index, seconds, at),
             Heard::Stuck => self.stuck(index),
@@ -128,7 +140,36 @@ impl Turns {
         self.players.get(worker.0 as usize).is_some_and(|player| matches!(player.state, State::Ready(_)))
     }
 
+    /// Whether one that has the turn keeps another from going on that is in the middle of its calls. Who has
+    /// made none yet may as well have started late.
+    pub fn holds_another(&self, worker: WorkerId) -> bool {
+        let index = worker.0 as usize;
+        let held = |player: &Player| {
+            player.points > 0
+                && matches!(player.state, State::Ready(ref wish) if !matches!(wish, Wish::Start(_)))
+        };
+        self.holder == Some(index)
+            && self.players.iter().enumerate().any(|(other, player)| other != index && held(player))
+    }
+
+    /// Takes in what the one that has the turn does while it holds another; notes when that is a wait. Under
+    /// a schedule that has no patience with waits, only one that was not ended in time is noted.
+    fn stays(&mut self, index: usize, does: impl FnOnce(&mut Stay)) {
+        if self.schedule.is_sequential() || !self.holds_another(WorkerId(index as u32)) {
+            return;
+        }
+        let unfair = if self.is_impatient() { Stay::is_late } else { Stay::is_a_wait };
+        let before = unfair(&self.stay.1);
+        does(&mut self.stay.1);
+        if !before && unfair(&self.stay.1) {
+            self.note(index, StepKind::Rests);
+        }
+    }
+
     fn wishes(&mut self, index: usize, wish: Wish) -> Option<usize> {
+        if let Wish::Call(call) = &wish {
+            self.stays(index, |stay| stay.calls(call));
+        }
         let switch = match wish {
             Wish::Call(_) if self.holder == Some(index) && !self.schedule.is_sequential() => {
                 self.switch(index)
@@ -136,7 +177,7 @@ impl Turns {
             _ => None,
         };
         let had_turn = self.holder == Some(index);
-        if had_turn && switch.is_none() && self.spins(index, &wish) {
+        if had_turn && switch.is_none() && self.is_to_give_way(index) {
             self.note(index, StepKind::Waits);
             self.players[index].state = State::Ready(wish);
             let others = (0..self.players.len()).filter(|&other| other != index && self.may_go(other));
@@ -157,16 +198,15 @@ impl Turns {
         }
     }
 
-    /// Whether a worker makes one call again and again, as it does to try for a lock, and another could go
-    /// on. Only the impatient mind: who writes a file line by line does so as well.
-    fn spins(&mut self, index: usize, wish: &Wish) -> bool {
-        let Wish::Call(call) = wish else { return false };
-        let player = &mut self.players[index];
-        player.repeats = if player.last.as_ref() == Some(call) { player.repeats + 1 } else { 0 };
-        player.last = Some(call.clone());
-        let spins = player.repeats >= SPINS && self.schedule.patience < PATIENCE;
-        spins
-            && !self.schedule.is_sequential()
+    fn is_impatient(&self) -> bool {
+        self.schedule.patience < PATIENCE
+    }
+
+    /// Whether a worker has waited while it held another, under a schedule that has no patience with that.
+    fn is_to_give_way(&self, index: usize) -> bool {
+        self.is_impatient()
+            && self.holds_another(WorkerId(index as u32))
+            && self.stay.1.is_a_wait()
             && (0..self.players.len()).any(|other| other != index && self.may_go(other))
     }
 
@@ -202,6 +242,8 @@ impl Turns {
         if self.schedule.is_sequential() || !runs || self.holder != Some(index) {
             return None;
         }
+        let waited = Duration::from_millis(self.schedule.patience.into());
+        self.stays(index, |stay| stay.rests(waited));
         let worker = WorkerId(index as u32);
         let told = self.steps.iter().rfind(|step| step.worker == worker);
         if other_waits || told.is_none_or(|step| step.kind != StepKind::Waits) {
@@ -269,6 +311,9 @@ impl Turns {
             }
         }
         self.holder = Some(index);
+        if self.stay.0 != index {
+            self.stay = (index, Stay::default());
+        }
         Some(index)
     }
 
@@ -284,6 +329,7 @@ mod tests {
     use super::*;
     use crate::plan::schedule::{Resource, Switch};
     use crate::race::access::recorded;
+    use crate::race::fairness::{IMPATIENT, is_unfair};
 
     /// What a simulated worker does one after the other.
     #[derive(Clone, Debug)]
@@ -403,5 +449,50 @@ mod tests {
         assert_eq!(turns.hear(other, Heard::Ended), Some(one));
         assert_eq!(turns.hear(one, Heard::Stuck), None);
         assert_eq!(turns.hear(one, Heard::Ended), None);
+    }
+
+    /// Two workers of which the first is held before its second call, while the other has the turn.
+    fn held_in_the_middle(patience: u32) -> Turns {
+        let at = BTreeSet::from([Resource("file:0".into())]);
+        let switches = vec![Switch { worker: WorkerId(0), point: 1, to: WorkerId(1) }];
+        let mut turns =
+            Turns::new(Schedule { switches, patience, ..Schedule::undisturbed(WorkerId(0), at) }, 2);
+        let (one, other) = (WorkerId(0), WorkerId(1));
+        assert_eq!(turns.hear(one, Heard::Starts(TestIndex(0))), None);
+        assert_eq!(turns.hear(other, Heard::Starts(TestIndex(1))), Some(one));
+        assert!(!turns.holds_another(one), "who has not made a call yet is only late");
+        assert_eq!(turns.hear(one, Heard::Asks(call(0))), Some(one));
+        assert_eq!(turns.hear(one, Heard::Asks(call(0))), Some(other));
+        assert!(turns.holds_another(other));
+        turns
+    }
+
+    #[test]
+    fn a_rest_while_another_is_held_is_noted_and_makes_only_the_impatient_give_way() {
+        let rest = || Heard::Rested(Duration::from_millis(8));
+        let mut patient = held_in_the_middle(PATIENCE);
+        patient.hear(WorkerId(1), rest());
+        assert!(is_unfair(patient.steps()));
+        assert_eq!(patient.hear(WorkerId(1), Heard::Asks(call(0))), Some(WorkerId(1)));
+
+        let mut impatient = held_in_the_middle(IMPATIENT);
+        impatient.hear(WorkerId(1), rest());
+        assert_eq!(impatient.hear(WorkerId(1), Heard::Asks(call(0))), Some(WorkerId(0)));
+        assert!(!is_unfair(impatient.steps()), "it was let go in time");
+
+        let mut late = held_in_the_middle(IMPATIENT);
+        late.hear(WorkerId(1), Heard::Rested(Duration::from_millis(30)));
+        assert!(is_unfair(late.steps()));
+    }
+
+    #[test]
+    fn a_rest_that_keeps_nobody_from_going_on_is_none() {
+        let at = BTreeSet::from([Resource("file:0".into())]);
+        let mut turns = Turns::new(Schedule::undisturbed(WorkerId(0), at), 2);
+        turns.hear(WorkerId(0), Heard::Starts(TestIndex(0)));
+        turns.hear(WorkerId(1), Heard::Starts(TestIndex(1)));
+        turns.hear(WorkerId(0), Heard::Asks(call(0)));
+        turns.hear(WorkerId(0), Heard::Rested(Duration::from_secs(1)));
+        assert!(!is_unfair(turns.steps()));
     }
 }

@@ -11,17 +11,19 @@ use crate::session::{Limits, Notice, Observer};
 use crate::speedup::Configuration;
 use crate::suite::Suite;
 
-/// A progress bar on stderr; silent if stderr is no terminal.
+/// A progress bar on stderr, if that is a terminal, and a line there for each isolation failure as it is
+/// found.
 pub struct Progress {
     bar: ProgressBar,
     limits: Limits,
     start: Instant,
     found: usize,
+    quiet: bool,
     doing: String,
 }
 
 impl Progress {
-    /// A bar for a session with these limits; hidden if `quiet`.
+    /// A bar for a session with these limits; nothing at all if `quiet`.
     pub fn new(limits: &Limits, quiet: bool) -> Self {
         let template = if limits.trials.is_some() {
             "{spinner} [{bar:24}] trial {pos}/{len} {wide_msg}"
@@ -33,6 +35,7 @@ impl Progress {
             limits: limits.clone(),
             start: Instant::now(),
             found: 0,
+            quiet,
             doing: "collecting".into(),
         }
     }
@@ -121,7 +124,13 @@ impl Observer for Progress {
             Notice::Investigating { test, waiting } => {
                 self.doing = format!("looking into {} ({waiting} more wait)", suite.test(*test).id);
             }
-            Notice::Found(finding) => self.found += usize::from(finding.kind.is_isolation_failure()),
+            Notice::Found(finding) if finding.kind.is_isolation_failure() => {
+                self.found += 1;
+                if !self.quiet {
+                    self.bar.suspend(|| anstream::eprintln!("found {}", words::in_short(finding, suite)));
+                }
+            }
+            Notice::Found(_) => {}
         }
         self.show();
     }

@@ -3,6 +3,7 @@
 use crate::judge::finding::{Finding, Kind, Origin};
 use crate::judge::known::{Known, Same};
 use crate::judge::statistics::Tally;
+use crate::suite::Suite;
 
 /// What the other tests of a minimal failure are to the one that fails.
 pub fn role(kind: Kind) -> &'static str {
@@ -35,6 +36,19 @@ pub fn meaning(finding: &Finding) -> &'static str {
         Kind::Leftover => "left in the project what was not there, or not so, before",
         Kind::Broken => "fails alone and wherever it was run: an ordinary bug, not an isolation failure",
     }
+}
+
+/// `victim test_b, polluter test_a`.
+pub fn in_short(finding: &Finding, suite: &Suite) -> String {
+    let test = finding.test.map_or_else(|| "the suite".to_owned(), |test| suite.test(test).id.to_string());
+    let (culprits, imports) = finding.causes();
+    let culprits = culprits.iter().map(|&culprit| suite.test(culprit).id.to_string());
+    let causes: Vec<String> =
+        culprits.chain(imports.iter().map(|file| format!("import of {file}"))).collect();
+    if causes.is_empty() {
+        return format!("{} {test}", finding.kind.name());
+    }
+    format!("{} {test}, {} {}", finding.kind.name(), role(finding.kind), causes.join(" and "))
 }
 
 /// `suite order`, `trial 7`.

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::plan::schedule::PATIENCE;
 use crate::plan::{Interleaving, Plan, WorkerId};
 use crate::race::turns::{Heard, Turns};
 use crate::race::{Call, Step};
@@ -15,6 +16,8 @@ use crate::suite::TestIndex;
 pub(super) const LOOK: Duration = Duration::from_millis(4);
 /// How much longer it is waited for where the system does not tell whether it computes.
 const BLIND: u32 = 10;
+/// The usual patience with a worker that waits.
+const PATIENT: Duration = Duration::from_millis(PATIENCE as u64);
 /// CPU time that is none, in nanoseconds: what a wait takes that is interrupted and goes on.
 const IDLE: u64 = 100_000;
 
@@ -82,6 +85,17 @@ impl Control {
         self.asks(worker, Question::Test, Heard::Starts(test))
     }
 
+    /// A worker had nothing to do for so long, since it got its turn or told so before.
+    pub(super) fn rested(&mut self, worker: usize, seconds: f64) -> Option<Grant> {
+        let idle = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        self.hears(worker, Heard::Rested(idle))
+    }
+
+    /// The teardown of a worker's test starts.
+    pub(super) fn tears_down(&mut self, worker: usize) -> Option<Grant> {
+        self.hears(worker, Heard::TearsDown)
+    }
+
     /// A worker waits to make a call.
     pub(super) fn calls(&mut self, worker: usize, turn: u32, call: Call) -> Option<Grant> {
         self.asks(worker, Question::Turn(turn), Heard::Asks(call))
@@ -105,9 +119,12 @@ impl Control {
 
     /// Looks at the worker that has the turn: one that waits gives it up.
     pub(super) fn look(&mut self) -> Option<Grant> {
-        let holder = self.turns.holder()?.0 as usize;
+        let id = self.turns.holder()?;
+        let holder = id.0 as usize;
         let seen = self.processes[holder].and_then(look_at);
-        let patience = if seen.is_some() { self.patience } else { self.patience * BLIND };
+        // Only who is in the middle of its calls is wronged by a wait.
+        let patience = if self.turns.holds_another(id) { self.patience } else { self.patience.max(PATIENT) };
+        let patience = if seen.is_some() { patience } else { patience * BLIND };
         let (since, cpu) = self.progress;
         if let Some(pulse) = seen.filter(|pulse| pulse.busy || pulse.cpu.saturating_sub(cpu) > IDLE) {
             self.progress = (Instant::now(), pulse.cpu);

@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::explain::{Changed, Instructions};
+use crate::explain::{Changed, Followed, Instructions};
 use crate::parse::reason;
 use crate::race::{Access, Call};
 use crate::run::Failure;
 use crate::suite::{CollectionError, Test, TestId};
 
 /// The version both sides must speak.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// What jostle says.
 #[derive(Debug, Serialize)]
@@ -149,6 +149,13 @@ pub enum Message {
         /// In the list of the setup.
         position: u32,
     },
+    /// The test that has the turn had nothing to do for a while; comes before it asks, sleeps or ends.
+    Rested {
+        /// For how long, since it got its turn.
+        seconds: f64,
+    },
+    /// A test's teardown starts.
+    Teardown,
     /// A test waits for its turn to make a call.
     Yield {
         /// The question's number.
@@ -196,6 +203,8 @@ pub enum Message {
     },
     /// What the tests before the last one have changed, and what of it was restored.
     Changed(Changed),
+    /// What became of the place that is followed.
+    Followed(Followed),
     /// pytest is about to end.
     Done {
         /// pytest's exit status.

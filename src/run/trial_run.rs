@@ -4,7 +4,7 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use crate::explain::Changed;
+use crate::explain::{Changed, Followed};
 use crate::plan::{Imports, Interleaving, Meeting, Mode, WorkerId};
 use crate::race::Touched;
 use crate::run::collecting::{COLLECT, check_protocol, with_output};
@@ -244,6 +244,10 @@ impl<'a> TrialRun<'a> {
                     }
                 }
             }
+            Heard::Message(Message::Rested { seconds }) => {
+                self.take_turns(|control| control.rested(worker, seconds));
+            }
+            Heard::Message(Message::Teardown) => self.take_turns(|control| control.tears_down(worker)),
             Heard::Message(Message::Yield { turn, call }) => {
                 self.take_turns(|control| control.calls(worker, turn, call));
             }
@@ -257,6 +261,12 @@ impl<'a> TrialRun<'a> {
             }
             Heard::Message(Message::Changed(changed)) => {
                 self.changed.get_or_insert(changed);
+            }
+            Heard::Message(Message::Followed(Followed { position, moved, changed })) => {
+                if let Some(place) = state.place(position) {
+                    let followed = Followed { position: place as u32, moved, changed };
+                    self.changed.get_or_insert_default().followed.push(followed);
+                }
             }
             Heard::Message(Message::Done { .. }) => state.enter(Stage::Ending),
             Heard::Message(

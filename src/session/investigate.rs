@@ -62,6 +62,19 @@ pub fn suspects(origin: Origin, plan: &Plan, trial: &Trial) -> Vec<Suspect> {
 /// # Errors
 /// Those of the engine. Time that runs out is no error: the finding is then not shrunk to the end.
 pub fn investigate(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Finding, RunError> {
+    look_into(lab, suspect, false)
+}
+
+/// Does so for a failure that the user named. It is shrunk without first running the plan it was seen in
+/// again and again; only where that comes to nothing, it is judged as any other.
+///
+/// # Errors
+/// As those of [`investigate`].
+pub fn investigate_named(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Finding, RunError> {
+    look_into(lab, suspect, true)
+}
+
+fn look_into(lab: &mut Lab<'_>, suspect: &Suspect, presumed: bool) -> Result<Finding, RunError> {
     if let Interleaving::Controlled(_) = suspect.plan.interleaving {
         return races::finding(
             lab,
@@ -76,9 +89,17 @@ pub fn investigate(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Finding, RunE
     }
     let reference = lab.history.passed_in(suspect.signature.test, suspect.plan.hash_seed);
     let reference = reference.map(|record| record.plan.clone());
-    let (verdict, evidence) = judge(lab, suspect, reference.as_ref())?;
+    let (verdict, evidence) = judge(lab, suspect, reference.as_ref(), presumed)?;
     let finding = finding_of(suspect, verdict, &evidence);
     match verdict {
+        Verdict::Victim if presumed && evidence.again.runs == 0 => {
+            let wanted = wanted(suspect, verdict);
+            let target = Target { victim: suspect.signature.test, worker: suspect.worker };
+            let shrunk = run_shrinker(lab, suspect.plan.clone(), target, 1.0, &wanted, Sight::Same)?;
+            let found = confirm::victim(lab, suspect, &wanted, shrunk, finding)?;
+            let holds = found.kind == Kind::Victim && found.with.always();
+            if holds || lab.out_of_time() { Ok(found) } else { look_into(lab, suspect, false) }
+        }
         Verdict::Victim | Verdict::Race => shrink_victim(lab, suspect, verdict, &evidence, finding),
         Verdict::Brittle => match reference {
             Some(passing) => shrink_brittle(lab, suspect, &passing, &evidence, finding),
@@ -128,6 +149,7 @@ fn judge(
     lab: &mut Lab<'_>,
     suspect: &Suspect,
     reference: Option<&Plan>,
+    presumed: bool,
 ) -> Result<(Verdict, Evidence), RunError> {
     let plan = &suspect.plan;
     let passed_in = match reference {
@@ -135,7 +157,7 @@ fn judge(
         Some(passing) if passing.hash_seed == plan.hash_seed => PassedIn::SameHashSeed,
         Some(_) => PassedIn::OtherHashSeed,
     };
-    let facts = Facts { parallel: plan.workers.len() > 1, passed_in };
+    let facts = Facts { parallel: plan.workers.len() > 1, passed_in, presumed };
     let any = Wanted::Failure(suspect.signature.test);
     // A teardown that fails is charged to whichever test runs last.
     let anywhere = Wanted::Fixture(suspect.signature.crash.clone());

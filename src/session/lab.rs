@@ -45,7 +45,7 @@ pub enum Notice<'a> {
     },
     /// A plan was run to judge, shrink or confirm a failure.
     Probed,
-    /// A failure has been judged.
+    /// A failure has been judged, shrunk and confirmed; it may still be explained.
     Found(&'a Finding),
 }
 
@@ -318,6 +318,11 @@ impl<'a> Lab<'a> {
     /// Tells the observer.
     pub fn tell(&mut self, notice: &Notice<'_>) {
         self.observer.notice(self.suite, notice);
+    }
+
+    /// When the session's time is used up.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
     }
 
     /// Whether the session's time is used up.

@@ -6,10 +6,9 @@
 //! processes.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use crate::judge::finding::{Finding, Kind, Minimal, Origin};
-use crate::judge::sight::{Sight, Wanted, look};
+use crate::judge::sight::{Sight, look};
 use crate::judge::{Signature, Tally};
 use crate::plan::schedule::{Resource, Schedule, Switch};
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
@@ -18,23 +17,19 @@ use crate::race::conflicts::{Pair, pairs};
 use crate::race::schedules::{Calls, schedules};
 use crate::race::{Conflict, story};
 use crate::run::{Job, RunError, Trial};
+use crate::session::artefact::{fails_without_overlap, not_a_race};
 use crate::session::investigate::{Suspect, suspects};
 use crate::session::lab::Lab;
+use crate::session::reruns::{Reruns, hangs, schedule_of, with_schedule};
 
 /// Pairs of tests that a session races at most.
 pub const PAIRS: usize = 32;
 /// Schedules that are tried of a pair at most.
 pub const SCHEDULES: usize = 48;
-/// Runs of a failing schedule in forks, all of which must fail.
-const AGAIN: u32 = 3;
 /// Runs of the shrunk schedule in fresh processes, all of which must fail.
 const FRESH: usize = 10;
 /// Those of a test that hangs.
 const FRESH_HANGS: usize = 2;
-/// A delay that every test has to stand, since every machine makes such.
-const FAIR: Duration = Duration::from_millis(20);
-/// Patience with a worker that waits, in milliseconds, when nobody is to be held while another waits.
-const IMPATIENT: u32 = 4;
 
 /// What a failure under a schedule turned out to be.
 pub enum Judged {
@@ -42,7 +37,8 @@ pub enum Judged {
     Race(Box<Finding>),
     /// It fails alone as well, or with the workers one after the other.
     Serial,
-    /// It passes unless a worker is held while the other waits for it: a time limit shorter than that.
+    /// It passes unless a worker is held in the middle of its calls while the other waits, or it fails for
+    /// being late: a time limit shorter than that.
     Held,
     /// The same schedule fails at times only.
     Unsteady,
@@ -129,39 +125,20 @@ pub fn plan_of_token(
     Ok(races.plans(pair, &undisturbed).get(number).cloned())
 }
 
-/// A schedule of a plan that has one.
-fn schedule_of(plan: &Plan) -> Option<&Schedule> {
-    match &plan.interleaving {
-        Interleaving::Controlled(schedule) => Some(schedule),
-        _ => None,
-    }
-}
-
-fn with_schedule(plan: &Plan, schedule: Schedule) -> Plan {
-    Plan { interleaving: Interleaving::Controlled(schedule), ..plan.clone() }
-}
-
-/// Whether a failure is that the test did not end in time.
-fn hangs(suspect: &Suspect) -> bool {
-    suspect.signature.crash.exception == "timeout"
-}
-
-/// The plan with its workers one after the other.
-fn sequential(plan: &Plan, first: u32) -> Plan {
-    with_schedule(plan, Schedule::sequential(WorkerId(first)))
-}
-
 /// Judges a failure under a schedule and, if it is a race, shrinks and confirms it.
 ///
 /// # Errors
 /// Those of the engine.
 pub fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunError> {
     let mut without = Tally::default();
-    let mut runs = Runs::new(suspect);
+    let mut runs = Reruns::new(suspect);
     if let Some(judged) = not_a_race(lab, suspect, &mut runs, &mut without)? {
         return Ok(judged);
     }
-    let plan = fewest_switches(lab, &mut runs, suspect.plan.clone())?;
+    let mut plan = fewest_switches(lab, &mut runs, suspect.plan.clone())?;
+    if !runs.fair_only && plan != suspect.plan && !runs.impatiently(lab, &plan)? {
+        plan = suspect.plan.clone();
+    }
     let (plan, steps, resource) = one_resource(lab, &mut runs, plan)?;
     let Some(mut told) = resource.and_then(|resource| story::tell(&steps, suspect.worker, &resource)) else {
         return Ok(Judged::Unsteady);
@@ -227,118 +204,17 @@ pub fn finding(lab: &mut Lab<'_>, suspect: &Suspect, unclaimed: Finding) -> Resu
 /// # Errors
 /// Those of the engine.
 pub fn seems_a_race(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<bool, RunError> {
-    Ok(not_a_race(lab, suspect, &mut Runs::new(suspect), &mut Tally::default())?.is_none())
-}
-
-/// What shows that a failure is no race, if something does.
-fn not_a_race(
-    lab: &mut Lab<'_>,
-    suspect: &Suspect,
-    runs: &mut Runs,
-    without: &mut Tally,
-) -> Result<Option<Judged>, RunError> {
-    if fails_without_overlap(lab, suspect, false, without)? {
-        return Ok(Some(Judged::Serial));
-    }
-    if !runs.always(lab, &suspect.plan, runs.again)? {
-        return Ok(Some(Judged::Unsteady));
-    }
-    let held = !runs.impatiently(lab, &suspect.plan)? || fails_when_paused(lab, suspect, runs)?;
-    Ok(held.then_some(Judged::Held))
-}
-
-/// Whether the test fails for the mere delay: with its worker first, and paused where it was overtaken, and
-/// after its sleeps, for as long as it was held in all.
-fn fails_when_paused(lab: &mut Lab<'_>, suspect: &Suspect, runs: &Runs) -> Result<bool, RunError> {
-    let held = runs.held.max(FAIR);
-    let Some(schedule) = schedule_of(&suspect.plan) else {
-        return Ok(false);
-    };
-    let pause = u32::try_from(held.as_millis()).unwrap_or(u32::MAX);
-    let paused = Schedule { first: suspect.worker, pause, ..schedule.clone() };
-    let trial = lab.probe(&with_schedule(&suspect.plan, paused))?;
-    Ok(look(&trial, &Wanted::Failure(suspect.signature.test)) != Sight::Passed)
-}
-
-/// Whether the test fails at all alone, or with the workers one after the other.
-fn fails_without_overlap(
-    lab: &mut Lab<'_>,
-    suspect: &Suspect,
-    fresh: bool,
-    without: &mut Tally,
-) -> Result<bool, RunError> {
-    let test = suspect.signature.test;
-    let alone = lab.alone(&suspect.plan, test, suspect.plan.random_seed);
-    let plans = [alone, sequential(&suspect.plan, 0), sequential(&suspect.plan, 1)];
-    let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job { fresh, ..Job::of(plan) }).collect();
-    let mut fails = false;
-    for trial in lab.probes(&jobs)? {
-        let failed = look(&trial, &Wanted::Failure(test)) != Sight::Passed;
-        without.add(failed);
-        fails |= failed;
-    }
-    Ok(fails)
-}
-
-/// Runs of candidates in search of one failure.
-struct Runs {
-    wanted: Wanted,
-    worker: WorkerId,
-    count: u32,
-    /// The longest the failing worker was held in a failing run.
-    held: Duration,
-    /// How often a candidate must fail.
-    again: u32,
-}
-
-impl Runs {
-    fn new(suspect: &Suspect) -> Self {
-        let wanted = Wanted::Signature(suspect.signature.clone());
-        // Each run of a test that hangs takes all of its time.
-        let again = if hangs(suspect) { 1 } else { AGAIN };
-        Self { wanted, worker: suspect.worker, count: 0, held: Duration::ZERO, again }
-    }
-
-    /// What was done in a run of the plan, if the failure showed.
-    fn once(&mut self, lab: &mut Lab<'_>, plan: &Plan) -> Result<Option<Vec<Step>>, RunError> {
-        self.count += 1;
-        let trial = lab.probe(plan)?;
-        if look(&trial, &self.wanted) != Sight::Same {
-            return Ok(None);
-        }
-        let held = trial.held.get(self.worker.0 as usize);
-        self.held = self.held.max(held.copied().unwrap_or_default());
-        Ok(Some(trial.steps))
-    }
-
-    /// Whether the failure shows so many times in a row.
-    fn always(&mut self, lab: &mut Lab<'_>, plan: &Plan, times: u32) -> Result<bool, RunError> {
-        for _ in 0..times {
-            if self.once(lab, plan)?.is_none() {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Whether the failure shows too if nobody is held while another waits.
-    fn impatiently(&mut self, lab: &mut Lab<'_>, plan: &Plan) -> Result<bool, RunError> {
-        let Some(schedule) = schedule_of(plan) else {
-            return Ok(true);
-        };
-        let hasty = with_schedule(plan, Schedule { patience: IMPATIENT, ..schedule.clone() });
-        self.always(lab, &hasty, self.again)
-    }
+    Ok(not_a_race(lab, suspect, &mut Reruns::new(suspect), &mut Tally::default())?.is_none())
 }
 
 /// Leaves out each switch that is not needed.
-fn fewest_switches(lab: &mut Lab<'_>, runs: &mut Runs, mut plan: Plan) -> Result<Plan, RunError> {
+fn fewest_switches(lab: &mut Lab<'_>, runs: &mut Reruns, mut plan: Plan) -> Result<Plan, RunError> {
     let mut at = 0;
     while let Some(schedule) = schedule_of(&plan).filter(|schedule| at < schedule.switches.len()) {
         let mut fewer = schedule.clone();
         fewer.switches.remove(at);
         let candidate = with_schedule(&plan, fewer);
-        if runs.always(lab, &candidate, runs.again)? {
+        if runs.always(lab, &candidate)? {
             plan = candidate;
             at = 0;
         } else {
@@ -352,7 +228,7 @@ fn fewest_switches(lab: &mut Lab<'_>, runs: &mut Runs, mut plan: Plan) -> Result
 /// resource; nothing if the failure did not show any more.
 fn one_resource(
     lab: &mut Lab<'_>,
-    runs: &mut Runs,
+    runs: &mut Reruns,
     plan: Plan,
 ) -> Result<(Plan, Vec<Step>, Option<Resource>), RunError> {
     let Some(steps) = runs.once(lab, &plan)? else {

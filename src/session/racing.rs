@@ -13,28 +13,27 @@ use crate::session::lab::Lab;
 use crate::session::races::{Judged, Races, fresh_suspects, judge, seems_a_race};
 use crate::suite::TestIndex;
 
-/// Schedules of a pair that are tried in one turn. So many are tried, too, of a pair in which a test was
-/// found to lose, for whether the other does.
+/// Schedules of a pair that are tried in one turn.
 const TURN: usize = 12;
 
-/// How many schedules that show a failure are looked into, if none of them shows a race.
-const JUDGED: u32 = 2;
+/// How many schedules that show a failure are looked into, if it shows at times only under them.
+const UNSTEADY: u32 = 2;
+/// How many are looked into if it shows under them for the time only that a worker was held.
+const HELD: u32 = 6;
 
 /// What racing has shown so far.
 pub struct Racing {
     end: Instant,
     /// Failures that are known, or were judged.
     seen: BTreeSet<Signature>,
-    /// How often failures were judged, and found to be no race.
-    judged: BTreeMap<Signature, u32>,
+    /// How often failures only showed while a worker was held.
+    held: BTreeMap<Signature, u32>,
+    /// How often one and the same schedule showed them at times only.
+    unsteady: BTreeMap<Signature, u32>,
     /// The races, each of another pair.
     pub found: Vec<Finding>,
     /// Pairs whose schedules were not all tried, for want of time.
     unraced: usize,
-    /// Failures that only showed while a worker was held.
-    held: usize,
-    /// Failures that one and the same schedule shows at times only.
-    unsteady: usize,
 }
 
 /// A pair that is raced.
@@ -43,12 +42,13 @@ struct Racer {
     undisturbed: Vec<(Plan, Trial)>,
     next: usize,
     found: Option<usize>,
+    /// Whether each of its tests was found to lose.
+    both: bool,
 }
 
 impl Racer {
     fn is_done(&self) -> bool {
-        let most = if self.found.is_some() { TURN } else { self.plans.len() };
-        self.next >= most.min(self.plans.len())
+        self.both || self.next >= self.plans.len()
     }
 }
 
@@ -58,12 +58,11 @@ impl Racing {
     pub fn new(time: Duration, known: impl Iterator<Item = Signature>) -> Self {
         Self {
             seen: known.collect(),
-            judged: BTreeMap::new(),
+            held: BTreeMap::new(),
+            unsteady: BTreeMap::new(),
             end: Instant::now() + time,
             found: Vec::new(),
             unraced: 0,
-            held: 0,
-            unsteady: 0,
         }
     }
 
@@ -89,7 +88,7 @@ impl Racing {
                 if racers.len() == pair {
                     let undisturbed = races.undisturbed(lab, pair)?;
                     let plans = races.plans(pair, &undisturbed);
-                    racers.push(Racer { plans, undisturbed, next: 0, found: None });
+                    racers.push(Racer { plans, undisturbed, next: 0, found: None, both: false });
                 }
                 if !racers[pair].is_done() {
                     idle = false;
@@ -133,6 +132,7 @@ impl Racing {
                         let told = finding.test == Some(test) || finding.also.contains(&test);
                         if seems_a_race(lab, &suspect)? && !told {
                             self.found[found].also.push(test);
+                            racer.both = true;
                         }
                     }
                 }
@@ -154,20 +154,18 @@ impl Racing {
 
     /// Takes in what a failure was judged to be; tells whether it is a race.
     fn is_race(&mut self, judged: Judged, signature: &Signature) -> bool {
-        match judged {
+        let enough = match judged {
             Judged::Race(finding) => {
                 self.seen.insert(signature.clone());
                 self.found.push(*finding);
                 return true;
             }
             // Another schedule may show it better.
-            Judged::Unsteady => self.unsteady += 1,
-            Judged::Held => self.held += 1,
-            Judged::Serial => drop(self.seen.insert(signature.clone())),
-        }
-        let judged = self.judged.entry(signature.clone()).or_default();
-        *judged += 1;
-        if *judged >= JUDGED {
+            Judged::Unsteady => count(&mut self.unsteady, signature) >= UNSTEADY,
+            Judged::Held => count(&mut self.held, signature) >= HELD,
+            Judged::Serial => true,
+        };
+        if enough {
             self.seen.insert(signature.clone());
         }
         false
@@ -176,17 +174,22 @@ impl Racing {
     /// The failures that the rest of the session need not look into: of a test, or of a fixture under
     /// whichever test.
     pub fn explained(&self) -> impl Iterator<Item = (Option<TestIndex>, Crash)> {
-        let raced = |test| {
-            self.found.iter().any(|finding| finding.test == Some(test) || finding.also.contains(&test))
-        };
         let of = |Signature { test, crash }: &Signature| {
             ((!crash.is_of_a_fixture()).then_some(*test), crash.clone())
         };
-        self.seen.iter().filter(move |signature| raced(signature.test)).map(of)
+        self.seen.iter().filter(move |signature| self.was_found(signature.test)).map(of)
+    }
+
+    /// Whether a test was found to lose a race.
+    fn was_found(&self, test: TestIndex) -> bool {
+        self.found.iter().any(|finding| finding.test == Some(test) || finding.also.contains(&test))
     }
 
     /// What the user should know besides.
     pub fn remarks(&self) -> Vec<String> {
+        let unclaimed = |failures: &BTreeMap<Signature, u32>| {
+            failures.keys().filter(|signature| !self.was_found(signature.test)).count()
+        };
         let some = |number: usize, one: &str, more: &str| match number {
             0 => None,
             1 => Some(one.to_owned()),
@@ -199,12 +202,12 @@ impl Racing {
                 "pairs of tests in conflict were not raced to the end for want of time",
             ),
             some(
-                self.held,
+                unclaimed(&self.held),
                 "1 failure only showed while jostle held a worker back for longer than the suite waits: no race",
                 "failures only showed while jostle held a worker back for longer than the suite waits: no race",
             ),
             some(
-                self.unsteady,
+                unclaimed(&self.unsteady),
                 "1 failure of tests in conflict showed at times only under its schedule: no claim is made",
                 "failures of tests in conflict showed at times only under their schedules: no claim is made",
             ),
@@ -213,4 +216,11 @@ impl Racing {
         .flatten()
         .collect()
     }
+}
+
+/// Counts one more failure; tells how many there are.
+fn count(failures: &mut BTreeMap<Signature, u32>, signature: &Signature) -> u32 {
+    let times = failures.entry(signature.clone()).or_default();
+    *times += 1;
+    *times
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use crate::explain::Explanation;
 use crate::judge::finding::{Finding, Kind, Origin};
 use crate::judge::known::{self, Identity, Recorded};
 use crate::judge::signature::Crash;
@@ -13,10 +12,9 @@ use crate::plan::{Axes, OrderKind, Plan, Seed, TrialIndex, plan};
 use crate::run::{Collected, Engine, Interpreter, RunError, Trial};
 use crate::session::baseline;
 use crate::session::command;
-use crate::session::explain;
 use crate::session::fidelity;
 use crate::session::fix;
-use crate::session::investigate::{Suspect, investigate, suspects};
+use crate::session::investigate::{Suspect, investigate, investigate_named, suspects};
 use crate::session::lab::{Lab, Notice, Observer, serial};
 use crate::session::leftovers::{self, Leftovers};
 use crate::session::network;
@@ -145,7 +143,7 @@ pub fn stress(
     Ok(Outline {
         seed,
         axes: axes.clone(),
-        unseen: session.unseen(),
+        unseen: session.unseen(&suite),
         remarks: lab.remarks().into_iter().chain(session.remarks).collect(),
         alone: session.alone,
         trials: session.trials,
@@ -379,29 +377,26 @@ impl Session<'_> {
             }
             let waiting = self.waiting.len() - 1;
             lab.tell(&Notice::Investigating { test: suspect.signature.test, waiting });
-            let mut finding = investigate(lab, &suspect)?;
+            let look_into = if self.victim.is_some() { investigate_named } else { investigate };
+            let mut finding = look_into(lab, &suspect)?;
             if finding.kind == Kind::Unreproduced && lab.out_of_time() {
                 // It was cut short, so that nothing can be said of it.
                 return Ok(());
             }
             self.waiting.remove(0);
             self.merge_same_cause(&mut finding, &suspect);
+            if self.is_told(&finding) {
+                continue;
+            }
+            lab.tell(&Notice::Found(&finding));
             finding.command = command::find(lab, self.interpreter, &finding)?;
-            finding.explanation = self.explain(lab, &finding)?;
-            self.found(lab, finding);
+            let rootdir = &self.interpreter.rootdir;
+            let trials = fix::Trials { rootdir, seed: self.seed, axes: self.axes };
+            finding.explanation = fix::explained(lab, trials, &finding)?;
+            self.fold_circle(&finding);
+            self.keep(lab, finding);
         }
         Ok(())
-    }
-
-    /// The state behind a finding, and a fix that was tried.
-    fn explain(&self, lab: &mut Lab<'_>, finding: &Finding) -> Result<Option<Explanation>, RunError> {
-        let Some(mut explanation) = explain::explain(lab, finding)? else {
-            return Ok(None);
-        };
-        let rootdir = &self.interpreter.rootdir;
-        let trials = fix::Trials { rootdir, seed: self.seed, axes: self.axes };
-        explanation.fix = fix::fix(lab, trials, finding, &explanation)?;
-        Ok(Some(explanation))
     }
 
     /// A fixture that fails in one way is one finding, whichever tests it was charged to; so is a test
@@ -422,6 +417,15 @@ impl Session<'_> {
         finding.also = also.into_iter().filter(|&test| Some(test) != finding.test).collect();
     }
 
+    /// What other tests show of a cause that is explained needs no finding of its own.
+    fn fold_circle(&mut self, finding: &Finding) {
+        let circle = finding.explanation.iter().flat_map(|explanation| &explanation.circle.victims);
+        for signature in circle {
+            self.waiting.retain(|suspect| suspect.signature != *signature);
+            self.seen.insert((Some(signature.test), signature.crash.clone()));
+        }
+    }
+
     /// Whether the test was found to fail for reasons of its own, so that another way in which it
     /// fails says nothing new.
     fn is_settled(&self, suspect: &Suspect) -> bool {
@@ -431,30 +435,35 @@ impl Session<'_> {
         })
     }
 
-    /// Keeps a finding, unless it tells of the same test and the same cause as one before.
-    fn found(&mut self, lab: &mut Lab<'_>, mut finding: Finding) {
+    /// Whether a finding tells of the same test and the same cause as one before.
+    fn is_told(&self, finding: &Finding) -> bool {
         let same = |other: &Finding| {
             other.kind == finding.kind && other.test == finding.test && other.causes() == finding.causes()
         };
-        if self.findings.iter().any(same) {
-            return;
+        self.findings.iter().any(same)
+    }
+
+    /// Tells of a finding and keeps it, unless that was done.
+    fn found(&mut self, lab: &mut Lab<'_>, finding: Finding) {
+        if !self.is_told(&finding) {
+            lab.tell(&Notice::Found(&finding));
+            self.keep(lab, finding);
         }
+    }
+
+    /// Keeps a finding, explained by now, as what was recorded of it may be its state.
+    fn keep(&mut self, lab: &Lab<'_>, mut finding: Finding) {
         let identity = Identity::of(&finding, lab.suite);
         finding.known = identity.and_then(|identity| known::find(&self.limits.known, &identity));
-        lab.tell(&Notice::Found(&finding));
         self.findings.push(finding);
     }
 
     /// The known failures that no finding is.
-    fn unseen(&self) -> Vec<String> {
-        let seen: BTreeSet<&str> = self
-            .findings
-            .iter()
-            .flat_map(|finding| &finding.known)
-            .map(|known| known.file.as_str())
-            .collect();
-        let files = self.limits.known.iter().map(|known| &known.file);
-        files.filter(|file| !seen.contains(file.as_str())).cloned().collect()
+    fn unseen(&self, suite: &Suite) -> Vec<String> {
+        let found: Vec<Identity> =
+            self.findings.iter().filter_map(|finding| Identity::of(finding, suite)).collect();
+        let seen = |known: &Recorded| found.iter().any(|found| known::same(&known.identity, found).is_some());
+        self.limits.known.iter().filter(|known| !seen(known)).map(|known| known.file.clone()).collect()
     }
 
     fn stops_early(&self) -> bool {

@@ -74,7 +74,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     };
     let mut replayed = replay(&mut lab, &plan, wanted.as_ref(), times)?;
     if args.shrink {
-        explain(&mut lab, &collected.interpreter, &plan, &mut replayed)?;
+        explain(&mut lab, &collected.interpreter, &axes, &plan, &mut replayed)?;
     }
     let (probes, remarks) = (lab.count_of_probes(), lab.remarks());
     drop(progress);

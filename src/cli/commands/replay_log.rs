@@ -128,7 +128,7 @@ pub fn run(args: &ReplayArgs, log: &str) -> anyhow::Result<ExitCode> {
     let mut lab = Lab::new(&suite, &mut *engine, &mut progress, None);
     let mut replayed = runs(&mut lab, &plan, &placed, times, &hash_seeds)?;
     if !replayed.failures.is_empty() {
-        explain(&mut lab, &collected.interpreter, &plan, &mut replayed)?;
+        explain(&mut lab, &collected.interpreter, &axes, &plan, &mut replayed)?;
     }
     let (probes, remarks) = (lab.count_of_probes(), lab.remarks());
     drop(progress);

@@ -1,0 +1,88 @@
+//! Whether a schedule wants of a worker what no machine makes it do: to stand still, in the middle of its
+//! calls, while the other one waits.
+//!
+//! Any order of calls may come about by itself, as a worker may be stopped between any two, or start late. It
+//! then says something of the tests that a failure follows from the order. Where one worker waits, though,
+//! a machine lets the other go on; a schedule that holds it all the same may use up the patience of the one
+//! that waits: a time limit on a lock, a number of attempts. What fails then may be of jostle's making.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::plan::schedule::PATIENCE;
+use crate::race::access::{Call, Step, StepKind};
+
+/// Patience with a worker that waits, in milliseconds, for a run in which nobody is to be held meanwhile.
+pub const IMPATIENT: u32 = 4;
+const _: () = assert!(IMPATIENT < PATIENCE, "such a run is one with less patience");
+
+/// In such a run the held one is let go after that time; whoever had to wait for longer was seen too late.
+const LATE: Duration = Duration::from_millis(3 * IMPATIENT as u64);
+/// So many attempts at one call, all from one place, are a wait that keeps the processor busy.
+const ATTEMPTS: u32 = 4;
+
+/// What a worker did since it got its turn, while another one was held in the middle of its calls.
+#[derive(Clone, Debug, Default)]
+pub struct Stay {
+    idle: Duration,
+    attempts: BTreeMap<Call, u32>,
+}
+
+impl Stay {
+    /// The worker had nothing to do for so long.
+    pub fn rests(&mut self, idle: Duration) {
+        self.idle += idle;
+    }
+
+    /// The worker is about to make a call.
+    pub fn calls(&mut self, call: &Call) {
+        // Who writes a file line by line does not try, but gets on.
+        if !call.is_transfer() {
+            *self.attempts.entry(call.clone()).or_default() += 1;
+        }
+    }
+
+    /// Whether the other one would have gone on meanwhile.
+    pub fn is_a_wait(&self) -> bool {
+        self.idle > Duration::from_millis(IMPATIENT.into())
+            || self.attempts.values().any(|&times| times > ATTEMPTS)
+    }
+
+    /// Whether it waited too long where the other one was to be let go in time.
+    pub fn is_late(&self) -> bool {
+        self.idle > LATE
+    }
+}
+
+/// Whether a worker was held, in the middle of its calls, while the other waited.
+pub fn is_unfair(steps: &[Step]) -> bool {
+    steps.iter().any(|step| step.kind == StepKind::Rests)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::schedule::Resource;
+
+    fn call(name: &str) -> Call {
+        Call { resource: Resource("file:a".into()), call: name.into(), writes: true, at: None }
+    }
+
+    #[test]
+    fn rest_and_attempts_are_waits_and_computing_and_writing_are_none() {
+        let mut rests = Stay::default();
+        rests.rests(Duration::from_millis(3));
+        assert!(!rests.is_a_wait());
+        rests.rests(Duration::from_millis(3));
+        assert!(rests.is_a_wait(), "short rests add up");
+        assert!(!rests.is_late());
+
+        let (mut tries, mut writes) = (Stay::default(), Stay::default());
+        for _ in 0..100 {
+            tries.calls(&call("lock"));
+            writes.calls(&call("write"));
+        }
+        assert!(tries.is_a_wait());
+        assert!(!writes.is_a_wait());
+    }
+}
