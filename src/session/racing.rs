@@ -9,6 +9,7 @@ use crate::judge::finding::{Finding, Origin};
 use crate::judge::signature::Crash;
 use crate::plan::Plan;
 use crate::run::{RunError, Trial};
+use crate::session::investigate::Suspect;
 use crate::session::lab::Lab;
 use crate::session::races::{Judged, Races, fresh_suspects, judge, seems_a_race};
 use crate::suite::TestIndex;
@@ -32,6 +33,8 @@ pub struct Racing {
     unsteady: BTreeMap<Signature, u32>,
     /// The races, each of another pair.
     pub found: Vec<Finding>,
+    /// Failures that there was no time to look into.
+    pub cut_short: Vec<Suspect>,
     /// Pairs whose schedules were not all tried, for want of time.
     unraced: usize,
 }
@@ -62,6 +65,7 @@ impl Racing {
             unsteady: BTreeMap::new(),
             end: Instant::now() + time,
             found: Vec::new(),
+            cut_short: Vec::new(),
             unraced: 0,
         }
     }
@@ -120,23 +124,33 @@ impl Racing {
                     continue;
                 }
                 let start = Instant::now();
-                match racer.found {
-                    None if self.is_race(judge(lab, &suspect)?, &suspect.signature) => {
-                        racer.found = Some(self.found.len() - 1);
-                    }
-                    None => {}
-                    Some(found) => {
-                        self.seen.insert(suspect.signature.clone());
-                        let test = suspect.signature.test;
-                        let finding = &self.found[found];
-                        let told = finding.test == Some(test) || finding.also.contains(&test);
-                        if seems_a_race(lab, &suspect)? && !told {
-                            self.found[found].also.push(test);
-                            racer.both = true;
-                        }
-                    }
+                let looked_into = self.look_into(lab, racer, &suspect);
+                if matches!(looked_into, Err(RunError::OutOfTime)) {
+                    self.cut_short.push(suspect);
                 }
+                looked_into?;
                 self.end += start.elapsed();
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks into a failure of a pair.
+    fn look_into(&mut self, lab: &mut Lab<'_>, racer: &mut Racer, suspect: &Suspect) -> Result<(), RunError> {
+        match racer.found {
+            None if self.is_race(judge(lab, suspect)?, &suspect.signature) => {
+                racer.found = Some(self.found.len() - 1);
+            }
+            None => {}
+            Some(found) => {
+                self.seen.insert(suspect.signature.clone());
+                let test = suspect.signature.test;
+                let finding = &self.found[found];
+                let told = finding.test == Some(test) || finding.also.contains(&test);
+                if seems_a_race(lab, suspect)? && !told {
+                    self.found[found].also.push(test);
+                    racer.both = true;
+                }
             }
         }
         Ok(())
