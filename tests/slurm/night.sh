@@ -51,18 +51,18 @@ printf '#!/bin/sh\nexec "%s" "$@" --python "%s"\n' "$jostle" "$python" >bin/jost
 chmod +x bin/jostle
 export PATH=$PWD/bin:$PATH JOSTLE_CACHE_DIR=$folder/cache
 night=$here/../../docs/shards/night.sbatch
-trials=${JOSTLE_TEST_NIGHT:-40}
+trials=${JOSTLE_TEST_NIGHT:-80}
 
 jostle plan --seed 7 --trials "$trials" --shards 4 --out night.plan
 job=$(sbatch --parsable "$night")
 # Once the second node has work and some of its results are there, it is lost with all that runs on it.
 task_of_n2() {
-    for process in /proc/[0-9]*; do
-        if tr '\0' '\n' 2>/dev/null <"$process/environ" | grep -qx "SLURM_CONF=$SLURM_CONF" &&
-            tr '\0' '\n' 2>/dev/null <"$process/environ" | grep -qx SLURMD_NODENAME=n2; then
-            echo "${process#/proc/}"
-        fi
-    done
+    local of_node
+    of_node=$(grep -lzx SLURMD_NODENAME=n2 /proc/[0-9]*/environ 2>/dev/null) || true
+    if [ -n "$of_node" ]; then
+        # Those of this cluster, by their number.
+        grep -lzx "SLURM_CONF=$SLURM_CONF" $of_node 2>/dev/null | cut -d/ -f3 || true
+    fi
 }
 until [ -n "$(task_of_n2)" ] && [ "$(ls results 2>/dev/null | wc -l)" -ge 3 ]; do sleep 0.5; done
 lost=$(task_of_n2)
