@@ -134,6 +134,35 @@ fn tests_that_save_and_load_one_file_lose_to_each_other_though_they_wait_for_not
     assert_eq!(losers, both, "{report:#}");
 }
 
+#[test]
+fn the_story_of_a_race_ends_with_the_call_that_fails_and_not_with_one_of_the_teardown() {
+    let test = |name: &str| {
+        format!(
+            "import json\n\ndef test_{name}(store):\n    store.write_text('[\"{name}\"]')\n    \
+             assert json.loads(store.read_text()) == ['{name}']\n"
+        )
+    };
+    let folder = suite(&[
+        (
+            "conftest.py",
+            "import os, pathlib, tempfile\nimport pytest\n\n@pytest.fixture\ndef store():\n    \
+             path = pathlib.Path(tempfile.gettempdir()) / 'store'\n    yield path\n    \
+             path.exists()\n    path.write_text('[]')\n",
+        ),
+        ("test_one.py", &test("one")),
+        ("test_two.py", &test("two")),
+    ]);
+    let report = json(&jostle(folder.path(), &["stress", "--seed", "1", "--trials", "1", "--json"]));
+    let findings = report["findings"].as_array().expect("findings");
+    let races: Vec<&Value> = findings.iter().filter(|one| one["kind"] == "race").collect();
+    assert!(!races.is_empty(), "{report:#}");
+    for race in races {
+        let last = race["race"]["calls"].as_array().expect("turns").last().expect("a call");
+        assert_eq!(last["test"], race["test"], "{race:#}");
+        assert!(last["at"].as_str().expect("a line").starts_with("test_"), "{race:#}");
+    }
+}
+
 /// A test that has something for next to no time, unless it is held, and one that waits for it for 30 ms only.
 fn taken_and_wanted(name: &str, take: &str, want: &str) -> [(String, String); 2] {
     let head = format!(

@@ -140,7 +140,8 @@ pub fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunError> {
         plan = suspect.plan.clone();
     }
     let (plan, steps, resource) = one_resource(lab, &mut runs, plan)?;
-    let Some(mut told) = resource.and_then(|resource| story::tell(&steps, suspect.worker, &resource)) else {
+    let told = resource.and_then(|resource| story::tell(runs.told(&steps), suspect.worker, &resource));
+    let Some(mut told) = told else {
         return Ok(Judged::Unsteady);
     };
     let calls = recorded(&steps);
@@ -234,7 +235,7 @@ fn one_resource(
     let Some(steps) = runs.once(lab, &plan)? else {
         return Ok((plan, Vec::new(), None));
     };
-    let candidates = story::resources(&steps, runs.worker);
+    let candidates = story::resources(runs.told(&steps), runs.worker);
     for resource in &candidates {
         let Some(narrow) = schedule_of(&plan).and_then(|schedule| only_at(schedule, &steps, resource)) else {
             continue;
@@ -242,7 +243,7 @@ fn one_resource(
         let candidate = with_schedule(&plan, narrow);
         if runs.once(lab, &candidate)?.is_some()
             && let Some(steps) = runs.once(lab, &candidate)?
-            && story::tell(&steps, runs.worker, resource).is_some()
+            && story::tell(runs.told(&steps), runs.worker, resource).is_some()
         {
             return Ok((candidate, steps, Some(resource.clone())));
         }
