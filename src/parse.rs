@@ -4,7 +4,11 @@ use serde::de::DeserializeOwned;
 
 /// What a parser says, on one line and no longer than a person reads: it repeats what it met.
 pub fn reason(said: &str) -> String {
-    said.chars().take(300).flat_map(char::escape_debug).collect()
+    let shown = |char: char| match char {
+        '"' | '\'' => char.to_string(),
+        _ => char.escape_debug().to_string(),
+    };
+    said.chars().take(300).map(shown).collect()
 }
 
 /// Reads a JSON object.

@@ -72,6 +72,7 @@ const INVOCATIONS: &[(&str, &str, &str)] = &[
     ("stress --failures new --python nowhere", "nowhere", "--python PATH"),
     ("stress --failures test_a.py --python PYTHON", "test_a.py", "--failures"),
     ("stress --failures /proc/none --python PYTHON", "/proc/none", "--failures"),
+    ("stress --write-fix no/such/fixes.patch", "no/such/fixes.patch", "in a folder that exists"),
     ("stress --journal test_a.py", "test_a.py exists", "--resume test_a.py"),
     ("stress --journal .", "it is a folder", "the name of a file"),
     ("stress --journal no/such/journal", "no/such/journal", "in a folder that exists"),
@@ -122,23 +123,27 @@ const INVOCATIONS: &[(&str, &str, &str)] = &[
 
 /// What stands in pyproject.toml, what is named, and what is advised.
 const CONFIGURATIONS: &[(&str, &str, &str)] = &[
-    ("[tool.jostle]\ntrails = 3", "line 2: unknown field `trails`", "`trials`"),
-    ("[tool.jostle]\ntrials = \"many\"", "line 2", "u64"),
+    ("[tool.jostle]\ntrails = 3", "line 2: there is no setting `trails`", "option of `jostle stress`"),
+    ("[tool.jostle]\ntrials = \"many\"", "line 2: it is the text \"many\"", "a whole number"),
     ("[tool.jostle]\ntrials = 0", "trials = 0", "give 1 or more"),
     ("[tool.jostle]\ntrials = -1", "line 2", "-1"),
-    ("[tool.jostle]\nseed = 1.5", "line 2", "u64"),
+    ("[tool.jostle]\nseed = 1.5", "line 2", "a whole number of 0 or more is needed, or \"date\""),
     ("[tool.jostle]\nseed = 1\nseed = 2", "line 3: duplicate key", "Mend it there"),
     ("[tool.jostle]\nseed = \"tonight\"", "line 2: give a whole number", "`run-id`"),
-    ("[tool.jostle]\nseed = -1", "line 2", "u64"),
+    ("[tool.jostle]\nseed = -1", "line 2", "a whole number"),
     ("[tool.jostle]\nknown = 3", "line 2", "Mend it there"),
     ("[tool.jostle]\njunit = \"no/such/file\"", "--junit", "in a folder that exists"),
-    ("[tool.jostle.profile.nightly]\ntrails = 3", "line 2: unknown field `trails`", "`trials`"),
+    (
+        "[tool.jostle.profile.nightly]\ntrails = 3",
+        "line 2: there is no setting `trails`",
+        "option of `jostle stress`",
+    ),
     ("[tool.jostle.profile]\nnightly = 3", "line 2", "Mend it there"),
     ("[tool.jostle.profile.a.profile.b]\ntrials = 3", "the profile `a` has profiles", "put them beside it"),
-    ("[tool.jostle]\ntime = 90", "line 2", "string"),
+    ("[tool.jostle]\ntime = 90", "line 2", "a text in quotes"),
     ("[tool.jostle]\ntime = \"0s\"", "time = \"0s\"", "like 30s or 10m"),
     ("[tool.jostle]\ntest-timeout = \"soon\"", "test-timeout = \"soon\"", "90s, 30m or 2h"),
-    ("[tool.jostle]\nworkers = 2", "line 2", "sequence"),
+    ("[tool.jostle]\nworkers = 2", "line 2", "a list is needed"),
     ("[tool.jostle]\nworkers = [0]", "`0`", "from 1 to 256"),
     ("[tool.jostle]\nworkers = [\"two\"]", "`two`", "from 1 to 256"),
     ("[tool.jostle]\nworkers = []", "workers", "at least one value"),
@@ -149,7 +154,7 @@ const CONFIGURATIONS: &[(&str, &str, &str)] = &[
     ("[tool.jostle]\nhash-seeds = 100", "hash-seeds = 100", "from 1 to 64"),
     ("[tool.jostle]\nengine = \"cold\"", "engine: \"cold\"", "auto, warm, spawn"),
     ("[tool.jostle]\nsandbox = \"perhaps\"", "sandbox: \"perhaps\"", "auto, on, off"),
-    ("[tool.jostle]\nnetwork = 3", "line 2", "string"),
+    ("[tool.jostle]\nnetwork = 3", "line 2", "a text in quotes"),
     ("[tool.jostle]\nmemory = \"1\"", "memory = 1", "Give more"),
     ("[tool.jostle]\njobs = 0", "jobs = 0", "from 1 to 256"),
     ("[tool.jostle]\nshare = [\"nowhere\"]", "nowhere", "that exists"),
@@ -255,7 +260,11 @@ fn wrong_configurations() {
     stage.write("jostle.toml", b"trials = 3\n");
     stage.refuses(&["stress"], "jostle.toml and in [tool.jostle]", "one of the two");
     stage.write("jostle.toml", b"trails = 3\n");
-    stage.refuses(&["stress"], "jostle.toml: line 1: unknown field `trails`", "`trials`");
+    stage.refuses(
+        &["stress"],
+        "jostle.toml: line 1: there is no setting `trails`",
+        "option of `jostle stress`",
+    );
     fs::remove_file(stage.project().join("jostle.toml")).expect("a file");
     stage.write("known.json", b"{}");
     stage.refuses(&["stress", "--known", "."], "./known.json is not a failure file", "--failures DIR");
@@ -294,6 +303,30 @@ fn changed(document: &Value, place: &str, value: Value) -> Vec<u8> {
     let mut document = document.clone();
     *document.pointer_mut(place).expect("a member") = value;
     serde_json::to_vec(&document).expect("JSON")
+}
+
+#[test]
+fn wrong_logs() {
+    let stage = Stage::new();
+    let case = |token: &str| {
+        format!(
+            "<testcase name=\"x\"><properties><property name=\"token\" value=\"{token}\"/></properties></testcase>"
+        )
+    };
+    let ours =
+        |cases: String| format!("<testsuites name=\"jostle\"><testsuite>{cases}</testsuite></testsuites>");
+    let cases = [
+        (ours(case("1:2") + &case("1:3")), "tells several failures: give one of 1:2 (.x), 1:3 (.x)"),
+        (ours(case("")), "tells no token of a failure"),
+        (ours(case("1:x")), "its index is not a whole number"),
+        ("<testsuites name=\"jostle\"><testcase></testsuites>".to_owned(), "no JUnit XML"),
+        ("test_a.py::test_a PASSED [100%]\n".to_owned(), "no test failed in this log"),
+    ];
+    for (content, why) in cases {
+        stage.write("junit.xml", content.as_bytes());
+        let said = stage.refused(&["replay", "junit.xml"]);
+        assert!(said.contains(why), "{content} should say {why:?}: {said}");
+    }
 }
 
 #[test]

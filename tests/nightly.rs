@@ -160,6 +160,10 @@ fn others_read_the_results() {
     assert!(matches!(case("test_broken").status, quick_junit::TestCaseStatus::Skipped { .. }), "{xml}");
     assert!(matches!(case("test_polluter").status, quick_junit::TestCaseStatus::Success { .. }), "{xml}");
 
+    let again = self::command(&folder, "replay junit.xml -n 1").output().expect("jostle runs");
+    assert_eq!(again.status.code(), Some(1), "{}", err(&again));
+    assert!(out(&again).contains("test_state.py::test_victim  AssertionError"), "{}", out(&again));
+
     let quality = fs::read(folder.path().join("backend/quality.json")).expect("the file");
     let issues: Value = serde_json::from_slice(&quality).expect("JSON");
     let first = &issues[0];

@@ -123,8 +123,12 @@ fn a_log_whose_failure_does_not_show_or_that_tells_nothing_is_told_so() {
     assert_eq!(output.status.code(), Some(11), "{said}");
     assert!(said.contains(&format!("jostle stress --victim '{VICTIM}'")), "{said}");
 
-    fs::write(&log, "tests/test_gone.py::test_x PASSED [100%]\n").expect("a file");
+    fs::write(&log, "tests/test_gone.py::test_x FAILED [100%]\n").expect("a file");
     assert_eq!(replay(&python, &suite, &log, &[]).status.code(), Some(11));
+    fs::write(&log, format!("{VICTIM} PASSED [ 50%]\n{POLLUTER} PASSED [100%]\n")).expect("a file");
+    let passed = replay(&python, &suite, &log, &[]);
+    assert_eq!(passed.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&passed.stderr).contains("no test failed in this log"), "{passed:?}");
     fs::write(&log, "all is well\n").expect("a file");
     let output = replay(&python, &suite, &log, &[]);
     assert_eq!(output.status.code(), Some(4));

@@ -55,6 +55,12 @@ struct Failure {
     places: Vec<String>,
     #[serde(default)]
     fix: bool,
+    #[serde(default)]
+    group_polluters: Vec<String>,
+    #[serde(default)]
+    group_victims: Vec<String>,
+    #[serde(default)]
+    cleaners: Vec<String>,
     taxonomy: String,
 }
 
@@ -73,6 +79,10 @@ fn strings(value: &Value) -> Vec<String> {
 
 fn any(stated: &str, found: &Value) -> bool {
     stated == "*" || found["test"]["node_id"] == stated
+}
+
+fn named_test(test: &Value) -> String {
+    test["node_id"].as_str().expect("a name").to_owned()
 }
 
 /// Whether a finding is what a failure states.
@@ -117,6 +127,21 @@ fn explained(failure: &Failure, finding: &Value) -> Option<String> {
     }
     if failure.fix && explanation["fix"].is_null() {
         return Some(format!("no fix for {}", failure.test));
+    }
+    let members = |name: &str, own: Vec<String>| -> BTreeSet<String> {
+        strings(&finding["circle"][name]).into_iter().chain(own).collect()
+    };
+    let victims = finding["circle"]["victims"].as_array().into_iter().flatten();
+    let mut victims: BTreeSet<String> = victims.map(|victim| named_test(&victim["test"])).collect();
+    victims.insert(named_test(&finding["test"]));
+    let found =
+        [members("polluters", strings(&finding["culprits"])), victims, members("cleaners", Vec::new())];
+    let stated = [&failure.group_polluters, &failure.group_victims, &failure.cleaners];
+    let stated = stated.map(|tests| tests.iter().cloned().collect::<BTreeSet<String>>());
+    let alone = failure.group_polluters.is_empty()
+        && found[0].len() + found[1].len() <= 2.max(1 + failure.polluters.first().map_or(0, Vec::len));
+    if found[2] != stated[2] || !alone && found[..2] != stated[..2] {
+        return Some(format!("another group: {found:?}"));
     }
     let kinds = places.map(|place| &place["kind"]);
     (named != failure.places || kinds.into_iter().any(|kind| *kind != *failure.taxonomy))

@@ -1,7 +1,8 @@
 """Explaining a failure: what state a prefix of tests changed, and what becomes of the last test with places restored.
 
 The ``explain`` field of the setup says which places are restored before the last test of the list, once it was told what
-has changed since before the first, and which place is watched meanwhile to see where it is written.
+has changed since before the first, and which place is watched meanwhile to see where it is written. A place that is
+followed is told of after every test instead, and put back there if it is to be.
 With ``import`` all this is about the import of that file, and not about the tests.
 """
 
@@ -17,7 +18,9 @@ from . import graph
 from .channel import Channel, text
 from .crash import inside
 from .files import Files
+from .follow import Follower
 from .graph import Graph
+from .holders import Holders
 from .places import Place, show
 from .surroundings import Surroundings
 from .writes import Writes
@@ -33,6 +36,8 @@ class Explainer:
     ) -> None:
         self._restore: Set[str] = set(instructions["restore"])
         self._watch: Optional[str] = instructions["watch"]
+        self._follow: Optional[str] = instructions["follow"]
+        self._follower: Optional[Follower] = None
         self._is_import = instructions["import"] is not None
         self._writes: Optional[Writes] = None
         self._rootdir = rootdir
@@ -44,7 +49,7 @@ class Explainer:
 
     def start(self) -> None:
         """Note how everything is."""
-        self._files = Files(self._rootdir)
+        self._files = Files(self._rootdir, lambda: Holders(self.is_own))
         self._surroundings = Surroundings()
         self._graph = graph.loaded(self.is_own)
         self._add_conftests(self._graph)
@@ -52,6 +57,8 @@ class Explainer:
         if self._watch is not None:
             self._writes = Writes(self._watch, self._rootdir, self._graph, self._surroundings)
             self._writes.start()
+        if self._follow is not None:
+            self._follower = Follower(self._follow, self._rootdir, self._graph, self._surroundings)
 
     def is_own(self, name: str) -> bool:
         """Whether a module is the project's."""
@@ -91,9 +98,25 @@ class Explainer:
         self._files.note_new()
         if self._writes is not None:
             self._writes.resolve()
+        if self._follower is not None:
+            self._follower.resolve()
+
+    def follow(self, position: int, channel: Channel) -> None:
+        """Tell, after a test, what has become of the place that is followed, and put it back if it is to be."""
+        if self._follower is None:
+            return
+        moved = self._follower.has_moved()
+        changed = self._follower.differs()
+        if changed and moved and self._restore:
+            failed = self._put_back([place for place in self._places() if place.name in self._restore])
+            changed = not failed
+            self._follower.start()
+        channel.send("followed", position=position, moved=moved, changed=changed)
 
     def look(self, channel: Channel, folder: str) -> None:
         """Tell what has changed, and restore what is to be restored."""
+        if self._follower is not None:
+            return
         written = None if self._writes is None else self._writes.stop()
         places = list(self._places())
         changes = [_without_folder(place.message(), folder) for place in places[:_PLACES]]

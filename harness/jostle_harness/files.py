@@ -9,6 +9,7 @@ import tempfile
 import time
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
+from .holders import Holders
 from .places import Place, show
 
 _FILES = 20_000
@@ -53,8 +54,9 @@ class _File(NamedTuple):
 class Files:
     """The files as they were when this was made; what appears later can be noted anew."""
 
-    def __init__(self, rootdir: str) -> None:
+    def __init__(self, rootdir: str, holders: Callable[[], Holders]) -> None:
         self._rootdir = rootdir
+        self._holders = holders
         self._temporary = os.path.realpath(tempfile.gettempdir())
         self._folders = _distinct([rootdir, os.getcwd(), self._temporary])
         self._left = _KEPT_IN_ALL
@@ -70,6 +72,7 @@ class Files:
     def changes(self) -> Iterator[Place]:
         """What differs by now."""
         now = self._scan({}, keep=False)
+        holders = self._holders()
         for path in sorted({*self._known, *now}):
             if path.endswith(_BESIDE_DATABASE):
                 continue
@@ -77,7 +80,7 @@ class Files:
                 yield from self._changed(path, self._later[path], now[path])
             old, new = self._known.get(path), now.get(path)
             if old is None or new is None:
-                yield self._came_or_went(path, old)
+                yield self._came_or_went(path, old, holders)
             else:
                 yield from self._changed(path, old, new)
 
@@ -122,18 +125,20 @@ class Files:
                 return os.path.relpath(path, folder).replace(os.sep, "/") + where
         return path
 
-    def _mend(self, path: str) -> Optional[Dict[str, Any]]:
+    def _mend(self, path: str, holders: Holders) -> Optional[Dict[str, Any]]:
         for folder, base in ((self._temporary, "temporary"), (self._rootdir, "rootdir")):
             if path.startswith(folder + os.sep):
-                return {"how": "file", "key": os.path.relpath(path, folder).replace(os.sep, "/"), "base": base}
+                key = os.path.relpath(path, folder).replace(os.sep, "/")
+                return {"how": "file", "key": key, "base": base, "holders": holders.of(path)}
         return None
 
-    def _came_or_went(self, path: str, old: Optional[_File]) -> Place:
+    def _came_or_went(self, path: str, old: Optional[_File], holders: Holders) -> Place:
         name = f"file {self._name(path)}"
         weak = "pytest-of-" in name
         if old is None:
             shown = "(created)" if path.endswith(_DATABASES) else _beginning(path)
-            return Place(name, "file system", "(absent)", shown, lambda: os.remove(path), weak, self._mend(path))
+            mend = self._mend(path, holders)
+            return Place(name, "file system", "(absent)", shown, lambda: os.remove(path), weak, mend)
         restore = None if old.content is None else _writer(path, old.content)
         return Place(name, "file system", _shown(old.content), "(absent)", restore, weak)
 
@@ -183,6 +188,7 @@ def _distinct(folders: List[str]) -> List[str]:
 
 def _writer(path: str, content: bytes) -> Callable[[], None]:
     def restore() -> None:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
             file.write(content)
 

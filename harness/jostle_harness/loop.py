@@ -74,6 +74,8 @@ class Loop:
                 explainer.look(self._channel, self._setup.folder)
             if item is not None:
                 self._run(position, item)
+            if explainer is not None:
+                explainer.follow(position, self._channel)
 
     def _explainer(self) -> Optional[Explainer]:
         """What watches the state from here on to the last test, if that is wanted."""

@@ -45,7 +45,7 @@ class Writes:
     def resolve(self) -> None:
         """Look for the place, if it is not known yet: a fixture's value comes late."""
         if self._probe is None:
-            self._probe = self._find()
+            self._probe = find(self._name, self._rootdir, self._graph, self._surroundings)
             self._value = None if self._probe is None else self._probe()
 
     def stop(self) -> Optional[Dict[str, Any]]:
@@ -56,14 +56,6 @@ class Writes:
             return None
         file, line, function = self._found
         return {"file": file, "line": line, "function": function}
-
-    def _find(self) -> Optional[Probe]:
-        name = self._name
-        found = self._surroundings.probe(name) or _file_probe(name, self._rootdir)
-        if found is not None:
-            return found
-        node = self._graph.holder(name)
-        return None if node is None else _node_probe(node, name[len(node.path) :])
 
     def _enter(self, frame: types.FrameType, event: str, _: Any) -> Any:
         file = frame.f_code.co_filename
@@ -93,6 +85,15 @@ class Writes:
         if value != self._value:
             self._value = value
             self._found = self._line
+
+
+def find(name: str, rootdir: str, graph: Graph, surroundings: Surroundings) -> Optional[Probe]:
+    """What tells whether the place of this name is another; nothing if it is not known, or not yet."""
+    found = surroundings.probe(name) or _file_probe(name, rootdir)
+    if found is not None:
+        return found
+    node = graph.holder(name)
+    return None if node is None else _node_probe(node, name[len(node.path) :])
 
 
 def _identity(value: Any) -> Any:

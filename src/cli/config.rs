@@ -165,9 +165,38 @@ fn flat(config: Config) -> Result<Config, String> {
     }
 }
 
+/// serde's words for types, and those of people who write TOML.
+const TYPES: &[(&str, &str)] = &[
+    ("invalid type: ", "it is "),
+    ("invalid value: ", "it is "),
+    ("expected a u64,", "a whole number of 0 or more is needed, or"),
+    ("expected u64", "a whole number of 0 or more is needed"),
+    ("expected u32", "a whole number from 0 to 4294967295 is needed"),
+    ("expected a sequence", "a list is needed"),
+    ("expected a string", "a text in quotes is needed"),
+    ("expected path string", "a path in quotes is needed"),
+    ("expected a boolean", "true or false is needed"),
+    ("floating point `", "the number `"),
+    ("integer `", "the number `"),
+    ("string \"", "the text \""),
+    ("sequence,", "a list,"),
+    ("map,", "a table,"),
+    ("data did not match any variant of untagged enum Count", "a number of workers or \"auto\" is needed"),
+    ("expected struct Config", "a table is needed"),
+    ("expected struct Tool", "a table is needed"),
+    ("unknown field", "there is no setting"),
+];
+
 /// What is wrong, and where.
 fn wrong(text: &str, error: &toml::de::Error) -> String {
-    let what = error.message().lines().map(reason).collect::<Vec<_>>().join(", ");
+    let said = error.message();
+    // serde names all settings there are, which is too much to read.
+    let said = match said.split_once(", expected one of") {
+        Some((unknown, _)) => format!("{unknown}: each has the name of an option of `jostle stress`"),
+        None => said.to_owned(),
+    };
+    let said = TYPES.iter().fold(said, |said, (rust, toml)| said.replace(rust, toml));
+    let what = said.lines().map(reason).collect::<Vec<_>>().join(", ");
     let before = error.span().and_then(|span| text.get(..span.start));
     match before {
         Some(before) => format!("line {}: {what}", before.matches('\n').count() + 1),
@@ -187,7 +216,7 @@ mod tests {
         assert_eq!(config.workers, Some(vec![Count::Number(1), Count::Word("auto".into())]));
         assert_eq!(parse("[tool.other]\nx = 1\n"), Ok(None));
         assert_eq!(parse_own("trials = 3\n").unwrap().trials, Some(3));
-        assert!(parse("[tool.jostle]\nworker = 3\n").unwrap_err().contains("unknown field `worker`"));
+        assert!(parse("[tool.jostle]\nworker = 3\n").unwrap_err().contains("no setting `worker`"));
         assert!(parse("[tool.jostle]\ntrials = \"many\"\n").is_err());
     }
 

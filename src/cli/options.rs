@@ -207,7 +207,7 @@ impl StressOptions {
                 fail_fast: !args.keep_going && (args.fail_fast || config.fail_fast.unwrap_or(false)),
             },
             kept,
-            write_fix: args.write_fix.clone(),
+            write_fix: args.write_fix.as_deref().map(place_for_fixes).transpose()?,
             apart,
             suite,
         })
@@ -220,6 +220,11 @@ fn json_target(given: &str) -> Result<JsonTarget, UsageError> {
         return Ok(JsonTarget::Stdout);
     }
     place_for("--json", Path::new(given)).map(JsonTarget::File)
+}
+
+/// Where fixes go: a folder that exists, or a file; what cannot be written is told before anything is run.
+fn place_for_fixes(path: &Path) -> Result<PathBuf, UsageError> {
+    if path.is_dir() { Ok(path.to_owned()) } else { place_for("--write-fix", path) }
 }
 
 /// A file that an option names, to be written later.

@@ -12,7 +12,8 @@ pub mod group;
 use serde::Serialize;
 
 pub use cause::{Answer, Cause, Experiment, find};
-pub use place::{Changed, Instructions, Mend, Place, Written};
+pub use group::Circle;
+pub use place::{Changed, Followed, Instructions, Mend, Place, Written};
 
 /// A change of the project, tried in a copy of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -21,6 +22,10 @@ pub struct Fix {
     pub diff: String,
     /// In how many seeded trials of the whole suite it held; it held in all of them.
     pub trials: u32,
+    /// How many of these had several workers.
+    pub parallel: u32,
+    /// With how many tests in conflict those that were changed were raced under control; none failed.
+    pub raced: u32,
 }
 
 /// What is known of the state behind a failure.
@@ -41,6 +46,9 @@ pub struct Explanation {
     /// Fixtures of a wider scope that were set up by then.
     #[serde(skip)]
     pub fixtures: Vec<Place>,
+    /// Who else pollutes the place, suffers from it, or resets it.
+    #[serde(skip)]
+    pub circle: Circle,
     /// A change that was seen to undo the failure for good.
     pub fix: Option<Fix>,
     /// How many experiments were made.

@@ -50,6 +50,29 @@ pub struct Mend {
     pub file: String,
     /// The line where its definition starts.
     pub line: u32,
+    /// The names for a file's path, or for its folder's.
+    pub holders: Vec<Holder>,
+}
+
+/// A name for a path.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Holder {
+    /// The module whose import makes the object reachable.
+    pub module: String,
+    /// The expression for the object that has it.
+    pub object: String,
+    /// Its attribute; `__defaults__` of a function.
+    pub attribute: String,
+    /// What has to follow a folder's path where this is replaced: the file's name, or nothing if this names
+    /// the folder that the file is in.
+    pub rest: String,
+    /// Whether it is a text.
+    pub text: bool,
+    /// Which of the defaults it is.
+    pub index: Option<u32>,
+    /// How many there are.
+    pub count: u32,
 }
 
 /// What the harness does with the places that have changed, before the last test of a plan.
@@ -61,6 +84,20 @@ pub struct Instructions {
     pub import: Option<String>,
     /// The name of a place of which is to be told where it is written.
     pub watch: Option<String>,
+    /// The name of a place of which is to be told after each test whether that has changed it. It is put
+    /// back at once if it is to be restored; nothing else is told.
+    pub follow: Option<String>,
+}
+
+/// What became of a place that is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Followed {
+    /// After which test, by its place in the worker's list.
+    pub position: u32,
+    /// Whether that test has changed it.
+    pub moved: bool,
+    /// Whether it is another than at the start.
+    pub changed: bool,
 }
 
 /// What the harness found and did.
@@ -75,6 +112,9 @@ pub struct Changed {
     /// Where the place that was to be watched was written last.
     #[serde(default)]
     pub written: Option<Written>,
+    /// What became of the place that was to be followed, test by test.
+    #[serde(skip)]
+    pub followed: Vec<Followed>,
 }
 
 /// A line of the project.

@@ -6,7 +6,8 @@
 //! - the recorded cause makes it fail: the same polluters, or, where it was not shrunk to the end, the same crash
 //!   and the recorded polluters among those that are left. The crash is not compared else: one pair may show
 //!   itself at several places, as a session too holds one test with one cause to be one failure; or
-//! - both were traced to one place of shared state. Another polluter of that state is the same fault.
+//! - both were traced to one place of shared state. Another polluter of that state is the same fault, and so is
+//!   another of its victims, if the recorded one is among those that were seen to fail for it.
 //!
 //! Some kinds are told by other tests each night: a race by either of its sides; the failure of a fixture by
 //! whichever test was charged with it; a test function that pollutes itself by each of its parameters; a
@@ -17,7 +18,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::judge::finding::{Finding, Kind};
-use crate::judge::signature::Crash;
+use crate::judge::signature::{Crash, Signature};
 use crate::plan::document::PlanDocument;
 use crate::plan::{Imports, Plan};
 use crate::suite::{Suite, TestId};
@@ -44,6 +45,8 @@ pub struct Identity {
     pub culprits: BTreeSet<Culprit>,
     /// The places of shared state that were shown to be the cause, or the resource that is raced for.
     pub places: BTreeSet<String>,
+    /// Other tests that were seen to fail for the same place. Which of them a session tells of is chance.
+    pub also: BTreeSet<TestId>,
     /// Whether nothing can be left out of `culprits`.
     pub minimal: bool,
 }
@@ -87,7 +90,8 @@ impl Identity {
         minimal: bool,
     ) -> Self {
         let culprits = culprits(kind, &test, plan);
-        Self { kind, test, crash, culprits, places: places.into_iter().collect(), minimal }
+        let (places, also) = (places.into_iter().collect(), BTreeSet::new());
+        Self { kind, test, crash, culprits, places, also, minimal }
     }
 
     /// That of a finding; none if it is of no test, or no plan is known for it.
@@ -98,8 +102,11 @@ impl Identity {
             Some(shrunk) => (written(&shrunk.plan), shrunk.one_minimal),
             None => (written(finding.plan.as_ref()?), false),
         };
-        let test = suite.test(signature.test).id.clone();
-        Some(Self::new(finding.kind, test, signature.crash.clone(), &plan, places(finding), minimal))
+        let id = |signature: &Signature| suite.test(signature.test).id.clone();
+        let crash = signature.crash.clone();
+        let identity = Self::new(finding.kind, id(signature), crash, &plan, places(finding), minimal);
+        let circle = finding.explanation.iter().flat_map(|explanation| &explanation.circle.victims);
+        Some(Self { also: circle.map(id).collect(), ..identity })
     }
 }
 
@@ -159,7 +166,10 @@ pub fn same(recorded: &Identity, found: &Identity) -> Option<Same> {
     };
     match by_cause {
         true => Some(Same::Failure),
-        false => (recorded.test == found.test && one_place).then_some(Same::State),
+        false => {
+            let of_it = recorded.test == found.test || found.also.contains(&recorded.test);
+            (of_it && one_place).then_some(Same::State)
+        }
     }
 }
 
@@ -207,6 +217,7 @@ mod tests {
             },
             culprits: culprits.iter().map(|name| Culprit::Test(id(name))).collect(),
             places: places.iter().map(|&place| place.to_owned()).collect(),
+            also: BTreeSet::new(),
             minimal: true,
         }
     }
@@ -232,6 +243,16 @@ mod tests {
         assert_eq!(same(&recorded, &victim(&["q"], &["a"])), Some(Same::State));
         assert_eq!(same(&recorded, &victim(&["q"], &["b"])), None);
         assert_eq!(same(&recorded, &victim(&["q"], &[])), None, "nothing was shown");
+    }
+
+    #[test]
+    fn another_victim_of_the_recorded_state_is_known_if_the_recorded_one_fails_for_it_too() {
+        let recorded = victim(&["p"], &["a"]);
+        let other = |places| Identity { test: id("other"), ..victim(&["p"], places) };
+        let told_by = |places| Identity { also: [id("victim")].into(), ..other(places) };
+        assert_eq!(same(&recorded, &told_by(&["a"])), Some(Same::State));
+        assert_eq!(same(&recorded, &told_by(&["b"])), None);
+        assert_eq!(same(&recorded, &other(&["a"])), None);
     }
 
     #[test]

@@ -1,14 +1,63 @@
-//! JUnit XML as pytest's `--junitxml` writes it. The one file that knows quick-xml.
+//! JUnit XML as pytest's `--junitxml` writes it, and as `jostle stress --junit` does. The one file that knows quick-xml.
 
 use quick_xml::Reader;
+use quick_xml::events::attributes::{AttrError, Attribute};
 use quick_xml::events::{BytesStart, Event};
 
 use crate::logs::{Name, Ran, Source, Told};
+
+/// The name of jostle's own reports.
+pub const OURS: &str = "jostle";
 
 /// Whether a text is meant to be JUnit XML.
 pub fn is(text: &str) -> bool {
     let start = text.trim_start_matches('\u{feff}').trim_start();
     start.starts_with("<?xml") || start.starts_with("<testsuite")
+}
+
+/// A failure that a report of jostle's tells how to show again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reported {
+    /// The test's names, as pytest makes them.
+    pub test: (String, String),
+    /// The token.
+    pub token: String,
+    /// Whether the job failed for it.
+    pub failed: bool,
+}
+
+/// The failures of a report that `jostle stress --junit` wrote; none if the file is another's.
+///
+/// # Errors
+/// It is no well-formed XML; the text says why.
+pub fn reported(text: &str) -> Result<Option<Vec<Reported>>, String> {
+    let mut reader = Reader::from_str(text.trim_start_matches('\u{feff}').trim_start());
+    let (mut ours, mut all) = (false, Vec::<Reported>::new());
+    loop {
+        let tag = match reader.read_event().map_err(|error| error.to_string())? {
+            Event::Start(tag) | Event::Empty(tag) => tag,
+            Event::Eof => break,
+            _ => continue,
+        };
+        match (tag.name().as_ref(), all.last_mut()) {
+            ("testsuites", _) => {
+                ours = attributes(&tag)?.contains(&("name".to_owned(), OURS.to_owned()));
+            }
+            ("testcase", _) => all.push(Reported { test: case(&tag)?, ..Reported::default() }),
+            ("failure", Some(last)) => last.failed = true,
+            ("property", Some(last)) => {
+                let attributes = attributes(&tag)?;
+                let value =
+                    |name: &str| attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value);
+                if value("name").is_some_and(|name| name == "token") {
+                    last.token = value("value").cloned().unwrap_or_default();
+                }
+            }
+            _ => {}
+        }
+    }
+    all.retain(|reported| !reported.token.is_empty());
+    Ok(ours.then_some(all))
 }
 
 /// Reads a file.
@@ -30,19 +79,7 @@ pub fn read(text: &str) -> Result<Told, String> {
 fn take_in(tag: &BytesStart<'_>, told: &mut Told) -> Result<(), String> {
     match tag.name().as_ref() {
         "testcase" => {
-            let (mut class, mut name) = (String::new(), String::new());
-            for attribute in tag.attributes() {
-                let attribute = attribute.map_err(|error| error.to_string())?;
-                let value = attribute
-                    .normalized_value(quick_xml::XmlVersion::Implicit1_0)
-                    .map_err(|error| error.to_string())?
-                    .into_owned();
-                match attribute.key.as_ref() {
-                    "classname" => class = value,
-                    "name" => name = value,
-                    _ => {}
-                }
-            }
+            let (class, name) = case(tag)?;
             told.runs.push(Ran { worker: 0, name: Name::Junit(class, name), failed: false });
         }
         "failure" | "error" => {
@@ -53,6 +90,30 @@ fn take_in(tag: &BytesStart<'_>, told: &mut Told) -> Result<(), String> {
         _ => {}
     }
     Ok(())
+}
+
+/// The `classname` and `name` of a test case.
+fn case(tag: &BytesStart<'_>) -> Result<(String, String), String> {
+    let (mut class, mut name) = (String::new(), String::new());
+    for (key, value) in attributes(tag)? {
+        match key.as_str() {
+            "classname" => class = value,
+            "name" => name = value,
+            _ => {}
+        }
+    }
+    Ok((class, name))
+}
+
+fn attributes(tag: &BytesStart<'_>) -> Result<Vec<(String, String)>, String> {
+    let read = |attribute: Result<Attribute<'_>, AttrError>| {
+        let attribute = attribute.map_err(|error| error.to_string())?;
+        let value = attribute
+            .normalized_value(quick_xml::XmlVersion::Implicit1_0)
+            .map_err(|error| error.to_string())?;
+        Ok((attribute.key.as_ref().to_owned(), value.into_owned()))
+    };
+    tag.attributes().map(read).collect()
 }
 
 /// The `classname` and `name` of a test, as pytest makes them of its node id.
@@ -93,10 +154,24 @@ mod tests {
         );
     }
 
+    #[test]
+    fn the_failures_of_a_report_of_ours_are_read() {
+        let of = |name: &str| {
+            format!(
+                r#"<testsuites name="{name}"><testsuite name="isolation"><testcase classname="test_a" name="x">
+                <failure type="victim">y</failure><properties><property name="token" value="1:2"/></properties></testcase>
+                <testcase classname="test_a" name="z"/></testsuite></testsuites>"#
+            )
+        };
+        let test = ("test_a".to_owned(), "x".to_owned());
+        assert_eq!(reported(&of(OURS)), Ok(Some(vec![Reported { test, token: "1:2".into(), failed: true }])));
+        assert_eq!(reported(&of("pytest tests")), Ok(None));
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_the_reader_panic(text in any::<String>(), at in 0_usize..200) {
-            let _ = read(&text);
+            let _ = (read(&text), reported(&text));
             names(&text);
             let whole = r#"<testsuites><testsuite><testcase classname="é" name="&lt;&#233;"><error/></testcase></testsuite></testsuites>"#;
             let cut: String = whole.chars().take(at % whole.len()).chain(text.chars()).collect();

@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::explain::Explanation;
 use crate::explain::group::{Group, groups};
+use crate::explain::{Circle, Explanation};
 use crate::judge::finding::{Finding, Kind, Origin};
 use crate::judge::known::Known;
-use crate::judge::signature::Crash;
+use crate::judge::signature::{Crash, Signature};
 use crate::judge::statistics::Tally;
 use crate::plan::coverage::Shares;
 use crate::plan::document::PlanDocument;
@@ -87,9 +87,25 @@ struct FindingDocument {
     command: Option<String>,
     also: Vec<TestId>,
     explanation: Option<Explanation>,
+    circle: Option<CircleDocument>,
     note: Option<String>,
     race: Option<RaceDocument>,
     known: Option<Known>,
+}
+
+/// Other tests that have to do with the place.
+#[derive(Debug, Serialize)]
+struct CircleDocument {
+    polluters: Vec<TestId>,
+    victims: Vec<VictimDocument>,
+    cleaners: Vec<TestId>,
+    whole: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct VictimDocument {
+    test: TestId,
+    crash: Crash,
 }
 
 /// A race whose interleaving was controlled.
@@ -122,6 +138,7 @@ struct CauseOfFindings {
     place: String,
     polluters: Vec<TestId>,
     victims: Vec<TestId>,
+    cleaners: Vec<TestId>,
 }
 
 #[derive(Debug, Serialize)]
@@ -218,9 +235,12 @@ impl Document {
 
 impl CauseOfFindings {
     fn new(group: &Group, suite: &Suite) -> Self {
-        let ids =
-            |tests: &BTreeSet<TestIndex>| tests.iter().map(|&test| suite.test(test).id.clone()).collect();
-        Self { place: group.place.clone(), polluters: ids(&group.polluters), victims: ids(&group.victims) }
+        Self {
+            place: group.place.clone(),
+            polluters: ids(&group.polluters, suite),
+            victims: ids(&group.victims, suite),
+            cleaners: ids(&group.cleaners, suite),
+        }
     }
 }
 
@@ -249,11 +269,35 @@ impl FindingDocument {
             command: finding.command.clone(),
             also: finding.also.iter().map(id).collect(),
             explanation: finding.explanation.clone(),
+            circle: finding
+                .explanation
+                .as_ref()
+                .filter(|explanation| explanation.confirmed)
+                .map(|explanation| CircleDocument::new(&explanation.circle, suite)),
             note: finding.note.clone(),
             race: finding.story.as_ref().map(|story| RaceDocument::new(story, suite)),
             known: finding.known.clone(),
         }
     }
+}
+
+impl CircleDocument {
+    fn new(circle: &Circle, suite: &Suite) -> Self {
+        let victim = |victim: &Signature| VictimDocument {
+            test: suite.test(victim.test).id.clone(),
+            crash: victim.crash.clone(),
+        };
+        Self {
+            polluters: ids(&circle.polluters, suite),
+            victims: circle.victims.iter().map(victim).collect(),
+            cleaners: ids(&circle.cleaners, suite),
+            whole: circle.whole,
+        }
+    }
+}
+
+fn ids(tests: &BTreeSet<TestIndex>, suite: &Suite) -> Vec<TestId> {
+    tests.iter().map(|&test| suite.test(test).id.clone()).collect()
 }
 
 impl RaceDocument {

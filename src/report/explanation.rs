@@ -1,23 +1,25 @@
 //! The state behind a finding, for people.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use crate::explain::group::groups;
-use crate::explain::{Explanation, Place, Written};
+use crate::explain::{Circle, Explanation, Fix, Place, Written};
 use crate::judge::finding::{Finding, Kind};
 use crate::report::words;
+use crate::suite::{Suite, TestIndex};
 
-/// Candidates that are listed where nothing was confirmed.
+/// Candidates that are listed where nothing was confirmed, and tests of one sort.
 const LISTED: usize = 5;
 
 /// Writes what is known of the state behind a finding.
 ///
 /// # Errors
 /// Those of the writer.
-pub fn write(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
+pub fn write(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Result<()> {
     match &finding.explanation {
         None => Ok(()),
-        Some(explanation) if explanation.confirmed => confirmed(out, explanation, finding.kind),
+        Some(explanation) if explanation.confirmed => confirmed(out, explanation, finding.kind, suite),
         Some(explanation) => unconfirmed(out, explanation),
     }
 }
@@ -39,7 +41,7 @@ pub fn causes(out: &mut dyn Write, findings: &[Finding]) -> io::Result<()> {
     Ok(())
 }
 
-fn confirmed(out: &mut dyn Write, explanation: &Explanation, kind: Kind) -> io::Result<()> {
+fn confirmed(out: &mut dyn Write, explanation: &Explanation, kind: Kind, suite: &Suite) -> io::Result<()> {
     for place in &explanation.places {
         writeln!(out, "  {:<13} {}  ({})", "shared state", place.name, place.kind)?;
         change(out, place)?;
@@ -56,14 +58,41 @@ fn confirmed(out: &mut dyn Write, explanation: &Explanation, kind: Kind) -> io::
     };
     let others = if explanation.alone { "; putting back all else does not help" } else { "" };
     writeln!(out, "  {:<13} {how}{others}", "proof")?;
+    circle(out, &explanation.circle, suite)?;
     explanation.fix.as_ref().map_or(Ok(()), |fix| {
-        writeln!(
-            out,
-            "  {:<13} tried in a copy: undoes the failure, and holds in {} of {} trials on one worker",
-            "fix", fix.trials, fix.trials
-        )?;
+        let tried = tried(fix);
+        writeln!(out, "  {:<13} tried in a copy: undoes the failure, and holds in {tried}", "fix")?;
         fix.diff.lines().try_for_each(|line| writeln!(out, "    {line}"))
     })
+}
+
+/// The other tests that have to do with the place.
+fn circle(out: &mut dyn Write, circle: &Circle, suite: &Suite) -> io::Result<()> {
+    let victims: BTreeSet<TestIndex> = circle.victims.iter().map(|signature| signature.test).collect();
+    let sorts =
+        [("also polluter", &circle.polluters), ("also victim", &victims), ("cleaner", &circle.cleaners)];
+    for (label, tests) in sorts {
+        for &test in tests.iter().take(LISTED) {
+            writeln!(out, "  {label:<13} {}", suite.test(test).id)?;
+        }
+        if tests.len() > LISTED {
+            writeln!(out, "  {label:<13} … and {} more tests", tests.len() - LISTED)?;
+        }
+    }
+    Ok(())
+}
+
+/// In what a fix holds: `20 of 20 trials, 5 of them on two workers`.
+fn tried(fix: &Fix) -> String {
+    let workers = match fix.parallel {
+        0 => " on one worker".to_owned(),
+        parallel => format!(", {parallel} of them on two workers"),
+    };
+    let raced = match fix.raced as usize {
+        0 => String::new(),
+        tests => format!("; raced with {} in conflict", words::count(tests, "test")),
+    };
+    format!("{0} of {0} trials{workers}{raced}", fix.trials)
 }
 
 fn unconfirmed(out: &mut dyn Write, explanation: &Explanation) -> io::Result<()> {

@@ -8,11 +8,9 @@ use std::collections::BTreeSet;
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
+use crate::logs::junit::{OURS, names};
 use crate::report::entry::{Entry, Weight};
 use crate::session::Outline;
-
-/// The name of the report, by which it is known as ours.
-pub const NAME: &str = "jostle";
 
 /// The report of a session as XML.
 ///
@@ -32,7 +30,7 @@ pub fn report(outline: &Outline, entries: &[Entry]) -> Result<String, quick_juni
             suite.add_test_case(named(&name, TestCaseStatus::success()));
         }
     }
-    let mut report = Report::new(NAME);
+    let mut report = Report::new(OURS);
     report.set_time(outline.duration);
     report.add_test_suite(suite);
     report.to_string()
@@ -58,40 +56,12 @@ fn case(entry: &Entry) -> TestCase {
     case
 }
 
-/// A test case with the names that pytest gives one: `tests.test_a.TestClass` and `test_name[1]`.
+/// A test case with the names that pytest gives one.
 fn named(node_id: &str, status: TestCaseStatus) -> TestCase {
-    let end = node_id.find('[').unwrap_or(node_id.len());
-    let (class, name) = match node_id[..end].rfind("::") {
-        Some(at) => (&node_id[..at], &node_id[at + 2..]),
-        None => ("", node_id),
-    };
+    let (class, name) = names(node_id);
     let mut case = TestCase::new(name, status);
     if !class.is_empty() {
-        let (file, classes) = class.split_once("::").unwrap_or((class, ""));
-        let module = file.strip_suffix(".py").unwrap_or(file).replace('/', ".");
-        let classes =
-            if classes.is_empty() { String::new() } else { format!(".{}", classes.replace("::", ".")) };
-        case.set_classname(format!("{module}{classes}"));
+        case.set_classname(class);
     }
     case
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn test_cases_have_the_names_that_pytest_gives_them() {
-        let names = |node_id| {
-            let case = named(node_id, TestCaseStatus::success());
-            (case.classname.map(|name| name.to_string()).unwrap_or_default(), case.name.to_string())
-        };
-        let pair = |class: &str, name: &str| (class.to_owned(), name.to_owned());
-        assert_eq!(names("tests/test_a.py::test_b"), pair("tests.test_a", "test_b"));
-        assert_eq!(
-            names("tests/test_a.py::TestC::test_b[x::y/z]"),
-            pair("tests.test_a.TestC", "test_b[x::y/z]")
-        );
-        assert_eq!(names("the suite"), pair("", "the suite"));
-    }
 }

@@ -180,7 +180,7 @@ pub(super) fn finding(
         )?;
     }
     story(out, finding, suite)?;
-    explanation::write(out, finding)?;
+    explanation::write(out, finding, suite)?;
     evidence(out, finding)?;
     also(out, &finding.also, suite)?;
     if let Some(note) = &finding.note {

@@ -4,7 +4,7 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use crate::explain::Changed;
+use crate::explain::{Changed, Followed};
 use crate::plan::{Imports, Interleaving, Meeting, Mode, WorkerId};
 use crate::race::Touched;
 use crate::run::collecting::{COLLECT, check_protocol, with_output};
@@ -262,6 +262,12 @@ impl<'a> TrialRun<'a> {
             }
             Heard::Message(Message::Changed(changed)) => {
                 self.changed.get_or_insert(changed);
+            }
+            Heard::Message(Message::Followed(Followed { position, moved, changed })) => {
+                if let Some(place) = state.place(position) {
+                    let followed = Followed { position: place as u32, moved, changed };
+                    self.changed.get_or_insert_default().followed.push(followed);
+                }
             }
             Heard::Message(Message::Done { .. }) => state.enter(Stage::Ending),
             Heard::Message(

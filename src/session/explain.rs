@@ -4,7 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::explain::{Answer, Cause, Changed, Experiment, Explanation, Instructions, Place, Written, find};
+use crate::explain::{
+    Answer, Cause, Changed, Circle, Experiment, Explanation, Instructions, Place, Written, find,
+};
 use crate::judge::finding::{Finding, Kind};
 use crate::judge::sight::{Sight, Wanted, look};
 use crate::plan::Plan;
@@ -182,6 +184,7 @@ fn explain_with(runner: &mut Runner<'_, '_>) -> Explanation {
         changed,
         cut_off,
         fixtures: places.iter().filter(|place| is_fixture(place)).cloned().collect(),
+        circle: Circle::default(),
         fix: None,
         experiments: runner.experiments,
         why: None,
@@ -226,6 +229,7 @@ fn unexplained(why: &str, places: Vec<Place>, experiments: u32) -> Explanation {
         alone: false,
         cut_off: false,
         fixtures: Vec::new(),
+        circle: Circle::default(),
         fix: None,
         experiments,
         why: Some(why.to_owned()),

@@ -320,6 +320,11 @@ impl<'a> Lab<'a> {
         self.observer.notice(self.suite, notice);
     }
 
+    /// When the session's time is used up.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
     /// Whether the session's time is used up.
     pub fn out_of_time(&self) -> bool {
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline)

@@ -22,6 +22,8 @@ pub mod confirm;
 pub mod command;
 pub mod explain;
 pub mod copy;
+mod circle;
+mod proposals;
 pub mod fix;
 pub mod stress;
 pub mod replay;

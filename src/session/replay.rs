@@ -3,12 +3,12 @@
 use crate::judge::finding::{Finding, Origin};
 use crate::judge::sight::{Sight, Wanted, look};
 use crate::judge::{Signature, Tally};
-use crate::plan::{Interleaving, Plan};
+use crate::plan::{Axes, Interleaving, Plan};
 use crate::race::access::recorded;
 use crate::run::{Interpreter, RunError};
 use crate::session::baseline;
 use crate::session::command;
-use crate::session::explain;
+use crate::session::fix;
 use crate::session::investigate::{Suspect, investigate, suspects};
 use crate::session::lab::Lab;
 
@@ -60,7 +60,7 @@ pub fn replay(
     Ok(replayed)
 }
 
-/// Judges and shrinks what a replay showed. The suite is run in suite order before, since a brittle
+/// Judges, shrinks and explains what a replay showed. The suite is run in suite order before, since a brittle
 /// test is told from a broken one by a run in which it passes.
 ///
 /// # Errors
@@ -68,14 +68,16 @@ pub fn replay(
 pub fn explain(
     lab: &mut Lab<'_>,
     interpreter: &Interpreter,
+    axes: &Axes,
     plan: &Plan,
     replayed: &mut Replayed,
 ) -> Result<(), RunError> {
     lab.trial(Origin::Baseline, &baseline::suite_order(lab.suite, plan.seed, plan.hash_seed))?;
+    let trials = fix::Trials { rootdir: &interpreter.rootdir, seed: plan.seed, axes };
     for (suspect, _) in &replayed.failures {
         let mut finding = investigate(lab, suspect)?;
         finding.command = command::find(lab, interpreter, &finding)?;
-        finding.explanation = explain::explain(lab, &finding)?;
+        finding.explanation = fix::explained(lab, trials, &finding)?;
         replayed.findings.push(finding);
     }
     Ok(())

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use crate::explain::Explanation;
 use crate::judge::finding::{Finding, Kind, Origin};
 use crate::judge::known::{self, Identity, Recorded};
 use crate::judge::signature::Crash;
@@ -13,7 +12,6 @@ use crate::plan::{Axes, OrderKind, Plan, Seed, TrialIndex, plan};
 use crate::run::{Collected, Engine, Interpreter, RunError, Trial};
 use crate::session::baseline;
 use crate::session::command;
-use crate::session::explain;
 use crate::session::fidelity;
 use crate::session::fix;
 use crate::session::investigate::{Suspect, investigate, investigate_named, suspects};
@@ -145,7 +143,7 @@ pub fn stress(
     Ok(Outline {
         seed,
         axes: axes.clone(),
-        unseen: session.unseen(),
+        unseen: session.unseen(&suite),
         remarks: lab.remarks().into_iter().chain(session.remarks).collect(),
         alone: session.alone,
         trials: session.trials,
@@ -392,21 +390,13 @@ impl Session<'_> {
             }
             lab.tell(&Notice::Found(&finding));
             finding.command = command::find(lab, self.interpreter, &finding)?;
-            finding.explanation = self.explain(lab, &finding)?;
+            let rootdir = &self.interpreter.rootdir;
+            let trials = fix::Trials { rootdir, seed: self.seed, axes: self.axes };
+            finding.explanation = fix::explained(lab, trials, &finding)?;
+            self.fold_circle(&finding);
             self.keep(lab, finding);
         }
         Ok(())
-    }
-
-    /// The state behind a finding, and a fix that was tried.
-    fn explain(&self, lab: &mut Lab<'_>, finding: &Finding) -> Result<Option<Explanation>, RunError> {
-        let Some(mut explanation) = explain::explain(lab, finding)? else {
-            return Ok(None);
-        };
-        let rootdir = &self.interpreter.rootdir;
-        let trials = fix::Trials { rootdir, seed: self.seed, axes: self.axes };
-        explanation.fix = fix::fix(lab, trials, finding, &explanation)?;
-        Ok(Some(explanation))
     }
 
     /// A fixture that fails in one way is one finding, whichever tests it was charged to; so is a test
@@ -425,6 +415,15 @@ impl Session<'_> {
         self.waiting = left;
         let also: BTreeSet<_> = merged.into_iter().map(|suspect| suspect.signature.test).collect();
         finding.also = also.into_iter().filter(|&test| Some(test) != finding.test).collect();
+    }
+
+    /// What other tests show of a cause that is explained needs no finding of its own.
+    fn fold_circle(&mut self, finding: &Finding) {
+        let circle = finding.explanation.iter().flat_map(|explanation| &explanation.circle.victims);
+        for signature in circle {
+            self.waiting.retain(|suspect| suspect.signature != *signature);
+            self.seen.insert((Some(signature.test), signature.crash.clone()));
+        }
     }
 
     /// Whether the test was found to fail for reasons of its own, so that another way in which it
@@ -460,15 +459,11 @@ impl Session<'_> {
     }
 
     /// The known failures that no finding is.
-    fn unseen(&self) -> Vec<String> {
-        let seen: BTreeSet<&str> = self
-            .findings
-            .iter()
-            .flat_map(|finding| &finding.known)
-            .map(|known| known.file.as_str())
-            .collect();
-        let files = self.limits.known.iter().map(|known| &known.file);
-        files.filter(|file| !seen.contains(file.as_str())).cloned().collect()
+    fn unseen(&self, suite: &Suite) -> Vec<String> {
+        let found: Vec<Identity> =
+            self.findings.iter().filter_map(|finding| Identity::of(finding, suite)).collect();
+        let seen = |known: &Recorded| found.iter().any(|found| known::same(&known.identity, found).is_some());
+        self.limits.known.iter().filter(|known| !seen(known)).map(|known| known.file.clone()).collect()
     }
 
     fn stops_early(&self) -> bool {

@@ -17,7 +17,7 @@ use crate::record::FailureFile;
 use crate::report::Verbosity;
 use crate::report::progress::Progress;
 use crate::report::{Document, terminal, words};
-use crate::run::Collected;
+use crate::run::{Collected, RunError};
 use crate::session::replay::{Replayed, explain, replay};
 use crate::session::{Lab, Limits, Outline, baseline, races};
 use crate::suite::Suite;
@@ -34,11 +34,13 @@ enum Named {
 /// The token, file or options are wrong, or pytest cannot be run.
 pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
-    if let Some(log) = replay_log::log(&args.token)? {
-        return replay_log::run(args, &log);
+    let log = replay_log::log(&args.token)?;
+    let reported = log.as_ref().map(|log| replay_log::token(&args.token, log)).transpose()?.flatten();
+    if let (Some(log), None) = (&log, &reported) {
+        return replay_log::run(args, log);
     }
     let times = args.times.unwrap_or(1);
-    let named = named(&args.token)?;
+    let named = named(reported.as_ref().unwrap_or(&args.token))?;
     if let (Named::File(_), true) = (&named, args.axes != AxesArgs::default()) {
         return Err(UsageError(format!(
             "{} holds the whole plan: leave out --workers, --dist, --order, --hash-seeds and --ignore-rank, which \
@@ -59,31 +61,20 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let Some((plan, wanted)) = plan_of(&named, &suite, &axes) else {
         return Ok(ExitCode::Undecided);
     };
-    let race = match &named {
-        Named::Token(token) if token.race => Some(token.index),
-        _ => None,
-    };
     let limits = Limits { trials: Some(u64::from(times)), ..Limits::default() };
     let mut progress = Progress::new(&limits, options.verbosity == Verbosity::Quiet);
     let mut lab = Lab::new(&suite, &mut *engine, &mut progress, None);
-    let plan = match race {
-        None => plan,
-        Some(index) => match races::plan_of_token(&mut lab, seed, plan.hash_seed, index)? {
-            Some(plan) => plan,
-            None => {
-                drop(progress);
-                anstream::eprintln!(
-                    "cannot replay: the suite has no race trial {}: what its tests touch has changed since. A \
-                     failure file holds the whole plan",
-                    index.0
-                );
-                return Ok(ExitCode::Undecided);
-            }
-        },
+    let Some(plan) = raced(&mut lab, &named, plan)? else {
+        drop(progress);
+        anstream::eprintln!(
+            "cannot replay: the suite has no race trial of that number: what its tests touch has changed since. A \
+             failure file holds the whole plan"
+        );
+        return Ok(ExitCode::Undecided);
     };
     let mut replayed = replay(&mut lab, &plan, wanted.as_ref(), times)?;
     if args.shrink {
-        explain(&mut lab, &collected.interpreter, &plan, &mut replayed)?;
+        explain(&mut lab, &collected.interpreter, &axes, &plan, &mut replayed)?;
     }
     let (probes, remarks) = (lab.count_of_probes(), lab.remarks());
     drop(progress);
@@ -107,6 +98,17 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
+/// The plan, once it is known what is raced for if it is that of a race by its token; none if there is no such
+/// race.
+fn raced(lab: &mut Lab<'_>, named: &Named, plan: Plan) -> Result<Option<Plan>, RunError> {
+    match named {
+        Named::Token(token) if token.race => {
+            races::plan_of_token(lab, token.seed, plan.hash_seed, token.index)
+        }
+        _ => Ok(Some(plan)),
+    }
+}
+
 fn named(text: &str) -> anyhow::Result<Named> {
     match text.parse::<Token>() {
         Ok(token) => Ok(Named::Token(token)),
@@ -125,8 +127,11 @@ fn plan_of(named: &Named, suite: &Suite, axes: &Axes) -> Option<(Plan, Option<Si
         Named::Token(token) => {
             if token.fingerprint.as_ref().is_some_and(|print| *print != suite.fingerprint) {
                 anstream::eprintln!(
-                    "the suite has changed since the token was made (its fingerprint is {} now): shuffled tests that \
-                     are still there keep their relative order, but partitions differ. A failure file holds the whole plan",
+                    "the token is of another suite, or of this one before it changed: the fingerprint of the {} collected \
+                     here is {}. Shuffled tests that are still there keep their relative order, but partitions differ, \
+                     so that this may be another plan. Give --rootdir and pytest's arguments as they were, or a failure \
+                     file, which holds the whole plan",
+                    words::count(suite.tests.len(), "test"),
                     suite.fingerprint
                 );
             }

@@ -10,6 +10,7 @@ use crate::cli::args::ReplayArgs;
 use crate::cli::commands::replay::outline;
 use crate::cli::commands::suite_run::{engine, write_json};
 use crate::cli::options::{SuiteOptions, UsageError};
+use crate::logs::junit::Reported;
 use crate::logs::{Name, Placed, Ran, Source, Told, junit, place, terminal, untold};
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
 use crate::record::whole_file;
@@ -52,6 +53,36 @@ pub fn log(named: &str) -> Result<Option<String>, UsageError> {
     Ok(tells.then_some(text))
 }
 
+/// The token of the failure that a report of `jostle stress --junit` tells; none if the log is another's.
+///
+/// # Errors
+/// It tells none, or several.
+pub fn token(named: &str, log: &str) -> Result<Option<String>, UsageError> {
+    let reported = if junit::is(log) { junit::reported(log) } else { Ok(None) };
+    let Some(mut reported) = reported.map_err(|why| no_xml(named, &why))? else {
+        return Ok(None);
+    };
+    if reported.iter().any(|one| one.failed) {
+        reported.retain(|one| one.failed);
+    }
+    let named_by = |one: &Reported| format!("{} ({}.{})", one.token, one.test.0, one.test.1);
+    match reported.as_slice() {
+        [] => Err(UsageError(format!(
+            "{named} is a report of jostle's, and tells no token of a failure: what was seen before the first trial has \
+             none. Give a failure file, as --failures writes it"
+        ))),
+        [one] => Ok(Some(one.token.clone())),
+        several => {
+            let tokens: Vec<String> = several.iter().map(named_by).collect();
+            Err(UsageError(format!("{named} tells several failures: give one of {}", tokens.join(", "))))
+        }
+    }
+}
+
+fn no_xml(named: &str, why: &str) -> UsageError {
+    UsageError(format!("{named} is no JUnit XML: {why}. Give the file as it was written"))
+}
+
 const NOTHING: &str = "tells no order of tests: give what `pytest -v` or `pytest -n N -v` printed, a JUnit XML file, \
                        or a log with pytest-randomly's line `Using --randomly-seed=…`";
 
@@ -66,7 +97,14 @@ fn read(text: &str) -> Result<Told, String> {
 pub fn run(args: &ReplayArgs, log: &str) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     let named = &args.token;
-    let mut told = read(log).map_err(|why| UsageError(format!("{named} is no JUnit XML: {why}")))?;
+    let mut told = read(log).map_err(|why| no_xml(named, &why))?;
+    if !told.runs.is_empty() && told.summary.is_empty() && !told.runs.iter().any(|ran| ran.failed) {
+        return Err(UsageError(format!(
+            "no test failed in this log, {named}: give the log of a run in which one did, or let jostle stress look for \
+             failures"
+        ))
+        .into());
+    }
     let options = SuiteOptions::new(&args.suite)?;
     let axes = options.axes(&args.axes)?;
     let seed = Seed(told.randomly.unwrap_or(0));
@@ -90,7 +128,7 @@ pub fn run(args: &ReplayArgs, log: &str) -> anyhow::Result<ExitCode> {
     let mut lab = Lab::new(&suite, &mut *engine, &mut progress, None);
     let mut replayed = runs(&mut lab, &plan, &placed, times, &hash_seeds)?;
     if !replayed.failures.is_empty() {
-        explain(&mut lab, &collected.interpreter, &plan, &mut replayed)?;
+        explain(&mut lab, &collected.interpreter, &axes, &plan, &mut replayed)?;
     }
     let (probes, remarks) = (lab.count_of_probes(), lab.remarks());
     drop(progress);

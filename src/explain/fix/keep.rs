@@ -1,0 +1,169 @@
+//! Fixtures that leave a place as it was found.
+
+use crate::explain::Mend;
+use crate::explain::fix::{is_literal, quoted};
+
+/// What is kept, as it is named in a module.
+pub(super) struct Subject<'a> {
+    object: &'a str,
+    import: Option<&'a str>,
+}
+
+/// A fixture's arguments, what it imports, and what it does before and after the test.
+#[derive(Default)]
+pub(super) struct Body {
+    pub arguments: &'static str,
+    pub imports: Vec<String>,
+    pub before: Vec<String>,
+    /// None for what needs no cleaning up.
+    pub after: Vec<String>,
+}
+
+impl Mend {
+    /// The same place, given its first value for each test instead of being kept as it was found; none
+    /// unless that value is a literal. It serves where what was found is changed in place.
+    pub fn from_scratch(&self, old: &str) -> Option<Self> {
+        (self.how == "attribute" && is_literal(old)).then(|| Self { value: old.to_owned(), ..self.clone() })
+    }
+}
+
+impl Body {
+    fn around(imports: &[&str], before: &[String], after: &[String]) -> Self {
+        let imports = imports.iter().map(|&module| module.to_owned()).collect();
+        Self { arguments: "", imports, before: before.to_vec(), after: after.to_vec() }
+    }
+
+    fn with_monkeypatch(imports: &[&str], patch: String) -> Self {
+        Self { arguments: "monkeypatch", ..Self::around(imports, &[patch], &[]) }
+    }
+
+    /// The lines of the fixture; what the module imports already is not imported again.
+    pub fn fixture(
+        self,
+        name: &str,
+        decorator: &str,
+        docstring: Option<String>,
+        content: &str,
+    ) -> Vec<String> {
+        let imports = self.imports.iter().map(|module| format!("import {module}"));
+        let imports: Vec<String> =
+            imports.filter(|import| !content.lines().any(|line| line.trim_end() == import)).collect();
+        let gap = (!imports.is_empty()).then(String::new);
+        let end = (!self.after.is_empty()).then(|| "yield".to_owned());
+        let body =
+            docstring.into_iter().chain(imports).chain(gap).chain(self.before).chain(end).chain(self.after);
+        let body = body.map(|line| if line.is_empty() { line } else { format!("    {line}") });
+        [decorator.to_owned(), format!("def {name}({}):", self.arguments)].into_iter().chain(body).collect()
+    }
+}
+
+impl<'a> Subject<'a> {
+    /// A place as it is named in the module `stem`, which may be the one that holds it.
+    pub fn new(mend: &'a Mend, stem: &str) -> Option<Self> {
+        if is_module(&mend.module, stem) {
+            let object = mend.object.strip_prefix(&mend.module)?.strip_prefix('.')?;
+            return Some(Self { object, import: None });
+        }
+        let import = Some(mend.module.as_str()).filter(|module| !module.is_empty());
+        Some(Self { object: &mend.object, import })
+    }
+
+    /// The place as its reader would name it.
+    pub fn shown(&self, mend: &Mend) -> String {
+        match mend.how.as_str() {
+            "attribute" => format!("{}.{}", self.object, mend.attribute),
+            "environ" => format!("os.environ[\"{}\"]", mend.key),
+            "modules" => format!("sys.modules[\"{}\"]", mend.key),
+            "file" => mend.key.clone(),
+            "cwd" => "os.getcwd()".to_owned(),
+            "path" => "sys.path".to_owned(),
+            "random" => "random".to_owned(),
+            "level" => format!("{}.level", self.object),
+            _ => self.object.to_owned(),
+        }
+    }
+
+    /// What keeps the place.
+    pub fn keep(&self, mend: &Mend) -> Option<Body> {
+        self.of_object(mend).or_else(|| of_process(mend)).or_else(|| of_file(mend))
+    }
+
+    fn of_object(&self, mend: &Mend) -> Option<Body> {
+        let o = self.object;
+        let own: Vec<&str> = self.import.into_iter().collect();
+        let refill = [format!("{o}.clear()"), format!("{o}.update(saved)")];
+        Some(match mend.how.as_str() {
+            "dict" => Body::around(&own, &[format!("saved = dict({o})")], &refill),
+            "set" => Body::around(&own, &[format!("saved = set({o})")], &refill),
+            "list" => Body::around(&own, &[format!("saved = list({o})")], &[format!("{o}[:] = saved")]),
+            "attribute" => {
+                let a = &mend.attribute;
+                let value = if mend.value.is_empty() { format!("{o}.{a}") } else { mend.value.clone() };
+                Body::with_monkeypatch(&own, format!("monkeypatch.setattr({o}, \"{a}\", {value})"))
+            }
+            "cache" => Body::around(&own, &[], &[format!("{o}.cache_clear()")]),
+            "lock" => {
+                let release = [format!("if {o}.locked():"), format!("    {o}.release()")];
+                Body::around(&own, &[], &release)
+            }
+            "level" => {
+                let before = [format!("saved = {o}.level")];
+                Body::around(&["logging"], &before, &[format!("{o}.setLevel(saved)")])
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// Whether a module is that of a file, by its last name.
+pub(super) fn is_module(module: &str, stem: &str) -> bool {
+    module == stem || module.strip_suffix(stem).is_some_and(|package| package.ends_with('.'))
+}
+
+fn of_process(mend: &Mend) -> Option<Body> {
+    let key = quoted(&mend.key);
+    let saved = |what: &str| [format!("saved = {what}")];
+    Some(match mend.how.as_str() {
+        "environ" => Body::around(
+            &["os"],
+            &saved(&format!("os.environ.get({key})")),
+            &[
+                "if saved is None:".into(),
+                format!("    os.environ.pop({key}, None)"),
+                "else:".into(),
+                format!("    os.environ[{key}] = saved"),
+            ],
+        ),
+        "modules" => Body::around(
+            &["sys"],
+            &saved("dict(sys.modules)"),
+            &[
+                format!("if {key} in saved:"),
+                format!("    sys.modules[{key}] = saved[{key}]"),
+                "else:".into(),
+                format!("    sys.modules.pop({key}, None)"),
+            ],
+        ),
+        "cwd" => Body::with_monkeypatch(&["os"], "monkeypatch.chdir(os.getcwd())".into()),
+        "path" => Body::around(&["sys"], &saved("list(sys.path)"), &["sys.path[:] = saved".into()]),
+        "random" => {
+            Body::around(&["random"], &saved("random.getstate()"), &["random.setstate(saved)".into()])
+        }
+        _ => return None,
+    })
+}
+
+fn of_file(mend: &Mend) -> Option<Body> {
+    let key = quoted(&mend.key);
+    match (mend.how.as_str(), mend.base.as_str()) {
+        ("file", "temporary") => {
+            let remove = format!("pathlib.Path(tempfile.gettempdir(), {key}).unlink(missing_ok=True)");
+            Some(Body::around(&["pathlib", "tempfile"], &[], &[remove]))
+        }
+        ("file", _) => {
+            let remove = format!("(request.config.rootpath / {key}).unlink(missing_ok=True)");
+            Some(Body { arguments: "request", ..Body::around(&[], &[], &[remove]) })
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,62 @@
+//! A fixture that keeps a file in a folder of the test's own: what names its place names another one meanwhile.
+//!
+//! On several workers that is what holds: a file that is removed after a test may be in use on another.
+
+use crate::explain::Mend;
+use crate::explain::fix::keep::{Body, is_module};
+use crate::explain::fix::quoted;
+use crate::explain::place::Holder;
+
+/// Names of one path that are replaced at most; with more of them nobody would call it a fix.
+const MOST: usize = 4;
+
+/// The fixture; none if no name for the path is known, in which case it may be relative to the working folder.
+pub(super) fn body(mend: &Mend, stem: &str) -> Option<Body> {
+    let body = |imports: Vec<String>, before: Vec<String>| Body {
+        arguments: "monkeypatch, tmp_path",
+        imports,
+        before,
+        after: Vec::new(),
+    };
+    if mend.how != "file" || mend.holders.len() > MOST {
+        return None;
+    }
+    if mend.holders.is_empty() {
+        let relative = mend.base == "rootdir" && !mend.key.contains('/');
+        return relative.then(|| body(Vec::new(), vec!["monkeypatch.chdir(tmp_path)".into()]));
+    }
+    let mut imports = Vec::new();
+    for holder in &mend.holders {
+        let module = if is_module(&holder.module, stem) { "sys".to_owned() } else { holder.module.clone() };
+        if !imports.contains(&module) {
+            imports.push(module);
+        }
+    }
+    let patches = mend.holders.iter().map(|holder| patch(holder, stem));
+    Some(body(imports, patches.collect::<Option<_>>()?))
+}
+
+fn patch(holder: &Holder, stem: &str) -> Option<String> {
+    let object = if is_module(&holder.module, stem) {
+        let rest = holder.object.strip_prefix(&holder.module)?;
+        format!("{}{rest}", "sys.modules[__name__]")
+    } else {
+        holder.object.clone()
+    };
+    let path = if holder.rest.is_empty() {
+        "tmp_path".to_owned()
+    } else {
+        format!("tmp_path / {}", quoted(&holder.rest))
+    };
+    let path = if holder.text { format!("str({path})") } else { path };
+    let value = match holder.index {
+        None => path,
+        Some(index) => {
+            let (defaults, after) = (format!("{object}.__defaults__"), index + 1);
+            let before = (index > 0).then(|| format!("*{defaults}[:{index}], "));
+            let after = (after < holder.count).then(|| format!(" *{defaults}[{after}:]"));
+            format!("({}{path},{})", before.unwrap_or_default(), after.unwrap_or_default())
+        }
+    };
+    Some(format!("monkeypatch.setattr({object}, \"{}\", {value})", holder.attribute))
+}

@@ -1,0 +1,198 @@
+//! The examples in docs/: the commands they hold, run on a specimen in the environment that their systems make.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A document in YAML, read by PyYAML.
+fn yaml(path: &str) -> Value {
+    let python = support::python_with("yaml", "PyYAML==6.0.3\n");
+    let read = "import json, sys, yaml; print(json.dumps(yaml.load(open(sys.argv[1]), yaml.BaseLoader)))";
+    let said = support::said(Command::new(python).args(["-c", read]).arg(support::root().join(path)));
+    serde_json::from_str(&said).expect("JSON")
+}
+
+/// A checked-out project, and what its system's jobs have in their environment.
+struct Checkout {
+    _folder: TempDir,
+    project: PathBuf,
+    variables: BTreeMap<String, String>,
+}
+
+impl Checkout {
+    fn new(variables: &Value, given: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let project = folder.path().join("environ");
+        support::copy(&support::root().join("corpus/environ"), &project);
+        let mut all: BTreeMap<String, String> = BTreeMap::new();
+        for (name, value) in variables.as_object().into_iter().flatten() {
+            all.insert(name.clone(), value.as_str().expect("text").to_owned());
+        }
+        // A night that a test has time for.
+        let short = [("JOSTLE_TIME", "1h"), ("JOSTLE_TRIALS", "4")];
+        for (name, value) in short.iter().chain(given) {
+            all.insert((*name).to_owned(), (*value).to_owned());
+        }
+        Self { _folder: folder, project, variables: all }
+    }
+
+    /// Runs a script as the systems do; tells its exit code and what it said.
+    fn run(&self, script: &str, more: &[(&str, &str)]) -> (Option<i32>, String) {
+        let environment = support::light_python();
+        let environment = environment.parent().and_then(Path::parent).expect("an environment");
+        let program = Path::new(env!("CARGO_BIN_EXE_jostle")).parent().expect("a folder");
+        let paths = std::env::var("PATH").expect("PATH");
+        let output = Command::new("bash")
+            .args(["-eo", "pipefail", "-c", script])
+            .current_dir(&self.project)
+            .env("PATH", format!("{}:{paths}", program.display()))
+            .env("VIRTUAL_ENV", environment)
+            .env("JOSTLE_CACHE_DIR", support::root().join("target/jostle-cache"))
+            .envs(&self.variables)
+            .envs(more.iter().copied())
+            .output()
+            .expect("bash");
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    }
+
+    fn succeeds(&self, script: &str, more: &[(&str, &str)]) -> String {
+        let (code, said) = self.run(script, more);
+        assert_eq!(code, Some(0), "{script}: {said}");
+        said
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.project.join(name).exists()
+    }
+
+    /// The first night finds the specimen's failure and fails; once that is accepted, the next does not.
+    fn finds_what_is_then_known(&self, night: &str, more: &[(&str, &str)], results: &[&str]) {
+        let (code, said) = self.run(night, more);
+        assert_eq!(code, Some(1), "{night}: {said}");
+        for name in results.iter().chain(&["new-failures"]) {
+            assert!(self.has(name), "{name}: {said}");
+        }
+        fs::create_dir_all(self.project.join("tests")).expect("a folder");
+        fs::rename(self.project.join("new-failures"), self.project.join("tests/failures")).expect("a move");
+        let (code, said) = self.run(night, more);
+        assert_eq!(code, Some(0), "{night}: {said}");
+    }
+}
+
+/// The commands of a GitHub job, but for those that install.
+fn steps(workflow: &Value, job: &str) -> Vec<String> {
+    let steps = workflow["jobs"][job]["steps"].as_array().expect("steps");
+    let runs = steps.iter().filter(|step| step["name"] != "Install").filter_map(|step| step["run"].as_str());
+    runs.map(str::to_owned).collect()
+}
+
+const GITHUB: &[(&str, &str)] = &[("GITHUB_ACTIONS", "true"), ("GITHUB_RUN_ID", "7")];
+
+fn night_of_a_few_trials(checkout: &Checkout) {
+    fs::write(checkout.project.join("jostle.toml"), "[profile.nightly]\ntrials = 4\nhash-seeds = 1\n")
+        .expect("a file");
+}
+
+#[test]
+fn a_night_on_github() {
+    let workflow = yaml("docs/ci/github-actions.yml");
+    let checkout = Checkout::new(&workflow["env"], GITHUB);
+    night_of_a_few_trials(&checkout);
+    let [night] = steps(&workflow, "night").try_into().expect("one command");
+    let summary = checkout.project.join("summary.md");
+    let summary_path = summary.to_str().expect("text").to_owned();
+    let more = [("GITHUB_STEP_SUMMARY", summary_path.as_str())];
+    checkout.finds_what_is_then_known(&night, &more, &["jostle.xml", "jostle.json"]);
+    let told = fs::read_to_string(summary).expect("the summary");
+    assert!(told.contains("### jostle: 1 isolation failure\n"), "{told}");
+    assert!(told.contains("### jostle: no new isolation failure, 1 known\n"), "{told}");
+}
+
+#[test]
+fn a_night_in_shards_on_github() {
+    let workflow = yaml("docs/ci/github-actions-shards.yml");
+    let checkout = Checkout::new(&workflow["env"], GITHUB);
+    checkout.succeeds(&steps(&workflow, "plan")[0], &[]);
+    let shards = workflow["jobs"]["shard"]["strategy"]["matrix"]["shard"].as_array().expect("a matrix");
+    for shard in shards {
+        let script =
+            steps(&workflow, "shard")[0].replace("${{ matrix.shard }}", shard.as_str().expect("text"));
+        checkout.succeeds(&script, &[]);
+    }
+    checkout.finds_what_is_then_known(&steps(&workflow, "merge")[0], &[], &["jostle.xml", "jostle.json"]);
+}
+
+fn script(pipeline: &Value, job: &str) -> String {
+    let lines = pipeline[job]["script"].as_array().expect("a script");
+    lines.iter().map(|line| line.as_str().expect("text")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn nights_on_gitlab() {
+    let pipeline = yaml("docs/ci/gitlab-ci.yml");
+    let checkout = Checkout::new(&pipeline["variables"], &[("CI_PIPELINE_ID", "7")]);
+    night_of_a_few_trials(&checkout);
+    checkout.finds_what_is_then_known(&script(&pipeline, "night"), &[], &["jostle.xml", "quality.json"]);
+}
+
+#[test]
+fn a_night_in_shards_on_gitlab() {
+    let pipeline = yaml("docs/ci/gitlab-ci.yml");
+    let checkout = Checkout::new(&pipeline["variables"], &[("CI_PIPELINE_ID", "7")]);
+    checkout.succeeds(&script(&pipeline, "plan"), &[]);
+    let total = pipeline["shard"]["parallel"].as_str().expect("a number");
+    for index in 1..=total.parse().expect("a number") {
+        let index: u32 = index;
+        let index = index.to_string();
+        checkout
+            .succeeds(&script(&pipeline, "shard"), &[("CI_NODE_INDEX", &index), ("CI_NODE_TOTAL", total)]);
+    }
+    checkout.finds_what_is_then_known(&script(&pipeline, "merge"), &[], &["jostle.xml", "quality.json"]);
+}
+
+/// The comments of a file tell what is run before and after its jobs.
+fn told_in_comments(path: &str, command: &str) -> String {
+    let text = fs::read_to_string(support::root().join(path)).expect("a file");
+    let lines = text.lines().filter_map(|line| line.strip_prefix("#   "));
+    let mut lines = lines;
+    let told = lines.find(|line| line.starts_with(command)).expect("a command");
+    told.replace("--trials 1000", "--trials 4")
+}
+
+/// Runs the tasks of an engine, the second of them twice, as after a lost node.
+fn on_engine(file: &str, task: &str, index: &str) {
+    let checkout = Checkout::new(&Value::Null, &[]);
+    checkout.succeeds(&told_in_comments(file, "jostle plan"), &[]);
+    let merge = told_in_comments(file, "jostle merge");
+    for number in ["0", "1", "1", "2"] {
+        checkout.succeeds(task, &[(index, number)]);
+    }
+    let (code, said) = checkout.run(&merge, &[("SLURM_JOB_ID", "1")]);
+    assert_eq!(code, Some(12), "{said}");
+    assert!(said.contains("sbatch --array=3"), "{said}");
+    checkout.succeeds(task, &[(index, "3")]);
+    let (code, said) = checkout.run(&merge, &[]);
+    assert_eq!(code, Some(1), "{said}");
+}
+
+#[test]
+fn a_night_on_slurm() {
+    let task = fs::read_to_string(support::root().join("docs/shards/night.sbatch")).expect("a file");
+    on_engine("docs/shards/night.sbatch", &task, "SLURM_ARRAY_TASK_ID");
+}
+
+#[test]
+fn a_night_on_kubernetes() {
+    let job = yaml("docs/shards/kubernetes-job.yaml");
+    let command = job["spec"]["template"]["spec"]["containers"][0]["command"].as_array().expect("a command");
+    let words = command.iter().map(|word| word.as_str().expect("text"));
+    let task = shlex::try_join(words).expect("a command line");
+    on_engine("docs/shards/kubernetes-job.yaml", &task, "JOB_COMPLETION_INDEX");
+}

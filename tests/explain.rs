@@ -1,0 +1,102 @@
+//! What an explained failure comes with: a fix that holds where it is shown, and all tests that are concerned.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn project(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, content) in files {
+        fs::write(folder.path().join(name), content).expect("a file");
+    }
+    folder
+}
+
+/// The report of a command in a folder.
+fn report(folder: &Path, arguments: &[&str]) -> Value {
+    let output = support::jostle(folder)
+        .args(arguments)
+        .args(["--json", "--python"])
+        .arg(support::light_python())
+        .output()
+        .expect("jostle runs");
+    let report: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+    support::validate_report(&report).expect("a report as the schema says");
+    report
+}
+
+fn stress(folder: &Path, more: &[&str]) -> Value {
+    report(folder, &[&["stress", "--seed", "1", "--trials", "2"], more].concat())
+}
+
+/// The only finding with an explanation.
+fn explained(report: &Value) -> &Value {
+    let findings = report["findings"].as_array().expect("findings");
+    let mut explained = findings.iter().filter(|finding| finding["explanation"]["confirmed"] == true);
+    let only = explained.next().unwrap_or_else(|| panic!("nothing is explained: {report:#}"));
+    assert_eq!(explained.next(), None);
+    only
+}
+
+fn diff(finding: &Value) -> &str {
+    finding["explanation"]["fix"]["diff"].as_str().unwrap_or_else(|| panic!("no fix: {finding:#}"))
+}
+
+/// A file that workers share, and whose name no module holds.
+const SPOOL: [(&str, &str); 2] = [
+    (
+        "spool.py",
+        "import pathlib\nimport tempfile\n\n\ndef path():\n    return pathlib.Path(tempfile.gettempdir(), 'spool.txt')\n\n\n\
+         def put(text):\n    path().write_text(text)\n\n\n\
+         def get():\n    return path().read_text() if path().exists() else None\n",
+    ),
+    (
+        "test_spool.py",
+        "import spool\n\n\ndef test_nothing_yet():\n    assert spool.get() is None\n\n\n\
+         def test_put():\n    spool.put('a')\n    assert spool.get() == 'a'\n\n\n\
+         def test_path():\n    assert spool.path().suffix == '.txt'\n",
+    ),
+];
+
+#[test]
+fn a_fix_that_collides_on_two_workers_is_not_shown() {
+    let folder = project(&SPOOL);
+    let report = stress(folder.path(), &[]);
+    let finding = explained(&report);
+    assert_eq!(finding["explanation"]["places"][0]["name"], "file spool.txt in the temporary folder");
+    assert_eq!(
+        finding["explanation"]["fix"],
+        Value::Null,
+        "the file is still there while the other test runs"
+    );
+
+    let report = stress(folder.path(), &["-n", "1"]);
+    let finding = explained(&report);
+    let fix = diff(finding);
+    assert!(fix.contains("unlink(missing_ok=True)"), "{fix}");
+    assert!(fix.contains("+@pytest.mark.usefixtures(\"_restore_spool_txt\")\n def test_put():"), "{fix}");
+    assert!(!fix.contains("autouse"), "{fix}");
+    assert_eq!(finding["explanation"]["fix"]["parallel"], 0);
+}
+
+#[test]
+fn a_replay_that_shrinks_shows_the_fix_as_well() {
+    let source = "STATE = {}\n\n\ndef test_polluter():\n    STATE['a'] = 1\n\n\ndef test_victim():\n    assert not STATE\n";
+    let folder = project(&[("test_state.py", source)]);
+    let report = report(folder.path(), &["replay", "1:0", "--shrink"]);
+    let report = if report["findings"].as_array().is_some_and(Vec::is_empty) {
+        // Of the two orders only one shows it.
+        self::report(folder.path(), &["replay", "1:1", "--shrink"])
+    } else {
+        report
+    };
+    let finding = explained(&report);
+    assert!(diff(finding).contains("+@pytest.mark.usefixtures(\"_restore_state\")\n def test_polluter():"));
+    assert_eq!(finding["explanation"]["fix"]["trials"], 20);
+    assert_eq!(finding["explanation"]["fix"]["parallel"], 5);
+}
