@@ -134,6 +134,97 @@ fn tests_that_save_and_load_one_file_lose_to_each_other_though_they_wait_for_not
     assert_eq!(losers, both, "{report:#}");
 }
 
+#[test]
+fn the_story_of_a_race_ends_with_the_call_that_fails_and_not_with_one_of_the_teardown() {
+    let test = |name: &str| {
+        format!(
+            "import json\n\ndef test_{name}(store):\n    store.write_text('[\"{name}\"]')\n    \
+             assert json.loads(store.read_text()) == ['{name}']\n"
+        )
+    };
+    let folder = suite(&[
+        (
+            "conftest.py",
+            "import os, pathlib, tempfile\nimport pytest\n\n@pytest.fixture\ndef store():\n    \
+             path = pathlib.Path(tempfile.gettempdir()) / 'store'\n    yield path\n    \
+             path.exists()\n    path.write_text('[]')\n",
+        ),
+        ("test_one.py", &test("one")),
+        ("test_two.py", &test("two")),
+    ]);
+    let report = json(&jostle(folder.path(), &["stress", "--seed", "1", "--trials", "1", "--json"]));
+    let findings = report["findings"].as_array().expect("findings");
+    let races: Vec<&Value> = findings.iter().filter(|one| one["kind"] == "race").collect();
+    assert!(!races.is_empty(), "{report:#}");
+    for race in races {
+        let last = race["race"]["calls"].as_array().expect("turns").last().expect("a call");
+        assert_eq!(last["test"], race["test"], "{race:#}");
+        assert!(last["at"].as_str().expect("a line").starts_with("test_"), "{race:#}");
+    }
+}
+
+#[test]
+fn a_named_victim_is_raced_with_what_it_is_in_conflict_with_and_its_token_replays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    support::copy(&support::root().join("corpus/race-save-load"), folder.path());
+    let victim = "tests/test_login.py::test_login_is_saved";
+    let arguments = ["stress", "--seed", "3", "--trials", "2", "--victim", victim, "--json"];
+    let report = json(&jostle(folder.path(), &arguments));
+    let findings = report["findings"].as_array().expect("findings");
+    assert_eq!(findings.len(), 1, "{report:#}");
+    assert_eq!((&findings[0]["kind"], &findings[0]["test"]["node_id"]), (&"race".into(), &victim.into()));
+    let token = findings[0]["token"].as_str().expect("a token");
+    assert!(token.starts_with("3:r"), "{token}");
+    let output = jostle(folder.path(), &["replay", token, "--times", "2"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("tests failed in 2 of 2 runs"), "{said}");
+    assert!(said.contains(victim), "{said}");
+}
+
+/// Suites in which no test can lose, raced: by default only a little. `JOSTLE_TEST_SCHEDULES=2000` races on.
+#[test]
+fn as_many_schedules_as_are_asked_for_are_tried_and_show_no_race_where_files_are_shared_properly() {
+    let schedules = std::env::var("JOSTLE_TEST_SCHEDULES").unwrap_or_else(|_| "16".into());
+    let numbered = suite(&[
+        (
+            "store.py",
+            "import fcntl, json, os, pathlib, tempfile\nFOLDER = pathlib.Path(tempfile.gettempdir()) / 'store'\n\n\
+             def change(key, value):\n    FOLDER.mkdir(exist_ok=True)\n    with (FOLDER / 'lock').open('w') as \
+             lock:\n        fcntl.flock(lock, fcntl.LOCK_EX)\n        path = FOLDER / 'data.json'\n        found = \
+             json.loads(path.read_text()) if path.exists() else {}\n        found[key] = value\n        new = FOLDER / \
+             f'data-{os.getpid()}.json'\n        new.write_text(json.dumps(found))\n        os.replace(new, path)\n    \
+             return json.loads(path.read_text())[key]\n",
+        ),
+        ("test_a.py", "import store\n\ndef test_a():\n    assert store.change('a', 1) == 1\n"),
+        ("test_b.py", "import store\n\ndef test_b():\n    assert store.change('b', 2) == 2\n"),
+        ("test_c.py", "import store\n\ndef test_c():\n    assert store.change('c', 3) == 3\n"),
+    ]);
+    let depot = tempfile::tempdir().expect("a folder");
+    support::copy(&support::root().join("corpus/clean-shared-files"), depot.path());
+    for folder in [depot, numbered] {
+        let arguments = ["stress", "--seed", "1", "--trials", "1", "--schedules", &schedules, "--json"];
+        let report = json(&jostle(folder.path(), &arguments));
+        support::validate_report(&report).unwrap_or_else(|error| panic!("{error}: {report:#}"));
+        assert_eq!(report["schedules"].to_string(), schedules, "{report:#}");
+        assert_eq!(report["findings"], Value::Array(Vec::new()), "{report:#}");
+    }
+}
+
+#[test]
+fn racing_that_is_cut_short_is_told_and_none_is_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    support::copy(&support::root().join("corpus/clean-shared-files"), folder.path());
+    let raced = |schedules: &str| {
+        let report =
+            json(&jostle(folder.path(), &["stress", "--trials", "1", "--schedules", schedules, "--json"]));
+        (report["schedules"].as_u64().expect("a number"), report["remarks"].to_string())
+    };
+    let (tried, remarks) = raced("3");
+    assert!(tried == 3 && remarks.contains("--schedules N allows more"), "{tried}: {remarks}");
+    let (tried, remarks) = raced("0");
+    assert!(tried == 0 && !remarks.contains("in conflict"), "{tried}: {remarks}");
+}
+
 /// A test that has something for next to no time, unless it is held, and one that waits for it for 30 ms only.
 fn taken_and_wanted(name: &str, take: &str, want: &str) -> [(String, String); 2] {
     let head = format!(

@@ -165,6 +165,8 @@ class Watch:
         self._points += 1
         writes = any(access.writes for access in accesses)
         self._tell_rest()
+        if sys.exc_info()[0] is not None:
+            self._channel.send("handling")
         self._wait("yield", resource=access.resource, call=access.call, writes=writes, at=place)
 
     def _tell_rest(self) -> None:

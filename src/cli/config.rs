@@ -21,6 +21,8 @@ pub struct Config {
     pub seed: Option<SeedFrom>,
     /// `--trials`.
     pub trials: Option<u64>,
+    /// `--schedules`.
+    pub schedules: Option<u64>,
     /// `--time`, as text.
     pub time: Option<String>,
     /// `--workers`: numbers, or `"auto"`.

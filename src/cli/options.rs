@@ -203,6 +203,7 @@ impl StressOptions {
                 trials,
                 time,
                 victim: args.victim.clone(),
+                schedules: args.schedules.or(config.schedules),
                 known: kept.known.clone(),
                 fail_fast: !args.keep_going && (args.fail_fast || config.fail_fast.unwrap_or(false)),
             },

@@ -31,6 +31,13 @@ impl Call {
             && !(self.resource.is_listing() && self.writes && other.writes)
     }
 
+    /// Whether it is what is done at the end, be it after a failure.
+    pub fn is_clean_up(&self) -> bool {
+        let ends =
+            ["close", "close after writing", "unlock", "remove", "remove the folder", "commit", "rollback"];
+        ends.contains(&self.call.as_str())
+    }
+
     /// Whether it goes on with what is open, as one that reads or writes a file piece by piece does again
     /// and again.
     pub fn is_transfer(&self) -> bool {
@@ -95,6 +102,8 @@ pub enum StepKind {
     Rests,
     /// The teardown of its test started.
     TearsDown,
+    /// It is about to make a call while an exception is being handled.
+    Handles,
     /// It ended.
     Ends,
 }

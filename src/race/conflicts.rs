@@ -69,8 +69,9 @@ pub struct Pair {
 }
 
 /// The pairs of tests in conflict, at most so many: first one of each two sets of places in the code
-/// (tests that reach a resource by the same lines tend to race in the same way), then the others.
-pub fn pairs(conflicts: &[Conflict], most: usize) -> Vec<Pair> {
+/// (tests that reach a resource by the same lines tend to race in the same way), then the others. Only
+/// those with a test if one is named.
+pub fn pairs(conflicts: &[Conflict], most: usize, with: Option<TestIndex>) -> Vec<Pair> {
     type Reach<'a> = BTreeSet<(&'a Resource, &'a str, Option<&'a str>)>;
     let mut reach: BTreeMap<TestIndex, Reach<'_>> = BTreeMap::new();
     for (test, call) in conflicts
@@ -85,8 +86,11 @@ pub fn pairs(conflicts: &[Conflict], most: usize) -> Vec<Pair> {
     let mut seen = BTreeSet::new();
     'all: for conflict in conflicts {
         let tests: Vec<TestIndex> = conflict.uses.keys().copied().collect();
-        for (at, &first) in tests.iter().enumerate() {
-            for &second in &tests[at + 1..] {
+        let firsts = tests.iter().enumerate();
+        for (at, &first) in firsts.filter(|&(_, &first)| with.is_none_or(|test| first <= test)) {
+            let seconds = tests[at + 1..].iter();
+            for &second in seconds.filter(|&&second| with.is_none_or(|test| first == test || second == test))
+            {
                 if !seen.contains(&(first, second)) && conflict.between(first, second) {
                     seen.insert((first, second));
                     let (one, other) = (reach.get(&first), reach.get(&second));
@@ -163,7 +167,17 @@ mod tests {
         #[test]
         fn every_pair_is_one_of_two_tests_that_share_what_one_writes(recordings in touched(), most in 1_usize..20) {
             let conflicts = conflicts(&recordings);
-            let pairs = pairs(&conflicts, most);
+            for test in (0..7).map(TestIndex) {
+                let of = |pair: &&Pair| pair.tests.0 == test || pair.tests.1 == test;
+                let all = pairs(&conflicts, 1000, None);
+                let mut with = pairs(&conflicts, 1000, Some(test));
+                let mut expected: Vec<Pair> = all.iter().filter(of).cloned().collect();
+                for pairs in [&mut with, &mut expected] {
+                    pairs.sort_by_key(|pair| pair.tests);
+                }
+                prop_assert_eq!(with, expected);
+            }
+            let pairs = pairs(&conflicts, most, None);
             prop_assert!(pairs.len() <= most);
             prop_assert_eq!(pairs.is_empty(), conflicts.is_empty());
             for pair in pairs {

@@ -73,6 +73,19 @@ pub fn schedules(
     found
 }
 
+/// Further schedules of a pair, so many at most, none twice: PCT and random walks in turn. The number is that
+/// of the stream they are drawn from.
+pub fn drawn(calls: &Calls, at: &BTreeSet<Resource>, seed: Seed, number: u64, most: usize) -> Vec<Schedule> {
+    let mut stream = Stream::new(seed, Purpose::Schedules, number);
+    let mut seen = std::collections::HashSet::new();
+    let schedules = (0..most).map(|turn| {
+        let draw = if turn % 2 == 0 { priorities } else { walk };
+        let (first, switches) = draw(calls, &mut stream);
+        Schedule { switches, ..Schedule::undisturbed(WorkerId(first), at.clone()) }
+    });
+    schedules.filter(|schedule| seen.insert(schedule.clone())).collect()
+}
+
 fn switch(worker: usize, point: usize) -> Switch {
     Switch { worker: WorkerId(worker as u32), point: point as u32, to: WorkerId(1 - worker as u32) }
 }
@@ -157,14 +170,16 @@ mod tests {
             calls in calls(), seed: u64, pair: u64, most in 0_usize..60,
         ) {
             let at = BTreeSet::from([Resource("file:0".into())]);
-            let found = schedules(&calls, &at, Seed(seed), pair, most);
-            prop_assert_eq!(&found, &schedules(&calls, &at, Seed(seed), pair, most));
-            prop_assert!(found.len() <= most);
-            let distinct: std::collections::HashSet<_> = found.iter().collect();
-            prop_assert_eq!(distinct.len(), found.len());
-            for switch in found.iter().flat_map(|schedule| &schedule.switches) {
-                // One past the last call is the worker's end, at which nothing is switched.
-                prop_assert!(switch.point as usize <= calls.of[switch.worker.0 as usize].len());
+            for schedules in [schedules, drawn] {
+                let found = schedules(&calls, &at, Seed(seed), pair, most);
+                prop_assert_eq!(&found, &schedules(&calls, &at, Seed(seed), pair, most));
+                prop_assert!(found.len() <= most);
+                let distinct: std::collections::HashSet<_> = found.iter().collect();
+                prop_assert_eq!(distinct.len(), found.len());
+                for switch in found.iter().flat_map(|schedule| &schedule.switches) {
+                    // One past the last call is the worker's end, at which nothing is switched.
+                    prop_assert!(switch.point as usize <= calls.of[switch.worker.0 as usize].len());
+                }
             }
         }
 

@@ -24,6 +24,8 @@ pub enum Heard {
     Rested(Duration),
     /// The teardown of its test starts.
     TearsDown,
+    /// An exception is being handled where it will make its next call.
+    Handles,
     /// It goes to sleep, and does not wait for an answer.
     Sleeps {
         /// How long.
@@ -111,6 +113,10 @@ impl Turns {
             }
             Heard::TearsDown => {
                 self.note(index, StepKind::TearsDown);
+                None
+            }
+            Heard::Handles => {
+                self.note(index, StepKind::Handles);
                 None
             }
             Heard::Awake => self.wishes(index, Wish::WakeUp),

@@ -296,9 +296,13 @@ fn summary(out: &mut dyn Write, outline: &Outline) -> io::Result<()> {
     let suite = &outline.collected.suite;
     let percent = |share: f64| format!("{:.0} %", (share * 100.0).floor());
     let shares = outline.coverage;
+    let raced = match outline.schedules {
+        0 => String::new(),
+        schedules => format!(", {}", words::count(schedules as usize, "schedule")),
+    };
     writeln!(
         out,
-        "{DIM}{} ({}), seed {}: {} and {} in {:.1} s{DIM:#}",
+        "{DIM}{} ({}), seed {}: {}{raced} and {} in {:.1} s{DIM:#}",
         words::count(suite.tests.len(), "test"),
         interpreter(&outline.collected),
         outline.seed.0,

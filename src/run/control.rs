@@ -96,6 +96,11 @@ impl Control {
         self.hears(worker, Heard::TearsDown)
     }
 
+    /// A worker handles an exception where it will make its next call.
+    pub(super) fn handles(&mut self, worker: usize) -> Option<Grant> {
+        self.hears(worker, Heard::Handles)
+    }
+
     /// A worker waits to make a call.
     pub(super) fn calls(&mut self, worker: usize, turn: u32, call: Call) -> Option<Grant> {
         self.asks(worker, Question::Turn(turn), Heard::Asks(call))

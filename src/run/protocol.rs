@@ -156,6 +156,8 @@ pub enum Message {
     },
     /// A test's teardown starts.
     Teardown,
+    /// An exception is being handled where the test is about to make a call.
+    Handling,
     /// A test waits for its turn to make a call.
     Yield {
         /// The question's number.

@@ -18,7 +18,7 @@ use crate::session::copy::Copy;
 use crate::session::explain::explain;
 use crate::session::lab::{Lab, Notice, Observer, alone};
 use crate::session::proposals::{Targets, proposals};
-use crate::session::races::{Races, fresh_suspects, seems_a_race};
+use crate::session::races::{Races, fresh_suspects, seems_no_race};
 use crate::session::recording;
 use crate::suite::{Suite, TestIndex};
 
@@ -175,7 +175,7 @@ impl Attempt<'_, '_> {
             Err(_) => return Ok(None),
             Ok(conflicts) => conflicts,
         };
-        let mut races = Races::new(seed, hash_seed, &conflicts);
+        let mut races = Races::new(seed, hash_seed, &conflicts, None);
         races.pairs.retain(|pair| changed.contains(&pair.tests.0) || changed.contains(&pair.tests.1));
         let victim = self.test;
         let known = |signature: &Signature| signature.test != victim && history.has_failed(signature.test);
@@ -202,7 +202,7 @@ fn race(
     known: impl Fn(&Signature) -> bool,
 ) -> Result<bool, RunError> {
     let undisturbed = races.undisturbed(lab, pair)?;
-    let plans = races.plans(pair, &undisturbed);
+    let plans = races.plans(pair, 0, &undisturbed);
     for (number, plan) in plans.iter().enumerate().take(SCHEDULES) {
         if Instant::now() > end || lab.out_of_time() {
             return Ok(false);
@@ -212,7 +212,7 @@ fn race(
             None => lab.trial(Origin::Race(plan.index.0), plan)?,
         };
         for suspect in fresh_suspects(plan, &trial, &known) {
-            if seems_a_race(lab, &suspect)? {
+            if seems_no_race(lab, &suspect)?.is_none() {
                 return Ok(true);
             }
         }

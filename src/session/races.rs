@@ -14,18 +14,21 @@ use crate::plan::schedule::{Resource, Schedule, Switch};
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
 use crate::race::access::{Step, StepKind, recorded};
 use crate::race::conflicts::{Pair, pairs};
-use crate::race::schedules::{Calls, schedules};
+use crate::race::schedules::{Calls, drawn, schedules};
 use crate::race::{Conflict, story};
 use crate::run::{Job, RunError, Trial};
 use crate::session::artefact::{fails_without_overlap, not_a_race};
 use crate::session::investigate::{Suspect, suspects};
 use crate::session::lab::Lab;
 use crate::session::reruns::{Reruns, hangs, schedule_of, with_schedule};
+use crate::suite::TestIndex;
 
 /// Pairs of tests that a session races at most.
 pub const PAIRS: usize = 32;
-/// Schedules that are tried of a pair at most.
+/// Schedules of a pair that are tried before others are drawn; in further rounds so many are drawn each.
 pub const SCHEDULES: usize = 48;
+/// Where in a race's number the test stands, counted from 1, whose pairs alone are raced.
+const VICTIM: u32 = 32;
 /// Runs of the shrunk schedule in fresh processes, all of which must fail.
 const FRESH: usize = 10;
 /// Those of a test that hangs.
@@ -44,26 +47,36 @@ pub enum Judged {
     Unsteady,
 }
 
-/// The race trials of a session: pair by pair, [`SCHEDULES`] numbers for each.
+/// The race trials of a session: round by round and pair by pair, [`SCHEDULES`] numbers for each.
 pub struct Races {
     seed: Seed,
     hash_seed: u32,
+    victim: Option<TestIndex>,
+    /// Whether there are more pairs in conflict than are raced.
+    pub more: bool,
     /// The pairs, in the order in which they are raced.
     pub pairs: Vec<Pair>,
 }
 
 impl Races {
-    /// The races that some conflicts allow.
-    pub fn new(seed: Seed, hash_seed: u32, conflicts: &[Conflict]) -> Self {
-        Self { seed, hash_seed, pairs: pairs(conflicts, PAIRS) }
+    /// The races that some conflicts allow; only those of one test if one is named.
+    pub fn new(seed: Seed, hash_seed: u32, conflicts: &[Conflict], victim: Option<TestIndex>) -> Self {
+        let more = pairs(conflicts, PAIRS + 1, victim).len() > PAIRS;
+        Self { seed, hash_seed, victim, more, pairs: pairs(conflicts, PAIRS, victim) }
+    }
+
+    /// What the numbers of these races have in common.
+    fn base(&self) -> u64 {
+        self.victim.map_or(0, |test| (u64::from(test.0) + 1) << VICTIM)
     }
 
     /// The plan of a pair's schedule.
-    pub fn plan(&self, pair: usize, number: usize, schedule: Schedule) -> Plan {
+    fn plan(&self, pair: usize, (round, number): (u64, usize), schedule: Schedule) -> Plan {
         let (first, second) = self.pairs[pair].tests;
+        let index = (round as usize * PAIRS + pair) * SCHEDULES + number;
         Plan {
             seed: self.seed,
-            index: TrialIndex((pair * SCHEDULES + number) as u64),
+            index: TrialIndex(self.base() + index as u64),
             order: OrderKind::Explicit,
             mode: Mode::Load,
             workers: vec![vec![first], vec![second]],
@@ -83,25 +96,28 @@ impl Races {
         (0..2)
             .map(|first| {
                 let schedule = Schedule::undisturbed(WorkerId(first), at.clone());
-                let plan = self.plan(pair, first as usize, schedule);
+                let plan = self.plan(pair, (0, first as usize), schedule);
                 let trial = lab.trial(Origin::Race(plan.index.0), &plan)?;
                 Ok((plan, trial))
             })
             .collect()
     }
 
-    /// The plans of a pair, of which the first two have been run.
-    pub fn plans(&self, pair: usize, undisturbed: &[(Plan, Trial)]) -> Vec<Plan> {
+    /// The plans of a pair, of which the first two have been run: of round 0 those that its calls suggest, of
+    /// others those that are drawn. There are no others if no order of its calls can matter.
+    pub fn plans(&self, pair: usize, round: u64, undisturbed: &[(Plan, Trial)]) -> Vec<Plan> {
         let [(_, first), (_, second)] = undisturbed else {
             return Vec::new();
         };
         let calls = Calls::new(&first.steps, &second.steps);
         if !calls.conflict() {
-            return undisturbed.iter().map(|(plan, _)| plan.clone()).collect();
+            let known = undisturbed.iter().map(|(plan, _)| plan.clone());
+            return known.take(if round == 0 { undisturbed.len() } else { 0 }).collect();
         }
         let at = &self.pairs[pair].resources;
-        let found = schedules(&calls, at, self.seed, pair as u64, SCHEDULES);
-        (0..).zip(found).map(|(number, schedule)| self.plan(pair, number, schedule)).collect()
+        let draw = if round == 0 { schedules } else { drawn };
+        let found = draw(&calls, at, self.seed, self.base() + round * PAIRS as u64 + pair as u64, SCHEDULES);
+        (0..).zip(found).map(|(number, schedule)| self.plan(pair, (round, number), schedule)).collect()
     }
 }
 
@@ -116,13 +132,15 @@ pub fn plan_of_token(
     index: TrialIndex,
 ) -> Result<Option<Plan>, RunError> {
     let conflicts = crate::session::recording::record(lab, seed, hash_seed)?;
-    let races = Races::new(seed, hash_seed, &conflicts);
-    let (pair, number) = (index.0 as usize / SCHEDULES, index.0 as usize % SCHEDULES);
+    let victim = u32::try_from(index.0 >> VICTIM).ok().and_then(|test| test.checked_sub(1)).map(TestIndex);
+    let races = Races::new(seed, hash_seed, &conflicts, victim);
+    let index = (index.0 - races.base()) as usize;
+    let (round, pair) = (index / SCHEDULES / PAIRS, index / SCHEDULES % PAIRS);
     if pair >= races.pairs.len() {
         return Ok(None);
     }
     let undisturbed = races.undisturbed(lab, pair)?;
-    Ok(races.plans(pair, &undisturbed).get(number).cloned())
+    Ok(races.plans(pair, round as u64, &undisturbed).get(index % SCHEDULES).cloned())
 }
 
 /// Judges a failure under a schedule and, if it is a race, shrinks and confirms it.
@@ -140,7 +158,8 @@ pub fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunError> {
         plan = suspect.plan.clone();
     }
     let (plan, steps, resource) = one_resource(lab, &mut runs, plan)?;
-    let Some(mut told) = resource.and_then(|resource| story::tell(&steps, suspect.worker, &resource)) else {
+    let told = resource.and_then(|resource| story::tell(runs.told(&steps), suspect.worker, &resource));
+    let Some(mut told) = told else {
         return Ok(Judged::Unsteady);
     };
     let calls = recorded(&steps);
@@ -199,12 +218,12 @@ pub fn finding(lab: &mut Lab<'_>, suspect: &Suspect, unclaimed: Finding) -> Resu
     Ok(Finding { note: Some(why.into()), ..unclaimed })
 }
 
-/// Whether a failure has all the signs of a race, for one that is not to be looked into any further.
+/// What a failure is that lacks a sign of a race, for one that is not to be looked into any further.
 ///
 /// # Errors
 /// Those of the engine.
-pub fn seems_a_race(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<bool, RunError> {
-    Ok(not_a_race(lab, suspect, &mut Reruns::new(suspect), &mut Tally::default())?.is_none())
+pub fn seems_no_race(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<Judged>, RunError> {
+    not_a_race(lab, suspect, &mut Reruns::new(suspect), &mut Tally::default())
 }
 
 /// Leaves out each switch that is not needed.
@@ -234,7 +253,7 @@ fn one_resource(
     let Some(steps) = runs.once(lab, &plan)? else {
         return Ok((plan, Vec::new(), None));
     };
-    let candidates = story::resources(&steps, runs.worker);
+    let candidates = story::resources(runs.told(&steps), runs.worker);
     for resource in &candidates {
         let Some(narrow) = schedule_of(&plan).and_then(|schedule| only_at(schedule, &steps, resource)) else {
             continue;
@@ -242,7 +261,7 @@ fn one_resource(
         let candidate = with_schedule(&plan, narrow);
         if runs.once(lab, &candidate)?.is_some()
             && let Some(steps) = runs.once(lab, &candidate)?
-            && story::tell(&steps, runs.worker, resource).is_some()
+            && story::tell(runs.told(&steps), runs.worker, resource).is_some()
         {
             return Ok((candidate, steps, Some(resource.clone())));
         }

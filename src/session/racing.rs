@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::run::{RunError, Trial};
 use crate::session::investigate::Suspect;
 use crate::session::lab::Lab;
-use crate::session::races::{Judged, Races, fresh_suspects, judge, seems_a_race};
+use crate::session::races::{Judged, PAIRS, Races, fresh_suspects, judge, seems_no_race};
 use crate::suite::TestIndex;
 
 /// Schedules of a pair that are tried in one turn.
@@ -22,9 +22,25 @@ const UNSTEADY: u32 = 2;
 /// How many are looked into if it shows under them for the time only that a worker was held.
 const HELD: u32 = 6;
 
+/// How far racing goes.
+pub struct Bounds {
+    /// How many schedules are tried in all.
+    pub schedules: u64,
+    /// Whether others are drawn once those that the calls suggest have been tried.
+    pub draw: bool,
+    /// For how long, the time for looking into failures not counted.
+    pub time: Option<Duration>,
+    /// Whether one race is enough.
+    pub first_only: bool,
+    /// The only test whose failures matter.
+    pub victim: Option<TestIndex>,
+}
+
 /// What racing has shown so far.
 pub struct Racing {
-    end: Instant,
+    bounds: Bounds,
+    left: u64,
+    end: Option<Instant>,
     /// Failures that are known, or were judged.
     seen: BTreeSet<Signature>,
     /// How often failures only showed while a worker was held.
@@ -35,12 +51,16 @@ pub struct Racing {
     pub found: Vec<Finding>,
     /// Failures that there was no time to look into.
     pub cut_short: Vec<Suspect>,
-    /// Pairs whose schedules were not all tried, for want of time.
+    /// Pairs whose schedules were not all tried.
     unraced: usize,
+    /// Whether there were more pairs than those.
+    more: bool,
 }
 
 /// A pair that is raced.
 struct Racer {
+    pair: usize,
+    round: u64,
     plans: Vec<Plan>,
     undisturbed: Vec<(Plan, Trial)>,
     next: usize,
@@ -50,56 +70,83 @@ struct Racer {
 }
 
 impl Racer {
+    fn new(lab: &mut Lab<'_>, races: &Races, pair: usize) -> Result<Self, RunError> {
+        let undisturbed = races.undisturbed(lab, pair)?;
+        let plans = races.plans(pair, 0, &undisturbed);
+        Ok(Self { pair, round: 0, plans, undisturbed, next: 0, found: None, both: false })
+    }
+
     fn is_done(&self) -> bool {
         self.both || self.next >= self.plans.len()
+    }
+
+    /// Draws further schedules; tells whether there are some.
+    fn draws(&mut self, races: &Races) -> bool {
+        if self.found.is_some() {
+            return false;
+        }
+        self.round += 1;
+        self.plans.extend(races.plans(self.pair, self.round, &self.undisturbed));
+        !self.is_done()
     }
 }
 
 impl Racing {
-    /// Races for so long, to which the time for looking into failures is added. Failures that are known
-    /// already are nothing new.
-    pub fn new(time: Duration, known: impl Iterator<Item = Signature>) -> Self {
+    /// Races so far. Failures that are known already are nothing new.
+    pub fn new(bounds: Bounds, known: impl Iterator<Item = Signature>) -> Self {
         Self {
+            left: bounds.schedules,
+            end: bounds.time.map(|time| Instant::now() + time),
+            bounds,
             seen: known.collect(),
             held: BTreeMap::new(),
             unsteady: BTreeMap::new(),
-            end: Instant::now() + time,
             found: Vec::new(),
             cut_short: Vec::new(),
             unraced: 0,
+            more: false,
         }
     }
 
-    fn is_over(&self, lab: &Lab<'_>) -> bool {
-        Instant::now() > self.end || lab.out_of_time()
+    /// How many schedules were tried.
+    pub fn tried(&self) -> u64 {
+        self.bounds.schedules - self.left
     }
 
-    /// Races all pairs, as far as time allows, or until a race is found if that is enough.
+    fn is_over(&self, lab: &Lab<'_>) -> bool {
+        self.left == 0 || self.is_late(lab) || self.bounds.first_only && !self.found.is_empty()
+    }
+
+    fn is_late(&self, lab: &Lab<'_>) -> bool {
+        self.end.is_some_and(|end| Instant::now() > end) || lab.out_of_time()
+    }
+
+    /// Races all pairs, as far as the bounds allow.
     ///
     /// # Errors
     /// Those of the engine; what was found before stays.
-    pub fn run(&mut self, lab: &mut Lab<'_>, races: &Races, first_only: bool) -> Result<(), RunError> {
+    pub fn run(&mut self, lab: &mut Lab<'_>, races: &Races) -> Result<(), RunError> {
+        self.more = races.more;
         let mut racers: Vec<Racer> = Vec::new();
         loop {
-            let mut idle = true;
             for pair in 0..races.pairs.len() {
-                if self.is_over(lab) || first_only && !self.found.is_empty() {
-                    let left =
-                        racers.iter().filter(|racer| racer.found.is_none() && !racer.is_done()).count();
-                    self.unraced = left + races.pairs.len() - racers.len();
+                if self.is_over(lab) {
+                    let open = |racer: &&Racer| racer.found.is_none() && racer.round == 0 && !racer.is_done();
+                    self.unraced = racers.iter().filter(open).count() + races.pairs.len() - racers.len();
                     return Ok(());
                 }
                 if racers.len() == pair {
-                    let undisturbed = races.undisturbed(lab, pair)?;
-                    let plans = races.plans(pair, &undisturbed);
-                    racers.push(Racer { plans, undisturbed, next: 0, found: None, both: false });
+                    racers.push(Racer::new(lab, races, pair)?);
                 }
-                if !racers[pair].is_done() {
-                    idle = false;
-                    self.turn(lab, &mut racers[pair])?;
+                self.turn(lab, &mut racers[pair])?;
+            }
+            let mut goes_on = racers.iter().any(|racer| !racer.is_done());
+            if !goes_on && self.bounds.draw && self.left > 0 {
+                for racer in &mut racers {
+                    goes_on |= racer.draws(races);
                 }
             }
-            if idle {
+            if !goes_on {
                 return Ok(());
             }
         }
@@ -117,38 +164,51 @@ impl Racing {
                 None => lab.trial(Origin::Race(plan.index.0), &plan)?,
             };
             racer.next += 1;
-            for suspect in fresh_suspects(&plan, &trial, |signature| self.seen.contains(signature)) {
-                if let Some(finding) = self.same_fixture(&suspect.signature) {
-                    finding.also.push(suspect.signature.test);
-                    self.seen.insert(suspect.signature);
-                    continue;
-                }
+            self.left -= 1;
+            for suspect in fresh_suspects(&plan, &trial, |signature| self.is_known(signature)) {
                 let start = Instant::now();
                 let looked_into = self.look_into(lab, racer, &suspect);
                 if matches!(looked_into, Err(RunError::OutOfTime)) {
                     self.cut_short.push(suspect);
                 }
                 looked_into?;
-                self.end += start.elapsed();
+                self.end = self.end.map(|end| end + start.elapsed());
             }
         }
         Ok(())
     }
 
-    /// Looks into a failure of a pair.
+    fn is_known(&self, signature: &Signature) -> bool {
+        self.seen.contains(signature) || self.bounds.victim.is_some_and(|victim| victim != signature.test)
+    }
+
     fn look_into(&mut self, lab: &mut Lab<'_>, racer: &mut Racer, suspect: &Suspect) -> Result<(), RunError> {
-        match racer.found {
-            None if self.is_race(judge(lab, suspect)?, &suspect.signature) => {
-                racer.found = Some(self.found.len() - 1);
+        let signature = &suspect.signature;
+        if let Some(finding) = self.same_fixture(signature) {
+            finding.also.push(signature.test);
+            self.seen.insert(signature.clone());
+            return Ok(());
+        }
+        let Some(found) = racer.found else {
+            match judge(lab, suspect)? {
+                Judged::Race(finding) => {
+                    self.seen.insert(signature.clone());
+                    racer.found = Some(self.found.len());
+                    self.found.push(*finding);
+                }
+                judged => self.is_no_race(&judged, signature),
             }
-            None => {}
-            Some(found) => {
-                self.seen.insert(suspect.signature.clone());
-                let test = suspect.signature.test;
-                let finding = &self.found[found];
-                let told = finding.test == Some(test) || finding.also.contains(&test);
-                if seems_a_race(lab, suspect)? && !told {
-                    self.found[found].also.push(test);
+            return Ok(());
+        };
+        let told = |finding: &Finding| {
+            finding.test == Some(signature.test) || finding.also.contains(&signature.test)
+        };
+        match seems_no_race(lab, suspect)? {
+            Some(judged) => self.is_no_race(&judged, signature),
+            None => {
+                self.seen.insert(signature.clone());
+                if !told(&self.found[found]) {
+                    self.found[found].also.push(signature.test);
                     racer.both = true;
                 }
             }
@@ -166,23 +226,16 @@ impl Racing {
         self.found.iter_mut().find(same)
     }
 
-    /// Takes in what a failure was judged to be; tells whether it is a race.
-    fn is_race(&mut self, judged: Judged, signature: &Signature) -> bool {
+    /// Takes in that a failure is no race under its schedule. Another one may show it better.
+    fn is_no_race(&mut self, judged: &Judged, signature: &Signature) {
         let enough = match judged {
-            Judged::Race(finding) => {
-                self.seen.insert(signature.clone());
-                self.found.push(*finding);
-                return true;
-            }
-            // Another schedule may show it better.
             Judged::Unsteady => count(&mut self.unsteady, signature) >= UNSTEADY,
             Judged::Held => count(&mut self.held, signature) >= HELD,
-            Judged::Serial => true,
+            Judged::Serial | Judged::Race(_) => true,
         };
         if enough {
             self.seen.insert(signature.clone());
         }
-        false
     }
 
     /// The failures that the rest of the session need not look into: of a test, or of a fixture under
@@ -204,6 +257,7 @@ impl Racing {
         let unclaimed = |failures: &BTreeMap<Signature, u32>| {
             failures.keys().filter(|signature| !self.was_found(signature.test)).count()
         };
+        let why = if self.left == 0 { "--schedules N allows more" } else { "there was no more time" };
         let some = |number: usize, one: &str, more: &str| match number {
             0 => None,
             1 => Some(one.to_owned()),
@@ -212,9 +266,12 @@ impl Racing {
         [
             some(
                 self.unraced,
-                "1 pair of tests in conflict was not raced to the end for want of time",
-                "pairs of tests in conflict were not raced to the end for want of time",
+                &format!("1 pair of tests in conflict was not raced to the end: {why}"),
+                &format!("pairs of tests in conflict were not raced to the end: {why}"),
             ),
+            self.more.then(|| {
+                format!("more than {PAIRS} pairs of tests are in conflict: {PAIRS} were chosen to be raced")
+            }),
             some(
                 unclaimed(&self.held),
                 "1 failure only showed while jostle held a worker back for longer than the suite waits: no race",

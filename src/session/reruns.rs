@@ -7,7 +7,8 @@ use crate::plan::schedule::Schedule;
 use crate::plan::{Interleaving, Plan, WorkerId};
 use crate::race::Step;
 use crate::race::fairness::{IMPATIENT, is_unfair};
-use crate::run::RunError;
+use crate::race::story;
+use crate::run::{Phase, RunError};
 use crate::session::investigate::Suspect;
 use crate::session::lab::Lab;
 
@@ -38,6 +39,8 @@ pub struct Reruns {
     pub wanted: Wanted,
     /// The worker on which it shows.
     pub worker: WorkerId,
+    /// Whether it is one of a teardown, or may be: where a test is ended, its phase is not known.
+    in_teardown: bool,
     /// How many runs there were.
     pub count: u32,
     /// How long each worker was held in the failing run in which the failing one was held least.
@@ -56,6 +59,8 @@ impl Reruns {
         Self {
             wanted: Wanted::Signature(suspect.signature.clone()),
             worker: suspect.worker,
+            in_teardown: suspect.signature.crash.phase == Phase::Teardown
+                || suspect.signature.crash.file.is_empty(),
             count: 0,
             held: None,
             unfair: false,
@@ -81,6 +86,11 @@ impl Reruns {
             self.held = Some(trial.held);
         }
         Ok(Some(trial.steps))
+    }
+
+    /// What was done up to the failure.
+    pub fn told<'a>(&self, steps: &'a [Step]) -> &'a [Step] {
+        story::up_to_failure(steps, self.worker, self.in_teardown)
     }
 
     /// Whether the failure shows each time of several.

@@ -20,7 +20,7 @@ use crate::session::lab::{Lab, Notice, Observer, serial};
 use crate::session::leftovers::{self, Leftovers};
 use crate::session::network;
 use crate::session::races::Races;
-use crate::session::racing::Racing;
+use crate::session::racing::{Bounds, Racing};
 use crate::session::recording;
 use crate::suite::{Suite, TestId, TestIndex};
 
@@ -32,8 +32,9 @@ const TRIALS_SHARE: f64 = 0.6;
 /// How long a sweep over all tests may take at most, and which share of a time limit that may be.
 const SWEEP: Duration = Duration::from_secs(60);
 const SWEEP_SHARE: f64 = 0.1;
-/// How long pairs in conflict are raced, and which share of a time limit that may be.
-const RACES: Duration = Duration::from_secs(30);
+/// How many schedules of pairs in conflict are tried where no time is given, and which share of a time that
+/// is given racing may take.
+const SCHEDULES: u64 = 384;
 const RACES_SHARE: f64 = 0.25;
 /// The largest suite whose every test is run directly after every other.
 const SQUARE: usize = 64;
@@ -45,6 +46,9 @@ pub struct Limits {
     pub trials: Option<u64>,
     /// Time in all, shrinking included.
     pub time: Option<Duration>,
+    /// Schedules of pairs of tests in conflict at most; if none is given, those that follow from their calls,
+    /// as far as 384 go, or the time.
+    pub schedules: Option<u64>,
     /// Whether to stop at the first isolation failure.
     pub fail_fast: bool,
     /// Node id of the only test whose failures are looked into; the session ends once one is explained.
@@ -68,6 +72,8 @@ pub struct Outline {
     pub alone: usize,
     /// How many trials ran to their end, the baseline not counted.
     pub trials: u64,
+    /// How many schedules of tests in conflict were tried before the first trial.
+    pub schedules: u64,
     /// How many plans were run to judge, shrink and confirm.
     pub probes: u32,
     /// The share of pairs that were tried.
@@ -115,6 +121,7 @@ pub fn stress(
         longest: Duration::ZERO,
         remarks: Vec::new(),
         trials: 0,
+        schedules: 0,
         seen: BTreeSet::new(),
         waiting: Vec::new(),
         findings: Vec::new(),
@@ -152,6 +159,7 @@ pub fn stress(
         remarks: lab.remarks().into_iter().chain(session.remarks).collect(),
         alone: session.alone,
         trials: session.trials,
+        schedules: session.schedules,
         probes: lab.count_of_probes(),
         coverage: session.coverage.shares(),
         findings: session.findings,
@@ -209,6 +217,7 @@ struct Session<'a> {
     /// What the user should know of how tests were raced.
     remarks: Vec<String>,
     trials: u64,
+    schedules: u64,
     /// Failures that were looked into, or wait for it.
     seen: BTreeSet<(Option<TestIndex>, Crash)>,
     waiting: Vec<Suspect>,
@@ -221,7 +230,7 @@ impl Session<'_> {
         let suite = lab.suite;
         let suite_order = baseline::suite_order(suite, self.seed, hash_seed);
         if self.victim.is_some() {
-            return self.look_for_victim(lab, &suite_order);
+            return self.look_for_victim(lab, &suite_order, hash_seed);
         }
         if lab.forks(&suite_order) {
             fidelity::check(lab, &suite_order)?;
@@ -264,12 +273,24 @@ impl Session<'_> {
         tests.into_iter().filter(fails).collect()
     }
 
-    /// Explains the first way in which the victim fails: in suite order, or in the first trial in which
-    /// it does. Forks need no check beforehand: whatever they show is confirmed.
-    fn look_for_victim(&mut self, lab: &mut Lab<'_>, suite_order: &Plan) -> Result<(), RunError> {
+    /// Explains the first way in which the victim fails: in suite order, in the first trials, in a race with a
+    /// test that it is in conflict with, or in the first trial in which it does. Forks need no check
+    /// beforehand: whatever they show is confirmed.
+    fn look_for_victim(
+        &mut self,
+        lab: &mut Lab<'_>,
+        suite_order: &Plan,
+        hash_seed: u32,
+    ) -> Result<(), RunError> {
         self.trial(lab, Origin::Baseline, suite_order)?;
         lab.end_on_time();
-        let mut more = true;
+        let mut more = self.waiting.is_empty() && self.round(lab)?;
+        if self.waiting.is_empty() && !lab.out_of_time() {
+            self.race(lab, hash_seed)?;
+            if self.findings.iter().any(|finding| finding.kind == Kind::Race) {
+                return Ok(());
+            }
+        }
         while more && self.waiting.is_empty() && !lab.out_of_time() && !self.time_to_judge() {
             more = self.round(lab)?;
         }
@@ -284,14 +305,27 @@ impl Session<'_> {
 
     /// Races the pairs of tests in conflict, before trials that find races by luck only.
     fn race(&mut self, lab: &mut Lab<'_>, hash_seed: u32) -> Result<(), RunError> {
-        if self.axes.parallel_workers().is_empty() || self.axes.parallel_modes(lab.suite).is_empty() {
+        if self.limits.schedules == Some(0)
+            || self.axes.parallel_workers().is_empty()
+            || self.axes.parallel_modes(lab.suite).is_empty()
+        {
             return Ok(());
         }
-        let races = Races::new(self.seed, hash_seed, &recording::record(lab, self.seed, hash_seed)?);
-        let time = self.limits.time.map_or(RACES, |time| time.mul_f64(RACES_SHARE));
+        let conflicts = recording::record(lab, self.seed, hash_seed)?;
+        let races = Races::new(self.seed, hash_seed, &conflicts, self.victim);
+        let limits = self.limits;
+        let schedules = if limits.time.is_some() { u64::MAX } else { SCHEDULES };
+        let bounds = Bounds {
+            schedules: limits.schedules.unwrap_or(schedules),
+            draw: limits.schedules.is_some(),
+            time: limits.time.map(|time| time.mul_f64(RACES_SHARE)),
+            first_only: self.victim.is_some() || limits.fail_fast && limits.known.is_empty(),
+            victim: self.victim,
+        };
         let known = self.waiting.iter().map(|suspect| suspect.signature.clone());
-        let mut racing = Racing::new(time, known);
-        let ended = racing.run(lab, &races, self.limits.fail_fast && self.limits.known.is_empty());
+        let mut racing = Racing::new(bounds, known);
+        let ended = racing.run(lab, &races);
+        self.schedules = racing.tried();
         self.seen.extend(racing.explained());
         self.remarks.extend(racing.remarks());
         self.waiting.append(&mut racing.cut_short);

@@ -76,6 +76,10 @@ pub struct StressArgs {
     /// How long to go on, shrinking included: 90s, 30m, 2h
     #[arg(long, value_name = "TIME", value_parser = duration, allow_negative_numbers = true)]
     pub time: Option<Duration>,
+    /// How many schedules of tests in conflict to try before the trials, 0 for none [default: those that follow
+    /// from their calls, 384 at most, or as many as a quarter of --time allows]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>(0, 1_000_000), allow_negative_numbers = true)]
+    pub schedules: Option<u64>,
     /// Look only for what makes this test fail, and stop once it is found
     #[arg(long, value_name = "TEST")]
     pub victim: Option<String>,
@@ -97,7 +101,7 @@ pub struct StressArgs {
     pub resume: Option<Option<PathBuf>>,
     /// Run a shard of the night with this plan, which `jostle plan --out` wrote, and only write down what
     /// its trials show
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "trials", "time", "victim", "fail_fast", "failures", "known", "strict", "junit", "code_quality", "journal", "resume"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "trials", "time", "schedules", "victim", "fail_fast", "failures", "known", "strict", "junit", "code_quality", "journal", "resume"])]
     pub plan: Option<PathBuf>,
     /// Which shard, from 1 [default: auto, the one that Slurm, Kubernetes, GitLab, Buildkite, CircleCI or
     /// AWS Batch names]

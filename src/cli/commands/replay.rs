@@ -215,6 +215,7 @@ pub(super) fn outline(
         alone: 0,
         trials: u64::from(replayed.tally.runs),
         probes: 0,
+        schedules: 0,
         coverage: coverage.shares(),
         findings: replayed.findings.clone(),
         unjudged: Vec::new(),

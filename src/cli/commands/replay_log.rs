@@ -135,6 +135,7 @@ pub fn run(args: &ReplayArgs, log: &str) -> anyhow::Result<ExitCode> {
     let told_not = untold.iter().map(|what| format!("the log does not tell {what}"));
     let outline = Outline {
         probes,
+        schedules: 0,
         remarks: told_not.chain(remarks).collect(),
         duration: start.elapsed(),
         ..outline(collected, seed, axes, &plan, &replayed)
