@@ -108,6 +108,7 @@ mod tests {
             explanation: Some(explanation),
             note: None,
             story: None,
+            known: None,
         }
     }
 

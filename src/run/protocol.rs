@@ -204,7 +204,7 @@ pub enum Message {
         failure: Option<Failure>,
     },
     /// What the tests before the last one have changed, and what of it was restored.
-    Changed(Changed),
+    Changed(Box<Changed>),
     /// Where the last test has read the place that is watched.
     Read(Written),
     /// What became of the place that is followed.
