@@ -100,3 +100,42 @@ fn a_replay_that_shrinks_shows_the_fix_as_well() {
     assert_eq!(finding["explanation"]["fix"]["trials"], 20);
     assert_eq!(finding["explanation"]["fix"]["parallel"], 5);
 }
+
+#[test]
+fn the_line_that_reads_the_place_is_told() {
+    let folder = project(&[
+        (
+            "shop.py",
+            "import os\nimport pathlib\nimport tempfile\n\nRATE = 1\nFILE = pathlib.Path(tempfile.gettempdir(), 'shop.txt')\n\n\n\
+             def rate():\n    return RATE\n\n\n\
+             def mode():\n    return os.environ.get('SHOP_MODE', 'none')\n\n\n\
+             def note():\n    return FILE.read_text() if FILE.exists() else 'none'\n",
+        ),
+        (
+            "test_shop.py",
+            "import os\n\nimport shop\n\n\n\
+             def test_set_rate():\n    shop.RATE = 2\n\n\n\
+             def test_set_mode():\n    os.environ['SHOP_MODE'] = 'a'\n\n\n\
+             def test_set_note():\n    shop.FILE.write_text('a')\n\n\n\
+             def test_x_mode():\n    assert shop.mode() == 'none'\n\n\n\
+             def test_x_note():\n    assert shop.note() == 'none'\n\n\n\
+             def test_x_rate():\n    assert shop.rate() == 1\n",
+        ),
+    ]);
+    let report = stress(folder.path(), &["-n", "1"]);
+    let place = |finding: &Value| {
+        let place = &finding["explanation"]["places"][0];
+        let at =
+            |line: &Value| format!("{}:{}", line["function"].as_str().unwrap_or("nowhere"), line["line"]);
+        (place["name"].as_str().unwrap_or_default().to_owned(), at(&place["written"]), at(&place["read"]))
+    };
+    let findings = report["findings"].as_array().expect("findings");
+    let mut found: Vec<(String, String, String)> = findings.iter().map(place).collect();
+    found.sort();
+    let expected = [
+        ("file shop.txt in the temporary folder", "test_set_note:15", "note:18"),
+        ("os.environ[\"SHOP_MODE\"]", "test_set_mode:11", "mode:14"),
+        ("shop.RATE", "test_set_rate:7", "rate:10"),
+    ];
+    assert_eq!(found, expected.map(|(name, written, read)| (name.into(), written.into(), read.into())));
+}

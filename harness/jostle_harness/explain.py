@@ -1,7 +1,8 @@
 """Explaining a failure: what state a prefix of tests changed, and what becomes of the last test with places restored.
 
 The ``explain`` field of the setup says which places are restored before the last test of the list, once it was told what
-has changed since before the first, and which place is watched meanwhile to see where it is written. A place that is
+has changed since before the first, and which place is watched meanwhile to see where it is written, and
+then where the last test reads it. A place that is
 followed is told of after every test instead, and put back there if it is to be.
 With ``import`` all this is about the import of that file, and not about the tests.
 """
@@ -22,6 +23,7 @@ from .follow import Follower
 from .graph import Graph
 from .holders import Holders
 from .places import Place, show
+from .reads import Reads
 from .surroundings import Surroundings
 from .writes import Writes
 
@@ -40,23 +42,32 @@ class Explainer:
         self._follower: Optional[Follower] = None
         self._is_import = instructions["import"] is not None
         self._writes: Optional[Writes] = None
+        self._reads: Optional[Reads] = None
         self._rootdir = rootdir
         self._config = config
         self._items = items
         self._own: Dict[str, bool] = {}
         self._fixtures: List[Tuple[Any, Any]] = []
         self._graph: Optional[Graph] = None
+        self._read: Optional[Dict[str, Any]] = None
 
     def start(self) -> None:
         """Note how everything is."""
         self._files = Files(self._rootdir, lambda: Holders(self.is_own))
         self._surroundings = Surroundings()
-        self._graph = graph.loaded(self.is_own)
+        # What a test that pollutes itself is given is its own before it is whoever else's.
+        itself = len({id(item) for item in self._items}) == 1
+        parameters = self._parameters()
+        plain = [(path, value) for path, value in parameters if itself and type(value) in (dict, list, set)]
+        self._graph = graph.loaded(self.is_own, plain)
         self._add_conftests(self._graph)
-        self._add_parameters(self._graph)
+        for path, value in parameters:
+            self._graph.add_value(path, value)
+        self._graph.walk()
         if self._watch is not None:
             self._writes = Writes(self._watch, self._rootdir, self._graph, self._surroundings)
             self._writes.start()
+            self._reads = Reads(self._watch, self._rootdir)
         if self._follow is not None:
             self._follower = Follower(self._follow, self._rootdir, self._graph, self._surroundings)
 
@@ -78,13 +89,11 @@ class Explainer:
                     known.add_module(path, plugin)
         known.walk()
 
-    def _add_parameters(self, known: Graph) -> None:
-        """A parameter lives as long as its test, and a test may change it."""
-        for item in self._items:
-            spec = getattr(item, "callspec", None)
-            for name, value in getattr(spec, "params", {}).items():
-                known.add_value(f"parameter {name} of {item.name}", value)
-        known.walk()
+    def _parameters(self) -> List[Tuple[str, Any]]:
+        """The parameters of the tests: one lives as long as its test, and a test may change it."""
+        specs = [(item, getattr(item, "callspec", None)) for item in self._items]
+        named = [(item, pair) for item, spec in specs for pair in getattr(spec, "params", {}).items()]
+        return [(f"parameter {name} of {item.name}", value) for item, (name, value) in named]
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Any:
@@ -100,6 +109,17 @@ class Explainer:
             self._writes.resolve()
         if self._follower is not None:
             self._follower.resolve()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self) -> None:
+        """The last test fails before it is torn down."""
+        if self._reads is not None and self._graph is None:
+            self._read = self._reads.stop()
+
+    def tell_read(self, channel: Channel) -> None:
+        """Tell, after the last test, where that read the place which is watched."""
+        if self._reads is not None and self._read is not None:
+            channel.send("read", **self._read)
 
     def follow(self, position: int, channel: Channel) -> None:
         """Tell, after a test, what has become of the place that is followed, and put it back if it is to be."""
@@ -124,6 +144,8 @@ class Explainer:
         failed = self._put_back(places)
         self._graph = None
         channel.send("changed", places=changes, cut_off=cut_off, failed=failed, written=written)
+        if self._reads is not None and not self._is_import:
+            self._reads.start()
 
     def _places(self) -> Iterator[Place]:
         assert self._graph is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import sys
@@ -39,7 +40,8 @@ class Holders:
         if len(text) < 2 or len(text) > 1000 or "\0" in text or "\n" in text or attribute.startswith("__file"):
             return
         held = {"module": module, "object": expression, "attribute": attribute, "text": kind is str, **which}
-        self._known.setdefault(os.path.realpath(text), []).append(held)
+        with contextlib.suppress(OSError):  # a relative path, and the working folder is gone
+            self._known.setdefault(os.path.realpath(text), []).append(held)
 
 
 def _owners(is_own: Callable[[str], bool]) -> Iterator[_Owner]:

@@ -76,6 +76,8 @@ class Loop:
                 self._run(position, item)
             if explainer is not None:
                 explainer.follow(position, self._channel)
+        if explainer is not None:
+            explainer.tell_read(self._channel)
 
     def _explainer(self) -> Optional[Explainer]:
         """What watches the state from here on to the last test, if that is wanted."""

@@ -8,6 +8,7 @@ import locale
 import logging
 import os
 import random
+import re
 import signal
 import sys
 import threading
@@ -63,7 +64,7 @@ class Surroundings:
             if not (same(old, new) or _equal(old, new)):
                 shown = (show(old), show(new)) if setting.telling else ("its state", "another state")
                 restore = None if setting.put is None else _putter(setting.put, old)
-                yield Place(setting.name, setting.kind, *shown, restore, setting.weak, _mend(setting, old))
+                yield Place(setting.name, setting.kind, *shown, restore, setting.weak, _mend(setting))
         for thread in threading.enumerate():
             if thread not in self._threads:
                 yield Place(f"thread {thread.name}", "thread", "(absent)", "alive", None, True)
@@ -140,19 +141,33 @@ def _modules_putter(name: str, old: Any) -> Callable[[], None]:
     return restore
 
 
-def _mend(setting: _Setting, old: Any) -> Optional[Dict[str, Any]]:
-    hows = {"os.getcwd()": "cwd", "random": "random", "sys.path": "path", "locale": "locale"}
-    if setting.name in hows:
-        return {"how": hows[setting.name]}
-    if setting.name.startswith("decimal.getcontext()."):
-        return {
-            "how": "attribute",
-            "module": "decimal",
-            "object": "decimal.getcontext()",
-            "attribute": setting.name[21:],
-        }
-    if setting.name.startswith("logging.getLogger(") and setting.name.endswith(".level"):
-        return {"how": "level", "object": setting.name[: -len(".level")]}
+#: Settings that a fixture of their own keeps.
+_KEEPERS = {
+    "os.getcwd()": "cwd",
+    "random": "random",
+    "sys.path": "path",
+    "locale": "locale",
+    "logging.root.manager.disable": "disable",
+}
+#: What may be set on an object that the standard library hands out, and lists of it.
+_ATTRIBUTE = re.compile(r"((decimal|logging)\..*)\.(prec|rounding|E\w+|capitals|clamp|disabled|propagate)$")
+_LIST = re.compile(r"(logging|warnings|sys)\..*(handlers|filters|argv|meta_path|path_hooks)$")
+
+
+def _mend(setting: _Setting) -> Optional[Dict[str, Any]]:
+    """What a fixture that keeps a setting needs to know, if one can."""
+    name = setting.name
+    if name in _KEEPERS:
+        return {"how": _KEEPERS[name]}
+    attribute = _ATTRIBUTE.match(name)
+    if attribute is not None:
+        held, module, slot = attribute.groups()
+        return {"how": "attribute", "module": module, "object": held, "attribute": slot}
+    found = _LIST.match(name)
+    if found is not None:
+        return {"how": "list", "module": found.group(1), "object": name}
+    if name.startswith("logging.getLogger(") and name.endswith(".level"):
+        return {"how": "level", "object": name[: -len(".level")]}
     return None
 
 
@@ -243,12 +258,16 @@ def _attribute(obj: Any, name: str) -> List[Callable[..., Any]]:
 
 
 def _logging() -> Iterator[_Setting]:
-    yield _Setting("logging.root.manager.disable", "logging/warnings", *_attribute(logging.root.manager, "disable"))
+    manager = logging.root.manager
+    # Loggers remember which levels are enabled, which these functions make them forget.
+    yield _Setting("logging.root.manager.disable", "logging/warnings", lambda: manager.disable, logging.disable)
     loggers: Dict[str, Any] = {"": logging.root, **logging.root.manager.loggerDict}
     for name, logger in list(loggers.items()):
         if isinstance(logger, logging.Logger):
             path = f'logging.getLogger("{name}")' if name else "logging.getLogger()"
-            for attribute in ("level", "disabled", "propagate"):
+            level = _attribute(logger, "level")[0]
+            yield _Setting(f"{path}.level", "logging/warnings", level, logger.setLevel)
+            for attribute in ("disabled", "propagate"):
                 yield _Setting(f"{path}.{attribute}", "logging/warnings", *_attribute(logger, attribute))
             for attribute in ("handlers", "filters"):
                 held = getattr(logger, attribute)

@@ -5,6 +5,7 @@ A trace function serves on every supported Python; the run is made for this alon
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import os
 import sys
@@ -14,11 +15,15 @@ import types
 from typing import Any, Callable, Dict, Optional, Tuple
 
 from .crash import inside
-from .graph import Graph, Node
+from .graph import Graph
+from .held import Node
 from .places import MISSING, key_name
 from .surroundings import Surroundings
 
 Probe = Callable[[], Any]
+
+_TAKES_MORE = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
+_WAITS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
 class Writes:
@@ -34,6 +39,7 @@ class Writes:
         self._value: Any = None
         self._line: Optional[Tuple[str, int, str]] = None
         self._found: Optional[Tuple[str, int, str]] = None
+        self._call: Optional[Dict[str, str]] = None
 
     def start(self) -> None:
         """Look from here on, in this thread."""
@@ -55,7 +61,7 @@ class Writes:
         if self._found is None:
             return None
         file, line, function = self._found
-        return {"file": file, "line": line, "function": function}
+        return {"file": file, "line": line, "function": function, "call": self._call}
 
     def _enter(self, frame: types.FrameType, event: str, _: Any) -> Any:
         file = frame.f_code.co_filename
@@ -65,7 +71,7 @@ class Writes:
 
     def _step(self, frame: types.FrameType, event: str, _: Any) -> Any:
         if event in ("line", "return"):
-            self._look()
+            self._look(frame)
             self._line = self._place(frame) if event == "line" else self._place(frame.f_back) or self._line
         return self._step
 
@@ -78,13 +84,29 @@ class Writes:
             frame = frame.f_back
         return None
 
-    def _look(self) -> None:
+    def _look(self, frame: Optional[types.FrameType] = None) -> None:
         if self._probe is None or self._thread != threading.get_ident():
             return
         value = self._probe()
         if value != self._value:
             self._value = value
             self._found = self._line
+            self._call = self._outermost_call(frame)
+
+    def _outermost_call(self, frame: Optional[types.FrameType]) -> Optional[Dict[str, str]]:
+        """What the test, or its fixture, called to write the place, if that can be called by others as well."""
+        own = []
+        while frame is not None:
+            if self._files.get(frame.f_code.co_filename) is not None:
+                own.append(frame)
+            frame = frame.f_back
+        if len(own) < 2:
+            return None
+        code, names = own[-2].f_code, own[-2].f_globals
+        takes = code.co_argcount + code.co_kwonlyargcount + (code.co_flags & (_TAKES_MORE | _WAITS))
+        if takes or getattr(names.get(code.co_name), "__code__", None) is not code:
+            return None
+        return {"module": names["__name__"], "text": f"{names['__name__']}.{code.co_name}()"}
 
 
 def find(name: str, rootdir: str, graph: Graph, surroundings: Surroundings) -> Optional[Probe]:

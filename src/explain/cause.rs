@@ -143,6 +143,7 @@ mod tests {
             restorable: true,
             weak: weak(at),
             written: None,
+            read: None,
             mend: None,
         };
         (0..count).map(place).collect()

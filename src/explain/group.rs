@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::judge::Signature;
-use crate::judge::finding::Finding;
+use crate::judge::finding::{Finding, Kind};
 use crate::suite::TestIndex;
 
 /// The tests besides those of a finding that have to do with its place; each was seen to, in a fresh process
@@ -52,8 +52,90 @@ pub fn groups(findings: &[Finding]) -> Vec<Group> {
         let (group, circle) = (&mut groups[at], &explanation.circle);
         group.polluters.extend(finding.causes().0.iter().chain(&circle.polluters));
         group.victims.extend(finding.test.iter().chain(&finding.also));
+        if finding.kind == Kind::Nio {
+            group.polluters.extend(&finding.also);
+        }
         group.victims.extend(circle.victims.iter().map(|signature| signature.test));
         group.cleaners.extend(&circle.cleaners);
     }
     groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explain::{Explanation, Place};
+    use crate::judge::Tally;
+    use crate::judge::finding::Origin;
+
+    fn explained(kind: Kind, test: u32, place: &str, circle: Circle) -> Finding {
+        let place = Place {
+            name: place.into(),
+            kind: "global/module state".into(),
+            old: "0".into(),
+            new: "1".into(),
+            restorable: true,
+            weak: false,
+            written: None,
+            read: None,
+            mend: None,
+        };
+        let explanation = Explanation {
+            confirmed: true,
+            places: vec![place],
+            jointly: false,
+            alone: true,
+            changed: 1,
+            cut_off: false,
+            fixtures: Vec::new(),
+            circle,
+            fix: None,
+            experiments: 1,
+            why: None,
+        };
+        Finding {
+            kind,
+            test: Some(TestIndex(test)),
+            signature: None,
+            failure: None,
+            origin: Origin::Baseline,
+            plan: None,
+            shrunk: None,
+            with: Tally::default(),
+            without: Tally::default(),
+            also: Vec::new(),
+            command: None,
+            explanation: Some(explanation),
+            note: None,
+            story: None,
+            known: None,
+        }
+    }
+
+    fn tests(numbers: &[u32]) -> BTreeSet<TestIndex> {
+        numbers.iter().map(|&number| TestIndex(number)).collect()
+    }
+
+    #[test]
+    fn findings_of_one_place_are_one_group() {
+        let circle = Circle { polluters: tests(&[7]), cleaners: tests(&[8]), ..Circle::default() };
+        let findings = [
+            explained(Kind::Victim, 1, "a", circle),
+            explained(Kind::Victim, 2, "b", Circle::default()),
+            explained(Kind::Brittle, 3, "a", Circle::default()),
+        ];
+        let found = groups(&findings);
+        assert_eq!(found.len(), 2);
+        assert_eq!(found[0].victims, tests(&[1, 3]));
+        assert_eq!(found[0].polluters, tests(&[7]));
+        assert_eq!(found[0].cleaners, tests(&[8]));
+    }
+
+    #[test]
+    fn who_pollutes_himself_is_polluter_and_victim() {
+        let itself = explained(Kind::Nio, 1, "a", Circle::default());
+        let found = groups(&[Finding { also: vec![TestIndex(4)], ..itself }]);
+        assert_eq!(found[0].victims, tests(&[1, 4]));
+        assert_eq!(found[0].polluters, tests(&[4]), "its own is told by its shrunk plan");
+    }
 }

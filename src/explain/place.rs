@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::explain::fix::Statement;
+
 /// A place whose value differs from what it was before the first test of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
@@ -21,6 +23,9 @@ pub struct Place {
     /// The line after which it had its new value, if that is known.
     #[serde(default)]
     pub written: Option<Written>,
+    /// The last line of the victim's run that names it, if that is known.
+    #[serde(default)]
+    pub read: Option<Written>,
     /// What a fixture needs to know to keep it, if one can.
     #[serde(skip_serializing)]
     pub mend: Option<Mend>,
@@ -82,7 +87,7 @@ pub struct Instructions {
     pub restore: Vec<String>,
     /// The file, relative to rootdir, whose import is looked into instead of the tests before the last.
     pub import: Option<String>,
-    /// The name of a place of which is to be told where it is written.
+    /// The name of a place of which is to be told where it is written, and where the last test reads it.
     pub watch: Option<String>,
     /// The name of a place of which is to be told after each test whether that has changed it. It is put
     /// back at once if it is to be restored; nothing else is told.
@@ -112,6 +117,9 @@ pub struct Changed {
     /// Where the place that was to be watched was written last.
     #[serde(default)]
     pub written: Option<Written>,
+    /// Where the last test read it.
+    #[serde(skip)]
+    pub read: Option<Written>,
     /// What became of the place that was to be followed, test by test.
     #[serde(skip)]
     pub followed: Vec<Followed>,
@@ -126,4 +134,7 @@ pub struct Written {
     pub line: u32,
     /// The function.
     pub function: String,
+    /// What a test called to write a place, if others can call it as well.
+    #[serde(default, skip_serializing)]
+    pub call: Option<Statement>,
 }

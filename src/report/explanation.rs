@@ -45,9 +45,10 @@ fn confirmed(out: &mut dyn Write, explanation: &Explanation, kind: Kind, suite: 
     for place in &explanation.places {
         writeln!(out, "  {:<13} {}  ({})", "shared state", place.name, place.kind)?;
         change(out, place)?;
-        if let Some(written) = &place.written {
-            let Written { file, line, function } = written;
-            writeln!(out, "  {:<13} {file}:{line} in {function}", "written at")?;
+        for (label, line) in [("written at", &place.written), ("read at", &place.read)] {
+            if let Some(Written { file, line, function, .. }) = line {
+                writeln!(out, "  {label:<13} {file}:{line} in {function}")?;
+            }
         }
     }
     let passes = if kind == Kind::Brittle { "fails" } else { "passes" };

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::explain::{Changed, Followed, Instructions};
+use crate::explain::{Changed, Followed, Instructions, Written};
 use crate::parse::reason;
 use crate::race::{Access, Call};
 use crate::run::Failure;
@@ -204,7 +204,9 @@ pub enum Message {
         failure: Option<Failure>,
     },
     /// What the tests before the last one have changed, and what of it was restored.
-    Changed(Changed),
+    Changed(Box<Changed>),
+    /// Where the last test has read the place that is watched.
+    Read(Written),
     /// What became of the place that is followed.
     Followed(Followed),
     /// pytest is about to end.

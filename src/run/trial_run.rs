@@ -261,8 +261,9 @@ impl<'a> TrialRun<'a> {
                 self.touched.extend(test.map(|test| Touched { test, accesses, fixtures }));
             }
             Heard::Message(Message::Changed(changed)) => {
-                self.changed.get_or_insert(changed);
+                self.changed.get_or_insert(*changed);
             }
+            Heard::Message(Message::Read(read)) => self.changed.get_or_insert_default().read = Some(read),
             Heard::Message(Message::Followed(Followed { position, moved, changed })) => {
                 if let Some(place) = state.place(position) {
                     let followed = Followed { position: place as u32, moved, changed };

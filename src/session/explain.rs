@@ -174,7 +174,8 @@ fn explain_with(runner: &mut Runner<'_, '_>) -> Explanation {
     }
     let named = cause.places.iter().map(|&at| {
         let place = &places[at];
-        Place { written: written(runner, place), ..place.clone() }
+        let (written, read) = written_and_read(runner, place);
+        Place { written, read, ..place.clone() }
     });
     Explanation {
         confirmed: true,
@@ -200,10 +201,10 @@ fn holds_in_fresh_process(runner: &mut Runner<'_, '_>, places: &[Place], cause: 
     shown && experiment.answer(named) == Ok(Answer::Undone)
 }
 
-/// Where a place is written, in a run made for that alone.
-fn written(runner: &mut Runner<'_, '_>, place: &Place) -> Option<Written> {
+/// Where a place is written and read, in a run made for that alone.
+fn written_and_read(runner: &mut Runner<'_, '_>, place: &Place) -> (Option<Written>, Option<Written>) {
     let instructions = Instructions { watch: Some(place.name.clone()), ..runner.case.instructions() };
-    runner.run(&instructions, false).ok().and_then(|(_, changed)| changed.written)
+    runner.run(&instructions, false).map_or((None, None), |(_, changed)| (changed.written, changed.read))
 }
 
 fn nothing_helped(places: &[Place]) -> &'static str {

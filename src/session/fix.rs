@@ -27,9 +27,10 @@ const TRIALS: u64 = 20;
 /// Those of them that have two workers.
 const PARALLEL: u64 = 5;
 /// How long they may take; where that is too short for all of them, no fix is shown.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How long tests that were changed are raced with those in conflict.
-const RACES: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How long tests that were changed are raced with those in conflict; where that is too short, no fix is
+/// shown.
+const RACES: Duration = Duration::from_secs(60);
 /// Schedules of a pair, the most promising ones first.
 const SCHEDULES: usize = 12;
 /// Fixes that are tried for one finding.
@@ -193,7 +194,8 @@ impl Attempt<'_, '_> {
     }
 }
 
-/// Whether a failure that was not known shows itself in a pair's first schedules, as a race does.
+/// Whether a failure that was not known shows itself in a pair's first schedules, as a race does. What there
+/// was no time to see counts as one, so that no fix is shown that was raced in part.
 fn race(
     lab: &mut Lab<'_>,
     races: &Races,
@@ -205,7 +207,7 @@ fn race(
     let plans = races.plans(pair, 0, &undisturbed);
     for (number, plan) in plans.iter().enumerate().take(SCHEDULES) {
         if Instant::now() > end || lab.out_of_time() {
-            return Ok(false);
+            return Ok(true);
         }
         let trial = match undisturbed.get(number) {
             Some((_, trial)) => trial.clone(),

@@ -63,10 +63,11 @@ impl Editor<'_> {
             return self.moved(place, mend).into_iter().collect();
         }
         if self.targets.brittle {
-            let statements = Statement::that_sets(place);
+            let call = place.written.as_ref().and_then(|written| written.call.clone());
+            let statements = [call, Statement::that_sets(place)];
             let set_up =
                 |statement: Statement| self.with_fixtures(place, mend, Purpose::SetUp(&statement), true);
-            return statements.into_iter().filter_map(set_up).collect();
+            return statements.into_iter().flatten().filter_map(set_up).collect();
         }
         let ways: Vec<(Mend, Purpose<'_>)> = [
             (mend.how == "file").then(|| (self.with_holders(mend), Purpose::OwnFolder)),

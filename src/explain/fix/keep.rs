@@ -78,6 +78,8 @@ impl<'a> Subject<'a> {
             "cwd" => "os.getcwd()".to_owned(),
             "path" => "sys.path".to_owned(),
             "random" => "random".to_owned(),
+            "locale" => "locale".to_owned(),
+            "disable" => "logging.root.manager.disable".to_owned(),
             "level" => format!("{}.level", self.object),
             _ => self.object.to_owned(),
         }
@@ -146,6 +148,16 @@ fn of_process(mend: &Mend) -> Option<Body> {
         ),
         "cwd" => Body::with_monkeypatch(&["os"], "monkeypatch.chdir(os.getcwd())".into()),
         "path" => Body::around(&["sys"], &saved("list(sys.path)"), &["sys.path[:] = saved".into()]),
+        "disable" => Body::around(
+            &["logging"],
+            &saved("logging.root.manager.disable"),
+            &["logging.disable(saved)".into()],
+        ),
+        "locale" => Body::around(
+            &["locale"],
+            &saved("locale.setlocale(locale.LC_ALL)"),
+            &["locale.setlocale(locale.LC_ALL, saved)".into()],
+        ),
         "random" => {
             Body::around(&["random"], &saved("random.getstate()"), &["random.setstate(saved)".into()])
         }

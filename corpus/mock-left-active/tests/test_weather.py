@@ -1,0 +1,5 @@
+import weather
+
+
+def test_rome_is_warmer():
+    assert weather.warmer("rome", "bern")

@@ -1,0 +1,105 @@
+"""From what an object held and what it holds now to the places that have changed."""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import random
+import re
+import types
+from typing import Any, Callable, Dict, Iterator, Optional
+
+from .held import LOCKS, Node, is_plain, read_again, restorer, same_list
+from .places import MISSING, Place, is_mock, key_name, same, show
+
+#: Keys of one dictionary that are named one by one; more are one place.
+_KEYS = 8
+
+
+def changed_places(node: Node) -> Iterator[Place]:
+    """What differs from what was noted."""
+    now = read_again(node)
+    if now is None:
+        return
+    if node.sort != "whole":
+        yield from _slot_places(node, now)
+    elif now != node.state if is_plain(node.obj) else not same_list(node.state, now):
+        yield _whole_place(node, now)
+
+
+def _whole_place(node: Node, now: Any) -> Place:
+    obj, old = node.obj, node.state
+    mend: Optional[Dict[str, Any]] = None
+    restore: Optional[Callable[[], None]]
+    if isinstance(obj, (list, bytearray)):
+        restore = lambda: obj.__setitem__(slice(None), old)
+        mend = _mend(node, "list")
+    elif isinstance(obj, collections.deque):
+        restore = lambda: (obj.clear(), obj.extend(old))  # type: ignore[assignment]
+    elif isinstance(obj, set):
+        restore = lambda: (set.clear(obj), set.update(obj, old))  # type: ignore[assignment]
+        mend = _mend(node, "set")
+    elif isinstance(obj, random.Random):
+        restore = lambda: obj.setstate(old)
+        return Place(node.path, "random state", "its state", "another state", restore, node.weak)
+    elif isinstance(obj, types.CellType):
+        restore = lambda: setattr(obj, "cell_contents", old[0])
+        return Place(node.path, "global/module state", show(old[0]), show(now[0]), restore, node.weak)
+    elif type(obj) in LOCKS:
+        restore = obj.release if now else lambda: obj.acquire(blocking=False)
+        shown = ["locked" if state else "unlocked" for state in (old, now)]
+        return Place(node.path, "global/module state", *shown, restore, node.weak, _mend(node, "lock"))
+    elif isinstance(obj, types.GeneratorType):
+        return Place(node.path, "global/module state", old, now, None, node.weak)
+    elif isinstance(obj, itertools.count):
+        start, rebind = re.match(r"count\((\d+)\)$", old), node.rebind
+        restore = None
+        if start is not None and rebind is not None:
+            number = int(start.group(1))
+            restore = lambda: rebind(itertools.count(number))
+    else:
+        shown = [f"{state[0]} cached results" for state in (old, now)]
+        return Place(node.path, "global/module state", *shown, obj.cache_clear, node.weak, _mend(node, "cache"))
+    return Place(node.path, _kind(node.path, old, now), show(old), show(now), restore, node.weak, mend)
+
+
+def _slot_places(node: Node, now: Dict[Any, Any]) -> Iterator[Place]:
+    old = node.state
+    changed = [key for key, value in old.items() if not same(value, now.get(key, MISSING))]
+    changed += [key for key in now if key not in old]
+    if not changed:
+        return
+    if node.sort == "items" and len(changed) > _KEYS:
+        restore = lambda: (dict.clear(node.obj), dict.update(node.obj, old))
+        kind = _kind(node.path, old, now)
+        yield Place(node.path, kind, show(old), show(now), restore, node.weak, _mend(node, "dict"))  # type: ignore[arg-type]
+        return
+    for key in changed:
+        before, after = old.get(key, MISSING), now.get(key, MISSING)
+        if isinstance(node.obj, types.ModuleType) and isinstance(after, types.ModuleType) and before is MISSING:
+            continue  # a submodule that was imported; the module table tells of it
+        name = f"{node.path}[{key_name(key)}]" if node.sort == "items" else f"{node.path}.{key}"
+        restore = restorer(node.obj, node.sort, key, before)
+        mend = _mend(node, "dict") if node.sort == "items" else _mend(node, "attribute")
+        if mend is not None and node.sort == "attributes":
+            mend = {**mend, "attribute": str(key)} if before is not MISSING else None
+        weak = node.weak and not (callable(before) or is_mock(after))
+        if node.foreign and node.sort == "attributes":  # what a library remembers for itself
+            weak = weak or before is MISSING or str(key).startswith("_")
+        yield Place(name, _kind(name, before, after), show(before), show(after), restore, weak, mend)
+
+
+def _kind(path: str, old: Any, new: Any) -> str:
+    if "dependency_overrides" in path:
+        return "dependency override"
+    if path.startswith("fixture "):
+        return "session/module fixture state"
+    return "mock left active" if is_mock(new) and not is_mock(old) else "global/module state"
+
+
+def _mend(node: Node, how: str) -> Optional[Dict[str, Any]]:
+    """What a fixture that keeps this object needs to know, if an expression leads to it."""
+    expression = node.expression or node.path
+    if node.reach is None or re.search(r"<locals>|\[<|…|^\w+ \w+ ", expression):
+        return None
+    return {"how": how, "module": node.reach, "object": expression}

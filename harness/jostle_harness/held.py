@@ -1,0 +1,152 @@
+"""Reading an object without running code of the suite: a shallow copy of what it holds, and putting that back."""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import random
+import re
+import threading
+import types
+from typing import Any, Callable, Dict, List, Optional
+
+from .places import MISSING, same
+
+FOREIGN = ("_pytest", "pytest", "pluggy", "jostle_harness", "xdist", "importlib", "logging", "_frozen_importlib")
+LOCKS = (type(threading.Lock()), type(threading.RLock()))
+_OF_CLASS = re.compile(
+    "__(dict|weakref|doc|module|annotations|annotate|annotate_func|annotations_cache|static_attributes|firstlineno|"
+    "parameters|orig_bases|abstractmethods|qualname|name)__|_abc_impl|_abc_"
+)
+OF_MODULE = re.compile(r"__\w+__$|@py_builtins|@pytest_ar|pytestmark$")
+
+
+class Node:
+    """A mutable object and what it held."""
+
+    __slots__ = ("expression", "foreign", "obj", "path", "reach", "rebind", "sort", "state", "weak")
+
+    def __init__(self, obj: Any, path: str, sort: str, state: Any, weak: bool, reach: Optional[str]) -> None:
+        self.obj = obj
+        self.path = path
+        #: ``attributes``, ``items``, ``whole``
+        self.sort = sort
+        self.state = state
+        self.weak = weak
+        #: The module that an import brings, if the path is an expression in it.
+        self.reach = reach
+        #: Binds another object in its stead, for what cannot be changed in place.
+        self.rebind: Optional[Callable[[Any], None]] = None
+        #: What a developer would type for it, where that is not its path.
+        self.expression: Optional[str] = None
+        #: Whether its attributes are the business of a class that is not the project's.
+        self.foreign = False
+
+
+def sort_of(obj: Any) -> Optional[str]:
+    """How an object is read; nothing if it is not looked into."""
+    kind = type(obj)
+    if isinstance(obj, dict):
+        return "items"
+    if isinstance(obj, (list, set, bytearray, collections.deque, random.Random)) or kind in LOCKS:
+        return "whole"
+    if hasattr(kind, "cache_clear") and hasattr(kind, "cache_info"):
+        return "whole"
+    if kind is itertools.count or kind is types.GeneratorType:
+        return "whole"
+    module = str(kind.__module__)
+    if isinstance(obj, types.ModuleType) or module.split(".")[0] in FOREIGN or module == "os":
+        return None
+    return "attributes" if _attributes(obj) is not None else None
+
+
+def _attributes(obj: Any) -> Optional[Dict[str, Any]]:
+    try:
+        found = object.__getattribute__(obj, "__dict__")
+    except Exception:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def is_plain(obj: Any) -> bool:
+    return not isinstance(obj, (list, collections.deque, types.CellType))
+
+
+def read(obj: Any, sort: str) -> Any:
+    """A shallow copy of what an object holds."""
+    if sort == "items":
+        return dict(dict.items(obj))
+    if sort == "attributes":
+        if isinstance(obj, type):
+            return {name: value for name, value in vars(obj).items() if not _OF_CLASS.match(name)}
+        if isinstance(obj, types.ModuleType):
+            return {name: value for name, value in vars(obj).items() if not OF_MODULE.match(name)}
+        if isinstance(obj, types.FunctionType):
+            return dict(vars(obj))
+        return dict(_attributes(obj) or {})
+    if isinstance(obj, (list, collections.deque)):
+        return list(obj)
+    if isinstance(obj, set):
+        return set(obj)
+    if isinstance(obj, bytearray):
+        return bytes(obj)
+    if isinstance(obj, random.Random):
+        return obj.getstate()
+    if isinstance(obj, types.CellType):
+        return [obj.cell_contents]
+    if type(obj) in LOCKS:
+        return _is_locked(obj)
+    if isinstance(obj, itertools.count):
+        return repr(obj)
+    if isinstance(obj, types.GeneratorType):
+        return "exhausted" if obj.gi_frame is None else f"at byte {obj.gi_frame.f_lasti} of its code"
+    info = obj.cache_info()
+    return (info.currsize, info.misses)
+
+
+def read_again(node: Node) -> Any:
+    """What a noted object holds by now; nothing if it is broken, and cannot be told from the outside."""
+    try:
+        return read(node.obj, node.sort)
+    except Exception:
+        return None
+
+
+def _is_locked(lock: Any) -> bool:
+    if hasattr(lock, "locked"):
+        return bool(lock.locked())
+    if lock.acquire(blocking=False):  # a reentrant lock; that this thread holds it is seen in its repr alone
+        lock.release()
+        return "count=0" not in repr(lock)
+    return True
+
+
+def same_list(old: List[Any], new: List[Any]) -> bool:
+    return len(old) == len(new) and all(same(a, b) for a, b in zip(old, new))
+
+
+def binder(obj: Any, sort: str, key: Any) -> Callable[[Any], None]:
+    return lambda value: _put(obj, sort, key, value)
+
+
+def cell_binder(cell: Any) -> Callable[[Any], None]:
+    return lambda value: setattr(cell, "cell_contents", value)
+
+
+def restorer(obj: Any, sort: str, key: Any, value: Any) -> Callable[[], None]:
+    return lambda: _put(obj, sort, key, value)
+
+
+def _put(obj: Any, sort: str, key: Any, value: Any) -> None:
+    """Bind a value to a slot, or take the slot away, past any code of the suite."""
+    if isinstance(obj, type):
+        if value is MISSING:
+            type.__delattr__(obj, key)
+        else:
+            type.__setattr__(obj, key, value)
+        return
+    target: Any = obj if sort == "items" else vars(obj) if isinstance(obj, types.ModuleType) else _attributes(obj)
+    if value is MISSING:
+        dict.pop(target, key, None)
+    else:
+        dict.__setitem__(target, key, value)
