@@ -1,8 +1,8 @@
-//! Trials that run at once come to the verdicts of trials that run one by one, and a seed to the same
-//! ones each time: over the specimens, with real pytest.
+//! Trials that run at once, in forks, come to the verdicts of trials that run one by one, and of those in
+//! fresh processes; and a seed to the same ones each time: over the specimens, with real pytest.
 //!
 //! `JOSTLE_TEST_SPECIMENS` names some specimens (default: a few), `JOSTLE_TEST_TRIALS` says how many
-//! trials each has (default: 12). Where no sandbox can be had nothing is tested, unless
+//! trials each has (default: 6). Where no sandbox can be had nothing is tested, unless
 //! `JOSTLE_TEST_SANDBOX=required` is set.
 
 mod support;
@@ -39,8 +39,10 @@ fn specimens() -> Vec<String> {
     names.into_iter().filter(|name| !BY_CHANCE.contains(&name.as_str())).collect()
 }
 
-/// Every trial's verdicts, as they are with so many workers at once.
-fn verdicts(folder: &Path, jobs: u32, trials: u64) -> Option<Vec<BTreeMap<TestIndex, Option<Signature>>>> {
+type Verdicts = Vec<BTreeMap<TestIndex, Option<Signature>>>;
+
+/// Every trial's verdicts, as they are with so many workers at once, in forks or in fresh processes.
+fn verdicts(folder: &Path, forks: bool, jobs: u32, trials: u64) -> Option<Verdicts> {
     // A test that hangs on purpose need not be waited for as long as one on a busy machine.
     let hangs = folder.ends_with("hang-after-pollution");
     let patience = Duration::from_secs(if hangs { 2 } else { 20 });
@@ -55,7 +57,7 @@ fn verdicts(folder: &Path, jobs: u32, trials: u64) -> Option<Vec<BTreeMap<TestIn
         return Some(Vec::new());
     }
     let plans: Vec<Plan> = (0..trials).map(|index| plan(Seed(1), TrialIndex(index), &suite, &axes)).collect();
-    let work: Vec<Job<'_>> = plans.iter().map(Job::of).collect();
+    let work: Vec<Job<'_>> = plans.iter().map(if forks { Job::of } else { Job::fresh }).collect();
     let mut seen = Vec::new();
     let verdicts = |trial: &Trial| {
         trial.executions.iter().map(|run| (run.test, Signature::of(run.test, &run.outcome))).collect()
@@ -69,20 +71,27 @@ fn verdicts(folder: &Path, jobs: u32, trials: u64) -> Option<Vec<BTreeMap<TestIn
 }
 
 #[test]
-fn no_verdict_depends_on_which_trials_run_at_the_same_time() {
-    let trials = std::env::var("JOSTLE_TEST_TRIALS").map_or(12, |trials| trials.parse().expect("a number"));
+fn no_verdict_depends_on_the_engine_or_on_which_trials_run_at_the_same_time() {
+    let trials = std::env::var("JOSTLE_TEST_TRIALS").map_or(6, |trials| trials.parse().expect("a number"));
     for name in specimens() {
         let folder = tempfile::tempdir().expect("a folder");
         let suite = folder.path().join(&name);
         support::copy(&support::root().join("corpus").join(&name), &suite);
         let before = support::listing(&suite);
-        let Some(one_by_one) = verdicts(&suite, 1, trials) else { return };
-        for jobs in [4, 1] {
-            let again = verdicts(&suite, jobs, trials).expect("a sandbox");
-            assert_eq!(again, one_by_one, "{name} with {jobs} at once");
+        let Some(one_by_one) = verdicts(&suite, true, 1, trials) else { return };
+        for (forks, jobs) in [(true, 4), (false, 2)] {
+            let again = verdicts(&suite, forks, jobs, trials).expect("a sandbox");
+            assert_eq!(
+                again,
+                one_by_one,
+                "{name} with {jobs} at once, {}",
+                if forks { "forks" } else { "fresh" }
+            );
         }
         assert_eq!(support::listing(&suite), before, "{name}");
-        println!("{name}: {trials} trials, 4 at once and one by one: no verdict differs");
+        println!(
+            "{name}: {trials} trials, one by one and 4 at once in forks, and in fresh processes: no verdict differs"
+        );
     }
 }
 

@@ -134,6 +134,20 @@ fn a_profile_sets_what_the_command_line_leaves_open() {
 }
 
 #[test]
+fn nothing_is_begun_that_would_end_after_the_time() {
+    let folder = project();
+    let slow = "import time\n\nSTATE = []\n\ndef test_polluter():\n    STATE.append(1)\n    time.sleep(2)\n\n\
+                def test_victim():\n    assert not STATE\n";
+    write(&folder, slow);
+    let ended = stress(&folder, "--seed 1 --time 2s --trials 9 --json");
+    assert_eq!(ended.status.code(), Some(10), "{}", err(&ended));
+    let report = report(&ended);
+    assert_eq!(report["trials"], 0, "{report:#}");
+    assert_eq!(report["unjudged"][0]["test"]["node_id"], "test_state.py::test_victim", "{report:#}");
+    assert!(report["remarks"].to_string().contains("no time for a trial"), "{report:#}");
+}
+
+#[test]
 fn others_read_the_results() {
     let folder = project();
     write(&folder, &format!("{SUITE}\ndef test_broken():\n    assert '<&\\x1b[1m' == 2\n"));

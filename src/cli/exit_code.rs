@@ -56,6 +56,7 @@ impl ExitCode {
         }
         match error.downcast_ref::<RunError>() {
             Some(RunError::Interrupted) => Self::Interrupted,
+            Some(RunError::OutOfTime) => Self::Unjudged,
             Some(RunError::Pytest(_)) => Self::Usage,
             Some(RunError::Io { .. } | RunError::Sandbox(_)) | None => Self::Internal,
         }

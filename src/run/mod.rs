@@ -291,6 +291,9 @@ pub enum RunError {
     /// The user pressed Ctrl-C (or sent SIGTERM); every child has been ended.
     #[error("interrupted")]
     Interrupted,
+    /// The session's time is used up, so that nothing more is run.
+    #[error("the time is used up")]
+    OutOfTime,
     /// pytest ended before it ran anything; the text holds what it printed.
     #[error("{0}")]
     Pytest(String),

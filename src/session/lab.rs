@@ -9,6 +9,7 @@ use crate::judge::finding::{Finding, Origin};
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, WorkerId};
 use crate::run::plain::PlainRun;
 use crate::run::{Engine, Job, RunError, Trial};
+use crate::session::deadline::Deadline;
 use crate::session::history::History;
 use crate::suite::{Suite, TestIndex};
 
@@ -63,19 +64,39 @@ pub struct Lab<'a> {
     pub history: History,
     engine: &'a mut dyn Engine,
     observer: &'a mut dyn Observer,
-    deadline: Option<Instant>,
+    deadline: Option<Deadline>,
+    /// Whether nothing is run after the deadline.
+    ends_on_time: bool,
     probes: u32,
 }
 
 impl<'a> Lab<'a> {
-    /// A lab for a suite. With a time limit, [`Lab::out_of_time`] says so after it.
+    /// A lab for a suite. With a time limit, [`Lab::out_of_time`] says when to come to an end.
     pub fn new(
         suite: &'a Suite,
         engine: &'a mut dyn Engine,
         observer: &'a mut dyn Observer,
-        deadline: Option<Instant>,
+        deadline: Option<Deadline>,
     ) -> Self {
-        Self { suite, history: History::default(), engine, observer, deadline, probes: 0 }
+        Self {
+            suite,
+            history: History::default(),
+            engine,
+            observer,
+            deadline,
+            ends_on_time: false,
+            probes: 0,
+        }
+    }
+
+    /// Runs nothing any more once the time is used up: from now on [`RunError::OutOfTime`] is said then.
+    pub fn end_on_time(&mut self) {
+        self.ends_on_time = true;
+    }
+
+    fn in_time(&self) -> Result<(), RunError> {
+        let over = self.ends_on_time && self.deadline.is_some_and(|it| Instant::now() >= it.end);
+        if over { Err(RunError::OutOfTime) } else { Ok(()) }
     }
 
     /// Runs a trial of the session.
@@ -101,6 +122,7 @@ impl<'a> Lab<'a> {
         trials: &[(Origin, Plan)],
         finished: &mut dyn FnMut(usize, Trial) -> ControlFlow<()>,
     ) -> Result<(), RunError> {
+        self.in_time()?;
         let Self { suite, history, engine, observer, .. } = self;
         let jobs: Vec<Job<'_>> = trials.iter().map(|(_, plan)| Job::of(plan)).collect();
         let start = |observer: &mut dyn Observer, at: usize| {
@@ -127,6 +149,7 @@ impl<'a> Lab<'a> {
     /// # Errors
     /// Those of the engine.
     pub fn recorded(&mut self, origin: Origin, plan: &Plan) -> Result<Trial, RunError> {
+        self.in_time()?;
         self.tell(&Notice::TrialStarted { origin, plan });
         let trial = self.engine.run(self.suite, Job { recorded: true, ..Job::of(plan) })?;
         self.history.add(plan, &trial);
@@ -153,6 +176,7 @@ impl<'a> Lab<'a> {
     /// # Errors
     /// Those of the engine.
     pub fn run_ahead(&mut self, plans: &[Plan]) -> Result<Vec<Trial>, RunError> {
+        self.in_time()?;
         let jobs: Vec<Job<'_>> = plans.iter().map(Job::of).collect();
         let mut trials = Vec::new();
         self.engine.run_all(self.suite, &jobs, &mut |_, trial| {
@@ -179,6 +203,8 @@ impl<'a> Lab<'a> {
     /// # Errors
     /// Those of the engine.
     pub fn probes(&mut self, jobs: &[Job<'_>]) -> Result<Vec<Trial>, RunError> {
+        self.in_time()?;
+        let end = self.deadline.filter(|_| self.ends_on_time).map(|deadline| deadline.end);
         let Self { suite, history, engine, observer, probes, .. } = self;
         let mut trials = Vec::new();
         engine.run_all(suite, jobs, &mut |at, trial| {
@@ -186,9 +212,10 @@ impl<'a> Lab<'a> {
             history.add(jobs[at].plan, &trial);
             observer.notice(suite, &Notice::Probed);
             trials.push(trial);
-            ControlFlow::Continue(())
+            let over = end.is_some_and(|end| Instant::now() >= end);
+            if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
-        Ok(trials)
+        if trials.len() < jobs.len() { Err(RunError::OutOfTime) } else { Ok(trials) }
     }
 
     /// Runs a plan as [`Lab::probe`] does, but in processes started for it alone.
@@ -196,6 +223,7 @@ impl<'a> Lab<'a> {
     /// # Errors
     /// Those of the engine.
     pub fn probe_fresh(&mut self, plan: &Plan) -> Result<Trial, RunError> {
+        self.in_time()?;
         self.probes += 1;
         let trial = self.engine.run(self.suite, Job::fresh(plan))?;
         self.history.add(plan, &trial);
@@ -215,6 +243,7 @@ impl<'a> Lab<'a> {
         instructions: &Instructions,
         fresh: bool,
     ) -> Result<(Trial, Option<Changed>), RunError> {
+        self.in_time()?;
         self.probes += 1;
         let job = Job { fresh, instructions: Some(instructions), ..Job::of(plan) };
         let mut trial = self.engine.run(self.suite, job)?;
@@ -305,11 +334,13 @@ impl<'a> Lab<'a> {
         arguments: &[String],
         hash_seed: Option<u32>,
     ) -> Result<Option<(String, PlainRun)>, RunError> {
+        self.in_time()?;
         self.probes += 1;
         self.engine.plain(arguments, hash_seed)
     }
 
     fn run(&mut self, plan: &Plan) -> Result<Trial, RunError> {
+        self.in_time()?;
         let trial = self.engine.run(self.suite, Job::of(plan))?;
         self.history.add(plan, &trial);
         Ok(trial)
@@ -321,13 +352,13 @@ impl<'a> Lab<'a> {
     }
 
     /// When the session's time is used up.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<Deadline> {
         self.deadline
     }
 
-    /// Whether the session's time is used up.
+    /// Whether the session's time is used up, but for what it takes to confirm what was found.
     pub fn out_of_time(&self) -> bool {
-        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline.finish)
     }
 
     /// How many plans were run besides trials.

@@ -49,6 +49,8 @@ pub struct Racing {
     unsteady: BTreeMap<Signature, u32>,
     /// The races, each of another pair.
     pub found: Vec<Finding>,
+    /// Failures that there was no time to look into.
+    pub cut_short: Vec<Suspect>,
     /// Pairs whose schedules were not all tried.
     unraced: usize,
     /// Whether there were more pairs than those.
@@ -100,6 +102,7 @@ impl Racing {
             held: BTreeMap::new(),
             unsteady: BTreeMap::new(),
             found: Vec::new(),
+            cut_short: Vec::new(),
             unraced: 0,
             more: false,
         }
@@ -164,7 +167,11 @@ impl Racing {
             self.left -= 1;
             for suspect in fresh_suspects(&plan, &trial, |signature| self.is_known(signature)) {
                 let start = Instant::now();
-                self.look_into(lab, racer, &suspect)?;
+                let looked_into = self.look_into(lab, racer, &suspect);
+                if matches!(looked_into, Err(RunError::OutOfTime)) {
+                    self.cut_short.push(suspect);
+                }
+                looked_into?;
                 self.end = self.end.map(|end| end + start.elapsed());
             }
         }

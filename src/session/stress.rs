@@ -12,6 +12,7 @@ use crate::plan::{Axes, OrderKind, Plan, Seed, TrialIndex, plan};
 use crate::run::{Collected, Engine, Interpreter, RunError, Trial};
 use crate::session::baseline;
 use crate::session::command;
+use crate::session::deadline::Deadline;
 use crate::session::fidelity;
 use crate::session::fix;
 use crate::session::investigate::{Suspect, investigate, investigate_named, suspects};
@@ -117,6 +118,7 @@ pub fn stress(
         start,
         coverage: Coverage::new(&suite),
         alone: 0,
+        longest: Duration::ZERO,
         remarks: Vec::new(),
         trials: 0,
         schedules: 0,
@@ -131,16 +133,19 @@ pub fn stress(
         Err(error) => return Err(error),
         Ok(unstable) => Ok(unstable),
     };
-    let mut lab = Lab::new(&suite, engine, observer, limits.time.map(|time| start + time));
+    let mut lab = Lab::new(&suite, engine, observer, limits.time.map(|time| Deadline::new(start, time)));
     let ended = unstable.and_then(|unstable| {
         unstable.into_iter().for_each(|finding| session.found(&mut lab, finding));
         if suite.tests.is_empty() { Ok(()) } else { session.run(&mut lab, hash_seeds[0]) }
     });
     let interrupted = match ended {
-        Ok(()) => false,
+        Ok(()) | Err(RunError::OutOfTime) => false,
         Err(RunError::Interrupted) => true,
         Err(error) => return Err(error),
     };
+    if limits.time.is_some() && session.trials == 0 && victim.is_none() && !interrupted {
+        session.remarks.push("there was no time for a trial: give more with --time".into());
+    }
     let left = session.leftovers.findings();
     if !left.is_empty() && !lab.keeps_apart() {
         session.findings.iter_mut().for_each(leftovers::doubt);
@@ -193,6 +198,11 @@ fn find(suite: &Suite, name: &str) -> Result<TestIndex, RunError> {
     })
 }
 
+/// What is told of a finding besides is left out if there is no time for it.
+fn in_time<T>(told: Result<Option<T>, RunError>) -> Result<Option<T>, RunError> {
+    if matches!(told, Err(RunError::OutOfTime)) { Ok(None) } else { told }
+}
+
 struct Session<'a> {
     victim: Option<TestIndex>,
     interpreter: &'a Interpreter,
@@ -202,6 +212,8 @@ struct Session<'a> {
     start: Instant,
     coverage: Coverage,
     alone: usize,
+    /// What a run of the suite takes.
+    longest: Duration,
     /// What the user should know of how tests were raced.
     remarks: Vec<String>,
     trials: u64,
@@ -223,13 +235,21 @@ impl Session<'_> {
         if lab.forks(&suite_order) {
             fidelity::check(lab, &suite_order)?;
         }
+        let baseline = Instant::now();
         self.trial(lab, Origin::Baseline, &suite_order)?;
+        self.longest = baseline.elapsed();
+        lab.end_on_time();
         self.each_alone(lab, &suite_order)?;
         if network::check(lab, &suite_order, &self.failing(lab, hash_seed))? {
             // What failed for want of it is no failure.
             (self.seen, self.waiting, self.alone) = Default::default();
             self.trial(lab, Origin::Baseline, &suite_order)?;
             self.each_alone(lab, &suite_order)?;
+        }
+        if self.would_be_late(2 * self.longest) {
+            // Cut short it would say nothing.
+            self.remarks.push("there was no time to run every test twice".into());
+            return self.judge_waiting(lab);
         }
         self.trial(lab, Origin::Twice, &baseline::twice(suite, self.seed, hash_seed))?;
         self.race(lab, hash_seed)?;
@@ -240,7 +260,7 @@ impl Session<'_> {
                 self.each_after_each(lab, hash_seed)?;
             }
             self.judge_waiting(lab)?;
-            if !more || lab.out_of_time() || self.stops_early() {
+            if !more || lab.out_of_time() || self.stops_early() || self.time_to_judge() {
                 return Ok(());
             }
         }
@@ -263,6 +283,7 @@ impl Session<'_> {
         hash_seed: u32,
     ) -> Result<(), RunError> {
         self.trial(lab, Origin::Baseline, suite_order)?;
+        lab.end_on_time();
         let mut more = self.waiting.is_empty() && self.round(lab)?;
         if self.waiting.is_empty() && !lab.out_of_time() {
             self.race(lab, hash_seed)?;
@@ -270,7 +291,7 @@ impl Session<'_> {
                 return Ok(());
             }
         }
-        while more && self.waiting.is_empty() && !lab.out_of_time() {
+        while more && self.waiting.is_empty() && !lab.out_of_time() && !self.time_to_judge() {
             more = self.round(lab)?;
         }
         self.judge_waiting(lab)
@@ -307,6 +328,7 @@ impl Session<'_> {
         self.schedules = racing.tried();
         self.seen.extend(racing.explained());
         self.remarks.extend(racing.remarks());
+        self.waiting.append(&mut racing.cut_short);
         racing.found.into_iter().for_each(|finding| self.found(lab, finding));
         ended
     }
@@ -379,7 +401,12 @@ impl Session<'_> {
         self.limits.time.is_some_and(|time| {
             let share = if self.waiting.is_empty() { 1.0 } else { TRIALS_SHARE };
             self.start.elapsed() >= time.mul_f64(share)
-        })
+        }) || self.would_be_late(self.longest)
+    }
+
+    /// Whether a run that takes so long would end after the time limit.
+    fn would_be_late(&self, takes: Duration) -> bool {
+        self.limits.time.is_some_and(|time| self.start.elapsed() + takes > time)
     }
 
     /// Takes in what a trial showed.
@@ -412,7 +439,11 @@ impl Session<'_> {
             let waiting = self.waiting.len() - 1;
             lab.tell(&Notice::Investigating { test: suspect.signature.test, waiting });
             let look_into = if self.victim.is_some() { investigate_named } else { investigate };
-            let mut finding = look_into(lab, &suspect)?;
+            let mut finding = match look_into(lab, &suspect) {
+                // What could not be confirmed is not judged.
+                Err(RunError::OutOfTime) => return Ok(()),
+                finding => finding?,
+            };
             if finding.kind == Kind::Unreproduced && lab.out_of_time() {
                 // It was cut short, so that nothing can be said of it.
                 return Ok(());
@@ -423,10 +454,10 @@ impl Session<'_> {
                 continue;
             }
             lab.tell(&Notice::Found(&finding));
-            finding.command = command::find(lab, self.interpreter, &finding)?;
+            finding.command = in_time(command::find(lab, self.interpreter, &finding))?;
             let rootdir = &self.interpreter.rootdir;
             let trials = fix::Trials { rootdir, seed: self.seed, axes: self.axes };
-            finding.explanation = fix::explained(lab, trials, &finding)?;
+            finding.explanation = in_time(fix::explained(lab, trials, &finding))?;
             self.fold_circle(&finding);
             self.keep(lab, finding);
         }

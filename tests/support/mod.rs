@@ -52,12 +52,32 @@ pub fn python_with_base(name: &str, requirements: &str, base: &Path) -> PathBuf 
 pub fn corpus_python() -> PathBuf {
     let requirements =
         fs::read_to_string(root().join("corpus/requirements.txt")).expect("corpus/requirements.txt");
-    python_with("corpus", &requirements)
+    of_pytest("corpus", &requirements)
 }
+
+/// An environment with the pytest that `$JOSTLE_TEST_PYTEST` names (7.4, 8, 9), else with that of the requirements.
+fn of_pytest(name: &str, requirements: &str) -> PathBuf {
+    match std::env::var("JOSTLE_TEST_PYTEST") {
+        Ok(version) => python_with(&format!("{name}-{version}"), &with_pytest(requirements, &version)),
+        Err(_) => python_with(name, requirements),
+    }
+}
+
+/// Requirements with another version of pytest.
+pub fn with_pytest(requirements: &str, version: &str) -> String {
+    let line = |line: &str| match line.starts_with("pytest==") {
+        true => format!("pytest=={version}.*\n"),
+        false => format!("{line}\n"),
+    };
+    requirements.lines().map(line).collect()
+}
+
+/// What [`light_python`] has.
+pub const LIGHT: &str = "pytest==8.4.2\npytest-xdist==3.8.0\n";
 
 /// pytest and pytest-xdist alone, for suites that need no more: it starts in half the time.
 pub fn light_python() -> PathBuf {
-    python_with("light", "pytest==8.4.2\npytest-xdist==3.8.0\n")
+    of_pytest("light", LIGHT)
 }
 
 /// Every file below a folder with its content, in order.
