@@ -2,7 +2,8 @@
 
 In a controlled trial one worker runs at a time. It asks for its turn before each call on a resource that it shares
 with another worker, and gives it away while it sleeps. Calls are seen as audit events, as calls of C functions by the
-profiling hook (writing to an open file raises no audit event), and by stand-ins for what raises neither.
+profiling hook (writing to an open file raises no audit event), and by stand-ins for what raises neither. The hook is
+dear, and set only where something shared is open.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ import os
 import sys
 import threading
 import time
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Tuple
 
 from .channel import Channel, Setup, text
 from .idle import Idle
 from .outside import EVENTS, Access, Outside
 
+_list_folder = os.listdir  # bound now: a test may replace it
 #: Seconds without anything to do that are told.
 _REST = 0.0005
 #: Above this a call at one place is not asked for any more: a loop that writes a file line by line.
@@ -48,6 +50,9 @@ class Watch:
         self._pid = os.getpid()
         self._busy = threading.local()
         self._running = False
+        self._hooked = False
+        #: Whether something shared may be open; nothing before the first test.
+        self._shared_open: Optional[bool] = None
         self._turn = 0
         self._idle = Idle()
         self._asked: Dict[Tuple[str, str, str], int] = {}
@@ -72,16 +77,20 @@ class Watch:
     def start(self, fixtures: List[str]) -> None:
         """A test starts; it uses these fixtures of a wider scope."""
         self._touched, self._used, self._databases = {}, list(fixtures), {}
+        if self._at is not None:
+            if self._shared_open is None:
+                self._shared_open = self._may_share_open(self._at)
+            if self._shared_open:
+                self._hook()
         self._running = True
         self._idle.start()
-        if self._at is not None:
-            sys.setprofile(self._profile)
 
     def finish(self, position: int) -> None:
         """The test is over: tell what it touched."""
         self._running = False
         if self._at is not None:
             sys.setprofile(None)
+            self._hooked = False
             self._tell_rest()
             return
         for path, (before, place) in self._databases.items():
@@ -140,12 +149,30 @@ class Watch:
             if self._at is None:
                 self._note(found, self._outside.place(2))
                 return
-            if threading.get_ident() == self._main:
-                shared = [access for access in found if access.resource in self._at]
-                if shared:
+            shared = [access for access in found if access.resource in self._at]
+            if shared:
+                self._shared_open = True
+                if threading.get_ident() == self._main:
+                    self._hook()
                     self._ask(shared, self._outside.place(2))
         finally:
             self._busy.busy = False
+
+    def _may_share_open(self, at: FrozenSet[str]) -> bool:
+        """Whether something shared may be open before the first test; what tests open is seen."""
+        if not all(resource.startswith(("file:", "listing:")) for resource in at):
+            return True
+        try:
+            descriptors = [int(name) for name in _list_folder("/proc/self/fd")]
+        except OSError:
+            return True
+        return any(f"file:{self._outside.name(descriptor)}" in at for descriptor in descriptors)
+
+    def _hook(self) -> None:
+        """Look at each call of a C function until the test is over."""
+        if not self._hooked:
+            self._hooked = True
+            sys.setprofile(self._profile)
 
     def _note(self, accesses: List[Access], place: Optional[str]) -> None:
         fixture = self._fixtures[-1] if self._fixtures else None

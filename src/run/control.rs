@@ -41,6 +41,29 @@ pub(super) struct Grant {
     pub(super) held: Duration,
 }
 
+/// What is known of a worker's process.
+#[derive(Clone, Debug)]
+enum Known {
+    Nothing,
+    /// Its number in a namespace.
+    Inside(i32, String),
+    /// Its number on the host.
+    OnHost(i32),
+}
+
+impl Known {
+    /// Its number on the host. That is dear to find out, and most processes are never looked at.
+    fn on_host(&mut self) -> Option<i32> {
+        if let Self::Inside(pid, namespace) = self {
+            *self = on_host(*pid, namespace).map_or(Self::Nothing, Self::OnHost);
+        }
+        match self {
+            Self::OnHost(process) => Some(*process),
+            _ => None,
+        }
+    }
+}
+
 /// The control of one trial.
 #[derive(Debug)]
 pub(super) struct Control {
@@ -48,10 +71,12 @@ pub(super) struct Control {
     patience: Duration,
     asked: Vec<Option<(Question, Instant)>>,
     held: Vec<Duration>,
-    /// The workers' processes, as the host numbers them.
-    processes: Vec<Option<i32>>,
-    /// When the worker that has the turn was last known to get on, and the CPU time it had used.
-    progress: (Instant, u64),
+    /// The workers' processes.
+    processes: Vec<Known>,
+    /// For how long the worker that has the turn was seen not to get on, and the CPU time it had used before.
+    quiet: (Duration, u64),
+    /// When it was last looked at.
+    looked: Instant,
 }
 
 impl Control {
@@ -66,8 +91,9 @@ impl Control {
             patience: Duration::from_millis(schedule.patience.into()),
             asked: vec![None; workers],
             held: vec![Duration::ZERO; workers],
-            processes: vec![None; workers],
-            progress: (Instant::now(), 0),
+            processes: vec![Known::Nothing; workers],
+            quiet: (Duration::ZERO, 0),
+            looked: Instant::now(),
         };
         for (worker, _) in plan.workers.iter().enumerate().filter(|(_, list)| list.is_empty()) {
             control.hears(worker, Heard::Ended);
@@ -77,7 +103,8 @@ impl Control {
 
     /// A worker's process has told what it knows itself by.
     pub(super) fn runs_as(&mut self, worker: usize, pid: Option<i32>, namespace: Option<&str>) {
-        self.processes[worker] = pid.zip(namespace).and_then(|(pid, namespace)| on_host(pid, namespace));
+        let named = pid.zip(namespace).map(|(pid, namespace)| Known::Inside(pid, namespace.to_owned()));
+        self.processes[worker] = named.unwrap_or(Known::Nothing);
     }
 
     /// A worker waits to start a test.
@@ -125,20 +152,27 @@ impl Control {
     /// Looks at the worker that has the turn: one that waits gives it up.
     pub(super) fn look(&mut self) -> Option<Grant> {
         let id = self.turns.holder()?;
+        let gap = self.looked.elapsed();
+        if gap < LOOK {
+            return None;
+        }
+        self.looked = Instant::now();
         let holder = id.0 as usize;
-        let seen = self.processes[holder].and_then(look_at);
+        let seen = self.processes[holder].on_host().and_then(look_at);
         // Only who is in the middle of its calls is wronged by a wait.
         let patience = if self.turns.holds_another(id) { self.patience } else { self.patience.max(PATIENT) };
         let patience = if seen.is_some() { patience } else { patience * BLIND };
-        let (since, cpu) = self.progress;
+        let (quiet, cpu) = self.quiet;
         if let Some(pulse) = seen.filter(|pulse| pulse.busy || pulse.cpu.saturating_sub(cpu) > IDLE) {
-            self.progress = (Instant::now(), pulse.cpu);
+            self.quiet = (Duration::ZERO, pulse.cpu);
             return None;
         }
-        if since.elapsed() <= patience {
+        // On a busy machine we may not have looked for long, and not have heard what it has said since.
+        self.quiet.0 = quiet + gap.min(2 * LOOK);
+        if self.quiet.0 <= patience {
             return None;
         }
-        self.progress.0 = Instant::now();
+        self.quiet.0 = Duration::ZERO;
         self.hears(holder, Heard::Stuck)
     }
 
@@ -159,7 +193,7 @@ impl Control {
 
     fn hears(&mut self, worker: usize, heard: Heard) -> Option<Grant> {
         let next = self.turns.hear(WorkerId(worker as u32), heard)?.0 as usize;
-        self.progress = (Instant::now(), 0);
+        (self.quiet, self.looked) = ((Duration::ZERO, 0), Instant::now());
         let (question, since) = self.asked[next].take()?;
         let held = since.elapsed();
         if question != Question::Test {
