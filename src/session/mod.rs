@@ -26,10 +26,12 @@ pub mod copy;
 mod circle;
 mod proposals;
 pub mod fix;
+pub mod outline;
 pub mod stress;
 pub mod replay;
 pub mod verify;
 pub mod speedup;
 
 pub use lab::{Lab, Notice, Observer};
-pub use stress::{Limits, Outline, stress};
+pub use outline::{Limits, Outline};
+pub use stress::stress;

@@ -1,0 +1,61 @@
+//! What a session is told, and what it found out.
+
+use std::time::Duration;
+
+use crate::judge::finding::Finding;
+use crate::judge::known::Recorded;
+use crate::plan::coverage::Shares;
+use crate::plan::{Axes, Seed};
+use crate::run::Collected;
+use crate::session::investigate::Suspect;
+
+/// How far a session goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Trials at most; without a limit the time decides.
+    pub trials: Option<u64>,
+    /// Time in all, shrinking included.
+    pub time: Option<Duration>,
+    /// Schedules of pairs of tests in conflict at most; if none is given, those that follow from their calls,
+    /// as far as 384 go, or the time.
+    pub schedules: Option<u64>,
+    /// Whether to stop at the first isolation failure.
+    pub fail_fast: bool,
+    /// Node id of the only test whose failures are looked into; the session ends once one is explained.
+    pub victim: Option<String>,
+    /// Failures that are known, and are no reason to stop.
+    pub known: Vec<Recorded>,
+}
+
+/// All that a session found out.
+#[derive(Clone, Debug)]
+pub struct Outline {
+    /// What was collected.
+    pub collected: Collected,
+    /// The seed.
+    pub seed: Seed,
+    /// What was varied.
+    pub axes: Axes,
+    /// What the user should know of how plans were run.
+    pub remarks: Vec<String>,
+    /// How many tests were run alone before the first trial.
+    pub alone: usize,
+    /// How many trials ran to their end, the baseline not counted.
+    pub trials: u64,
+    /// How many schedules of tests in conflict were tried before the first trial.
+    pub schedules: u64,
+    /// How many plans were run to judge, shrink and confirm.
+    pub probes: u32,
+    /// The share of pairs that were tried.
+    pub coverage: Shares,
+    /// What was found, isolation failures first.
+    pub findings: Vec<Finding>,
+    /// Failures that were seen and not judged, for want of time.
+    pub unjudged: Vec<Suspect>,
+    /// The files of known failures that did not show.
+    pub unseen: Vec<String>,
+    /// Whether the user stopped it.
+    pub interrupted: bool,
+    /// How long it took.
+    pub duration: Duration,
+}
