@@ -65,7 +65,6 @@ pub fn groups(findings: &[Finding]) -> Vec<Group> {
 mod tests {
     use super::*;
     use crate::explain::{Explanation, Place};
-    use crate::judge::Tally;
     use crate::judge::finding::Origin;
 
     fn explained(kind: Kind, test: u32, place: &str, circle: Circle) -> Finding {
@@ -94,21 +93,8 @@ mod tests {
             why: None,
         };
         Finding {
-            kind,
-            test: Some(TestIndex(test)),
-            signature: None,
-            failure: None,
-            origin: Origin::Baseline,
-            plan: None,
-            shrunk: None,
-            with: Tally::default(),
-            without: Tally::default(),
-            also: Vec::new(),
-            command: None,
             explanation: Some(explanation),
-            note: None,
-            story: None,
-            known: None,
+            ..Finding::new(kind, Some(TestIndex(test)), Origin::Baseline)
         }
     }
 

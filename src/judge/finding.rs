@@ -121,6 +121,27 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// A finding of which no more is known yet than what it is, of which test, and where it was first seen.
+    pub fn new(kind: Kind, test: Option<TestIndex>, origin: Origin) -> Self {
+        Self {
+            kind,
+            test,
+            signature: None,
+            failure: None,
+            origin,
+            plan: None,
+            shrunk: None,
+            with: Tally::default(),
+            without: Tally::default(),
+            also: Vec::new(),
+            command: None,
+            explanation: None,
+            note: None,
+            story: None,
+            known: None,
+        }
+    }
+
     /// What was found to cause it: tests, and files whose import is enough.
     pub fn causes(&self) -> (&[TestIndex], &[String]) {
         self.shrunk.as_ref().map_or((&[], &[]), |minimal| (&minimal.culprits, &minimal.imports))

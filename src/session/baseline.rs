@@ -1,6 +1,5 @@
 //! The baseline: what the suite does before anything is jostled.
 
-use crate::judge::Tally;
 use crate::judge::finding::{Finding, Kind, Origin};
 use crate::plan::order;
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
@@ -66,20 +65,7 @@ pub fn compare_collections(first: &Suite, other: &Suite, hash_seeds: (u32, u32))
         name(&theirs, "missing"),
     );
     Some(Finding {
-        kind: Kind::UnstableCollection,
-        test: first.collected.get(at).copied(),
-        signature: None,
-        failure: None,
-        origin: Origin::Baseline,
-        plan: None,
-        shrunk: None,
-        with: Tally::default(),
-        without: Tally::default(),
-        also: Vec::new(),
-        command: None,
-        explanation: None,
         note: Some(note),
-        story: None,
-        known: None,
+        ..Finding::new(Kind::UnstableCollection, first.collected.get(at).copied(), Origin::Baseline)
     })
 }

@@ -234,21 +234,12 @@ fn finding_of(suspect: &Suspect, verdict: Verdict, evidence: &Evidence) -> Findi
         _ => evidence.again,
     };
     Finding {
-        kind,
-        test: Some(suspect.signature.test),
         signature: Some(suspect.signature.clone()),
         failure: suspect.failure.clone(),
-        origin: suspect.origin,
         plan: Some(suspect.plan.clone()),
-        shrunk: None,
         with,
         without: evidence.alone,
-        also: Vec::new(),
-        command: None,
-        explanation: None,
-        note: None,
-        story: None,
-        known: None,
+        ..Finding::new(kind, Some(suspect.signature.test), suspect.origin)
     }
 }
 

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::judge::Tally;
 use crate::judge::finding::{Finding, Kind, Origin};
 use crate::plan::Plan;
 use crate::run::Trial;
@@ -73,21 +72,5 @@ fn finding(test: Option<TestIndex>, origin: Origin, paths: &BTreeSet<(String, Ch
     if paths.len() > LISTED {
         told.push(format!("and {} more", paths.len() - LISTED));
     }
-    Finding {
-        kind: Kind::Leftover,
-        test,
-        signature: None,
-        failure: None,
-        origin,
-        plan: None,
-        shrunk: None,
-        with: Tally::default(),
-        without: Tally::default(),
-        also: Vec::new(),
-        command: None,
-        explanation: None,
-        note: Some(told.join(", ")),
-        story: None,
-        known: None,
-    }
+    Finding { note: Some(told.join(", ")), ..Finding::new(Kind::Leftover, test, origin) }
 }
