@@ -9,7 +9,7 @@ import socket
 import threading
 from typing import Any, Dict, List, Optional, Tuple
 
-PROTOCOL = 5
+PROTOCOL = 6
 
 #: Descriptors that one message may bring along.
 _MOST_DESCRIPTORS = 16
@@ -37,13 +37,15 @@ class Channel:
         self._lock = threading.Lock()
         self._pid = os.getpid()
 
-    def send(self, kind: str, **fields: Any) -> None:
-        """Send a message. A fork of the worker that comes here by accident says nothing."""
+    def send(self, kind: str, descriptor: Optional[int] = None, **fields: Any) -> None:
+        """Send a message, with a descriptor if there is one. A fork that comes here by accident says nothing."""
         if os.getpid() != self._pid:
             return
         line = json.dumps({"type": kind, **fields}, ensure_ascii=True).encode("ascii") + b"\n"
         try:
             with self._lock:
+                if descriptor is not None:
+                    line = line[socket.send_fds(self._socket, [line], [descriptor]) :]
                 self._socket.sendall(line)
         except OSError as error:
             raise ChannelClosed(str(error)) from error

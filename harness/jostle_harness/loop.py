@@ -114,7 +114,7 @@ class Loop:
         self._channel.send("start", position=position)
         start = perf_counter()
         if self._watch is not None:
-            self._watch.start(wide_fixtures(item))
+            self._watch.start(position, wide_fixtures(item))
         try:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=self._next(position, item))
         except BaseException as error:

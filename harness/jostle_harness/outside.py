@@ -41,8 +41,10 @@ class Outside:
         roots: Dict[str, Optional[str]] = {os.path.normpath(path): None for path in own if path}
         roots.update({temporary: "$TMPDIR", rootdir: "$ROOTDIR", "/dev/shm": "/dev/shm"})
         #: Folders and what stands for them, the innermost first.
-        self._roots = sorted(roots.items(), key=lambda root: -len(root[0]))
-        worker = setup.worker["id"] if setup.worker is not None else None
+        self.roots = sorted(roots.items(), key=lambda root: -len(root[0]))
+        #: The worker's name, which tells what is its own.
+        self.worker: Optional[str] = setup.worker["id"] if setup.worker is not None else None
+        worker = self.worker
         self._own = re.compile(rf"(?<![A-Za-z0-9]){worker}(?![0-9])") if worker else None
         self._frames: Dict[str, Optional[str]] = {}
         #: Where SQLite's connections lead to, by the connection's ``id``, and the last of them.
@@ -84,7 +86,7 @@ class Outside:
         absolute = os.path.normpath(absolute)
         if "__pycache__" in absolute or self._own is not None and self._own.search(absolute):
             return None
-        for root, symbol in self._roots:
+        for root, symbol in self.roots:
             if absolute == root or absolute.startswith(root + os.sep):
                 if symbol is None or absolute.startswith(os.path.join(root, "pytest-of-")):
                     return None

@@ -19,6 +19,7 @@ from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Tup
 
 from .channel import Channel, Setup, text
 from .idle import Idle
+from .kernel import Kernel
 from .outside import EVENTS, Access, Outside
 
 _list_folder = os.listdir  # bound now: a test may replace it
@@ -32,6 +33,8 @@ _READING = frozenset(("read", "readline", "readlines", "read1", "readinto"))
 _CLOSING = frozenset(("close", "__exit__"))
 _SQL = {name: name for name in ("execute", "executemany", "executescript", "commit", "rollback")}
 _SQL["__exit__"] = "commit"
+#: Events before a subprocess is started.
+_STARTING = frozenset(("subprocess.Popen", "os.posix_spawn", "os.system", "os.fork", "os.forkpty", "os.spawn"))
 _METHODS = frozenset(_WRITING) | _READING | _CLOSING | frozenset(_SQL) | {"listen"}
 
 
@@ -43,9 +46,6 @@ class Watch:
         self._channel = channel
         self._outside = Outside(setup, rootdir)
         self._at = None if setup.watch["at"] is None else frozenset(setup.watch["at"])
-        self._pauses = frozenset(setup.watch["pauses"])
-        self._pause: float = setup.watch["pause"]
-        self._points = 0
         self._main = threading.main_thread().ident
         self._pid = os.getpid()
         self._busy = threading.local()
@@ -55,17 +55,20 @@ class Watch:
         self._shared_open: Optional[bool] = None
         self._turn = 0
         self._idle = Idle()
+        #: Whether the test has started a subprocess: whoever waits for that is idle, and waits for nobody else.
+        self._subprocess = False
         self._asked: Dict[Tuple[str, str, str], int] = {}
         self._fixtures: List[str] = []
         self._used: List[str] = []
         self._touched: Dict[Tuple[Any, ...], Dict[str, Any]] = {}
         self._databases: Dict[str, Tuple[Any, str]] = {}
-        self._sleep = time.sleep
         sys.addaudithook(self._hear)
         for name in ("stat", "lstat", "access"):
             self._stand_in(name)
         if self._at is not None:
             self._stand_in_for_sleep()
+        self._kernel = Kernel()
+        self._kernel.start(channel, setup.watch["filter"], self._outside.roots, self._outside.worker)
 
     def process(self) -> Dict[str, Any]:
         """What this process is known by, so that jostle can see whether it computes or waits."""
@@ -74,20 +77,23 @@ class Watch:
         except OSError:
             return {}
 
-    def start(self, fixtures: List[str]) -> None:
+    def start(self, position: int, fixtures: List[str]) -> None:
         """A test starts; it uses these fixtures of a wider scope."""
         self._touched, self._used, self._databases = {}, list(fixtures), {}
+        self._subprocess = False
         if self._at is not None:
             if self._shared_open is None:
                 self._shared_open = self._may_share_open(self._at)
             if self._shared_open:
                 self._hook()
+        self._kernel.is_at(position=position, started=None)
         self._running = True
         self._idle.start()
 
     def finish(self, position: int) -> None:
         """The test is over: tell what it touched."""
         self._running = False
+        self._kernel.is_at(position=None)
         if self._at is not None:
             sys.setprofile(None)
             self._hooked = False
@@ -112,18 +118,26 @@ class Watch:
         self._used.append(name)
         # The finalizer that is added first runs last.
         definition.addfinalizer(lambda: self._leave(name))
-        self._fixtures.append(name)
+        self._enter(name)
         try:
             yield
         finally:
             self._leave(name)
-            definition.addfinalizer(lambda: self._fixtures.append(name))
+            definition.addfinalizer(lambda: self._enter(name))
+
+    def _enter(self, name: str) -> None:
+        self._fixtures.append(name)
+        self._kernel.is_at(fixture=name)
 
     def _leave(self, name: str) -> None:
         if self._fixtures and self._fixtures[-1] == name:
             self._fixtures.pop()
+            self._kernel.is_at(fixture=self._fixtures[-1] if self._fixtures else None)
 
     def _hear(self, event: str, arguments: Tuple[Any, ...]) -> None:
+        if event in _STARTING and self._is_of_test():
+            self._subprocess = True
+            self._kernel.is_at(started=self._outside.place(1))
         if event not in EVENTS or not self._is_of_test():
             return
         if event == "sqlite3.connect" and self._at is None:
@@ -187,9 +201,6 @@ class Watch:
         self._asked[key] = self._asked.get(key, 0) + 1
         if self._asked[key] > _MOST_AT_A_PLACE:
             return
-        if self._pause and self._points in self._pauses:
-            self._sleep(self._pause)
-        self._points += 1
         writes = any(access.writes for access in accesses)
         self._tell_rest()
         if sys.exc_info()[0] is not None:
@@ -198,7 +209,7 @@ class Watch:
 
     def _tell_rest(self) -> None:
         seconds = self._idle.seconds()
-        if seconds > _REST:
+        if seconds > _REST and not self._subprocess:
             self._channel.send("rested", seconds=seconds)
 
     def _wait(self, kind: str, **fields: Any) -> None:
@@ -254,7 +265,7 @@ class Watch:
             setattr(accessor, name, staticmethod(look))
 
     def _stand_in_for_sleep(self) -> None:
-        real = self._sleep
+        real = time.sleep
 
         def sleep(seconds: Any) -> None:
             if threading.get_ident() != self._main or not self._is_of_test():
@@ -264,9 +275,10 @@ class Watch:
             try:
                 self._tell_rest()
                 self._channel.send("asleep", seconds=float(seconds), at=self._outside.place(1))
+                self._kernel.is_at(asleep=True)
                 real(seconds)
-                real(self._pause)
             finally:
+                self._kernel.is_at(asleep=False)
                 # Whoever interrupted the sleep waits for the turn as well.
                 self._wait("awake")
                 self._busy.busy = False

@@ -20,6 +20,9 @@ pub struct Call {
     /// `file:line` of the innermost frame of the project; empty if there is none.
     #[serde(default)]
     pub at: Option<String>,
+    /// Who makes it, if that is not the test's own Python: `C code`, `the subprocess git`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 impl Call {
@@ -29,6 +32,16 @@ impl Call {
         self.resource == other.resource
             && (self.writes || other.writes)
             && !(self.resource.is_listing() && self.writes && other.writes)
+    }
+
+    /// Where it is made, in words.
+    pub fn place(&self) -> String {
+        match (self.at.as_deref().filter(|at| !at.is_empty()), &self.by) {
+            (Some(at), None) => at.to_owned(),
+            (Some(at), Some(by)) => format!("{at}, in {by}"),
+            (None, Some(by)) => format!("in {by}"),
+            (None, None) => "outside of the project".to_owned(),
+        }
     }
 
     /// Whether it is what is done at the end, be it after a failure.

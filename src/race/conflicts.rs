@@ -137,6 +137,7 @@ mod tests {
                     call: if writes { "write" } else { "read" }.into(),
                     writes,
                     at: Some(format!("a.py:{line}")),
+                    by: None,
                 },
                 fixture,
             },

@@ -65,7 +65,7 @@ mod tests {
     use crate::plan::schedule::Resource;
 
     fn call(name: &str) -> Call {
-        Call { resource: Resource("file:a".into()), call: name.into(), writes: true, at: None }
+        Call { resource: Resource("file:a".into()), call: name.into(), writes: true, at: None, by: None }
     }
 
     #[test]

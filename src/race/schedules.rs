@@ -159,6 +159,7 @@ mod tests {
             call: if writes { "write" } else { "read" }.into(),
             writes,
             at: None,
+            by: None,
         });
         let list = || proptest::collection::vec(call.clone(), 0..8);
         (list(), list()).prop_map(|(one, other)| Calls { of: [one, other] })

@@ -127,7 +127,10 @@ mod tests {
 
     fn calls(worker: WorkerId, call: &str, writes: bool) -> Step {
         let resource = Resource("file:a".into());
-        Step { worker, kind: StepKind::Calls(Call { resource, call: call.into(), writes, at: None }) }
+        Step {
+            worker,
+            kind: StepKind::Calls(Call { resource, call: call.into(), writes, at: None, by: None }),
+        }
     }
 
     fn is(worker: WorkerId, kind: StepKind) -> Step {

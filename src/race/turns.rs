@@ -141,6 +141,11 @@ impl Turns {
         self.holder.map(|holder| WorkerId(holder as u32))
     }
 
+    /// How many calls a worker has made.
+    pub fn points(&self, worker: WorkerId) -> u32 {
+        self.players.get(worker.0 as usize).map_or(0, |player| player.points)
+    }
+
     /// Whether a worker waits for its turn to come.
     pub fn waits(&self, worker: WorkerId) -> bool {
         self.players.get(worker.0 as usize).is_some_and(|player| matches!(player.state, State::Ready(_)))
@@ -345,7 +350,13 @@ mod tests {
     }
 
     fn call(resource: u8) -> Call {
-        Call { resource: Resource(format!("file:{resource}")), call: "write".into(), writes: true, at: None }
+        Call {
+            resource: Resource(format!("file:{resource}")),
+            call: "write".into(),
+            writes: true,
+            at: None,
+            by: None,
+        }
     }
 
     /// Runs simulated workers; `eager` says in which order those that can be heard are. Panics if two run.

@@ -50,6 +50,8 @@ struct CallDocument {
     call: String,
     writes: bool,
     at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
 }
 
 impl ConflictsDocument {
@@ -60,6 +62,7 @@ impl ConflictsDocument {
                 call: call.call.clone(),
                 writes: call.writes,
                 at: call.at.clone(),
+                by: call.by.clone(),
             };
             calls.iter().map(call).collect()
         };
@@ -106,8 +109,7 @@ pub fn conflicts(
         for (&test, calls) in conflict.uses.iter().take(listed) {
             writeln!(out, "  {}", suite.test(test).id)?;
             for call in calls {
-                let at = call.at.as_deref().filter(|at| !at.is_empty()).unwrap_or("outside of the project");
-                writeln!(out, "    {:<18} {DIM}{at}{DIM:#}", call.call)?;
+                writeln!(out, "    {:<18} {DIM}{}{DIM:#}", call.call, call.place())?;
             }
         }
         if conflict.uses.len() > listed {

@@ -124,6 +124,8 @@ struct TurnDocument {
     call: String,
     writes: bool,
     at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -310,6 +312,7 @@ impl RaceDocument {
             call: turn.call.call.clone(),
             writes: turn.call.writes,
             at: turn.call.at.clone(),
+            by: turn.call.by.clone(),
         };
         Self {
             resource: story.resource.clone(),

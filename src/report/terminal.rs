@@ -231,12 +231,12 @@ fn story(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Result<()
     };
     writeln!(out, "  {:<13} {}", "race on", story.resource)?;
     for (number, turn) in (1..).zip(&story.turns) {
-        let at = turn.call.at.as_deref().filter(|at| !at.is_empty()).unwrap_or("outside of the project");
         writeln!(
             out,
-            "    {number}. {}  {:<18} {at}  {DIM}{}{DIM:#}",
+            "    {number}. {}  {:<18} {}  {DIM}{}{DIM:#}",
             turn.worker,
             turn.call.call,
+            turn.call.place(),
             suite.test(turn.test).id
         )?;
     }

@@ -3,13 +3,16 @@
 //! The order is [`Turns`]' business. Here are the clock and the processes: how long a worker was held,
 //! and whether one that is not heard of computes or waits.
 
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::plan::schedule::PATIENCE;
+use crate::plan::schedule::{PATIENCE, Resource, Schedule, Switch};
 use crate::plan::{Interleaving, Plan, WorkerId};
 use crate::race::turns::{Heard, Turns};
 use crate::race::{Call, Step};
-use crate::run::pulse::{look_at, on_host};
+use crate::run::pulse::{Pulse, look_at, on_host};
+use crate::run::syscalls::{Family, Noticed};
 use crate::suite::TestIndex;
 
 /// How often a worker that is not heard of is looked at.
@@ -28,6 +31,8 @@ pub(super) enum Question {
     Test,
     /// For its turn, under this number.
     Turn(u32),
+    /// To let a system call go on.
+    SystemCall(u64),
 }
 
 /// Whose answer is due.
@@ -39,6 +44,8 @@ pub(super) struct Grant {
     pub(super) question: Question,
     /// How long it was held, which is not its test's fault.
     pub(super) held: Duration,
+    /// For how long the answer is to be put off.
+    pub(super) pause: Duration,
 }
 
 /// What is known of a worker's process.
@@ -64,15 +71,30 @@ impl Known {
     }
 }
 
+/// A worker, which may ask several things at once: its test, and subprocesses of that.
+#[derive(Debug)]
+struct Asker {
+    asked: Option<(Question, Instant)>,
+    /// What it asks as well, and cannot be told to [`Turns`] before that is answered.
+    queue: VecDeque<(Question, Heard, Instant)>,
+    /// For how long it was held.
+    held: Duration,
+    /// For how much of the time since the harness was last heard it waited for answers to system calls.
+    excused: Duration,
+    process: Known,
+    /// Its subprocesses.
+    family: Family,
+    /// What the harness asked for last.
+    wanted: Option<Resource>,
+    ended: bool,
+}
+
 /// The control of one trial.
 #[derive(Debug)]
 pub(super) struct Control {
     turns: Turns,
-    patience: Duration,
-    asked: Vec<Option<(Question, Instant)>>,
-    held: Vec<Duration>,
-    /// The workers' processes.
-    processes: Vec<Known>,
+    schedule: Schedule,
+    workers: Vec<Asker>,
     /// For how long the worker that has the turn was seen not to get on, and the CPU time it had used before.
     quiet: (Duration, u64),
     /// When it was last looked at.
@@ -85,13 +107,20 @@ impl Control {
         let Interleaving::Controlled(schedule) = &plan.interleaving else {
             return None;
         };
-        let workers = plan.workers.len();
+        let asker = || Asker {
+            asked: None,
+            queue: VecDeque::new(),
+            held: Duration::ZERO,
+            excused: Duration::ZERO,
+            process: Known::Nothing,
+            family: Family::default(),
+            wanted: None,
+            ended: false,
+        };
         let mut control = Self {
-            turns: Turns::new(schedule.clone(), workers),
-            patience: Duration::from_millis(schedule.patience.into()),
-            asked: vec![None; workers],
-            held: vec![Duration::ZERO; workers],
-            processes: vec![Known::Nothing; workers],
+            turns: Turns::new(schedule.clone(), plan.workers.len()),
+            schedule: schedule.clone(),
+            workers: plan.workers.iter().map(|_| asker()).collect(),
             quiet: (Duration::ZERO, 0),
             looked: Instant::now(),
         };
@@ -104,18 +133,25 @@ impl Control {
     /// A worker's process has told what it knows itself by.
     pub(super) fn runs_as(&mut self, worker: usize, pid: Option<i32>, namespace: Option<&str>) {
         let named = pid.zip(namespace).map(|(pid, namespace)| Known::Inside(pid, namespace.to_owned()));
-        self.processes[worker] = named.unwrap_or(Known::Nothing);
+        self.workers[worker].process = named.unwrap_or(Known::Nothing);
+    }
+
+    /// The subprocesses of a worker will be known here.
+    pub(super) fn has_family(&mut self, worker: usize, family: Family) {
+        self.workers[worker].family = family;
     }
 
     /// A worker waits to start a test.
     pub(super) fn starts(&mut self, worker: usize, test: TestIndex) -> Option<Grant> {
+        self.workers[worker].ended = false;
         self.asks(worker, Question::Test, Heard::Starts(test))
     }
 
     /// A worker had nothing to do for so long, since it got its turn or told so before.
     pub(super) fn rested(&mut self, worker: usize, seconds: f64) -> Option<Grant> {
         let idle = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-        self.hears(worker, Heard::Rested(idle))
+        let excused = std::mem::take(&mut self.workers[worker].excused);
+        self.hears(worker, Heard::Rested(idle.saturating_sub(excused)))
     }
 
     /// The teardown of a worker's test starts.
@@ -130,6 +166,7 @@ impl Control {
 
     /// A worker waits to make a call.
     pub(super) fn calls(&mut self, worker: usize, turn: u32, call: Call) -> Option<Grant> {
+        self.workers[worker].wanted = Some(call.resource.clone());
         self.asks(worker, Question::Turn(turn), Heard::Asks(call))
     }
 
@@ -143,9 +180,37 @@ impl Control {
         self.asks(worker, Question::Turn(turn), Heard::Awake)
     }
 
+    /// C code of a worker, or a subprocess, does something.
+    pub(super) fn notices(&mut self, worker: usize, noticed: Noticed) -> Option<Grant> {
+        let at_once = |id| Grant {
+            worker,
+            question: Question::SystemCall(id),
+            held: Duration::ZERO,
+            pause: Duration::ZERO,
+        };
+        let asker = &self.workers[worker];
+        match noticed {
+            Noticed::Asks { id, .. } | Noticed::Awake { id } if asker.ended => Some(at_once(id)),
+            Noticed::Asks { id, call } => self.asks(worker, Question::SystemCall(id), Heard::Asks(call)),
+            Noticed::Awake { id } => self.asks(worker, Question::SystemCall(id), Heard::Awake),
+            // Who waits for an answer has no turn to give away.
+            Noticed::Sleeps(_) if asker.ended || asker.asked.is_some() => None,
+            Noticed::Sleeps(seconds) => self.hears(worker, Heard::Sleeps { seconds, at: None }),
+        }
+    }
+
+    /// What a worker asked as well, while the question was open that has just been answered.
+    pub(super) fn asks_on(&mut self, worker: usize) -> Option<Grant> {
+        let (question, heard, since) = self.workers[worker].queue.pop_front()?;
+        self.workers[worker].asked = Some((question, since));
+        self.hears(worker, heard)
+    }
+
     /// A worker has run its last test, or its process has ended.
     pub(super) fn ends(&mut self, worker: usize) -> Option<Grant> {
-        self.asked[worker] = None;
+        let asker = &mut self.workers[worker];
+        (asker.asked, asker.ended) = (None, true);
+        asker.queue.clear();
         self.hears(worker, Heard::Ended)
     }
 
@@ -158,22 +223,35 @@ impl Control {
         }
         self.looked = Instant::now();
         let holder = id.0 as usize;
-        let seen = self.processes[holder].on_host().and_then(look_at);
+        let seen = self.workers[holder].look();
         // Only who is in the middle of its calls is wronged by a wait.
-        let patience = if self.turns.holds_another(id) { self.patience } else { self.patience.max(PATIENT) };
+        let own = Duration::from_millis(self.schedule.patience.into());
+        let patience = if self.turns.holds_another(id) { own } else { own.max(PATIENT) };
         let patience = if seen.is_some() { patience } else { patience * BLIND };
         let (quiet, cpu) = self.quiet;
-        if let Some(pulse) = seen.filter(|pulse| pulse.busy || pulse.cpu.saturating_sub(cpu) > IDLE) {
+        // The time of a process that has ended counts no more.
+        if let Some(pulse) = seen.filter(|pulse| pulse.busy || pulse.cpu.abs_diff(cpu) > IDLE) {
             self.quiet = (Duration::ZERO, pulse.cpu);
             return None;
         }
         // On a busy machine we may not have looked for long, and not have heard what it has said since.
-        self.quiet.0 = quiet + gap.min(2 * LOOK);
+        let gap = gap.min(2 * LOOK);
+        self.quiet.0 = quiet + gap;
         if self.quiet.0 <= patience {
-            return None;
+            // Who waits for a subprocess cannot tell whether that rests.
+            return if self.workers[holder].has_family() {
+                self.hears(holder, Heard::Rested(gap))
+            } else {
+                None
+            };
         }
         self.quiet.0 = Duration::ZERO;
         self.hears(holder, Heard::Stuck)
+    }
+
+    /// What a worker's test itself makes a call on, as far as the harness told.
+    pub(super) fn wanted(&self, worker: usize) -> Option<&Resource> {
+        self.workers[worker].wanted.as_ref()
     }
 
     /// Whether a worker is held.
@@ -183,22 +261,68 @@ impl Control {
 
     /// What was done, in its order, and how long each worker was held while its tests ran.
     pub(super) fn told(&self) -> (Vec<Step>, Vec<Duration>) {
-        (self.turns.steps().to_vec(), self.held.clone())
+        (self.turns.steps().to_vec(), self.workers.iter().map(|asker| asker.held).collect())
     }
 
     fn asks(&mut self, worker: usize, question: Question, heard: Heard) -> Option<Grant> {
-        self.asked[worker] = Some((question, Instant::now()));
+        let asker = &mut self.workers[worker];
+        if !matches!(question, Question::SystemCall(_)) {
+            asker.excused = Duration::ZERO;
+        }
+        if asker.asked.is_some() {
+            asker.queue.push_back((question, heard, Instant::now()));
+            return None;
+        }
+        asker.asked = Some((question, Instant::now()));
         self.hears(worker, heard)
     }
 
     fn hears(&mut self, worker: usize, heard: Heard) -> Option<Grant> {
+        let pause = if self.pauses(worker, &heard) { self.schedule.pause } else { 0 };
         let next = self.turns.hear(WorkerId(worker as u32), heard)?.0 as usize;
         (self.quiet, self.looked) = ((Duration::ZERO, 0), Instant::now());
-        let (question, since) = self.asked[next].take()?;
+        let asker = &mut self.workers[next];
+        let (question, since) = asker.asked.take()?;
         let held = since.elapsed();
         if question != Question::Test {
-            self.held[next] += held;
+            asker.held += held;
         }
-        Some(Grant { worker: next, question, held })
+        if matches!(question, Question::SystemCall(_)) {
+            asker.excused += held;
+        }
+        Some(Grant { worker: next, question, held, pause: Duration::from_millis(pause.into()) })
+    }
+
+    /// Whether a worker is to be delayed here; the other one does not run then.
+    fn pauses(&self, worker: usize, heard: &Heard) -> bool {
+        let id = WorkerId(worker as u32);
+        let point = self.turns.points(id);
+        let here = |switch: &Switch| switch.worker == id && switch.point == point;
+        match heard {
+            Heard::Asks(_) => self.schedule.switches.iter().any(here),
+            Heard::Awake => true,
+            _ => false,
+        }
+    }
+}
+
+impl Asker {
+    fn family(&self) -> MutexGuard<'_, BTreeSet<i32>> {
+        self.family.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it has subprocesses.
+    fn has_family(&self) -> bool {
+        !self.family().is_empty()
+    }
+
+    /// Looks at its processes. Nothing if the system does not tell.
+    fn look(&mut self) -> Option<Pulse> {
+        let own = self.process.on_host().and_then(look_at)?;
+        let mut family = self.family();
+        let seen: Vec<(i32, Option<Pulse>)> =
+            family.iter().map(|&process| (process, look_at(process))).collect();
+        *family = seen.iter().filter(|(_, pulse)| pulse.is_some()).map(|(process, _)| *process).collect();
+        Some(seen.into_iter().filter_map(|(_, pulse)| pulse).fold(own, Pulse::and))
     }
 }

@@ -23,6 +23,7 @@ mod worker;
 mod trial_run;
 mod control;
 mod pulse;
+mod syscalls;
 mod side_by_side;
 
 use std::ops::ControlFlow;

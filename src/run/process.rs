@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::{OsStr, OsString};
-use std::io::{BufRead, BufReader, IoSlice, PipeReader, Read, Write};
+use std::io::{BufRead, BufReader, IoSlice, IoSliceMut, PipeReader, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -15,7 +15,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use command_fds::{CommandFdExt, FdMapping};
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, recvmsg, sendmsg,
+};
 use rustix::process::{
     Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, kill_process_group, setrlimit, waitid,
 };
@@ -24,6 +27,8 @@ use crate::run::RunError;
 use crate::run::protocol::{Message, Request, parse};
 use crate::run::sandbox::{Exit, Sandbox, SandboxedCommand, SandboxedProcess};
 use crate::run::surroundings::Place;
+use crate::run::syscalls::Noticed;
+use crate::run::syscalls::names::Names;
 
 /// How much of a process's output is kept for its error message.
 const OUTPUT_KEPT: usize = 64 << 10;
@@ -39,6 +44,10 @@ const CHANNEL: i32 = 3;
 pub enum Heard {
     /// A message.
     Message(Message),
+    /// The system calls of the process are told of here.
+    Listener(OwnedFd, Names),
+    /// What was told of there.
+    Noticed(Noticed),
     /// What is no message.
     Garbage(String),
     /// The channel is closed: the process has ended, or a test closed it.
@@ -397,10 +406,16 @@ const MOST_LINE: u64 = 1 << 30;
 
 fn listen<N: Copy + Send + 'static>(channel: UnixStream, name: N, sender: Sender<(N, Heard)>) {
     std::thread::spawn(move || {
-        let mut lines = BufReader::new(channel);
+        let mut lines = BufReader::new(Ear { channel, descriptors: VecDeque::new() });
         let mut line = Vec::new();
         while let Ok(1..) = lines.by_ref().take(MOST_LINE).read_until(b'\n', &mut line) {
-            let heard = parse(&line).map_or_else(Heard::Garbage, Heard::Message);
+            let heard = match parse(&line) {
+                Ok(Message::Listener(names)) => match lines.get_mut().descriptors.pop_front() {
+                    Some(listener) => Heard::Listener(listener, names),
+                    None => Heard::Garbage("the harness named a descriptor that did not come along".into()),
+                },
+                parsed => parsed.map_or_else(Heard::Garbage, Heard::Message),
+            };
             line.clear();
             if sender.send((name, heard)).is_err() {
                 return;
@@ -408,4 +423,25 @@ fn listen<N: Copy + Send + 'static>(channel: UnixStream, name: N, sender: Sender
         }
         let _ = sender.send((name, Heard::Closed));
     });
+}
+
+/// Reads what is said, and keeps the descriptors that come along.
+struct Ear {
+    channel: UnixStream,
+    descriptors: VecDeque<OwnedFd>,
+}
+
+impl Read for Ear {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let mut into = [IoSliceMut::new(buffer)];
+        let received = recvmsg(&self.channel, &mut into, &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+        for message in ancillary.drain() {
+            if let RecvAncillaryMessage::ScmRights(descriptors) = message {
+                self.descriptors.extend(descriptors);
+            }
+        }
+        Ok(received.bytes)
+    }
 }

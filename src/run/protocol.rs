@@ -6,10 +6,11 @@ use crate::explain::{Changed, Followed, Instructions, Written};
 use crate::parse::reason;
 use crate::race::{Access, Call};
 use crate::run::Failure;
+use crate::run::syscalls::names::Names;
 use crate::suite::{CollectionError, Test, TestId};
 
 /// The version both sides must speak.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// What jostle says.
 #[derive(Debug, Serialize)]
@@ -85,10 +86,8 @@ pub struct Setup<'a> {
 pub struct WatchSetup<'a> {
     /// The resources before whose calls to ask for a turn; nothing to tell what tests touch.
     pub at: Option<Vec<&'a str>>,
-    /// The numbers of its calls on them before which it pauses; after its sleeps it does so, too.
-    pub pauses: Vec<u32>,
-    /// For how many seconds; 0 for no pause at all.
-    pub pause: f64,
+    /// The filter that has jostle see system calls, as hexadecimal digits; nothing where there is none.
+    pub filter: Option<String>,
 }
 
 /// What a worker shows to the suite.
@@ -143,6 +142,13 @@ pub enum Message {
         /// The namespace in which that is its number.
         #[serde(default)]
         namespace: Option<String>,
+    },
+    /// System calls are told of from now on; their listener comes along.
+    Listener(Names),
+    /// System calls cannot be told of.
+    Unseen {
+        /// What the system said.
+        why: String,
     },
     /// A test waits to meet another.
     Waiting {

@@ -12,6 +12,13 @@ pub(super) struct Pulse {
     pub(super) busy: bool,
 }
 
+impl Pulse {
+    /// Both together.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self { cpu: self.cpu + other.cpu, busy: self.busy || other.busy }
+    }
+}
+
 /// The host's number of a process that knows itself by `pid` in a namespace (the target of its
 /// `/proc/self/ns/pid`). Nothing if there is none such any more.
 pub(super) fn on_host(pid: i32, namespace: &str) -> Option<i32> {
@@ -34,7 +41,7 @@ pub(super) fn look_at(process: i32) -> Option<Pulse> {
     let tasks = fs::read_dir(format!("/proc/{process}/task")).ok()?;
     // A thread may end while it is looked at.
     let pulses = tasks.flatten().filter_map(|task| of_thread(&task.path()));
-    pulses.reduce(|all, one| Pulse { cpu: all.cpu + one.cpu, busy: all.busy || one.busy })
+    pulses.reduce(Pulse::and)
 }
 
 fn of_thread(task: &Path) -> Option<Pulse> {

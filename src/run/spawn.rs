@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc::Sender;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rustix::process::Pid;
@@ -85,6 +85,9 @@ pub struct SpawnEngine {
     reaper: Mutex<Option<Reaper>>,
     longest: Mutex<Duration>,
     remarks: Vec<String>,
+    /// Why system calls cannot be seen, and whether that was told.
+    unseen: OnceLock<String>,
+    told_unseen: bool,
     pub(super) files: Watch,
 }
 
@@ -120,6 +123,8 @@ impl SpawnEngine {
             reaper: Mutex::new(reaper),
             longest: Mutex::new(Duration::ZERO),
             remarks: Vec::new(),
+            unseen: OnceLock::new(),
+            told_unseen: false,
             files,
         })
     }
@@ -328,6 +333,12 @@ impl Engine for SpawnEngine {
     }
 
     fn remarks(&mut self) -> Vec<String> {
+        if let (Some(why), false) = (self.unseen.get(), self.told_unseen) {
+            self.told_unseen = true;
+            self.remarks.push(format!(
+                "races of C code and of subprocesses are not looked for, as their system calls cannot be seen here: {why}"
+            ));
+        }
         std::mem::take(&mut self.remarks)
     }
 
@@ -374,6 +385,10 @@ impl Launcher for SpawnEngine {
         setup: Setup<'_>,
     ) -> Result<Process, RunError> {
         self.start(self.command(&site.path, hash_seed), site.place(), name, sender, setup)
+    }
+
+    fn cannot_see(&self, why: &str) {
+        let _ = self.unseen.set(why.to_owned());
     }
 
     fn ended(&self, process: &mut Process, patience: Duration) -> Option<String> {

@@ -1,18 +1,23 @@
 //! One trial while it runs: its workers, what they say, the clock and the meetings. What starts the
 //! workers' processes, and how, is a [`Launcher`]'s business.
 
+use std::collections::BTreeSet;
+use std::os::fd::OwnedFd;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use crate::explain::{Changed, Followed};
+use crate::plan::schedule::Resource;
 use crate::plan::{Imports, Interleaving, Meeting, Mode, WorkerId};
-use crate::race::Touched;
+use crate::race::{Access, Touched};
 use crate::run::collecting::{COLLECT, check_protocol, with_output};
 use crate::run::control::{Control, Grant, LOOK, Question};
 use crate::run::process::{Heard, Process};
 use crate::run::protocol::{self, Message, Purpose, Request, Setup, WatchSetup, WorkerLikeness};
 use crate::run::spawn::{CLOSED, ENDING, SpawnOptions, TICK};
 use crate::run::surroundings::Site;
+use crate::run::syscalls::names::Names;
+use crate::run::syscalls::{Supervisor, filter};
 use crate::run::worker::{Stage, Worker, outcome};
 use crate::run::{Job, Outcome, RunError, Trial};
 use crate::suite::Suite;
@@ -34,6 +39,9 @@ pub(super) trait Launcher: Sync {
         sender: &Sender<(Name, Heard)>,
         setup: Setup<'_>,
     ) -> Result<Process, RunError>;
+
+    /// Notes that system calls cannot be seen here.
+    fn cannot_see(&self, why: &str);
 
     /// Ends a process, after so much patience; tells how it ended, if by itself.
     fn ended(&self, process: &mut Process, patience: Duration) -> Option<String>;
@@ -79,6 +87,8 @@ struct TrialRun<'a> {
     deadline: Instant,
     workers: Vec<Worker>,
     processes: Vec<Option<Process>>,
+    /// Those of the processes that can be supervised.
+    supervisors: Vec<Option<Supervisor>>,
     started: u32,
     control: Option<Control>,
     touched: Vec<Touched>,
@@ -106,6 +116,7 @@ impl<'a> TrialRun<'a> {
             job,
             site,
             deadline,
+            supervisors: workers.iter().map(|_| None).collect(),
             workers,
             processes,
             started: 0,
@@ -176,7 +187,7 @@ impl<'a> TrialRun<'a> {
                 .filter_map(|place| place.checked_sub(state.offset as u32))
                 .collect(),
             folder: &folder,
-            watch: self.watch(worker),
+            watch: self.watch(),
             explain: self.job.instructions,
         };
         let name = (worker, state.process);
@@ -208,6 +219,9 @@ impl<'a> TrialRun<'a> {
     fn hear(&mut self, worker: usize, heard: Heard) -> Result<(), RunError> {
         let state = &mut self.workers[worker];
         match heard {
+            Heard::Listener(listener, names) => self.supervise(worker, listener, names),
+            Heard::Noticed(noticed) => self.take_turns(|control| control.notices(worker, noticed)),
+            Heard::Message(Message::Unseen { why }) => self.launcher.cannot_see(&why),
             Heard::Message(Message::Hello { protocol, .. }) => check_protocol(protocol)?,
             Heard::Message(Message::Missing { positions }) => {
                 for place in
@@ -256,8 +270,10 @@ impl<'a> TrialRun<'a> {
                 self.take_turns(|control| control.sleeps(worker, seconds, at));
             }
             Heard::Message(Message::Awake { turn }) => self.take_turns(|control| control.wakes(worker, turn)),
-            Heard::Message(Message::Touched { position, accesses, fixtures }) => {
+            Heard::Message(Message::Touched { position, mut accesses, fixtures }) => {
                 let test = state.place(position).map(|place| state.list[place]);
+                let noted = self.supervisors[worker].as_ref().map(|supervisor| supervisor.noted(position));
+                add_unknown(&mut accesses, noted.unwrap_or_default());
                 self.touched.extend(test.map(|test| Touched { test, accesses, fixtures }));
             }
             Heard::Message(Message::Changed(changed)) => {
@@ -273,6 +289,7 @@ impl<'a> TrialRun<'a> {
             Heard::Message(Message::Done { .. }) => state.enter(Stage::Ending),
             Heard::Message(
                 Message::Collected { .. }
+                | Message::Listener(_)
                 | Message::Ready { .. }
                 | Message::Forked { .. }
                 | Message::Exited { .. }
@@ -294,6 +311,7 @@ impl<'a> TrialRun<'a> {
             return Ok(());
         };
         let how = self.launcher.ended(&mut process, patience).unwrap_or_else(|| "closed its channel".into());
+        self.supervisors[worker] = None;
         self.take_turns(|control| control.ends(worker));
         // What the tests of another worker have done may keep this one from starting.
         let mut others = self.workers.iter().enumerate().filter(|&(other, _)| other != worker);
@@ -361,24 +379,40 @@ impl<'a> TrialRun<'a> {
         }
     }
 
-    fn watch(&self, worker: usize) -> Option<WatchSetup<'a>> {
+    fn watch(&self) -> Option<WatchSetup<'a>> {
         let Interleaving::Controlled(schedule) = &self.job.plan.interleaving else {
-            let recording = WatchSetup { at: None, pauses: Vec::new(), pause: 0.0 };
-            return self.job.recorded.then_some(recording);
+            return self.job.recorded.then(|| WatchSetup { at: None, filter: filter() });
         };
-        let own = schedule.switches.iter().filter(|switch| switch.worker.0 as usize == worker);
-        Some(WatchSetup {
-            at: Some(schedule.at.iter().map(|resource| resource.0.as_str()).collect()),
-            pauses: own.map(|switch| switch.point).collect(),
-            pause: f64::from(schedule.pause) / 1e3,
-        })
+        let at = schedule.at.iter().map(|resource| resource.0.as_str()).collect();
+        Some(WatchSetup { at: Some(at), filter: filter() })
+    }
+
+    /// From now on the system calls of a worker are told of.
+    fn supervise(&mut self, worker: usize, listener: OwnedFd, names: Names) {
+        let at = match &self.job.plan.interleaving {
+            Interleaving::Controlled(schedule) => Some(schedule.at.clone()),
+            _ => None,
+        };
+        let (name, sender) = ((worker, self.workers[worker].process), self.sender.clone());
+        let tell = move |noticed| drop(sender.send((name, Heard::Noticed(noticed))));
+        self.supervisors[worker] = Supervisor::start(listener, names, at, tell);
+        if let (Some(control), Some(supervisor)) = (&mut self.control, &self.supervisors[worker]) {
+            control.has_family(worker, supervisor.family());
+        }
     }
 
     /// Tells the control of a controlled trial something, and answers the worker whose turn it is then.
     fn take_turns(&mut self, tell: impl FnOnce(&mut Control) -> Option<Grant>) {
-        let Some(grant) = self.control.as_mut().and_then(tell) else {
-            return;
-        };
+        let mut next = self.control.as_mut().and_then(tell);
+        while let Some(grant) = next {
+            // Nobody else has the turn meanwhile, and it is only delayed to see what that does.
+            std::thread::sleep(grant.pause);
+            self.answer(grant);
+            next = self.control.as_mut().and_then(|control| control.asks_on(grant.worker));
+        }
+    }
+
+    fn answer(&mut self, grant: Grant) {
         let state = &mut self.workers[grant.worker];
         let answer = match grant.question {
             Question::Test => {
@@ -387,7 +421,15 @@ impl<'a> TrialRun<'a> {
             }
             Question::Turn(turn) => {
                 state.since += grant.held;
+                let wanted = self.control.as_ref().and_then(|control| control.wanted(grant.worker));
+                if let (Some(supervisor), Some(wanted)) = (&self.supervisors[grant.worker], wanted) {
+                    supervisor.grants(wanted);
+                }
                 Request::Turn { turn }
+            }
+            Question::SystemCall(id) => {
+                state.since += grant.held;
+                return self.supervisors[grant.worker].iter().for_each(|supervisor| supervisor.answer(id));
             }
         };
         if let Some(process) = &mut self.processes[grant.worker] {
@@ -443,4 +485,13 @@ impl<'a> TrialRun<'a> {
             self.processes[other].is_none() || partner.has_passed(at) || partner.stage == Stage::Waiting(at)
         })
     }
+}
+
+/// Adds what system calls tell of a test to what the harness knows. What the worker itself does to a resource
+/// the harness knows better, if it has seen that at all.
+fn add_unknown(accesses: &mut Vec<Access>, noted: Vec<(Access, bool)>) {
+    let known: BTreeSet<Resource> = accesses.iter().map(|access| access.call.resource.clone()).collect();
+    let unknown =
+        |(access, by_subprocess): &(Access, bool)| *by_subprocess || !known.contains(&access.call.resource);
+    accesses.extend(noted.into_iter().filter(unknown).map(|(access, _)| access));
 }

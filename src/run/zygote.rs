@@ -171,7 +171,7 @@ fn route(receiver: Receiver<((), Heard)>, forked: Sender<i32>, forks: Arc<Forks>
                 Heard::Message(Message::Exited { pid, code, signal }) => {
                     forks.note(pid, code.map(Exit::Code).or(signal.map(Exit::Signal)));
                 }
-                Heard::Message(_) => {}
+                Heard::Message(_) | Heard::Listener(..) | Heard::Noticed(_) => {}
                 Heard::Garbage(_) | Heard::Closed => break,
             }
         }
@@ -287,6 +287,10 @@ impl Launcher for ForkLauncher<'_> {
         self.spawn.watch(&process);
         process.say(&Request::Setup(setup));
         Ok(process)
+    }
+
+    fn cannot_see(&self, why: &str) {
+        self.spawn.cannot_see(why);
     }
 
     fn ended(&self, process: &mut Process, patience: Duration) -> Option<String> {

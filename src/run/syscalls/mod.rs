@@ -1,0 +1,57 @@
+//! The system calls of a worker, its C code and its subprocesses included, as seccomp tells of them
+//! (`SECCOMP_RET_USER_NOTIF`, Linux 5.5 and later).
+//!
+//! The harness puts a filter on its process and hands the filter's listener over. From then on each call
+//! that the filter knows waits for an answer of the [`Supervisor`], which names what the call is on, notes
+//! it or asks for the worker's turn, and lets it go on. No call is denied, and only sleeps are made up:
+//! they last until they are over and the worker has its turn.
+//!
+//! Whoever is not supervised is none the worse: the harness then sees the calls of Python alone.
+
+pub(super) mod names;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod calls;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod filter;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod listener;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod supervisor;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod target;
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+mod elsewhere;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use crate::race::Call;
+
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+pub(super) use elsewhere::{Supervisor, filter};
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+pub(super) use filter::filter;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+pub(super) use supervisor::Supervisor;
+
+/// What a supervised worker does, under control.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Noticed {
+    /// A call waits for the worker's turn.
+    Asks {
+        /// The number under which it is answered.
+        id: u64,
+        /// The call.
+        call: Call,
+    },
+    /// C code, or a subprocess, goes to sleep for so many seconds.
+    Sleeps(f64),
+    /// Its sleep is over, and it waits for the worker's turn.
+    Awake {
+        /// The number under which it is answered.
+        id: u64,
+    },
+}
+
+/// The processes of a worker that have been seen, by their numbers on the host.
+pub(super) type Family = Arc<Mutex<BTreeSet<i32>>>;
