@@ -73,7 +73,8 @@ class Watch:
     def process(self) -> Dict[str, Any]:
         """What this process is known by, so that jostle can see whether it computes or waits."""
         try:
-            return {"pid": self._pid, "namespace": os.readlink("/proc/self/ns/pid")}
+            namespace = os.readlink("/proc/self/ns/pid")
+            return {"pid": self._pid, "namespace": namespace, "channel": self._channel.fileno()}
         except OSError:
             return {}
 

@@ -11,7 +11,7 @@ use crate::plan::schedule::{PATIENCE, Resource, Schedule, Switch};
 use crate::plan::{Interleaving, Plan, WorkerId};
 use crate::race::turns::{Heard, Turns};
 use crate::race::{Call, Step};
-use crate::run::pulse::{Pulse, look_at, on_host};
+use crate::run::pulse::{Pulse, look_at, on_host, waits_at};
 use crate::run::syscalls::{Family, Noticed};
 use crate::suite::TestIndex;
 
@@ -82,6 +82,8 @@ struct Asker {
     /// For how much of the time since the harness was last heard it waited for answers to system calls.
     excused: Duration,
     process: Known,
+    /// The descriptor at which that waits for our answers.
+    channel: Option<i32>,
     /// Its subprocesses.
     family: Family,
     /// What the harness asked for last.
@@ -113,6 +115,7 @@ impl Control {
             held: Duration::ZERO,
             excused: Duration::ZERO,
             process: Known::Nothing,
+            channel: None,
             family: Family::default(),
             wanted: None,
             ended: false,
@@ -131,9 +134,16 @@ impl Control {
     }
 
     /// A worker's process has told what it knows itself by.
-    pub(super) fn runs_as(&mut self, worker: usize, pid: Option<i32>, namespace: Option<&str>) {
+    pub(super) fn runs_as(
+        &mut self,
+        worker: usize,
+        pid: Option<i32>,
+        namespace: Option<&str>,
+        channel: Option<i32>,
+    ) {
         let named = pid.zip(namespace).map(|(pid, namespace)| Known::Inside(pid, namespace.to_owned()));
         self.workers[worker].process = named.unwrap_or(Known::Nothing);
+        self.workers[worker].channel = channel;
     }
 
     /// The subprocesses of a worker will be known here.
@@ -318,7 +328,10 @@ impl Asker {
 
     /// Looks at its processes. Nothing if the system does not tell.
     fn look(&mut self) -> Option<Pulse> {
-        let own = self.process.on_host().and_then(look_at)?;
+        let process = self.process.on_host()?;
+        let mut own = look_at(process)?;
+        // What it has asked for we may not have heard yet.
+        own.busy |= self.channel.is_some_and(|channel| waits_at(process, channel));
         let mut family = self.family();
         let seen: Vec<(i32, Option<Pulse>)> =
             family.iter().map(|&process| (process, look_at(process))).collect();

@@ -142,6 +142,9 @@ pub enum Message {
         /// The namespace in which that is its number.
         #[serde(default)]
         namespace: Option<String>,
+        /// Its descriptor for what we say.
+        #[serde(default)]
+        channel: Option<i32>,
     },
     /// System calls are told of from now on; their listener comes along.
     Listener(Names),

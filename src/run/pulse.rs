@@ -8,7 +8,7 @@ use std::path::Path;
 pub(super) struct Pulse {
     /// The CPU time they have used, in nanoseconds.
     pub(super) cpu: u64,
-    /// Whether one of them could use more, or waits for a disk, which is work as well.
+    /// Whether one of them could use more, or waits for a disk, which is work as well, or for us.
     pub(super) busy: bool,
 }
 
@@ -49,8 +49,26 @@ fn of_thread(task: &Path) -> Option<Pulse> {
     let stat = fs::read_to_string(task.join("stat")).ok()?;
     // The name before it, in brackets, may hold anything.
     let state = stat.rsplit_once(") ")?.1.as_bytes().first()?;
-    Some(Pulse { cpu: times.split(' ').next()?.parse().ok()?, busy: matches!(state, b'R' | b'D') })
+    // On a busy machine we may take long to hear of a system call.
+    let asks = || fs::read_to_string(task.join("wchan")).is_ok_and(|place| place.starts_with("seccomp"));
+    Some(Pulse { cpu: times.split(' ').next()?.parse().ok()?, busy: matches!(state, b'R' | b'D') || asks() })
 }
+
+/// Whether the first thread of a process waits for a message on one of its descriptors.
+pub(super) fn waits_at(process: i32, descriptor: i32) -> bool {
+    let Ok(call) = fs::read_to_string(format!("/proc/{process}/syscall")) else {
+        return false;
+    };
+    let mut words = call.split(' ');
+    let number = words.next().and_then(|word| word.parse().ok());
+    let first = words.next().and_then(|word| i64::from_str_radix(word.strip_prefix("0x")?, 16).ok());
+    number == RECEIVE && first == Some(descriptor.into())
+}
+
+#[cfg(target_os = "linux")]
+const RECEIVE: Option<i64> = Some(libc::SYS_recvmsg);
+#[cfg(not(target_os = "linux"))]
+const RECEIVE: Option<i64> = None;
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {

@@ -230,10 +230,10 @@ impl<'a> TrialRun<'a> {
                     state.note(place, Outcome::NotRun { why: "not collected".into() }, Duration::ZERO);
                 }
             }
-            Heard::Message(Message::Running { pid, namespace }) => {
+            Heard::Message(Message::Running { pid, namespace, channel }) => {
                 state.enter(Stage::Idle);
                 if let Some(control) = &mut self.control {
-                    control.runs_as(worker, pid, namespace.as_deref());
+                    control.runs_as(worker, pid, namespace.as_deref(), channel);
                 }
             }
             Heard::Message(Message::Waiting { position }) => {
