@@ -68,7 +68,7 @@ fn conflicts_of_subprocesses_and_of_c_code_are_noted() {
     assert_eq!(names, ["file:$TMPDIR/archive.db", "file:$TMPDIR/note"], "{report:#}");
     let by_c_code = |(_, at, by): &Told| at.is_empty() && by == "C code";
     assert!(told[0].1.iter().all(by_c_code), "{report:#}");
-    assert!(told[0].1.iter().any(|(call, ..)| call == "lock"), "{report:#}");
+    assert!(told[0].1.iter().any(|(call, ..)| call == "lock to write"), "{report:#}");
     let [python, shell] = &*told[1].1 else { panic!("{report:#}") };
     // Whatever the shell is called.
     assert_eq!((&*shell.0, &*shell.1), ("open to write", "test_a.py:5"));

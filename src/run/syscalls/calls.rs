@@ -32,7 +32,8 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// What a call does; nothing if it is nobody else's business, or cannot be read.
+    /// What a call does; nothing if it is nobody else's business, or cannot be read. Who unlocks gives up what
+    /// it had, and whatever it does next is heard of again.
     pub(super) fn touches(&self, does: Does, data: &seccomp_data) -> Vec<Touch> {
         self.read(does, &data.args).unwrap_or_default()
     }
@@ -64,14 +65,20 @@ impl Reader<'_> {
             Does::SymlinkAt => self.entry(path(number(1), args[2])?, "link"),
             Does::Truncate => self.file(&path(here, args[0])?, "truncate", true),
             Does::Flock => {
-                let (file, operation) = (self.target.descriptor(number(0))?, number(1));
-                let call = if operation & libc::LOCK_UN != 0 { "unlock" } else { "lock" };
-                self.file(&file, call, operation & libc::LOCK_SH == 0)
+                let operation = number(1);
+                if operation & libc::LOCK_UN != 0 {
+                    return None;
+                }
+                self.file(&self.target.descriptor(number(0))?, "lock", operation & libc::LOCK_SH == 0)
             }
             Does::Fcntl => {
                 let kind = i32::from(i16::from_ne_bytes(self.target.bytes(args[2])?));
-                let call = if kind == libc::F_UNLCK { "unlock" } else { "lock" };
-                self.file(&self.target.descriptor(number(0))?, call, kind != libc::F_RDLCK)
+                let call = match kind {
+                    libc::F_RDLCK => "lock to read",
+                    libc::F_WRLCK => "lock to write",
+                    _ => return None,
+                };
+                self.file(&self.target.descriptor(number(0))?, call, kind == libc::F_WRLCK)
             }
             Does::Bind => self.port(number(0), args[1], args[2], "bind", true)?,
             Does::Connect => self.port(number(0), args[1], args[2], "connect to", false)?,
