@@ -6,6 +6,7 @@ mod support;
 
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 
@@ -19,8 +20,10 @@ fn suite(files: &[(&str, &str)]) -> tempfile::TempDir {
 
 fn report(folder: &Path, arguments: &[&str]) -> Value {
     let mut command = support::jostle(folder);
-    let output =
-        command.args(arguments).arg("--python").arg(support::light_python()).output().expect("jostle runs");
+    json(&command.args(arguments).arg("--python").arg(support::light_python()).output().expect("jostle runs"))
+}
+
+fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
 }
@@ -74,4 +77,58 @@ fn conflicts_of_subprocesses_and_of_c_code_are_noted() {
     assert_eq!((&*shell.0, &*shell.1), ("open to write", "test_a.py:5"));
     assert!(shell.2.starts_with("the subprocess "), "{report:#}");
     assert_eq!((&*python.0, &*python.1, &*python.2), ("look at", "test_a.py:8", ""));
+}
+
+/// Runs a program where seccomp(2) is not permitted, as in some containers.
+const FORBIDDING: &str = "import ctypes, os, platform, struct, sys
+number = {'x86_64': 317, 'aarch64': 277}[platform.machine()]
+step = lambda code, yes, no, k: struct.pack('=HBBI', code, yes, no, k)
+program = step(0x20, 0, 0, 0) + step(0x15, 0, 1, number) + step(6, 0, 0, 0x50001) + step(6, 0, 0, 0x7fff0000)
+class Program(ctypes.Structure):
+    _fields_ = [('length', ctypes.c_ushort), ('instructions', ctypes.c_char_p)]
+libc = ctypes.CDLL(None)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, ctypes.byref(Program(4, program))) == 0
+os.execv(sys.argv[1], sys.argv[1:])
+";
+
+const TWO_THAT_COUNT: &str = "import pathlib, subprocess, tempfile\nNOTE = pathlib.Path(tempfile.gettempdir()) / 'note'\n\n\
+    def test_one():\n    subprocess.run(['sh', '-c', f'echo > {NOTE}'], check=True)\n\n\
+    def test_two():\n    subprocess.run(['sh', '-c', f'echo > {NOTE}'], check=True)\n";
+
+#[test]
+fn where_system_calls_cannot_be_seen_that_is_told_once_and_tests_run_all_the_same() {
+    let folder = suite(&[("test_a.py", TWO_THAT_COUNT)]);
+    let jostle = support::jostle(folder.path());
+    let mut command = Command::new(support::light_python());
+    command.envs(jostle.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.args(["-c", FORBIDDING]).arg(jostle.get_program()).current_dir(folder.path());
+    command.args(["stress", "--seed", "1", "--trials", "1", "--sandbox", "off", "--json", "--python"]);
+    let report = json(&command.arg(support::light_python()).output().expect("jostle runs"));
+    let remarks = report["remarks"].as_array().expect("remarks");
+    let told = remarks.iter().filter_map(Value::as_str).filter(|remark| remark.contains("cannot be seen"));
+    let told: Vec<&str> = told.collect();
+    assert!(told.len() == 1 && told[0].contains("Operation not permitted"), "{report:#}");
+    assert_eq!((&report["schedules"], &report["findings"]), (&0.into(), &Value::Array(Vec::new())));
+}
+
+#[test]
+fn subprocesses_that_outlive_their_tests_keep_nobody_waiting() {
+    let start = "import pathlib, subprocess, sys, tempfile\nNOTE = pathlib.Path(tempfile.gettempdir()) / 'note'\n\n\
+         def start(seconds):\n    code = f'echo a >> {NOTE}; echo; exec >&-; sleep {seconds}; cat {NOTE}'\n    \
+         child = subprocess.Popen(['sh', '-c', code], stdout=subprocess.PIPE)\n    child.stdout.readline()\n";
+    let folder = suite(&[
+        ("background.py", start),
+        ("test_one.py", "import background\n\ndef test_one():\n    background.start(600)\n"),
+        (
+            "test_two.py",
+            "import background\n\ndef test_two():\n    background.start(0.01)\n    background.NOTE.touch()\n",
+        ),
+    ]);
+    let arguments = ["stress", "--seed", "1", "--trials", "1", "--schedules", "6", "--json"];
+    for sandbox in ["auto", "off"] {
+        let report = report(folder.path(), &[&arguments[..], &["--sandbox", sandbox]].concat());
+        assert_eq!(report["findings"], Value::Array(Vec::new()), "{report:#}");
+        assert!(report["schedules"].as_u64().expect("a number") >= 2, "{report:#}");
+    }
 }
