@@ -79,8 +79,11 @@ struct Asker {
     queue: VecDeque<(Question, Heard, Instant)>,
     /// For how long it was held.
     held: Duration,
-    /// For how much of the time since the harness was last heard it waited for answers to system calls.
+    /// For how much of the time since the harness was last heard it slept in C code, or waited for answers to
+    /// system calls.
     excused: Duration,
+    /// When it went to sleep there.
+    asleep: Option<Instant>,
     process: Known,
     /// The descriptor at which that waits for our answers.
     channel: Option<i32>,
@@ -114,6 +117,7 @@ impl Control {
             queue: VecDeque::new(),
             held: Duration::ZERO,
             excused: Duration::ZERO,
+            asleep: None,
             process: Known::Nothing,
             channel: None,
             family: Family::default(),
@@ -198,7 +202,14 @@ impl Control {
             held: Duration::ZERO,
             pause: Duration::ZERO,
         };
-        let asker = &self.workers[worker];
+        let asker = &mut self.workers[worker];
+        match noticed {
+            Noticed::Sleeps(_) => asker.asleep = Some(Instant::now()),
+            Noticed::Awake { .. } => {
+                asker.excused += asker.asleep.take().map_or(Duration::ZERO, |since| since.elapsed());
+            }
+            Noticed::Asks { .. } => {}
+        }
         match noticed {
             Noticed::Asks { id, .. } | Noticed::Awake { id } if asker.ended => Some(at_once(id)),
             Noticed::Asks { id, call } => self.asks(worker, Question::SystemCall(id), Heard::Asks(call)),
