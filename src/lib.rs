@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Invariants of the architecture:
-//! - [`logs`], [`plan`], [`race`], [`judge`], [`shrink`], [`explain`], [`verify`] and [`speedup`] are pure: no clock, no
-//!   file, no process, no global state.
+//! - [`logs`], [`plan`], [`race`], [`judge`], [`shrink`], [`explain`], [`verify`], [`speedup`] and [`history`] are pure: no
+//!   clock, no file, no process, no global state.
 //! - Only [`run`] starts or ends processes. Only [`record`] and `run::workspace` touch the disk.
 //! - Nothing below [`cli`] knows clap, and nothing but [`cli`] and [`report`] prints.
 
@@ -23,6 +23,7 @@ pub mod shrink;
 pub mod explain;
 pub mod verify;
 pub mod speedup;
+pub mod history;
 pub mod logs;
 pub mod session;
 pub mod record;

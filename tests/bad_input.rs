@@ -380,6 +380,7 @@ fn header() -> Header {
     Header {
         schema: SCHEMA.into(),
         jostle: "0.0.1".into(),
+        night: String::new(),
         seed: jostle::plan::Seed(5),
         options: [("--engine".to_owned(), "spawn".to_owned())].into(),
         python: "3.11.7".into(),

@@ -105,11 +105,13 @@ fn a_night_on_github() {
     let workflow = yaml("docs/ci/github-actions.yml");
     let checkout = Checkout::new(&workflow["env"], GITHUB);
     night_of_a_few_trials(&checkout);
-    let [night] = steps(&workflow, "night").try_into().expect("one command");
+    let [night, history] = steps(&workflow, "night").try_into().expect("two commands");
     let summary = checkout.project.join("summary.md");
     let summary_path = summary.to_str().expect("text").to_owned();
     let more = [("GITHUB_STEP_SUMMARY", summary_path.as_str())];
     checkout.finds_what_is_then_known(&night, &more, &["jostle.xml", "jostle.json"]);
+    let said = checkout.succeeds(&history, &[]);
+    assert!(said.contains("0 new, 0 back, 1 still there"), "{said}");
     let told = fs::read_to_string(summary).expect("the summary");
     assert!(told.contains("### jostle: 1 isolation failure\n"), "{told}");
     assert!(told.contains("### jostle: no new isolation failure, 1 known\n"), "{told}");
@@ -130,7 +132,11 @@ fn a_night_in_shards_on_github() {
 }
 
 fn script(pipeline: &Value, job: &str) -> String {
-    let lines = pipeline[job]["script"].as_array().expect("a script");
+    lines(&pipeline[job]["script"])
+}
+
+fn lines(script: &Value) -> String {
+    let lines = script.as_array().expect("a script");
     lines.iter().map(|line| line.as_str().expect("text")).collect::<Vec<_>>().join("\n")
 }
 
@@ -140,6 +146,8 @@ fn nights_on_gitlab() {
     let checkout = Checkout::new(&pipeline["variables"], &[("CI_PIPELINE_ID", "7")]);
     night_of_a_few_trials(&checkout);
     checkout.finds_what_is_then_known(&script(&pipeline, "night"), &[], &["jostle.xml", "quality.json"]);
+    let said = checkout.succeeds(&lines(&pipeline["night"]["after_script"]), &[]);
+    assert!(said.contains("0 new, 0 back, 1 still there"), "{said}");
 }
 
 #[test]

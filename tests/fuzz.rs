@@ -143,6 +143,7 @@ fn header() -> Header {
     Header {
         schema: SCHEMA.into(),
         jostle: "0.1.0".into(),
+        night: String::new(),
         seed: Seed(5),
         options: [("--dist".to_owned(), "no,load".to_owned())].into(),
         python: "3.11.7".into(),

@@ -61,6 +61,8 @@ pub struct Config {
     pub known: Option<PathBuf>,
     /// `--strict`.
     pub strict: Option<bool>,
+    /// `--history`, relative to the file.
+    pub history: Option<PathBuf>,
     /// `--junit`, relative to the file.
     pub junit: Option<PathBuf>,
     /// `--code-quality`, relative to the file.

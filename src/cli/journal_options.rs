@@ -1,6 +1,7 @@
 //! Where a session's journal is, and what must be as it was for another session to go on from it.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use clap::ValueEnum;
 
@@ -8,7 +9,7 @@ use crate::cli::args::StressArgs;
 use crate::cli::options::{StressOptions, UsageError, place_for};
 use crate::cli::seed::{Resolved, SeedFrom};
 use crate::plan::Seed;
-use crate::record::{Journal, journal_file};
+use crate::record::{Journal, history_file, journal_file};
 use crate::run::workspace::cache_dir;
 use crate::session::journaled::{Begin, Place, Terms};
 
@@ -31,24 +32,25 @@ pub fn place(
             Some(path) => path.clone(),
             None => kept(given, project)?,
         };
-        let Seed(recorded) = Journal::header_of(&path).map_err(|error| UsageError(error.to_string()))?.seed;
+        let header = Journal::header_of(&path).map_err(|error| UsageError(error.to_string()))?;
+        let (Seed(recorded), night) = (header.seed, header.night);
         return match given {
             Some(given) if given != recorded => Err(UsageError(format!(
                 "cannot go on from {} with --seed {given}: its seed is {recorded}. Leave --seed out, or give that",
                 path.display()
             ))),
-            _ => Ok((Seed(recorded), None, Place { path, begin: Begin::Resume })),
+            _ => Ok((Seed(recorded), None, Place { path, begin: Begin::Resume, night })),
         };
     }
     let Resolved { seed, from } = match args.seed.or(configured) {
         Some(given) => given.resolve()?,
         None => Resolved { seed: Seed(rand::random()), from: Some("drawn".into()) },
     };
-    let place = match &args.journal {
-        Some(path) => Place { path: vacant(path)?, begin: Begin::New },
-        None => Place { path: journal_file::place(&cache()?, project, seed.0), begin: Begin::Own },
+    let (path, begin) = match &args.journal {
+        Some(path) => (vacant(path)?, Begin::New),
+        None => (journal_file::place(&cache()?, project, seed.0), Begin::Own),
     };
-    Ok((seed, from, place))
+    Ok((seed, from, Place { path, begin, night: history_file::name(SystemTime::now(), seed) }))
 }
 
 /// What else than the suite decides the runs of a session.

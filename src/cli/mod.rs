@@ -7,6 +7,7 @@ mod journal_options;
 pub mod options;
 pub mod profile;
 pub mod result_options;
+pub mod revision;
 pub mod seed;
 pub mod speedup_options;
 pub mod exit_code;

@@ -18,6 +18,8 @@ pub struct ResultOptions {
     pub remark: Option<String>,
     /// Whether known failures count as new ones do.
     pub strict: bool,
+    /// The folder of the history that the session is kept in.
+    pub history: Option<PathBuf>,
     /// Where JUnit XML is written.
     pub junit: Option<PathBuf>,
     /// Where GitLab's code quality report is written.
@@ -59,6 +61,7 @@ impl ResultOptions {
             known,
             remark,
             strict: args.strict || config.strict.unwrap_or(false),
+            history: args.history.clone().or_else(|| suite.configured(config.history.as_deref())),
             junit: place("--junit", &args.junit, &config.junit)?,
             code_quality: place("--code-quality", &args.code_quality, &config.code_quality)?,
         })

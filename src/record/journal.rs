@@ -34,6 +34,9 @@ pub struct Header {
     pub schema: String,
     /// jostle's version: another one may take other steps.
     pub jostle: String,
+    /// The name of the session in the history, which it keeps when it goes on.
+    #[serde(default)]
+    pub night: String,
     /// The session's seed.
     pub seed: Seed,
     /// The options that decide plans and outcomes, as a user would type their values.

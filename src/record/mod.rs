@@ -2,6 +2,8 @@
 
 pub mod failure_file;
 pub mod fix_files;
+pub mod history_file;
+pub mod history_index;
 pub mod journal;
 pub mod journal_file;
 pub mod night;
@@ -9,5 +11,6 @@ pub mod speedup_baseline;
 pub mod whole_file;
 
 pub use failure_file::{FailureFile, RecordError};
+pub use history_index::HistoryIndex;
 pub use journal_file::Journal;
 pub use speedup_baseline::SpeedupBaseline;

@@ -11,6 +11,7 @@ pub mod github;
 pub mod speedup;
 pub mod speedup_document;
 pub mod verify;
+pub mod history;
 pub mod progress;
 pub mod words;
 

@@ -27,8 +27,6 @@ const IDLE: u64 = 100_000;
 /// What a worker waits for an answer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Question {
-    /// To start its next test.
-    Test,
     /// For its turn, under this number.
     Turn(u32),
     /// To let a system call go on.
@@ -74,7 +72,8 @@ impl Known {
 /// A worker, which may ask several things at once: its test, and subprocesses of that.
 #[derive(Debug)]
 struct Asker {
-    asked: Option<(Question, Instant)>,
+    /// What it waits for an answer to, and since when its test is held by that.
+    asked: Option<(Question, Option<Instant>)>,
     /// What it asks as well, and cannot be told to [`Turns`] before that is answered.
     queue: VecDeque<(Question, Heard, Instant)>,
     /// For how long it was held.
@@ -155,10 +154,16 @@ impl Control {
         self.workers[worker].family = family;
     }
 
-    /// A worker waits to start a test.
+    /// A worker waits to start with its first test.
+    pub(super) fn comes(&mut self, worker: usize, turn: u32) -> Option<Grant> {
+        let asker = &mut self.workers[worker];
+        (asker.asked, asker.ended) = (Some((Question::Turn(turn), None)), false);
+        self.hears(worker, Heard::Comes)
+    }
+
+    /// A worker starts a test.
     pub(super) fn starts(&mut self, worker: usize, test: TestIndex) -> Option<Grant> {
-        self.workers[worker].ended = false;
-        self.asks(worker, Question::Test, Heard::Starts(test))
+        self.hears(worker, Heard::Starts(test))
     }
 
     /// A worker had nothing to do for so long, since it got its turn or told so before.
@@ -223,7 +228,7 @@ impl Control {
     /// What a worker asked as well, while the question was open that has just been answered.
     pub(super) fn asks_on(&mut self, worker: usize) -> Option<Grant> {
         let (question, heard, since) = self.workers[worker].queue.pop_front()?;
-        self.workers[worker].asked = Some((question, since));
+        self.workers[worker].asked = Some((question, Some(since)));
         self.hears(worker, heard)
     }
 
@@ -294,7 +299,7 @@ impl Control {
             asker.queue.push_back((question, heard, Instant::now()));
             return None;
         }
-        asker.asked = Some((question, Instant::now()));
+        asker.asked = Some((question, Some(Instant::now())));
         self.hears(worker, heard)
     }
 
@@ -304,10 +309,8 @@ impl Control {
         (self.quiet, self.looked) = ((Duration::ZERO, 0), Instant::now());
         let asker = &mut self.workers[next];
         let (question, since) = asker.asked.take()?;
-        let held = since.elapsed();
-        if question != Question::Test {
-            asker.held += held;
-        }
+        let held = since.map_or(Duration::ZERO, |since| since.elapsed());
+        asker.held += held;
         if matches!(question, Question::SystemCall(_)) {
             asker.excused += held;
         }

@@ -10,7 +10,7 @@ use crate::run::syscalls::names::Names;
 use crate::suite::{CollectionError, Test, TestId};
 
 /// The version both sides must speak.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 /// What jostle says.
 #[derive(Debug, Serialize)]
@@ -181,6 +181,11 @@ pub enum Message {
         seconds: f64,
         /// Where.
         at: Option<String>,
+    },
+    /// A worker waits for its turn to start with its first test.
+    Comes {
+        /// The question's number.
+        turn: u32,
     },
     /// A test has slept, and waits for its turn.
     Awake {

@@ -239,13 +239,16 @@ impl<'a> TrialRun<'a> {
             Heard::Message(Message::Waiting { position }) => {
                 if let Some(place) = state.place(position) {
                     state.enter(Stage::Waiting(place));
-                    let test = state.list[place];
-                    self.take_turns(|control| control.starts(worker, test));
                 }
+            }
+            Heard::Message(Message::Comes { turn }) => {
+                self.take_turns(|control| control.comes(worker, turn));
             }
             Heard::Message(Message::Start { position }) => {
                 if let Some(place) = state.place(position) {
                     state.enter(Stage::Running(place, Instant::now()));
+                    let test = state.list[place];
+                    self.take_turns(|control| control.starts(worker, test));
                 }
             }
             Heard::Message(Message::Finish { position, outcome: verdict, duration, failure }) => {
@@ -413,44 +416,30 @@ impl<'a> TrialRun<'a> {
     }
 
     fn answer(&mut self, grant: Grant) {
-        let state = &mut self.workers[grant.worker];
-        let answer = match grant.question {
-            Question::Test => {
-                state.enter(Stage::Idle);
-                Request::Go
-            }
+        self.workers[grant.worker].since += grant.held;
+        let supervisor = self.supervisors[grant.worker].as_ref();
+        match grant.question {
             Question::Turn(turn) => {
-                state.since += grant.held;
                 let wanted = self.control.as_ref().and_then(|control| control.wanted(grant.worker));
-                if let (Some(supervisor), Some(wanted)) = (&self.supervisors[grant.worker], wanted) {
+                if let (Some(supervisor), Some(wanted)) = (supervisor, wanted) {
                     supervisor.grants(wanted);
                 }
-                Request::Turn { turn }
+                if let Some(process) = &mut self.processes[grant.worker] {
+                    process.say(&Request::Turn { turn });
+                }
             }
-            Question::SystemCall(id) => {
-                state.since += grant.held;
-                return self.supervisors[grant.worker].iter().for_each(|supervisor| supervisor.answer(id));
-            }
-        };
-        if let Some(process) = &mut self.processes[grant.worker] {
-            process.say(&answer);
+            Question::SystemCall(id) => supervisor.into_iter().for_each(|supervisor| supervisor.answer(id)),
         }
     }
 
     fn meetings_of(&self, worker: usize) -> impl Iterator<Item = u32> + 'a {
         let places = self.meetings().iter().flat_map(|meeting| [meeting.first, meeting.second]);
-        let met = places.filter(move |&(id, _)| id.0 as usize == worker).map(|(_, place)| place);
-        // Under control every test waits for its turn to start.
-        let all = if self.control.is_some() { self.workers[worker].list.len() as u32 } else { 0 };
-        met.chain(0..all)
+        places.filter(move |&(id, _)| id.0 as usize == worker).map(|(_, place)| place)
     }
 
     /// Lets waiting workers go whose partner is there too, or will not come any more. If all that are
     /// left wait, none of their partners comes.
     fn let_meet(&mut self) {
-        if self.control.is_some() {
-            return;
-        }
         let waits = |worker: &Worker| matches!(worker.stage, Stage::Waiting(_));
         let alive = |worker: usize| self.processes[worker].is_some();
         let stuck = (0..self.workers.len()).filter(|&w| alive(w)).all(|w| waits(&self.workers[w]));

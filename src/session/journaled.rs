@@ -23,6 +23,8 @@ pub struct Place {
     pub path: PathBuf,
     /// How it begins.
     pub begin: Begin,
+    /// The name of the session in the history.
+    pub night: String,
 }
 
 /// How a session begins with a journal.
@@ -74,6 +76,7 @@ impl JournaledEngine {
         let header = Header {
             schema: SCHEMA.into(),
             jostle: env!("CARGO_PKG_VERSION").into(),
+            night: place.night.clone(),
             seed: self.terms.seed,
             options: self.terms.options.clone(),
             python: interpreter.python.clone(),

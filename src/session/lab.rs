@@ -34,8 +34,10 @@ pub enum Notice<'a> {
     TrialFinished {
         /// Which.
         origin: Origin,
-        /// How many tests failed.
-        failed: usize,
+        /// Its plan.
+        plan: &'a Plan,
+        /// What it showed.
+        trial: &'a Trial,
     },
     /// A failure is being looked into.
     Investigating {
@@ -134,8 +136,7 @@ impl<'a> Lab<'a> {
         engine.run_all(suite, &jobs, &mut |at, trial| {
             let (origin, plan) = &trials[at];
             history.add(plan, &trial);
-            let failed = trial.executions.iter().filter(|run| run.outcome.is_failure()).count();
-            observer.notice(suite, &Notice::TrialFinished { origin: *origin, failed });
+            observer.notice(suite, &Notice::TrialFinished { origin: *origin, plan, trial: &trial });
             let flow = finished(at, trial);
             if flow.is_continue() {
                 start(*observer, at + 1);
@@ -153,8 +154,7 @@ impl<'a> Lab<'a> {
         self.tell(&Notice::TrialStarted { origin, plan });
         let trial = self.engine.run(self.suite, Job { recorded: true, ..Job::of(plan) })?;
         self.history.add(plan, &trial);
-        let failed = trial.executions.iter().filter(|run| run.outcome.is_failure()).count();
-        self.tell(&Notice::TrialFinished { origin, failed });
+        self.tell(&Notice::TrialFinished { origin, plan, trial: &trial });
         Ok(trial)
     }
 

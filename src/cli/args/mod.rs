@@ -47,6 +47,8 @@ pub enum Command {
     Merge(MergeArgs),
     /// Print the plan of a trial, or write the plan of a night in shards, without running it
     Plan(PlanArgs),
+    /// Say what is new and what is gone since the last session, how often tests fail, and since when
+    History(HistoryArgs),
     /// Measure what pytest-xdist's workers gain on the suite, and what limits it
     Speedup(SpeedupArgs),
     /// Run the main job on a small suite that jostle carries along
@@ -101,7 +103,7 @@ pub struct StressArgs {
     pub resume: Option<Option<PathBuf>>,
     /// Run a shard of the night with this plan, which `jostle plan --out` wrote, and only write down what
     /// its trials show
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "trials", "time", "schedules", "victim", "fail_fast", "failures", "known", "strict", "junit", "code_quality", "journal", "resume"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "trials", "time", "schedules", "victim", "fail_fast", "failures", "known", "strict", "history", "junit", "code_quality", "journal", "resume"])]
     pub plan: Option<PathBuf>,
     /// Which shard, from 1 [default: auto, the one that Slurm, Kubernetes, GitLab, Buildkite, CircleCI or
     /// AWS Batch names]
@@ -241,6 +243,32 @@ pub struct MergeArgs {
     /// The suite.
     #[command(flatten)]
     pub suite: SuiteArgs,
+}
+
+/// `jostle history`.
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// Say of this test only how often it failed in each session
+    #[arg(value_name = "TEST")]
+    pub test: Option<String>,
+    /// The folder that `jostle stress --history DIR` keeps its sessions in
+    #[arg(long, value_name = "DIR")]
+    pub history: Option<PathBuf>,
+    /// Make the index over the sessions anew, from their files
+    #[arg(long)]
+    pub rebuild: bool,
+    /// How many of the slowest tests to list
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = whole::<u32>(0, 100_000), allow_negative_numbers = true)]
+    pub slowest: u32,
+    /// The folder of the suite, whose configuration is read [default: the current one]
+    #[arg(long, value_name = "DIR")]
+    pub rootdir: Option<PathBuf>,
+    /// Take the settings of [tool.jostle.profile.NAME]
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Write the results as JSON, to a file or (-) to standard output
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-", require_equals = true)]
+    pub json: Option<String>,
 }
 
 /// `jostle speedup`.

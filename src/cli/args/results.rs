@@ -17,6 +17,9 @@ pub struct ResultArgs {
     /// Fail the job for known failures as well
     #[arg(long)]
     pub strict: bool,
+    /// Keep what each trial showed in this folder, for `jostle history`
+    #[arg(long, value_name = "DIR")]
+    pub history: Option<PathBuf>,
     /// Write the results as JUnit XML, as Jenkins, GitLab and others show it
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::SystemTime;
 
 use anyhow::Context;
 
@@ -14,8 +15,8 @@ use crate::cli::journal_options;
 use crate::cli::options::{StressOptions, UsageError};
 use crate::record::Journal;
 use crate::record::journal::{Header, SCHEMA};
-use crate::record::journal_file;
 use crate::record::night::{Merged, Night, TrialResult};
+use crate::record::{history_file, journal_file};
 use crate::run::Collected;
 use crate::session::journaled::{Begin, JournaledEngine, Place, Terms};
 use crate::session::{Limits, network};
@@ -71,7 +72,11 @@ fn options(args: &MergeArgs, night: &Night, folder: &Path) -> Result<StressOptio
             known: options.limits.known.clone(),
             ..Limits::default()
         },
-        journal: Place { path: folder.join("trials"), begin: Begin::Resume },
+        journal: Place {
+            path: folder.join("trials"),
+            begin: Begin::Resume,
+            night: history_file::name(SystemTime::now(), night.seed),
+        },
         ..options
     })
 }
@@ -81,6 +86,7 @@ fn header(terms: &Terms, collected: &Collected) -> Header {
     Header {
         schema: SCHEMA.into(),
         jostle: env!("CARGO_PKG_VERSION").into(),
+        night: String::new(),
         seed: terms.seed,
         options: terms.options.clone(),
         python: interpreter.python.clone(),

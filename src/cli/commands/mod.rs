@@ -2,6 +2,8 @@
 
 pub mod suite_run;
 pub mod ci;
+pub mod keeper;
+pub mod history;
 pub mod stress;
 pub mod replay;
 pub mod replay_log;
@@ -32,6 +34,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Conflicts(args) => conflicts::run(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Plan(args) => plan::run(&args),
+        Command::History(args) => history::run(&args),
         Command::Speedup(args) => speedup::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Completions(args) => shell::completions(&args),

@@ -1,12 +1,11 @@
 //! `jostle plan --out`: the plan of a night that is run in shards.
 
-use std::process::Command;
-
 use crate::cli::ExitCode;
 use crate::cli::apart_options::ApartOptions;
 use crate::cli::args::PlanArgs;
 use crate::cli::commands::suite_run::spawn_engine;
 use crate::cli::options::{SuiteOptions, UsageError, place_for};
+use crate::cli::revision::revision;
 use crate::record::night::{Night, PLAN};
 use crate::report::words;
 use crate::session::network;
@@ -47,7 +46,7 @@ pub fn write(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         tests: collected.suite.tests.len(),
         python: collected.interpreter.python.clone(),
         pytest: collected.interpreter.pytest.clone(),
-        revision: revision(&options),
+        revision: revision(&options.folder),
     };
     night.write(&path).map_err(|error| UsageError(error.to_string()))?;
     anstream::println!(
@@ -59,11 +58,4 @@ pub fn write(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         path.display()
     );
     Ok(ExitCode::Clean)
-}
-
-/// The commit that the project is at, if git knows.
-fn revision(options: &SuiteOptions) -> Option<String> {
-    let git = Command::new("git").args(["rev-parse", "HEAD"]).current_dir(&options.folder).output().ok()?;
-    let said = String::from_utf8_lossy(&git.stdout).trim().to_owned();
-    (git.status.success() && !said.is_empty()).then_some(said)
 }

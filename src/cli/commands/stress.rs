@@ -6,10 +6,12 @@ use anyhow::Context;
 
 use crate::cli::ExitCode;
 use crate::cli::args::StressArgs;
+use crate::cli::commands::keeper::{Keep, Keeper, make_folder};
 use crate::cli::commands::suite_run::{STDOUT, engine, write_json};
 use crate::cli::commands::{ci, shard};
 use crate::cli::journal_options;
 use crate::cli::options::{JsonTarget, StressOptions, UsageError};
+use crate::cli::revision::revision;
 use crate::plan::Axes;
 use crate::record::{FailureFile, fix_files};
 use crate::report::Verbosity;
@@ -55,7 +57,9 @@ pub fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow::Resul
     }
     options.kept.remark.iter().for_each(|remark| anstream::eprintln!("{remark}"));
     let mut progress = Progress::new(&options.limits, quiet);
-    let outline = session::stress(engine, &mut progress, options.seed, &options.axes, &options.limits)?;
+    let mut keeper = Keeper::new(keep(options)?, &mut progress, |text| anstream::eprintln!("{text}"));
+    let outline = session::stress(engine, &mut keeper, options.seed, &options.axes, &options.limits)?;
+    keeper.ended(&outline);
     drop(progress);
     let code = ExitCode::of_session(&outline, options.kept.strict);
     let json = write_json(options.suite.json.as_ref(), &Document::new(&outline, code as u8));
@@ -78,6 +82,20 @@ pub fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow::Resul
     };
     errors.for_each(|error| anstream::eprintln!("jostle: {error:#}"));
     Err(first)
+}
+
+/// How the session is kept in the history, if it is.
+fn keep(options: &StressOptions) -> Result<Option<Keep>, UsageError> {
+    let Some(folder) = &options.kept.history else {
+        return Ok(None);
+    };
+    make_folder(folder).map_err(|error| UsageError(error.to_string()))?;
+    Ok(Some(Keep {
+        folder: folder.clone(),
+        night: options.journal.night.clone(),
+        seed: options.seed,
+        revision: revision(&options.suite.folder),
+    }))
 }
 
 /// Makes the folder now, so that it is not found out after an hour of trials that it cannot be made.

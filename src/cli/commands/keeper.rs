@@ -1,0 +1,98 @@
+//! `--history`: a session whose trials are kept in the history as they end.
+
+use std::path::{Path, PathBuf};
+
+use crate::judge::finding::Finding;
+use crate::plan::Seed;
+use crate::record::history_file::{Ended, Entry, FoundEntry, Head, HistoryError, NightFile, TrialEntry};
+use crate::report::words;
+use crate::session::{Notice, Observer, Outline};
+use crate::suite::Suite;
+
+/// Where a session is kept, and under which name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// The folder of the history.
+    pub folder: PathBuf,
+    /// The session's name.
+    pub night: String,
+    /// The seed.
+    pub seed: Seed,
+    /// The commit of the project, if it is in git.
+    pub revision: Option<String>,
+}
+
+/// An observer that keeps trials, and passes everything on. A history that cannot be written costs no more than itself.
+pub struct Keeper<'a> {
+    keep: Option<Keep>,
+    file: Option<NightFile>,
+    next: &'a mut dyn Observer,
+    tell: fn(&str),
+}
+
+impl<'a> Keeper<'a> {
+    /// Keeps a session, if that is wanted.
+    pub fn new(keep: Option<Keep>, next: &'a mut dyn Observer, tell: fn(&str)) -> Self {
+        Self { keep, file: None, next, tell }
+    }
+
+    /// Keeps what the session came to.
+    pub fn ended(mut self, outline: &Outline) {
+        let suite = &outline.collected.suite;
+        self.begin(suite);
+        let found = |finding: &Finding| FoundEntry {
+            kind: finding.kind.name().into(),
+            test: finding.test.map(|test| suite.test(test).id.to_string()),
+            told: words::in_short(finding, suite),
+            counts: finding.kind.is_isolation_failure(),
+            known: finding.known.is_some(),
+        };
+        let findings = outline.findings.iter().map(found).collect();
+        self.add(|| Entry::Ended(Ended { whole: !outline.interrupted, findings }));
+    }
+
+    fn begin(&mut self, suite: &Suite) {
+        if let Some(Keep { folder, night, seed, revision }) = self.keep.take() {
+            let file = NightFile::begin(&folder, &Head::new(&night, seed, revision, suite));
+            self.file = self.or_tell(file);
+        }
+    }
+
+    fn add(&mut self, entry: impl FnOnce() -> Entry) {
+        if let Some(file) = &mut self.file {
+            let added = file.add(&entry());
+            if self.or_tell(added).is_none() {
+                self.file = None;
+            }
+        }
+    }
+
+    fn or_tell<T>(&self, done: Result<T, HistoryError>) -> Option<T> {
+        done.map_err(|error| {
+            (self.tell)(&format!("{error}. The session goes on, and is not kept any further"))
+        })
+        .ok()
+    }
+}
+
+impl Observer for Keeper<'_> {
+    fn notice(&mut self, suite: &Suite, notice: &Notice<'_>) {
+        if let Notice::TrialFinished { origin, plan, trial } = notice {
+            self.begin(suite);
+            self.add(|| Entry::Trial(TrialEntry::new(*origin, plan, trial)));
+        }
+        self.next.notice(suite, notice);
+    }
+}
+
+/// The folder of the history, made now, so that it is not found out after an hour of trials that it cannot be.
+///
+/// # Errors
+/// It cannot be made.
+pub fn make_folder(folder: &Path) -> Result<(), HistoryError> {
+    std::fs::create_dir_all(folder).map_err(|source| HistoryError::Io {
+        what: "write",
+        path: folder.to_owned(),
+        source,
+    })
+}

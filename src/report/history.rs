@@ -1,0 +1,227 @@
+//! The report of `jostle history`: as text, and as JSON in the form of `history.schema.json` beside this file.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::time::{Duration, UNIX_EPOCH};
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use crate::history::{Night, Rate, Seen, Share, Status, Summary};
+use crate::report::words;
+
+/// Name and version of the form. Fields may join within a version; none changes its meaning.
+pub const SCHEMA: &str = "jostle.history-report/1";
+
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const DIM: Style = Style::new().dimmed();
+/// Failing tests that are listed.
+const LISTED: usize = 20;
+/// Characters of a commit that are shown.
+const SHORT: usize = 10;
+
+/// The report for programs.
+#[derive(Debug, Serialize)]
+pub struct HistoryDocument<'a> {
+    schema: &'static str,
+    jostle: &'static str,
+    test: Option<&'a str>,
+    last: Option<&'a str>,
+    #[serde(flatten)]
+    summary: &'a Summary,
+    remarks: &'a [String],
+}
+
+impl<'a> HistoryDocument<'a> {
+    /// The document, of one test if that was asked for.
+    pub fn new(summary: &'a Summary, test: Option<&'a str>, remarks: &'a [String]) -> Self {
+        Self {
+            schema: SCHEMA,
+            jostle: env!("CARGO_PKG_VERSION"),
+            test,
+            last: summary.last().map(|night| night.name.as_str()),
+            summary,
+            remarks,
+        }
+    }
+}
+
+/// `2026-11-24 02:00`, in UTC.
+fn time(night: &Night) -> String {
+    let at = UNIX_EPOCH.checked_add(Duration::from_millis(night.started)).unwrap_or(UNIX_EPOCH);
+    let text = humantime::format_rfc3339_seconds(at).to_string();
+    text.get(..16).unwrap_or(&text).replace('T', " ")
+}
+
+/// `, commit 1a2b3c4d5e`, or nothing.
+fn commit(night: &Night) -> String {
+    let short = |revision: &String| format!(", commit {}", revision.get(..SHORT).unwrap_or(revision));
+    night.revision.as_ref().map_or_else(String::new, short)
+}
+
+/// `12 of 400 runs, 3.0 % (1.6–5.2 %)`.
+fn share(share: Share) -> String {
+    let (low, high) = share.interval;
+    let percent = [share.rate, low, high].map(|rate| rate * 100.0);
+    format!("{}, {:.1} % ({:.1}–{:.1} %)", words::tally(share.tally), percent[0], percent[1], percent[2])
+}
+
+/// Writes the report for people.
+///
+/// # Errors
+/// Those of the writer.
+pub fn history(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
+    let names: BTreeMap<&str, &Night> =
+        summary.nights.iter().map(|night| (night.name.as_str(), night)).collect();
+    let shown =
+        |status: &[Status]| summary.findings.iter().filter(|seen| status.contains(&seen.status)).count();
+    findings(out, summary, &names)?;
+    rates(out, &summary.rates)?;
+    slowest(out, summary)?;
+    let (Some(first), Some(newest)) = (summary.nights.first(), summary.nights.last()) else {
+        return writeln!(out, "no session is kept here");
+    };
+    let nights = words::count(summary.nights.len(), "session");
+    writeln!(out, "{DIM}{nights} from {} to {} (UTC){DIM:#}", time(first), time(newest))?;
+    if !newest.ended {
+        writeln!(
+            out,
+            "note: the session of {} did not come to its end, and is left out of what is new",
+            time(newest)
+        )?;
+    }
+    let Some(last) = summary.last() else {
+        return writeln!(out, "no session came to its end");
+    };
+    writeln!(
+        out,
+        "{DIM}the last: {}, seed {}{}, {} of {}{DIM:#}",
+        time(last),
+        last.seed,
+        commit(last),
+        words::count(last.trials as usize, "trial"),
+        words::count(last.tests as usize, "test")
+    )?;
+    let new = shown(&[Status::New]);
+    let style = if new > 0 { BAD } else { GOOD };
+    writeln!(
+        out,
+        "{style}{new} new{style:#}, {} back, {} still there, {} gone since the session before",
+        shown(&[Status::Back]),
+        shown(&[Status::Still]),
+        shown(&[Status::Gone])
+    )
+}
+
+fn findings(out: &mut dyn Write, summary: &Summary, names: &BTreeMap<&str, &Night>) -> io::Result<()> {
+    let ended = summary.nights.iter().filter(|night| night.ended).count();
+    for seen in &summary.findings {
+        let (style, word) = match seen.status {
+            Status::New => (BAD, "new"),
+            Status::Back => (BAD, "back"),
+            Status::Still => (DOUBTFUL, "still"),
+            Status::Gone => (GOOD, "gone"),
+            Status::Past => (DIM, "past"),
+        };
+        writeln!(out, "{style}{word:<6}{style:#} {}", seen.found.told)?;
+        let of = |name: &str| {
+            names.get(name).map_or_else(|| name.to_owned(), |night| time(night) + &commit(night))
+        };
+        writeln!(
+            out,
+            "       in {} of {}, first {}",
+            seen.nights,
+            words::count(ended, "session"),
+            of(&seen.first)
+        )?;
+        if matches!(seen.status, Status::Gone | Status::Past) {
+            writeln!(out, "       last {}", of(&seen.last))?;
+        }
+        found_after(out, seen)?;
+    }
+    if summary.findings.is_empty() { Ok(()) } else { writeln!(out) }
+}
+
+fn found_after(out: &mut dyn Write, seen: &Seen) -> io::Result<()> {
+    match seen.found.after {
+        Some(after) => writeln!(out, "       the test first failed in trial {after} of the last of them"),
+        None => Ok(()),
+    }
+}
+
+fn rates(out: &mut dyn Write, rates: &[Rate]) -> io::Result<()> {
+    if rates.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "failing in seeded trials (95 % interval)")?;
+    for rate in rates.iter().take(LISTED) {
+        writeln!(out, "  {}  {}", rate.test, share(rate.all))?;
+        if let [.., before, last] = rate.nights.as_slice() {
+            let tally = |share: Share| words::tally(share.tally);
+            writeln!(
+                out,
+                "    {DIM}in the last session that ran it {}, in the one before {}{DIM:#}",
+                tally(last.share),
+                tally(before.share)
+            )?;
+        }
+    }
+    if rates.len() > LISTED {
+        writeln!(out, "  … and {} more", rates.len() - LISTED)?;
+    }
+    writeln!(out)
+}
+
+fn slowest(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
+    if summary.slowest.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "slowest tests, by their mean time in seeded trials")?;
+    for slow in &summary.slowest {
+        writeln!(
+            out,
+            "  {:>9.3} s  {}  {DIM}longest {:.3} s, {}{DIM:#}",
+            slow.mean,
+            slow.test,
+            slow.longest,
+            words::count(slow.runs as usize, "run")
+        )?;
+    }
+    writeln!(out)
+}
+
+/// Writes what is known of one test, session by session.
+///
+/// # Errors
+/// Those of the writer.
+pub fn of_test(out: &mut dyn Write, summary: &Summary, test: &str) -> io::Result<()> {
+    let rate = summary.rates.first();
+    let shares: BTreeMap<&str, Share> =
+        rate.iter().flat_map(|rate| &rate.nights).map(|night| (night.night.as_str(), night.share)).collect();
+    writeln!(out, "{test}")?;
+    for night in &summary.nights {
+        let Some(&of_night) = shares.get(night.name.as_str()) else {
+            continue;
+        };
+        let style = if of_night.tally.failed > 0 { BAD } else { GOOD };
+        writeln!(
+            out,
+            "  {}  {style}failed in {}{style:#}{DIM}{}{DIM:#}",
+            time(night),
+            share(of_night),
+            commit(night)
+        )?;
+        for found in night.findings.iter().filter(|found| found.test.as_deref() == Some(test)) {
+            writeln!(out, "    {}", found.told)?;
+        }
+    }
+    if let Some(rate) = rate {
+        writeln!(out, "in all: failed in {}", share(rate.all))?;
+    }
+    if let Some(slow) = summary.slowest.first() {
+        writeln!(out, "takes {:.3} s in the mean, {:.3} s at most", slow.mean, slow.longest)?;
+    }
+    Ok(())
+}
