@@ -148,6 +148,25 @@ fn nothing_is_begun_that_would_end_after_the_time() {
 }
 
 #[test]
+fn a_log_of_gitlab_folds_what_is_no_new_failure() {
+    let folder = project();
+    write(&folder, &format!("{SUITE}\ndef test_broken():\n    assert False\n"));
+    let arguments = "stress --trials 2 -n 1 --schedules 0 --seed 1";
+    let output = command(&folder, arguments).env("GITLAB_CI", "true").output().expect("jostle runs");
+    let said = out(&output);
+    let starts: Vec<&str> = said.lines().filter(|line| line.contains("section_start:")).collect();
+    let [victim, broken] = starts.as_slice() else { panic!("{said}") };
+    assert!(victim.contains(":jostle_1\r\u{1b}[0K") && victim.contains("victim"), "{victim:?}");
+    assert!(
+        broken.contains(":jostle_2[collapsed=true]\r\u{1b}[0K") && broken.contains("broken"),
+        "{broken:?}"
+    );
+    assert_eq!(said.matches("section_end:").count(), 2, "{said}");
+    let plain = command(&folder, arguments).output().expect("jostle runs");
+    assert!(!out(&plain).contains("section_") && !out(&plain).contains('\u{1b}'), "{}", out(&plain));
+}
+
+#[test]
 fn others_read_the_results() {
     let folder = project();
     write(&folder, &format!("{SUITE}\ndef test_broken():\n    assert '<&\\x1b[1m' == 2\n"));

@@ -92,7 +92,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     if !write_json(options.json.as_ref(), &Document::new(&outline, code as u8))? {
         print(&replayed, &suite, wanted.as_ref())?;
         if args.shrink {
-            terminal::session(&mut anstream::stdout(), &outline, options.verbosity, "")?;
+            terminal::session(&mut anstream::stdout(), &outline, options.verbosity, "", None)?;
         }
     }
     Ok(code)
