@@ -45,7 +45,8 @@ pub struct Identity {
     pub culprits: BTreeSet<Culprit>,
     /// The places of shared state that were shown to be the cause, or the resource that is raced for.
     pub places: BTreeSet<String>,
-    /// Other tests that were seen to fail for the same place. Which of them a session tells of is chance.
+    /// Other tests that were seen to fail for the same polluter and place. Which of them a session tells of is
+    /// chance.
     pub also: BTreeSet<TestId>,
     /// Whether nothing can be left out of `culprits`.
     pub minimal: bool,
@@ -160,14 +161,16 @@ pub fn same(recorded: &Identity, found: &Identity) -> Option<Same> {
         Kind::Nio => crash && function(&recorded.test) == function(&found.test),
         Kind::Brittle if crash => recorded.test == found.test,
         _ => {
-            recorded.test == found.test
+            (recorded.test == found.test || recorded.also.contains(&found.test))
                 && explains(&recorded.culprits, &found.culprits, found.minimal || !crash)
         }
     };
     match by_cause {
         true => Some(Same::Failure),
         false => {
-            let of_it = recorded.test == found.test || found.also.contains(&recorded.test);
+            let of_it = recorded.test == found.test
+                || found.also.contains(&recorded.test)
+                || recorded.also.contains(&found.test);
             (of_it && one_place).then_some(Same::State)
         }
     }
@@ -253,6 +256,11 @@ mod tests {
         assert_eq!(same(&recorded, &told_by(&["a"])), Some(Same::State));
         assert_eq!(same(&recorded, &told_by(&["b"])), None);
         assert_eq!(same(&recorded, &other(&["a"])), None);
+        let both = Identity { also: [id("other")].into(), ..recorded };
+        assert_eq!(same(&both, &other(&[])), Some(Same::Failure));
+        let of_another = |places| Identity { test: id("other"), ..victim(&["q"], places) };
+        assert_eq!(same(&both, &of_another(&["a"])), Some(Same::State));
+        assert_eq!(same(&both, &of_another(&["b"])), None);
     }
 
     #[test]
