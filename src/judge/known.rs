@@ -10,8 +10,8 @@
 //!   another of its victims, if the recorded one is among those that were seen to fail for it.
 //!
 //! Some kinds are told by other tests each night: a race by either of its sides; the failure of a fixture by
-//! whichever test was charged with it; a test function that pollutes itself by each of its parameters; a
-//! brittle test by any state-setter.
+//! whichever test was charged with it; a test function that pollutes itself, or is collected in no fixed order,
+//! by each of its parameters; a brittle test by any state-setter.
 
 use std::collections::BTreeSet;
 
@@ -160,6 +160,7 @@ pub fn same(recorded: &Identity, found: &Identity) -> Option<Same> {
         Kind::Race => explains(&sides(recorded), &sides(found), found.minimal || !crash),
         Kind::Nio => crash && function(&recorded.test) == function(&found.test),
         Kind::Brittle if crash => recorded.test == found.test,
+        Kind::UnstableCollection => function(&recorded.test) == function(&found.test),
         _ => {
             (recorded.test == found.test || recorded.also.contains(&found.test))
                 && explains(&recorded.culprits, &found.culprits, found.minimal || !crash)
@@ -189,7 +190,7 @@ fn sides(race: &Identity) -> BTreeSet<Culprit> {
 }
 
 /// A test without its parameters.
-fn function(test: &TestId) -> &str {
+pub fn function(test: &TestId) -> &str {
     let id = &test.node_id;
     let name = id.find("::").unwrap_or(0);
     id[name..].find('[').map_or(id, |parameters| &id[..name + parameters])
@@ -292,6 +293,10 @@ mod tests {
         assert_eq!(same(&nio("f[1]"), &nio("g[1]")), None);
         let brittle = |setter: &str| Identity { kind: Kind::Brittle, ..victim(&[setter], &[]) };
         assert_eq!(same(&brittle("a"), &brittle("b")), Some(Same::Failure));
+        let unstable =
+            |test: &str| Identity { kind: Kind::UnstableCollection, test: id(test), ..victim(&[], &[]) };
+        assert_eq!(same(&unstable("f[1]"), &unstable("f[2]")), Some(Same::Failure));
+        assert_eq!(same(&unstable("f[1]"), &unstable("g[1]")), None);
     }
 
     #[test]

@@ -41,9 +41,10 @@ pub struct FailureFile {
     pub places: Vec<String>,
     /// pytest's version when it was found: ids of parametrised tests differ between versions.
     pub pytest: String,
-    /// The smallest plan that shows what it is: the one that fails, or in which a brittle test passes.
+    /// The smallest plan that shows what it is: the one that fails, or in which a brittle test passes. For an
+    /// unstable collection, suite order under one hash seed.
     pub minimal: PlanDocument,
-    /// The plan that first showed it.
+    /// The plan that first showed it. For an unstable collection, suite order under another hash seed.
     pub original: PlanDocument,
     /// Other victims of the same polluter and place.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
