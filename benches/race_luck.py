@@ -52,6 +52,8 @@ def main() -> None:
     parser.add_argument("--jostle", default=str(ROOT / "target/release/jostle"))
     parser.add_argument("specimens", nargs="*")
     options = parser.parse_args()
+    # The suites' folders are the working folders; a link stays one, as it makes an environment of a Python.
+    python, jostle = (str(pathlib.Path(path).absolute()) for path in (options.python, options.jostle))
     names = options.specimens or sorted(path.name for path in (ROOT / "corpus").glob("race-*"))
     print(
         f"| specimen | fails under `pytest -n 2`, of {options.times} | jostle's replay fails, of {options.times} | diverged |"
@@ -61,8 +63,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             suite = pathlib.Path(folder) / name
             shutil.copytree(ROOT / "corpus" / name, suite)
-            lucky = by_luck(options.python, suite, options.times)
-            replayed, diverged = by_jostle(options.jostle, options.python, suite, options.times)
+            lucky = by_luck(python, suite, options.times)
+            replayed, diverged = by_jostle(jostle, python, suite, options.times)
         print(f"| {name} | {lucky} | {replayed} | {diverged} |", flush=True)
 
 

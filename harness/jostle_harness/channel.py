@@ -9,7 +9,7 @@ import socket
 import threading
 from typing import Any, Dict, List, Optional, Tuple
 
-PROTOCOL = 5
+PROTOCOL = 6
 
 #: Descriptors that one message may bring along.
 _MOST_DESCRIPTORS = 16

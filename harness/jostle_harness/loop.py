@@ -13,7 +13,7 @@ import pytest
 from . import crash, zygote
 from .channel import Channel, Setup
 from .explain import Explainer
-from .watch import Watch, is_wide, wide_fixtures
+from .watch import Watch, is_wide
 
 
 class Loop:
@@ -69,6 +69,8 @@ class Loop:
         self._channel.send("running", **({} if self._watch is None else self._watch.process()))
         self._seed()
         explainer = self._explainer()
+        if self._watch is not None:
+            self._watch.come()
         for position, item in enumerate(self.items):
             if explainer is not None and position == len(self.items) - 1:
                 explainer.look(self._channel, self._setup.folder)
@@ -114,7 +116,7 @@ class Loop:
         self._channel.send("start", position=position)
         start = perf_counter()
         if self._watch is not None:
-            self._watch.start(wide_fixtures(item))
+            self._watch.start(item)
         try:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=self._next(position, item))
         except BaseException as error:

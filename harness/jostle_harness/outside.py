@@ -10,13 +10,14 @@ import os
 import re
 import sys
 import sysconfig
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional, Tuple
 
 from .channel import Setup, text
 from .crash import inside
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _UNLOCK, _SHARED = 8, 1
+_PATHS = ("file:", "listing:")
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -161,6 +162,15 @@ class Outside:
         else:
             self._databases.pop(id(connection), None)
         return []
+
+
+def last_names(resources: FrozenSet[str]) -> Optional[FrozenSet[str]]:
+    """What one of the last two components of a path is that leads to one of these resources; nothing if any may."""
+    names = {resource.partition(":")[2].rpartition("/")[2] for resource in resources}
+    # A folder that has a symbol is called otherwise, and other resources than files have no path.
+    if any(name.startswith("$") for name in names) or not all(one.startswith(_PATHS) for one in resources):
+        return None
+    return frozenset(names | {"", ".", ".."})
 
 
 def _path_of(descriptor: int) -> Optional[str]:

@@ -19,7 +19,7 @@ from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Tup
 
 from .channel import Channel, Setup, text
 from .idle import Idle
-from .outside import EVENTS, Access, Outside
+from .outside import EVENTS, Access, Outside, last_names
 
 _list_folder = os.listdir  # bound now: a test may replace it
 #: Seconds without anything to do that are told.
@@ -43,6 +43,7 @@ class Watch:
         self._channel = channel
         self._outside = Outside(setup, rootdir)
         self._at = None if setup.watch["at"] is None else frozenset(setup.watch["at"])
+        self._ends = None if self._at is None else last_names(self._at)
         self._pauses = frozenset(setup.watch["pauses"])
         self._pause: float = setup.watch["pause"]
         self._points = 0
@@ -53,7 +54,8 @@ class Watch:
         self._hooked = False
         #: Whether something shared may be open; nothing before the first test.
         self._shared_open: Optional[bool] = None
-        self._turn = 0
+        self._turn = self._turn_before = 0
+        self._in_teardown = False
         self._idle = Idle()
         self._asked: Dict[Tuple[str, str, str], int] = {}
         self._fixtures: List[str] = []
@@ -74,10 +76,17 @@ class Watch:
         except OSError:
             return {}
 
-    def start(self, fixtures: List[str]) -> None:
-        """A test starts; it uses these fixtures of a wider scope."""
-        self._touched, self._used, self._databases = {}, list(fixtures), {}
+    def come(self) -> None:
+        """The first test is next: wait for the turn, which lasts until a call asks for the next."""
         if self._at is not None:
+            self._wait("comes")
+
+    def start(self, item: Any) -> None:
+        """A test starts."""
+        if self._at is None:
+            self._touched, self._used, self._databases = {}, _wide_fixtures(item), {}
+        else:
+            self._turn_before, self._in_teardown = self._turn, False
             if self._shared_open is None:
                 self._shared_open = self._may_share_open(self._at)
             if self._shared_open:
@@ -101,8 +110,9 @@ class Watch:
         )
 
     def tear_down(self) -> None:
-        """The test's teardown starts."""
-        if self._at is not None:
+        """The test's teardown starts. That is no news before the test has asked for a turn."""
+        self._in_teardown = True
+        if self._at is not None and self._turn > self._turn_before:
             self._channel.send("teardown")
 
     @contextlib.contextmanager
@@ -124,7 +134,7 @@ class Watch:
             self._fixtures.pop()
 
     def _hear(self, event: str, arguments: Tuple[Any, ...]) -> None:
-        if event not in EVENTS or not self._is_of_test():
+        if event not in EVENTS or not self._is_of_test() or self._is_elsewhere(event, arguments):
             return
         if event == "sqlite3.connect" and self._at is None:
             self._busy.busy = True
@@ -135,6 +145,15 @@ class Watch:
     def _is_of_test(self) -> bool:
         """Whether what happens now is the test's doing: not ours, and not a child's of the worker."""
         return self._running and not getattr(self._busy, "busy", False) and os.getpid() == self._pid
+
+    def _is_elsewhere(self, event: str, arguments: Tuple[Any, ...]) -> bool:
+        """Whether a call is on paths that end otherwise than all that is shared, told without naming them in full."""
+        if self._ends is None or type(arguments[0]) is not str or event == "sqlite3.connect":
+            return False  # what SQLite is given may be a URI
+        for path in arguments[:2]:
+            if type(path) is str and ("/" not in path or not self._ends.isdisjoint(path.rsplit("/", 2)[-2:])):
+                return False
+        return True
 
     def _meet(self, accesses: Callable[[], List[Access]]) -> None:
         """A call is about to be made: note it, or wait for the turn."""
@@ -202,6 +221,8 @@ class Watch:
             self._channel.send("rested", seconds=seconds)
 
     def _wait(self, kind: str, **fields: Any) -> None:
+        if self._in_teardown and self._turn == self._turn_before:
+            self._channel.send("teardown")
         self._turn += 1
         self._channel.send(kind, turn=self._turn, **fields)
         # An exception from a signal's handler may have left the answer to an earlier question behind.
@@ -298,7 +319,7 @@ def _version(path: str) -> Tuple[Any, ...]:
     return tuple(seen)
 
 
-def wide_fixtures(item: Any) -> List[str]:
+def _wide_fixtures(item: Any) -> List[str]:
     """The names of the fixtures that a test shares with others."""
     info = getattr(item, "_fixtureinfo", None)
     definitions = getattr(info, "name2fixturedefs", {})

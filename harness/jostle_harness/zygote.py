@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import gc
+import inspect
 import os
 import select
 import signal
@@ -65,6 +66,16 @@ def _is_shared(descriptor: int) -> bool:
     return stat.S_ISREG(found.st_mode) and found.st_nlink > 0 and written
 
 
+def _prepare(items: List[pytest.Item]) -> None:
+    """Find out once, here, what every fork would find out for itself."""
+    for item in items:
+        _ = item.location
+    with contextlib.suppress(Exception):  # a module whose attributes cannot be read; who shows a failure meets it
+        # To show its first failure, pytest asks `inspect` for the source of a code, which looks at the files of
+        # all modules then, and remembers them.
+        inspect.getsource(_prepare.__code__)
+
+
 class Zygote:
     """Forks workers, and tells jostle how they end."""
 
@@ -77,8 +88,7 @@ class Zygote:
         """Fork until jostle is done. Returns in each fork its channel, and nothing in the zygote at the end."""
         sys.stdout.flush()
         sys.stderr.flush()
-        for item in session.items:
-            _ = item.location  # found out once, here, instead of in every fork
+        _prepare(session.items)
         gc.collect()
         gc.freeze()
         shared = shared_files(self._channel.fileno())

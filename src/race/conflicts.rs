@@ -66,6 +66,8 @@ pub struct Pair {
     pub tests: (TestIndex, TestIndex),
     /// The resources.
     pub resources: BTreeSet<Resource>,
+    /// The first of the pairs whose two tests reach what they share by the same lines as these.
+    pub like: (TestIndex, TestIndex),
 }
 
 /// The pairs of tests in conflict, at most so many: first one of each two sets of places in the code
@@ -81,7 +83,7 @@ pub fn pairs(conflicts: &[Conflict], most: usize, with: Option<TestIndex>) -> Ve
     {
         reach.entry(test).or_default().insert((&call.resource, &call.call, call.at.as_deref()));
     }
-    let mut known = BTreeSet::new();
+    let mut known = BTreeMap::new();
     let (mut fresh, mut others) = (Vec::new(), Vec::new());
     let mut seen = BTreeSet::new();
     'all: for conflict in conflicts {
@@ -95,10 +97,12 @@ pub fn pairs(conflicts: &[Conflict], most: usize, with: Option<TestIndex>) -> Ve
                     seen.insert((first, second));
                     let (one, other) = (reach.get(&first), reach.get(&second));
                     let kind = (one.min(other), one.max(other));
-                    if known.insert(kind) {
-                        fresh.push((first, second))
-                    } else {
-                        others.push((first, second))
+                    match known.get(&kind) {
+                        Some(&like) => others.push(((first, second), like)),
+                        None => {
+                            known.insert(kind, (first, second));
+                            fresh.push(((first, second), (first, second)));
+                        }
                     }
                     // Sets of places beyond these are left out for good: pairs grow with the square.
                     if fresh.len() >= most || seen.len() >= most * most {
@@ -116,9 +120,7 @@ pub fn pairs(conflicts: &[Conflict], most: usize, with: Option<TestIndex>) -> Ve
             .collect()
     };
     let chosen = fresh.into_iter().chain(others).take(most);
-    chosen
-        .map(|(first, second)| Pair { tests: (first, second), resources: resources(first, second) })
-        .collect()
+    chosen.map(|(tests, like)| Pair { tests, resources: resources(tests.0, tests.1), like }).collect()
 }
 
 #[cfg(test)]
@@ -167,14 +169,12 @@ mod tests {
         #[test]
         fn every_pair_is_one_of_two_tests_that_share_what_one_writes(recordings in touched(), most in 1_usize..20) {
             let conflicts = conflicts(&recordings);
+            let what = |pair: Pair| (pair.tests, pair.resources);
             for test in (0..7).map(TestIndex) {
                 let of = |pair: &&Pair| pair.tests.0 == test || pair.tests.1 == test;
                 let all = pairs(&conflicts, 1000, None);
-                let mut with = pairs(&conflicts, 1000, Some(test));
-                let mut expected: Vec<Pair> = all.iter().filter(of).cloned().collect();
-                for pairs in [&mut with, &mut expected] {
-                    pairs.sort_by_key(|pair| pair.tests);
-                }
+                let with: BTreeMap<_, _> = pairs(&conflicts, 1000, Some(test)).into_iter().map(what).collect();
+                let expected: BTreeMap<_, _> = all.iter().filter(of).cloned().map(what).collect();
                 prop_assert_eq!(with, expected);
             }
             let pairs = pairs(&conflicts, most, None);

@@ -16,7 +16,9 @@ use crate::suite::TestIndex;
 /// What is heard of a worker.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Heard {
-    /// It waits to start a test.
+    /// It waits to start with its first test.
+    Comes,
+    /// It starts a test, and does not wait for an answer.
     Starts(TestIndex),
     /// It waits to make a call.
     Asks(Call),
@@ -53,7 +55,7 @@ enum State {
 /// What a worker that waits will do.
 #[derive(Clone, Debug, PartialEq)]
 enum Wish {
-    Start(TestIndex),
+    Start,
     Call(Call),
     WakeUp,
 }
@@ -105,7 +107,11 @@ impl Turns {
         let index = worker.0 as usize;
         self.players.get(index)?;
         let next = match heard {
-            Heard::Starts(test) => self.wishes(index, Wish::Start(test)),
+            Heard::Comes => self.wishes(index, Wish::Start),
+            Heard::Starts(test) => {
+                self.note(index, StepKind::Starts(test));
+                None
+            }
             Heard::Asks(call) => self.wishes(index, Wish::Call(call)),
             Heard::Rested(idle) => {
                 self.stays(index, |stay| stay.rests(idle));
@@ -152,7 +158,7 @@ impl Turns {
         let index = worker.0 as usize;
         let held = |player: &Player| {
             player.points > 0
-                && matches!(player.state, State::Ready(ref wish) if !matches!(wish, Wish::Start(_)))
+                && matches!(player.state, State::Ready(ref wish) if !matches!(wish, Wish::Start))
         };
         self.holder == Some(index)
             && self.players.iter().enumerate().any(|(other, player)| other != index && held(player))
@@ -305,7 +311,7 @@ impl Turns {
     fn grant(&mut self, index: usize) -> Option<usize> {
         let player = &mut self.players[index];
         match std::mem::replace(&mut player.state, State::Running) {
-            State::Ready(Wish::Start(test)) => self.note(index, StepKind::Starts(test)),
+            State::Ready(Wish::Start) => {}
             State::Ready(Wish::Call(call)) => {
                 player.points += 1;
                 self.note(index, StepKind::Calls(call));
@@ -360,7 +366,7 @@ mod tests {
             let index = free.remove(eager(free.len()));
             let worker = WorkerId(index as u32);
             let heard = if !std::mem::replace(&mut began[index], true) {
-                Heard::Starts(TestIndex(index as u32))
+                Heard::Comes
             } else if std::mem::replace(&mut asleep[index], false) {
                 Heard::Awake
             } else {
@@ -447,8 +453,8 @@ mod tests {
         let at = BTreeSet::from([Resource("file:0".into())]);
         let mut turns = Turns::new(Schedule::undisturbed(WorkerId(0), at), 2);
         let (one, other) = (WorkerId(0), WorkerId(1));
-        assert_eq!(turns.hear(one, Heard::Starts(TestIndex(0))), None);
-        assert_eq!(turns.hear(other, Heard::Starts(TestIndex(1))), Some(one));
+        assert_eq!(turns.hear(one, Heard::Comes), None);
+        assert_eq!(turns.hear(other, Heard::Comes), Some(one));
         assert_eq!(turns.hear(one, Heard::Stuck), Some(other));
         assert_eq!(turns.hear(one, Heard::Asks(call(0))), None);
         assert_eq!(turns.hear(other, Heard::Asks(call(0))), Some(other));
@@ -464,8 +470,8 @@ mod tests {
         let mut turns =
             Turns::new(Schedule { switches, patience, ..Schedule::undisturbed(WorkerId(0), at) }, 2);
         let (one, other) = (WorkerId(0), WorkerId(1));
-        assert_eq!(turns.hear(one, Heard::Starts(TestIndex(0))), None);
-        assert_eq!(turns.hear(other, Heard::Starts(TestIndex(1))), Some(one));
+        assert_eq!(turns.hear(one, Heard::Comes), None);
+        assert_eq!(turns.hear(other, Heard::Comes), Some(one));
         assert!(!turns.holds_another(one), "who has not made a call yet is only late");
         assert_eq!(turns.hear(one, Heard::Asks(call(0))), Some(one));
         assert_eq!(turns.hear(one, Heard::Asks(call(0))), Some(other));
@@ -495,8 +501,8 @@ mod tests {
     fn a_rest_that_keeps_nobody_from_going_on_is_none() {
         let at = BTreeSet::from([Resource("file:0".into())]);
         let mut turns = Turns::new(Schedule::undisturbed(WorkerId(0), at), 2);
-        turns.hear(WorkerId(0), Heard::Starts(TestIndex(0)));
-        turns.hear(WorkerId(1), Heard::Starts(TestIndex(1)));
+        turns.hear(WorkerId(0), Heard::Comes);
+        turns.hear(WorkerId(1), Heard::Comes);
         turns.hear(WorkerId(0), Heard::Asks(call(0)));
         turns.hear(WorkerId(0), Heard::Rested(Duration::from_secs(1)));
         assert!(!is_unfair(turns.steps()));

@@ -194,7 +194,12 @@ pub(super) fn finding(
             writeln!(out, "  {:<13} {token}  {DIM}jostle replay {token} --shrink{options}{DIM:#}", "token")?
         }
         None if finding.kind == Kind::Leftover => {}
-        None => writeln!(out, "  {:<13} {}", "seen in", words::origin(finding.origin))?,
+        None => writeln!(
+            out,
+            "  {:<13} {}  {DIM}no trial of a seed: --failures DIR keeps a file for jostle replay{DIM:#}",
+            "seen in",
+            words::origin(finding.origin)
+        )?,
     }
     if let Some(command) = &finding.command {
         writeln!(out, "  {:<13} {command}", "pytest")?;
@@ -320,7 +325,8 @@ fn summary(out: &mut dyn Write, outline: &Outline) -> io::Result<()> {
     };
     writeln!(
         out,
-        "{DIM}pairs of tests tried: {} in both orders, {} directly after each other, {} on one worker, {} on two{of}{DIM:#}",
+        "{DIM}pairs of tests tried: {} in both orders, {} directly after each other; of several workers, {} on the same one, \
+         {} on two{of}{DIM:#}",
         percent(shares.ordered),
         percent(shares.adjacent),
         percent(shares.same_worker),

@@ -21,22 +21,13 @@ const PATIENT: Duration = Duration::from_millis(PATIENCE as u64);
 /// CPU time that is none, in nanoseconds: what a wait takes that is interrupted and goes on.
 const IDLE: u64 = 100_000;
 
-/// What a worker waits for an answer to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Question {
-    /// To start its next test.
-    Test,
-    /// For its turn, under this number.
-    Turn(u32),
-}
-
 /// Whose answer is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Grant {
     /// The worker.
     pub(super) worker: usize,
-    /// What it asked.
-    pub(super) question: Question,
+    /// The number of its question.
+    pub(super) turn: u32,
     /// How long it was held, which is not its test's fault.
     pub(super) held: Duration,
 }
@@ -69,7 +60,8 @@ impl Known {
 pub(super) struct Control {
     turns: Turns,
     patience: Duration,
-    asked: Vec<Option<(Question, Instant)>>,
+    /// The question that each waits for an answer to, and since when its test is held by that.
+    asked: Vec<Option<(u32, Option<Instant>)>>,
     held: Vec<Duration>,
     /// The workers' processes.
     processes: Vec<Known>,
@@ -107,9 +99,15 @@ impl Control {
         self.processes[worker] = named.unwrap_or(Known::Nothing);
     }
 
-    /// A worker waits to start a test.
+    /// A worker waits to start with its first test.
+    pub(super) fn comes(&mut self, worker: usize, turn: u32) -> Option<Grant> {
+        self.asked[worker] = Some((turn, None));
+        self.hears(worker, Heard::Comes)
+    }
+
+    /// A worker starts a test.
     pub(super) fn starts(&mut self, worker: usize, test: TestIndex) -> Option<Grant> {
-        self.asks(worker, Question::Test, Heard::Starts(test))
+        self.hears(worker, Heard::Starts(test))
     }
 
     /// A worker had nothing to do for so long, since it got its turn or told so before.
@@ -130,7 +128,7 @@ impl Control {
 
     /// A worker waits to make a call.
     pub(super) fn calls(&mut self, worker: usize, turn: u32, call: Call) -> Option<Grant> {
-        self.asks(worker, Question::Turn(turn), Heard::Asks(call))
+        self.asks(worker, turn, Heard::Asks(call))
     }
 
     /// A worker goes to sleep.
@@ -140,7 +138,7 @@ impl Control {
 
     /// A worker has slept, and waits to go on.
     pub(super) fn wakes(&mut self, worker: usize, turn: u32) -> Option<Grant> {
-        self.asks(worker, Question::Turn(turn), Heard::Awake)
+        self.asks(worker, turn, Heard::Awake)
     }
 
     /// A worker has run its last test, or its process has ended.
@@ -186,19 +184,17 @@ impl Control {
         (self.turns.steps().to_vec(), self.held.clone())
     }
 
-    fn asks(&mut self, worker: usize, question: Question, heard: Heard) -> Option<Grant> {
-        self.asked[worker] = Some((question, Instant::now()));
+    fn asks(&mut self, worker: usize, turn: u32, heard: Heard) -> Option<Grant> {
+        self.asked[worker] = Some((turn, Some(Instant::now())));
         self.hears(worker, heard)
     }
 
     fn hears(&mut self, worker: usize, heard: Heard) -> Option<Grant> {
         let next = self.turns.hear(WorkerId(worker as u32), heard)?.0 as usize;
         (self.quiet, self.looked) = ((Duration::ZERO, 0), Instant::now());
-        let (question, since) = self.asked[next].take()?;
-        let held = since.elapsed();
-        if question != Question::Test {
-            self.held[next] += held;
-        }
-        Some(Grant { worker: next, question, held })
+        let (turn, since) = self.asked[next].take()?;
+        let held = since.map_or(Duration::ZERO, |since| since.elapsed());
+        self.held[next] += held;
+        Some(Grant { worker: next, turn, held })
     }
 }

@@ -9,7 +9,7 @@ use crate::run::Failure;
 use crate::suite::{CollectionError, Test, TestId};
 
 /// The version both sides must speak.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// What jostle says.
 #[derive(Debug, Serialize)]
@@ -172,6 +172,11 @@ pub enum Message {
         seconds: f64,
         /// Where.
         at: Option<String>,
+    },
+    /// A worker waits for its turn to start with its first test.
+    Comes {
+        /// The question's number.
+        turn: u32,
     },
     /// A test has slept, and waits for its turn.
     Awake {

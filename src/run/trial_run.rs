@@ -8,7 +8,7 @@ use crate::explain::{Changed, Followed};
 use crate::plan::{Imports, Interleaving, Meeting, Mode, WorkerId};
 use crate::race::Touched;
 use crate::run::collecting::{COLLECT, check_protocol, with_output};
-use crate::run::control::{Control, Grant, LOOK, Question};
+use crate::run::control::{Control, Grant, LOOK};
 use crate::run::process::{Heard, Process};
 use crate::run::protocol::{self, Message, Purpose, Request, Setup, WatchSetup, WorkerLikeness};
 use crate::run::spawn::{CLOSED, ENDING, SpawnOptions, TICK};
@@ -225,13 +225,16 @@ impl<'a> TrialRun<'a> {
             Heard::Message(Message::Waiting { position }) => {
                 if let Some(place) = state.place(position) {
                     state.enter(Stage::Waiting(place));
-                    let test = state.list[place];
-                    self.take_turns(|control| control.starts(worker, test));
                 }
+            }
+            Heard::Message(Message::Comes { turn }) => {
+                self.take_turns(|control| control.comes(worker, turn));
             }
             Heard::Message(Message::Start { position }) => {
                 if let Some(place) = state.place(position) {
                     state.enter(Stage::Running(place, Instant::now()));
+                    let test = state.list[place];
+                    self.take_turns(|control| control.starts(worker, test));
                 }
             }
             Heard::Message(Message::Finish { position, outcome: verdict, duration, failure }) => {
@@ -379,36 +382,20 @@ impl<'a> TrialRun<'a> {
         let Some(grant) = self.control.as_mut().and_then(tell) else {
             return;
         };
-        let state = &mut self.workers[grant.worker];
-        let answer = match grant.question {
-            Question::Test => {
-                state.enter(Stage::Idle);
-                Request::Go
-            }
-            Question::Turn(turn) => {
-                state.since += grant.held;
-                Request::Turn { turn }
-            }
-        };
+        self.workers[grant.worker].since += grant.held;
         if let Some(process) = &mut self.processes[grant.worker] {
-            process.say(&answer);
+            process.say(&Request::Turn { turn: grant.turn });
         }
     }
 
     fn meetings_of(&self, worker: usize) -> impl Iterator<Item = u32> + 'a {
         let places = self.meetings().iter().flat_map(|meeting| [meeting.first, meeting.second]);
-        let met = places.filter(move |&(id, _)| id.0 as usize == worker).map(|(_, place)| place);
-        // Under control every test waits for its turn to start.
-        let all = if self.control.is_some() { self.workers[worker].list.len() as u32 } else { 0 };
-        met.chain(0..all)
+        places.filter(move |&(id, _)| id.0 as usize == worker).map(|(_, place)| place)
     }
 
     /// Lets waiting workers go whose partner is there too, or will not come any more. If all that are
     /// left wait, none of their partners comes.
     fn let_meet(&mut self) {
-        if self.control.is_some() {
-            return;
-        }
         let waits = |worker: &Worker| matches!(worker.stage, Stage::Waiting(_));
         let alive = |worker: usize| self.processes[worker].is_some();
         let stuck = (0..self.workers.len()).filter(|&w| alive(w)).all(|w| waits(&self.workers[w]));

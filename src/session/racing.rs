@@ -76,6 +76,12 @@ impl Racer {
         Ok(Self { pair, round: 0, plans, undisturbed, next: 0, found: None, both: false })
     }
 
+    /// A pair that there is nothing to try of.
+    fn idle(pair: usize) -> Self {
+        let (plans, undisturbed) = (Vec::new(), Vec::new());
+        Self { pair, round: 0, plans, undisturbed, next: 0, found: None, both: false }
+    }
+
     fn is_done(&self) -> bool {
         self.both || self.next >= self.plans.len()
     }
@@ -136,7 +142,8 @@ impl Racing {
                     return Ok(());
                 }
                 if racers.len() == pair {
-                    racers.push(Racer::new(lab, races, pair)?);
+                    let settled = self.is_settled(races, &racers, pair);
+                    racers.push(if settled { Racer::idle(pair) } else { Racer::new(lab, races, pair)? });
                 }
                 self.turn(lab, &mut racers[pair])?;
             }
@@ -150,6 +157,17 @@ impl Racing {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether a pair reaches what it shares by the same lines as one that was found to race in a fixture,
+    /// which says the same of all tests that use it.
+    fn is_settled(&self, races: &Races, racers: &[Racer], pair: usize) -> bool {
+        let like = |racer: &&Racer| races.pairs[racer.pair].like == races.pairs[pair].like;
+        let mut found = racers.iter().filter(like).filter_map(|racer| racer.found);
+        found.any(|at| {
+            let signature = self.found[at].signature.as_ref();
+            signature.is_some_and(|signature| signature.crash.is_of_a_fixture())
+        })
     }
 
     /// Tries the next schedules of a pair.

@@ -156,7 +156,12 @@ pub fn sandboxing(keep: &[PathBuf]) -> Option<Sandboxing> {
 
 /// A command that runs the `jostle` under test in a folder, with a cache of the tests' own.
 pub fn jostle(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_jostle"));
+    jostle_at(Path::new(env!("CARGO_BIN_EXE_jostle")), folder)
+}
+
+/// As [`jostle`], of a copy of the program.
+pub fn jostle_at(program: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(program);
     command.current_dir(folder);
     command.env("JOSTLE_CACHE_DIR", root().join("target/jostle-cache"));
     // What the tests themselves are run in is none of its business.
