@@ -17,7 +17,7 @@ use crate::support;
 
 /// One of each kind; all of them take longer than the other tests together.
 const SAMPLE: [&str; 6] =
-    ["two-polluters", "brittle", "nio", "import-polluter", "flaky-victim", "race-check-then-create"];
+    ["two-polluters", "brittle", "nio", "import-polluter", "flaky-victim", "race-same-file"];
 
 /// What is read of the stated truth; see corpus/README.md.
 #[derive(Deserialize)]
