@@ -55,6 +55,18 @@ fn files(folder: &Path) -> usize {
 }
 
 #[test]
+fn a_suite_that_is_collected_in_no_fixed_order_can_be_known() {
+    let folder = project();
+    let source =
+        "import pytest\n\n@pytest.mark.parametrize('name', set('abcdefgh'))\ndef test_name(name): pass\n";
+    write(&folder, source);
+    let first = stress(&folder, "--seed 1 --trials 1 --failures known");
+    assert_eq!(first.status.code(), Some(1), "{}{}", out(&first), err(&first));
+    let other_night = stress(&folder, "--seed 2 --trials 1 --known known");
+    assert_eq!(other_night.status.code(), Some(0), "{}{}", out(&other_night), err(&other_night));
+}
+
+#[test]
 fn a_known_failure_is_told_and_does_not_fail_the_job() {
     let folder = project();
     let first = stress(&folder, "--seed 1 --failures known --known known");
