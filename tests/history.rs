@@ -304,7 +304,7 @@ proptest! {
     /// Sessions write in any order, and the index is asked at any time.
     #[test]
     fn an_index_that_grew_says_what_one_made_anew_says(
-        steps in proptest::collection::vec((0_u8..3, entry(), any::<bool>()), 0..20),
+        steps in proptest::collection::vec((0_u8..3, entry(), any::<bool>()), 0..20), gone: bool,
     ) {
         let folder = tempfile::tempdir().expect("a folder");
         let mut written: BTreeMap<u8, NightFile> = BTreeMap::new();
@@ -318,6 +318,15 @@ proptest! {
                 prop_assert_eq!(remarks, Vec::<String>::new());
             }
         }
+        let kept = |steps: &[(u8, Entry, bool)]| -> Vec<Entry> {
+            let night = steps.first().map(|(night, ..)| *night).filter(|_| gone);
+            steps.iter().filter(|step| Some(step.0) != night).map(|(_, entry, _)| entry.clone()).collect()
+        };
+        if let (true, Some((night, ..))) = (gone, steps.first()) {
+            HistoryIndex::open(folder.path()).and_then(|mut index| index.sync()).expect("an index");
+            fs::remove_file(folder.path().join(format!("night-{night}.jsonl"))).expect("a file");
+        }
+        let kept = kept(&steps);
         let mut grown = HistoryIndex::open(folder.path()).expect("an index");
         grown.sync().expect("rows");
         let told = summary(&grown);
@@ -326,8 +335,8 @@ proptest! {
         prop_assert_eq!(&told, &summary(&made));
         let wrote = |path: &Path| read(path, 0).expect("a file").entries;
         let all: usize = files(folder.path()).expect("files").iter().map(|path| wrote(path).len()).sum();
-        prop_assert_eq!(all, steps.len());
-        let trials = steps.iter().filter(|(_, entry, _)| {
+        prop_assert_eq!(all, kept.len());
+        let trials = kept.iter().filter(|entry| {
             matches!(entry, Entry::Trial(TrialEntry { origin: Origin::Trial(_), .. }))
         });
         prop_assert_eq!(told.nights.iter().map(|night| night.trials).sum::<u64>(), trials.count() as u64);

@@ -55,6 +55,18 @@ fn files(folder: &Path) -> usize {
 }
 
 #[test]
+fn a_suite_that_is_collected_in_no_fixed_order_can_be_known() {
+    let folder = project();
+    let source =
+        "import pytest\n\n@pytest.mark.parametrize('name', set('abcdefgh'))\ndef test_name(name): pass\n";
+    write(&folder, source);
+    let first = stress(&folder, "--seed 1 --trials 1 --failures known");
+    assert_eq!(first.status.code(), Some(1), "{}{}", out(&first), err(&first));
+    let other_night = stress(&folder, "--seed 2 --trials 1 --known known");
+    assert_eq!(other_night.status.code(), Some(0), "{}{}", out(&other_night), err(&other_night));
+}
+
+#[test]
 fn a_known_failure_is_told_and_does_not_fail_the_job() {
     let folder = project();
     let first = stress(&folder, "--seed 1 --failures known --known known");
@@ -145,6 +157,25 @@ fn nothing_is_begun_that_would_end_after_the_time() {
     assert_eq!(report["trials"], 0, "{report:#}");
     assert_eq!(report["unjudged"][0]["test"]["node_id"], "test_state.py::test_victim", "{report:#}");
     assert!(report["remarks"].to_string().contains("no time for a trial"), "{report:#}");
+}
+
+#[test]
+fn a_log_of_gitlab_folds_what_is_no_new_failure() {
+    let folder = project();
+    write(&folder, &format!("{SUITE}\ndef test_broken():\n    assert False\n"));
+    let arguments = "stress --trials 2 -n 1 --schedules 0 --seed 1";
+    let output = command(&folder, arguments).env("GITLAB_CI", "true").output().expect("jostle runs");
+    let said = out(&output);
+    let starts: Vec<&str> = said.lines().filter(|line| line.contains("section_start:")).collect();
+    let [victim, broken] = starts.as_slice() else { panic!("{said}") };
+    assert!(victim.contains(":jostle_1\r\u{1b}[0K") && victim.contains("victim"), "{victim:?}");
+    assert!(
+        broken.contains(":jostle_2[collapsed=true]\r\u{1b}[0K") && broken.contains("broken"),
+        "{broken:?}"
+    );
+    assert_eq!(said.matches("section_end:").count(), 2, "{said}");
+    let plain = command(&folder, arguments).output().expect("jostle runs");
+    assert!(!out(&plain).contains("section_") && !out(&plain).contains('\u{1b}'), "{}", out(&plain));
 }
 
 #[test]

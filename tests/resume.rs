@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use jostle::record::Journal;
@@ -135,6 +136,16 @@ fn err(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// What a session with these options comes to if nothing befalls it, and how many tests it starts.
+fn whole() -> &'static (Value, usize) {
+    static WHOLE: OnceLock<(Value, usize)> = OnceLock::new();
+    WHOLE.get_or_init(|| {
+        let stage = Stage::new();
+        let report = report(&stage.run(&OPTIONS));
+        (report, stage.started())
+    })
+}
+
 /// On one worker: how far pairs of tests are raced depends on the time.
 const OPTIONS: [&str; 6] = ["--seed", "7", "--trials", "6", "-n", "1"];
 
@@ -144,8 +155,7 @@ fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
 
 #[test]
 fn a_session_that_was_killed_goes_on_as_if_it_had_not_been() {
-    let whole = Stage::new();
-    let expected = report(&whole.run(&OPTIONS));
+    let (expected, started) = whole();
     assert_eq!(expected["findings"].as_array().map(Vec::len), Some(2), "{expected}");
 
     let stage = Stage::new();
@@ -158,16 +168,17 @@ fn a_session_that_was_killed_goes_on_as_if_it_had_not_been() {
     let resumed = stage.run(&["--resume", &journal, "--trials", "6", "-n", "1"]);
     assert_eq!(resumed.status.code(), Some(1), "{}", err(&resumed));
     assert!(err(&resumed).contains("going on from"), "{}", err(&resumed));
-    assert_eq!(report(&resumed), expected);
+    assert_eq!(report(&resumed), *expected);
     // What was recorded was not run again, and everything else was.
-    assert_eq!(stage.started() - after_two.0, whole.started() - after_two.1);
+    assert_eq!(stage.started() - after_two.0, started - after_two.1);
 }
 
 #[test]
 fn what_is_left_of_a_damaged_journal_is_used_and_the_loss_told() {
     let stage = Stage::new();
     let journal = stage.journal();
-    let expected = report(&stage.run(&with(&["--journal", &journal])));
+    let (expected, _) = whole();
+    stage.run(&with(&["--journal", &journal]));
     let bytes = fs::read(&journal).expect("the journal");
     let count = lines(&bytes).count();
     let until = |line: usize| lines(&bytes).take(line).map(<[u8]>::len).sum::<usize>();
@@ -184,7 +195,7 @@ fn what_is_left_of_a_damaged_journal_is_used_and_the_loss_told() {
         let (before, known) = (stage.started(), stage.recorded());
         let resumed = stage.run(&["--resume", &journal, "--trials", "6", "-n", "1"]);
         assert!(err(&resumed).contains(&told), "{told}: {}", err(&resumed));
-        assert_eq!(report(&resumed), expected);
+        assert_eq!(report(&resumed), *expected);
         assert!(stage.started() > before, "{told}: {known} were known");
         let mended = fs::read(&journal).expect("the journal");
         assert!(lines(&mended).skip(1).all(|line| parse::<Record>(line).is_ok()), "{told}");
@@ -287,7 +298,7 @@ fn in_small_folder(folder: &Path, kilobytes: u32, command: &Command) -> Option<C
 #[test]
 fn a_full_disk_costs_the_journal_and_nothing_else() {
     let stage = Stage::new();
-    let expected = report(&stage.run(&OPTIONS));
+    let (expected, _) = whole();
     let (small, kept) = (stage.path("small"), stage.path("small-kept"));
     fs::create_dir(&small).expect("a folder");
     fs::create_dir(&kept).expect("a folder");
@@ -301,14 +312,14 @@ fn a_full_disk_costs_the_journal_and_nothing_else() {
     assert_eq!(output.status.code(), Some(1), "{}", err(&output));
     assert!(err(&output).contains("No space left on device"), "{}", err(&output));
     assert!(err(&output).contains("The session goes on; the journal ends here"), "{}", err(&output));
-    assert_eq!(report(&output), expected);
+    assert_eq!(report(&output), *expected);
     // What was written is whole, and enough to go on with.
     let left = kept.join("journal");
     let opened = Journal::open(&left).expect("a journal");
     assert!(opened.len() > 2 && opened.lost().is_none(), "{opened:?}");
     drop(opened);
     let resumed = stage.run(&["--resume", &left.display().to_string(), "--trials", "6", "-n", "1"]);
-    assert_eq!(report(&resumed), expected);
+    assert_eq!(report(&resumed), *expected);
 }
 
 #[test]

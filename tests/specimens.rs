@@ -1,6 +1,6 @@
 //! Every specimen of the corpus, found and shrunk to exactly its stated truth.
 //!
-//! `JOSTLE_TEST_SEEDS` names the seeds (default: 1), `JOSTLE_TEST_SPECIMENS` some specimens (default: all),
+//! `JOSTLE_TEST_SEEDS` names the seeds (default: 1), `JOSTLE_TEST_SPECIMENS` some specimens (default: `all`),
 //! `JOSTLE_TEST_TRIALS` how many trials each has (default: 20, and 6 for races),
 //! `JOSTLE_TEST_REPLAYS` how often each race is replayed (default: 5), `JOSTLE_TEST_ENGINE` the engine
 //! (default: auto).
@@ -289,7 +289,9 @@ fn replay_races(truth: &Truth, suite: &Path, failures: &Path) -> Vec<String> {
 }
 
 fn specimens() -> Vec<String> {
-    if let Ok(names) = std::env::var("JOSTLE_TEST_SPECIMENS") {
+    if let Ok(names) = std::env::var("JOSTLE_TEST_SPECIMENS")
+        && names != "all"
+    {
         return names.split(',').map(str::to_owned).collect();
     }
     let folders = fs::read_dir(support::root().join("corpus")).expect("the corpus");

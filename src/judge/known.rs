@@ -10,8 +10,8 @@
 //!   another of its victims, if the recorded one is among those that were seen to fail for it.
 //!
 //! Some kinds are told by other tests each night: a race by either of its sides; the failure of a fixture by
-//! whichever test was charged with it; a test function that pollutes itself by each of its parameters; a
-//! brittle test by any state-setter.
+//! whichever test was charged with it; a test function that pollutes itself, or is collected in no fixed order,
+//! by each of its parameters; a brittle test by any state-setter.
 
 use std::collections::BTreeSet;
 
@@ -45,7 +45,8 @@ pub struct Identity {
     pub culprits: BTreeSet<Culprit>,
     /// The places of shared state that were shown to be the cause, or the resource that is raced for.
     pub places: BTreeSet<String>,
-    /// Other tests that were seen to fail for the same place. Which of them a session tells of is chance.
+    /// Other tests that were seen to fail for the same polluter and place. Which of them a session tells of is
+    /// chance.
     pub also: BTreeSet<TestId>,
     /// Whether nothing can be left out of `culprits`.
     pub minimal: bool,
@@ -159,15 +160,18 @@ pub fn same(recorded: &Identity, found: &Identity) -> Option<Same> {
         Kind::Race => explains(&sides(recorded), &sides(found), found.minimal || !crash),
         Kind::Nio => crash && function(&recorded.test) == function(&found.test),
         Kind::Brittle if crash => recorded.test == found.test,
+        Kind::UnstableCollection => function(&recorded.test) == function(&found.test),
         _ => {
-            recorded.test == found.test
+            (recorded.test == found.test || recorded.also.contains(&found.test))
                 && explains(&recorded.culprits, &found.culprits, found.minimal || !crash)
         }
     };
     match by_cause {
         true => Some(Same::Failure),
         false => {
-            let of_it = recorded.test == found.test || found.also.contains(&recorded.test);
+            let of_it = recorded.test == found.test
+                || found.also.contains(&recorded.test)
+                || recorded.also.contains(&found.test);
             (of_it && one_place).then_some(Same::State)
         }
     }
@@ -186,7 +190,7 @@ fn sides(race: &Identity) -> BTreeSet<Culprit> {
 }
 
 /// A test without its parameters.
-fn function(test: &TestId) -> &str {
+pub fn function(test: &TestId) -> &str {
     let id = &test.node_id;
     let name = id.find("::").unwrap_or(0);
     id[name..].find('[').map_or(id, |parameters| &id[..name + parameters])
@@ -253,6 +257,11 @@ mod tests {
         assert_eq!(same(&recorded, &told_by(&["a"])), Some(Same::State));
         assert_eq!(same(&recorded, &told_by(&["b"])), None);
         assert_eq!(same(&recorded, &other(&["a"])), None);
+        let both = Identity { also: [id("other")].into(), ..recorded };
+        assert_eq!(same(&both, &other(&[])), Some(Same::Failure));
+        let of_another = |places| Identity { test: id("other"), ..victim(&["q"], places) };
+        assert_eq!(same(&both, &of_another(&["a"])), Some(Same::State));
+        assert_eq!(same(&both, &of_another(&["b"])), None);
     }
 
     #[test]
@@ -284,6 +293,10 @@ mod tests {
         assert_eq!(same(&nio("f[1]"), &nio("g[1]")), None);
         let brittle = |setter: &str| Identity { kind: Kind::Brittle, ..victim(&[setter], &[]) };
         assert_eq!(same(&brittle("a"), &brittle("b")), Some(Same::Failure));
+        let unstable =
+            |test: &str| Identity { kind: Kind::UnstableCollection, test: id(test), ..victim(&[], &[]) };
+        assert_eq!(same(&unstable("f[1]"), &unstable("f[2]")), Some(Same::Failure));
+        assert_eq!(same(&unstable("f[1]"), &unstable("g[1]")), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod case;
 pub mod sight;
 pub mod finding;
 pub mod known;
+pub mod unstable;
 
 pub use case::{Evidence, Facts, Next, Question, Verdict, decide};
 pub use finding::{Finding, Kind};

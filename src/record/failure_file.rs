@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::judge::Tally;
 use crate::judge::finding::{Finding, Kind};
 use crate::judge::known::{Identity, places};
 use crate::judge::signature::Crash;
+use crate::judge::{Signature, Tally};
 use crate::parse::{object, reason};
+use crate::plan::Imports;
 use crate::plan::document::PlanDocument;
 use crate::record::whole_file;
 use crate::run::Collected;
@@ -40,10 +41,24 @@ pub struct FailureFile {
     pub places: Vec<String>,
     /// pytest's version when it was found: ids of parametrised tests differ between versions.
     pub pytest: String,
-    /// The smallest plan that shows what it is: the one that fails, or in which a brittle test passes.
+    /// The smallest plan that shows what it is: the one that fails, or in which a brittle test passes. For an
+    /// unstable collection, suite order under one hash seed.
     pub minimal: PlanDocument,
-    /// The plan that first showed it.
+    /// The plan that first showed it. For an unstable collection, suite order under another hash seed.
     pub original: PlanDocument,
+    /// Other victims of the same polluter and place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Victim>,
+}
+
+/// A test that fails if it takes the place of the recorded one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Victim {
+    /// The test.
+    pub test: TestId,
+    /// How it fails.
+    pub crash: Crash,
 }
 
 /// A failure file that cannot be used.
@@ -94,6 +109,11 @@ impl FailureFile {
     pub fn new(finding: &Finding, collected: &Collected) -> Option<Self> {
         let suite = &collected.suite;
         let (shrunk, signature) = (finding.shrunk.as_ref()?, finding.signature.as_ref()?);
+        let circle = finding.explanation.iter().flat_map(|explanation| &explanation.circle.victims);
+        let victim = |signature: &Signature| Victim {
+            test: suite.test(signature.test).id.clone(),
+            crash: signature.crash.clone(),
+        };
         Some(Self {
             version: VERSION,
             kind: finding.kind,
@@ -104,7 +124,23 @@ impl FailureFile {
             pytest: collected.interpreter.pytest.clone(),
             minimal: PlanDocument::new(&shrunk.plan, suite),
             original: PlanDocument::new(finding.plan.as_ref()?, suite),
+            also: circle.map(victim).collect(),
         })
+    }
+
+    /// The file as it would be for each of its victims alone, its own first. How often another one failed is
+    /// not known, nor another plan of it than the minimal one.
+    pub fn of_each_victim(mut self) -> Vec<Self> {
+        let others = std::mem::take(&mut self.also);
+        let of = |other: Victim| {
+            let mut plan = PlanDocument { imports: Imports::All, ..self.minimal.clone() };
+            let places = plan.workers.iter_mut().flatten().rev();
+            places.filter(|test| **test == self.test).take(1).for_each(|test| *test = other.test.clone());
+            let Victim { test, crash } = other;
+            Self { test, crash, failed: None, minimal: plan.clone(), original: plan, ..self.clone() }
+        };
+        let others: Vec<Self> = others.into_iter().map(of).collect();
+        std::iter::once(self).chain(others).collect()
     }
 
     /// The smallest plan of the file in which the test fails.
@@ -115,7 +151,9 @@ impl FailureFile {
     /// What it is compared by with what is found later.
     pub fn identity(&self) -> Identity {
         let (test, crash) = (self.test.clone(), self.crash.clone());
-        Identity::new(self.kind, test, crash, &self.minimal, self.places.iter().cloned(), true)
+        let identity =
+            Identity::new(self.kind, test, crash, &self.minimal, self.places.iter().cloned(), true);
+        Identity { also: self.also.iter().map(|victim| victim.test.clone()).collect(), ..identity }
     }
 
     /// A name that two different failures do not share: kind, test function and eight digits of a hash
@@ -205,6 +243,9 @@ impl FailureFile {
         if !file.failing().workers.iter().flatten().any(|test| *test == file.test) {
             return Err(reason(&format!("the plan of its failure does not run {}", file.test)));
         }
+        if !file.also.is_empty() && file.kind != Kind::Victim {
+            return Err(reason("only the polluter of a victim can have other victims"));
+        }
         Ok(file)
     }
 }
@@ -214,6 +255,38 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn test(name: &str) -> TestId {
+        TestId { node_id: format!("test_a.py::{name}"), occurrence: 0 }
+    }
+
+    #[test]
+    fn each_victim_takes_the_place_of_the_recorded_one() {
+        let text = r#"{
+            "version": 1, "kind": "victim", "test": {"node_id": "test_a.py::v"}, "pytest": "8.4.2",
+            "crash": {"phase": "call", "exception": "KeyError", "file": "a.py", "function": "f"},
+            "failed": {"runs": 4, "failed": 4},
+            "also": [{
+                "test": {"node_id": "test_a.py::w"},
+                "crash": {"phase": "setup", "exception": "OSError", "file": "a.py", "function": "g"}
+            }],
+            "minimal": PLAN, "original": PLAN
+        }"#;
+        let plan = r#"{
+            "version": 1, "seed": 1, "index": 2, "fingerprint": "0", "order": "explicit", "mode": "no",
+            "hash_seed": 3, "random_seed": 4, "imports": {"only": ["test_a.py"]}, "interleaving": "free",
+            "workers": [[{"node_id": "test_a.py::p"}, {"node_id": "test_a.py::v"}]]
+        }"#;
+        let file = FailureFile::parse(text.replace("PLAN", plan).as_bytes()).unwrap();
+        let files = file.clone().of_each_victim();
+        assert_eq!(files.len(), 2);
+        assert_eq!(files[0], FailureFile { also: Vec::new(), ..file });
+        assert_eq!((&files[1].test, files[1].crash.function.as_str()), (&test("w"), "g"));
+        assert_eq!(files[1].minimal.workers, vec![vec![test("p"), test("w")]]);
+        assert_eq!((&files[1].minimal.imports, files[1].failed), (&Imports::All, None));
+        let brittle = text.replace("PLAN", plan).replace("\"victim\"", "\"brittle\"");
+        assert!(FailureFile::parse(brittle.as_bytes()).unwrap_err().contains("other victims"));
+    }
 
     proptest! {
         #[test]

@@ -3,6 +3,7 @@
 //! It holds nothing that is not in the files. Whoever asks takes in first what was written since, in one transaction
 //! for each file; several processes may do so at once.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ const MIGRATIONS: [&str; 1] = ["
     ) STRICT;
     CREATE INDEX finding_of_night ON finding (night);
 "];
+/// What whoever uses the index holds a lock on, which the one that puts another in its place holds alone.
+const LOCK: &str = "index.lock";
 const VERSION: u32 = MIGRATIONS.len() as u32;
 const FAILED: &str = "('failed', 'timeout', 'crashed')";
 
@@ -49,6 +52,7 @@ pub struct HistoryIndex {
     connection: Connection,
     folder: PathBuf,
     path: PathBuf,
+    _lock: File,
 }
 
 impl HistoryIndex {
@@ -57,7 +61,10 @@ impl HistoryIndex {
     /// # Errors
     /// It cannot be read or written, is damaged, or a later jostle made it.
     pub fn open(folder: &Path) -> Result<Self, HistoryError> {
-        Self::at(folder, folder.join(NAME))
+        let lock = lock(folder)?;
+        // Some network file systems have no locks; a rebuild meanwhile is then up to the user.
+        let _ = lock.lock_shared();
+        Self::at(folder, folder.join(NAME), lock)
     }
 
     /// Makes the index anew, and puts it in the place of the one that is there.
@@ -68,10 +75,13 @@ impl HistoryIndex {
         let path = folder.join(NAME);
         let io = |source| HistoryError::Io { what: "write", path: path.clone(), source };
         let new = tempfile::Builder::new().prefix(NAME).tempfile_in(folder).map_err(io)?.into_temp_path();
-        let mut made = Self::at(folder, new.to_path_buf())?;
+        let mut made = Self::at(folder, new.to_path_buf(), lock(folder)?)?;
         let remarks = made.sync()?;
         made.sql(|connection| connection.pragma_update(None, "journal_mode", "DELETE"))?;
         drop(made);
+        // A log of the old one beside the new one would be taken for its own.
+        let alone = lock(folder)?;
+        let _ = alone.lock();
         for log in ["-wal", "-shm"] {
             let log = folder.join(format!("{NAME}{log}"));
             if log.exists() {
@@ -79,10 +89,11 @@ impl HistoryIndex {
             }
         }
         new.persist(&path).map_err(|error| io(error.error))?;
+        drop(alone);
         Ok((Self::open(folder)?, remarks))
     }
 
-    fn at(folder: &Path, path: PathBuf) -> Result<Self, HistoryError> {
+    fn at(folder: &Path, path: PathBuf, lock: File) -> Result<Self, HistoryError> {
         let wrong =
             |error: rusqlite::Error| HistoryError::Index { path: path.clone(), why: error.to_string() };
         let mut connection = Connection::open(&path).map_err(wrong)?;
@@ -101,18 +112,24 @@ impl HistoryIndex {
         })();
         match version.map_err(wrong)? {
             version if version > VERSION => Err(HistoryError::Newer { path, version, known: VERSION }),
-            _ => Ok(Self { connection, folder: folder.to_owned(), path }),
+            _ => Ok(Self { connection, folder: folder.to_owned(), path, _lock: lock }),
         }
     }
 
-    /// Takes in what was written since. Returns what the user should know of damaged files.
+    /// Takes in what was written since, and drops what has no file any more. Returns what the user should know of damaged files.
     ///
     /// # Errors
     /// The index cannot be written, or a file of the history cannot be read.
     pub fn sync(&mut self) -> Result<Vec<String>, HistoryError> {
         let mut remarks = Vec::new();
-        for file in files(&self.folder.clone())? {
-            let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let files = files(&self.folder)?;
+        let names: Vec<String> = files.iter().map(|file| name(file)).collect();
+        self.sql(|connection| {
+            let names = serde_json::to_string(&names).unwrap_or_default();
+            connection
+                .execute("DELETE FROM night WHERE name NOT IN (SELECT value FROM json_each(?1))", [names])
+        })?;
+        for (file, name) in files.into_iter().zip(names) {
             let size = std::fs::metadata(&file)
                 .map_err(|source| HistoryError::Io { what: "read", path: file.clone(), source })?
                 .len();
@@ -246,6 +263,17 @@ impl HistoryIndex {
         ask(&self.connection)
             .map_err(|error| HistoryError::Index { path: self.path.clone(), why: error.to_string() })
     }
+}
+
+/// The name of the session that a file is of.
+fn name(file: &Path) -> String {
+    file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn lock(folder: &Path) -> Result<File, HistoryError> {
+    let path = folder.join(LOCK);
+    let opened = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+    opened.map_err(|source| HistoryError::Io { what: "write", path, source })
 }
 
 fn take_in(to: &Transaction<'_>, name: &str, from: u64, found: &Read) -> rusqlite::Result<()> {

@@ -8,6 +8,7 @@ pub mod entry;
 pub mod junit;
 pub mod code_quality;
 pub mod github;
+pub mod gitlab;
 pub mod speedup;
 pub mod speedup_document;
 pub mod verify;

@@ -8,6 +8,7 @@ use crate::judge::finding::{Finding, Kind};
 use crate::report::Verbosity;
 use crate::report::document::token;
 use crate::report::explanation;
+use crate::report::gitlab::Sections;
 use crate::report::words;
 use crate::run::Collected;
 use crate::session::Outline;
@@ -22,7 +23,8 @@ const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const DIM: Style = Style::new().dimmed();
 
-/// Writes the report of a session.
+/// Writes the report of a session, each finding in a section of its own if there are to be some: folded, unless it is
+/// a new failure.
 ///
 /// # Errors
 /// Those of the writer.
@@ -31,11 +33,15 @@ pub fn session(
     outline: &Outline,
     verbosity: Verbosity,
     options: &str,
+    sections: Option<Sections>,
 ) -> io::Result<()> {
     let suite = &outline.collected.suite;
     collection_errors(out, suite, verbosity)?;
-    for finding in &outline.findings {
+    for (number, finding) in (1..).zip(&outline.findings) {
+        let folded = finding.known.is_some() || !finding.kind.is_isolation_failure();
+        sections.map_or(Ok(()), |sections| sections.start(out, number, folded))?;
         self::finding(out, finding, outline, verbosity, options)?;
+        sections.map_or(Ok(()), |sections| sections.end(out, number))?;
     }
     explanation::causes(out, &outline.findings)?;
     for suspect in &outline.unjudged {

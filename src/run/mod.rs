@@ -39,10 +39,12 @@ use crate::run::plain::PlainRun;
 use crate::run::sandbox::Leftover;
 use crate::suite::{Suite, TestIndex};
 
-/// pytest's phases of a test.
+/// pytest's phases of a test, and of all tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
+    /// Tests are collected, before any of them runs.
+    Collect,
     /// Fixtures are set up.
     Setup,
     /// The test function runs.
@@ -199,6 +201,14 @@ pub trait Engine {
     /// # Errors
     /// pytest could not be started, refused its arguments, or did not finish collecting.
     fn collect(&mut self, hash_seed: u32) -> Result<Collected, RunError>;
+
+    /// As [`Engine::collect`], with nothing kept ready for later runs under that hash seed.
+    ///
+    /// # Errors
+    /// As there.
+    fn collect_once(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
+        self.collect(hash_seed)
+    }
 
     /// Runs several plans, side by side where trials are kept apart. Each trial is given to `finished`, in
     /// the plans' order, until that says to stop or there are no more. Failures, crashes and hangs of

@@ -144,6 +144,10 @@ impl Engine for WarmEngine {
         if self.refusal.is_some() { self.spawn.collect(hash_seed) } else { self.start_zygote(hash_seed) }
     }
 
+    fn collect_once(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
+        self.spawn.collect(hash_seed)
+    }
+
     fn run_all(
         &mut self,
         suite: &Suite,

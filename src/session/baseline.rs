@@ -1,6 +1,7 @@
 //! The baseline: what the suite does before anything is jostled.
 
-use crate::judge::finding::{Finding, Kind, Origin};
+use crate::judge::finding::{Finding, Kind, Minimal, Origin};
+use crate::judge::unstable::{Difference, difference};
 use crate::plan::order;
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
 use crate::suite::{Suite, TestIndex};
@@ -43,17 +44,14 @@ pub fn each_after_each(
 
 /// Compares what was collected under two hash seeds. pytest-xdist refuses a suite whose workers
 /// collect different lists, and each worker has a hash seed of its own unless the user sets one.
-pub fn compare_collections(first: &Suite, other: &Suite, hash_seeds: (u32, u32)) -> Option<Finding> {
-    let names =
-        |suite: &Suite| suite.collected.iter().map(|&test| suite.test(test).id.clone()).collect::<Vec<_>>();
-    let (ours, theirs) = (names(first), names(other));
-    if ours == theirs {
-        return None;
-    }
-    let at = ours.iter().zip(&theirs).position(|(a, b)| a != b).unwrap_or(ours.len().min(theirs.len()));
-    let name = |list: &[_], what: &str| {
-        list.get(at).map_or_else(|| what.to_owned(), |id: &crate::suite::TestId| id.to_string())
-    };
+pub fn compare_collections(
+    first: &Suite,
+    other: &Suite,
+    seed: Seed,
+    hash_seeds: (u32, u32),
+) -> Option<Finding> {
+    let Difference { at, names: [ours, theirs], signature } = difference(first, other)?;
+    let name = |name: Option<String>| name.unwrap_or_else(|| "missing".into());
     let note = format!(
         "PYTHONHASHSEED={} and PYTHONHASHSEED={} collect different lists: test {} is {} under the one and {} under \
          the other. pytest-xdist stops with \"Different tests were collected\". Sort what parametrises the test \
@@ -61,11 +59,25 @@ pub fn compare_collections(first: &Suite, other: &Suite, hash_seeds: (u32, u32))
         hash_seeds.0,
         hash_seeds.1,
         at + 1,
-        name(&ours, "missing"),
-        name(&theirs, "missing"),
+        name(ours),
+        name(theirs),
     );
+    // Tests that are not collected under the first hash seed can be part of no plan.
+    let known = other.collected.iter().filter_map(|&test| first.find(&other.test(test).id)).collect();
+    let under = |hash_seed| suite_order(first, seed, hash_seed);
+    let minimal = Minimal {
+        plan: under(hash_seeds.0),
+        culprits: Vec::new(),
+        imports: Vec::new(),
+        one_minimal: true,
+        calls: 0,
+    };
+    let test = signature.as_ref().map(|signature| signature.test);
     Some(Finding {
+        signature,
+        plan: Some(Plan { workers: vec![known], ..under(hash_seeds.1) }),
+        shrunk: Some(minimal),
         note: Some(note),
-        ..Finding::new(Kind::UnstableCollection, first.collected.get(at).copied(), Origin::Baseline)
+        ..Finding::new(Kind::UnstableCollection, test, Origin::Baseline)
     })
 }

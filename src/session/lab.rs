@@ -8,7 +8,7 @@ use crate::explain::{Changed, Instructions};
 use crate::judge::finding::{Finding, Origin};
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, WorkerId};
 use crate::run::plain::PlainRun;
-use crate::run::{Engine, Job, RunError, Trial};
+use crate::run::{Collected, Engine, Job, RunError, Trial};
 use crate::session::deadline::Deadline;
 use crate::session::history::History;
 use crate::suite::{Suite, TestIndex};
@@ -291,6 +291,14 @@ impl<'a> Lab<'a> {
     pub fn probe_on_host_network(&mut self, plan: &Plan) -> Result<Trial, RunError> {
         self.probes += 1;
         self.engine.run(self.suite, Job { host_network: true, ..Job::fresh(plan) })
+    }
+
+    /// Collects the suite under another hash seed; see [`Engine::collect_once`].
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn collect(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
+        self.engine.collect_once(hash_seed)
     }
 
     /// Lets trials use the machine's network from now on.

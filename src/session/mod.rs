@@ -30,6 +30,7 @@ pub mod outline;
 pub mod stress;
 pub mod replay;
 pub mod verify;
+mod verify_collection;
 pub mod speedup;
 
 pub use lab::{Lab, Notice, Observer};

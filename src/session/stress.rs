@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use crate::judge::Tally;
 use crate::judge::finding::{Finding, Kind, Origin};
 use crate::judge::known::{self, Identity, Recorded};
 use crate::judge::signature::Crash;
@@ -78,7 +79,7 @@ pub fn stress(
         leftovers: Leftovers::default(),
     };
     let others = if victim.is_some() { &[] } else { &hash_seeds[1..] };
-    let unstable = match collect_again(engine, &collected, hash_seeds[0], others) {
+    let unstable = match collect_again(engine, &collected, seed, hash_seeds[0], others) {
         Err(RunError::Interrupted) => Err(RunError::Interrupted),
         Err(error) => return Err(error),
         Ok(unstable) => Ok(unstable),
@@ -120,21 +121,22 @@ pub fn stress(
     })
 }
 
-/// Collects under the session's other hash seeds and compares.
+/// Collects under the session's other hash seeds and compares; the first that differs is told.
 fn collect_again(
     engine: &mut dyn Engine,
     first: &Collected,
+    seed: Seed,
     of: u32,
     others: &[u32],
 ) -> Result<Option<Finding>, RunError> {
+    let (mut unstable, mut with) = (None, Tally::default());
     for &hash_seed in others {
         let other = engine.collect(hash_seed)?;
-        let finding = baseline::compare_collections(&first.suite, &other.suite, (of, hash_seed));
-        if finding.is_some() {
-            return Ok(finding);
-        }
+        let finding = baseline::compare_collections(&first.suite, &other.suite, seed, (of, hash_seed));
+        with.add(finding.is_some());
+        unstable = unstable.or(finding);
     }
-    Ok(None)
+    Ok(unstable.map(|finding| Finding { with, ..finding }))
 }
 
 /// The first test with a node id.

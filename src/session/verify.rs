@@ -9,6 +9,7 @@ use crate::plan::{Imports, Plan};
 use crate::record::FailureFile;
 use crate::run::{Job, Outcome, RunError, Trial};
 use crate::session::lab::{Lab, alone};
+use crate::session::verify_collection::verify_collection;
 use crate::suite::TestIndex;
 use crate::verify::neighbourhood::Core;
 use crate::verify::{Claim, Rigour, Status};
@@ -53,7 +54,7 @@ pub struct Verified {
 }
 
 impl Verified {
-    fn new(claim: Claim) -> Self {
+    pub(super) fn new(claim: Claim) -> Self {
         Self {
             status: Status::Holds,
             claim,
@@ -66,12 +67,20 @@ impl Verified {
         }
     }
 
-    fn cannot_tell(self, why: String) -> Self {
+    pub(super) fn cannot_tell(self, why: String) -> Self {
         Self { status: Status::CannotTell, why: Some(why), ..self }
     }
 
-    fn still_fails(self, stage: Stage, crash: Crash) -> Self {
+    pub(super) fn still_fails(self, stage: Stage, crash: Crash) -> Self {
         Self { status: Status::StillFails, failed: Some((stage, crash)), ..self }
+    }
+
+    pub(super) fn tally(&mut self, stage: Stage) -> &mut Tally {
+        match stage {
+            Stage::Minimal => &mut self.minimal,
+            Stage::Original => &mut self.original,
+            Stage::Neighbourhood => &mut self.neighbourhood,
+        }
     }
 }
 
@@ -86,6 +95,9 @@ pub fn verify(
     rigour: Rigour,
     expected_to_fail: bool,
 ) -> Result<Verified, RunError> {
+    if file.kind == Kind::UnstableCollection {
+        return verify_collection(lab, file, rigour);
+    }
     let verified = Verified::new(Claim::new(file.failed, rigour.confidence));
     let minimal = match file.minimal.plan(lab.suite) {
         Ok(plan) => plan,
@@ -271,7 +283,7 @@ impl Case<'_, '_> {
                 continue;
             }
             let failure = self.failure(trial);
-            self.tally(stage).add(failure.is_some());
+            self.verified.tally(stage).add(failure.is_some());
             if let Some(crash) = failure {
                 let fresh = fresh || !self.lab.forks(plan);
                 shown.push(Shown { crash, fresh, plan: plan.clone() });
@@ -289,7 +301,7 @@ impl Case<'_, '_> {
         stage: Stage,
         times: u32,
     ) -> Result<Option<Crash>, RunError> {
-        let before = *self.tally(stage);
+        let before = *self.verified.tally(stage);
         let shown = self.stage(plans, fresh, stage)?;
         let Some(first) = shown.into_iter().next() else {
             return Ok(None);
@@ -298,7 +310,7 @@ impl Case<'_, '_> {
             return Ok(Some(crash));
         }
         self.mislead();
-        *self.tally(stage) = before;
+        *self.verified.tally(stage) = before;
         Ok(self.stage(plans, true, stage)?.into_iter().next().map(|shown| shown.crash))
     }
 
@@ -311,14 +323,6 @@ impl Case<'_, '_> {
         );
     }
 
-    fn tally(&mut self, stage: Stage) -> &mut Tally {
-        match stage {
-            Stage::Minimal => &mut self.verified.minimal,
-            Stage::Original => &mut self.verified.original,
-            Stage::Neighbourhood => &mut self.verified.neighbourhood,
-        }
-    }
-
     /// The failure, if it shows in a fresh process, which is tried so often.
     fn confirmed(&mut self, shown: Shown, stage: Stage, times: u32) -> Result<Option<Crash>, RunError> {
         if shown.fresh {
@@ -328,7 +332,7 @@ impl Case<'_, '_> {
             let trial = self.lab.probe_fresh(&shown.plan)?;
             let failure = self.failure(&trial);
             if failure.is_some() {
-                self.tally(stage).add(true);
+                self.verified.tally(stage).add(true);
                 return Ok(failure);
             }
         }

@@ -126,6 +126,7 @@ pub fn words(trial: &Trial) -> Vec<&'static str> {
         Outcome::Passed => "passed",
         Outcome::Skipped => "skipped",
         Outcome::Failed(failure) => match failure.phase {
+            Phase::Collect => "collect",
             Phase::Setup => "setup",
             Phase::Call => "call",
             Phase::Teardown => "teardown",

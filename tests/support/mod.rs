@@ -165,9 +165,14 @@ pub fn jostle_at(program: &Path, folder: &Path) -> Command {
     command.current_dir(folder);
     command.env("JOSTLE_CACHE_DIR", root().join("target/jostle-cache"));
     // What the tests themselves are run in is none of its business.
-    for variable in
-        ["VIRTUAL_ENV", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE", "CI_PROJECT_DIR"]
-    {
+    for variable in [
+        "VIRTUAL_ENV",
+        "GITHUB_ACTIONS",
+        "GITHUB_STEP_SUMMARY",
+        "GITHUB_WORKSPACE",
+        "GITLAB_CI",
+        "CI_PROJECT_DIR",
+    ] {
         command.env_remove(variable);
     }
     command

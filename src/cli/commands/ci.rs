@@ -3,13 +3,16 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
+use rustix::fs::{FileType, fstat};
 
 use crate::cli::options::UsageError;
 use crate::cli::result_options::ResultOptions;
 use crate::record::whole_file;
 use crate::report::entry::entries;
+use crate::report::gitlab::Sections;
 use crate::report::{code_quality, github, junit};
 use crate::session::Outline;
 
@@ -41,6 +44,15 @@ pub fn write(options: &ResultOptions, outline: &Outline) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The sections of a report in a job of GitLab's, whose log is what standard output is piped to.
+pub fn sections() -> Option<Sections> {
+    let in_job = std::env::var_os("GITLAB_CI").is_some_and(|value| value == "true");
+    let piped =
+        fstat(std::io::stdout()).is_ok_and(|file| FileType::from_raw_mode(file.st_mode) == FileType::Fifo);
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
+    (in_job && piped).then_some(Sections { time })
 }
 
 fn folder(variable: &str) -> Option<PathBuf> {

@@ -10,6 +10,7 @@ use crate::cli::commands::replay_log;
 use crate::cli::commands::suite_run::{engine, write_json};
 use crate::cli::options::{SuiteOptions, UsageError};
 use crate::judge::Signature;
+use crate::judge::finding::Kind;
 use crate::plan::coverage::Coverage;
 use crate::plan::token::Token;
 use crate::plan::{Axes, Plan, Seed, plan};
@@ -92,7 +93,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     if !write_json(options.json.as_ref(), &Document::new(&outline, code as u8))? {
         print(&replayed, &suite, wanted.as_ref())?;
         if args.shrink {
-            terminal::session(&mut anstream::stdout(), &outline, options.verbosity, "")?;
+            terminal::session(&mut anstream::stdout(), &outline, options.verbosity, "", None)?;
         }
     }
     Ok(code)
@@ -114,6 +115,13 @@ fn named(text: &str) -> anyhow::Result<Named> {
         Ok(token) => Ok(Named::Token(token)),
         Err(_) if Path::new(text).is_file() => {
             let file = FailureFile::read(Path::new(text)).map_err(|error| UsageError(error.to_string()))?;
+            if file.kind == Kind::UnstableCollection {
+                return Err(UsageError(format!(
+                    "{text} records that what is collected changes with PYTHONHASHSEED, which no plan shows: use \
+                     `jostle verify {text}`"
+                ))
+                .into());
+            }
             Ok(Named::File(Box::new(file)))
         }
         Err(error) => Err(UsageError(format!("{error}; nor is there a file of that name")).into()),

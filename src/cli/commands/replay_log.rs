@@ -250,5 +250,5 @@ fn print(
             None => writeln!(out, "nothing failed"),
         };
     }
-    report::session(&mut out, outline, verbosity, "")
+    report::session(&mut out, outline, verbosity, "", None)
 }

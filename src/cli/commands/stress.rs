@@ -112,8 +112,14 @@ fn make_failures_folder(options: &StressOptions) -> Result<(), UsageError> {
 }
 
 fn show(options: &StressOptions, outline: &Outline) -> anyhow::Result<()> {
-    let mut out = anstream::stdout();
-    terminal::session(&mut out, outline, options.suite.verbosity, &replay_options(options))
+    let sections = ci::sections();
+    let stdout = std::io::stdout();
+    let mut out = match sections {
+        // The marks are escape sequences, which would be left out where there is no terminal.
+        Some(_) => anstream::AutoStream::always(stdout),
+        None => anstream::AutoStream::auto(stdout),
+    };
+    terminal::session(&mut out, outline, options.suite.verbosity, &replay_options(options), sections)
         .and_then(|()| out.flush())
         .context(STDOUT)
 }

@@ -88,7 +88,7 @@ fn code(report: &Verification) -> ExitCode {
     }
 }
 
-/// The failure files that are named, in the order of their paths within a folder.
+/// The failures of the files that are named, in the order of their paths within a folder, one of each victim.
 fn files(args: &VerifyArgs, options: &SuiteOptions) -> Result<Vec<(PathBuf, FailureFile)>, UsageError> {
     let configured = options.failures_folder();
     let named =
@@ -106,7 +106,10 @@ fn files(args: &VerifyArgs, options: &SuiteOptions) -> Result<Vec<(PathBuf, Fail
             true => FailureFile::read_folder(path),
             false => FailureFile::read(path).map(|file| vec![(path.clone(), file)]),
         };
-        files.extend(read.map_err(|error| UsageError(error.to_string()))?);
+        let read = read.map_err(|error| UsageError(error.to_string()))?;
+        files.extend(read.into_iter().flat_map(|(path, file)| {
+            file.of_each_victim().into_iter().map(move |file| (path.clone(), file))
+        }));
     }
     if files.is_empty() {
         let named: Vec<String> = named.iter().map(|path| path.display().to_string()).collect();

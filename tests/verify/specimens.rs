@@ -1,0 +1,193 @@
+//! Every specimen with an isolation failure, before and after its fix.
+//!
+//! `JOSTLE_TEST_SPECIMENS` names some specimens, or `all` (default: one of each kind).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Mutex;
+use std::thread;
+use std::time::Instant;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::said::{err, json, out};
+use crate::support;
+
+/// One of each kind; all of them take longer than the other tests together.
+const SAMPLE: [&str; 6] =
+    ["two-polluters", "brittle", "nio", "import-polluter", "flaky-victim", "race-same-file"];
+
+/// What is read of the stated truth; see corpus/README.md.
+#[derive(Deserialize)]
+struct Truth {
+    name: String,
+    kind: String,
+    requires: Vec<String>,
+    exit: i32,
+    #[serde(default)]
+    sandbox: bool,
+    #[serde(default)]
+    failure: Vec<Failure>,
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    #[serde(default)]
+    group_victims: Vec<String>,
+}
+
+impl Truth {
+    fn of(name: &str) -> Self {
+        let path = folder(name).join("specimen.toml");
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        toml::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    fn python(&self) -> PathBuf {
+        let light = self.requires.iter().all(|name| name == "pytest-xdist");
+        if light { support::light_python() } else { support::corpus_python() }
+    }
+
+    /// What `jostle stress` is to try, and no more than it takes to find the failure.
+    fn effort(&self) -> &'static [&'static str] {
+        match (&*self.name, &*self.kind) {
+            ("flaky-victim", _) => &["-n", "1", "--trials", "20"],
+            (_, "race") => &["--trials", "1"],
+            _ => &["-n", "1", "--trials", "2"],
+        }
+    }
+}
+
+/// A copy of a specimen, with the failure files that were written of it.
+struct Recorded {
+    truth: Truth,
+    suite: PathBuf,
+    kept: PathBuf,
+}
+
+impl Recorded {
+    fn new(truth: Truth, place: &Path) -> Self {
+        let (suite, kept) = (place.join(&truth.name), place.join("kept"));
+        support::copy(&folder(&truth.name), &suite);
+        let recorded = Self { truth, suite, kept };
+        let output = recorded.jostle("stress", recorded.truth.effort());
+        recorded.ended(&output, 1);
+        recorded
+    }
+
+    fn jostle(&self, command: &str, arguments: &[&str]) -> Output {
+        let mut jostle = support::jostle(&self.suite);
+        jostle.arg(command).args(arguments).arg("--python").arg(self.truth.python());
+        match command {
+            "stress" => jostle.args(["--seed", "1", "--failures"]).arg(&self.kept),
+            _ => jostle.arg(&self.kept),
+        };
+        jostle.output().expect("jostle runs")
+    }
+
+    fn ended(&self, output: &Output, code: i32) {
+        assert_eq!(output.status.code(), Some(code), "{}: {}{}", self.truth.name, out(output), err(output));
+    }
+
+    fn verify(&self, arguments: &[&str], code: i32) -> String {
+        let output = self.jostle("verify", arguments);
+        self.ended(&output, code);
+        out(&output)
+    }
+
+    /// What is said of each failure.
+    fn failures(&self, arguments: &[&str], code: i32) -> Vec<Value> {
+        let output = self.jostle("verify", arguments);
+        self.ended(&output, code);
+        let failures = json(&output)["failures"].as_array().expect("failures").clone();
+        assert!(!failures.is_empty(), "{}: no failure", self.truth.name);
+        for victim in self.truth.failure.iter().flat_map(|failure| &failure.group_victims) {
+            let told = failures.iter().any(|failure| failure["test"]["node_id"] == **victim);
+            assert!(told, "{}: nothing of {victim}", self.truth.name);
+        }
+        failures
+    }
+}
+
+fn folder(name: &str) -> PathBuf {
+    support::root().join("corpus").join(name)
+}
+
+/// A specimen with a recorded failure, before its fix and after.
+fn before_and_after(name: &str) {
+    let truth = Truth::of(name);
+    if truth.sandbox && support::sandboxing(&[]).is_none() {
+        println!("{name}: not run, as there is no sandbox");
+        return;
+    }
+    let (start, place) = (Instant::now(), tempfile::tempdir().expect("a folder"));
+    let recorded = Recorded::new(truth, place.path());
+    for failure in recorded.failures(&["--require-fail", "--json"], 0) {
+        assert!(failure["status"] == "still-fails" && failure["as_recorded"] == true, "{name}: {failure:#}");
+    }
+    let said = recorded.verify(&[], 1);
+    assert!(said.contains("still fails"), "{name}: {said}");
+    let before = start.elapsed();
+
+    support::said(Command::new("git").current_dir(&recorded.suite).args(["apply", "fix.patch"]));
+    for failure in recorded.failures(&["--json"], 0) {
+        assert_eq!(failure["status"], "holds", "{name}: {failure:#}");
+        let bound = |of: &str| failure[of]["bound"].as_f64().expect("a bound");
+        // A collection is the same each time under the recorded hash seeds.
+        let once = failure["kind"] == "unstable-collection";
+        for stage in if once { &["neighbourhood"][..] } else { &["minimal", "neighbourhood"] } {
+            assert!(bound(stage) < bound("recorded"), "{name}: {failure:#}");
+        }
+    }
+    recorded.verify(&["--require-fail"], 1);
+    println!("{name}: {:.0} s before, {:.0} s in all", before.as_secs_f64(), start.elapsed().as_secs_f64());
+}
+
+/// The specimens with an isolation failure, in order.
+fn with_a_failure() -> Vec<String> {
+    let entries = fs::read_dir(support::root().join("corpus")).expect("the corpus");
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.expect("an entry"))
+        .filter(|entry| entry.path().join("specimen.toml").is_file())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| Truth::of(name).exit == 1)
+        .collect();
+    names.sort();
+    names
+}
+
+fn chosen() -> Vec<String> {
+    let named = std::env::var("JOSTLE_TEST_SPECIMENS");
+    let names: Vec<&str> = named.as_deref().map_or(SAMPLE.to_vec(), |names| names.split(',').collect());
+    with_a_failure().into_iter().filter(|name| names == ["all"] || names.contains(&&**name)).collect()
+}
+
+#[test]
+fn every_specimen_with_a_failure_has_a_fix() {
+    let without: Vec<String> =
+        with_a_failure().into_iter().filter(|name| !folder(name).join("fix.patch").is_file()).collect();
+    assert!(without.is_empty(), "{without:?}");
+}
+
+#[test]
+fn specimens_are_told_before_and_after_their_fix() {
+    let names = chosen();
+    let next = Mutex::new(names.iter());
+    let wrong = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let Some(name) = next.lock().expect("no panic").next() else { return };
+                    if scope.spawn(|| before_and_after(name)).join().is_err() {
+                        wrong.lock().expect("no panic").push(name);
+                    }
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().expect("no panic");
+    assert!(wrong.is_empty(), "{} of {} are told wrongly: {wrong:?}", wrong.len(), names.len());
+}
