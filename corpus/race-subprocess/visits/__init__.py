@@ -8,7 +8,7 @@ PATH = Path(tempfile.gettempdir()) / "visits.txt"
 
 def run(command):
     shell = ["sh", str(SCRIPT), str(PATH), command]
-    return subprocess.run(shell, check=True, stdout=subprocess.PIPE, universal_newlines=True).stdout
+    return subprocess.run(shell, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def count():
