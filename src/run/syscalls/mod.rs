@@ -1,5 +1,5 @@
 //! The system calls of a worker, its C code and its subprocesses included, as seccomp tells of them
-//! (`SECCOMP_RET_USER_NOTIF`, Linux 5.5 and later).
+//! (`SECCOMP_RET_USER_NOTIF`; Linux 5.9 and later, as earlier ones do not tell when its last process has ended).
 //!
 //! The harness puts a filter on its process and hands the filter's listener over. From then on each call
 //! that the filter knows waits for an answer of the [`Supervisor`], which names what the call is on, notes
