@@ -70,7 +70,8 @@ class Watch:
         if self._at is not None:
             self._stand_in_for_sleep()
         self._kernel = Kernel()
-        self._kernel.start(channel, setup.watch["filter"], self._outside.roots, self._outside.worker)
+        if setup.watch["system_calls"]:
+            self._kernel.start(channel, setup.watch["filter"], self._outside.roots, self._outside.worker)
 
     def process(self) -> Dict[str, Any]:
         """What this process is known by, so that jostle can see whether it computes or waits."""

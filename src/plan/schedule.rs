@@ -57,6 +57,9 @@ pub struct Schedule {
     /// sleeps, nobody runs for so many milliseconds: to see what the mere delay does.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub pause: u32,
+    /// Whether workers ask before system calls of their C code and subprocesses as well, which is dear.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub system_calls: bool,
     /// The calls in the order in which they were made when this schedule was recorded, so that a run that
     /// takes others is noticed; empty if it was not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -84,7 +87,15 @@ impl Schedule {
     /// Workers run one after the other.
     pub fn sequential(first: WorkerId) -> Self {
         let at = BTreeSet::new();
-        Self { first, at, switches: Vec::new(), patience: PATIENCE, pause: 0, calls: Vec::new() }
+        Self {
+            first,
+            at,
+            switches: Vec::new(),
+            patience: PATIENCE,
+            pause: 0,
+            system_calls: false,
+            calls: Vec::new(),
+        }
     }
 
     /// Workers are switched only where one sleeps, waits or ends.

@@ -44,6 +44,11 @@ impl Call {
         }
     }
 
+    /// Whether it opens a database.
+    pub fn is_to_database(&self) -> bool {
+        self.call == "connect to" && self.resource.0.starts_with("file:")
+    }
+
     /// Whether it is what is done at the end, be it after a failure.
     pub fn is_clean_up(&self) -> bool {
         let ends =

@@ -59,6 +59,13 @@ pub fn conflicts(recordings: &[Touched]) -> Vec<Conflict> {
     uses.into_iter().map(conflict).filter(|conflict| conflict.pairs() > 0).collect()
 }
 
+/// Whether tests do what Python's own calls do not tell of: by subprocesses, by C code, or by SQLite, which waits for
+/// locks by itself.
+pub fn beyond_python(recordings: &[Touched]) -> bool {
+    let mut calls = recordings.iter().flat_map(|touched| &touched.accesses).map(|access| &access.call);
+    calls.any(|call| call.by.is_some() || call.is_to_database())
+}
+
 /// Two tests, in ascending order, and all that they conflict on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pair {

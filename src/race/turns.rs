@@ -419,6 +419,7 @@ mod tests {
                 switches,
                 patience: PATIENCE,
                 pause: 0,
+                system_calls: false,
                 calls: Vec::new(),
             },
         )

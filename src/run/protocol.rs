@@ -86,6 +86,8 @@ pub struct Setup<'a> {
 pub struct WatchSetup<'a> {
     /// The resources before whose calls to ask for a turn; nothing to tell what tests touch.
     pub at: Option<Vec<&'a str>>,
+    /// Whether jostle wants to see system calls.
+    pub system_calls: bool,
     /// The filter that has jostle see system calls, as hexadecimal digits; nothing where there is none.
     pub filter: Option<String>,
 }

@@ -384,10 +384,12 @@ impl<'a> TrialRun<'a> {
 
     fn watch(&self) -> Option<WatchSetup<'a>> {
         let Interleaving::Controlled(schedule) = &self.job.plan.interleaving else {
-            return self.job.recorded.then(|| WatchSetup { at: None, filter: filter() });
+            return self.job.recorded.then(|| WatchSetup { at: None, system_calls: true, filter: filter() });
         };
         let at = schedule.at.iter().map(|resource| resource.0.as_str()).collect();
-        Some(WatchSetup { at: Some(at), filter: filter() })
+        let system_calls = schedule.system_calls;
+        let filter = if system_calls { filter() } else { None };
+        Some(WatchSetup { at: Some(at), system_calls, filter })
     }
 
     /// From now on the system calls of a worker are told of.

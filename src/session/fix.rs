@@ -171,12 +171,12 @@ impl Attempt<'_, '_> {
         let mut silent = Silent;
         let mut lab = Lab::new(self.lab.suite, &mut *self.engine, &mut silent, self.lab.deadline());
         let (seed, hash_seed) = (self.trials.seed, failing.hash_seed);
-        let conflicts = match recording::record(&mut lab, seed, hash_seed) {
+        let recording = match recording::record(&mut lab, seed, hash_seed) {
             Err(RunError::Interrupted) => return Err(RunError::Interrupted),
             Err(_) => return Ok(None),
-            Ok(conflicts) => conflicts,
+            Ok(recording) => recording,
         };
-        let mut races = Races::new(seed, hash_seed, &conflicts, None);
+        let mut races = Races::new(seed, hash_seed, &recording, None);
         races.pairs.retain(|pair| changed.contains(&pair.tests.0) || changed.contains(&pair.tests.1));
         let victim = self.test;
         let known = |signature: &Signature| signature.test != victim && history.has_failed(signature.test);

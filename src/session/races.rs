@@ -15,11 +15,12 @@ use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex
 use crate::race::access::{Step, StepKind, recorded};
 use crate::race::conflicts::{Pair, pairs};
 use crate::race::schedules::{Calls, drawn, schedules};
-use crate::race::{Conflict, story};
+use crate::race::story;
 use crate::run::{Job, RunError, Trial};
 use crate::session::artefact::{fails_without_overlap, not_a_race};
 use crate::session::investigate::{Suspect, suspects};
 use crate::session::lab::Lab;
+use crate::session::recording::{Recording, record};
 use crate::session::reruns::{Reruns, hangs, schedule_of, with_schedule};
 use crate::suite::TestIndex;
 
@@ -52,6 +53,7 @@ pub struct Races {
     seed: Seed,
     hash_seed: u32,
     victim: Option<TestIndex>,
+    system_calls: bool,
     /// Whether there are more pairs in conflict than are raced.
     pub more: bool,
     /// The pairs, in the order in which they are raced.
@@ -59,10 +61,12 @@ pub struct Races {
 }
 
 impl Races {
-    /// The races that some conflicts allow; only those of one test if one is named.
-    pub fn new(seed: Seed, hash_seed: u32, conflicts: &[Conflict], victim: Option<TestIndex>) -> Self {
+    /// The races that the recorded conflicts allow; only those of one test if one is named.
+    pub fn new(seed: Seed, hash_seed: u32, recording: &Recording, victim: Option<TestIndex>) -> Self {
+        let Recording { conflicts, system_calls } = recording;
         let more = pairs(conflicts, PAIRS + 1, victim).len() > PAIRS;
-        Self { seed, hash_seed, victim, more, pairs: pairs(conflicts, PAIRS, victim) }
+        let pairs = pairs(conflicts, PAIRS, victim);
+        Self { seed, hash_seed, victim, system_calls: *system_calls, more, pairs }
     }
 
     /// What the numbers of these races have in common.
@@ -80,7 +84,7 @@ impl Races {
             order: OrderKind::Explicit,
             mode: Mode::Load,
             workers: vec![vec![first], vec![second]],
-            interleaving: Interleaving::Controlled(schedule),
+            interleaving: Interleaving::Controlled(Schedule { system_calls: self.system_calls, ..schedule }),
             hash_seed: self.hash_seed,
             random_seed: 0,
             imports: Imports::All,
@@ -131,9 +135,9 @@ pub fn plan_of_token(
     hash_seed: u32,
     index: TrialIndex,
 ) -> Result<Option<Plan>, RunError> {
-    let conflicts = crate::session::recording::record(lab, seed, hash_seed)?;
+    let recording = record(lab, seed, hash_seed)?;
     let victim = u32::try_from(index.0 >> VICTIM).ok().and_then(|test| test.checked_sub(1)).map(TestIndex);
-    let races = Races::new(seed, hash_seed, &conflicts, victim);
+    let races = Races::new(seed, hash_seed, &recording, victim);
     let index = (index.0 - races.base()) as usize;
     let (round, pair) = (index / SCHEDULES / PAIRS, index / SCHEDULES % PAIRS);
     if pair >= races.pairs.len() {

@@ -2,7 +2,7 @@
 
 use crate::judge::finding::Origin;
 use crate::plan::{Mode, OrderKind, Plan, Seed};
-use crate::race::conflicts::{Conflict, conflicts};
+use crate::race::conflicts::{Conflict, beyond_python, conflicts};
 use crate::run::RunError;
 use crate::session::baseline;
 use crate::session::lab::Lab;
@@ -18,14 +18,23 @@ pub fn plans(lab: &Lab<'_>, seed: Seed, hash_seed: u32) -> [Plan; 2] {
     [suite_order, reversed]
 }
 
+/// What recording has shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recording {
+    /// The conflicts.
+    pub conflicts: Vec<Conflict>,
+    /// Whether tests do what only system calls tell of; else races need not look at these.
+    pub system_calls: bool,
+}
+
 /// Records, and finds the conflicts.
 ///
 /// # Errors
 /// Those of the engine.
-pub fn record(lab: &mut Lab<'_>, seed: Seed, hash_seed: u32) -> Result<Vec<Conflict>, RunError> {
+pub fn record(lab: &mut Lab<'_>, seed: Seed, hash_seed: u32) -> Result<Recording, RunError> {
     let mut touched = Vec::new();
     for plan in plans(lab, seed, hash_seed) {
         touched.extend(lab.recorded(Origin::Recording, &plan)?.touched);
     }
-    Ok(conflicts(&touched))
+    Ok(Recording { conflicts: conflicts(&touched), system_calls: beyond_python(&touched) })
 }

@@ -263,8 +263,8 @@ impl Session<'_> {
         {
             return Ok(());
         }
-        let conflicts = recording::record(lab, self.seed, hash_seed)?;
-        let races = Races::new(self.seed, hash_seed, &conflicts, self.victim);
+        let recording = recording::record(lab, self.seed, hash_seed)?;
+        let races = Races::new(self.seed, hash_seed, &recording, self.victim);
         let limits = self.limits;
         let schedules = if limits.time.is_some() { u64::MAX } else { SCHEDULES };
         let bounds = Bounds {

@@ -26,7 +26,7 @@ pub fn run(args: &ConflictsArgs) -> anyhow::Result<ExitCode> {
     let found = if suite.tests.is_empty() {
         Vec::new()
     } else {
-        recording::record(&mut Lab::new(suite, &mut *engine, &mut Silent, None), seed, hash_seed)?
+        recording::record(&mut Lab::new(suite, &mut *engine, &mut Silent, None), seed, hash_seed)?.conflicts
     };
     if !write_json(options.json.as_ref(), &ConflictsDocument::new(&collected, &found))? {
         let mut out = anstream::stdout();

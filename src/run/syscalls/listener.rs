@@ -6,8 +6,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use libc::{
-    SECCOMP_IOCTL_NOTIF_RECV, SECCOMP_IOCTL_NOTIF_SEND, SECCOMP_USER_NOTIF_FLAG_CONTINUE, seccomp_notif,
-    seccomp_notif_resp,
+    SECCOMP_IOCTL_NOTIF_RECV, SECCOMP_IOCTL_NOTIF_SEND, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
+    SECCOMP_USER_NOTIF_FLAG_CONTINUE, seccomp_notif, seccomp_notif_resp,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -23,9 +23,21 @@ pub(super) enum Waited {
 
 /// Hears of the calls of all processes that have the filter.
 #[derive(Debug)]
-pub(super) struct Listener(pub(super) OwnedFd);
+pub(super) struct Listener(OwnedFd);
+
+/// The kernel wakes the one that waits on the core of the one that called (`SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP`, Linux
+/// 6.6), which saves the way to another core and back.
+const SAME_CORE: u64 = 1;
 
 impl Listener {
+    /// Listens; on an earlier kernel it takes longer to be woken.
+    #[expect(unsafe_code, reason = "no crate knows this request")]
+    pub(super) fn new(listener: OwnedFd) -> Self {
+        // SAFETY: the request takes a number.
+        unsafe { libc::ioctl(listener.as_raw_fd(), SECCOMP_IOCTL_NOTIF_SET_FLAGS, SAME_CORE) };
+        Self(listener)
+    }
+
     /// Waits for the next call, at most so long.
     pub(super) fn wait(&self, at_most: Option<Duration>) -> Waited {
         let timeout = at_most.and_then(|time| Timespec::try_from(time).ok());

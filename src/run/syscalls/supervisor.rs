@@ -69,7 +69,7 @@ impl Supervisor {
         at: Option<BTreeSet<Resource>>,
         tell: impl Fn(Noticed) + Send + 'static,
     ) -> Option<Self> {
-        let listener = Arc::new(Listener(listener));
+        let listener = Arc::new(Listener::new(listener));
         let (shared, family) = (Arc::default(), Family::default());
         let watcher = Watcher {
             listener: Arc::clone(&listener),
