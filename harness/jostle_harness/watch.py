@@ -12,6 +12,7 @@ import _socket
 import contextlib
 import io
 import os
+import pathlib
 import sys
 import threading
 import time
@@ -273,7 +274,8 @@ class Watch:
         real = getattr(os, name)
 
         def look(path: Any, *arguments: Any, **options: Any) -> Any:
-            if not isinstance(path, int) and self._is_of_test():
+            known = str(path) if isinstance(path, pathlib.PurePath) else path
+            if not isinstance(path, int) and self._is_of_test() and not self._is_elsewhere(name, (known,)):
                 folder = options.get("dir_fd") or -1
                 self._meet(lambda: self._outside.file(path, "look at", False, folder))
             return real(path, *arguments, **options)
