@@ -4,6 +4,14 @@ use clap::Parser;
 use jostle::cli::args::Cli;
 use jostle::cli::{ExitCode, commands, wrong_usage};
 
+/// What a shell says of a program that a closed pipe has ended.
+const PIPE: u8 = 128 + 13;
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    causes.any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
 fn main() -> std::process::ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -19,6 +27,8 @@ fn main() -> std::process::ExitCode {
     };
     match commands::run(cli) {
         Ok(code) => code.into(),
+        // Whoever read the results has seen enough, as with `| head`.
+        Err(error) if is_broken_pipe(&error) => std::process::ExitCode::from(PIPE),
         Err(error) => {
             anstream::eprintln!("jostle: {error:#}");
             ExitCode::of_error(&error).into()

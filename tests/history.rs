@@ -148,6 +148,14 @@ fn what_is_new_and_what_is_gone_is_told_with_the_commit_it_came_with() {
     let rate = &report["rates"].as_array().expect("rates")[0];
     assert!(rate["failed"].as_u64() > Some(0) && rate["runs"].as_u64() <= Some(9), "{rate:#}");
 
+    fs::write(stage.project().join("jostle.toml"), "pytest-args = [\"-k\", \"polluter\"]\n").expect("a file");
+    stage.night("4");
+    let of_nothing =
+        [named("test_other_victim", "not-run", &second), named("test_victim", "not-run", &first)];
+    assert_eq!(statuses(&stage.told()), of_nothing);
+    let people = text(&stage.ask(&[]).stdout);
+    assert!(people.contains("0 gone since the session before; 2 it did not run"), "{people}");
+
     let of_test = stage.ask(&["test_state.py::test_victim"]);
     let said = text(&of_test.stdout);
     assert_eq!(said.matches("failed in").count(), 4, "three sessions and all of them: {said}");

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::judge::Tally;
+use crate::judge::finding::Kind;
 
 /// A session that was kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -25,8 +26,25 @@ pub struct Night {
     pub trials: u64,
     /// Whether it came to its end.
     pub ended: bool,
+    /// Which of the tests that any session has a finding of it ran.
+    #[serde(skip)]
+    pub ran: BTreeSet<String>,
+    /// Whether tests in conflict were raced.
+    pub raced: bool,
     /// What was found.
     pub findings: Vec<Found>,
+}
+
+impl Night {
+    fn has(&self, found: &Found) -> bool {
+        self.findings.iter().any(|other| other.identity() == found.identity())
+    }
+
+    /// Whether it would have the finding if it were still there: it ran the test, and, for a race, raced.
+    fn says(&self, found: &Found) -> bool {
+        let ran = found.test.as_ref().is_none_or(|test| self.ran.contains(test));
+        self.has(found) || self.ended && ran && (found.kind != Kind::Race.name() || self.raced)
+    }
 }
 
 /// A finding of a session.
@@ -105,6 +123,8 @@ pub enum Status {
     Still,
     /// The one before had it, and the last has not.
     Gone,
+    /// It did not run the test, or raced no tests; an earlier one had it.
+    NotRun,
     /// Only earlier ones had it.
     Past,
 }
@@ -179,9 +199,6 @@ pub fn summarise(mut nights: Vec<Night>, failing: Vec<Failing>, slowest: Vec<Slo
 
 fn findings(nights: &[Night]) -> Vec<Seen> {
     let ended: Vec<&Night> = nights.iter().filter(|night| night.ended).collect();
-    let has = |night: &Night, found: &Found| {
-        night.findings.iter().any(|other| other.identity() == found.identity())
-    };
     let mut told = BTreeSet::new();
     let mut all = Vec::new();
     for night in ended.iter().rev() {
@@ -189,12 +206,16 @@ fn findings(nights: &[Night]) -> Vec<Seen> {
             if !told.insert(found.identity()) {
                 continue;
             }
-            let with: Vec<&&Night> = ended.iter().filter(|night| has(night, found)).collect();
+            let with: Vec<&&Night> = ended.iter().filter(|night| night.has(found)).collect();
+            let told_by: Vec<&&Night> = ended.iter().filter(|night| night.says(found)).collect();
             let (Some(first), Some(last)) = (with.first(), with.last()) else {
                 continue;
             };
-            let in_last = |back: usize| ended.iter().rev().nth(back).is_some_and(|night| has(night, found));
+            let in_last = |back: usize| told_by.iter().rev().nth(back).is_some_and(|night| night.has(found));
             let status = match (in_last(0), in_last(1)) {
+                _ if told_by.last().map(|night| &night.name) != ended.last().map(|night| &night.name) => {
+                    Status::NotRun
+                }
                 (true, true) => Status::Still,
                 (true, false) if with.len() == 1 => Status::New,
                 (true, false) => Status::Back,
@@ -258,6 +279,8 @@ mod tests {
             revision: Some(format!("commit-{at}")),
             tests: 9,
             trials: 2,
+            ran: ["new", "back", "still", "gone", "past", "a", "b", "c", "d"].map(str::to_owned).into(),
+            raced: false,
             ended,
             findings: tests.iter().map(|test| found(test)).collect(),
         }
@@ -286,6 +309,26 @@ mod tests {
             (Some("past"), Status::Past, "night-1"),
         ];
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn of_what_the_last_session_did_not_run_nothing_is_claimed() {
+        let race = |night: &mut Night| night.findings.iter_mut().for_each(|found| found.kind = "race".into());
+        let mut nights = vec![night(1, true, &["a", "b"]), night(2, true, &["c"]), night(3, true, &[])];
+        nights[2].ran.remove("a");
+        race(&mut nights[1]);
+        let status = |nights: &[Night]| {
+            let summary = summarise(nights.to_vec(), Vec::new(), Vec::new());
+            let of = |seen: Seen| (seen.found.test.unwrap_or_default(), seen.status);
+            summary.findings.into_iter().map(of).collect::<BTreeMap<_, _>>()
+        };
+        let expected = [("a", Status::NotRun), ("b", Status::Past), ("c", Status::NotRun)];
+        assert_eq!(status(&nights), expected.map(|(test, status)| (test.to_owned(), status)).into());
+        nights[2].raced = true;
+        assert_eq!(status(&nights)["c"], Status::Gone);
+        // The one before the last said nothing of it either, but the one before that had it.
+        nights[1].ran.remove("b");
+        assert_eq!(status(&nights)["b"], Status::Gone);
     }
 
     proptest! {

@@ -174,7 +174,15 @@ impl HistoryIndex {
             ))?;
             let mut nights = connection.prepare_cached(
                 "SELECT name, started, seed, revision, tests, ended,
-                    (SELECT count(*) FROM trial WHERE night = name AND seeded IS NOT NULL) FROM night",
+                    (SELECT count(*) FROM trial WHERE night = name AND seeded IS NOT NULL),
+                    EXISTS (SELECT 1 FROM trial WHERE night = name AND origin LIKE '{\"race\"%')
+                FROM night",
+            )?;
+            let mut ran = connection.prepare_cached(
+                "SELECT test.name FROM test WHERE name IN (SELECT test FROM finding) AND EXISTS (
+                    SELECT 1 FROM run JOIN trial ON trial.number = run.trial
+                    WHERE run.test = test.number AND trial.night = ?1 AND verdict != 'not-run'
+                )",
             )?;
             let found = |row: &rusqlite::Row<'_>| {
                 let after: u64 = row.get(4)?;
@@ -189,6 +197,7 @@ impl HistoryIndex {
             let rows = nights.query_map([], |row| {
                 let name: String = row.get(0)?;
                 let findings = of_night.query_map([&name], found)?.collect::<Result<_, _>>()?;
+                let ran = ran.query_map([&name], |row| row.get(0))?.collect::<Result<_, _>>()?;
                 let seed: String = row.get(2)?;
                 Ok(Night {
                     name,
@@ -198,6 +207,8 @@ impl HistoryIndex {
                     tests: row.get(4)?,
                     trials: row.get(6)?,
                     ended: row.get(5)?,
+                    ran,
+                    raced: row.get(7)?,
                     findings,
                 })
             })?;

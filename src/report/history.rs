@@ -108,10 +108,14 @@ pub fn history(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
     let style = if new > 0 { BAD } else { GOOD };
     writeln!(
         out,
-        "{style}{new} new{style:#}, {} back, {} still there, {} gone since the session before",
+        "{style}{new} new{style:#}, {} back, {} still there, {} gone since the session before{}",
         shown(&[Status::Back]),
         shown(&[Status::Still]),
-        shown(&[Status::Gone])
+        shown(&[Status::Gone]),
+        match shown(&[Status::NotRun]) {
+            0 => String::new(),
+            unknown => format!("; {unknown} it did not run (?)"),
+        }
     )
 }
 
@@ -123,6 +127,7 @@ fn findings(out: &mut dyn Write, summary: &Summary, names: &BTreeMap<&str, &Nigh
             Status::Back => (BAD, "back"),
             Status::Still => (DOUBTFUL, "still"),
             Status::Gone => (GOOD, "gone"),
+            Status::NotRun => (DIM, "?"),
             Status::Past => (DIM, "past"),
         };
         writeln!(out, "{style}{word:<6}{style:#} {}", seen.found.told)?;
@@ -136,7 +141,7 @@ fn findings(out: &mut dyn Write, summary: &Summary, names: &BTreeMap<&str, &Nigh
             words::count(ended, "session"),
             of(&seen.first)
         )?;
-        if matches!(seen.status, Status::Gone | Status::Past) {
+        if matches!(seen.status, Status::Gone | Status::NotRun | Status::Past) {
             writeln!(out, "       last {}", of(&seen.last))?;
         }
         found_after(out, seen)?;
@@ -146,7 +151,10 @@ fn findings(out: &mut dyn Write, summary: &Summary, names: &BTreeMap<&str, &Nigh
 
 fn found_after(out: &mut dyn Write, seen: &Seen) -> io::Result<()> {
     match seen.found.after {
-        Some(after) => writeln!(out, "       the test first failed in trial {after} of the last of them"),
+        Some(after) => {
+            let trials = words::count(after as usize, "seeded trial");
+            writeln!(out, "       it took {trials} to see the test fail, in the last of them")
+        }
         None => Ok(()),
     }
 }

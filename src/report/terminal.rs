@@ -202,7 +202,7 @@ pub(super) fn finding(
         None if finding.kind == Kind::Leftover => {}
         None => writeln!(
             out,
-            "  {:<13} {}  {DIM}no trial of a seed: --failures DIR keeps a file for jostle replay{DIM:#}",
+            "  {:<13} {}  {DIM}--failures DIR keeps a file for jostle replay{DIM:#}",
             "seen in",
             words::origin(finding.origin)
         )?,
