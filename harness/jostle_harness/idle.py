@@ -12,27 +12,28 @@ class Idle:
     """Counts from its last start on."""
 
     def __init__(self) -> None:
-        self._wall = self._used = 0.0
+        self._wall = self._used = self._delayed = 0.0
         self.start()
 
     def start(self) -> None:
         """Count anew."""
-        self._wall, self._used = perf_counter(), _used()
+        self._wall, self._used, self._delayed = perf_counter(), process_time(), _delayed()
 
-    def seconds(self) -> float:
-        """How many seconds it was."""
-        return max(0.0, (perf_counter() - self._wall) - (_used() - self._used))
+    def seconds(self, least: float) -> float:
+        """How many seconds it was, and 0 if fewer than asked for."""
+        seconds = (perf_counter() - self._wall) - (process_time() - self._used)
+        # What delayed it can only make it less, and is dear to ask.
+        seconds -= _delayed() - self._delayed if seconds >= least else 0.0
+        return seconds if seconds >= least else 0.0
 
 
-def _used() -> float:
-    """Seconds of all threads on a core, and of this one in waiting for a core, which a busy machine makes long."""
-    delayed = 0.0
+def _delayed() -> float:
+    """Seconds that this thread waited for a core, which a busy machine makes long."""
     try:
         descriptor = _open("/proc/thread-self/schedstat", os.O_RDONLY)
         try:
-            delayed = int(_read(descriptor, 100).split()[1]) / 1e9
+            return int(_read(descriptor, 100).split()[1]) / 1e9
         finally:
             _close(descriptor)
     except (OSError, ValueError, IndexError):
-        pass  # only Linux tells
-    return process_time() + delayed
+        return 0.0  # only Linux tells

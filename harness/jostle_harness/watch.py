@@ -36,6 +36,9 @@ _SQL = {name: name for name in ("execute", "executemany", "executescript", "comm
 _SQL["__exit__"] = "commit"
 #: Events before a subprocess is started.
 _STARTING = frozenset(("subprocess.Popen", "os.posix_spawn", "os.system", "os.fork", "os.forkpty", "os.spawn"))
+_HEARD = _STARTING | frozenset(EVENTS)
+#: Events of calls on two paths.
+_TWO_PATHS = frozenset(("os.rename", "os.link", "os.symlink"))
 _METHODS = frozenset(_WRITING) | _READING | _CLOSING | frozenset(_SQL) | {"listen"}
 
 
@@ -149,10 +152,13 @@ class Watch:
             self._kernel.is_at(fixture=self._fixtures[-1] if self._fixtures else None)
 
     def _hear(self, event: str, arguments: Tuple[Any, ...]) -> None:
-        if event in _STARTING and self._is_of_test():
+        if event not in _HEARD or not self._is_of_test():
+            return
+        if event in _STARTING:
             self._subprocess = True
             self._kernel.is_at(started=self._outside.place(1))
-        if event not in EVENTS or not self._is_of_test() or self._is_elsewhere(event, arguments):
+            return
+        if self._is_elsewhere(event, arguments):
             return
         if event == "sqlite3.connect" and self._at is None:
             self._busy.busy = True
@@ -166,10 +172,12 @@ class Watch:
 
     def _is_elsewhere(self, event: str, arguments: Tuple[Any, ...]) -> bool:
         """Whether a call is on paths that end otherwise than all that is shared, told without naming them in full."""
-        if self._ends is None or type(arguments[0]) is not str or event == "sqlite3.connect":
+        if self._ends is None or event == "sqlite3.connect":
             return False  # what SQLite is given may be a URI
-        for path in arguments[:2]:
-            if type(path) is str and ("/" not in path or not self._ends.isdisjoint(path.rsplit("/", 2)[-2:])):
+        # The second argument of most is a mode.
+        for path in arguments[: 2 if event in _TWO_PATHS else 1]:
+            known = str(path) if isinstance(path, pathlib.PurePath) else path
+            if type(known) is not str or "/" not in known or not self._ends.isdisjoint(known.rsplit("/", 2)[-2:]):
                 return False
         return True
 
@@ -231,8 +239,8 @@ class Watch:
         self._wait("yield", resource=access.resource, call=access.call, writes=writes, at=place)
 
     def _tell_rest(self) -> None:
-        seconds = self._idle.seconds()
-        if seconds > _REST and not self._subprocess:
+        seconds = self._idle.seconds(_REST)
+        if seconds > 0 and not self._subprocess:
             self._channel.send("rested", seconds=seconds)
 
     def _wait(self, kind: str, **fields: Any) -> None:
@@ -274,8 +282,7 @@ class Watch:
         real = getattr(os, name)
 
         def look(path: Any, *arguments: Any, **options: Any) -> Any:
-            known = str(path) if isinstance(path, pathlib.PurePath) else path
-            if not isinstance(path, int) and self._is_of_test() and not self._is_elsewhere(name, (known,)):
+            if not isinstance(path, int) and self._is_of_test() and not self._is_elsewhere(name, (path,)):
                 folder = options.get("dir_fd") or -1
                 self._meet(lambda: self._outside.file(path, "look at", False, folder))
             return real(path, *arguments, **options)
