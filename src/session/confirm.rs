@@ -16,15 +16,16 @@ pub const CONSTANT: u32 = 4;
 const CONSTANT_WITHOUT: u32 = 8;
 /// Runs of each sort where they do not.
 const VARYING: u32 = 16;
-/// Runs of each sort where those leave it open, though only the side with the cause ever failed: bad luck
-/// must not hide a failure that shows half of the time.
+/// Runs of each sort where those leave it open, though only the side with the cause ever failed, half of
+/// them fresh: bad luck must not hide a failure that shows half of the time.
 const OPEN: u32 = 48;
 /// Runs of each sort that are made in fresh processes, if all of them agree.
 const FRESH: u32 = 1;
 /// What chance may explain at most.
 const DOUBT: f64 = 0.01;
 
-/// Confirms a victim or a race.
+/// Confirms a victim or a race. `varies` if it is known to fail only at times, so that a few runs that agree
+/// prove nothing.
 ///
 /// # Errors
 /// Those of the engine.
@@ -34,6 +35,7 @@ pub fn victim(
     wanted: &Wanted,
     shrunk: Shrunk,
     finding: Finding,
+    varies: bool,
 ) -> Result<Finding, RunError> {
     let test = suspect.signature.test;
     let shrunk = minimal(lab, &shrunk, test);
@@ -47,7 +49,7 @@ pub fn victim(
         with.cheap = with.fresh.clone();
     }
     let without = Side::new(alone, lab.alone(&shrunk.plan, test, 0), Wanted::Failure(test), Tally::never);
-    let (with, without) = compare(lab, with, without.known(finding.without))?;
+    let (with, without) = compare(lab, with, without.known(finding.without), varies)?;
     let note = (with.fresh_runs.never() && with.all.failed > 0).then(|| {
         format!(
             "shows in forks of a process that has imported the whole suite, but in none of {} fresh processes",
@@ -81,7 +83,7 @@ pub fn brittle(
     let with = Side::new(shrunk.plan.clone(), lab.in_forks(&shrunk.plan), any.clone(), Tally::never);
     let without = alone(&shrunk.plan, lab.suite, test, 0);
     let without = Side::new(without.clone(), without, any, Tally::always).known(finding.without);
-    let (with, without) = compare(lab, with, without)?;
+    let (with, without) = compare(lab, with, without, false)?;
     let (with, without) = (with.all, without.all);
     let kind = if with.never() && without.always() { Kind::Brittle } else { Kind::Nod };
     Ok(Finding { kind, with, without, shrunk: kind.is_isolation_failure().then_some(shrunk), ..finding })
@@ -112,6 +114,13 @@ impl Side {
         Self { all, ..self }
     }
 
+    /// Whether chance may explain that only forks failed.
+    fn fresh_may_have_passed_by_luck(&self) -> bool {
+        let Tally { runs, failed } = self.fresh_runs;
+        let forks = Tally { runs: self.all.runs - runs, failed: self.all.failed - failed };
+        failed == 0 && forks.chance_against(self.fresh_runs) > DOUBT
+    }
+
     fn is_as_expected(&self) -> bool {
         (self.expected)(self.all)
     }
@@ -140,14 +149,20 @@ impl Side {
 }
 
 /// Runs two plans until their tallies tell them apart or do not.
-fn compare(lab: &mut Lab<'_>, mut with: Side, mut without: Side) -> Result<(Side, Side), RunError> {
+fn compare(
+    lab: &mut Lab<'_>,
+    mut with: Side,
+    mut without: Side,
+    varies: bool,
+) -> Result<(Side, Side), RunError> {
     measure(lab, &mut [(&mut with, CONSTANT, FRESH), (&mut without, CONSTANT_WITHOUT, FRESH)])?;
-    if !with.is_as_expected() || !without.is_as_expected() {
+    if varies || !with.is_as_expected() || !without.is_as_expected() {
         let (runs, fresh) = (VARYING, VARYING / 2);
         measure(lab, &mut [(&mut with, runs, fresh), (&mut without, runs, fresh)])?;
     }
-    if with.all.failed > 0 && without.all.never() && with.all.chance_against(without.all) > DOUBT {
-        measure(lab, &mut [(&mut with, OPEN, 0), (&mut without, OPEN, 0)])?;
+    let open = with.all.chance_against(without.all) > DOUBT || with.fresh_may_have_passed_by_luck();
+    if with.all.failed > 0 && without.all.never() && open {
+        measure(lab, &mut [(&mut with, OPEN, OPEN / 2), (&mut without, OPEN, 0)])?;
     }
     Ok((with, without))
 }

@@ -31,8 +31,21 @@ pub fn explain(lab: &mut Lab<'_>, finding: &Finding) -> Result<Option<Explanatio
     let Some(case) = Case::of(lab, finding) else {
         return Ok(None);
     };
-    let mut runner = Runner { lab, case: &case, error: None, experiments: 0, end: Instant::now() + PATIENCE };
-    let explained = explain_with(&mut runner);
+    let mut runner = Runner {
+        lab,
+        case: &case,
+        repetitions: case.repetitions,
+        error: None,
+        experiments: 0,
+        contradicted: false,
+        end: Instant::now() + PATIENCE,
+    };
+    let mut explained = explain_with(&mut runner);
+    if runner.contradicted && runner.repetitions == 1 {
+        // It had failed each time, and yet does so only at times.
+        runner.repetitions = MOST_REPETITIONS;
+        explained = explain_with(&mut runner);
+    }
     match runner.error {
         Some(error @ RunError::Interrupted) => Err(error),
         // That a place cannot be named is no reason to lose what was found.
@@ -70,7 +83,7 @@ impl Case {
         if list.len() == 1 && import.is_none() {
             return None;
         }
-        let rate = if finding.kind == Kind::Brittle { 1.0 } else { finding.with.rate() };
+        let rate = if finding.kind == Kind::Brittle { 1.0 } else { finding.with.rate_at_least() };
         let repetitions = if rate < 1.0 { (DOUBT.ln() / (1.0 - rate).ln()).ceil() as u32 } else { 1 };
         Some(Self {
             // Forks have imported everything beforehand.
@@ -93,8 +106,12 @@ impl Case {
 struct Runner<'a, 'b> {
     lab: &'a mut Lab<'b>,
     case: &'a Case,
+    /// How often what undoes the failure must do so before that is believed.
+    repetitions: u32,
     error: Option<RunError>,
     experiments: u32,
+    /// Whether the failure did not show when nothing was done against it.
+    contradicted: bool,
     end: Instant,
 }
 
@@ -103,7 +120,7 @@ impl Runner<'_, '_> {
     /// chance alone would have shown it.
     fn run(&mut self, instructions: &Instructions, fresh: bool) -> Result<(Answer, Changed), Stopped> {
         let mut last = Changed::default();
-        for run in 0..self.case.repetitions {
+        for run in 0..self.repetitions {
             if self.lab.out_of_time() || Instant::now() > self.end {
                 return Err(Stopped);
             }
@@ -123,7 +140,7 @@ impl Runner<'_, '_> {
             match look(&trial, &self.case.wanted) {
                 _ if missing => return Ok((Answer::Unclear, last)),
                 sight if sight == self.case.stays => return Ok((Answer::Stays, last)),
-                sight if sight == self.case.undone => {}
+                sight if sight == self.case.undone => self.contradicted |= instructions.restore.is_empty(),
                 _ => return Ok((Answer::Unclear, last)),
             }
         }

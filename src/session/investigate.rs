@@ -96,7 +96,7 @@ fn look_into(lab: &mut Lab<'_>, suspect: &Suspect, presumed: bool) -> Result<Fin
             let wanted = wanted(suspect, verdict);
             let target = Target { victim: suspect.signature.test, worker: suspect.worker };
             let shrunk = run_shrinker(lab, suspect.plan.clone(), target, 1.0, &wanted, Sight::Same)?;
-            let found = confirm::victim(lab, suspect, &wanted, shrunk, finding)?;
+            let found = confirm::victim(lab, suspect, &wanted, shrunk, finding, false)?;
             let holds = found.kind == Kind::Victim && found.with.always();
             if holds || lab.out_of_time() { Ok(found) } else { look_into(lab, suspect, false) }
         }
@@ -262,9 +262,10 @@ fn shrink_victim(
     // at times in a smaller one.
     let most = if verdict == Verdict::Race { RACE_RATE } else { 1.0 };
     let rate = tally.rate_at_least().min(most);
+    let varies = !(evidence.again.always() && tally.always());
     let confirmed = |lab: &mut Lab<'_>, rate: f64| {
         let shrunk = run_shrinker(lab, plan.clone(), target, rate, &wanted, Sight::Same)?;
-        confirm::victim(lab, suspect, &wanted, shrunk, finding.clone())
+        confirm::victim(lab, suspect, &wanted, shrunk, finding.clone(), varies)
     };
     let found = confirmed(lab, rate)?;
     if rate < 1.0 || found.with.always() || found.kind == Kind::Broken {
