@@ -38,8 +38,10 @@ const SWEEP_SHARE: f64 = 0.1;
 /// is given racing may take.
 const SCHEDULES: u64 = 384;
 const RACES_SHARE: f64 = 0.25;
-/// The largest suite whose every test is run directly after every other.
+/// The largest suite whose every test is run directly after every other, where trials are forks; and the
+/// most runs that takes where each is a start of pytest.
 const SQUARE: usize = 64;
+const SQUARE_SPAWNED: usize = 20;
 
 /// Runs a session: baseline, trials in rounds, and what follows from them.
 ///
@@ -287,6 +289,9 @@ impl Session<'_> {
 
     /// Runs each test alone where that is cheap, until the time for it is used up.
     fn each_alone(&mut self, lab: &mut Lab<'_>, suite_order: &Plan) -> Result<(), RunError> {
+        if !lab.forks(suite_order) {
+            return Ok(());
+        }
         let plans = lab.suite.collected.iter().map(|&test| (Origin::Alone, serial(suite_order, vec![test])));
         self.alone += self.sweep(lab, plans.collect())?;
         Ok(())
@@ -300,17 +305,17 @@ impl Session<'_> {
         }
         let rows = baseline::each_after_each(lab.suite, self.seed, hash_seed, self.axes.ignore_rank);
         let trials: Vec<_> = (0..).zip(rows).map(|(row, plan)| (Origin::Adjacent(row), plan)).collect();
+        let forks = trials.first().is_some_and(|(_, plan)| lab.forks(plan));
+        if !forks && trials.len() > SQUARE_SPAWNED {
+            return Ok(());
+        }
         let swept = self.sweep(lab, trials.clone())?;
         trials[..swept].iter().for_each(|(_, plan)| self.coverage.add(plan));
         Ok(())
     }
 
-    /// Runs trials that cost next to nothing in forks, and none that would not be run in one, until the
-    /// time for it is used up; tells how many.
+    /// Runs trials until the time for it is used up; tells how many.
     fn sweep(&mut self, lab: &mut Lab<'_>, trials: Vec<(Origin, Plan)>) -> Result<usize, RunError> {
-        if !trials.first().is_some_and(|(_, plan)| lab.forks(plan)) {
-            return Ok(0);
-        }
         let end = self.end_of_sweep();
         let mut swept = 0;
         lab.trials(&trials, &mut |at, trial| {
