@@ -92,7 +92,11 @@ impl Stage {
     }
 
     fn told(&self) -> Value {
-        let output = self.ask(&["--json"]);
+        self.told_of(&[])
+    }
+
+    fn told_of(&self, arguments: &[&str]) -> Value {
+        let output = self.ask(&[arguments, &["--json"]].concat());
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         let report = serde_json::from_slice(&output.stdout).expect("JSON");
         let schema =
@@ -159,6 +163,9 @@ fn what_is_new_and_what_is_gone_is_told_with_the_commit_it_came_with() {
     let of_test = stage.ask(&["test_state.py::test_victim"]);
     let said = text(&of_test.stdout);
     assert_eq!(said.matches("failed in").count(), 4, "three sessions and all of them: {said}");
+    let report = stage.told_of(&["test_state.py::test_victim"]);
+    assert_eq!(statuses(&report), [named("test_victim", "not-run", &first)]);
+    assert!(!report["nights"].to_string().contains("test_other_victim"), "{report:#}");
     let nothing = stage.ask(&["test_state.py::test_nobody"]);
     assert_eq!(nothing.status.code(), Some(4));
     assert!(text(&nothing.stderr).contains("no session in"), "{}", text(&nothing.stderr));

@@ -187,6 +187,15 @@ impl Summary {
     pub fn last(&self) -> Option<&Night> {
         self.nights.iter().rev().find(|night| night.ended)
     }
+
+    /// What it says of one test, which is all that rates and times of it are known for.
+    #[must_use]
+    pub fn of_test(mut self, test: &str) -> Self {
+        let is_of = |found: &Found| found.test.as_deref() == Some(test);
+        self.findings.retain(|seen| is_of(&seen.found));
+        self.nights.iter_mut().for_each(|night| night.findings.retain(is_of));
+        self
+    }
 }
 
 /// Puts together what is known of the sessions, in whichever order it comes.

@@ -210,18 +210,14 @@ pub fn of_test(out: &mut dyn Write, summary: &Summary, test: &str) -> io::Result
         rate.iter().flat_map(|rate| &rate.nights).map(|night| (night.night.as_str(), night.share)).collect();
     writeln!(out, "{test}")?;
     for night in &summary.nights {
-        let Some(&of_night) = shares.get(night.name.as_str()) else {
-            continue;
+        let (style, told) = match shares.get(night.name.as_str()) {
+            Some(&of_night) if of_night.tally.failed > 0 => (BAD, format!("failed in {}", share(of_night))),
+            Some(&of_night) => (GOOD, format!("failed in {}", share(of_night))),
+            None if night.findings.is_empty() => continue,
+            None => (DIM, "not run in a seeded trial".into()),
         };
-        let style = if of_night.tally.failed > 0 { BAD } else { GOOD };
-        writeln!(
-            out,
-            "  {}  {style}failed in {}{style:#}{DIM}{}{DIM:#}",
-            time(night),
-            share(of_night),
-            commit(night)
-        )?;
-        for found in night.findings.iter().filter(|found| found.test.as_deref() == Some(test)) {
+        writeln!(out, "  {}  {style}{told}{style:#}{DIM}{}{DIM:#}", time(night), commit(night))?;
+        for found in &night.findings {
             writeln!(out, "    {}", found.told)?;
         }
     }

@@ -57,6 +57,10 @@ pub fn run(args: &HistoryArgs) -> anyhow::Result<ExitCode> {
         index.failing(test).map_err(usage)?,
         index.slowest(test, args.slowest).map_err(usage)?,
     );
+    let summary = match test {
+        Some(test) => summary.of_test(test),
+        None => summary,
+    };
     remarks.iter().for_each(|remark| anstream::eprintln!("note: {remark}"));
     let document = HistoryDocument::new(&summary, test, &remarks);
     write_json(options.json.as_ref(), &document)?;
