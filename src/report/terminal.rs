@@ -258,7 +258,12 @@ fn story(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Result<()
             "diverged", story.diverged, finding.with.runs
         )?;
     }
-    Ok(())
+    writeln!(
+        out,
+        "  {:<13} none is tried for a race: give each worker one of its own (tmp_path, port 0, worker_id), or make \
+         these calls one step (a lock, os.replace)",
+        "fix"
+    )
 }
 
 fn evidence(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {

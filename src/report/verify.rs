@@ -137,8 +137,11 @@ fn failure(out: &mut dyn Write, looked: &Looked, report: &Verification) -> io::R
         ("near it", verified.neighbourhood),
     ];
     for (name, tally) in tallies.into_iter().filter(|(_, tally)| tally.runs > 0) {
-        let below = tally.rate_at_most(report.confidence) * 100.0;
-        writeln!(out, "  {name:<13} failed in {}: at most {below:.1} %", words::tally(tally))?;
+        let below = match tally.rate_at_most(report.confidence) {
+            below if below < 1.0 => format!(": at most {:.1} %", below * 100.0),
+            _ => String::new(),
+        };
+        writeln!(out, "  {name:<13} failed in {}{below}", words::tally(tally))?;
     }
     let claim = verified.claim;
     writeln!(

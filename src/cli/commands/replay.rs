@@ -124,7 +124,7 @@ fn named(text: &str) -> anyhow::Result<Named> {
             }
             Ok(Named::File(Box::new(file)))
         }
-        Err(error) => Err(UsageError(format!("{error}; nor is there a file of that name")).into()),
+        Err(error) => Err(UsageError(format!("there is no such file, and {error}")).into()),
     }
 }
 

@@ -113,7 +113,11 @@ fn files(args: &VerifyArgs, options: &SuiteOptions) -> Result<Vec<(PathBuf, Fail
     }
     if files.is_empty() {
         let named: Vec<String> = named.iter().map(|path| path.display().to_string()).collect();
-        return Err(UsageError(format!("there is no failure file (*.json) in {}", named.join(", "))));
+        return Err(UsageError(format!(
+            "there is no failure file (*.json) in {}: `jostle stress --failures DIR` writes one for each isolation \
+             failure",
+            named.join(", ")
+        )));
     }
     Ok(files)
 }
