@@ -130,3 +130,29 @@ fn a_zygote_that_dies_is_started_again_and_the_trial_repeated() {
     assert!(project.folder.path().join("mark").exists());
     assert_eq!(words(&project.serial(&["test_ok"])), ["passed"]);
 }
+
+/// `JOSTLE_TEST_FORKS` tells how many trials there are.
+#[test]
+fn a_zygote_does_not_grow_with_its_trials() {
+    let source = "import os, pathlib\n\
+        def test_measure():\n    zygote = pathlib.Path('/proc', str(os.getppid()))\n    \
+        status = (zygote / 'status').read_text()\n    \
+        resident = int(status.partition('VmRSS:')[2].split()[0])\n    \
+        files = len(os.listdir(zygote / 'fd'))\n    \
+        (pathlib.Path(__file__).parent / 'measured').write_text(f'{resident} {files}')\n";
+    let mut project = Project::forking(&[("test_a.py", source)]);
+    let mut measured_after = |trials: u32| -> (u64, u64) {
+        for _ in 0..trials {
+            assert_eq!(words(&project.serial(&["test_measure"])), ["passed"]);
+        }
+        let measured = fs::read_to_string(project.folder.path().join("measured")).expect("a file");
+        let (resident, files) = measured.split_once(' ').expect("two numbers");
+        (resident.parse().expect("KiB"), files.parse().expect("a number"))
+    };
+    let trials = std::env::var("JOSTLE_TEST_FORKS").map_or(300, |trials| trials.parse().expect("a number"));
+    let (resident_first, files_first) = measured_after(20);
+    let (resident, files) = measured_after(trials);
+    assert_eq!(files, files_first);
+    assert!(resident < resident_first + 512, "{resident_first} KiB, then {resident} KiB");
+    println!("a zygote of {resident_first} KiB had {resident} KiB after {trials} more trials");
+}
