@@ -101,7 +101,7 @@ const INVOCATIONS: &[(&str, &str, &str)] = &[
     ("replay", "<TOKEN>", "`jostle replay --help`"),
     ("replay nowhere.json", "nowhere.json", "SEED:INDEX"),
     ("replay 1:2 --times 0", "'0'", "from 1 to 1000000"),
-    ("replay .", "`.`", "SEED:INDEX"),
+    ("replay .", ". is a folder", "`jostle verify .`"),
     ("plan", "--seed <SEED>", "`jostle plan --help`"),
     ("plan --seed 1", "--index <INDEX>", "`jostle plan --help`"),
     ("plan --seed 1 --index -1", "'-1'", "a whole number from 0"),

@@ -53,6 +53,16 @@ impl Tally {
         Beta::new(failed, runs - failed + 1.0).map_or(0.0, |beta| beta.inverse_cdf(0.1))
     }
 
+    /// Runs of which one fails, but for a chance of at most `doubt`, at the rate that the true one is not below; 1
+    /// if every run failed, and no number is large enough if none did.
+    pub fn runs_to_show(self, doubt: f64) -> u32 {
+        match self.rate_at_least() {
+            rate if rate <= 0.0 => u32::MAX,
+            rate if rate < 1.0 => (doubt.ln() / (1.0 - rate).ln()).ceil() as u32,
+            _ => 1,
+        }
+    }
+
     /// A rate that the true one is not above, at a confidence between 0 and 1 (one-sided, Clopper & Pearson
     /// 1934); 1 if every run failed or there was none. Where the rate differs from run to run and none
     /// failed, it holds for the mean of the rates.
@@ -92,6 +102,15 @@ mod tests {
 
     fn tally(failed: u32, runs: u32) -> Tally {
         Tally { runs, failed }
+    }
+
+    #[test]
+    fn a_failure_that_shows_half_of_the_time_needs_some_runs_to_show() {
+        assert_eq!(Tally { runs: 8, failed: 8 }.runs_to_show(0.01), 1);
+        assert_eq!(Tally { runs: 8, failed: 0 }.runs_to_show(0.01), u32::MAX);
+        let half = Tally { runs: 16, failed: 8 }.runs_to_show(0.01);
+        let chance = |runs: u32| (1.0 - Tally { runs: 16, failed: 8 }.rate_at_least()).powi(runs as i32);
+        assert!(chance(half) <= 0.01 && chance(half - 1) > 0.01, "{half}");
     }
 
     #[test]

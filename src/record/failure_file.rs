@@ -75,9 +75,7 @@ pub enum RecordError {
         source: std::io::Error,
     },
     /// It holds something else.
-    #[error(
-        "{path} is not a failure file of jostle: {why}. Write one with `jostle stress --failures DIR`, or give a token"
-    )]
+    #[error("{path} is not a failure file of jostle: {why}. `jostle stress --failures DIR` writes them")]
     Content {
         /// The file.
         path: String,

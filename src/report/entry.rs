@@ -70,7 +70,7 @@ pub fn entries(outline: &Outline, strict: bool) -> Vec<Entry> {
             kind: "not-judged",
             identity: suspect.signature.crash.exception.clone(),
             headline: format!(
-                "failed in {}; there was no time to look into it",
+                "failed in {}; the session ended before it was looked into",
                 words::origin(suspect.origin)
             ),
             text: suspect.failure.as_ref().map_or_else(String::new, |failure| failure.trace.clone()),

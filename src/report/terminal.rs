@@ -48,7 +48,7 @@ pub fn session(
         let test = &suite.test(suspect.signature.test).id;
         writeln!(
             out,
-            "{DOUBTFUL}not judged{DOUBTFUL:#}  {test} failed in {}; there was no time to look into it",
+            "{DOUBTFUL}not judged{DOUBTFUL:#}  {test} failed in {}; the session ended before it was looked into",
             words::origin(suspect.origin)
         )?;
     }
@@ -200,15 +200,16 @@ pub(super) fn finding(
             writeln!(out, "  {:<13} {token}  {DIM}jostle replay {token} --shrink{options}{DIM:#}", "token")?
         }
         None if finding.kind == Kind::Leftover => {}
-        None => writeln!(
-            out,
-            "  {:<13} {}  {DIM}--failures DIR keeps a file for jostle replay{DIM:#}",
-            "seen in",
-            words::origin(finding.origin)
-        )?,
+        None => {
+            let kept = "  --failures DIR keeps a file for jostle replay";
+            let kept = if finding.kind.is_isolation_failure() { kept } else { "" };
+            writeln!(out, "  {:<13} {}{DIM}{kept}{DIM:#}", "seen in", words::origin(finding.origin))?
+        }
     }
     if let Some(command) = &finding.command {
-        writeln!(out, "  {:<13} {command}", "pytest")?;
+        let varies = finding.kind == Kind::Victim && !finding.with.always();
+        let at_times = if varies { "  fails at times" } else { "" };
+        writeln!(out, "  {:<13} {command}{DIM}{at_times}{DIM:#}", "pytest")?;
     }
     if let (Verbosity::Verbose, Some(failure)) = (verbosity, &finding.failure) {
         failure.trace.lines().try_for_each(|line| writeln!(out, "    {DIM}{line}{DIM:#}"))?;

@@ -99,7 +99,12 @@ pub fn verification(out: &mut dyn Write, report: &Verification, verbosity: Verbo
         numbers[0],
         numbers[1],
         numbers[2]
-    )
+    )?;
+    let hidden = report.looked.iter().filter(|one| !one.fails_as_recorded()).count();
+    if report.require_fail && hidden > 0 {
+        writeln!(out, "{BAD}{hidden} did not fail as recorded{BAD:#}, which --require-fail asks for")?;
+    }
+    Ok(())
 }
 
 fn failure(out: &mut dyn Write, looked: &Looked, report: &Verification) -> io::Result<()> {

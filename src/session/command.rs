@@ -6,6 +6,11 @@ use crate::run::{Interpreter, RunError};
 use crate::session::lab::Lab;
 use crate::suite::TestId;
 
+/// What chance may explain at most where a command did not show a failure.
+const DOUBT: f64 = 0.01;
+/// How often a command is tried at most.
+const MOST_TRIES: u32 = 20;
+
 /// Finds the simplest command that shows a finding. None if plain pytest cannot express it (a test run
 /// twice, workers that overlap) or no variant shows it.
 ///
@@ -32,15 +37,20 @@ pub fn find(
     }
     selected.extend(tests.iter().map(|&test| lab.suite.test(test).id.node_id.clone()));
     let victim = lab.suite.test(signature.test).id.clone();
+    // Flags that happen to be there when it fails at last would be taken for a condition.
+    let tries =
+        if finding.kind == Kind::Victim { finding.with.runs_to_show(DOUBT).min(MOST_TRIES) } else { 1 };
     for hash_seed in [None, Some(minimal.plan.hash_seed)] {
         for flags in variants(interpreter) {
             let arguments: Vec<String> =
                 flags.iter().map(|&flag| flag.to_owned()).chain(selected.clone()).collect();
-            let Some((command, run)) = lab.plain(&arguments, hash_seed)? else {
-                return Ok(None);
-            };
-            if shows(&run, &victim, &signature.crash.exception) {
-                return Ok(Some(command));
+            for _ in 0..tries {
+                let Some((command, run)) = lab.plain(&arguments, hash_seed)? else {
+                    return Ok(None);
+                };
+                if shows(&run, &victim, &signature.crash.exception) {
+                    return Ok(Some(command));
+                }
             }
         }
     }

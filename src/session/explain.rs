@@ -83,8 +83,11 @@ impl Case {
         if list.len() == 1 && import.is_none() {
             return None;
         }
-        let rate = if finding.kind == Kind::Brittle { 1.0 } else { finding.with.rate_at_least() };
-        let repetitions = if rate < 1.0 { (DOUBT.ln() / (1.0 - rate).ln()).ceil() as u32 } else { 1 };
+        let repetitions = if finding.kind == Kind::Brittle {
+            1
+        } else {
+            finding.with.runs_to_show(DOUBT).min(MOST_REPETITIONS)
+        };
         Some(Self {
             // Forks have imported everything beforehand.
             cheap: if minimal.imports.is_empty() { lab.in_forks(&fresh) } else { fresh.clone() },
@@ -93,7 +96,7 @@ impl Case {
             wanted,
             stays,
             undone,
-            repetitions: repetitions.clamp(1, MOST_REPETITIONS),
+            repetitions,
         })
     }
 

@@ -117,7 +117,7 @@ fn pollutes_itself(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<Findin
     let (mut with, mut without) = (Tally::default(), Tally::default());
     for random_seed in 0..confirm::CONSTANT {
         let plan = Plan { random_seed, ..pair.clone() };
-        let fresh = random_seed >= confirm::CONSTANT / 2;
+        let fresh = random_seed >= confirm::CONSTANT - 2;
         let trial = if fresh { lab.probe_fresh(&plan)? } else { lab.probe(&lab.in_forks(&plan))? };
         let first_failed = trial.executions.first().is_some_and(|run| run.outcome.is_failure());
         without.add(first_failed);

@@ -2,7 +2,7 @@
 //!
 //! A recorded failure failed in k of n runs, so that its rate is not below the lower bound of that. A fix
 //! holds once so many runs have passed that the upper bound of the rate is below it, both exact
-//! (Clopper & Pearson 1934) and at the chosen confidence: for a failure that showed in 4 of 4 runs, 5
+//! (Clopper & Pearson 1934) and at the chosen confidence: for a failure that showed in 8 of 8 runs, 3
 //! passes at 95 %.
 
 pub mod neighbourhood;

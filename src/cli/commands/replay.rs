@@ -68,8 +68,8 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let Some(plan) = raced(&mut lab, &named, plan)? else {
         drop(progress);
         anstream::eprintln!(
-            "cannot replay: the suite has no race trial of that number: what its tests touch has changed since. A \
-             failure file holds the whole plan"
+            "cannot replay: the suite has no race trial of that number. If it had one, what its tests touch has changed \
+             since; a failure file holds the whole plan"
         );
         return Ok(ExitCode::Undecided);
     };
@@ -124,6 +124,10 @@ fn named(text: &str) -> anyhow::Result<Named> {
             }
             Ok(Named::File(Box::new(file)))
         }
+        Err(_) if Path::new(text).is_dir() => Err(UsageError(format!(
+            "{text} is a folder: give a failure file in it, or use `jostle verify {text}` for all of them"
+        ))
+        .into()),
         Err(error) => Err(UsageError(format!("there is no such file, and {error}")).into()),
     }
 }
