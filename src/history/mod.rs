@@ -188,7 +188,7 @@ impl Summary {
         self.nights.iter().rev().find(|night| night.ended)
     }
 
-    /// What it says of one test, which is all that rates and times of it are known for.
+    /// What it says of one test. Rates and times are left as they are: who asks for one test has only those of it.
     #[must_use]
     pub fn of_test(mut self, test: &str) -> Self {
         let is_of = |found: &Found| found.test.as_deref() == Some(test);

@@ -197,7 +197,7 @@ fn passes_alone(facts: Facts, evidence: &Evidence) -> Next {
             return at_least(Question::Serial, runs, evidence).unwrap_or(Next::Done(Verdict::Race));
         }
         false if real(evidence.again) => Verdict::Victim,
-        _ if varies => {
+        true if varies => {
             let more = at_least(Question::Serial, MANY, evidence);
             let more = more.or_else(|| at_least(Question::Again, MANY, evidence));
             return more.unwrap_or(Next::Done(Verdict::Unreproduced));

@@ -142,6 +142,11 @@ impl Finding {
         }
     }
 
+    /// Whether it is a victim that does not fail after its polluters each time.
+    pub fn fails_at_times(&self) -> bool {
+        self.kind == Kind::Victim && !self.with.always()
+    }
+
     /// What was found to cause it: tests, and files whose import is enough.
     pub fn causes(&self) -> (&[TestIndex], &[String]) {
         self.shrunk.as_ref().map_or((&[], &[]), |minimal| (&minimal.culprits, &minimal.imports))

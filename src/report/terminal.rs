@@ -207,8 +207,7 @@ pub(super) fn finding(
         }
     }
     if let Some(command) = &finding.command {
-        let varies = finding.kind == Kind::Victim && !finding.with.always();
-        let at_times = if varies { "  fails at times" } else { "" };
+        let at_times = if finding.fails_at_times() { "  fails at times" } else { "" };
         writeln!(out, "  {:<13} {command}{DIM}{at_times}{DIM:#}", "pytest")?;
     }
     if let (Verbosity::Verbose, Some(failure)) = (verbosity, &finding.failure) {

@@ -17,8 +17,8 @@ pub fn role(kind: Kind) -> &'static str {
 /// One line that says what the kind means.
 pub fn meaning(finding: &Finding) -> &'static str {
     match finding.kind {
-        Kind::Victim if finding.with.always() => "passes alone, fails after what is named below",
-        Kind::Victim => "passes alone, fails at times after what is named below",
+        Kind::Victim if finding.fails_at_times() => "passes alone, fails at times after what is named below",
+        Kind::Victim => "passes alone, fails after what is named below",
         Kind::Brittle => "fails alone, passes after what is named below",
         Kind::Nio => "passes once, fails when run a second time in the same process: it pollutes itself",
         Kind::Race => {

@@ -10,9 +10,9 @@ use crate::session::investigate::{Suspect, minimal};
 use crate::session::lab::{Lab, alone};
 use crate::shrink::Shrunk;
 
-/// Runs with the cause, and without it, those of the judging included, if all of them agree. All runs before have
-/// the random seed of the plan that failed, so that these alone tell who fails at times from who fails each time:
-/// of 256 that fail half of the time, one is taken for constant.
+/// Runs with the cause, and without it, those of the judging included, if all of them agree. The first with it, and
+/// all with it before, have the random seed of the plan that failed, so that the others alone tell who fails at
+/// times from who fails each time: of 128 tests that draw lots at even odds, one is taken for constant.
 pub const CONSTANT: u32 = 8;
 /// Runs of each sort where they do not.
 const VARYING: u32 = 16;

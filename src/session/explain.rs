@@ -34,7 +34,7 @@ pub fn explain(lab: &mut Lab<'_>, finding: &Finding) -> Result<Option<Explanatio
     let mut runner = Runner {
         lab,
         case: &case,
-        repetitions: case.repetitions,
+        repetitions: repetitions(finding),
         error: None,
         experiments: 0,
         contradicted: false,
@@ -54,6 +54,14 @@ pub fn explain(lab: &mut Lab<'_>, finding: &Finding) -> Result<Option<Explanatio
     }
 }
 
+/// How often what undoes a failure must do so before that is believed. A brittle test fails each time.
+fn repetitions(finding: &Finding) -> u32 {
+    match finding.kind {
+        Kind::Brittle => 1,
+        _ => finding.with.runs_to_show(DOUBT).min(MOST_REPETITIONS),
+    }
+}
+
 /// What every experiment of a finding has in common.
 struct Case {
     fresh: Plan,
@@ -64,7 +72,6 @@ struct Case {
     undone: Sight,
     /// The file whose import is the polluter.
     import: Option<String>,
-    repetitions: u32,
 }
 
 impl Case {
@@ -83,11 +90,6 @@ impl Case {
         if list.len() == 1 && import.is_none() {
             return None;
         }
-        let repetitions = if finding.kind == Kind::Brittle {
-            1
-        } else {
-            finding.with.runs_to_show(DOUBT).min(MOST_REPETITIONS)
-        };
         Some(Self {
             // Forks have imported everything beforehand.
             cheap: if minimal.imports.is_empty() { lab.in_forks(&fresh) } else { fresh.clone() },
@@ -96,7 +98,6 @@ impl Case {
             wanted,
             stays,
             undone,
-            repetitions,
         })
     }
 

@@ -25,6 +25,9 @@ const UNKNOWN_RATE: f64 = 0.5;
 /// After so many answers going through them again for each question takes too long.
 const FORESEEABLE: usize = 100;
 
+/// Runs of a test that pollutes itself that are made in fresh processes.
+const FRESH: u32 = 2;
+
 /// A failure that was seen in a trial and not yet explained.
 #[derive(Clone, Debug)]
 pub struct Suspect {
@@ -117,7 +120,7 @@ fn pollutes_itself(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<Findin
     let (mut with, mut without) = (Tally::default(), Tally::default());
     for random_seed in 0..confirm::CONSTANT {
         let plan = Plan { random_seed, ..pair.clone() };
-        let fresh = random_seed >= confirm::CONSTANT - 2;
+        let fresh = random_seed >= confirm::CONSTANT - FRESH;
         let trial = if fresh { lab.probe_fresh(&plan)? } else { lab.probe(&lab.in_forks(&plan))? };
         let first_failed = trial.executions.first().is_some_and(|run| run.outcome.is_failure());
         without.add(first_failed);

@@ -141,7 +141,8 @@ fn before_and_after(name: &str) {
             assert!(bound(stage) < bound("recorded"), "{name}: {failure:#}");
         }
     }
-    recorded.verify(&["--require-fail"], 1);
+    let missed = recorded.verify(&["--require-fail"], 1);
+    assert!(missed.contains("did not fail as recorded"), "{name}: {missed}");
     println!("{name}: {:.0} s before, {:.0} s in all", before.as_secs_f64(), start.elapsed().as_secs_f64());
 }
 
