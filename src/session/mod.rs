@@ -19,6 +19,7 @@ pub mod reruns;
 pub mod artefact;
 pub mod racing;
 pub mod investigate;
+pub mod findings;
 pub mod confirm;
 pub mod command;
 pub mod explain;

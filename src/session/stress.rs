@@ -6,8 +6,6 @@ use std::time::{Duration, Instant};
 
 use crate::judge::Tally;
 use crate::judge::finding::{Finding, Kind, Origin};
-use crate::judge::known::{self, Identity, Recorded};
-use crate::judge::signature::Crash;
 use crate::plan::coverage::Coverage;
 use crate::plan::{Axes, OrderKind, Plan, Seed, TrialIndex, plan};
 use crate::run::{Collected, Engine, Interpreter, RunError, Trial};
@@ -15,8 +13,9 @@ use crate::session::baseline;
 use crate::session::command;
 use crate::session::deadline::Deadline;
 use crate::session::fidelity;
+use crate::session::findings::FindingBook;
 use crate::session::fix;
-use crate::session::investigate::{Suspect, investigate, investigate_named, suspects};
+use crate::session::investigate::{investigate, investigate_named, suspects};
 use crate::session::lab::{Lab, Notice, Observer, serial};
 use crate::session::leftovers::{self, Leftovers};
 use crate::session::network;
@@ -75,9 +74,7 @@ pub fn stress(
         remarks: Vec::new(),
         trials: 0,
         schedules: 0,
-        seen: BTreeSet::new(),
-        waiting: Vec::new(),
-        findings: Vec::new(),
+        book: FindingBook::new(victim, &limits.known),
         leftovers: Leftovers::default(),
     };
     let others = if victim.is_some() { &[] } else { &hash_seeds[1..] };
@@ -100,23 +97,25 @@ pub fn stress(
         session.remarks.push("there was no time for a trial: give more with --time".into());
     }
     let left = session.leftovers.findings();
+    let unseen = session.book.unseen(&suite);
+    let (mut findings, unjudged) = session.book.close();
     if !left.is_empty() && !lab.keeps_apart() {
-        session.findings.iter_mut().for_each(leftovers::doubt);
+        findings.iter_mut().for_each(leftovers::doubt);
     }
-    session.findings.extend(left);
-    session.findings.sort_by_key(|finding| (finding.kind, finding.test));
+    findings.extend(left);
+    findings.sort_by_key(|finding| (finding.kind, finding.test));
     Ok(Outline {
         seed,
         axes: axes.clone(),
-        unseen: session.unseen(&suite),
+        unseen,
         remarks: lab.remarks().into_iter().chain(session.remarks).collect(),
         alone: session.alone,
         trials: session.trials,
         schedules: session.schedules,
         probes: lab.count_of_probes(),
         coverage: session.coverage.shares(),
-        findings: session.findings,
-        unjudged: session.waiting,
+        findings,
+        unjudged,
         interrupted,
         duration: start.elapsed(),
         collected,
@@ -172,10 +171,7 @@ struct Session<'a> {
     remarks: Vec<String>,
     trials: u64,
     schedules: u64,
-    /// Failures that were looked into, or wait for it.
-    seen: BTreeSet<(Option<TestIndex>, Crash)>,
-    waiting: Vec<Suspect>,
-    findings: Vec<Finding>,
+    book: FindingBook,
     leftovers: Leftovers,
 }
 
@@ -196,7 +192,8 @@ impl Session<'_> {
         self.each_alone(lab, &suite_order)?;
         if network::check(lab, &suite_order, &self.failing(lab, hash_seed))? {
             // What failed for want of it is no failure.
-            (self.seen, self.waiting, self.alone) = Default::default();
+            self.book.forget_seen();
+            self.alone = 0;
             self.trial(lab, Origin::Baseline, &suite_order)?;
             self.each_alone(lab, &suite_order)?;
         }
@@ -222,7 +219,8 @@ impl Session<'_> {
 
     /// The tests that fail alone, or, where none was run so, in suite order.
     fn failing(&self, lab: &Lab<'_>, hash_seed: u32) -> Vec<TestIndex> {
-        let tests: BTreeSet<TestIndex> = self.waiting.iter().map(|suspect| suspect.signature.test).collect();
+        let tests: BTreeSet<TestIndex> =
+            self.book.waiting.iter().map(|suspect| suspect.signature.test).collect();
         let fails = |&test: &TestIndex| lab.history.failed_alone(test, hash_seed) != Some(false);
         tests.into_iter().filter(fails).collect()
     }
@@ -238,14 +236,14 @@ impl Session<'_> {
     ) -> Result<(), RunError> {
         self.trial(lab, Origin::Baseline, suite_order)?;
         lab.end_on_time();
-        let mut more = self.waiting.is_empty() && self.round(lab)?;
-        if self.waiting.is_empty() && !lab.out_of_time() {
+        let mut more = self.book.waiting.is_empty() && self.round(lab)?;
+        if self.book.waiting.is_empty() && !lab.out_of_time() {
             self.race(lab, hash_seed)?;
-            if self.findings.iter().any(|finding| finding.kind == Kind::Race) {
+            if self.book.findings().iter().any(|finding| finding.kind == Kind::Race) {
                 return Ok(());
             }
         }
-        while more && self.waiting.is_empty() && !lab.out_of_time() && !self.time_to_judge() {
+        while more && self.book.waiting.is_empty() && !lab.out_of_time() && !self.time_to_judge() {
             more = self.round(lab)?;
         }
         self.judge_waiting(lab)
@@ -276,13 +274,13 @@ impl Session<'_> {
             first_only: self.victim.is_some() || limits.fail_fast && limits.known.is_empty(),
             victim: self.victim,
         };
-        let known = self.waiting.iter().map(|suspect| suspect.signature.clone());
+        let known = self.book.waiting.iter().map(|suspect| suspect.signature.clone());
         let mut racing = Racing::new(bounds, known);
         let ended = racing.run(lab, &races);
         self.schedules = racing.tried();
-        self.seen.extend(racing.explained());
+        self.book.are_seen(racing.explained());
         self.remarks.extend(racing.remarks());
-        self.waiting.append(&mut racing.cut_short);
+        self.book.waiting.append(&mut racing.cut_short);
         racing.found.into_iter().for_each(|finding| self.found(lab, finding));
         ended
     }
@@ -356,7 +354,7 @@ impl Session<'_> {
 
     fn time_to_judge(&self) -> bool {
         self.limits.time.is_some_and(|time| {
-            let share = if self.waiting.is_empty() { 1.0 } else { TRIALS_SHARE };
+            let share = if self.book.waiting.is_empty() { 1.0 } else { TRIALS_SHARE };
             self.start.elapsed() >= time.mul_f64(share)
         }) || self.would_be_late(self.longest)
     }
@@ -369,31 +367,17 @@ impl Session<'_> {
     /// Takes in what a trial showed.
     fn take_in(&mut self, origin: Origin, plan: &Plan, trial: &Trial) {
         self.leftovers.add(origin, plan, trial);
-        for suspect in suspects(origin, plan, trial) {
-            if self.victim.is_some_and(|victim| victim != suspect.signature.test) {
-                continue;
-            }
-            let crash = &suspect.signature.crash;
-            if self.seen.contains(&(None, crash.clone())) {
-                continue;
-            }
-            if self.seen.insert((Some(suspect.signature.test), crash.clone())) {
-                self.waiting.push(suspect);
-            }
-        }
+        self.book.take_in(suspects(origin, plan, trial));
     }
 
-    /// Looks into every failure that waits: serial plans first, as they are cheaper to shrink and
-    /// may explain what was seen under several workers.
+    /// Looks into every failure that waits.
     fn judge_waiting(&mut self, lab: &mut Lab<'_>) -> Result<(), RunError> {
-        self.waiting.sort_by_key(|suspect| (suspect.plan.workers.len(), suspect.origin));
-        while !self.waiting.is_empty() && !lab.out_of_time() && !self.stops_early() {
-            let suspect = self.waiting[0].clone();
-            if self.is_settled(&suspect) {
-                self.waiting.remove(0);
-                continue;
-            }
-            let waiting = self.waiting.len() - 1;
+        self.book.sort();
+        while !lab.out_of_time() && !self.stops_early() {
+            let Some(suspect) = self.book.first() else {
+                return Ok(());
+            };
+            let waiting = self.book.waiting.len() - 1;
             lab.tell(&Notice::Investigating { test: suspect.signature.test, waiting });
             let look_into = if self.victim.is_some() { investigate_named } else { investigate };
             let mut finding = match look_into(lab, &suspect) {
@@ -405,9 +389,9 @@ impl Session<'_> {
                 // It was cut short, so that nothing can be said of it.
                 return Ok(());
             }
-            self.waiting.remove(0);
-            self.merge_same_cause(&mut finding, &suspect);
-            if self.is_told(&finding) {
+            self.book.waiting.remove(0);
+            self.book.merge_same_cause(&mut finding, &suspect);
+            if self.book.is_told(&finding) {
                 continue;
             }
             lab.tell(&Notice::Found(&finding));
@@ -415,81 +399,21 @@ impl Session<'_> {
             let rootdir = &self.interpreter.rootdir;
             let trials = fix::Trials { rootdir, seed: self.seed, axes: self.axes };
             finding.explanation = in_time(fix::explained(lab, trials, &finding))?;
-            self.fold_circle(&finding);
-            self.keep(lab, finding);
+            self.book.fold_circle(&finding);
+            self.book.keep(finding, lab.suite);
         }
         Ok(())
     }
 
-    /// A fixture that fails in one way is one finding, whichever tests it was charged to; so is a test
-    /// function that pollutes itself with each of its parameters.
-    fn merge_same_cause(&mut self, finding: &mut Finding, suspect: &Suspect) {
-        let crash = &suspect.signature.crash;
-        let of_fixture = matches!(finding.kind, Kind::Race | Kind::Broken) && crash.is_of_a_fixture();
-        let of_function = finding.kind == Kind::Nio;
-        if of_fixture {
-            self.seen.insert((None, crash.clone()));
-        }
-        let same = |other: &Suspect| {
-            other.signature.crash == *crash && (of_fixture || of_function && other.origin == Origin::Twice)
-        };
-        let (merged, left): (Vec<_>, Vec<_>) = self.waiting.drain(..).partition(same);
-        self.waiting = left;
-        let also: BTreeSet<_> = merged.into_iter().map(|suspect| suspect.signature.test).collect();
-        finding.also = also.into_iter().filter(|&test| Some(test) != finding.test).collect();
-    }
-
-    /// What other tests show of a cause that is explained needs no finding of its own.
-    fn fold_circle(&mut self, finding: &Finding) {
-        let circle = finding.explanation.iter().flat_map(|explanation| &explanation.circle.victims);
-        for signature in circle {
-            self.waiting.retain(|suspect| suspect.signature != *signature);
-            self.seen.insert((Some(signature.test), signature.crash.clone()));
-        }
-    }
-
-    /// Whether the test was found to fail for reasons of its own, so that another way in which it
-    /// fails says nothing new.
-    fn is_settled(&self, suspect: &Suspect) -> bool {
-        self.findings.iter().any(|finding| {
-            finding.test == Some(suspect.signature.test)
-                && matches!(finding.kind, Kind::Broken | Kind::Nod | Kind::HashSeed)
-        })
-    }
-
-    /// Whether a finding tells of the same test and the same cause as one before.
-    fn is_told(&self, finding: &Finding) -> bool {
-        let same = |other: &Finding| {
-            other.kind == finding.kind && other.test == finding.test && other.causes() == finding.causes()
-        };
-        self.findings.iter().any(same)
-    }
-
     /// Tells of a finding and keeps it, unless that was done.
     fn found(&mut self, lab: &mut Lab<'_>, finding: Finding) {
-        if !self.is_told(&finding) {
+        if !self.book.is_told(&finding) {
             lab.tell(&Notice::Found(&finding));
-            self.keep(lab, finding);
+            self.book.keep(finding, lab.suite);
         }
-    }
-
-    /// Keeps a finding, explained by now, as what was recorded of it may be its state.
-    fn keep(&mut self, lab: &Lab<'_>, mut finding: Finding) {
-        let identity = Identity::of(&finding, lab.suite);
-        finding.known = identity.and_then(|identity| known::find(&self.limits.known, &identity));
-        self.findings.push(finding);
-    }
-
-    /// The known failures that no finding is.
-    fn unseen(&self, suite: &Suite) -> Vec<String> {
-        let found: Vec<Identity> =
-            self.findings.iter().filter_map(|finding| Identity::of(finding, suite)).collect();
-        let seen = |known: &Recorded| found.iter().any(|found| known::same(&known.identity, found).is_some());
-        self.limits.known.iter().filter(|known| !seen(known)).map(|known| known.file.clone()).collect()
     }
 
     fn stops_early(&self) -> bool {
-        let new = |finding: &Finding| finding.kind.is_isolation_failure() && finding.known.is_none();
-        self.limits.fail_fast && self.findings.iter().any(new)
+        self.limits.fail_fast && self.book.has_new()
     }
 }
