@@ -140,7 +140,7 @@ class Explainer:
         written = None if self._writes is None else self._writes.stop()
         places = list(self._places())
         changes = [_without_folder(place.message(), folder) for place in places[:_PLACES]]
-        cut_off = self._graph is not None and self._graph.is_cut_off or len(places) > _PLACES
+        cut_off = self._graph is not None and self._graph.is_cut_off or self._files.is_cut_off or len(places) > _PLACES
         failed = self._put_back(places)
         self._graph = None
         channel.send("changed", places=changes, cut_off=cut_off, failed=failed, written=written)

@@ -6,14 +6,13 @@ import contextlib
 import os
 import sqlite3
 import tempfile
-import time
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from .holders import Holders
 from .places import Place, show
 
-_FILES = 20_000
-_SECONDS = 1.0
+#: Files and folders that are looked at: in about a second. A count and no clock, so that a slow machine sees the same.
+_ENTRIES = 20_000
 #: Larger files are known by their size and time alone, and cannot be put back.
 _KEPT = 256 << 10
 _KEPT_DATABASE = 8 << 20
@@ -60,8 +59,15 @@ class Files:
         self._temporary = os.path.realpath(tempfile.gettempdir())
         self._folders = _distinct([rootdir, os.getcwd(), self._temporary])
         self._left = _KEPT_IN_ALL
+        #: The first file that was not looked at: what comes before it is known to be there or not.
+        self._end: Optional[str] = None
         self._known = self._scan({})
         self._later: Dict[str, _File] = {}
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether there are more files than are looked at."""
+        return self._end is not None
 
     def note_new(self) -> None:
         """Note what has come since, such as the database that a fixture has just made."""
@@ -71,7 +77,7 @@ class Files:
 
     def changes(self) -> Iterator[Place]:
         """What differs by now."""
-        now = self._scan({}, keep=False)
+        now = self._now()
         holders = self._holders()
         for path in sorted({*self._known, *now}):
             if path.endswith(_BESIDE_DATABASE):
@@ -84,22 +90,42 @@ class Files:
             else:
                 yield from self._changed(path, old, new)
 
-    def _scan(self, known: Dict[str, _File], keep: bool = True) -> Dict[str, _File]:
-        found: Dict[str, _File] = {}
-        end = time.perf_counter() + _SECONDS
+    def _now(self) -> Dict[str, _File]:
+        """What is known, as it is, and what has come since where all that was there is known."""
+        now: Dict[str, _File] = {}
+        for path, file in {**self._known, **self._later}.items():
+            try:
+                now[path] = self._stat(path)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError:  # who may not look cannot tell
+                now[path] = file
         for path in self._walk():
-            if len(found) >= _FILES or time.perf_counter() > end:
+            if path not in now and (self._end is None or self._place(path) < self._place(self._end)):
+                with contextlib.suppress(OSError):
+                    now[path] = self._stat(path)
+        return now
+
+    def _scan(self, known: Dict[str, _File]) -> Dict[str, _File]:
+        found: Dict[str, _File] = {}
+        for path in self._walk():
+            if self._end is not None and self._place(path) >= self._place(self._end):
                 break
             with contextlib.suppress(OSError):
-                if path in known:
-                    found[path] = known[path]
-                    continue
-                stat = os.stat(path, follow_symlinks=False)
-                content = self._content(path, stat.st_size) if keep else None
-                found[path] = _File(stat.st_size, stat.st_mtime_ns, stat.st_ino, content)
+                found[path] = known[path] if path in known else self._stat(path, keep=True)
         return found
 
+    def _stat(self, path: str, keep: bool = False) -> _File:
+        stat = os.stat(path, follow_symlinks=False)
+        content = None
+        if keep:
+            with contextlib.suppress(OSError):  # what may not be read is there all the same
+                content = self._content(path, stat.st_size)
+        return _File(stat.st_size, stat.st_mtime_ns, stat.st_ino, content)
+
     def _walk(self) -> Iterator[str]:
+        """The files, in one order for all walks. The first of those that are too many ends this one, and is noted."""
+        left = _ENTRIES
         for top in self._folders:
             for folder, folders, files in os.walk(top):
                 folders[:] = sorted(
@@ -107,8 +133,21 @@ class Files:
                     for name in folders
                     if name not in _SKIPPED and not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))
                 )
+                left -= 1
                 for name in sorted(files):
-                    yield os.path.join(folder, name)
+                    path = os.path.join(folder, name)
+                    if left <= 0:
+                        self._end = path if self._end is None else min(self._end, path, key=self._place)
+                        return
+                    left -= 1
+                    yield path
+
+    def _place(self, path: str) -> Tuple[int, List[Tuple[bool, str]]]:
+        """Where a walk comes upon a path: the files of a folder come before what is in its folders."""
+        tops = [top.rstrip(os.sep) + os.sep for top in self._folders]
+        at = next(at for at, top in enumerate(tops) if path.startswith(top))
+        *folders, name = path[len(tops[at]) :].split(os.sep)
+        return at, [*((True, folder) for folder in folders), (False, name)]
 
     def _content(self, path: str, size: int) -> Optional[bytes]:
         most = _KEPT_DATABASE if path.endswith(_DATABASES) else _KEPT
@@ -180,7 +219,7 @@ def _distinct(folders: List[str]) -> List[str]:
     """The folders that lie in no other."""
     real = [os.path.realpath(folder) for folder in folders]
     kept: List[str] = []
-    for folder in sorted(set(real), key=len):
+    for folder in sorted(set(real), key=lambda folder: (len(folder), folder)):
         if not any(folder == other or folder.startswith(other.rstrip(os.sep) + os.sep) for other in kept):
             kept.append(folder)
     return kept
@@ -216,10 +255,13 @@ def _rows(rows: Optional[List[Tuple[Any, ...]]]) -> str:
 
 
 def read_tables(path: str) -> Optional[Rows]:
-    """The rows of each table; nothing if the file cannot be read now, or holds too many."""
+    """The rows of each table; nothing if the file cannot be read now, or holds too many.
+
+    No test runs meanwhile, so that what is locked stays so, however long one waits.
+    """
     tables: Rows = {}
     try:
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=0.5)) as connection:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=0)) as connection:
             names = connection.execute("select name from sqlite_master where type = 'table' order by name").fetchall()
             for (name,) in names:
                 tables[name] = connection.execute(f"select * from {_quoted(name)} limit {_ROWS + 1}").fetchall()
@@ -234,7 +276,7 @@ def table_restorer(path: str, table: str, rows: List[Tuple[Any, ...]]) -> Callab
     """Puts a table's rows back."""
 
     def restore() -> None:
-        with contextlib.closing(sqlite3.connect(path, timeout=1.0)) as connection, connection:
+        with contextlib.closing(sqlite3.connect(path, timeout=0)) as connection, connection:
             connection.execute(f"delete from {_quoted(table)}")
             if rows:
                 marks = ", ".join("?" * len(rows[0]))

@@ -9,18 +9,21 @@ from __future__ import annotations
 import collections
 import itertools
 import sys
-import time
 import types
-from typing import Any, Callable, Deque, Dict, Iterator, Optional, Sequence, Tuple
+from typing import Any, Callable, Collection, Deque, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from .changes import changed_places
 from .held import FOREIGN, OF_MODULE, Node, binder, cell_binder, read, sort_of
 from .places import Place, key_name
 
+#: Objects that are noted, and references that are followed: in a second or so, and a hundred megabytes. Counts and no
+#: clock, so that a slow machine sees the same.
 _NODES = 30_000
-_SECONDS = 2.0
+_REFERENCES = 100_000
 _DEPTH = 7
 _CHILDREN = 300
+#: What cannot change, and leads to nothing.
+_ATOMS = frozenset((int, str, float, bool, bytes, type(None)))
 
 
 class Graph:
@@ -34,6 +37,7 @@ class Graph:
         self._queue: Deque[Tuple[Any, str, int, bool, Optional[str], Optional[Callable[[Any], None]]]] = (
             collections.deque()
         )
+        self._left = _REFERENCES
         #: Whether there was more than could be looked at.
         self.is_cut_off = False
 
@@ -43,7 +47,7 @@ class Graph:
         for attribute, value in list(vars(module).items()):
             if not OF_MODULE.match(attribute):
                 rebind = binder(module, "attributes", attribute)
-                self._queue.append((value, f"{name}.{attribute}", 1, False, name, rebind))
+                self._later(value, f"{name}.{attribute}", 1, False, name, rebind)
 
     def add_foreign(self, name: str, namespace: Any) -> None:
         """A module or class of others; only what its names are bound to is noted."""
@@ -52,17 +56,33 @@ class Graph:
 
     def add_value(self, path: str, value: Any) -> None:
         """A value that no module may hold, such as a fixture's."""
-        self._queue.append((value, path, 1, False, None, None))
+        self._later(value, path, 1, False, None, None)
 
     def walk(self) -> None:
         """Look into everything that is waiting."""
-        end = time.perf_counter() + _SECONDS
         while self._queue:
-            if len(self._nodes) >= _NODES or time.perf_counter() > end:
+            if len(self._nodes) >= _NODES:
                 self.is_cut_off = True
                 self._queue.clear()
                 return
             self._visit(*self._queue.popleft())
+
+    def _later(
+        self, obj: Any, path: str, depth: int, weak: bool, reach: Optional[str], rebind: Optional[Callable[[Any], None]]
+    ) -> None:
+        """Look into a value once those before it have been looked into, unless there are too many."""
+        if type(obj) in _ATOMS:
+            return
+        if self._left == 0:
+            self.is_cut_off = True
+            return
+        self._left -= 1
+        self._queue.append((obj, path, depth, weak, reach, rebind))
+
+    def _first(self, held: Collection[Any]) -> List[Any]:
+        """As many of what an object holds as are looked into."""
+        self.is_cut_off |= len(held) > _CHILDREN
+        return list(itertools.islice(held, _CHILDREN))
 
     def _note(self, obj: Any, path: str, sort: str, weak: bool, reach: Optional[str]) -> Node:
         node = Node(obj, path, sort, read(obj, sort), weak, reach)
@@ -74,13 +94,13 @@ class Graph:
         self, obj: Any, path: str, depth: int, weak: bool, reach: Optional[str], rebind: Optional[Callable[[Any], None]]
     ) -> None:
         kind = type(obj)
-        if kind in (int, str, float, bool, bytes, type(None)) or id(obj) in self._nodes or depth > _DEPTH:
+        if kind in _ATOMS or id(obj) in self._nodes or depth > _DEPTH:
             return
         if kind in (staticmethod, classmethod):
             obj, kind = obj.__func__, type(obj.__func__)
         if kind in (tuple, frozenset):
-            for index, item in enumerate(itertools.islice(obj, _CHILDREN)):
-                self._queue.append((item, f"{path}[{index}]", depth + 1, weak, reach, None))
+            for index, item in enumerate(self._first(obj)):
+                self._later(item, f"{path}[{index}]", depth + 1, weak, reach, None)
             return
         if isinstance(obj, type):
             if self._is_own(obj.__module__):
@@ -97,30 +117,30 @@ class Graph:
         foreign = not self._is_own(str(kind.__module__)) and kind.__module__ != "builtins"
         node.foreign = foreign
         if sort == "attributes":
-            for name, value in list(node.state.items())[:_CHILDREN]:
+            for name, value in self._first(node.state.items()):
                 hidden = weak or (foreign and name.startswith("_"))
                 rebind = binder(obj, sort, name)
-                self._queue.append((value, f"{path}.{name}", depth + 1, hidden, reach, rebind))
+                self._later(value, f"{path}.{name}", depth + 1, hidden, reach, rebind)
         elif sort == "items":
-            for key, value in list(node.state.items())[:_CHILDREN]:
+            for key, value in self._first(node.state.items()):
                 rebind = binder(obj, sort, key)
-                self._queue.append((value, f"{path}[{key_name(key)}]", depth + 1, weak, reach, rebind))
+                self._later(value, f"{path}[{key_name(key)}]", depth + 1, weak, reach, rebind)
         elif isinstance(obj, (list, collections.deque)):
-            for index, value in enumerate(node.state[:_CHILDREN]):
-                self._queue.append((value, f"{path}[{index}]", depth + 1, weak, reach, None))
+            for index, value in enumerate(self._first(node.state)):
+                self._later(value, f"{path}[{index}]", depth + 1, weak, reach, None)
 
     def _class(self, cls: type) -> None:
         name = f"{cls.__module__}.{cls.__qualname__}"
         node = self._note(cls, name, "attributes", False, None if "<locals>" in name else cls.__module__)
         for attribute, value in list(node.state.items()):
             rebind = binder(cls, "attributes", attribute)
-            self._queue.append((value, f"{name}.{attribute}", 2, False, node.reach, rebind))
+            self._later(value, f"{name}.{attribute}", 2, False, node.reach, rebind)
 
     def _function(self, function: types.FunctionType, depth: int) -> None:
         wrapped = vars(function).get("__wrapped__")
         if not self._is_own(function.__module__ or ""):
             if wrapped is not None:
-                self._queue.append((wrapped, "", depth, False, None, None))
+                self._later(wrapped, "", depth, False, None, None)
             return
         name = f"{function.__module__}.{function.__qualname__}"
         self._note(function, name, "attributes", False, function.__module__)
@@ -133,7 +153,7 @@ class Graph:
         for argument, expression, value in named:
             path = f"default argument {argument} of {name}"
             self._expressions[path] = name + expression
-            self._queue.append((value, path, depth + 1, False, function.__module__, None))
+            self._later(value, path, depth + 1, False, function.__module__, None)
         for variable, cell in zip(code.co_freevars, function.__closure__ or ()):
             try:
                 value = cell.cell_contents
@@ -142,9 +162,9 @@ class Graph:
             rebind = cell_binder(cell)
             path = f"variable {variable} that {name} encloses"
             self._note(cell, path, "whole", False, None)
-            self._queue.append((value, path, depth + 1, False, None, rebind))
+            self._later(value, path, depth + 1, False, None, rebind)
         for attribute, value in list(vars(function).items()):
-            self._queue.append((value, f"{name}.{attribute}", depth + 1, False, function.__module__, None))
+            self._later(value, f"{name}.{attribute}", depth + 1, False, function.__module__, None)
 
     def holder(self, name: str) -> Optional[Node]:
         """The object that has a place of this name, or is it."""
