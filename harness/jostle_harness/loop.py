@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Optional, Set, Tuple
 
 import pytest
 
-from . import crash, zygote
+from . import crash, phase, zygote
 from .channel import Channel, Setup
 from .explain import Explainer
 from .watch import Watch, is_wide
@@ -139,7 +139,7 @@ class Loop:
             outcome = "failed"
             self._failure = crash.verdict("call", "a subtest failed", "", "")
         else:
-            outcome = "skipped" if "skipped" in self._outcomes else "passed"
+            outcome = phase.verdict(self._outcomes)
         duration = perf_counter() - start
         self._channel.send("finish", position=position, outcome=outcome, duration=duration, failure=self._failure)
 
@@ -176,7 +176,7 @@ class Loop:
         if type(report).__name__ == "SubtestReport" or type(report).__name__ == "SubTestReport":
             self._subtest_failed = self._subtest_failed or report.failed
             return
-        self._outcomes.append(report.outcome)
+        self._outcomes.append(phase.outcome(report))
 
 
 def _doctest_globals(item: pytest.Item) -> Optional[Dict[str, Any]]:

@@ -16,7 +16,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
 
-from . import likeness, neutralise
+from . import likeness, neutralise, phase
 from .channel import Channel, ChannelClosed, text
 
 _ERROR = 500
@@ -76,7 +76,7 @@ class Watch:
         if report.when == "setup":
             # A test that is run again starts anew; its time is all it took.
             outcomes.clear()
-        outcomes.append(report.outcome)
+        outcomes.append(phase.outcome(report))
         if report.when in phases:
             seconds[phases.index(report.when)] += report.duration
         if report.when not in ("setup", "call"):
@@ -85,11 +85,7 @@ class Watch:
 
     def _finish(self, key: Tuple[str, Any]) -> None:
         outcomes, seconds = self._running.pop(key)
-        if "failed" in outcomes:
-            outcome = "failed"
-        else:
-            outcome = "skipped" if "skipped" in outcomes else "passed"
-        self._tests.append([key[0], outcome, *seconds])
+        self._tests.append([key[0], phase.verdict(outcomes), *seconds])
 
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed:

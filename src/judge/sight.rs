@@ -4,6 +4,40 @@ use crate::judge::signature::{Crash, Signature};
 use crate::run::{Execution, Outcome, Trial};
 use crate::suite::TestIndex;
 
+/// What became of a test in one run. Every room that asks whether a test passed asks here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It ran and came to what it is expected to come to.
+    Passed,
+    /// It ran and failed, in any way.
+    Failed,
+    /// It was skipped, so that nothing is known of it: no pass and no failure.
+    Skipped,
+    /// It was not run, so that nothing is known of it.
+    NotRun,
+}
+
+impl Fate {
+    /// What an outcome means.
+    pub fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Passed => Self::Passed,
+            Outcome::Failed(_) | Outcome::Timeout { .. } | Outcome::Crashed { .. } => Self::Failed,
+            Outcome::Skipped => Self::Skipped,
+            Outcome::NotRun { .. } => Self::NotRun,
+        }
+    }
+
+    /// Whether the test failed; nothing if the run does not tell.
+    pub fn failed(self) -> Option<bool> {
+        match self {
+            Self::Passed => Some(false),
+            Self::Failed => Some(true),
+            Self::Skipped | Self::NotRun => None,
+        }
+    }
+}
+
 /// What a trial shows of a failure that is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sight {
@@ -11,10 +45,21 @@ pub enum Sight {
     Same,
     /// It failed in another way.
     Other,
-    /// It passed, or was skipped.
+    /// It passed.
     Passed,
-    /// It was not run, so nothing is known.
+    /// It was skipped, or not run, so nothing is known.
     Unknown,
+}
+
+impl Sight {
+    /// Whether the failure that is looked for showed; nothing if the trial does not tell.
+    pub fn shown(self) -> Option<bool> {
+        match self {
+            Self::Same => Some(true),
+            Self::Other | Self::Passed => Some(false),
+            Self::Unknown => None,
+        }
+    }
 }
 
 /// What a failure is recognised by.
@@ -41,21 +86,105 @@ pub fn look(trial: &Trial, wanted: &Wanted) -> Sight {
             None => Sight::Unknown,
         },
         Wanted::Fixture(crash) => {
-            let mut sights = trial.executions.iter().map(|run| see(run, |found| found.crash == *crash));
-            if sights.any(|sight| sight == Sight::Same) { Sight::Same } else { Sight::Passed }
+            let sights = trial.executions.iter().map(|run| see(run, |found| found.crash == *crash));
+            // One that failed in another way may have kept the fixture from being used.
+            let order = |sight: &Sight| match sight {
+                Sight::Same => 0,
+                Sight::Passed => 1,
+                Sight::Other => 2,
+                Sight::Unknown => 3,
+            };
+            sights.min_by_key(order).unwrap_or(Sight::Unknown)
         }
     }
 }
 
-fn last(trial: &Trial, test: TestIndex) -> Option<&Execution> {
+/// The last run of a test in a trial.
+pub fn last(trial: &Trial, test: TestIndex) -> Option<&Execution> {
     trial.executions.iter().rev().find(|run| run.test == test)
 }
 
 fn see(run: &Execution, same: impl Fn(&Signature) -> bool) -> Sight {
-    match (&run.outcome, Signature::of(run.test, &run.outcome)) {
-        (Outcome::NotRun { .. }, _) => Sight::Unknown,
-        (_, None) => Sight::Passed,
-        (_, Some(found)) if same(&found) => Sight::Same,
-        _ => Sight::Other,
+    match (Fate::of(&run.outcome).failed(), Signature::of(run.test, &run.outcome)) {
+        (Some(false), _) => Sight::Passed,
+        (Some(true), Some(found)) if same(&found) => Sight::Same,
+        (Some(true), _) => Sight::Other,
+        (None, _) => Sight::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::plan::WorkerId;
+    use crate::run::{Failure, Phase};
+
+    fn failed(exception: &str) -> Outcome {
+        Outcome::Failed(Failure {
+            phase: Phase::Setup,
+            exception: exception.into(),
+            file: "test_a.py".into(),
+            function: "fixture".into(),
+            line: 3,
+            message: String::new(),
+            trace: String::new(),
+        })
+    }
+
+    fn not_run() -> Outcome {
+        Outcome::NotRun { why: "not collected".into() }
+    }
+
+    fn trial(runs: impl IntoIterator<Item = (u32, Outcome)>) -> Trial {
+        let execution = |(test, outcome)| Execution {
+            worker: WorkerId(0),
+            process: 0,
+            test: TestIndex(test),
+            outcome,
+            duration: Duration::ZERO,
+        };
+        Trial {
+            executions: runs.into_iter().map(execution).collect(),
+            duration: Duration::ZERO,
+            processes: 1,
+            steps: Vec::new(),
+            held: Vec::new(),
+            touched: Vec::new(),
+            leftovers: Vec::new(),
+            changed: None,
+        }
+    }
+
+    #[test]
+    fn a_skip_is_no_pass_and_no_failure() {
+        let of = |outcome: Outcome| look(&trial([(1, outcome)]), &Wanted::Failure(TestIndex(1))).shown();
+        assert_eq!(of(Outcome::Skipped), None);
+        assert_eq!(of(not_run()), None);
+        assert_eq!(of(Outcome::Passed), Some(false));
+        assert_eq!(of(failed("KeyError")), Some(true));
+        assert_eq!(of(Outcome::Timeout { limit: Duration::ZERO }), Some(true));
+        assert_eq!(of(Outcome::Crashed { how: String::new() }), Some(true));
+        assert_eq!(look(&trial([(2, Outcome::Passed)]), &Wanted::Failure(TestIndex(1))), Sight::Unknown);
+    }
+
+    #[test]
+    fn the_last_run_of_a_test_counts() {
+        let wanted = Wanted::Failure(TestIndex(1));
+        let twice = |second| trial([(1, Outcome::Passed), (2, failed("KeyError")), (1, second)]);
+        assert_eq!(look(&twice(failed("KeyError")), &wanted), Sight::Same);
+        assert_eq!(look(&twice(Outcome::Skipped), &wanted), Sight::Unknown);
+    }
+
+    #[test]
+    fn a_fixture_is_seen_under_any_test_and_holds_only_if_some_test_passed() {
+        let crash = Signature::of(TestIndex(0), &failed("KeyError")).map(|signature| signature.crash);
+        let wanted = Wanted::Fixture(crash.expect("a failure has one"));
+        let of = |first, second| look(&trial([(1, first), (2, second)]), &wanted);
+        assert_eq!(of(Outcome::Passed, failed("KeyError")), Sight::Same);
+        assert_eq!(of(Outcome::Skipped, Outcome::Passed), Sight::Passed);
+        assert_eq!(of(Outcome::Skipped, failed("ValueError")), Sight::Other);
+        assert_eq!(of(Outcome::Skipped, not_run()), Sight::Unknown);
     }
 }

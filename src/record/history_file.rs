@@ -117,9 +117,9 @@ pub struct TestRun(pub u32, pub u32, pub Verdict, pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// It passed.
+    /// It passed, or failed as expected.
     Passed,
-    /// It was skipped, or failed as expected.
+    /// It was skipped. Earlier versions wrote this also of a test that failed as expected.
     Skipped,
     /// It failed.
     Failed,

@@ -291,6 +291,7 @@ fn evidence(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
             )
         }
         Kind::HashSeed | Kind::Broken => writeln!(out, "  {:<13} {without} alone", "failed"),
+        Kind::Unreproduced if finding.with.runs + finding.without.runs == 0 => Ok(()),
         Kind::Unreproduced => {
             writeln!(out, "  {:<13} {with} of the same plan again, {without} alone", "failed")
         }

@@ -29,6 +29,9 @@ pub fn meaning(finding: &Finding) -> &'static str {
         Kind::Nod => {
             "passes and fails under one and the same plan: non-deterministic, not an isolation failure"
         }
+        Kind::Unreproduced if finding.note.is_some() => {
+            "failed in a trial; the note says why no claim is made"
+        }
         Kind::Unreproduced if finding.with.failed > 0 => {
             "failed again at times, and not clearly for what ran beside it: no claim is made"
         }

@@ -76,9 +76,10 @@ pub struct Failure {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// All phases passed (an unexpected pass that is not strict included).
+    /// All phases passed, or failed as its `xfail` mark expects (an unexpected pass that is not strict
+    /// included).
     Passed,
-    /// Skipped, or failed as its `xfail` mark expects.
+    /// Skipped, or marked `xfail(run=False)`: it did not run, which is no pass and no failure.
     Skipped,
     /// A phase failed.
     Failed(Failure),

@@ -282,9 +282,9 @@ pub struct MeasuredTest(pub String, pub Verdict, pub f64, pub f64, pub f64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// All phases passed.
+    /// All phases passed, or failed as expected.
     Passed,
-    /// Skipped, or failed as expected.
+    /// Skipped.
     Skipped,
     /// A phase failed.
     Failed,

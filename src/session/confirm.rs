@@ -138,12 +138,12 @@ impl Side {
     }
 
     fn add(&mut self, trial: &Trial, is_fresh: bool) {
-        let sight = look(trial, &self.wanted);
-        if sight != Sight::Unknown {
-            self.all.add(sight == Sight::Same);
-            if is_fresh {
-                self.fresh_runs.add(sight == Sight::Same);
-            }
+        let Some(failed) = look(trial, &self.wanted).shown() else {
+            return;
+        };
+        self.all.add(failed);
+        if is_fresh {
+            self.fresh_runs.add(failed);
         }
     }
 }

@@ -1,20 +1,9 @@
 //! What the session's trials have shown so far, kept small: one byte a test and its index.
 
-use crate::judge::Signature;
+use crate::judge::sight::Fate;
 use crate::plan::{Imports, Plan};
-use crate::run::{Outcome, Trial};
+use crate::run::Trial;
 use crate::suite::TestIndex;
-
-/// What became of a test, for the ranking of suspects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It passed or was skipped.
-    Passed,
-    /// It failed in any way.
-    Failed,
-    /// It was not run.
-    Unknown,
-}
 
 /// One trial, as lists of the tests that shared a process.
 #[derive(Clone, Debug)]
@@ -40,13 +29,8 @@ impl History {
                 current = Some((run.worker, run.process));
                 processes.push(Vec::new());
             }
-            let fate = match (&run.outcome, Signature::of(run.test, &run.outcome)) {
-                (Outcome::NotRun { .. }, _) => Fate::Unknown,
-                (_, None) => Fate::Passed,
-                (_, Some(_)) => Fate::Failed,
-            };
             if let Some(list) = processes.last_mut() {
-                list.push((run.test, fate));
+                list.push((run.test, Fate::of(&run.outcome)));
             }
         }
         self.records.push(Record { plan: plan.clone(), processes });
@@ -58,21 +42,21 @@ impl History {
         lists.any(|list| list.contains(&(test, Fate::Failed)))
     }
 
-    /// For each time a test was run: the tests before it in its process, and whether it failed.
+    /// For each time a test passed or failed: the tests before it in its process, and whether it failed.
     pub fn prefixes(&self, test: TestIndex) -> Vec<(Vec<TestIndex>, bool)> {
         let lists = self.records.iter().flat_map(|record| &record.processes);
         lists.filter_map(|list| prefix(list, test)).collect()
     }
 
     /// Whether a test failed when it was last run alone with the whole suite imported; nothing if it
-    /// was not.
+    /// was not, or was skipped.
     pub fn failed_alone(&self, test: TestIndex, hash_seed: u32) -> Option<bool> {
         let alone = |record: &&Record| {
             record.plan.hash_seed == hash_seed
                 && record.plan.imports == Imports::All
                 && matches!(record.processes.as_slice(), [process] if matches!(process.as_slice(), [(only, _)] if *only == test))
         };
-        self.records.iter().rev().find(alone).map(|record| record.processes[0][0].1 == Fate::Failed)
+        self.records.iter().rev().find(alone).and_then(|record| record.processes[0][0].1.failed())
     }
 
     /// A trial with other tests before it in which a test passed: one with the given hash seed if
@@ -91,6 +75,7 @@ impl History {
 }
 
 fn prefix(list: &[(TestIndex, Fate)], test: TestIndex) -> Option<(Vec<TestIndex>, bool)> {
-    let at = list.iter().rposition(|&(other, fate)| other == test && fate != Fate::Unknown)?;
-    Some((list[..at].iter().map(|&(test, _)| test).collect(), list[at].1 == Fate::Failed))
+    let tells = |&(other, fate): &(TestIndex, Fate)| if other == test { fate.failed() } else { None };
+    let (at, failed) = list.iter().enumerate().rev().find_map(|(at, run)| Some((at, tells(run)?)))?;
+    Some((list[..at].iter().map(|&(test, _)| test).collect(), failed))
 }

@@ -2,7 +2,7 @@
 
 use crate::judge::case::{PassedIn, Verdict};
 use crate::judge::finding::{Finding, Kind, Minimal, Origin};
-use crate::judge::sight::{Sight, Wanted, look};
+use crate::judge::sight::{Fate, Sight, Wanted, look};
 use crate::judge::{Evidence, Facts, Next, Question, Signature, Tally, decide};
 use crate::plan::{Interleaving, Plan, WorkerId};
 use crate::run::{Failure, Job, Outcome, Phase, RunError, Trial};
@@ -92,8 +92,9 @@ fn look_into(lab: &mut Lab<'_>, suspect: &Suspect, presumed: bool) -> Result<Fin
     }
     let reference = lab.history.passed_in(suspect.signature.test, suspect.plan.hash_seed);
     let reference = reference.map(|record| record.plan.clone());
-    let (verdict, evidence) = judge(lab, suspect, reference.as_ref(), presumed)?;
-    let finding = finding_of(suspect, verdict, &evidence);
+    let Judgement { verdict, evidence, silent } = judge(lab, suspect, reference.as_ref(), presumed)?;
+    let note = silent.map(|question| no_answer(question).to_owned());
+    let finding = Finding { note, ..finding_of(suspect, verdict, &evidence) };
     match verdict {
         Verdict::Victim if presumed && evidence.again.runs == 0 => {
             let wanted = wanted(suspect, verdict);
@@ -122,12 +123,12 @@ fn pollutes_itself(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<Findin
         let plan = Plan { random_seed, ..pair.clone() };
         let fresh = random_seed >= confirm::CONSTANT - FRESH;
         let trial = if fresh { lab.probe_fresh(&plan)? } else { lab.probe(&lab.in_forks(&plan))? };
-        let first_failed = trial.executions.first().is_some_and(|run| run.outcome.is_failure());
-        without.add(first_failed);
-        with.add(look(&trial, &wanted) == Sight::Same);
-        if !with.always() || first_failed {
+        let first_passed = trial.executions.first().map(|run| Fate::of(&run.outcome)) == Some(Fate::Passed);
+        if !first_passed || look(&trial, &wanted) != Sight::Same {
             return Ok(None);
         }
+        without.add(false);
+        with.add(true);
     }
     let minimal = Minimal {
         plan: pair,
@@ -148,12 +149,33 @@ fn wanted(suspect: &Suspect, verdict: Verdict) -> Wanted {
     }
 }
 
+/// What a suspect was judged to be.
+struct Judgement {
+    verdict: Verdict,
+    evidence: Evidence,
+    /// The question that was given up, as its runs gave no answer.
+    silent: Option<Question>,
+}
+
+/// Why no claim is made where a question had no answer.
+fn no_answer(question: Question) -> &'static str {
+    match question {
+        Question::Alone | Question::AloneWherePassed => {
+            "it is skipped, or not run, alone, so that nothing tells whether other tests make it fail"
+        }
+        Question::Again | Question::Serial => "when its plan was run again, it was skipped, or not run",
+        Question::PassedAgain => {
+            "when the plan in which it had passed was run again, it was skipped, or not run"
+        }
+    }
+}
+
 fn judge(
     lab: &mut Lab<'_>,
     suspect: &Suspect,
     reference: Option<&Plan>,
     presumed: bool,
-) -> Result<(Verdict, Evidence), RunError> {
+) -> Result<Judgement, RunError> {
     let plan = &suspect.plan;
     let passed_in = match reference {
         None => PassedIn::Nothing,
@@ -170,9 +192,10 @@ fn judge(
     let mut silent = 0;
     loop {
         let (question, times) = match decide(facts, &evidence) {
-            Next::Done(verdict) => return Ok((verdict, evidence)),
-            Next::Ask(..) if lab.out_of_time() || silent >= PATIENCE => {
-                return Ok((Verdict::Unreproduced, evidence));
+            Next::Done(verdict) => return Ok(Judgement { verdict, evidence, silent: None }),
+            Next::Ask(question, _) if lab.out_of_time() || silent >= PATIENCE => {
+                let silent = (silent >= PATIENCE).then_some(question);
+                return Ok(Judgement { verdict: Verdict::Unreproduced, evidence, silent });
             }
             Next::Ask(question, times) => (question, times),
         };
@@ -186,10 +209,9 @@ fn judge(
         };
         let jobs: Vec<Job<'_>> = plans.iter().map(Job::of).collect();
         for trial in lab.probes(&jobs)? {
-            match look(&trial, looked_for) {
-                Sight::Unknown => silent += 1,
-                Sight::Same => evidence.add(question, true),
-                Sight::Passed | Sight::Other => evidence.add(question, false),
+            match look(&trial, looked_for).shown() {
+                None => silent += 1,
+                Some(failed) => evidence.add(question, failed),
             }
         }
     }

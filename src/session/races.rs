@@ -39,7 +39,7 @@ const FRESH_HANGS: usize = 2;
 pub enum Judged {
     /// A race.
     Race(Box<Finding>),
-    /// It fails alone as well, or with the workers one after the other.
+    /// It does not pass alone, or not with the workers one after the other.
     Serial,
     /// It passes unless a worker is held in the middle of its calls while the other waits, or it fails for
     /// being late: a time limit shorter than that.
@@ -213,7 +213,7 @@ pub fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunError> {
 pub fn finding(lab: &mut Lab<'_>, suspect: &Suspect, unclaimed: Finding) -> Result<Finding, RunError> {
     let why = match judge(lab, suspect)? {
         Judged::Race(finding) => return Ok(*finding),
-        Judged::Serial => "it fails alone as well, or with the workers one after the other",
+        Judged::Serial => "it does not pass alone, or not with the workers one after the other",
         Judged::Held => {
             "it passes unless jostle holds a worker back for longer than the suite waits: no race"
         }

@@ -1,7 +1,7 @@
 //! Running one plan again.
 
 use crate::judge::finding::{Finding, Origin};
-use crate::judge::sight::{Sight, Wanted, look};
+use crate::judge::sight::{Wanted, look};
 use crate::judge::{Signature, Tally};
 use crate::plan::{Axes, Interleaving, Plan};
 use crate::race::access::recorded;
@@ -15,8 +15,10 @@ use crate::session::lab::Lab;
 /// What the runs of a plan showed.
 #[derive(Clone, Debug, Default)]
 pub struct Replayed {
-    /// How many runs there were, and in how many the wanted failure (or any, if none is wanted) showed.
+    /// How many runs told, and in how many the wanted failure (or any, if none is wanted) showed.
     pub tally: Tally,
+    /// Runs in which the wanted test was skipped, or not run, so that they do not tell.
+    pub silent: u32,
     /// The failures, each as it was first seen, with the number of runs it showed in.
     pub failures: Vec<(Suspect, u32)>,
     /// What the failures were judged to be, if that was asked for.
@@ -46,10 +48,14 @@ pub fn replay(
         let made = recorded(&trial.steps);
         replayed.diverged += u32::from(*calls.get_or_insert_with(|| made.clone()) != made);
         let failed = suspects(Origin::Replay, plan, &trial);
-        replayed.tally.add(match wanted {
-            Some(signature) => look(&trial, &Wanted::Signature(signature.clone())) == Sight::Same,
-            None => !failed.is_empty(),
-        });
+        let shown = match wanted {
+            Some(signature) => look(&trial, &Wanted::Signature(signature.clone())).shown(),
+            None => Some(!failed.is_empty()),
+        };
+        match shown {
+            Some(failed) => replayed.tally.add(failed),
+            None => replayed.silent += 1,
+        }
         for suspect in failed {
             match replayed.failures.iter_mut().find(|(known, _)| known.signature == suspect.signature) {
                 Some((_, runs)) => *runs += 1,

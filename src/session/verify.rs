@@ -2,7 +2,7 @@
 //! until enough passed, or one failed in a fresh process.
 
 use crate::judge::finding::Kind;
-use crate::judge::sight::{Sight, Wanted, look};
+use crate::judge::sight::{Sight, Wanted, last, look};
 use crate::judge::signature::Crash;
 use crate::judge::{Signature, Tally};
 use crate::plan::{Imports, Plan};
@@ -191,6 +191,11 @@ impl Case<'_, '_> {
                 return Ok(Some(format!("{id} {why}, which was part of what made {} fail", self.file.test)));
             }
             let failure = self.failure(&trial);
+            if failure.is_none()
+                && let Some(why) = idle(&trial, victim)
+            {
+                return Ok(Some(format!("{test} {why} in the recorded plan")));
+            }
             self.verified.minimal.add(failure.is_some());
             self.verified.failed = failure.map(|crash| (Stage::Minimal, crash));
         }
@@ -368,15 +373,14 @@ impl Case<'_, '_> {
             let found = look(trial, &Wanted::Fixture(self.file.crash.clone())) == Sight::Same;
             return found.then(|| self.file.crash.clone());
         }
-        let last = trial.executions.iter().rev().find(|run| run.test == self.core.victim)?;
-        Signature::of(last.test, &last.outcome).map(|signature| signature.crash)
+        let run = last(trial, self.core.victim)?;
+        Signature::of(run.test, &run.outcome).map(|signature| signature.crash)
     }
 }
 
 /// Why a run of a test says nothing: it was skipped, or not run.
 fn idle(trial: &Trial, test: TestIndex) -> Option<String> {
-    let run = trial.executions.iter().rev().find(|run| run.test == test)?;
-    match &run.outcome {
+    match &last(trial, test)?.outcome {
         Outcome::Skipped => Some("is skipped now".into()),
         Outcome::NotRun { why } => Some(format!("was not run: {why}")),
         _ => None,

@@ -129,6 +129,8 @@ fn outcomes_are_those_of_pytest() {
         def test_odd(): raise Odd\n\
         @pytest.mark.skip\ndef test_skip(): pass\n\
         @pytest.mark.xfail\ndef test_xfail(): assert False\n\
+        @pytest.mark.xfail(run=False)\ndef test_xfail_not_run(): assert False\n\
+        def test_xfail_inside(): pytest.xfail('known')\n\
         @pytest.mark.xfail\ndef test_xpass(): pass\n\
         @pytest.mark.xfail(strict=True)\ndef test_strict(): pass\n\
         def test_subtests(subtests):\n    with subtests.test('a'): assert False\n";
@@ -141,13 +143,15 @@ fn outcomes_are_those_of_pytest() {
             "test_odd",
             "test_skip",
             "test_xfail",
+            "test_xfail_not_run",
+            "test_xfail_inside",
             "test_xpass",
             "test_strict",
             "test_subtests",
         ]);
         assert_eq!(
             words(&trial),
-            ["setup", "teardown", "call", "skipped", "skipped", "passed", "call", "call"],
+            ["setup", "teardown", "call", "skipped", "passed", "skipped", "passed", "passed", "call", "call"],
             "{trial:?}"
         );
         let Outcome::Failed(failure) = &trial.executions[0].outcome else { panic!("{trial:?}") };

@@ -185,6 +185,10 @@ fn print(replayed: &Replayed, suite: &Suite, wanted: Option<&Signature>) -> std:
         Some(signature) => {
             let test = &suite.test(signature.test).id;
             writeln!(out, "{test} failed as recorded in {}", words::tally(replayed.tally))?;
+            if replayed.silent > 0 {
+                let runs = words::count(replayed.silent as usize, "run");
+                writeln!(out, "it was skipped, or not run, in {runs}: these tell nothing")?;
+            }
         }
         None => writeln!(out, "tests failed in {}", words::tally(replayed.tally))?,
     }
@@ -193,7 +197,7 @@ fn print(replayed: &Replayed, suite: &Suite, wanted: Option<&Signature>) -> std:
             out,
             "{} of {} made other calls than recorded, or in another order",
             replayed.diverged,
-            words::count(replayed.tally.runs as usize, "run")
+            words::count((replayed.tally.runs + replayed.silent) as usize, "run")
         )?;
     }
     for (suspect, runs) in &replayed.failures {
@@ -225,7 +229,7 @@ pub(super) fn outline(
         axes,
         remarks: Vec::new(),
         alone: 0,
-        trials: u64::from(replayed.tally.runs),
+        trials: u64::from(replayed.tally.runs + replayed.silent),
         probes: 0,
         schedules: 0,
         coverage: coverage.shares(),
