@@ -38,6 +38,8 @@ impl ExitCode {
             |finding: &Finding| finding.kind.is_isolation_failure() && (strict || finding.known.is_none());
         if outline.interrupted {
             Self::Interrupted
+        } else if let Some(error) = &outline.error {
+            Self::of_run_error(error)
         } else if outline.findings.iter().any(counts) {
             Self::Found
         } else if !suite.errors.is_empty() || !outline.unjudged.is_empty() {
@@ -54,11 +56,15 @@ impl ExitCode {
         if error.is::<UsageError>() {
             return Self::Usage;
         }
-        match error.downcast_ref::<RunError>() {
-            Some(RunError::Interrupted) => Self::Interrupted,
-            Some(RunError::OutOfTime) => Self::Unjudged,
-            Some(RunError::Pytest(_)) => Self::Usage,
-            Some(RunError::Io { .. } | RunError::Sandbox(_)) | None => Self::Internal,
+        error.downcast_ref::<RunError>().map_or(Self::Internal, Self::of_run_error)
+    }
+
+    fn of_run_error(error: &RunError) -> Self {
+        match error {
+            RunError::Interrupted => Self::Interrupted,
+            RunError::OutOfTime => Self::Unjudged,
+            RunError::Pytest(_) => Self::Usage,
+            RunError::Io { .. } | RunError::Sandbox(_) => Self::Internal,
         }
     }
 }

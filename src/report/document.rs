@@ -46,6 +46,8 @@ pub struct Document {
     unjudged: Vec<Unjudged>,
     unseen: Vec<String>,
     interrupted: bool,
+    /// The error that ended the session.
+    error: Option<String>,
     exit_code: u8,
     times: Times,
 }
@@ -231,6 +233,7 @@ impl Document {
                 .collect(),
             unseen: outline.unseen.clone(),
             interrupted: outline.interrupted,
+            error: outline.error.as_ref().map(ToString::to_string),
             exit_code,
             times: Times { seconds: outline.duration.as_secs_f64() },
         }

@@ -106,6 +106,9 @@ fn unconfirmed(out: &mut dyn Write, explanation: &Explanation) -> io::Result<()>
     if explanation.changed > LISTED {
         writeln!(out, "  {:<13} … and {} more places", "changed", explanation.changed - LISTED)?;
     }
+    if explanation.cut_off {
+        writeln!(out, "  {:<13} there is more state than is looked at", "note")?;
+    }
     Ok(())
 }
 

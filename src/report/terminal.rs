@@ -360,7 +360,11 @@ fn verdict(out: &mut dyn Write, outline: &Outline) -> io::Result<()> {
     let failures = || outline.findings.iter().filter(|finding| finding.kind.is_isolation_failure());
     let (found, known) = (failures().count(), failures().filter(|finding| finding.known.is_some()).count());
     let errors = outline.collected.suite.errors.len();
-    let stopped = if outline.interrupted { "; interrupted, so this is not all" } else { "" };
+    let stopped = match &outline.error {
+        _ if outline.interrupted => "; interrupted, so this is not all",
+        Some(_) => "; ended by an error, so this is not all",
+        None => "",
+    };
     let (style, text) = match (found, errors) {
         (0, 0) if outline.collected.suite.tests.is_empty() => (DOUBTFUL, "no test was collected".to_owned()),
         (0, 0) if !outline.unjudged.is_empty() => (

@@ -330,6 +330,11 @@ impl Outcome {
 }
 
 impl RunError {
+    /// Whether it is the user's wish to stop.
+    pub fn is_interrupt(&self) -> bool {
+        matches!(self, Self::Interrupted)
+    }
+
     /// An operating-system call that failed, and what it was for.
     pub fn io(what: impl Into<String>, source: std::io::Error) -> Self {
         Self::Io { what: what.into(), source }

@@ -2,15 +2,13 @@
 //!
 //! In forks where that is possible, as they cost next to nothing. The last word has a fresh process.
 
-use std::time::{Duration, Instant};
-
 use crate::explain::{
     Answer, Cause, Changed, Circle, Experiment, Explanation, Instructions, Place, Written, find,
 };
 use crate::judge::finding::{Finding, Kind};
 use crate::judge::sight::{Sight, Wanted, look};
 use crate::plan::Plan;
-use crate::run::RunError;
+use crate::run::{Outcome, RunError, Trial};
 use crate::session::lab::Lab;
 use crate::shrink::Stopped;
 
@@ -18,8 +16,10 @@ use crate::shrink::Stopped;
 const DOUBT: f64 = 0.001;
 /// Repetitions of one experiment at most.
 const MOST_REPETITIONS: u32 = 30;
-/// How long a finding is looked into; a victim that hangs takes its whole time limit in most runs.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// Runs of one finding at most: enough to put each of the 300 places that are told back once, and to halve.
+const RUNS: u32 = 400;
+/// Those of them that may hang, as each then takes its whole time limit.
+const HANGS: u32 = 12;
 /// Places that are listed where none was shown to be the cause.
 const LISTED: usize = 10;
 
@@ -37,8 +37,8 @@ pub fn explain(lab: &mut Lab<'_>, finding: &Finding) -> Result<Option<Explanatio
         repetitions: repetitions(finding),
         error: None,
         experiments: 0,
+        hangs: 0,
         contradicted: false,
-        end: Instant::now() + PATIENCE,
     };
     let mut explained = explain_with(&mut runner);
     if runner.contradicted && runner.repetitions == 1 {
@@ -116,16 +116,35 @@ struct Runner<'a, 'b> {
     experiments: u32,
     /// Whether the failure did not show when nothing was done against it.
     contradicted: bool,
-    end: Instant,
+    /// How many experiments came to no end.
+    hangs: u32,
 }
 
 impl Runner<'_, '_> {
+    /// Why no more experiments are made, if that is so.
+    fn is_over(&self) -> Option<String> {
+        if self.lab.out_of_time() {
+            Some("there was no time".into())
+        } else if self.experiments >= RUNS {
+            Some(format!("no more than {RUNS} runs are made"))
+        } else if self.hangs >= HANGS {
+            Some(format!("the test hung in {HANGS} runs, and no more are made"))
+        } else {
+            None
+        }
+    }
+
+    /// What is said where not all could be tried.
+    fn cut_short(&self, what: &str) -> String {
+        format!("{}{what}", self.is_over().unwrap_or_else(|| "there was no time".into()))
+    }
+
     /// Runs the plan with instructions, until what the test shows with nothing restored is seen or
     /// chance alone would have shown it.
     fn run(&mut self, instructions: &Instructions, fresh: bool) -> Result<(Answer, Changed), Stopped> {
         let mut last = Changed::default();
         for run in 0..self.repetitions {
-            if self.lab.out_of_time() || Instant::now() > self.end {
+            if self.is_over().is_some() {
                 return Err(Stopped);
             }
             self.experiments += 1;
@@ -136,6 +155,7 @@ impl Runner<'_, '_> {
                     self.error = Some(error);
                     Stopped
                 })?;
+            self.hangs += u32::from(hangs(&trial));
             let Some(changed) = changed else {
                 return Ok((Answer::Unclear, Changed::default()));
             };
@@ -169,7 +189,7 @@ impl Experiment for Places<'_, '_, '_> {
 
 fn explain_with(runner: &mut Runner<'_, '_>) -> Explanation {
     let Ok((as_it_was, seen)) = runner.run(&runner.case.instructions(), false) else {
-        return unexplained("there was no time to look into it", Vec::new(), runner.experiments);
+        return unexplained(&runner.cut_short(" to look into it"), Vec::new(), runner.experiments);
     };
     let (changed, cut_off) = (seen.places.len(), seen.cut_off);
     let places = seen.places;
@@ -183,15 +203,20 @@ fn explain_with(runner: &mut Runner<'_, '_>) -> Explanation {
     }
     let cause = find(&places, &mut Places { runner: &mut *runner, places: &places, fresh: false });
     let cause = match cause {
-        Err(Stopped) => return unexplained("there was no time to try every place", runner.experiments),
+        Err(Stopped) => return unexplained(&runner.cut_short(" to try every place"), runner.experiments),
         Ok(None) => return unexplained(nothing_helped(&places), runner.experiments),
         Ok(Some(cause)) => cause,
     };
-    if !holds_in_fresh_process(runner, &places, &cause) {
-        return unexplained(
-            "what undid the failure in forks did not do so in a fresh process",
-            runner.experiments,
-        );
+    match holds_in_fresh_process(runner, &places, &cause) {
+        Ok(true) => {}
+        Ok(false) => {
+            let why = "what undid the failure in forks did not do so in a fresh process";
+            return unexplained(why, runner.experiments);
+        }
+        Err(Stopped) => {
+            let why = runner.cut_short(" to confirm what undid the failure in a fresh process");
+            return unexplained(&why, runner.experiments);
+        }
     }
     let named = cause.places.iter().map(|&at| {
         let place = &places[at];
@@ -214,12 +239,15 @@ fn explain_with(runner: &mut Runner<'_, '_>) -> Explanation {
 }
 
 /// The last word: with nothing restored it shows, and with the cause restored it does not.
-fn holds_in_fresh_process(runner: &mut Runner<'_, '_>, places: &[Place], cause: &Cause) -> bool {
-    let shown =
-        runner.run(&runner.case.instructions(), true).is_ok_and(|(answer, _)| answer == Answer::Stays);
+fn holds_in_fresh_process(
+    runner: &mut Runner<'_, '_>,
+    places: &[Place],
+    cause: &Cause,
+) -> Result<bool, Stopped> {
+    let (as_it_was, _) = runner.run(&runner.case.instructions(), true)?;
     let named = if cause.jointly { &cause.places[..] } else { &cause.places[..1] };
     let mut experiment = Places { runner, places, fresh: true };
-    shown && experiment.answer(named) == Ok(Answer::Undone)
+    Ok(as_it_was == Answer::Stays && experiment.answer(named)? == Answer::Undone)
 }
 
 /// Where a place is written and read, in a run made for that alone.
@@ -236,6 +264,11 @@ fn nothing_helped(places: &[Place]) -> &'static str {
         }
         _ => "restoring what had changed did not undo the failure",
     }
+}
+
+/// Whether a test of a trial came to no end.
+fn hangs(trial: &Trial) -> bool {
+    trial.executions.iter().any(|run| matches!(run.outcome, Outcome::Timeout { .. }))
 }
 
 fn is_fixture(place: &Place) -> bool {

@@ -85,7 +85,7 @@ impl FindingBook {
     }
 
     /// What other tests show of a cause that is explained needs no finding of its own.
-    pub fn fold_circle(&mut self, finding: &Finding) {
+    fn fold_circle(&mut self, finding: &Finding) {
         let circle = finding.explanation.iter().flat_map(|explanation| &explanation.circle.victims);
         for signature in circle {
             self.waiting.retain(|suspect| suspect.signature != *signature);
@@ -110,11 +110,35 @@ impl FindingBook {
         self.findings.iter().any(same)
     }
 
-    /// Keeps a finding, explained by now, as what was recorded of it may be its state.
-    pub fn keep(&mut self, mut finding: Finding, suite: &Suite) {
-        let identity = Identity::of(&finding, suite);
-        finding.known = identity.and_then(|identity| known::find(&self.known, &identity));
+    /// Keeps a finding from now on, whatever ends the session, and tells where it is.
+    pub fn keep(&mut self, finding: Finding, suite: &Suite) -> usize {
         self.findings.push(finding);
+        self.identify(self.findings.len() - 1, suite);
+        self.findings.len() - 1
+    }
+
+    /// Takes in what was found out about a finding that is kept.
+    pub fn looked_into(&mut self, at: usize, suite: &Suite) {
+        self.identify(at, suite);
+        let finding = self.findings[at].clone();
+        self.fold_circle(&finding);
+    }
+
+    /// Finds out whether a finding is known: what was recorded of it may be its state.
+    fn identify(&mut self, at: usize, suite: &Suite) {
+        let finding = &mut self.findings[at];
+        let identity = Identity::of(finding, suite);
+        finding.known = identity.and_then(|identity| known::find(&self.known, &identity));
+    }
+
+    /// A finding that is kept, to add what is found out about it.
+    pub fn finding_mut(&mut self, at: usize) -> &mut Finding {
+        &mut self.findings[at]
+    }
+
+    /// Whether nothing was found and nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.findings.is_empty() && self.waiting.is_empty()
     }
 
     /// What was found.

@@ -47,27 +47,27 @@ pub struct Trials<'a> {
     pub axes: &'a Axes,
 }
 
-/// The state behind a finding, who else has to do with it, and a fix that was tried.
+/// Adds to a finding the state behind it, who else has to do with that, and a fix that was tried; each at once, as
+/// the session may end before the next is known.
 ///
 /// # Errors
 /// The run was interrupted.
-pub fn explained(
-    lab: &mut Lab<'_>,
-    trials: Trials<'_>,
-    finding: &Finding,
-) -> Result<Option<Explanation>, RunError> {
+pub fn explained(lab: &mut Lab<'_>, trials: Trials<'_>, finding: &mut Finding) -> Result<(), RunError> {
     let Some(mut explanation) = explain(lab, finding)? else {
-        return Ok(None);
+        return Ok(());
     };
+    finding.explanation = Some(explanation.clone());
     if let (true, Some(place)) = (explanation.confirmed, explanation.places.first()) {
         explanation.circle = match circle(lab, finding, place) {
             Err(RunError::Interrupted) => return Err(RunError::Interrupted),
             // That the others are not known is no reason to lose what is.
             found => found.unwrap_or_default(),
         };
+        finding.explanation = Some(explanation.clone());
     }
     explanation.fix = fix(lab, trials, finding, &explanation)?;
-    Ok(Some(explanation))
+    finding.explanation = Some(explanation);
+    Ok(())
 }
 
 /// Looks for a fix that holds; none if no fix is known for the place or none that was tried did.

@@ -26,6 +26,7 @@ pub mod explain;
 pub mod copy;
 mod circle;
 mod proposals;
+pub mod details;
 pub mod fix;
 pub mod outline;
 pub mod stress;

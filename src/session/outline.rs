@@ -1,12 +1,13 @@
 //! What a session is told, and what it found out.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::judge::finding::Finding;
 use crate::judge::known::Recorded;
 use crate::plan::coverage::Shares;
 use crate::plan::{Axes, Seed};
-use crate::run::Collected;
+use crate::run::{Collected, RunError};
 use crate::session::investigate::Suspect;
 
 /// How far a session goes.
@@ -56,6 +57,19 @@ pub struct Outline {
     pub unseen: Vec<String>,
     /// Whether the user stopped it.
     pub interrupted: bool,
+    /// The error that ended it, if one did; what is told was known by then.
+    pub error: Option<Arc<RunError>>,
     /// How long it took.
     pub duration: Duration,
+}
+
+impl Outline {
+    /// The same, of a session that was ended by an interrupt or an error, or by neither.
+    #[must_use]
+    pub fn ended(self, by: Option<Arc<RunError>>) -> Self {
+        match by {
+            Some(error) if error.is_interrupt() => Self { interrupted: true, ..self },
+            error => Self { error, ..self },
+        }
+    }
 }

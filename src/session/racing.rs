@@ -49,7 +49,7 @@ pub struct Racing {
     unsteady: BTreeMap<Signature, u32>,
     /// The races, each of another pair.
     pub found: Vec<Finding>,
-    /// Failures that there was no time to look into.
+    /// Failures that were seen and not looked into, for want of time or since the session ended.
     pub cut_short: Vec<Suspect>,
     /// Pairs whose schedules were not all tried.
     unraced: usize,
@@ -183,13 +183,15 @@ impl Racing {
             };
             racer.next += 1;
             self.left -= 1;
-            for suspect in fresh_suspects(&plan, &trial, |signature| self.is_known(signature)) {
+            let mut suspects =
+                fresh_suspects(&plan, &trial, |signature| self.is_known(signature)).into_iter();
+            while let Some(suspect) = suspects.next() {
                 let start = Instant::now();
                 let looked_into = self.look_into(lab, racer, &suspect);
-                if matches!(looked_into, Err(RunError::OutOfTime)) {
-                    self.cut_short.push(suspect);
+                if looked_into.is_err() {
+                    self.cut_short.extend(std::iter::once(suspect).chain(suspects));
+                    return looked_into;
                 }
-                looked_into?;
                 self.end = self.end.map(|end| end + start.elapsed());
             }
         }

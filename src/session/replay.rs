@@ -1,5 +1,7 @@
 //! Running one plan again.
 
+use std::sync::Arc;
+
 use crate::judge::finding::{Finding, Origin};
 use crate::judge::sight::{Wanted, look};
 use crate::judge::{Signature, Tally};
@@ -7,7 +9,7 @@ use crate::plan::{Axes, Interleaving, Plan};
 use crate::race::access::recorded;
 use crate::run::{Interpreter, RunError};
 use crate::session::baseline;
-use crate::session::command;
+use crate::session::details;
 use crate::session::fix;
 use crate::session::investigate::{Suspect, investigate, suspects};
 use crate::session::lab::Lab;
@@ -26,6 +28,10 @@ pub struct Replayed {
     /// Runs of a controlled plan whose calls on shared resources, or their order, were not the recorded
     /// ones; those of the first run, if none are recorded.
     pub diverged: u32,
+    /// Those of the failures that were to be judged and were not.
+    pub unjudged: Vec<Suspect>,
+    /// What ended the runs, or the judging, before all was done.
+    pub ended: Option<Arc<RunError>>,
 }
 
 /// Runs a plan some times.
@@ -44,7 +50,14 @@ pub fn replay(
         _ => None,
     };
     for _ in 0..times {
-        let trial = lab.trial(Origin::Replay, plan)?;
+        let trial = match lab.trial(Origin::Replay, plan) {
+            // What was seen before is told.
+            Err(error) if replayed.tally.runs > 0 => {
+                replayed.ended = Some(Arc::new(error));
+                break;
+            }
+            trial => trial?,
+        };
         let made = recorded(&trial.steps);
         replayed.diverged += u32::from(*calls.get_or_insert_with(|| made.clone()) != made);
         let failed = suspects(Origin::Replay, plan, &trial);
@@ -67,11 +80,23 @@ pub fn replay(
 }
 
 /// Judges, shrinks and explains what a replay showed. The suite is run in suite order before, since a brittle
-/// test is told from a broken one by a run in which it passes.
-///
-/// # Errors
-/// Those of the engine.
+/// test is told from a broken one by a run in which it passes. What ends this before all is judged is noted beside
+/// what was found by then.
 pub fn explain(
+    lab: &mut Lab<'_>,
+    interpreter: &Interpreter,
+    axes: &Axes,
+    plan: &Plan,
+    replayed: &mut Replayed,
+) {
+    replayed.unjudged = replayed.failures.iter().map(|(suspect, _)| suspect.clone()).collect();
+    if replayed.ended.is_none() {
+        let judged = judge(lab, interpreter, axes, plan, replayed);
+        replayed.ended = judged.err().map(Arc::new);
+    }
+}
+
+fn judge(
     lab: &mut Lab<'_>,
     interpreter: &Interpreter,
     axes: &Axes,
@@ -80,11 +105,12 @@ pub fn explain(
 ) -> Result<(), RunError> {
     lab.trial(Origin::Baseline, &baseline::suite_order(lab.suite, plan.seed, plan.hash_seed))?;
     let trials = fix::Trials { rootdir: &interpreter.rootdir, seed: plan.seed, axes };
-    for (suspect, _) in &replayed.failures {
+    while let Some(suspect) = replayed.unjudged.first() {
         let mut finding = investigate(lab, suspect)?;
-        finding.command = command::find(lab, interpreter, &finding)?;
-        finding.explanation = fix::explained(lab, trials, &finding)?;
+        replayed.unjudged.remove(0);
+        let added = details::add(lab, interpreter, trials, &mut finding);
         replayed.findings.push(finding);
+        added?;
     }
     Ok(())
 }

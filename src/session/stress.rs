@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::judge::Tally;
@@ -10,8 +11,8 @@ use crate::plan::coverage::Coverage;
 use crate::plan::{Axes, OrderKind, Plan, Seed, TrialIndex, plan};
 use crate::run::{Collected, Engine, Interpreter, RunError, Trial};
 use crate::session::baseline;
-use crate::session::command;
 use crate::session::deadline::Deadline;
+use crate::session::details;
 use crate::session::fidelity;
 use crate::session::findings::FindingBook;
 use crate::session::fix;
@@ -30,8 +31,10 @@ const ROUND: u64 = 20;
 /// The share of a time limit after which no further trial is started while failures wait.
 const TRIALS_SHARE: f64 = 0.6;
 
-/// How long a sweep over all tests may take at most, and which share of a time limit that may be.
-const SWEEP: Duration = Duration::from_secs(60);
+/// Tests that are run alone before the first trial, in suite order: a fork takes some 10 ms, so that these are
+/// done in a minute or two.
+const ALONE: usize = 10_000;
+/// Which share of a time limit a sweep over all tests may take.
 const SWEEP_SHARE: f64 = 0.1;
 /// How many schedules of pairs in conflict are tried where no time is given, and which share of a time that
 /// is given racing may take.
@@ -45,8 +48,8 @@ const SQUARE_SPAWNED: usize = 20;
 /// Runs a session: baseline, trials in rounds, and what follows from them.
 ///
 /// # Errors
-/// The suite could not be collected, or pytest could not be run. An interrupt after the suite was
-/// collected is no error: what is known is returned.
+/// The suite could not be collected, or pytest could not be run at all. Whatever ends the session after that is told
+/// in the outline, beside what is known by then.
 pub fn stress(
     engine: &mut dyn Engine,
     observer: &mut dyn Observer,
@@ -88,12 +91,15 @@ pub fn stress(
         unstable.into_iter().for_each(|finding| session.found(&mut lab, finding));
         if suite.tests.is_empty() { Ok(()) } else { session.run(&mut lab, hash_seeds[0]) }
     });
-    let interrupted = match ended {
-        Ok(()) | Err(RunError::OutOfTime) => false,
-        Err(RunError::Interrupted) => true,
-        Err(error) => return Err(error),
+    let ended = match ended {
+        Err(RunError::OutOfTime) => Ok(()),
+        // Where nothing was seen, there is nothing to tell but the error.
+        Err(error) if !error.is_interrupt() && session.trials == 0 && session.book.is_empty() => {
+            return Err(error);
+        }
+        ended => ended,
     };
-    if limits.time.is_some() && session.trials == 0 && victim.is_none() && !interrupted {
+    if limits.time.is_some() && session.trials == 0 && victim.is_none() && ended.is_ok() {
         session.remarks.push("there was no time for a trial: give more with --time".into());
     }
     let left = session.leftovers.findings();
@@ -104,7 +110,7 @@ pub fn stress(
     }
     findings.extend(left);
     findings.sort_by_key(|finding| (finding.kind, finding.test));
-    Ok(Outline {
+    let outline = Outline {
         seed,
         axes: axes.clone(),
         unseen,
@@ -116,10 +122,12 @@ pub fn stress(
         coverage: session.coverage.shares(),
         findings,
         unjudged,
-        interrupted,
+        interrupted: false,
+        error: None,
         duration: start.elapsed(),
         collected,
-    })
+    };
+    Ok(outline.ended(ended.err().map(Arc::new)))
 }
 
 /// Collects under the session's other hash seeds and compares; the first that differs is told.
@@ -149,11 +157,6 @@ fn find(suite: &Suite, name: &str) -> Result<TestIndex, RunError> {
              relative to pytest's rootdir"
         ))
     })
-}
-
-/// What is told of a finding besides is left out if there is no time for it.
-fn in_time<T>(told: Result<Option<T>, RunError>) -> Result<Option<T>, RunError> {
-    if matches!(told, Err(RunError::OutOfTime)) { Ok(None) } else { told }
 }
 
 struct Session<'a> {
@@ -197,6 +200,7 @@ impl Session<'_> {
             self.trial(lab, Origin::Baseline, &suite_order)?;
             self.each_alone(lab, &suite_order)?;
         }
+        self.tell_alone(suite);
         if self.would_be_late(2 * self.longest) {
             // Cut short it would say nothing.
             self.remarks.push("there was no time to run every test twice".into());
@@ -285,14 +289,25 @@ impl Session<'_> {
         ended
     }
 
-    /// Runs each test alone where that is cheap, until the time for it is used up.
+    /// Runs each test alone where that is cheap, as far as a sweep goes.
     fn each_alone(&mut self, lab: &mut Lab<'_>, suite_order: &Plan) -> Result<(), RunError> {
         if !lab.forks(suite_order) {
             return Ok(());
         }
         let plans = lab.suite.collected.iter().map(|&test| (Origin::Alone, serial(suite_order, vec![test])));
-        self.alone += self.sweep(lab, plans.collect())?;
+        self.alone += self.sweep(lab, plans.take(ALONE).collect())?;
         Ok(())
+    }
+
+    /// Says how many tests were run alone, if some were and others not.
+    fn tell_alone(&mut self, suite: &Suite) {
+        let (alone, tests) = (self.alone, suite.tests.len());
+        if alone > 0 && alone < tests {
+            let why = if alone == ALONE { "no more are" } else { "there was no time for more" };
+            self.remarks.push(format!(
+                "the first {alone} of {tests} tests in suite order were run alone before the trials: {why}"
+            ));
+        }
     }
 
     /// Runs every test directly after every other, in a suite small enough for that to be cheap.
@@ -308,26 +323,28 @@ impl Session<'_> {
             return Ok(());
         }
         let swept = self.sweep(lab, trials.clone())?;
+        if swept < trials.len() {
+            let of = trials.len();
+            self.remarks.push(format!(
+                "there was no time to run every test directly after every other: {swept} of {of} orders were run"
+            ));
+        }
         trials[..swept].iter().for_each(|(_, plan)| self.coverage.add(plan));
         Ok(())
     }
 
-    /// Runs trials until the time for it is used up; tells how many.
+    /// Runs trials, as far as the share of a time limit goes; tells how many.
     fn sweep(&mut self, lab: &mut Lab<'_>, trials: Vec<(Origin, Plan)>) -> Result<usize, RunError> {
-        let end = self.end_of_sweep();
+        let end = self.limits.time.map(|time| Instant::now() + time.mul_f64(SWEEP_SHARE));
         let mut swept = 0;
         lab.trials(&trials, &mut |at, trial| {
             let (origin, plan) = &trials[at];
             self.take_in(*origin, plan, &trial);
             swept += 1;
-            if Instant::now() > end { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            let over = end.is_some_and(|end| Instant::now() > end);
+            if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         Ok(swept)
-    }
-
-    /// When a sweep that starts now has to end.
-    fn end_of_sweep(&self) -> Instant {
-        Instant::now() + self.limits.time.map_or(SWEEP, |time| SWEEP.min(time.mul_f64(SWEEP_SHARE)))
     }
 
     /// Runs the trials of a round; tells whether there are more.
@@ -394,22 +411,22 @@ impl Session<'_> {
             if self.book.is_told(&finding) {
                 continue;
             }
-            lab.tell(&Notice::Found(&finding));
-            finding.command = in_time(command::find(lab, self.interpreter, &finding))?;
+            let at = self.book.keep(finding, lab.suite);
+            lab.tell(&Notice::Found(&self.book.findings()[at]));
             let rootdir = &self.interpreter.rootdir;
             let trials = fix::Trials { rootdir, seed: self.seed, axes: self.axes };
-            finding.explanation = in_time(fix::explained(lab, trials, &finding))?;
-            self.book.fold_circle(&finding);
-            self.book.keep(finding, lab.suite);
+            let added = details::add(lab, self.interpreter, trials, self.book.finding_mut(at));
+            self.book.looked_into(at, lab.suite);
+            added?;
         }
         Ok(())
     }
 
-    /// Tells of a finding and keeps it, unless that was done.
+    /// Keeps a finding and tells of it, unless that was done.
     fn found(&mut self, lab: &mut Lab<'_>, finding: Finding) {
         if !self.book.is_told(&finding) {
-            lab.tell(&Notice::Found(&finding));
-            self.book.keep(finding, lab.suite);
+            let at = self.book.keep(finding, lab.suite);
+            lab.tell(&Notice::Found(&self.book.findings()[at]));
         }
     }
 

@@ -48,7 +48,7 @@ impl<'a> Keeper<'a> {
             known: finding.known.is_some(),
         };
         let findings = outline.findings.iter().map(found).collect();
-        self.add(|| Entry::Ended(Ended { whole: !outline.interrupted, findings }));
+        self.add(|| Entry::Ended(Ended { whole: !outline.interrupted && outline.error.is_none(), findings }));
     }
 
     fn begin(&mut self, suite: &Suite) {

@@ -75,7 +75,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     };
     let mut replayed = replay(&mut lab, &plan, wanted.as_ref(), times)?;
     if args.shrink {
-        explain(&mut lab, &collected.interpreter, &axes, &plan, &mut replayed)?;
+        explain(&mut lab, &collected.interpreter, &axes, &plan, &mut replayed);
     }
     let (probes, remarks) = (lab.count_of_probes(), lab.remarks());
     drop(progress);
@@ -85,7 +85,9 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         duration: start.elapsed(),
         ..outline(collected, seed, axes, &plan, &replayed)
     };
+    tell_error(&outline);
     let code = match (replayed.tally.failed > 0, args.shrink) {
+        _ if replayed.ended.is_some() => ExitCode::of_session(&outline, true),
         (false, _) => ExitCode::Undecided,
         (true, true) => ExitCode::of_session(&outline, true),
         (true, false) => ExitCode::Found,
@@ -192,6 +194,10 @@ fn print(replayed: &Replayed, suite: &Suite, wanted: Option<&Signature>) -> std:
         }
         None => writeln!(out, "tests failed in {}", words::tally(replayed.tally))?,
     }
+    if let Some(error) = &replayed.ended {
+        let how = if error.is_interrupt() { "interrupted" } else { "ended by an error" };
+        writeln!(out, "{how}, so not all was run that was to be")?;
+    }
     if replayed.diverged > 0 {
         writeln!(
             out,
@@ -234,10 +240,19 @@ pub(super) fn outline(
         schedules: 0,
         coverage: coverage.shares(),
         findings: replayed.findings.clone(),
-        unjudged: Vec::new(),
+        unjudged: replayed.unjudged.clone(),
         unseen: Vec::new(),
         interrupted: false,
+        error: None,
         duration: Duration::ZERO,
         collected,
+    }
+    .ended(replayed.ended.clone())
+}
+
+/// Says what error ended a session, if one did.
+pub(super) fn tell_error(outline: &Outline) {
+    if let Some(error) = &outline.error {
+        anstream::eprintln!("jostle: {error}");
     }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::cli::ExitCode;
 use crate::cli::apart_options::ApartOptions;
 use crate::cli::args::ReplayArgs;
-use crate::cli::commands::replay::outline;
+use crate::cli::commands::replay::{outline, tell_error};
 use crate::cli::commands::suite_run::{engine, write_json};
 use crate::cli::options::{SuiteOptions, UsageError};
 use crate::logs::junit::Reported;
@@ -128,7 +128,7 @@ pub fn run(args: &ReplayArgs, log: &str) -> anyhow::Result<ExitCode> {
     let mut lab = Lab::new(&suite, &mut *engine, &mut progress, None);
     let mut replayed = runs(&mut lab, &plan, &placed, times, &hash_seeds)?;
     if !replayed.failures.is_empty() {
-        explain(&mut lab, &collected.interpreter, &axes, &plan, &mut replayed)?;
+        explain(&mut lab, &collected.interpreter, &axes, &plan, &mut replayed);
     }
     let (probes, remarks) = (lab.count_of_probes(), lab.remarks());
     drop(progress);
@@ -140,8 +140,12 @@ pub fn run(args: &ReplayArgs, log: &str) -> anyhow::Result<ExitCode> {
         duration: start.elapsed(),
         ..outline(collected, seed, axes, &plan, &replayed)
     };
-    let code =
-        if replayed.failures.is_empty() { ExitCode::Undecided } else { ExitCode::of_session(&outline, true) };
+    tell_error(&outline);
+    let code = if replayed.failures.is_empty() && replayed.ended.is_none() {
+        ExitCode::Undecided
+    } else {
+        ExitCode::of_session(&outline, true)
+    };
     if !write_json(options.json.as_ref(), &Document::new(&outline, code as u8))? {
         print(&told, &placed, &replayed, &outline, options.verbosity)?;
     }
@@ -182,7 +186,8 @@ fn runs(
         all.tally.runs += replayed.tally.runs;
         all.tally.failed += replayed.failures.iter().map(|(_, runs)| *runs).max().unwrap_or(0);
         all.failures = replayed.failures;
-        if !all.failures.is_empty() {
+        all.ended = replayed.ended;
+        if !all.failures.is_empty() || all.ended.is_some() {
             break;
         }
     }

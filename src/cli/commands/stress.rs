@@ -7,6 +7,7 @@ use anyhow::Context;
 use crate::cli::ExitCode;
 use crate::cli::args::StressArgs;
 use crate::cli::commands::keeper::{Keep, Keeper, make_folder};
+use crate::cli::commands::replay::tell_error;
 use crate::cli::commands::suite_run::{STDOUT, engine, write_json};
 use crate::cli::commands::{ci, shard};
 use crate::cli::journal_options;
@@ -36,7 +37,8 @@ pub fn run(args: &StressArgs) -> anyhow::Result<ExitCode> {
     let tell = |text: &str| anstream::eprintln!("{text}");
     let mut engine = JournaledEngine::new(engine, options.journal.clone(), terms, tell);
     let ended = stress(&options, &mut engine);
-    if let (Err(_) | Ok(ExitCode::Interrupted), Some(journal)) = (&ended, engine.journal()) {
+    let whole = matches!(ended, Ok(code) if !matches!(code, ExitCode::Interrupted | ExitCode::Internal | ExitCode::Usage));
+    if let (false, Some(journal)) = (whole, engine.journal()) {
         anstream::eprintln!(
             "what was run is kept: go on with the same options and --resume {}",
             journal.display()
@@ -61,6 +63,7 @@ pub fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow::Resul
     let outline = session::stress(engine, &mut keeper, options.seed, &options.axes, &options.limits)?;
     keeper.ended(&outline);
     drop(progress);
+    tell_error(&outline);
     let code = ExitCode::of_session(&outline, options.kept.strict);
     let json = write_json(options.suite.json.as_ref(), &Document::new(&outline, code as u8));
     let shown = match json {

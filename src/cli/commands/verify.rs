@@ -12,7 +12,6 @@ use crate::record::FailureFile;
 use crate::report::Verbosity;
 use crate::report::progress::Progress;
 use crate::report::verify::{Looked, Verification, VerifyDocument, verification};
-use crate::run::RunError;
 use crate::session::verify::verify;
 use crate::session::{Lab, Limits, network};
 use crate::verify::{Rigour, Status};
@@ -40,12 +39,13 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let mut progress = Progress::new(&limits, options.verbosity == Verbosity::Quiet);
     let mut lab = Lab::new(&suite, &mut *engine, &mut progress, None);
     let mut looked = Vec::new();
-    let mut interrupted = false;
+    let mut ended = None;
     for (path, file) in files {
         match verify(&mut lab, &file, rigour, args.require_fail) {
             Ok(verified) => looked.push(Looked { path: path.display().to_string(), file, verified }),
-            Err(RunError::Interrupted) => {
-                interrupted = true;
+            // What was told of others stays true.
+            Err(error) if error.is_interrupt() || !looked.is_empty() => {
+                ended = Some(error);
                 break;
             }
             Err(error) => return Err(error.into()),
@@ -59,14 +59,17 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
         require_fail: args.require_fail,
         confidence: rigour.confidence,
         remarks,
-        interrupted,
+        interrupted: ended.is_some(),
         seconds: start.elapsed().as_secs_f64(),
     };
     let code = code(&report);
     if !write_json(options.json.as_ref(), &VerifyDocument::new(&report, code as u8))? {
         verification(&mut anstream::stdout(), &report, options.verbosity)?;
     }
-    Ok(code)
+    match ended {
+        Some(error) if !error.is_interrupt() => Err(error.into()),
+        _ => Ok(code),
+    }
 }
 
 /// A failure that is not as it should be counts more than one that cannot be told.

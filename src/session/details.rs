@@ -1,0 +1,45 @@
+//! What is told of a finding besides what it is: the command that shows it, the state behind it, who else has to do
+//! with that, and a fix.
+//!
+//! Each is written into the finding as soon as it is known, so that whatever ends the session finds there what was
+//! known by then.
+
+use crate::judge::finding::Finding;
+use crate::run::{Interpreter, RunError};
+use crate::session::command;
+use crate::session::fix;
+use crate::session::lab::Lab;
+
+/// What is said of a finding that was being looked into when the session ended.
+const CUT_SHORT: &str = "the session ended while this was looked into: told is what was known by then";
+/// What is said of one for which the time was too short.
+const NO_TIME: &str = "the time was used up while this was looked into: told is what was known by then";
+
+/// Adds to a finding what can be found out. That the time is used up is no error, but told.
+///
+/// # Errors
+/// Those of the engine; what was found out before stays in the finding, which says that it is not all.
+pub fn add(
+    lab: &mut Lab<'_>,
+    interpreter: &Interpreter,
+    trials: fix::Trials<'_>,
+    finding: &mut Finding,
+) -> Result<(), RunError> {
+    let added = find_out(lab, interpreter, trials, finding);
+    match &added {
+        Ok(()) => {}
+        Err(RunError::OutOfTime) => drop(finding.note.get_or_insert_with(|| NO_TIME.to_owned())),
+        Err(_) => drop(finding.note.get_or_insert_with(|| CUT_SHORT.to_owned())),
+    }
+    if matches!(added, Err(RunError::OutOfTime)) { Ok(()) } else { added }
+}
+
+fn find_out(
+    lab: &mut Lab<'_>,
+    interpreter: &Interpreter,
+    trials: fix::Trials<'_>,
+    finding: &mut Finding,
+) -> Result<(), RunError> {
+    finding.command = command::find(lab, interpreter, finding)?;
+    fix::explained(lab, trials, finding)
+}
