@@ -9,10 +9,10 @@ import re
 import types
 from typing import Any, Callable, Dict, Iterator, Optional
 
-from .held import LOCKS, Node, is_plain, read_again, restorer, same_list
-from .places import MISSING, Place, is_mock, key_name, same, show
+from .held import LOCKS, Node, is_plain, read_again, refill, restorer, same_list
+from .places import MISSING, Place, is_mock, key_name, names_its_item, same, show
 
-#: Keys of one dictionary that are named one by one; more are one place.
+#: Keys of one dictionary that are named one by one; more are one place, and so are keys that no later run could find.
 _KEYS = 8
 
 
@@ -69,10 +69,10 @@ def _slot_places(node: Node, now: Dict[Any, Any]) -> Iterator[Place]:
     changed += [key for key in now if key not in old]
     if not changed:
         return
-    if node.sort == "items" and len(changed) > _KEYS:
-        restore = lambda: (dict.clear(node.obj), dict.update(node.obj, old))
+    if node.sort == "items" and (len(changed) > _KEYS or not all(names_its_item(key) for key in changed)):
+        restore = lambda: refill(node.obj, old)
         kind = _kind(node.path, old, now)
-        yield Place(node.path, kind, show(old), show(now), restore, node.weak, _mend(node, "dict"))  # type: ignore[arg-type]
+        yield Place(node.path, kind, show(old), show(now), restore, node.weak, _mend(node, "dict"))
         return
     for key in changed:
         before, after = old.get(key, MISSING), now.get(key, MISSING)

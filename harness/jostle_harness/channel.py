@@ -9,6 +9,8 @@ import socket
 import threading
 from typing import Any, Dict, List, Optional, Tuple
 
+from .stable import set_folder
+
 PROTOCOL = 7
 
 #: Descriptors that one message may bring along.
@@ -98,6 +100,7 @@ class Setup:
         self.tests: List[List[Any]] = message["tests"]
         self.meetings = frozenset(message["meetings"])
         self.folder: str = message["folder"]
+        set_folder(self.folder)
         #: ``at``: the resources at which to ask for turns, or nothing to note what tests touch. Nothing: no watch.
         self.watch: Optional[Dict[str, Any]] = message["watch"]
         #: What is to be found out of the state that the tests before the last one leave.

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import Any, Dict, Iterator, Optional, Tuple
 
 from .channel import text
+from .stable import stable
 
 _MESSAGE = 2_000
 _TRACE = 20_000
-#: Where an object lies in memory, which differs from run to run.
-_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 _FOREIGN = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
 
 
@@ -58,17 +56,17 @@ def failure(phase: str, error: BaseException, trace: object, rootdir: str) -> Di
     return {
         "phase": phase,
         "exception": exception_name(type(error)),
-        "file": text(file),
-        "function": text(function),
+        "file": stable(text(file)),
+        "function": stable(text(function)),
         "line": line,
-        "message": _ADDRESS.sub("0x…", text(error)[:_MESSAGE]),
-        "trace": text(trace, _TRACE),
+        "message": _message(error),
+        "trace": stable(text(trace, _TRACE)),
     }
 
 
 def verdict(phase: str, reason: str, file: str, function: str) -> Dict[str, Any]:
     """A ``failure`` field for a verdict of pytest's own, without an exception: a strict xfail that passed."""
-    trace = text(reason, _TRACE)
+    trace = stable(text(reason, _TRACE))
     where = {"phase": phase, "exception": "Failed", "file": text(file), "function": text(function), "line": 0}
     return {**where, "message": trace[:_MESSAGE], "trace": trace}
 
@@ -83,8 +81,12 @@ def collection_error(node_id: str, error: BaseException, trace: object, rootdir:
     return {
         "node_id": text(node_id),
         "exception": exception_name(type(cause)),
-        "message": text(cause)[:_MESSAGE],
+        "message": _message(cause),
         "file": text(file) or None,
         "line": line or None,
-        "trace": text(trace, _TRACE),
+        "trace": stable(text(trace, _TRACE)),
     }
+
+
+def _message(error: BaseException) -> str:
+    return stable(text(error)[: 2 * _MESSAGE])[:_MESSAGE]

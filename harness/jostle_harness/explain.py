@@ -9,7 +9,6 @@ With ``import`` all this is about the import of that file, and not about the tes
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
@@ -133,13 +132,13 @@ class Explainer:
             self._follower.start()
         channel.send("followed", position=position, moved=moved, changed=changed)
 
-    def look(self, channel: Channel, folder: str) -> None:
+    def look(self, channel: Channel) -> None:
         """Tell what has changed, and restore what is to be restored."""
         if self._follower is not None:
             return
         written = None if self._writes is None else self._writes.stop()
         places = list(self._places())
-        changes = [_without_folder(place.message(), folder) for place in places[:_PLACES]]
+        changes = [place.message() for place in places[:_PLACES]]
         cut_off = self._graph is not None and self._graph.is_cut_off or self._files.is_cut_off or len(places) > _PLACES
         failed = self._put_back(places)
         self._graph = None
@@ -201,10 +200,3 @@ def _defined(definition: Any) -> Dict[str, Any]:
     if code is None:
         return {}
     return {"file": code.co_filename, "line": code.co_firstlineno}
-
-
-def _without_folder(message: Dict[str, Any], folder: str) -> Dict[str, Any]:
-    """The trial's folder has another name in each session."""
-    for field in ("name", "old", "new"):
-        message[field] = message[field].replace(os.path.realpath(folder), "…").replace(folder, "…")
-    return message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sqlite3
 import tempfile
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
@@ -39,6 +40,8 @@ _SKIPPED = frozenset(
 _SOURCES = (".py", ".pyc", ".pyi", ".so")
 _DATABASES = (".db", ".sqlite", ".sqlite3", ".db3")
 _BESIDE_DATABASE = ("-wal", "-shm", "-journal")
+#: pytest keeps the number of its process in its folders for temporary files.
+_LOCK = re.compile(r"/pytest-\d+/\.lock$")
 _MAGIC = b"SQLite format 3\0"
 Rows = Dict[str, List[Tuple[Any, ...]]]
 
@@ -80,7 +83,7 @@ class Files:
         now = self._now()
         holders = self._holders()
         for path in sorted({*self._known, *now}):
-            if path.endswith(_BESIDE_DATABASE):
+            if path.endswith(_BESIDE_DATABASE) or _LOCK.search(path):
                 continue
             if path in self._later and path in now:
                 yield from self._changed(path, self._later[path], now[path])

@@ -147,6 +147,17 @@ def _put(obj: Any, sort: str, key: Any, value: Any) -> None:
         return
     target: Any = obj if sort == "items" else vars(obj) if isinstance(obj, types.ModuleType) else _attributes(obj)
     if value is MISSING:
-        dict.pop(target, key, None)
+        _base(target).pop(target, key, None)
     else:
-        dict.__setitem__(target, key, value)
+        _base(target).__setitem__(target, key, value)
+
+
+def refill(held: Dict[Any, Any], items: Dict[Any, Any]) -> None:
+    """Give a dictionary these items and no others, past any code of the suite."""
+    _base(held).clear(held)
+    _base(held).update(held, items)
+
+
+def _base(held: Any) -> Any:
+    """The class of Python's own whose methods a dictionary is changed by: an ordered one keeps its order apart."""
+    return collections.OrderedDict if isinstance(held, collections.OrderedDict) else dict

@@ -73,7 +73,7 @@ class Loop:
             self._watch.come()
         for position, item in enumerate(self.items):
             if explainer is not None and position == len(self.items) - 1:
-                explainer.look(self._channel, self._setup.folder)
+                explainer.look(self._channel)
             if item is not None:
                 self._run(position, item)
             if explainer is not None:

@@ -5,16 +5,15 @@ A value is shown without running any code of the suite: a ``__repr__`` may be br
 
 from __future__ import annotations
 
-import re
 import types
 from typing import Any, Callable, Dict, List, Optional
 
 from .channel import text
+from .stable import is_stable, stable
 
 _MOST = 120
 _ITEMS = 5
 _DEPTH = 3
-_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 #: Types whose ``repr`` is known to be short and without effects.
 _PLAIN_MODULES = frozenset({"datetime", "decimal", "fractions", "uuid", "pathlib", "pathlib._local", "ipaddress"})
 _OPEN_CLOSE = {list: "[]", tuple: "()", set: "{}", frozenset: ("frozenset({", "})")}
@@ -44,11 +43,11 @@ class Place:
         mend: Optional[Dict[str, Any]] = None,
     ) -> None:
         #: As a developer would write it; the same in every process that runs the same tests.
-        self.name = name
+        self.name = stable(name)
         #: The field's word for this sort of state.
         self.kind = kind
-        self.old = old
-        self.new = new
+        self.old = stable(old)
+        self.new = stable(new)
         #: Puts the old value back, in place where that can be. Nothing if it cannot be put back.
         self.restore = restore
         #: Whether it changes in many healthy suites, or its restoring disturbs others.
@@ -94,13 +93,21 @@ def key_name(key: Any) -> str:
     if isinstance(key, (type, types.FunctionType, types.BuiltinFunctionType)):
         return text(key.__qualname__)
     if type(key) is str and len(key) <= _MOST and key.isprintable() and '"' not in key and "\\" not in key:
-        return f'"{key}"'
+        return f'"{stable(key)}"'
     return show(key, 1)
+
+
+def names_its_item(key: Any) -> bool:
+    """Whether a key is the same in the next run and no other's name is the same."""
+    if type(key) is str:
+        return is_stable(key) and len(key) <= _MOST
+    shown = key_name(key)
+    return is_stable(shown) and not any(symbol in shown for symbol in ("…", "$TMPDIR"))
 
 
 def show(value: Any, depth: int = 0) -> str:
     """A value in one short line."""
-    shown = _ADDRESS.sub("0x…", _show(value, depth))
+    shown = stable(_show(value, depth))
     if depth == 0:
         shown = text(shown.replace("\n", "\\n"))
     return shown if len(shown) <= _MOST else shown[: _MOST - 1] + "…"
@@ -112,6 +119,8 @@ def _show(value: Any, depth: int) -> str:
         return "(absent)"
     if kind in (int, float, bool, complex, type(None)):
         return "a large int" if kind is int and value.bit_length() > 400 else repr(value)
+    if kind is str:
+        value = stable(value[: 20 * _MOST])
     if kind in (str, bytes, bytearray):
         return repr(value[:_MOST]) + ("…" if len(value) > _MOST else "")
     if kind is dict:

@@ -102,7 +102,7 @@ class Harness:
         explainer = self._explainer_of_import(collector)
         outcome = yield
         if explainer is not None:
-            explainer.look(self.channel, self.setup.folder)
+            explainer.look(self.channel)
         report = outcome.get_result()
         if report.failed:
             error = _exception(report, collector)

@@ -103,6 +103,8 @@ fn is_literal(shown: &str) -> bool {
             && shown.starts_with(quote)
             && shown.ends_with(quote)
             && !shown[1..shown.len() - 1].contains([quote, '\\', '…'])
+            // It stands for a folder that has another name in each run.
+            && !shown.contains("$TMPDIR")
     };
     matches!(shown, "None" | "True" | "False" | "[]" | "{}" | "set()")
         || (shown.parse::<f64>().is_ok() && shown.starts_with(|c: char| c.is_ascii_digit() || c == '-'))
@@ -215,7 +217,7 @@ mod tests {
             assert!(is_literal(literal), "{literal}");
         }
         for other in
-            ["(absent)", "'cut…'", "'a\\n'", "'a' + 'b'", "'", "inf", "nan", "<function f>", "[1, 2]", ""]
+            ["(absent)", "'cut…'", "'a\\n'", "'a' + 'b'", "'", "'$TMPDIR/a'", "inf", "nan", "<function f>", "[1, 2]", ""]
         {
             assert!(!is_literal(other), "{other}");
         }
