@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import random
-import sys
 from time import perf_counter  # bound now: a test may replace it
 from typing import Any, Dict, List, Optional, Set, Tuple
 
@@ -12,6 +10,7 @@ import pytest
 
 from . import crash, phase, zygote
 from .channel import Channel, Setup
+from .draws import Draws
 from .explain import Explainer
 from .watch import Watch, is_wide
 
@@ -32,6 +31,7 @@ class Loop:
         #: For each of the plan's tests its item, or nothing if it is no longer collected.
         self.items: List[Optional[pytest.Item]] = []
         self._watch: Optional[Watch] = None
+        self._draws = Draws(setup.random_seed)
 
     def choose(self, items: List[pytest.Item]) -> None:
         """Leave only the plan's tests, in its order, in the session's list of items."""
@@ -48,6 +48,7 @@ class Loop:
         if self._setup.purpose == "collect":
             return True
         if self._setup.purpose == "serve":
+            self._draws.look()
             worker = zygote.Zygote(self._channel).serve(session, self.identity_asked_at)
             if worker is None:
                 return True
@@ -67,7 +68,7 @@ class Loop:
 
     def _run_all(self) -> None:
         self._channel.send("running", **({} if self._watch is None else self._watch.process()))
-        self._seed()
+        self._draws.settle(self._setup.random_seed)
         explainer = self._explainer()
         if self._watch is not None:
             self._watch.come()
@@ -91,12 +92,6 @@ class Loop:
         item.config.pluginmanager.register(explainer, "jostle-explainer")
         explainer.start()
         return explainer
-
-    def _seed(self) -> None:
-        random.seed(self._setup.random_seed)
-        numpy = sys.modules.get("numpy")
-        if numpy is not None:
-            numpy.random.seed(self._setup.random_seed)
 
     def _next(self, position: int, item: pytest.Item) -> Optional[Any]:
         for following in self.items[position + 1 :]:

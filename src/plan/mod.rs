@@ -159,7 +159,8 @@ pub struct Plan {
     pub interleaving: Interleaving,
     /// `PYTHONHASHSEED` of the trial's processes.
     pub hash_seed: u32,
-    /// What `random` (and numpy's generator, if imported) is seeded with when a worker starts.
+    /// What `random` (and numpy's generator, if imported) is seeded with before the first test of a process, unless the
+    /// suite has seeded it by then.
     pub random_seed: u32,
     /// Which modules are imported.
     pub imports: Imports,

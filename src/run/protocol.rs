@@ -65,7 +65,7 @@ pub struct Setup<'a> {
     pub imports: Option<Vec<&'a str>>,
     /// Which xdist worker to look like; nothing for a plain run.
     pub worker: Option<WorkerLikeness>,
-    /// What `random` is seeded with.
+    /// What `random` is seeded with where the suite leaves it to chance.
     pub random_seed: u32,
     /// Node id and occurrence of each test to run. Ids and not indices, since what is collected may
     /// change with the hash seed and the imports.

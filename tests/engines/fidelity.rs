@@ -188,3 +188,26 @@ fn a_suite_that_asks_who_it_is_while_it_is_imported_gets_the_right_answer() {
         assert_eq!(said.iter().any(|remark| remark.contains("test_a.py:2")), !forks, "{said:?}");
     }
 }
+
+#[test]
+fn what_the_suite_seeds_itself_stays_and_the_plan_decides_the_rest() {
+    let own = "import random\ndef test_a():\n    own = random.Random(SEED)\n    assert FIRST == own.random() and random.random() == own.random()\n";
+    let at_import =
+        |seed| format!("import random\nrandom.seed({seed})\nFIRST, SEED = random.random(), {seed}\n{own}");
+    let by_hook = "import random\ndef pytest_sessionstart(): random.seed(0)\n";
+    let after_hook = format!("import random\nFIRST, SEED = random.random(), 0\n{own}");
+    let drawn = "import random\nFIRST = random.random()\ndef test_a():\n    assert random.random() == random.Random(7).random()\n";
+    // The plan's seed is 7, a zygote collects with 0.
+    for files in [
+        vec![("test_a.py", at_import(7))],
+        vec![("test_a.py", at_import(0))],
+        vec![("conftest.py", by_hook.to_owned()), ("test_a.py", after_hook)],
+        vec![("test_a.py", drawn.to_owned())],
+    ] {
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+        for mut project in Project::each_way(&files) {
+            let trial = project.serial(&["test_a"]);
+            assert_eq!(words(&trial), ["passed"], "{:?} {files:?} {trial:?}", project.way);
+        }
+    }
+}
