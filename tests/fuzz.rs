@@ -170,6 +170,8 @@ fn trial(index: u64) -> (Plan, Trial) {
             line: 3,
             message: "a\nb\u{0}".into(),
             trace: "{\"sum\":\"".into(),
+            fixture: None,
+            user: Some(TestIndex(2)),
         }),
     ];
     let plan: Plan = serde_json::from_value(json!({

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any, Dict, Iterator, Optional, Tuple
 
 from .channel import text
@@ -10,6 +11,8 @@ from .stable import stable
 
 _MESSAGE = 2_000
 _TRACE = 20_000
+#: How pytest names the fixtures that it makes of ``setup_module``, ``setUpClass`` and the like.
+_MADE = re.compile(r"_?(?:xunit|unittest)_(\w+?)_fixture_")
 _FOREIGN = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
 
 
@@ -32,7 +35,10 @@ def inside(filename: str, rootdir: str) -> Optional[str]:
     """The file's path relative to rootdir, if it is the suite's own and no installed package's."""
     if filename.startswith("<"):  # code without a file: "<string>", "<frozen os>"
         return None
-    path = os.path.abspath(filename)
+    try:
+        path = os.path.abspath(filename)
+    except OSError:  # a relative path, and the working folder is gone
+        return None
     if any(part in path for part in _FOREIGN) or not path.startswith(rootdir.rstrip(os.sep) + os.sep):
         return None
     return os.path.relpath(path, rootdir).replace(os.sep, "/")
@@ -50,10 +56,44 @@ def location(error: BaseException, rootdir: str) -> Tuple[str, str, int]:
     return own or found
 
 
+def failing_fixture(error: BaseException) -> Optional[Tuple[Any, str]]:
+    """The definition of the fixture that raised this, and the phase of it in which it did; nothing if none did.
+
+    It is read off the traceback: pytest charges a test with it, in whichever phase of that test it was needed or over.
+    An error that pytest kept, and raises for each test that asks for the fixture, has the traceback of the first time.
+    """
+    found = None
+    traceback = error.__traceback__
+    while traceback is not None:
+        frame = traceback.tb_frame
+        if frame.f_globals.get("__name__") == "_pytest.fixtures":
+            if frame.f_code.co_name == "finish":
+                found = (frame.f_locals.get("self"), "teardown")
+            elif frame.f_code.co_name == "pytest_fixture_setup":
+                found = (frame.f_locals.get("fixturedef"), "setup")
+        traceback = traceback.tb_next
+    return None if found is None or not hasattr(found[0], "argname") else found
+
+
+def fixture(definition: Any, phase: str, rootdir: str) -> Dict[str, Any]:
+    """The ``fixture`` field of a failure."""
+    made = _MADE.match(definition.argname)
+    code = getattr(definition.func, "__code__", None)
+    filename = "" if code is None else code.co_filename
+    return {
+        "name": text(made.group(1) if made is not None else definition.argname),
+        "scope": text(definition.scope),
+        "file": text(definition.baseid.split("::")[0] or inside(filename, rootdir) or os.path.basename(filename)),
+        "phase": phase,
+    }
+
+
 def failure(phase: str, error: BaseException, trace: object, rootdir: str) -> Dict[str, Any]:
     """The ``failure`` field of a ``finish`` message."""
     file, function, line = location(error, rootdir)
+    raised = failing_fixture(error)
     return {
+        "fixture": None if raised is None else fixture(*raised, rootdir),
         "phase": phase,
         "exception": exception_name(type(error)),
         "file": stable(text(file)),

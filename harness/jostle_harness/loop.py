@@ -22,6 +22,11 @@ class Loop:
         self._channel = channel
         self._setup = setup
         self._failure: Optional[Dict[str, Any]] = None
+        #: For fixtures of a wider scope, where in the plan the test is for which each was set up.
+        self._users: Dict[int, int] = {}
+        #: Where the test is for which the fixture was set up that has failed.
+        self._user: Optional[int] = None
+        self._position = 0
         self._outcomes: List[str] = []
         self._subtest_failed = False
         #: Where the suite asked for its xdist identity while it was imported.
@@ -105,6 +110,8 @@ class Loop:
             self._channel.send("waiting", position=position)
             self._channel.receive()
         self._failure = None
+        self._user = None
+        self._position = position
         self._outcomes = []
         self._subtest_failed = False
         doctest_globals = _doctest_globals(item)
@@ -136,13 +143,18 @@ class Loop:
         else:
             outcome = phase.verdict(self._outcomes)
         duration = perf_counter() - start
-        self._channel.send("finish", position=position, outcome=outcome, duration=duration, failure=self._failure)
+        self._channel.send(
+            "finish", position=position, outcome=outcome, duration=duration, failure=self._failure, user=self._user
+        )
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Any:
         """Charge what a fixture of a wider scope touches to the fixture, not to the test that happens to need it."""
-        wide = self._watch is not None and is_wide(fixturedef)
-        with self._watch.fixture(fixturedef) if wide else contextlib.nullcontext():
+        wide = is_wide(fixturedef)
+        if wide:
+            self._users[id(fixturedef)] = self._position
+        watched = wide and self._watch is not None
+        with self._watch.fixture(fixturedef) if watched else contextlib.nullcontext():
             yield
 
     @pytest.hookimpl(tryfirst=True)
@@ -161,6 +173,8 @@ class Loop:
             if call.excinfo is not None:
                 trace = _rendering(report)
                 self._failure = crash.failure(report.when, call.excinfo.value, trace, rootdir)
+                raised = crash.failing_fixture(call.excinfo.value)
+                self._user = None if raised is None else self._users.get(id(raised[0]))
             else:
                 function = getattr(item, "originalname", None) or item.name
                 file = item.nodeid.split("::")[0]

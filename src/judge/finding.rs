@@ -4,11 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::explain::Explanation;
 use crate::judge::known::Known;
+use crate::judge::sight::Wanted;
 use crate::judge::signature::Signature;
 use crate::judge::statistics::Tally;
 use crate::plan::Plan;
 use crate::race::story::Story;
-use crate::run::Failure;
+use crate::run::{Failure, Fixture};
 use crate::suite::TestIndex;
 
 /// What kind of failure a finding is; the words are the field's (see the README).
@@ -140,6 +141,16 @@ impl Finding {
             story: None,
             known: None,
         }
+    }
+
+    /// The fixture that fails, if one does.
+    pub fn fixture(&self) -> Option<&Fixture> {
+        self.failure.as_ref().and_then(|failure| failure.fixture.as_ref())
+    }
+
+    /// What its failure is recognised by; nothing for what is no failure of a test.
+    pub fn wanted(&self) -> Option<Wanted> {
+        self.signature.as_ref().map(|signature| Wanted::of(signature, self.failure.as_ref()))
     }
 
     /// Whether it is a victim that does not fail after its polluters each time.

@@ -21,6 +21,7 @@ use crate::judge::finding::{Finding, Kind};
 use crate::judge::signature::{Crash, Signature};
 use crate::plan::document::PlanDocument;
 use crate::plan::{Imports, Plan};
+use crate::run::Phase;
 use crate::suite::{Suite, TestId};
 
 /// What is to fail together with a test.
@@ -90,7 +91,7 @@ impl Identity {
         places: impl IntoIterator<Item = String>,
         minimal: bool,
     ) -> Self {
-        let culprits = culprits(kind, &test, plan);
+        let culprits = culprits(kind, &test, crash.phase, plan);
         let (places, also) = (places.into_iter().collect(), BTreeSet::new());
         Self { kind, test, crash, culprits, places, also, minimal }
     }
@@ -119,14 +120,16 @@ pub fn places(finding: &Finding) -> Vec<String> {
 }
 
 /// The tests that a plan runs with the failing one, and the files it imports for no test.
-fn culprits(kind: Kind, test: &TestId, plan: &PlanDocument) -> BTreeSet<Culprit> {
+fn culprits(kind: Kind, test: &TestId, phase: Phase, plan: &PlanDocument) -> BTreeSet<Culprit> {
     let runs = |list: &&Vec<TestId>| kind == Kind::Race || list.contains(test);
+    // The teardown of a fixture may fail for tests after the one that it was set up for.
+    let all = kind == Kind::Race || phase == Phase::Teardown;
     let beside: BTreeSet<&TestId> = plan
         .workers
         .iter()
         .filter(runs)
         .flat_map(|list| {
-            let last = list.iter().rposition(|one| one == test).filter(|_| kind != Kind::Race);
+            let last = list.iter().rposition(|one| one == test).filter(|_| !all);
             &list[..last.unwrap_or(list.len())]
         })
         .filter(|one| *one != test)
@@ -203,7 +206,6 @@ mod tests {
     use proptest::sample::select;
 
     use super::*;
-    use crate::run::Phase;
 
     fn id(name: &str) -> TestId {
         TestId { node_id: format!("test_a.py::{name}"), occurrence: 0 }

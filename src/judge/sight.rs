@@ -1,7 +1,7 @@
 //! What a trial shows of one test.
 
 use crate::judge::signature::{Crash, Signature};
-use crate::run::{Execution, Outcome, Trial};
+use crate::run::{Execution, Failure, Fixture, Outcome, Trial};
 use crate::suite::TestIndex;
 
 /// What became of a test in one run. Every room that asks whether a test passed asks here.
@@ -67,10 +67,31 @@ impl Sight {
 pub enum Wanted {
     /// The test, failing with this signature.
     Signature(Signature),
-    /// A fixture that workers share, failing in this way under whichever test.
-    Fixture(Crash),
+    /// A fixture, failing in this way under whichever test.
+    Fixture(Fixture, Crash),
+    /// This failure, under whichever test.
+    Crash(Crash),
     /// The test, failing at all.
     Failure(TestIndex),
+}
+
+impl Wanted {
+    /// What a failure is recognised by, for whose sake other tests may be left out. pytest charges the teardown of
+    /// a fixture that tests share to whichever of them comes last, so that this is known by its fixture.
+    pub fn of(signature: &Signature, failure: Option<&Failure>) -> Self {
+        match failure.and_then(Failure::shared_teardown) {
+            Some(fixture) => Self::Fixture(fixture.clone(), signature.crash.clone()),
+            None => Self::Signature(signature.clone()),
+        }
+    }
+
+    /// Any failure of a test; of a fixture that it shares with others, this one.
+    pub fn any(signature: &Signature, failure: Option<&Failure>) -> Self {
+        match Self::of(signature, failure) {
+            Self::Signature(signature) => Self::Failure(signature.test),
+            of_fixture => of_fixture,
+        }
+    }
 }
 
 /// Looks for a failure in a trial. A test that ran more than once is judged by its last run, which
@@ -85,18 +106,27 @@ pub fn look(trial: &Trial, wanted: &Wanted) -> Sight {
             Some(run) => see(run, |_| true),
             None => Sight::Unknown,
         },
-        Wanted::Fixture(crash) => {
-            let sights = trial.executions.iter().map(|run| see(run, |found| found.crash == *crash));
-            // One that failed in another way may have kept the fixture from being used.
-            let order = |sight: &Sight| match sight {
-                Sight::Same => 0,
-                Sight::Passed => 1,
-                Sight::Other => 2,
-                Sight::Unknown => 3,
-            };
-            sights.min_by_key(order).unwrap_or(Sight::Unknown)
+        Wanted::Crash(crash) => anywhere(trial, |run| see(run, |found| found.crash == *crash)),
+        Wanted::Fixture(fixture, crash) => {
+            anywhere(trial, |run| see(run, |found| found.crash == *crash && is_of(&run.outcome, fixture)))
         }
     }
+}
+
+/// Whether any test shows what is looked for. If none does, one that failed in another way may have kept a fixture from
+/// being used.
+fn anywhere(trial: &Trial, see: impl Fn(&Execution) -> Sight) -> Sight {
+    let order = |sight: &Sight| match sight {
+        Sight::Same => 0,
+        Sight::Passed => 1,
+        Sight::Other => 2,
+        Sight::Unknown => 3,
+    };
+    trial.executions.iter().map(see).min_by_key(order).unwrap_or(Sight::Unknown)
+}
+
+fn is_of(outcome: &Outcome, fixture: &Fixture) -> bool {
+    matches!(outcome, Outcome::Failed(failure) if failure.fixture.as_ref() == Some(fixture))
 }
 
 /// The last run of a test in a trial.
@@ -130,7 +160,14 @@ mod tests {
             line: 3,
             message: String::new(),
             trace: String::new(),
+            fixture: Some(fixture("module")),
+            user: None,
         })
+    }
+
+    fn fixture(scope: &str) -> Fixture {
+        let (name, file) = ("letter".into(), "test_a.py".into());
+        Fixture { name, scope: scope.into(), file, phase: Phase::Setup }
     }
 
     fn not_run() -> Outcome {
@@ -180,11 +217,30 @@ mod tests {
     #[test]
     fn a_fixture_is_seen_under_any_test_and_holds_only_if_some_test_passed() {
         let crash = Signature::of(TestIndex(0), &failed("KeyError")).map(|signature| signature.crash);
-        let wanted = Wanted::Fixture(crash.expect("a failure has one"));
+        let crash = crash.expect("a failure has one");
+        let wanted = Wanted::Fixture(fixture("module"), crash.clone());
         let of = |first, second| look(&trial([(1, first), (2, second)]), &wanted);
         assert_eq!(of(Outcome::Passed, failed("KeyError")), Sight::Same);
         assert_eq!(of(Outcome::Skipped, Outcome::Passed), Sight::Passed);
         assert_eq!(of(Outcome::Skipped, failed("ValueError")), Sight::Other);
         assert_eq!(of(Outcome::Skipped, not_run()), Sight::Unknown);
+        let another = Wanted::Fixture(fixture("session"), crash.clone());
+        let failing = trial([(1, failed("KeyError"))]);
+        assert_eq!(look(&failing, &another), Sight::Other, "it is the crash of another fixture");
+        assert_eq!(look(&failing, &Wanted::Crash(crash)), Sight::Same);
+    }
+
+    #[test]
+    fn the_teardown_of_a_shared_fixture_is_nobodys_in_particular() {
+        let Outcome::Failed(setup) = failed("KeyError") else { panic!("a failure") };
+        let signature = Signature::of(TestIndex(1), &failed("KeyError")).expect("a failure has one");
+        let of = |scope, phase| {
+            let failure = Failure { fixture: Some(Fixture { phase, ..fixture(scope) }), ..setup.clone() };
+            matches!(Wanted::of(&signature, Some(&failure)), Wanted::Fixture(..))
+        };
+        assert!(of("module", Phase::Teardown));
+        assert!(!of("module", Phase::Setup));
+        assert!(!of("function", Phase::Teardown));
+        assert_eq!(Wanted::any(&signature, Some(&setup)), Wanted::Failure(TestIndex(1)));
     }
 }

@@ -7,14 +7,15 @@ use sha2::{Digest, Sha256};
 
 use crate::judge::finding::{Finding, Kind};
 use crate::judge::known::{Identity, places};
+use crate::judge::sight::Wanted;
 use crate::judge::signature::Crash;
 use crate::judge::{Signature, Tally};
 use crate::parse::{object, reason};
 use crate::plan::Imports;
 use crate::plan::document::PlanDocument;
 use crate::record::whole_file;
-use crate::run::Collected;
-use crate::suite::TestId;
+use crate::run::{Collected, Fixture};
+use crate::suite::{Suite, TestId};
 
 /// The version of the form.
 pub const VERSION: u32 = 1;
@@ -33,6 +34,9 @@ pub struct FailureFile {
     pub test: TestId,
     /// How it fails.
     pub crash: Crash,
+    /// The fixture that fails, where it is an accident to which test pytest charges that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixture: Option<Fixture>,
     /// How often it failed in the runs that confirmed it; unknown to files of the first jostle.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<Tally>,
@@ -117,6 +121,10 @@ impl FailureFile {
             kind: finding.kind,
             test: suite.test(signature.test).id.clone(),
             crash: signature.crash.clone(),
+            fixture: match finding.wanted()? {
+                Wanted::Fixture(fixture, _) => Some(fixture),
+                _ => finding.fixture().filter(|_| finding.kind == Kind::Race).cloned(),
+            },
             failed: Some(if finding.kind == Kind::Brittle { finding.without } else { finding.with }),
             places: places(finding),
             pytest: collected.interpreter.pytest.clone(),
@@ -144,6 +152,15 @@ impl FailureFile {
     /// The smallest plan of the file in which the test fails.
     pub fn failing(&self) -> &PlanDocument {
         if self.kind == Kind::Brittle { &self.original } else { &self.minimal }
+    }
+
+    /// What the failure is recognised by; nothing if its test is not collected.
+    pub fn wanted(&self, suite: &Suite) -> Option<Wanted> {
+        let crash = self.crash.clone();
+        Some(match &self.fixture {
+            Some(fixture) => Wanted::Fixture(fixture.clone(), crash),
+            None => Wanted::Signature(Signature { test: suite.find(&self.test)?, crash }),
+        })
     }
 
     /// What it is compared by with what is found later.

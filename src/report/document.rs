@@ -18,7 +18,7 @@ use crate::plan::schedule::Resource;
 use crate::plan::token::Token;
 use crate::plan::{Axes, Plan, Seed, TrialIndex, WorkerId};
 use crate::race::story::{Story, Turn};
-use crate::run::Interpreter;
+use crate::run::{Fixture, Interpreter};
 use crate::session::Outline;
 use crate::suite::triage::{Cause, by_cause};
 use crate::suite::{CollectionError, Fingerprint, Suite, TestId, TestIndex};
@@ -77,6 +77,7 @@ struct FindingDocument {
     test: Option<TestId>,
     crash: Option<Crash>,
     message: Option<String>,
+    fixture: Option<Fixture>,
     origin: Origin,
     token: Option<String>,
     with: Rate,
@@ -263,6 +264,7 @@ impl FindingDocument {
             test: finding.test.as_ref().map(id),
             crash: finding.signature.as_ref().map(|signature| signature.crash.clone()),
             message: finding.failure.as_ref().map(|failure| failure.message.clone()),
+            fixture: finding.fixture().cloned(),
             origin: finding.origin,
             token: token(finding.origin, seed, suite).map(|token| token.to_string()),
             with: Rate::new(finding.with),

@@ -168,6 +168,9 @@ pub(super) fn finding(
     writeln!(out, "{style}{known}{}{style:#}  {test}", finding.kind.name())?;
     writeln!(out, "  {}", words::meaning(finding))?;
     causes(out, finding, suite)?;
+    if let Some(fixture) = finding.fixture() {
+        writeln!(out, "  {:<13} {}, from {}", "fails in", words::fixture(fixture), fixture.file)?;
+    }
     if let Some(signature) = &finding.signature {
         let crash = &signature.crash;
         let place = if crash.file.is_empty() {

@@ -2,7 +2,10 @@
 
 use crate::judge::finding::{Finding, Kind, Origin};
 use crate::judge::known::{Known, Same};
+use crate::judge::sight::Wanted;
+use crate::judge::signature::Signature;
 use crate::judge::statistics::Tally;
+use crate::run::Fixture;
 use crate::suite::Suite;
 
 /// What the other tests of a minimal failure are to the one that fails.
@@ -17,6 +20,12 @@ pub fn role(kind: Kind) -> &'static str {
 /// One line that says what the kind means.
 pub fn meaning(finding: &Finding) -> &'static str {
     match finding.kind {
+        Kind::Victim if of_shared_teardown(finding) && finding.fails_at_times() => {
+            "a fixture it shares is torn down well when it runs alone, and at times not after what is named below"
+        }
+        Kind::Victim if of_shared_teardown(finding) => {
+            "a fixture it shares is torn down well when it runs alone, and not after what is named below"
+        }
         Kind::Victim if finding.fails_at_times() => "passes alone, fails at times after what is named below",
         Kind::Victim => "passes alone, fails after what is named below",
         Kind::Brittle => "fails alone, passes after what is named below",
@@ -41,6 +50,11 @@ pub fn meaning(finding: &Finding) -> &'static str {
     }
 }
 
+/// Whether what fails is the teardown of a fixture that tests share.
+fn of_shared_teardown(finding: &Finding) -> bool {
+    finding.failure.as_ref().is_some_and(|failure| failure.shared_teardown().is_some())
+}
+
 /// `victim test_b, polluter test_a`.
 pub fn in_short(finding: &Finding, suite: &Suite) -> String {
     let test = finding.test.map_or_else(|| "the suite".to_owned(), |test| suite.test(test).id.to_string());
@@ -52,6 +66,20 @@ pub fn in_short(finding: &Finding, suite: &Suite) -> String {
         return format!("{} {test}", finding.kind.name());
     }
     format!("{} {test}, {} {}", finding.kind.name(), role(finding.kind), causes.join(" and "))
+}
+
+/// `teardown of fixture `db` (scope module)`.
+pub fn fixture(fixture: &Fixture) -> String {
+    format!("{} of fixture `{}` (scope {})", fixture.phase.name(), fixture.name, fixture.scope)
+}
+
+/// What fails, if it fails as wanted.
+pub fn wanted(wanted: &Wanted, suite: &Suite) -> String {
+    match wanted {
+        Wanted::Signature(Signature { test, .. }) | Wanted::Failure(test) => suite.test(*test).id.to_string(),
+        Wanted::Fixture(fixture, _) => self::fixture(fixture),
+        Wanted::Crash(crash) => format!("a test, with {},", crash.exception),
+    }
 }
 
 /// `suite order`, `trial 7`.

@@ -53,6 +53,18 @@ pub enum Phase {
     Teardown,
 }
 
+impl Phase {
+    /// The phase as it is written in output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Collect => "collection",
+            Self::Setup => "setup",
+            Self::Call => "call",
+            Self::Teardown => "teardown",
+        }
+    }
+}
+
 /// A test's first failing phase, as pytest reported it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
@@ -70,6 +82,39 @@ pub struct Failure {
     pub message: String,
     /// pytest's rendering of the failure, at most 20,000 characters of its end.
     pub trace: String,
+    /// The fixture that raised it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixture: Option<Fixture>,
+    /// The test for which that fixture was set up, if it is shared by several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<TestIndex>,
+}
+
+/// A fixture that failed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Fixture {
+    /// What tests ask for it by; `setup_module` and the like for what pytest makes of these.
+    pub name: String,
+    /// `function`, `class`, `module`, `package` or `session`.
+    pub scope: String,
+    /// The file that defines it, relative to rootdir; of a plugin's, the file's name only.
+    pub file: String,
+    /// Whether it failed in its setup or its teardown, which may be charged to another phase of a test.
+    pub phase: Phase,
+}
+
+impl Failure {
+    /// The fixture whose teardown failed, if tests share it: which of them pytest charges is then an accident.
+    pub fn shared_teardown(&self) -> Option<&Fixture> {
+        self.fixture.as_ref().filter(|fixture| fixture.is_shared() && fixture.phase == Phase::Teardown)
+    }
+}
+
+impl Fixture {
+    /// Whether several tests may share it, so that it is an accident to which of them pytest charges its teardown.
+    pub fn is_shared(&self) -> bool {
+        self.scope != "function"
+    }
 }
 
 /// What became of a test that was run.

@@ -218,6 +218,9 @@ pub enum Message {
         duration: f64,
         /// Its first failing phase.
         failure: Option<Failure>,
+        /// If a fixture that tests share has failed: for which test it was set up, in the list of the setup.
+        #[serde(default)]
+        user: Option<u32>,
     },
     /// What the tests before the last one have changed, and what of it was restored.
     Changed(Box<Changed>),

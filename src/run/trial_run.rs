@@ -19,7 +19,7 @@ use crate::run::surroundings::Site;
 use crate::run::syscalls::names::Names;
 use crate::run::syscalls::{Supervisor, filter};
 use crate::run::worker::{Stage, Worker, outcome};
-use crate::run::{Job, Outcome, RunError, Trial};
+use crate::run::{Failure, Job, Outcome, RunError, Trial};
 use crate::suite::Suite;
 
 /// A message's origin: worker and its process's number, as a process that was ended may still be heard.
@@ -251,7 +251,9 @@ impl<'a> TrialRun<'a> {
                     self.take_turns(|control| control.starts(worker, test));
                 }
             }
-            Heard::Message(Message::Finish { position, outcome: verdict, duration, failure }) => {
+            Heard::Message(Message::Finish { position, outcome: verdict, duration, failure, user }) => {
+                let user = user.and_then(|position| state.place(position)).map(|place| state.list[place]);
+                let failure = failure.map(|failure| Failure { user, ..failure });
                 if let Some(place) = state.place(position) {
                     let duration = Duration::try_from_secs_f64(duration).unwrap_or_default();
                     state.note(place, outcome(verdict, failure), duration);

@@ -4,7 +4,7 @@ use crate::judge::finding::{Finding, Kind};
 use crate::run::plain::PlainRun;
 use crate::run::{Interpreter, RunError};
 use crate::session::lab::Lab;
-use crate::suite::TestId;
+use crate::suite::{TestId, TestIndex};
 
 /// What chance may explain at most where a command did not show a failure.
 const DOUBT: f64 = 0.01;
@@ -24,7 +24,7 @@ pub fn find(
     let (Some(minimal), Some(signature)) = (&finding.shrunk, &finding.signature) else {
         return Ok(None);
     };
-    let tests = match finding.kind {
+    let tests: Vec<TestIndex> = match finding.kind {
         Kind::Victim => minimal.plan.workers.iter().flatten().copied().collect(),
         Kind::Brittle => vec![signature.test],
         _ => return Ok(None),
@@ -36,7 +36,10 @@ pub fn find(
         }
     }
     selected.extend(tests.iter().map(|&test| lab.suite.test(test).id.node_id.clone()));
-    let victim = lab.suite.test(signature.test).id.clone();
+    // The last test is charged with the teardown of a fixture that tests share.
+    let shared = finding.failure.as_ref().is_some_and(|failure| failure.shared_teardown().is_some());
+    let charged = tests.last().filter(|_| shared).map_or(signature.test, |&last| last);
+    let charged = lab.suite.test(charged).id.clone();
     // Flags that happen to be there when it fails at last would be taken for a condition.
     let tries =
         if finding.kind == Kind::Victim { finding.with.runs_to_show(DOUBT).min(MOST_TRIES) } else { 1 };
@@ -48,7 +51,7 @@ pub fn find(
                 let Some((command, run)) = lab.plain(&arguments, hash_seed)? else {
                     return Ok(None);
                 };
-                if shows(&run, &victim, &signature.crash.exception) {
+                if shows(&run, &charged, &signature.crash.exception) {
                     return Ok(Some(command));
                 }
             }

@@ -2,11 +2,11 @@
 //! pytest processes and each time under another random seed.
 
 use crate::judge::Tally;
-use crate::judge::finding::{Finding, Kind};
+use crate::judge::finding::{Finding, Kind, Origin};
 use crate::judge::sight::{Sight, Wanted, look};
 use crate::plan::Plan;
-use crate::run::{Job, RunError, Trial};
-use crate::session::investigate::{Suspect, minimal};
+use crate::run::{Job, Phase, RunError, Trial};
+use crate::session::investigate::{Suspect, minimal, suspects};
 use crate::session::lab::{Lab, alone};
 use crate::shrink::Shrunk;
 
@@ -21,6 +21,8 @@ const VARYING: u32 = 16;
 const OPEN: u32 = 48;
 /// Runs of each sort that are made in fresh processes, if all of them agree.
 const FRESH: u32 = 1;
+/// Runs of a test alone that have to fail before it is called broken.
+const BROKEN: u32 = 3;
 /// What chance may explain at most.
 const DOUBT: f64 = 0.01;
 
@@ -39,7 +41,7 @@ pub fn victim(
 ) -> Result<Finding, RunError> {
     let test = suspect.signature.test;
     let shrunk = minimal(lab, &shrunk, test);
-    if let Some(finding) = broken_fixture(lab, suspect, &shrunk.plan, &finding)? {
+    if let Some(finding) = broken_elsewhere(lab, suspect, &shrunk.plan)? {
         return Ok(finding);
     }
     let alone = alone(&shrunk.plan, lab.suite, test, 0);
@@ -79,7 +81,7 @@ pub fn brittle(
 ) -> Result<Finding, RunError> {
     let test = suspect.signature.test;
     let shrunk = minimal(lab, &shrunk, test);
-    let any = Wanted::Failure(test);
+    let any = Wanted::any(&suspect.signature, suspect.failure.as_ref());
     let with = Side::new(shrunk.plan.clone(), lab.in_forks(&shrunk.plan), any.clone(), Tally::never);
     let without = alone(&shrunk.plan, lab.suite, test, 0);
     let without = Side::new(without.clone(), without, any, Tally::always).known(finding.without);
@@ -187,31 +189,41 @@ fn measure(lab: &mut Lab<'_>, sides: &mut [(&mut Side, u32, u32)]) -> Result<(),
     Ok(())
 }
 
-/// A fixture of a wider scope that is broken for every test is charged to another test in each order:
-/// if any other test of the shrunk plan shows the failure alone, no order is to blame.
-fn broken_fixture(
-    lab: &mut Lab<'_>,
-    suspect: &Suspect,
-    plan: &Plan,
-    finding: &Finding,
-) -> Result<Option<Finding>, RunError> {
+/// A teardown that fails whatever comes before it is charged to whichever test runs last: if another test of the
+/// shrunk plan shows the failure alone, that one is broken, and no order is to blame.
+fn broken_elsewhere(lab: &mut Lab<'_>, suspect: &Suspect, plan: &Plan) -> Result<Option<Finding>, RunError> {
     let crash = &suspect.signature.crash;
-    if !crash.is_of_a_fixture() {
+    if crash.phase != Phase::Teardown {
         return Ok(None);
     }
-    let mut others: Vec<_> = plan.workers.iter().flatten().copied().collect();
-    others.retain(|&test| test != suspect.signature.test);
-    for other in others {
-        let trial = lab.probe(&lab.alone(plan, other, plan.random_seed))?;
-        if look(&trial, &Wanted::Fixture(crash.clone())) == Sight::Same {
-            let note = format!(
-                "the fixture `{}` in {} fails whichever test it is charged to; it fails with {} alone as well",
-                crash.function,
-                crash.file,
-                lab.suite.test(other).id
-            );
-            return Ok(Some(Finding { kind: Kind::Broken, note: Some(note), ..finding.clone() }));
+    let wanted = match suspect.fixture() {
+        Some(fixture) => Wanted::Fixture(fixture.clone(), crash.clone()),
+        None => Wanted::Crash(crash.clone()),
+    };
+    let others: Vec<_> = plan.workers.iter().flatten().copied().collect();
+    for other in others.into_iter().filter(|&test| test != suspect.signature.test) {
+        let alone = lab.alone(plan, other, plan.random_seed);
+        let trial = lab.probe(&alone)?;
+        if look(&trial, &wanted) != Sight::Same {
+            continue;
         }
+        let seen = suspects(Origin::Alone, &alone, &trial).into_iter().next();
+        let mut without = Tally::default();
+        without.add(true);
+        for run in 1..BROKEN {
+            let again = Plan { random_seed: alone.random_seed.wrapping_add(run), ..alone.clone() };
+            without.add(look(&lab.probe(&again)?, &wanted) == Sight::Same);
+        }
+        let Some(seen) = seen.filter(|_| without.always()) else {
+            continue;
+        };
+        return Ok(Some(Finding {
+            signature: Some(seen.signature),
+            failure: seen.failure,
+            plan: Some(alone),
+            without,
+            ..Finding::new(Kind::Broken, Some(other), Origin::Alone)
+        }));
     }
     Ok(None)
 }

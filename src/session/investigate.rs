@@ -3,9 +3,10 @@
 use crate::judge::case::{PassedIn, Verdict};
 use crate::judge::finding::{Finding, Kind, Minimal, Origin};
 use crate::judge::sight::{Fate, Sight, Wanted, look};
+use crate::judge::signature::Crash;
 use crate::judge::{Evidence, Facts, Next, Question, Signature, Tally, decide};
 use crate::plan::{Interleaving, Plan, WorkerId};
-use crate::run::{Failure, Job, Outcome, Phase, RunError, Trial};
+use crate::run::{Failure, Fixture, Job, Outcome, RunError, Trial};
 use crate::session::lab::{Lab, alone, serial, serial_of_worker};
 use crate::session::{confirm, races};
 use crate::shrink::Verdict as Answer;
@@ -31,8 +32,11 @@ const FRESH: u32 = 2;
 /// A failure that was seen in a trial and not yet explained.
 #[derive(Clone, Debug)]
 pub struct Suspect {
-    /// Which test failed, and how.
+    /// Which test failed, and how. Where the teardown of a fixture failed that tests share, the one for which
+    /// that was set up.
     pub signature: Signature,
+    /// The test that pytest charged.
+    pub charged: TestIndex,
     /// What pytest said of it; absent if the worker was lost.
     pub failure: Option<Failure>,
     /// Where it was seen.
@@ -41,6 +45,23 @@ pub struct Suspect {
     pub plan: Plan,
     /// The worker it ran on.
     pub worker: WorkerId,
+}
+
+impl Suspect {
+    /// What it is recognised by.
+    pub fn wanted(&self) -> Wanted {
+        Wanted::of(&self.signature, self.failure.as_ref())
+    }
+
+    /// The fixture that failed in its teardown, if tests share it.
+    pub fn fixture_torn_down(&self) -> Option<&Fixture> {
+        self.failure.as_ref().and_then(Failure::shared_teardown)
+    }
+
+    /// The fixture that failed, if one did.
+    pub fn fixture(&self) -> Option<&Fixture> {
+        self.failure.as_ref().and_then(|failure| failure.fixture.as_ref())
+    }
 }
 
 /// The failures of a trial, a test that ran twice being judged by its last run.
@@ -54,8 +75,17 @@ pub fn suspects(origin: Origin, plan: &Plan, trial: &Trial) -> Vec<Suspect> {
             Outcome::Failed(failure) => Some(failure.clone()),
             _ => None,
         };
-        let signature = Signature::of(run.test, &run.outcome)?;
-        Some(Suspect { signature, failure, origin, plan: plan.clone(), worker: run.worker })
+        let mut signature = Signature::of(run.test, &run.outcome)?;
+        let shared = failure.as_ref().filter(|failure| failure.shared_teardown().is_some());
+        signature.test = shared.and_then(|failure| failure.user).unwrap_or(run.test);
+        Some(Suspect {
+            signature,
+            charged: run.test,
+            failure,
+            origin,
+            plan: plan.clone(),
+            worker: run.worker,
+        })
     })
     .collect()
 }
@@ -86,13 +116,19 @@ fn look_into(lab: &mut Lab<'_>, suspect: &Suspect, presumed: bool) -> Result<Fin
         );
     }
     if suspect.origin == Origin::Twice
+        && suspect.fixture_torn_down().is_none()
         && let Some(finding) = pollutes_itself(lab, suspect)?
     {
         return Ok(finding);
     }
     let reference = lab.history.passed_in(suspect.signature.test, suspect.plan.hash_seed);
     let reference = reference.map(|record| record.plan.clone());
-    let Judgement { verdict, evidence, silent } = judge(lab, suspect, reference.as_ref(), presumed)?;
+    let Judgement { verdict, evidence, silent, alone } = judge(lab, suspect, reference.as_ref(), presumed)?;
+    if let (Verdict::Broken, Some(alone)) = (verdict, &alone)
+        && alone.signature != suspect.signature
+    {
+        return Ok(broken_otherwise(suspect, alone, &evidence));
+    }
     let note = silent.map(|question| no_answer(question).to_owned());
     let finding = Finding { note, ..finding_of(suspect, verdict, &evidence) };
     match verdict {
@@ -142,10 +178,11 @@ fn pollutes_itself(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<Findin
 }
 
 fn wanted(suspect: &Suspect, verdict: Verdict) -> Wanted {
-    if verdict == Verdict::Race && suspect.signature.crash.is_of_a_fixture() {
-        Wanted::Fixture(suspect.signature.crash.clone())
-    } else {
-        Wanted::Signature(suspect.signature.clone())
+    match suspect.fixture() {
+        Some(fixture) if verdict == Verdict::Race => {
+            Wanted::Fixture(fixture.clone(), suspect.signature.crash.clone())
+        }
+        _ => suspect.wanted(),
     }
 }
 
@@ -155,6 +192,22 @@ struct Judgement {
     evidence: Evidence,
     /// The question that was given up, as its runs gave no answer.
     silent: Option<Question>,
+    /// How the test failed alone, if it did.
+    alone: Option<Suspect>,
+}
+
+/// What is to be said of a test that fails alone, and elsewhere failed in another way.
+fn broken_otherwise(suspect: &Suspect, alone: &Suspect, evidence: &Evidence) -> Finding {
+    let Crash { phase, exception, file, function } = &suspect.signature.crash;
+    let phase = phase.name();
+    let place = if file.is_empty() { function.clone() } else { format!("in {function} ({file})") };
+    let note = format!(
+        "beside other tests it was seen to fail in another way: {exception} {place}, in its {phase}; that was not \
+         looked into, as it fails alone"
+    );
+    let mut finding = finding_of(alone, Verdict::Broken, evidence);
+    finding.note = Some(note);
+    finding
 }
 
 /// Why no claim is made where a question had no answer.
@@ -184,18 +237,21 @@ fn judge(
     };
     let facts = Facts { parallel: plan.workers.len() > 1, passed_in, presumed };
     let any = Wanted::Failure(suspect.signature.test);
-    // A teardown that fails is charged to whichever test runs last.
-    let anywhere = Wanted::Fixture(suspect.signature.crash.clone());
+    let anywhere = Wanted::any(&suspect.signature, suspect.failure.as_ref());
     let same = wanted(suspect, if facts.parallel { Verdict::Race } else { Verdict::Victim });
     know_alone(lab, plan, suspect.signature.test)?;
     let mut evidence = Evidence::default();
+    let mut failed_alone = None;
     let mut silent = 0;
     loop {
         let (question, times) = match decide(facts, &evidence) {
-            Next::Done(verdict) => return Ok(Judgement { verdict, evidence, silent: None }),
+            Next::Done(verdict) => {
+                return Ok(Judgement { verdict, evidence, silent: None, alone: failed_alone });
+            }
             Next::Ask(question, _) if lab.out_of_time() || silent >= PATIENCE => {
                 let silent = (silent >= PATIENCE).then_some(question);
-                return Ok(Judgement { verdict: Verdict::Unreproduced, evidence, silent });
+                let verdict = Verdict::Unreproduced;
+                return Ok(Judgement { verdict, evidence, silent, alone: failed_alone });
             }
             Next::Ask(question, times) => (question, times),
         };
@@ -204,11 +260,14 @@ fn judge(
             runs.map(|run| question_plan(lab, question, suspect, reference, run)).collect();
         let looked_for = match question {
             Question::Again | Question::Serial => &same,
-            Question::PassedAgain if suspect.signature.crash.phase == Phase::Teardown => &anywhere,
-            Question::Alone | Question::AloneWherePassed | Question::PassedAgain => &any,
+            Question::PassedAgain => &anywhere,
+            Question::Alone | Question::AloneWherePassed => &any,
         };
         let jobs: Vec<Job<'_>> = plans.iter().map(Job::of).collect();
-        for trial in lab.probes(&jobs)? {
+        for (plan, trial) in plans.iter().zip(lab.probes(&jobs)?) {
+            if question == Question::Alone && failed_alone.is_none() {
+                failed_alone = suspects(Origin::Alone, plan, &trial).into_iter().next();
+            }
             match look(&trial, looked_for).shown() {
                 None => silent += 1,
                 Some(failed) => evidence.add(question, failed),
@@ -313,7 +372,8 @@ fn shrink_brittle(
     let plan = serial(passing, passing.workers[worker].clone());
     let target = Target { victim: test, worker: WorkerId(0) };
     let rate = 1.0 - evidence.passed_again.rate();
-    let shrunk = run_shrinker(lab, plan, target, rate, &Wanted::Failure(test), Sight::Passed)?;
+    let wanted = Wanted::any(&suspect.signature, suspect.failure.as_ref());
+    let shrunk = run_shrinker(lab, plan, target, rate, &wanted, Sight::Passed)?;
     confirm::brittle(lab, suspect, shrunk, finding)
 }
 
@@ -380,7 +440,9 @@ fn run_shrinker(
     reproduces: Sight,
 ) -> Result<Shrunk, RunError> {
     let suite = lab.suite;
-    let suspects = lab.history.prefixes(target.victim);
+    // Where any test may be charged, what came before one of them says nothing.
+    let of_test = matches!(wanted, Wanted::Signature(_) | Wanted::Failure(_));
+    let suspects = if of_test { lab.history.prefixes(target.victim) } else { Vec::new() };
     let seen = suspects
         .into_iter()
         .map(|(before, failed)| (before, failed == (reproduces == Sight::Same)))

@@ -20,6 +20,7 @@ pub mod artefact;
 pub mod racing;
 pub mod investigate;
 pub mod findings;
+pub mod same_cause;
 pub mod confirm;
 pub mod command;
 pub mod explain;

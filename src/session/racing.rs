@@ -164,10 +164,7 @@ impl Racing {
     fn is_settled(&self, races: &Races, racers: &[Racer], pair: usize) -> bool {
         let like = |racer: &&Racer| races.pairs[racer.pair].like == races.pairs[pair].like;
         let mut found = racers.iter().filter(like).filter_map(|racer| racer.found);
-        found.any(|at| {
-            let signature = self.found[at].signature.as_ref();
-            signature.is_some_and(|signature| signature.crash.is_of_a_fixture())
-        })
+        found.any(|at| self.found[at].fixture().is_some())
     }
 
     /// Tries the next schedules of a pair.
@@ -204,7 +201,7 @@ impl Racing {
 
     fn look_into(&mut self, lab: &mut Lab<'_>, racer: &mut Racer, suspect: &Suspect) -> Result<(), RunError> {
         let signature = &suspect.signature;
-        if let Some(finding) = self.same_fixture(signature) {
+        if let Some(finding) = self.same_fixture(suspect) {
             finding.also.push(signature.test);
             self.seen.insert(signature.clone());
             return Ok(());
@@ -238,10 +235,12 @@ impl Racing {
 
     /// The race of a fixture that fails in this way under another test: which one is charged is an
     /// accident.
-    fn same_fixture(&mut self, signature: &Signature) -> Option<&mut Finding> {
-        let crash = &signature.crash;
+    fn same_fixture(&mut self, suspect: &Suspect) -> Option<&mut Finding> {
+        let fixture = suspect.fixture()?;
+        let crash = &suspect.signature.crash;
         let same = |finding: &&mut Finding| {
-            finding.signature.as_ref().is_some_and(|known| known.crash == *crash && crash.is_of_a_fixture())
+            finding.fixture() == Some(fixture)
+                && finding.signature.as_ref().is_some_and(|known| known.crash == *crash)
         };
         self.found.iter_mut().find(same)
     }
@@ -261,8 +260,13 @@ impl Racing {
     /// The failures that the rest of the session need not look into: of a test, or of a fixture under
     /// whichever test.
     pub fn explained(&self) -> impl Iterator<Item = (Option<TestIndex>, Crash)> {
-        let of = |Signature { test, crash }: &Signature| {
-            ((!crash.is_of_a_fixture()).then_some(*test), crash.clone())
+        let of_fixture = |crash: &Crash| {
+            let same =
+                |finding: &Finding| finding.signature.as_ref().is_some_and(|known| known.crash == *crash);
+            self.found.iter().any(|finding| finding.fixture().is_some() && same(finding))
+        };
+        let of = move |Signature { test, crash }: &Signature| {
+            ((!of_fixture(crash)).then_some(*test), crash.clone())
         };
         self.seen.iter().filter(move |signature| self.was_found(signature.test)).map(of)
     }

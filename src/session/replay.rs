@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::judge::Tally;
 use crate::judge::finding::{Finding, Origin};
 use crate::judge::sight::{Wanted, look};
-use crate::judge::{Signature, Tally};
 use crate::plan::{Axes, Interleaving, Plan};
 use crate::race::access::recorded;
 use crate::run::{Interpreter, RunError};
@@ -41,7 +41,7 @@ pub struct Replayed {
 pub fn replay(
     lab: &mut Lab<'_>,
     plan: &Plan,
-    wanted: Option<&Signature>,
+    wanted: Option<&Wanted>,
     times: u32,
 ) -> Result<Replayed, RunError> {
     let mut replayed = Replayed::default();
@@ -62,7 +62,7 @@ pub fn replay(
         replayed.diverged += u32::from(*calls.get_or_insert_with(|| made.clone()) != made);
         let failed = suspects(Origin::Replay, plan, &trial);
         let shown = match wanted {
-            Some(signature) => look(&trial, &Wanted::Signature(signature.clone())).shown(),
+            Some(wanted) => look(&trial, wanted).shown(),
             None => Some(!failed.is_empty()),
         };
         match shown {

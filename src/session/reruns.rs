@@ -57,7 +57,7 @@ impl Reruns {
     /// For a failure under a schedule.
     pub fn new(suspect: &Suspect) -> Self {
         Self {
-            wanted: Wanted::Signature(suspect.signature.clone()),
+            wanted: suspect.wanted(),
             worker: suspect.worker,
             in_teardown: suspect.signature.crash.phase == Phase::Teardown
                 || suspect.signature.crash.file.is_empty(),

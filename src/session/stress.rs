@@ -24,6 +24,7 @@ use crate::session::outline::{Limits, Outline};
 use crate::session::races::Races;
 use crate::session::racing::{Bounds, Racing};
 use crate::session::recording;
+use crate::session::same_cause;
 use crate::suite::{Suite, TestId, TestIndex};
 
 /// Trials after which failures are judged.
@@ -394,10 +395,19 @@ impl Session<'_> {
             let Some(suspect) = self.book.first() else {
                 return Ok(());
             };
+            let alike = self.book.alike(&suspect);
+            match same_cause::of_one_cause(lab, self.book.findings(), &alike, &suspect) {
+                Err(RunError::OutOfTime) => return Ok(()),
+                Ok(Some(finding)) => {
+                    self.book.tell_with(finding, &suspect);
+                    continue;
+                }
+                shown => shown?,
+            };
             let waiting = self.book.waiting.len() - 1;
             lab.tell(&Notice::Investigating { test: suspect.signature.test, waiting });
             let look_into = if self.victim.is_some() { investigate_named } else { investigate };
-            let mut finding = match look_into(lab, &suspect) {
+            let finding = match look_into(lab, &suspect) {
                 // What could not be confirmed is not judged.
                 Err(RunError::OutOfTime) => return Ok(()),
                 finding => finding?,
@@ -407,7 +417,6 @@ impl Session<'_> {
                 return Ok(());
             }
             self.book.waiting.remove(0);
-            self.book.merge_same_cause(&mut finding, &suspect);
             if self.book.is_told(&finding) {
                 continue;
             }

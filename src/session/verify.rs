@@ -369,9 +369,16 @@ impl Case<'_, '_> {
 
     /// How the test failed, in whichever way; a fixture that workers share fails under any test.
     fn failure(&self, trial: &Trial) -> Option<Crash> {
-        if self.file.kind == Kind::Race && self.file.crash.is_of_a_fixture() {
-            let found = look(trial, &Wanted::Fixture(self.file.crash.clone())) == Sight::Same;
-            return found.then(|| self.file.crash.clone());
+        let crash = &self.file.crash;
+        let anywhere = match &self.file.fixture {
+            Some(fixture) => Some(Wanted::Fixture(fixture.clone(), crash.clone())),
+            None if self.file.kind == Kind::Race && crash.is_of_a_fixture() => {
+                Some(Wanted::Crash(crash.clone()))
+            }
+            None => None,
+        };
+        if let Some(wanted) = anywhere {
+            return (look(trial, &wanted) == Sight::Same).then(|| crash.clone());
         }
         let run = last(trial, self.core.victim)?;
         Signature::of(run.test, &run.outcome).map(|signature| signature.crash)

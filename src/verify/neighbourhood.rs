@@ -103,16 +103,32 @@ impl Core<'_> {
     /// The victim's worker: others at any place before the victim, the culprits in their order.
     fn list(&self, suite: &Suite, others: &[TestIndex], stream: &mut Stream) -> Vec<TestIndex> {
         let mut list = if self.kind == Kind::Brittle { Vec::new() } else { self.culprits() };
-        let core: Vec<TestIndex> = list.iter().copied().chain([self.victim]).collect();
+        let after = self.after_victim();
+        list.truncate(list.len() - after.len().min(list.len()));
+        let core: Vec<TestIndex> = list.iter().copied().chain([self.victim]).chain(after.clone()).collect();
         for &other in others {
             let at = stream.below(list.len() as u64 + 1) as usize;
             list.insert(at, other);
         }
         list.push(self.victim);
+        list.extend(after);
         if core.is_sorted_by_key(|&test| suite.test(test).rank) {
             list.sort_by_key(|&test| suite.test(test).rank);
         }
         list
+    }
+
+    /// The tests that make the teardown of a fixture fail, after the one that it is set up for. Nothing may come
+    /// between them, as that may end the fixture.
+    fn after_victim(&self) -> Vec<TestIndex> {
+        if matches!(self.kind, Kind::Brittle | Kind::Nio) {
+            return Vec::new();
+        }
+        let mut lists = self.minimal.workers.iter();
+        let after = lists.find_map(|list| {
+            list.iter().rposition(|&test| test == self.victim).map(|at| list[at + 1..].to_vec())
+        });
+        after.unwrap_or_default()
     }
 
     /// The workers of a race with as many other tests before the meeting on each, and more workers beside.
@@ -212,6 +228,14 @@ mod tests {
             prop_assert_eq!(core, vec![0, 2, 1]);
             let clean = Core { kind: Kind::Victim, victim, minimal: &serial }.without_culprits(&plan).unwrap();
             prop_assert_eq!(clean.len(), plan.len() - 2);
+
+            let torn_down = minimal(vec![vec![0, 1, 2]]);
+            let fixture = Core { kind: Kind::Victim, victim, minimal: &torn_down };
+            let near = fixture.neighbour(&suite, number);
+            let at = near.workers[0].iter().position(|&test| test == victim).unwrap();
+            prop_assert_eq!(near.workers[0].get(at + 1), Some(&TestIndex(2)));
+            prop_assert!(near.workers[0][..at].contains(&TestIndex(0)));
+            prop_assert_eq!(fixture.without_culprits(&near).unwrap().len(), near.len() - 2);
 
             let brittle = Core { kind: Kind::Brittle, victim, minimal: &serial }.neighbour(&suite, number);
             prop_assert!(!brittle.workers.iter().flatten().any(|test| test.0 == 0 || test.0 == 2));

@@ -9,8 +9,8 @@ use crate::cli::args::{AxesArgs, ReplayArgs};
 use crate::cli::commands::replay_log;
 use crate::cli::commands::suite_run::{engine, write_json};
 use crate::cli::options::{SuiteOptions, UsageError};
-use crate::judge::Signature;
 use crate::judge::finding::Kind;
+use crate::judge::sight::Wanted;
 use crate::plan::coverage::Coverage;
 use crate::plan::token::Token;
 use crate::plan::{Axes, Plan, Seed, plan};
@@ -136,7 +136,7 @@ fn named(text: &str) -> anyhow::Result<Named> {
 
 /// The plan for the suite as it is now, and the failure that is looked for. What has changed is said;
 /// none if the plan cannot be followed any more.
-fn plan_of(named: &Named, suite: &Suite, axes: &Axes) -> Option<(Plan, Option<Signature>)> {
+fn plan_of(named: &Named, suite: &Suite, axes: &Axes) -> Option<(Plan, Option<Wanted>)> {
     match named {
         Named::Token(token) => {
             if token.fingerprint.as_ref().is_some_and(|print| *print != suite.fingerprint) {
@@ -165,8 +165,7 @@ fn plan_of(named: &Named, suite: &Suite, axes: &Axes) -> Option<(Plan, Option<Si
             }
             match file.failing().plan(suite) {
                 Ok(plan) => {
-                    let wanted =
-                        suite.find(&file.test).map(|test| Signature { test, crash: file.crash.clone() });
+                    let wanted = file.wanted(suite);
                     Some((plan, wanted))
                 }
                 Err(error) => {
@@ -180,13 +179,13 @@ fn plan_of(named: &Named, suite: &Suite, axes: &Axes) -> Option<(Plan, Option<Si
     }
 }
 
-fn print(replayed: &Replayed, suite: &Suite, wanted: Option<&Signature>) -> std::io::Result<()> {
+fn print(replayed: &Replayed, suite: &Suite, wanted: Option<&Wanted>) -> std::io::Result<()> {
     use std::io::Write;
     let mut out = anstream::stdout();
     match wanted {
-        Some(signature) => {
-            let test = &suite.test(signature.test).id;
-            writeln!(out, "{test} failed as recorded in {}", words::tally(replayed.tally))?;
+        Some(wanted) => {
+            let what = words::wanted(wanted, suite);
+            writeln!(out, "{what} failed as recorded in {}", words::tally(replayed.tally))?;
             if replayed.silent > 0 {
                 let runs = words::count(replayed.silent as usize, "run");
                 writeln!(out, "it was skipped, or not run, in {runs}: these tell nothing")?;

@@ -216,9 +216,19 @@ mod tests {
         for literal in ["None", "-3", "1.5", "'a b'", "\"it's\"", "[]"] {
             assert!(is_literal(literal), "{literal}");
         }
-        for other in
-            ["(absent)", "'cut…'", "'a\\n'", "'a' + 'b'", "'", "'$TMPDIR/a'", "inf", "nan", "<function f>", "[1, 2]", ""]
-        {
+        for other in [
+            "(absent)",
+            "'cut…'",
+            "'a\\n'",
+            "'a' + 'b'",
+            "'",
+            "'$TMPDIR/a'",
+            "inf",
+            "nan",
+            "<function f>",
+            "[1, 2]",
+            "",
+        ] {
             assert!(!is_literal(other), "{other}");
         }
     }
