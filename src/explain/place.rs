@@ -32,7 +32,7 @@ pub struct Place {
 }
 
 /// What a fixture that keeps a place needs to know.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Mend {
     /// `dict`, `list`, `set`, `attribute`, `cache`, `lock`, `environ`, `modules`, `file`, `fixture`, …
@@ -60,7 +60,7 @@ pub struct Mend {
 }
 
 /// A name for a path.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Holder {
     /// The module whose import makes the object reachable.
@@ -95,7 +95,7 @@ pub struct Instructions {
 }
 
 /// What became of a place that is followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Followed {
     /// After which test, by its place in the worker's list.
     pub position: u32,

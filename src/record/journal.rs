@@ -12,9 +12,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::explain::{Changed, Instructions};
 use crate::parse::reason;
 use crate::plan::{Plan, Seed, TrialIndex, WorkerId};
 use crate::race::{Step, Touched};
+use crate::record::journal_changed::ChangedRecord;
+use crate::run::plain::PlainRun;
 use crate::run::sandbox::Leftover;
 use crate::run::{Execution, Outcome, Trial};
 use crate::suite::{Fingerprint, TestIndex};
@@ -66,16 +69,22 @@ pub enum How {
     HostNetwork,
     /// As `plain`, with a note of what the tests touch.
     Recorded,
+    /// By plain pytest, without a plan: with these arguments.
+    Command,
 }
 
 /// What tells which run of a session a record is of. A session may run the same plan in the same way
 /// several times; the records of these are in the order of the runs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Key {
-    /// [`digest`] of the plan's JSON.
+    /// [`digest`] of the plan's JSON; of a command that of its arguments and its hash seed.
     pub plan: String,
     /// How it was run.
     pub how: How,
+    /// What else decides what it shows: [`digest`]s of what its workers were told to do before their last test, and
+    /// of what sets the copy of the project in which it was run apart. Empty for neither.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub besides: String,
 }
 
 /// One run of a plan.
@@ -104,6 +113,12 @@ pub struct Record {
     /// What its tests touched.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub touched: Vec<Touched>,
+    /// What its tests before the last one have changed, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<ChangedRecord>,
+    /// Of a command: the line that a user would type, and what it showed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<(String, PlainRun)>,
 }
 
 /// A test of a run: worker, process of it, test, what became of it, and nanoseconds.
@@ -113,18 +128,35 @@ pub struct Run(pub WorkerId, pub u32, pub TestIndex, pub Outcome, pub u64);
 impl Key {
     /// The key of a plan's runs.
     pub fn new(plan: &Plan, how: How) -> Self {
-        Self { plan: digest(&serde_json::to_vec(plan).unwrap_or_default()), how }
+        Self { plan: digest_of(plan), how, besides: String::new() }
+    }
+
+    /// The key of runs of plain pytest with these arguments.
+    pub fn of_command(arguments: &[String], hash_seed: Option<u32>) -> Self {
+        Self { plan: digest_of(&(arguments, hash_seed)), how: How::Command, besides: String::new() }
+    }
+
+    /// The key of runs that something else decides as well; nothing is changed if nothing does.
+    #[must_use]
+    pub fn besides(self, copy: Option<&str>, instructions: Option<&Instructions>) -> Self {
+        let none = copy.is_none() && instructions.is_none();
+        Self { besides: if none { String::new() } else { digest_of(&(copy, instructions)) }, ..self }
     }
 }
 
 impl Record {
     /// The record of a trial.
     pub fn new(plan: &Plan, how: How, trial: &Trial) -> Self {
+        Self::of(Key::new(plan, how), plan, trial)
+    }
+
+    /// The record of a trial whose key says more than its plan.
+    pub fn of(key: Key, plan: &Plan, trial: &Trial) -> Self {
         let run = |run: &Execution| {
             Run(run.worker, run.process, run.test, run.outcome.clone(), nanoseconds(run.duration))
         };
         Self {
-            key: Key::new(plan, how),
+            key,
             index: plan.index,
             nanoseconds: nanoseconds(trial.duration),
             processes: trial.processes,
@@ -133,6 +165,25 @@ impl Record {
             steps: trial.steps.clone(),
             held: trial.held.clone(),
             touched: trial.touched.clone(),
+            changed: trial.changed.as_ref().map(ChangedRecord::from),
+            command: None,
+        }
+    }
+
+    /// The record of a run of plain pytest.
+    pub fn of_command(key: Key, line: &str, run: &PlainRun) -> Self {
+        Self {
+            key,
+            index: TrialIndex(0),
+            nanoseconds: 0,
+            processes: 1,
+            runs: Vec::new(),
+            leftovers: Vec::new(),
+            steps: Vec::new(),
+            held: Vec::new(),
+            touched: Vec::new(),
+            changed: None,
+            command: Some((line.to_owned(), run.clone())),
         }
     }
 
@@ -157,13 +208,17 @@ impl Record {
             steps: self.steps,
             held: self.held,
             touched: self.touched,
-            changed: None,
+            changed: self.changed.map(Changed::from),
         })
     }
 }
 
 fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn digest_of(value: &impl Serialize) -> String {
+    digest(&serde_json::to_vec(value).unwrap_or_default())
 }
 
 /// The first 16 hexadecimal digits of the SHA-256.

@@ -5,6 +5,7 @@ pub mod fix_files;
 pub mod history_file;
 pub mod history_index;
 pub mod journal;
+mod journal_changed;
 pub mod journal_file;
 pub mod night;
 pub mod speedup_baseline;

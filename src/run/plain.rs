@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use serde::{Deserialize, Serialize};
 
 use crate::run::RunError;
 use crate::run::interrupt::Interrupt;
@@ -16,7 +17,7 @@ use crate::run::surroundings::Place;
 const LOOK: Duration = Duration::from_millis(50);
 
 /// What a plain run showed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlainRun {
     /// pytest's exit code; none if it was ended by a signal.
     pub code: Option<i32>,

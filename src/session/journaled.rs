@@ -1,11 +1,14 @@
 //! An engine that writes every run into a journal, and takes from it what was run before.
 //!
 //! A session's steps follow from what its runs showed. So a session that is fed the runs of one which died
-//! takes the same steps, judging and shrinking included, up to where that one ended.
+//! takes the same steps, judging, shrinking, explaining and trying fixes included, up to where that one ended. Only
+//! collecting is done again.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::plan::{Plan, Seed};
@@ -14,6 +17,7 @@ use crate::record::journal::{Header, How, Key, Record, SCHEMA};
 use crate::record::journal_file;
 use crate::run::plain::PlainRun;
 use crate::run::{Collected, Engine, Interpreter, Job, RunError, Trial};
+use crate::session::edits;
 use crate::suite::Suite;
 
 /// Where a session's journal is.
@@ -54,19 +58,30 @@ pub struct JournaledEngine {
     interpreter: Option<Interpreter>,
     /// Where the journal will be; it is opened at the first run, when the suite is known.
     place: Option<Place>,
-    journal: Option<Journal>,
+    /// Shared with the engines for copies of the project.
+    journal: Rc<RefCell<Option<Journal>>>,
+    /// What sets the copy of the project apart that this is an engine for; none for the project itself.
+    copy: Option<String>,
     tell: fn(&str),
 }
 
 impl JournaledEngine {
     /// An engine with a journal. What a person who waits should know of it is told.
     pub fn new(engine: Box<dyn Engine>, place: Place, terms: Terms, tell: fn(&str)) -> Self {
-        Self { engine, terms, interpreter: None, place: Some(place), journal: None, tell }
+        Self {
+            engine,
+            terms,
+            interpreter: None,
+            place: Some(place),
+            journal: Rc::default(),
+            copy: None,
+            tell,
+        }
     }
 
     /// The journal's file, once the session has begun it and as long as it can be written.
-    pub fn journal(&self) -> Option<&Path> {
-        self.journal.as_ref().map(Journal::path)
+    pub fn journal(&self) -> Option<PathBuf> {
+        self.journal.borrow().as_ref().map(|journal| journal.path().to_owned())
     }
 
     fn open(&mut self, suite: &Suite) -> Result<(), RunError> {
@@ -100,7 +115,7 @@ impl JournaledEngine {
                     // What cannot be removed is tried again by the next session.
                     let _ = journal_file::prune(folder);
                 }
-                self.journal = Some(journal);
+                *self.journal.borrow_mut() = Some(journal);
                 Ok(())
             }
             Err(error) if place.begin == Begin::Own => {
@@ -119,12 +134,20 @@ impl JournaledEngine {
         }
     }
 
-    fn recall(&mut self, job: Job<'_>) -> Result<Option<Trial>, RunError> {
-        let Some(journal) = &mut self.journal else {
-            return Ok(None);
-        };
-        let record = journal.recall(&key(job));
-        let record = record.map_err(|error| RunError::Pytest(error.to_string()))?;
+    fn key(&self, job: Job<'_>) -> Key {
+        Key::new(job.plan, how(job)).besides(self.copy.as_deref(), job.instructions)
+    }
+
+    /// The record of a run that was made before.
+    fn recall(&self, key: &Key) -> Result<Option<Record>, RunError> {
+        match &mut *self.journal.borrow_mut() {
+            Some(journal) => journal.recall(key).map_err(|error| RunError::Pytest(error.to_string())),
+            None => Ok(None),
+        }
+    }
+
+    fn recall_trial(&mut self, job: Job<'_>) -> Result<Option<Trial>, RunError> {
+        let record = self.recall(&self.key(job))?;
         let trial = record.and_then(|record| record.trial(job.plan));
         if let Some(trial) = &trial {
             self.engine.took(trial.duration);
@@ -133,21 +156,17 @@ impl JournaledEngine {
     }
 
     fn holds(&self, job: Job<'_>) -> bool {
-        self.journal.as_ref().is_some_and(|journal| journal.holds(&key(job)))
+        self.journal.borrow().as_ref().is_some_and(|journal| journal.holds(&self.key(job)))
     }
 }
 
 /// Writes a run down. A journal that cannot be written costs no more than itself.
-fn keep(journal: &mut Option<Journal>, job: Job<'_>, trial: &Trial, tell: fn(&str)) {
-    let added = journal.as_mut().map(|journal| journal.add(&Record::new(job.plan, how(job), trial)));
-    if let Some(Err(error)) = added {
+fn keep(journal: &RefCell<Option<Journal>>, record: &Record, tell: fn(&str)) {
+    let mut journal = journal.borrow_mut();
+    if let Some(Err(error)) = journal.as_mut().map(|journal| journal.add(record)) {
         *journal = None;
         tell(&format!("{error}. The session goes on; the journal ends here"));
     }
-}
-
-fn key(job: Job<'_>) -> Key {
-    Key::new(job.plan, how(job))
 }
 
 fn how(job: Job<'_>) -> How {
@@ -206,20 +225,20 @@ impl Engine for JournaledEngine {
         Ok(collected)
     }
 
+    fn collect_once(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
+        self.engine.collect_once(hash_seed)
+    }
+
     fn run_all(
         &mut self,
         suite: &Suite,
         jobs: &[Job<'_>],
         finished: &mut dyn FnMut(usize, Trial) -> ControlFlow<()>,
     ) -> Result<(), RunError> {
-        // Experiments that explain a finding are cheap, and made again.
-        if jobs.iter().any(|job| job.instructions.is_some()) {
-            return self.engine.run_all(suite, jobs, finished);
-        }
         self.open(suite)?;
         let mut at = 0;
         while let Some(&job) = jobs.get(at) {
-            if let Some(trial) = self.recall(job)? {
+            if let Some(trial) = self.recall_trial(job)? {
                 if finished(at, trial).is_break() {
                     return Ok(());
                 }
@@ -228,10 +247,11 @@ impl Engine for JournaledEngine {
             }
             let unknown = 1 + jobs[at + 1..].iter().take_while(|&&job| !self.holds(job)).count();
             let mut flow = ControlFlow::Continue(());
+            let keys: Vec<Key> = jobs[at..at + unknown].iter().map(|&job| self.key(job)).collect();
             let Self { engine, journal, tell, .. } = self;
             engine.run_all(suite, &jobs[at..at + unknown], &mut |offset, trial| {
-                let job = jobs[at + offset];
-                keep(journal, job, &trial, *tell);
+                let plan = jobs[at + offset].plan;
+                keep(journal, &Record::of(keys[offset].clone(), plan, &trial), *tell);
                 flow = finished(at + offset, trial);
                 flow
             })?;
@@ -244,7 +264,22 @@ impl Engine for JournaledEngine {
     }
 
     fn elsewhere(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
-        self.engine.elsewhere(rootdir, copy)
+        let Some(engine) = self.engine.elsewhere(rootdir, copy)? else {
+            return Ok(None);
+        };
+        // A copy that cannot be told from others has no part in the journal.
+        let Ok(edits) = edits::name(rootdir, copy) else {
+            return Ok(Some(engine));
+        };
+        Ok(Some(Box::new(Self {
+            engine,
+            terms: self.terms.clone(),
+            interpreter: None,
+            place: None,
+            journal: Rc::clone(&self.journal),
+            copy: Some(edits),
+            tell: self.tell,
+        })))
     }
 
     fn keeps_apart(&self) -> bool {
@@ -292,6 +327,14 @@ impl Engine for JournaledEngine {
         arguments: &[String],
         hash_seed: Option<u32>,
     ) -> Result<Option<(String, PlainRun)>, RunError> {
-        self.engine.plain(arguments, hash_seed)
+        let key = Key::of_command(arguments, hash_seed).besides(self.copy.as_deref(), None);
+        if let Some(known) = self.recall(&key)?.and_then(|record| record.command) {
+            return Ok(Some(known));
+        }
+        let ran = self.engine.plain(arguments, hash_seed)?;
+        if let Some((line, run)) = &ran {
+            keep(&self.journal, &Record::of_command(key, line, run), self.tell);
+        }
+        Ok(ran)
     }
 }

@@ -6,6 +6,7 @@
 //! suspects for nothing.
 
 pub mod journaled;
+mod edits;
 pub mod deadline;
 pub mod lab;
 pub mod network;

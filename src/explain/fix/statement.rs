@@ -1,14 +1,14 @@
 //! A statement that a fixture runs: what sets a brittle test's state up, or what a module did when it was
 //! imported.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::explain::Place;
 use crate::explain::fix::is_literal;
 use crate::explain::fix::keep::{Body, is_module};
 
 /// A statement of a fixture.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Statement {
     /// The module that has to be imported for it; empty for none.
     pub module: String,

@@ -1,0 +1,105 @@
+//! What an experiment that explains a finding was told of changed state, in the form of a journal: all of it, where a
+//! report has only what readers need.
+
+use serde::{Deserialize, Serialize};
+
+use crate::explain::fix::Statement;
+use crate::explain::{Changed, Followed, Mend, Place, Written};
+
+/// [`Changed`], whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangedRecord {
+    places: Vec<PlaceRecord>,
+    cut_off: bool,
+    failed: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    written: Option<LineRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    read: Option<LineRecord>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    followed: Vec<Followed>,
+}
+
+/// A place with what its fixes are made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct PlaceRecord {
+    #[serde(flatten)]
+    place: Place,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mend: Option<Mend>,
+}
+
+/// A line with the call that led to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct LineRecord {
+    #[serde(flatten)]
+    line: Written,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    call: Option<Statement>,
+}
+
+impl From<&Changed> for ChangedRecord {
+    fn from(changed: &Changed) -> Self {
+        let place = |place: &Place| PlaceRecord { place: place.clone(), mend: place.mend.clone() };
+        let line = |line: &Written| LineRecord { line: line.clone(), call: line.call.clone() };
+        Self {
+            places: changed.places.iter().map(place).collect(),
+            cut_off: changed.cut_off,
+            failed: changed.failed.clone(),
+            written: changed.written.as_ref().map(line),
+            read: changed.read.as_ref().map(line),
+            followed: changed.followed.clone(),
+        }
+    }
+}
+
+impl From<ChangedRecord> for Changed {
+    fn from(record: ChangedRecord) -> Self {
+        let place = |PlaceRecord { place, mend }| Place { mend, ..place };
+        let line = |LineRecord { line, call }| Written { call, ..line };
+        Self {
+            places: record.places.into_iter().map(place).collect(),
+            cut_off: record.cut_off,
+            failed: record.failed,
+            written: record.written.map(line),
+            read: record.read.map(line),
+            followed: record.followed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_told_is_read_again_as_it_was() {
+        let call = Some(Statement { module: "shop".into(), text: "shop.setup()".into() });
+        let line = Written { file: "test_a.py".into(), line: 3, function: "test_a".into(), call };
+        let mend = Mend { how: "dict".into(), object: "shop.STATE".into(), line: 7, ..Mend::default() };
+        let place = Place {
+            name: "shop.STATE".into(),
+            kind: "global/module state".into(),
+            old: "{}".into(),
+            new: "{'a': 1}".into(),
+            restorable: true,
+            weak: false,
+            written: None,
+            read: None,
+            mend: Some(mend),
+        };
+        let changed = Changed {
+            places: vec![place.clone(), Place { mend: None, ..place }],
+            cut_off: true,
+            failed: vec!["table a in b".into()],
+            written: Some(line.clone()),
+            read: Some(Written { call: None, ..line }),
+            followed: vec![Followed { position: 1, moved: true, changed: false }],
+        };
+        for changed in [changed, Changed::default()] {
+            let written = serde_json::to_string(&ChangedRecord::from(&changed)).unwrap();
+            let read: ChangedRecord = serde_json::from_str(&written).unwrap();
+            assert_eq!(Changed::from(read), changed, "{written}");
+        }
+    }
+}
