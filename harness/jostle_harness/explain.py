@@ -53,7 +53,7 @@ class Explainer:
     def start(self) -> None:
         """Note how everything is."""
         self._files = Files(self._rootdir, lambda: Holders(self.is_own))
-        self._surroundings = Surroundings()
+        self._surroundings = Surroundings(self._config.pluginmanager.getplugin("capturemanager"))
         # What a test that pollutes itself is given is its own before it is whoever else's.
         itself = len({id(item) for item in self._items}) == 1
         parameters = self._parameters()
@@ -120,19 +120,20 @@ class Explainer:
         if self._reads is not None and self._read is not None:
             channel.send("read", **self._read)
 
-    def follow(self, position: int, channel: Channel) -> None:
+    def follow(self, position: int, channel: Channel, next_item: Any) -> None:
         """Tell, after a test, what has become of the place that is followed, and put it back if it is to be."""
         if self._follower is None:
             return
         moved = self._follower.has_moved()
         changed = self._follower.differs()
         if changed and moved and self._restore:
+            self._surroundings.streams.next_item = next_item
             failed = self._put_back([place for place in self._places() if place.name in self._restore])
             changed = not failed
             self._follower.start()
         channel.send("followed", position=position, moved=moved, changed=changed)
 
-    def look(self, channel: Channel) -> None:
+    def look(self, channel: Channel, next_item: Any = None) -> None:
         """Tell what has changed, and restore what is to be restored."""
         if self._follower is not None:
             return
@@ -140,6 +141,7 @@ class Explainer:
         places = list(self._places())
         changes = [place.message() for place in places[:_PLACES]]
         cut_off = self._graph is not None and self._graph.is_cut_off or self._files.is_cut_off or len(places) > _PLACES
+        self._surroundings.streams.next_item = next_item
         failed = self._put_back(places)
         self._graph = None
         channel.send("changed", places=changes, cut_off=cut_off, failed=failed, written=written)
@@ -150,7 +152,7 @@ class Explainer:
         assert self._graph is not None
         seen: Dict[str, int] = {}
         for found in (
-            self._graph.changes(),
+            (place for place in self._graph.changes() if not self._surroundings.streams.covers(place.name)),
             self._surroundings.changes(self.is_own),
             self._files.changes(),
             self._made_fixtures(),

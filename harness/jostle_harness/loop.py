@@ -79,11 +79,11 @@ class Loop:
             self._watch.come()
         for position, item in enumerate(self.items):
             if explainer is not None and position == len(self.items) - 1:
-                explainer.look(self._channel)
+                explainer.look(self._channel, item)
             if item is not None:
                 self._run(position, item)
             if explainer is not None:
-                explainer.follow(position, self._channel)
+                explainer.follow(position, self._channel, None if item is None else self._next(position, item))
         if explainer is not None:
             explainer.tell_read(self._channel)
 

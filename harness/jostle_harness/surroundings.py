@@ -18,6 +18,7 @@ import warnings
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 
 from .places import MISSING, Place, same, show
+from .streams import Streams
 
 #: What pytest itself sets for each test.
 _OF_PYTEST = frozenset({"PYTEST_CURRENT_TEST", "COLUMNS", "LINES"})
@@ -34,12 +35,19 @@ class _Setting(NamedTuple):
     weak: bool = False
     #: Whether the values say something to a reader.
     telling: bool = True
+    #: What is said of a value that cannot be had.
+    missing: str = "(absent)"
+
+    def show(self, value: Any) -> str:
+        """A value for a reader."""
+        return self.missing if value is MISSING else show(value)
 
 
 class Surroundings:
     """The process's state as it was when this was made."""
 
-    def __init__(self) -> None:
+    def __init__(self, capture: Any = None) -> None:
+        self.streams = Streams(capture)
         self._settings = list(_settings())
         self._values = [_get(setting) for setting in self._settings]
         self._environ = dict(os.environ)
@@ -53,22 +61,24 @@ class Surroundings:
         for table, held in (("os.environ", os.environ), ("sys.modules", sys.modules)):
             if name.startswith(f'{table}["') and name.endswith('"]'):
                 return _getter(held, name[len(table) + 2 : -2])
-        return next((setting.get for setting in self._settings if setting.name == name), None)
+        get = next((setting.get for setting in self._settings if setting.name == name), None)
+        return self.streams.probe(name) if get is None else _safe(get)
 
     def changes(self, is_own: Callable[[str], bool]) -> Iterator[Place]:
         """What differs by now."""
+        yield from self.streams.changes()
         yield from self._changed_environ()
         yield from self._changed_modules(is_own)
         for setting, old in zip(self._settings, self._values):
             new = _get(setting)
             if not (same(old, new) or _equal(old, new)):
-                shown = (show(old), show(new)) if setting.telling else ("its state", "another state")
+                shown = (setting.show(old), setting.show(new)) if setting.telling else ("its state", "another state")
                 restore = None if setting.put is None else _putter(setting.put, old)
                 yield Place(setting.name, setting.kind, *shown, restore, setting.weak, _mend(setting))
         for thread in threading.enumerate():
             if thread not in self._threads:
                 yield Place(f"thread {thread.name}", "thread", "(absent)", "alive", None, True)
-        for descriptor in sorted(_descriptors() - self._descriptors):
+        for descriptor in sorted(_descriptors() - self._descriptors - {0, 1, 2}):
             name = f"descriptor {descriptor}"
             yield Place(name, "descriptor", "closed", f"open: {_target(descriptor)}", None, True)
 
@@ -99,10 +109,19 @@ def _getter(held: Any, key: str) -> Callable[[], Any]:
 
 
 def _get(setting: _Setting) -> Any:
-    try:
-        return setting.get()
-    except Exception:  # a folder that is gone, a handler that is none
-        return MISSING
+    return _safe(setting.get)()
+
+
+def _safe(get: Callable[[], Any]) -> Callable[[], Any]:
+    """A way to a value that does not fail."""
+
+    def safe() -> Any:
+        try:
+            return get()
+        except Exception:  # a folder that is gone, a handler that is none
+            return MISSING
+
+    return safe
 
 
 def _equal(old: Any, new: Any) -> bool:
@@ -172,7 +191,8 @@ def _mend(setting: _Setting) -> Optional[Dict[str, Any]]:
 
 
 def _settings() -> Iterator[_Setting]:
-    yield _Setting("os.getcwd()", "environment", os.getcwd, os.chdir)
+    gone = "a folder that is gone"
+    yield _Setting("os.getcwd()", "environment", os.getcwd, os.chdir, missing=gone)
     for name in ("path", "argv", "meta_path", "path_hooks"):
         held = getattr(sys, name)
         yield _Setting(f"sys.{name}", "module table", _lister(held), _list_putter(held))

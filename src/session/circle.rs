@@ -57,9 +57,7 @@ struct Search<'a, 'b> {
 impl Search<'_, '_> {
     fn run(&mut self) -> Result<Circle, RunError> {
         let hash_seed = self.plan.hash_seed;
-        let fails = |&test: &TestIndex| self.lab.history.failed_alone(test, hash_seed) == Some(true);
-        let tests: Vec<TestIndex> =
-            self.lab.suite.collected.iter().copied().filter(|test| !fails(test)).take(TESTS).collect();
+        let tests: Vec<TestIndex> = self.lab.suite.collected.iter().copied().take(TESTS).collect();
         let mut circle = Circle { whole: self.lab.suite.tests.len() <= TESTS, ..Circle::default() };
         if self.lab.out_of_time() {
             return Ok(circle);
@@ -68,8 +66,11 @@ impl Search<'_, '_> {
         if self.lab.out_of_time() {
             return Ok(circle);
         }
+        // A test that fails alone may pollute, and is no victim.
+        let fails = |test| self.lab.history.failed_alone(test, hash_seed) == Some(true);
+        let known = [self.polluter, self.victim.test];
         let others: Vec<TestIndex> =
-            tests.into_iter().filter(|&test| test != self.polluter && test != self.victim.test).collect();
+            tests.into_iter().filter(|&test| !known.contains(&test) && !fails(test)).collect();
         (circle.victims, circle.cleaners) = self.victims_and_cleaners(&others)?;
         Ok(circle)
     }
