@@ -56,6 +56,8 @@ struct Failure {
     #[serde(default)]
     fix: bool,
     #[serde(default)]
+    no_fix: Option<String>,
+    #[serde(default)]
     group_polluters: Vec<String>,
     #[serde(default)]
     group_victims: Vec<String>,
@@ -127,6 +129,13 @@ fn explained(failure: &Failure, finding: &Value) -> Option<String> {
     }
     if failure.fix && explanation["fix"].is_null() {
         return Some(format!("no fix for {}", failure.test));
+    }
+    if explanation["fix"].is_null() == explanation["no_fix"].is_null() {
+        return Some(format!("neither a fix nor a reason, or both: {explanation:#}"));
+    }
+    let why = explanation["no_fix"]["says"].as_str().unwrap_or_default();
+    if failure.no_fix.as_ref().is_some_and(|stated| !why.contains(stated)) {
+        return Some(format!("no such reason for the want of a fix: {why}"));
     }
     let members = |name: &str, own: Vec<String>| -> BTreeSet<String> {
         strings(&finding["circle"][name]).into_iter().chain(own).collect()

@@ -89,6 +89,7 @@ mod tests {
             fixtures: Vec::new(),
             circle,
             fix: None,
+            no_fix: None,
             experiments: 1,
             why: None,
         };

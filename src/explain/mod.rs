@@ -18,14 +18,47 @@ pub use place::{Changed, Followed, Instructions, Mend, Place, Written};
 /// A change of the project, tried in a copy of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fix {
-    /// A unified diff, relative to rootdir.
+    /// A unified diff, relative to rootdir. What is not UTF-8 in a file is U+FFFD here, and as it is in a patch
+    /// that is made of `edits`.
     pub diff: String,
-    /// In how many seeded trials of the whole suite it held; it held in all of them.
+    /// The change.
+    #[serde(skip)]
+    pub edits: Vec<fix::Edit>,
+    /// In how many trials of the whole suite it held, besides the failing plan: suite order, its reverse and
+    /// seeded ones. It held in all of them.
     pub trials: u32,
     /// How many of these had several workers.
     pub parallel: u32,
-    /// With how many tests in conflict those that were changed were raced under control; none failed.
+    /// With how many tests in conflict those that were changed were raced under control; none failed that does
+    /// not fail so without the change.
     pub raced: u32,
+    /// Whether `git apply` was seen to take it; else there was no git.
+    pub git_applied: bool,
+}
+
+/// Why no fix is shown of a place that was confirmed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NoFix {
+    /// The sort of reason.
+    pub why: NoFixReason,
+    /// The reason in a few words.
+    pub says: String,
+}
+
+/// The sort of reason for which no fix is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoFixReason {
+    /// None is known for this kind of place.
+    Unknown,
+    /// One is known, and the file cannot be edited safely.
+    NotEditable,
+    /// No copy of the project can be had, or be run as the project is.
+    NotTried,
+    /// Each that was tried left the failure, harmed another test or could not be shown to do neither.
+    Refuted,
+    /// The session's time was used up before one had been tried to the end.
+    NoTime,
 }
 
 /// What is known of the state behind a failure.
@@ -51,6 +84,8 @@ pub struct Explanation {
     pub circle: Circle,
     /// A change that was seen to undo the failure for good.
     pub fix: Option<Fix>,
+    /// With `confirmed` and no fix, why there is none.
+    pub no_fix: Option<NoFix>,
     /// How many experiments were made.
     pub experiments: u32,
     /// Why nothing is confirmed.

@@ -10,6 +10,7 @@ pub mod sight;
 pub mod finding;
 pub mod known;
 pub mod unstable;
+pub mod patched;
 
 pub use case::{Evidence, Facts, Next, Question, Verdict, decide};
 pub use finding::{Finding, Kind};

@@ -3,38 +3,157 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::explain::Fix;
+use crate::explain::fix::diff::between;
+use crate::explain::fix::{Edit, diff};
 use crate::judge::finding::Finding;
 use crate::record::failure_file::RecordError;
+use crate::suite::TestIndex;
 
-/// Writes the fixes of the findings that have one: into a folder that exists a file for each, else all
-/// into one file. Fixes that are the same are written once. Returns what was written.
+/// What was written of the fixes of a session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// The patch files, in the order in which they are to be applied.
+    pub files: Vec<PathBuf>,
+    /// How many different fixes are in them.
+    pub fixes: usize,
+    /// The tests whose fix is in none, as it does not go together with one that is.
+    pub left_out: Vec<TestIndex>,
+}
+
+/// Writes the fixes of the findings that have one: into a folder that exists a file for each, each to be applied
+/// after those before it; else all into one file, in which each changed file stands once. What is the same in
+/// several is written once.
 ///
 /// # Errors
 /// A file cannot be written.
-pub fn write(findings: &[Finding], path: &Path) -> Result<Vec<PathBuf>, RecordError> {
-    let fixes = findings.iter().filter_map(|finding| finding.explanation.as_ref()?.fix.as_ref());
-    let mut diffs: Vec<&str> = Vec::new();
-    for fix in fixes {
-        if !diffs.contains(&fix.diff.as_str()) {
-            diffs.push(&fix.diff);
-        }
-    }
-    let files: Vec<(PathBuf, String)> = if path.is_dir() {
-        (1..)
-            .zip(&diffs)
-            .map(|(number, diff)| (path.join(format!("fix-{number}.patch")), (*diff).into()))
-            .collect()
-    } else if diffs.is_empty() {
+pub fn write(findings: &[Finding], path: &Path) -> Result<Written, RecordError> {
+    let Together { patches, edits, left_out } = together(findings);
+    let fixes = patches.len();
+    let files: Vec<(PathBuf, Vec<u8>)> = if path.is_dir() {
+        let name = |number: usize| path.join(format!("fix-{number}.patch"));
+        (1..).zip(patches).map(|(number, patch)| (name(number), patch)).collect()
+    } else if fixes == 0 {
         Vec::new()
     } else {
-        vec![(path.to_owned(), diffs.concat())]
+        vec![(path.to_owned(), diff(&edits))]
     };
-    for (file, diff) in &files {
-        fs::write(file, diff).map_err(|source| RecordError::Io {
+    for (file, patch) in &files {
+        fs::write(file, patch).map_err(|source| RecordError::Io {
             what: "write",
             path: file.display().to_string(),
             source,
         })?;
     }
-    Ok(files.into_iter().map(|(file, _)| file).collect())
+    Ok(Written { files: files.into_iter().map(|(file, _)| file).collect(), fixes, left_out })
+}
+
+/// Fixes put together.
+#[derive(Default)]
+struct Together {
+    /// What each adds to those before it.
+    patches: Vec<Vec<u8>>,
+    /// All changes, a file each.
+    edits: Vec<Edit>,
+    left_out: Vec<TestIndex>,
+}
+
+fn together(findings: &[Finding]) -> Together {
+    let mut all = Together::default();
+    for finding in findings {
+        let fix = finding.explanation.as_ref().and_then(|explanation| explanation.fix.as_ref());
+        let Some(Fix { edits, .. }) = fix else {
+            continue;
+        };
+        let known = |file: &str| all.edits.iter().find(|edit| edit.file == file);
+        let joined: Option<Vec<Edit>> = edits
+            .iter()
+            .map(|edit| known(&edit.file).map_or(Some(edit.clone()), |own| own.with(edit)))
+            .collect();
+        let Some(joined) = joined else {
+            all.left_out.extend(finding.test);
+            continue;
+        };
+        let patch: Vec<u8> = joined
+            .iter()
+            .flat_map(|edit| {
+                let before = known(&edit.file).map_or_else(|| edit.before.clone(), Edit::after);
+                between(&edit.file, &before, &edit.after())
+            })
+            .collect();
+        if !patch.is_empty() {
+            all.patches.push(patch);
+        }
+        for edit in joined {
+            all.edits.retain(|own| own.file != edit.file);
+            all.edits.push(edit);
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explain::fix::edit::{Rank, Splice};
+    use crate::explain::{Circle, Explanation};
+    use crate::judge::finding::{Kind, Origin};
+
+    fn finding(test: u32, splices: &[(usize, Rank, &str)]) -> Finding {
+        let splice =
+            |&(at, rank, text): &(usize, Rank, &str)| Splice { at, end: at, rank, text: text.into() };
+        let edit = Edit {
+            file: "test_a.py".into(),
+            before: b"import a\ndef test_a():\n    pass\n".to_vec(),
+            splices: splices.iter().map(splice).collect(),
+        };
+        let fix = Fix {
+            diff: String::new(),
+            edits: vec![edit],
+            trials: 20,
+            parallel: 5,
+            raced: 0,
+            git_applied: true,
+        };
+        let explanation = Explanation {
+            confirmed: true,
+            places: Vec::new(),
+            jointly: false,
+            alone: true,
+            changed: 1,
+            cut_off: false,
+            fixtures: Vec::new(),
+            circle: Circle::default(),
+            fix: Some(fix),
+            no_fix: None,
+            experiments: 1,
+            why: None,
+        };
+        Finding {
+            explanation: Some(explanation),
+            ..Finding::new(Kind::Victim, Some(TestIndex(test)), Origin::Baseline)
+        }
+    }
+
+    #[test]
+    fn fixes_of_one_file_can_be_applied_one_after_the_other_and_at_once() {
+        let import = (9, Rank::Import, "import pytest\n");
+        let one = finding(0, &[import, (9, Rank::Block, "def f():\n"), (9, Rank::Line, "@f\n")]);
+        let two = finding(1, &[import, (9, Rank::Block, "def g():\n"), (9, Rank::Line, "@g\n")]);
+        let clash = finding(2, &[(9, Rank::Block, "def g(a):\n")]);
+        let folder = tempfile::tempdir().unwrap();
+        let findings = [one.clone(), two.clone(), one, clash];
+        let apart = write(&findings, folder.path()).unwrap();
+        assert_eq!((apart.fixes, apart.left_out), (2, vec![TestIndex(2)]));
+        let second = fs::read_to_string(folder.path().join("fix-2.patch")).unwrap();
+        assert!(second.contains("\n import pytest\n def f():\n+def g():\n @f\n+@g\n"), "{second}");
+        let file = folder.path().join("all.patch");
+        assert_eq!(write(&findings, &file).unwrap().files, std::slice::from_ref(&file));
+        let all = fs::read_to_string(file).unwrap();
+        assert_eq!(all.matches("--- a/test_a.py").count(), 1, "{all}");
+        assert!(all.contains("\n+import pytest\n+def f():\n+def g():\n+@f\n+@g\n"), "{all}");
+        let none = write(&[Finding::new(Kind::Nod, None, Origin::Baseline)], &folder.path().join("no.patch"));
+        assert_eq!(none.unwrap(), Written::default());
+        assert!(!folder.path().join("no.patch").exists());
+    }
 }

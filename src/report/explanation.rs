@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use crate::explain::group::groups;
-use crate::explain::{Circle, Explanation, Fix, Place, Written};
+use crate::explain::{Circle, Explanation, Fix, NoFix, Place, Written};
 use crate::judge::finding::{Finding, Kind};
 use crate::report::words;
 use crate::suite::{Suite, TestIndex};
@@ -60,9 +60,13 @@ fn confirmed(out: &mut dyn Write, explanation: &Explanation, kind: Kind, suite: 
     let others = if explanation.alone { "; putting back all else does not help" } else { "" };
     writeln!(out, "  {:<13} {how}{others}", "proof")?;
     circle(out, &explanation.circle, suite)?;
+    if let Some(NoFix { says, .. }) = &explanation.no_fix {
+        writeln!(out, "  {:<13} {says}", "fix")?;
+    }
     explanation.fix.as_ref().map_or(Ok(()), |fix| {
         let tried = tried(fix);
-        writeln!(out, "  {:<13} tried in a copy: undoes the failure, and holds in {tried}", "fix")?;
+        let applied = if fix.git_applied { "" } else { "; whether git applies it could not be tried" };
+        writeln!(out, "  {:<13} tried in a copy: undoes the failure, and holds in {tried}{applied}", "fix")?;
         fix.diff.lines().try_for_each(|line| writeln!(out, "    {line}"))
     })
 }

@@ -6,6 +6,8 @@
 pub mod protocol;
 pub mod interrupt;
 pub mod python;
+pub mod source;
+pub mod git;
 pub mod workspace;
 pub mod reaper;
 pub mod process;
@@ -285,6 +287,9 @@ pub trait Engine {
 
     /// How many trials of a plan like this [`Engine::run_all`] runs at the same time: 1 at least.
     fn at_once(&self, plan: &Plan) -> u32;
+
+    /// The Python that runs the suite.
+    fn python(&self) -> &Path;
 
     /// Whether a trial finds the project as it was before every other.
     fn keeps_apart(&self) -> bool;

@@ -295,6 +295,10 @@ impl Engine for SpawnEngine {
         (self.room() / plan.workers.len().max(1) as u32).max(1)
     }
 
+    fn python(&self) -> &Path {
+        &self.options.python.path
+    }
+
     fn keeps_apart(&self) -> bool {
         self.options.sandboxing.is_some()
     }

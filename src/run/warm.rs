@@ -180,6 +180,10 @@ impl Engine for WarmEngine {
         Ok(())
     }
 
+    fn python(&self) -> &Path {
+        &self.spawn.options.python.path
+    }
+
     fn keeps_apart(&self) -> bool {
         self.spawn.keeps_apart()
     }

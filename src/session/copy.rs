@@ -36,13 +36,19 @@ pub struct Copy {
 }
 
 impl Copy {
-    /// A copy of a project with some files changed; none if it is too large, or cannot be copied.
+    /// A copy of a project with some files changed; none if it is too large (20,000 files, 256 MiB), or cannot be
+    /// copied.
     pub fn of(rootdir: &Path, edits: &[Edit]) -> Option<Self> {
         let mut copy = Self { folder: TempDir::with_prefix("jostle-fix-").ok()?, files: 0, bytes: 0 };
         let to = copy.folder.path().to_owned();
         copy.add(rootdir, &to)?;
         for edit in edits {
-            fs::write(to.join(&edit.file), &edit.content).ok()?;
+            let path = to.join(&edit.file);
+            // A new file, since the one that was copied may not be written to.
+            let permissions = fs::metadata(&path).ok()?.permissions();
+            fs::remove_file(&path).ok()?;
+            fs::write(&path, edit.after()).ok()?;
+            fs::set_permissions(&path, permissions).ok()?;
         }
         Some(copy)
     }

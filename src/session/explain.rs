@@ -233,6 +233,7 @@ fn explain_with(runner: &mut Runner<'_, '_>) -> Explanation {
         fixtures: places.iter().filter(|place| is_fixture(place)).cloned().collect(),
         circle: Circle::default(),
         fix: None,
+        no_fix: None,
         experiments: runner.experiments,
         why: None,
     }
@@ -286,6 +287,7 @@ fn unexplained(why: &str, places: Vec<Place>, experiments: u32) -> Explanation {
         fixtures: Vec::new(),
         circle: Circle::default(),
         fix: None,
+        no_fix: None,
         experiments,
         why: Some(why.to_owned()),
     }

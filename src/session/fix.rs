@@ -1,40 +1,31 @@
-//! A proposed fix is tried: in a copy of the project, with the failing plan, with seeded trials on one and on
-//! two workers, and, where it is about what workers share, raced under control.
+//! Looks for a fix that holds, and says why there is none.
+//!
+//! What is shown compiles, is applied by git, and was tried in a copy of the project as [`Attempt`] says.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::ops::ControlFlow;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use crate::explain::fix::{Edit, diff};
-use crate::explain::{Explanation, Fix};
-use crate::judge::Signature;
-use crate::judge::finding::{Finding, Kind, Origin};
-use crate::plan::{Axes, Mode, Plan, Seed, TrialIndex, plan};
-use crate::run::{Engine, Job, RunError, Trial};
+use crate::explain::{Explanation, Fix, NoFix, NoFixReason};
+use crate::judge::finding::{Finding, Kind};
+use crate::plan::{Axes, Plan, Seed};
+use crate::run::git::{Applied, apply};
+use crate::run::source::Reader;
+use crate::run::{Engine, RunError};
 use crate::session::circle::circle;
+use crate::session::control::Control;
 use crate::session::copy::Copy;
 use crate::session::explain::explain;
-use crate::session::lab::{Lab, Notice, Observer, alone};
-use crate::session::proposals::{Targets, proposals};
-use crate::session::races::{Races, fresh_suspects, seems_no_race};
-use crate::session::recording;
-use crate::suite::{Suite, TestIndex};
+use crate::session::lab::{Lab, alone};
+use crate::session::proposals::{Proposals, Targets, proposals};
+use crate::session::trying::{Attempt, Doubt, TRIALS, Tried};
+use crate::suite::TestIndex;
 
-/// Trials in which a fix has to hold.
-const TRIALS: u64 = 20;
-/// Those of them that have two workers.
-const PARALLEL: u64 = 5;
-/// How long they may take; where that is too short for all of them, no fix is shown.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// How long tests that were changed are raced with those in conflict; where that is too short, no fix is
-/// shown.
-const RACES: Duration = Duration::from_secs(60);
-/// Schedules of a pair, the most promising ones first.
-const SCHEDULES: usize = 12;
 /// Fixes that are tried for one finding.
 const ATTEMPTS: usize = 6;
+/// What chance may explain at most where a victim fails only at times, and the runs of the failing plan at most.
+const DOUBT: f64 = 0.001;
+const MOST_RUNS: u32 = 30;
 
 /// What a fix is tried with besides the failing plan.
 #[derive(Clone, Copy, Debug)]
@@ -47,8 +38,8 @@ pub struct Trials<'a> {
     pub axes: &'a Axes,
 }
 
-/// Adds to a finding the state behind it, who else has to do with that, and a fix that was tried; each at once, as
-/// the session may end before the next is known.
+/// Adds to a finding the state behind it, who else has to do with that, and a fix that was tried, or why there is
+/// none; each at once, as the session may end before the next is known.
 ///
 /// # Errors
 /// The run was interrupted.
@@ -65,173 +56,196 @@ pub fn explained(lab: &mut Lab<'_>, trials: Trials<'_>, finding: &mut Finding) -
         };
         finding.explanation = Some(explanation.clone());
     }
-    explanation.fix = fix(lab, trials, finding, &explanation)?;
+    if let (true, Some(search)) = (explanation.confirmed, Search::of(trials, finding, &explanation)) {
+        match search.run(lab) {
+            Ok(Ok(fix)) => explanation.fix = Some(fix),
+            Ok(Err(none)) => explanation.no_fix = Some(none),
+            Err(RunError::Interrupted) => return Err(RunError::Interrupted),
+            Err(RunError::OutOfTime) => explanation.no_fix = Some(no_time()),
+            Err(error) => explanation.no_fix = Some(not_tried(first_line(&error.to_string()))),
+        }
+    }
     finding.explanation = Some(explanation);
     Ok(())
 }
 
-/// Looks for a fix that holds; none if no fix is known for the place or none that was tried did.
-///
-/// # Errors
-/// The run was interrupted. That a copy cannot be made or run is no error: there is no fix then.
-fn fix(
-    lab: &mut Lab<'_>,
-    trials: Trials<'_>,
-    finding: &Finding,
-    explanation: &Explanation,
-) -> Result<Option<Fix>, RunError> {
-    let (Some(minimal), Some(test), true) = (&finding.shrunk, finding.test, explanation.confirmed) else {
-        return Ok(None);
-    };
-    let rootdir = Path::new(trials.rootdir);
-    let brittle = finding.kind == Kind::Brittle;
-    let changed: BTreeSet<TestIndex> = match brittle {
-        true => [test].into(),
-        false => minimal.culprits.iter().chain(&explanation.circle.polluters).copied().collect(),
-    };
-    let jointly = minimal.culprits.len() > 1;
-    let targets = Targets { suite: lab.suite, tests: &changed, imports: &minimal.imports, jointly, brittle };
-    let failing = match brittle {
-        true => alone(&minimal.plan, lab.suite, test, minimal.plan.random_seed),
-        false => minimal.plan.clone(),
-    };
-    for edits in proposals(rootdir, explanation, &targets).into_iter().take(ATTEMPTS) {
-        if lab.out_of_time() {
-            return Ok(None);
+struct Search<'a> {
+    trials: Trials<'a>,
+    explanation: &'a Explanation,
+    test: TestIndex,
+    /// The tests whose doing is to be changed.
+    changed: BTreeSet<TestIndex>,
+    imports: &'a [String],
+    jointly: bool,
+    brittle: bool,
+    /// The failing plan, as often as it takes to see that it does not fail any more.
+    minimal: &'a Plan,
+    runs: u32,
+}
+
+impl<'a> Search<'a> {
+    fn of(trials: Trials<'a>, finding: &'a Finding, explanation: &'a Explanation) -> Option<Self> {
+        let (minimal, test) = (finding.shrunk.as_ref()?, finding.test?);
+        let brittle = finding.kind == Kind::Brittle;
+        let polluters = minimal.culprits.iter().chain(&explanation.circle.polluters);
+        Some(Self {
+            trials,
+            explanation,
+            test,
+            changed: if brittle { [test].into() } else { polluters.copied().collect() },
+            imports: &minimal.imports,
+            jointly: minimal.culprits.len() > 1,
+            brittle,
+            minimal: &minimal.plan,
+            runs: if brittle { 1 } else { finding.with.runs_to_show(DOUBT).min(MOST_RUNS) },
+        })
+    }
+
+    /// A fix that holds, or why none is shown. That a copy cannot be made or run is no error.
+    fn run(&self, lab: &mut Lab<'_>) -> Result<Result<Fix, NoFix>, RunError> {
+        let rootdir = Path::new(self.trials.rootdir);
+        let reader = Reader::new(lab.python());
+        let targets = Targets {
+            suite: lab.suite,
+            tests: &self.changed,
+            imports: self.imports,
+            jointly: self.jointly,
+            brittle: self.brittle,
+        };
+        let Proposals { changes, mut refused } = proposals(&reader, rootdir, self.explanation, &targets);
+        let mut control = Control::new(rootdir);
+        let mut doubts = Vec::new();
+        for edits in changes.into_iter().take(ATTEMPTS) {
+            if lab.out_of_time() {
+                return Ok(Err(no_time()));
+            }
+            let git_applied = match check(&reader, &edits) {
+                Ok(applied) => applied,
+                Err(why) => {
+                    refused.get_or_insert(why);
+                    continue;
+                }
+            };
+            let (_copy, engine) = match elsewhere(lab, rootdir, &edits)? {
+                Ok(found) => found,
+                Err(why) => return Ok(Err(not_tried(why))),
+            };
+            match self.attempt(lab, engine, &mut control)? {
+                Tried::Holds { parallel, raced } => {
+                    let diff = String::from_utf8_lossy(&diff(&edits)).into_owned();
+                    return Ok(Ok(Fix { diff, edits, trials: TRIALS, parallel, raced, git_applied }));
+                }
+                Tried::NoTime => return Ok(Err(no_time())),
+                Tried::Doubt(doubt) => doubts.push(doubt),
+            }
         }
-        let Some(copy) = Copy::of(rootdir, &edits) else {
-            return Ok(None);
-        };
-        let Some(mut engine) = lab.elsewhere(rootdir, copy.path())? else {
-            return Ok(None);
-        };
-        let mut attempt = Attempt { lab, engine: &mut *engine, trials, test };
-        let Some(parallel) = attempt.holds(&failing)? else {
-            continue;
+        Ok(Err(no_fix(&doubts, refused)))
+    }
+
+    fn attempt(
+        &self,
+        lab: &mut Lab<'_>,
+        mut engine: Box<dyn Engine>,
+        control: &mut Control<'_>,
+    ) -> Result<Tried, RunError> {
+        let failing = match self.brittle {
+            true => alone(self.minimal, lab.suite, self.test, self.minimal.random_seed),
+            false => self.minimal.clone(),
         };
         let shared =
-            explanation.places.iter().any(|place| matches!(&*place.kind, "file system" | "database"));
-        let raced = if shared && parallel > 0 { attempt.raced(&changed, &failing)? } else { Some(0) };
-        // What is left to try cleans up as well, where others may still be at work.
-        return Ok(raced.map(|raced| {
-            let old = |edit: &Edit| fs::read_to_string(rootdir.join(&edit.file)).unwrap_or_default();
-            let pairs: Vec<(String, Edit)> = edits.iter().map(|edit| (old(edit), edit.clone())).collect();
-            Fix { diff: diff(&pairs), trials: TRIALS as u32, parallel, raced }
-        }));
-    }
-    Ok(None)
-}
-
-struct Attempt<'a, 'b> {
-    lab: &'a mut Lab<'b>,
-    engine: &'a mut dyn Engine,
-    trials: Trials<'a>,
-    test: TestIndex,
-}
-
-impl Attempt<'_, '_> {
-    /// In how many trials on several workers it held, if it held in all trials and under the plan that
-    /// failed before.
-    fn holds(&mut self, failing: &Plan) -> Result<Option<u32>, RunError> {
-        let end = Instant::now() + PATIENCE;
-        let (serial, parallel) = self.plans();
-        let plans: Vec<&Plan> = std::iter::once(failing).chain(&serial).chain(&parallel).collect();
-        let jobs: Vec<Job<'_>> =
-            plans.iter().enumerate().map(|(at, plan)| Job { fresh: at == 0, ..Job::of(plan) }).collect();
-        let Self { lab, engine, test, .. } = self;
-        let mut held = 0;
-        let ran = engine.run_all(lab.suite, &jobs, &mut |_, trial| {
-            if Instant::now() > end || lab.out_of_time() || !passes(lab, *test, &trial) {
-                return ControlFlow::Break(());
-            }
-            held += 1;
-            ControlFlow::Continue(())
-        });
-        match ran {
-            Err(RunError::Interrupted) => Err(RunError::Interrupted),
-            _ => Ok((held == jobs.len()).then_some(parallel.len() as u32)),
-        }
-    }
-
-    /// The trials: on one worker, and on two unless the session is about one alone.
-    fn plans(&self) -> (Vec<Plan>, Vec<Plan>) {
-        let Trials { axes, seed, .. } = self.trials;
-        let modes = axes.parallel_modes(self.lab.suite);
-        let parallel = if modes.is_empty() || axes.parallel_workers().is_empty() { 0 } else { PARALLEL };
-        let make = |workers: u32, modes: Vec<Mode>, count: u64| -> Vec<Plan> {
-            let axes = Axes { workers: vec![workers], modes, ..axes.clone() };
-            (0..count).map(|index| plan(seed, TrialIndex(index), self.lab.suite, &axes)).collect()
+            self.explanation.places.iter().any(|place| matches!(&*place.kind, "file system" | "database"));
+        let attempt = Attempt {
+            lab,
+            engine: &mut *engine,
+            control,
+            seed: self.trials.seed,
+            axes: self.trials.axes,
+            test: self.test,
+            changed: &self.changed,
+            sets_up: self.brittle,
         };
-        (make(1, vec![Mode::No], TRIALS - parallel), make(2, modes, parallel))
+        attempt.run(&failing, self.runs, shared)
     }
+}
 
-    /// With how many tests those that were changed were raced; none if a race shows that was not known.
-    fn raced(&mut self, changed: &BTreeSet<TestIndex>, failing: &Plan) -> Result<Option<u32>, RunError> {
-        let history = &self.lab.history;
-        let mut silent = Silent;
-        let mut lab = Lab::new(self.lab.suite, &mut *self.engine, &mut silent, self.lab.deadline());
-        let (seed, hash_seed) = (self.trials.seed, failing.hash_seed);
-        let recording = match recording::record(&mut lab, seed, hash_seed) {
-            Err(RunError::Interrupted) => return Err(RunError::Interrupted),
-            Err(_) => return Ok(None),
-            Ok(recording) => recording,
-        };
-        let mut races = Races::new(seed, hash_seed, &recording, None);
-        races.pairs.retain(|pair| changed.contains(&pair.tests.0) || changed.contains(&pair.tests.1));
-        let victim = self.test;
-        let known = |signature: &Signature| signature.test != victim && history.has_failed(signature.test);
-        let end = Instant::now() + RACES;
-        let pairs = races.pairs.len();
-        let raced = (0..pairs).find_map(|pair| match race(&mut lab, &races, pair, end, known) {
-            Ok(false) => None,
-            lost => Some(lost),
-        });
-        match raced {
-            None => Ok(Some(pairs as u32)),
-            Some(Err(RunError::Interrupted)) => Err(RunError::Interrupted),
-            Some(_) => Ok(None),
+/// Whether the edited files compile and git takes the diff. True if git does, false if there is no git.
+fn check(reader: &Reader, edits: &[Edit]) -> Result<bool, String> {
+    for edit in edits {
+        let file = &edit.file;
+        reader.compiles(file, &edit.after()).map_err(|why| format!("{file} would not compile: {why}"))?;
+    }
+    let files: Vec<&str> = edits.iter().map(|edit| edit.file.as_str()).collect();
+    match apply(edits, &diff(edits)) {
+        Applied::Yes => Ok(true),
+        Applied::Unknown => Ok(false),
+        Applied::No => Err(format!("git does not apply the diff of {}", files.join(" and "))),
+    }
+}
+
+/// A copy of the project and an engine that runs it, or why there is none.
+type Elsewhere = Result<(Copy, Box<dyn Engine>), &'static str>;
+
+/// A copy of the project with some files changed.
+///
+/// # Errors
+/// The folders or sandboxes for it cannot be made.
+pub(super) fn elsewhere(lab: &Lab<'_>, rootdir: &Path, edits: &[Edit]) -> Result<Elsewhere, RunError> {
+    let Some(copy) = Copy::of(rootdir, edits) else {
+        return Ok(Err("the project is too large to be copied, or cannot be read"));
+    };
+    let engine = lab.elsewhere(rootdir, copy.path())?;
+    let why = "pytest is run in a folder outside of its rootdir, or is given an absolute path";
+    Ok(engine.map(|engine| (copy, engine)).ok_or(why))
+}
+
+fn no_time() -> NoFix {
+    NoFix { why: NoFixReason::NoTime, says: "none: no time to try one to the end".into() }
+}
+
+fn not_tried(why: &str) -> NoFix {
+    NoFix { why: NoFixReason::NotTried, says: format!("none could be tried: {why}") }
+}
+
+/// Why there is none, from what was tried and from what could not be written. The harm that a change did to another
+/// test is told before all else.
+fn no_fix(doubts: &[Doubt], refused: Option<String>) -> NoFix {
+    let told = doubts.iter().find(|doubt| doubt.of_another).or(doubts.first());
+    match (told, refused) {
+        (Some(Doubt { says, .. }), _) => {
+            let how = match doubts.len() {
+                1 => "tried, and it".to_owned(),
+                more => format!("tried {more} changes, of which one"),
+            };
+            NoFix { why: NoFixReason::Refuted, says: format!("none: {how} {says}") }
+        }
+        (None, Some(why)) => {
+            NoFix { why: NoFixReason::NotEditable, says: format!("none could be made: {why}") }
+        }
+        (None, None) => {
+            NoFix { why: NoFixReason::Unknown, says: "none is known for this kind of place".into() }
         }
     }
 }
 
-/// Whether a failure that was not known shows itself in a pair's first schedules, as a race does. What there
-/// was no time to see counts as one, so that no fix is shown that was raced in part.
-fn race(
-    lab: &mut Lab<'_>,
-    races: &Races,
-    pair: usize,
-    end: Instant,
-    known: impl Fn(&Signature) -> bool,
-) -> Result<bool, RunError> {
-    let undisturbed = races.undisturbed(lab, pair)?;
-    let plans = races.plans(pair, 0, &undisturbed);
-    for (number, plan) in plans.iter().enumerate().take(SCHEDULES) {
-        if Instant::now() > end || lab.out_of_time() {
-            return Ok(true);
-        }
-        let trial = match undisturbed.get(number) {
-            Some((_, trial)) => trial.clone(),
-            None => lab.trial(Origin::Race(plan.index.0), plan)?,
-        };
-        for suspect in fresh_suspects(plan, &trial, &known) {
-            if seems_no_race(lab, &suspect)?.is_none() {
-                return Ok(true);
-            }
-        }
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_broke_is_told_before_what_did_not_help() {
+        let doubt = |says: &str, of_another| Doubt { says: says.into(), of_another };
+        let none = |doubts: &[Doubt], refused: Option<&str>| no_fix(doubts, refused.map(str::to_owned)).says;
+        assert_eq!(none(&[], None), "none is known for this kind of place");
+        assert_eq!(none(&[], Some("a.py cannot be parsed")), "none could be made: a.py cannot be parsed");
+        let (useless, harmful) = (doubt("did not undo the failure", false), doubt("made a fail", true));
+        assert_eq!(
+            none(std::slice::from_ref(&useless), None),
+            "none: tried, and it did not undo the failure"
+        );
+        assert_eq!(none(&[useless, harmful], Some("a")), "none: tried 2 changes, of which one made a fail");
     }
-    Ok(false)
-}
-
-/// Whether the victim passes, and no test fails that has not been seen to fail without the fix.
-fn passes(lab: &Lab<'_>, victim: TestIndex, trial: &Trial) -> bool {
-    let known = |test: TestIndex| test != victim && lab.history.has_failed(test);
-    trial.executions.iter().any(|run| run.test == victim)
-        && trial.executions.iter().all(|run| !run.outcome.is_failure() || known(run.test))
-}
-
-/// Nobody waits for the trials of a copy.
-struct Silent;
-
-impl Observer for Silent {
-    fn notice(&mut self, _: &Suite, _: &Notice<'_>) {}
 }

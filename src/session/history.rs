@@ -36,12 +36,6 @@ impl History {
         self.records.push(Record { plan: plan.clone(), processes });
     }
 
-    /// Whether a test has been seen to fail at all.
-    pub fn has_failed(&self, test: TestIndex) -> bool {
-        let mut lists = self.records.iter().flat_map(|record| &record.processes);
-        lists.any(|list| list.contains(&(test, Fate::Failed)))
-    }
-
     /// For each time a test passed or failed: the tests before it in its process, and whether it failed.
     pub fn prefixes(&self, test: TestIndex) -> Vec<(Vec<TestIndex>, bool)> {
         let lists = self.records.iter().flat_map(|record| &record.processes);

@@ -282,6 +282,10 @@ impl Engine for JournaledEngine {
         })))
     }
 
+    fn python(&self) -> &Path {
+        self.engine.python()
+    }
+
     fn keeps_apart(&self) -> bool {
         self.engine.keeps_apart()
     }

@@ -260,6 +260,11 @@ impl<'a> Lab<'a> {
         self.engine.elsewhere(rootdir, copy)
     }
 
+    /// The Python that runs the suite.
+    pub fn python(&self) -> &Path {
+        self.engine.python()
+    }
+
     /// Whether a trial finds the project as it was before every other.
     pub fn keeps_apart(&self) -> bool {
         self.engine.keeps_apart()

@@ -30,6 +30,8 @@ mod circle;
 mod proposals;
 pub mod details;
 pub mod fix;
+mod control;
+mod trying;
 pub mod outline;
 pub mod stress;
 pub mod replay;

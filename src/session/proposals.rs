@@ -1,15 +1,16 @@
 //! Which changes are worth trying, the narrowest and likeliest first.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use crate::explain::fix::{
-    Edit, Purpose, Statement, Users, with_copied_parameter, with_fixture, with_function_scope,
-    without_statement,
+    Edit, Purpose, Refusal, Source, Statement, Target, Users, add_fixture, with_copied_parameter,
+    with_fixture, with_function_scope, without_statement,
 };
 use crate::explain::{Explanation, Mend, Place};
-use crate::suite::{Suite, TestIndex};
+use crate::run::source::Reader;
+use crate::suite::{Suite, Test, TestIndex};
 
 /// Whose doing is to be changed.
 pub struct Targets<'a> {
@@ -25,31 +26,71 @@ pub struct Targets<'a> {
     pub brittle: bool,
 }
 
-/// The changes to try.
-pub fn proposals(rootdir: &Path, explanation: &Explanation, targets: &Targets<'_>) -> Vec<Vec<Edit>> {
-    let editor = Editor { rootdir, targets };
-    let narrowed = || fixtures(explanation).into_iter().filter_map(|mend| editor.narrowed(mend));
-    let mut found: Vec<Vec<Edit>> =
+/// The changes to try, and what kept others from being made.
+#[derive(Debug, Default)]
+pub struct Proposals {
+    /// Each is a change of one or more files.
+    pub changes: Vec<Vec<Edit>>,
+    /// Why a change could not be made that would have been tried: a file's name and what is the matter with it.
+    pub refused: Option<String>,
+}
+
+/// Looks for changes.
+pub fn proposals(
+    reader: &Reader,
+    rootdir: &Path,
+    explanation: &Explanation,
+    targets: &Targets<'_>,
+) -> Proposals {
+    let editor =
+        Editor { reader, rootdir, targets, sources: RefCell::default(), refused: RefCell::default() };
+    let mut changes: Vec<Vec<Edit>> =
         explanation.places.iter().flat_map(|place| editor.of_place(place)).collect();
     if !targets.brittle {
-        found.extend(narrowed());
+        changes.extend(fixtures(explanation).into_iter().filter_map(|mend| editor.narrowed(mend)));
     }
-    found
+    let mut different: Vec<Vec<Edit>> = Vec::new();
+    for change in changes {
+        if !different.contains(&change) {
+            different.push(change);
+        }
+    }
+    Proposals { changes: different, refused: editor.refused.into_inner() }
 }
 
 struct Editor<'a> {
+    reader: &'a Reader,
     rootdir: &'a Path,
     targets: &'a Targets<'a>,
+    /// The files that were looked at.
+    sources: RefCell<BTreeMap<String, Option<Source>>>,
+    refused: RefCell<Option<String>>,
 }
 
 impl Editor<'_> {
-    fn read(&self, file: &str) -> Option<String> {
-        fs::read_to_string(self.rootdir.join(file)).ok()
+    fn read(&self, file: &str) -> Option<Source> {
+        if let Some(known) = self.sources.borrow().get(file) {
+            return known.clone();
+        }
+        let read = is_own(self.rootdir, file).and_then(|()| self.reader.read(self.rootdir, file));
+        let source = read.map_err(|why| self.refuse(file, &why)).ok();
+        self.sources.borrow_mut().insert(file.to_owned(), source.clone());
+        source
     }
 
-    fn edited(&self, file: &str, edit: impl FnOnce(&str) -> Option<String>) -> Option<Vec<Edit>> {
-        let content = edit(&self.read(file)?)?;
-        Some(vec![Edit { file: file.to_owned(), content }])
+    fn refuse(&self, file: &str, why: &str) {
+        self.refused.borrow_mut().get_or_insert_with(|| format!("{file} {why}"));
+    }
+
+    fn edited<T>(&self, file: &str, edit: impl FnOnce(&Source) -> Result<T, Refusal>) -> Option<T> {
+        match edit(&self.read(file)?) {
+            Ok(edit) => Some(edit),
+            Err(Refusal::Unknown) => None,
+            Err(Refusal::Unsafe(why)) => {
+                self.refuse(file, &why);
+                None
+            }
+        }
     }
 
     fn of_place(&self, place: &Place) -> Vec<Vec<Edit>> {
@@ -91,28 +132,19 @@ impl Editor<'_> {
         purpose: Purpose<'_>,
         narrow: bool,
     ) -> Option<Vec<Edit>> {
-        let edit = |(file, lines): (&str, Option<Vec<u32>>)| {
-            let users = match &lines {
-                Some(lines) if narrow => Users::Tests(lines),
-                _ => Users::File,
-            };
-            self.edited(file, |content| with_fixture(file, content, mend, purpose, users))
+        let edit = |(file, tests): (&str, Vec<Target>)| {
+            let users = if narrow { Users::Tests(&tests) } else { Users::File };
+            self.edited(file, |source| with_fixture(source, mend, purpose, users))
         };
-        let edits: Option<Vec<Vec<Edit>>> = self.files(place).into_iter().map(edit).collect();
-        edits.map(|edits| edits.concat())
+        self.files(place).into_iter().map(edit).collect()
     }
 
-    /// The files, with the lines of the tests in them; of several files the one that holds the write, if
-    /// one does. No lines if those of a test are not known.
-    fn files(&self, place: &Place) -> BTreeMap<&str, Option<Vec<u32>>> {
-        let mut files: BTreeMap<&str, Option<BTreeSet<u32>>> = BTreeMap::new();
+    /// The files, with the tests in them; of several files the one that holds the write, if one does.
+    fn files(&self, place: &Place) -> BTreeMap<&str, Vec<Target>> {
+        let mut files: BTreeMap<&str, Vec<Target>> = BTreeMap::new();
         for &test in self.targets.tests {
             let test = self.targets.suite.test(test);
-            let lines = files.entry(&test.file).or_insert_with(|| Some(BTreeSet::new()));
-            match (lines.as_mut(), test.line) {
-                (Some(known), Some(line)) => drop(known.insert(line)),
-                _ => *lines = None,
-            }
+            files.entry(&test.file).or_default().push(target(test));
         }
         if let Some(written) = &place.written
             && self.targets.jointly
@@ -121,9 +153,6 @@ impl Editor<'_> {
             files.retain(|file, _| *file == written.file);
         }
         files
-            .into_iter()
-            .map(|(file, lines)| (file, lines.map(|lines| lines.into_iter().collect())))
-            .collect()
     }
 
     /// A file's mend without the names that other test files have for its path.
@@ -141,23 +170,49 @@ impl Editor<'_> {
 
     fn copied(&self, parameter: &str) -> Option<Vec<Edit>> {
         let test = self.targets.suite.test(*self.targets.tests.first()?);
-        self.edited(&test.file, |content| with_copied_parameter(content, test.line?, parameter))
+        self.edited(&test.file, |source| with_copied_parameter(source, &target(test), parameter))
+            .map(|edit| vec![edit])
     }
 
     /// What a module does when it is imported, done before each of its tests.
     fn moved(&self, place: &Place, mend: &Mend) -> Option<Vec<Edit>> {
         let written =
             place.written.as_ref().filter(|written| self.targets.imports.contains(&written.file))?;
-        self.edited(&written.file, |content| {
-            let (content, statement) = without_statement(content, written.line)?;
-            with_fixture(&written.file, &content, mend, Purpose::SetUp(&statement), Users::File)
-        })
+        let moved = self.edited(&written.file, |source| {
+            let (mut edit, statement) = without_statement(source, written.line)?;
+            add_fixture(&mut edit, source, mend, Purpose::SetUp(&statement), Users::File)?;
+            Ok(edit)
+        });
+        moved.map(|edit| vec![edit])
     }
 
     fn narrowed(&self, mend: &Mend) -> Option<Vec<Edit>> {
         let file = Path::new(&mend.file).strip_prefix(self.rootdir).ok()?.to_str()?;
-        self.edited(file, |content| with_function_scope(content, mend.line))
+        self.edited(file, |source| with_function_scope(source, mend.line)).map(|edit| vec![edit])
     }
+}
+
+/// Whether a file is the project's own, so that a change of its copy changes nothing else.
+fn is_own(rootdir: &Path, file: &str) -> Result<(), String> {
+    let mut path = rootdir.to_owned();
+    for part in Path::new(file).components() {
+        let Component::Normal(name) = part else {
+            return Err("is not below pytest's rootdir".into());
+        };
+        path.push(name);
+        if path.is_symlink() {
+            return Err("is reached by a symbolic link".into());
+        }
+    }
+    Ok(())
+}
+
+/// A test as its file names it.
+fn target(test: &Test) -> Target {
+    let id = &test.id.node_id;
+    let name = id.strip_prefix(&test.file).and_then(|name| name.strip_prefix("::")).unwrap_or(id);
+    let name = name.split('[').next().unwrap_or_default();
+    Target { name: name.to_owned(), line: test.line }
 }
 
 fn stem(file: &str) -> &str {

@@ -91,7 +91,8 @@ pub struct StressArgs {
     /// Go on after an isolation failure (the default)
     #[arg(long, overrides_with = "fail_fast")]
     pub keep_going: bool,
-    /// Write the fixes that were found and tried: patches into a folder, or one patch into a file
+    /// Write the fixes that were found and tried: a folder gets patches to be applied one after the other, a file
+    /// one patch with all
     #[arg(long, value_name = "PATH")]
     pub write_fix: Option<PathBuf>,
     /// Write each run to this file as it ends, for --resume [default: a file in jostle's cache folder]

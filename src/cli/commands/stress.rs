@@ -132,10 +132,18 @@ fn write_fixes(options: &StressOptions, outline: &Outline) -> anyhow::Result<()>
         return Ok(());
     };
     let written = fix_files::write(&outline.findings, path).map_err(|error| UsageError(error.to_string()))?;
-    if written.is_empty() {
+    if written.fixes == 0 {
         anstream::eprintln!("no fix to write: none was found that holds");
     }
-    written.iter().for_each(|file| anstream::eprintln!("wrote {}", file.display()));
+    written.files.iter().for_each(|file| anstream::eprintln!("wrote {}", file.display()));
+    if written.fixes > 1 {
+        let order = if written.files.len() > 1 { "apply them in this order; " } else { "" };
+        anstream::eprintln!("{order}each of the {} fixes was tried by itself", written.fixes);
+    }
+    for &test in &written.left_out {
+        let id = &outline.collected.suite.test(test).id;
+        anstream::eprintln!("the fix of {id} is not written, as it does not go together with one that is");
+    }
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Fixtures that leave a place as it was found.
 
 use crate::explain::Mend;
+use crate::explain::fix::layout::Layout;
 use crate::explain::fix::{is_literal, quoted};
 
 /// What is kept, as it is named in a module.
@@ -37,35 +38,48 @@ impl Body {
         Self { arguments: "monkeypatch", ..Self::around(imports, &[patch], &[]) }
     }
 
-    /// The lines of the fixture; what the module imports already is not imported again.
+    /// The lines of the fixture. What the module imports at its top, and binds to nothing else, is not imported
+    /// again. None if a name that it needs is the name of one of its arguments.
     pub fn fixture(
         self,
         name: &str,
-        decorator: &str,
+        decorator: String,
         docstring: Option<String>,
-        content: &str,
-    ) -> Vec<String> {
-        let imports = self.imports.iter().map(|module| format!("import {module}"));
-        let imports: Vec<String> =
-            imports.filter(|import| !content.lines().any(|line| line.trim_end() == import)).collect();
+        layout: &Layout,
+    ) -> Option<Vec<String>> {
+        let head = |module: &str| module.split('.').next().unwrap_or_default().to_owned();
+        let arguments: Vec<&str> = self.arguments.split(", ").collect();
+        if self.imports.iter().any(|module| arguments.contains(&head(module).as_str())) {
+            return None;
+        }
+        let is_there = |module: &&String| layout.modules.get(*module) == Some(*module);
+        let imports = self.imports.iter().filter(|module| !is_there(module));
+        let imports: Vec<String> = imports.map(|module| format!("import {module}")).collect();
         let gap = (!imports.is_empty()).then(String::new);
         let end = (!self.after.is_empty()).then(|| "yield".to_owned());
         let body =
             docstring.into_iter().chain(imports).chain(gap).chain(self.before).chain(end).chain(self.after);
         let body = body.map(|line| if line.is_empty() { line } else { format!("    {line}") });
-        [decorator.to_owned(), format!("def {name}({}):", self.arguments)].into_iter().chain(body).collect()
+        let lines = [decorator, format!("def {name}({}):", self.arguments)].into_iter().chain(body);
+        Some(lines.collect())
     }
 }
 
 impl<'a> Subject<'a> {
-    /// A place as it is named in the module `stem`, which may be the one that holds it.
-    pub fn new(mend: &'a Mend, stem: &str) -> Option<Self> {
-        if is_module(&mend.module, stem) {
+    /// A place as it is named in the file whose module is `own`, which may be the one that holds it. None if what
+    /// names it there is what a fixture for it would have to call its own.
+    pub fn new(mend: &'a Mend, own: &str) -> Option<Self> {
+        if is_module(&mend.module, own) {
             let object = mend.object.strip_prefix(&mend.module)?.strip_prefix('.')?;
-            return Some(Self { object, import: None });
+            return Some(Self { object, import: None }).filter(Self::has_its_name_to_itself);
         }
         let import = Some(mend.module.as_str()).filter(|module| !module.is_empty());
-        Some(Self { object: &mend.object, import })
+        Some(Self { object: &mend.object, import }).filter(Self::has_its_name_to_itself)
+    }
+
+    fn has_its_name_to_itself(&self) -> bool {
+        let first = self.object.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+        !["saved", "request", "monkeypatch", "tmp_path"].contains(&first)
     }
 
     /// The place as its reader would name it.
@@ -117,9 +131,13 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Whether a module is that of a file, by its last name.
-pub(super) fn is_module(module: &str, stem: &str) -> bool {
-    module == stem || module.strip_suffix(stem).is_some_and(|package| package.ends_with('.'))
+/// Whether a module is that of a file whose path makes the name `own`: pytest imports `tests/a/test_x.py` as
+/// `tests.a.test_x`, as `a.test_x`, as `test_x`, or with what is above rootdir before it.
+pub(super) fn is_module(module: &str, own: &str) -> bool {
+    let ends = |long: &str, short: &str| {
+        long.strip_suffix(short).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    !module.is_empty() && (ends(own, module) || ends(module, own))
 }
 
 fn of_process(mend: &Mend) -> Option<Body> {

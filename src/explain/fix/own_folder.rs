@@ -11,7 +11,7 @@ use crate::explain::place::Holder;
 const MOST: usize = 4;
 
 /// The fixture; none if no name for the path is known, in which case it may be relative to the working folder.
-pub(super) fn body(mend: &Mend, stem: &str) -> Option<Body> {
+pub(super) fn body(mend: &Mend, own: &str) -> Option<Body> {
     let body = |imports: Vec<String>, before: Vec<String>| Body {
         arguments: "monkeypatch, tmp_path",
         imports,
@@ -27,17 +27,17 @@ pub(super) fn body(mend: &Mend, stem: &str) -> Option<Body> {
     }
     let mut imports = Vec::new();
     for holder in &mend.holders {
-        let module = if is_module(&holder.module, stem) { "sys".to_owned() } else { holder.module.clone() };
+        let module = if is_module(&holder.module, own) { "sys".to_owned() } else { holder.module.clone() };
         if !imports.contains(&module) {
             imports.push(module);
         }
     }
-    let patches = mend.holders.iter().map(|holder| patch(holder, stem));
+    let patches = mend.holders.iter().map(|holder| patch(holder, own));
     Some(body(imports, patches.collect::<Option<_>>()?))
 }
 
-fn patch(holder: &Holder, stem: &str) -> Option<String> {
-    let object = if is_module(&holder.module, stem) {
+fn patch(holder: &Holder, own: &str) -> Option<String> {
+    let object = if is_module(&holder.module, own) {
         let rest = holder.object.strip_prefix(&holder.module)?;
         format!("{}{rest}", "sys.modules[__name__]")
     } else {

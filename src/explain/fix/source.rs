@@ -1,97 +1,69 @@
-//! Edits of a Python module's text: by lines, as a person would make them, without parsing the rest.
+//! What a module is given: imports and a fixture after its imports, decorators, or a line.
 
-/// What a module is given.
+use crate::explain::fix::edit::{Edit, Rank};
+use crate::explain::fix::layout::{Body, Function, Source};
+
+/// Why a change cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No change is known for this sort of place.
+    Unknown,
+    /// It could not be made safely: a sentence's rest, `has no test_x that starts at line 3`.
+    Unsafe(String),
+}
+
+/// A change of a module, or why it is not made.
+pub type Edited = Result<Edit, Refusal>;
+
+/// What a module is given at its top.
 pub struct Addition<'a> {
     /// Lines that stand for themselves after the imports.
     pub block: &'a [String],
-    /// Modules that are imported at the top.
-    pub imports: &'a [&'a str],
-    /// Decorators, each above the definition that starts at a 1-based line.
-    pub decorators: &'a [(u32, String)],
+    /// Lines that import what these need.
+    pub imports: &'a [String],
 }
 
-/// The module with an addition; none if no definition starts where a decorator is to be.
-pub fn add(content: &str, addition: &Addition<'_>) -> Option<String> {
-    // Not `lines`, which would lose a file's `\r\n`.
-    let mut lines: Vec<String> =
-        content.strip_suffix('\n').unwrap_or(content).split('\n').map(str::to_owned).collect();
-    let mut decorators = addition.decorators.to_vec();
-    decorators.sort_unstable();
-    for (line, decorator) in decorators.into_iter().rev() {
-        let at = line.checked_sub(1)? as usize;
-        let definition = lines.get(at)?;
-        let text = definition.trim_start();
-        if !["def ", "async def ", "@"].iter().any(|start| text.starts_with(start)) {
-            return None;
-        }
-        let indent = definition[..definition.len() - text.len()].to_owned();
-        lines.insert(at, indent + &decorator);
+/// Adds imports and a block at a module's top.
+pub fn add_at_top(edit: &mut Edit, source: &Source, addition: &Addition<'_>) {
+    let (layout, newline) = (&source.layout, source.layout.newline.as_str());
+    let (at, lines) = (layout.top, |lines: &[String]| {
+        lines.iter().map(|line| format!("{line}{newline}")).collect::<String>()
+    });
+    if layout.open {
+        edit.add(at, Rank::LineEnd, newline);
     }
-    let at = end_of_imports(&lines);
-    let is_there = |module: &&&str| lines.iter().any(|line| line.trim_end() == format!("import {module}"));
-    let imports = addition.imports.iter().filter(|module| !is_there(module));
-    let imports: Vec<String> = imports.map(|module| format!("import {module}")).collect();
-    let mut new: Vec<String> = lines[..at].to_vec();
-    if !imports.is_empty() && at > 0 && !lines[..at].iter().any(|line| is_import(line)) {
-        new.push(String::new());
+    let gap = !layout.imports && !layout.first && !addition.imports.is_empty();
+    if gap {
+        edit.add(at, Rank::LineEnd, newline);
     }
-    new.extend(imports);
+    addition.imports.iter().for_each(|import| edit.add(at, Rank::Import, &format!("{import}{newline}")));
     if !addition.block.is_empty() {
-        new.extend([String::new(), String::new()]);
-        new.extend(addition.block.iter().cloned());
+        edit.add(at, Rank::Block, &format!("{newline}{newline}{}", lines(addition.block)));
     }
-    let rest: Vec<String> = lines[at..].iter().skip_while(|line| line.trim().is_empty()).cloned().collect();
-    if !rest.is_empty() {
-        new.extend([String::new(), String::new()]);
+    if !layout.last && (gap || layout.first || !addition.block.is_empty()) {
+        edit.add(at, Rank::Blank, &newline.repeat(2_usize.saturating_sub(layout.blank)));
     }
-    new.extend(rest);
-    Some(new.join("\n") + "\n")
 }
 
-fn is_import(line: &str) -> bool {
-    line.starts_with("import ") || line.starts_with("from ")
+/// Adds a decorator above a definition.
+pub fn decorate(edit: &mut Edit, source: &Source, function: &Function, decorator: &str) {
+    let newline = &source.layout.newline;
+    edit.add(function.start, Rank::Line, &format!("{}{decorator}{newline}", function.indent));
 }
 
-/// The line after a module's imports, or after its docstring if it has none.
-fn end_of_imports(lines: &[String]) -> usize {
-    let mut end = end_of_docstring(lines);
-    let mut open = 0_i32;
-    for (number, line) in lines.iter().enumerate().skip(end) {
-        if open > 0 || is_import(line) {
-            let code = line.split('#').next().unwrap_or_default();
-            open += code.matches('(').count() as i32 - code.matches(')').count() as i32;
-
-            end = number + 1;
-        } else if !line.trim().is_empty() && !line.starts_with('#') {
-            break;
-        }
+/// Adds a statement as the first one of a body.
+pub fn add_first(edit: &mut Edit, source: &Source, body: &Body, statement: &str) {
+    let newline = &source.layout.newline;
+    if body.open {
+        edit.add(body.at, Rank::LineEnd, newline);
     }
-    end
+    edit.add(body.at, Rank::Line, &format!("{}{statement}{newline}", body.indent));
 }
 
-fn end_of_docstring(lines: &[String]) -> usize {
-    let Some(first) = lines.iter().position(|line| !line.trim().is_empty() && !line.starts_with('#')) else {
-        return 0;
-    };
-    let Some(quotes) = ["\"\"\"", "'''"].into_iter().find(|quotes| lines[first].starts_with(quotes)) else {
-        return 0;
-    };
-    if lines[first][3..].contains(quotes) {
-        return first + 1;
+/// The edit, if the file's encoding can hold it.
+pub fn encoded(edit: Edit, source: &Source) -> Edited {
+    if source.layout.utf8 || edit.is_ascii() {
+        return Ok(edit);
     }
-    let close = lines.iter().skip(first + 1).position(|line| line.contains(quotes));
-    close.map_or(0, |after| first + after + 2)
-}
-
-/// The line after a function's signature, 0-based; none if its body stands on the same line.
-pub fn end_of_signature(lines: &[&str], definition: usize) -> Option<usize> {
-    let mut open = 0_i32;
-    for (number, line) in lines.iter().enumerate().skip(definition) {
-        let code = line.split('#').next().unwrap_or_default();
-        open += code.matches(['(', '[', '{']).count() as i32 - code.matches([')', ']', '}']).count() as i32;
-        if open == 0 {
-            return code.trim_end().ends_with(':').then_some(number + 1);
-        }
-    }
-    None
+    Err(Refusal::Unsafe("is not in UTF-8, and the change is not in ASCII".into()))
 }

@@ -4,8 +4,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::explain::Place;
+use crate::explain::fix::edit::Edit;
 use crate::explain::fix::is_literal;
 use crate::explain::fix::keep::{Body, is_module};
+use crate::explain::fix::layout::Source;
+use crate::explain::fix::source::Refusal;
 
 /// A statement of a fixture.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,14 +32,14 @@ impl Statement {
         (named && is_literal(&place.new)).then(|| Self { module: mend.module.clone(), text })
     }
 
-    /// A fixture that runs it as the last thing before the test, in the module `stem`.
-    pub(super) fn before(&self, mut body: Body, stem: &str) -> Body {
-        let own = is_module(&self.module, stem);
+    /// A fixture that runs it as the last thing before the test, in the file whose module is `own`.
+    pub(super) fn before(&self, mut body: Body, own: &str) -> Body {
+        let in_own = is_module(&self.module, own);
         let text = match self.text.strip_prefix(&format!("{}.", self.module)) {
-            Some(rest) if own => rest.to_owned(),
+            Some(rest) if in_own => rest.to_owned(),
             _ => self.text.clone(),
         };
-        if !own && !self.module.is_empty() && !body.imports.contains(&self.module) {
+        if !in_own && !self.module.is_empty() && !body.imports.contains(&self.module) {
             body.imports.push(self.module.clone());
         }
         match body.before.last_mut().and_then(|patch| patched(patch, &text).map(|new| (patch, new))) {
@@ -56,61 +59,23 @@ fn patched(patch: &str, statement: &str) -> Option<String> {
     (target == kept).then(|| format!("monkeypatch.setattr({object}, {quoted}, {value})"))
 }
 
-/// A module without the statement at a 1-based line, and that statement; none unless it is a single line
-/// of the module's own that binds no name of it.
-pub fn without_statement(content: &str, line: u32) -> Option<(String, Statement)> {
-    let mut lines: Vec<&str> = content.split('\n').collect();
-    let at = line.checked_sub(1)? as usize;
-    let text = lines.get(at)?.trim_end();
-    let balanced = ["()", "[]", "{}"].iter().all(|pair| {
-        let (open, close) = pair.split_at(1);
-        text.matches(open).count() == text.matches(close).count()
-    });
-    let target = text.split(" = ").next()?;
-    let binds = text.contains(" = ") && target.chars().all(|c| c.is_alphanumeric() || "_, ".contains(c));
-    let keyword = ["import ", "from ", "def ", "class ", "del ", "with ", "@", "#", "if ", "for ", "\"", "'"];
-    let simple = text.starts_with(|c: char| c.is_alphabetic() || c == '_')
-        && !text.ends_with([':', '\\'])
-        && !keyword.iter().any(|word| text.starts_with(word));
-    if !balanced || binds || !simple || text.contains("\"\"\"") || text.contains("'''") {
-        return None;
-    }
-    let statement = Statement { module: String::new(), text: text.to_owned() };
-    lines.remove(at);
-    // Of the blank lines on both sides one pair is enough.
-    let blank = |lines: &[&str], at: usize| lines.get(at).is_some_and(|line| line.trim().is_empty());
-    while at > 0 && blank(&lines, at - 1) && blank(&lines, at) {
-        lines.remove(at);
-    }
-    Some((lines.join("\n"), statement))
+/// A module without the statement at a 1-based line, and that statement.
+///
+/// # Errors
+/// It is no statement of the module's own that stands alone on its line and binds no name of the module.
+pub fn without_statement(source: &Source, line: u32) -> Result<(Edit, Statement), Refusal> {
+    let found = source.layout.statements.iter().find(|statement| statement.line == line);
+    let found = found.ok_or_else(|| {
+        Refusal::Unsafe(format!("needs more than line {line} to be moved, or the names that it binds"))
+    })?;
+    let mut edit = Edit::of(source);
+    edit.remove(found.start, found.end);
+    Ok((edit, Statement { module: String::new(), text: found.text.clone() }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_statement_is_taken_out_only_if_nothing_else_needs_it() {
-        let taken = |line: &str| without_statement(&format!("import a\n\n{line}\n\n\nX = 1\n"), 3);
-        let (content, statement) = taken("a.b().c = 6").unwrap();
-        assert_eq!(content, "import a\n\nX = 1\n");
-        assert_eq!(statement.text, "a.b().c = 6");
-        assert!(taken("os.environ[\"A\"] = \"b\"").is_some());
-        assert!(taken("setup()").is_some());
-        for other in [
-            "X = 1",
-            "a, b = 1, 2",
-            "import os",
-            "    f()",
-            "f(",
-            "if x: f()",
-            "# f()",
-            "def f(): pass",
-            "\"\"\"f\"\"\"",
-        ] {
-            assert_eq!(taken(other), None, "{other}");
-        }
-    }
 
     #[test]
     fn an_attribute_is_set_by_monkeypatch() {

@@ -1,0 +1,363 @@
+"""Where a module's text can be edited, as its own interpreter reads it.
+
+Run as a script, by the suite's Python and apart from the suite: nothing of that is imported. It reads one JSON object a
+line from stdin and answers each with one on stdout. Bytes travel as text, one character a byte (latin-1).
+
+`{"layout": SOURCE}` is answered by what `Layout` of src/explain/fix/layout.rs holds, or by `{"refused": WHY}`; all
+positions are byte offsets. `{"compile": SOURCE, "name": FILE}` is answered by `{"error": null}`, or what is wrong.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import re
+import sys
+import tokenize
+import warnings
+from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+BOM = b"\xef\xbb\xbf"
+COMPOUND_BODIES = ("body", "orelse", "finalbody", "handlers", "cases")
+
+
+class Refused(Exception):
+    """The module cannot be edited safely."""
+
+
+class Text:
+    """A module's text, and where its lines are in its bytes."""
+
+    def __init__(self, data: bytes) -> None:
+        if b"\r" in data.replace(b"\r\n", b""):
+            raise Refused("has lines that end in a carriage return alone")
+        try:
+            encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+            skipped = len(BOM) if data.startswith(BOM) else 0
+            body = data[skipped:]
+            self.encoding = "utf-8" if encoding == "utf-8-sig" else encoding
+            text = body.decode(self.encoding)
+            self.lines = re.findall(r"[^\n]*\n|[^\n]+", text)
+            encoded = [line.encode(self.encoding) for line in self.lines]
+        except (SyntaxError, UnicodeError, LookupError) as error:
+            raise Refused(f"cannot be decoded: {error}") from None
+        if b"".join(encoded) != body:
+            raise Refused(f"is not the same when it is written in {self.encoding} again")
+        self.starts = [skipped]
+        for line in encoded:
+            self.starts.append(self.starts[-1] + len(line))
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self.tree = ast.parse(text)
+                compile(data, "<module>", "exec", dont_inherit=True)
+                self.logical = list(_logical_lines(text))
+        except (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError) as error:
+            raise Refused(f"does not compile: {error}") from None
+        self.of_row = {row: line for line in self.logical for row in range(line[0], line[1] + 1)}
+
+    def start(self, row: int) -> int:
+        """The offset of a line, counted from 1; of the end after the last."""
+        return self.starts[min(row - 1, len(self.lines))]
+
+    def offset(self, row: int, column: int) -> int:
+        """The offset of a position as `ast` gives it: the column counts the bytes of UTF-8."""
+        before = self.lines[row - 1].encode("utf-8")[:column].decode("utf-8")
+        return self.start(row) + len(before.encode(self.encoding))
+
+    def first_row(self, row: int) -> int:
+        """The first line of the logical line that a line is part of."""
+        return self.of_row[row][0]
+
+    def last_row(self, row: int) -> int:
+        """Its last one."""
+        return self.of_row[row][1]
+
+    def is_blank(self, row: int) -> bool:
+        return 1 <= row <= len(self.lines) and not self.lines[row - 1].strip()
+
+    def indent(self, row: int) -> str:
+        line = self.lines[row - 1]
+        return line[: len(line) - len(line.lstrip())].replace("\x0c", "")
+
+
+def _logical_lines(text: str) -> Iterator[Tuple[int, int]]:
+    start = None
+    ignored = (tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.NEWLINE and start is not None:
+            yield start, token.start[0]
+            start = None
+        elif start is None and token.type not in ignored:
+            start = token.start[0]
+
+
+def layout(data: bytes) -> Dict[str, Any]:
+    text = Text(data)
+    top, imports, run = _top(text)
+    bindings = _bindings(text.tree)
+    return {
+        "newline": "\r\n" if text.lines[:1] and text.lines[0].endswith("\r\n") else "\n",
+        "utf8": text.encoding == "utf-8",
+        "top": text.start(top),
+        "open": top > 1 and not text.lines[top - 2].endswith("\n"),
+        "first": top == 1,
+        "imports": imports,
+        "blank": _blank_from(text, top),
+        "last": top > len(text.lines),
+        "modules": _modules(run, bindings),
+        "bindings": bindings,
+        "words": sorted(_words(text.tree)),
+        "functions": list(_functions(text, text.tree.body, "")),
+        "statements": list(_statements(text)),
+    }
+
+
+def _blank_from(text: Text, row: int) -> int:
+    end = row
+    while text.is_blank(end):
+        end += 1
+    return end - row
+
+
+def _top(text: Text) -> Tuple[int, bool, List[ast.stmt]]:
+    """The line before which imports and a fixture can stand, whether it follows imports, and these."""
+    body = text.tree.body
+    end, at, imports = 0, 0, False
+    if body and _is_docstring(body[0]):
+        end, at = text.last_row(body[0].end_lineno or 1), 1
+    while at < len(body) and (_is_import(body[at]) or _first(text, body[at]) <= end):
+        imports = imports or _is_import(body[at])
+        end = max(end, text.last_row(body[at].end_lineno or 1))
+        at += 1
+    return (end + 1 if end else _after_head(text)), imports, body[:at]
+
+
+def _after_head(text: Text) -> int:
+    """The line after a module's first comments, which say how it is read and whose it is."""
+    head = 0
+    while head < len(text.lines) and text.lines[head].lstrip("\x0c").startswith("#"):
+        head += 1
+    if head == len(text.lines) or text.is_blank(head + 1):
+        return head + 1
+    # Comments of what follows, but for those that have to stand in the first two lines.
+    special = [row for row in (1, 2) if row <= head and re.match(r"#!|[ \t\f]*#.*?coding[:=]", text.lines[row - 1])]
+    return max(special, default=0) + 1
+
+
+def _first(text: Text, node: Any) -> int:
+    decorators = getattr(node, "decorator_list", [])
+    return text.first_row(min([node.lineno, *(decorator.lineno for decorator in decorators)]))
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _is_import(node: ast.AST) -> bool:
+    """Whether a statement does no more than to import."""
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return True
+    if not isinstance(node, (ast.If, ast.Try)):
+        return False
+    inner = [child for child in _inner(node) if not isinstance(child, ast.Pass)]
+    simple = [child for child in inner if isinstance(child, ast.Assign) and isinstance(child.value, ast.Constant)]
+    others = [child for child in inner if child not in simple]
+    return bool(others) and all(_is_import(child) for child in others)
+
+
+def _inner(node: ast.AST) -> Iterator[ast.stmt]:
+    """The statements of a compound statement's bodies."""
+    for name in COMPOUND_BODIES:
+        for child in getattr(node, name, []):
+            if isinstance(child, ast.stmt):
+                yield child
+            else:
+                yield from _inner(child)
+
+
+def _bindings(tree: ast.Module) -> Dict[str, List[str]]:
+    """What each name is bound to, anywhere in the module: the module that is imported, or "" for all else."""
+    found: Dict[str, set] = {}
+
+    def bind(name: Optional[str], target: str = "") -> None:
+        if name is not None:
+            found.setdefault(name, set()).add(target)
+
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                bind(alias.asname or alias.name.split(".")[0], alias.name if alias.asname else alias.name.split(".")[0])
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                bind(alias.asname or alias.name)
+        elif isinstance(node, ast.Name):
+            if not isinstance(node.ctx, ast.Load):
+                bind(node.id)
+        elif isinstance(node, ast.arg):
+            bind(node.arg)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            bind(node.name)
+        elif isinstance(node, (ast.Global, ast.Nonlocal)):
+            for name in node.names:
+                bind(name)
+        elif not isinstance(node, ast.alias):
+            # `except … as`, the patterns of `match`, type parameters and aliases.
+            for field in ("name", "rest"):
+                value = getattr(node, field, None)
+                bind(value if isinstance(value, str) else None)
+    return {name: sorted(targets) for name, targets in sorted(found.items())}
+
+
+def _modules(run: List[ast.stmt], bindings: Dict[str, List[str]]) -> Dict[str, str]:
+    """The modules that are imported at the top whatever happens, and how they are named from there on."""
+    found = {}
+    for node in run:
+        for alias in node.names if isinstance(node, ast.Import) else []:
+            name = alias.asname or alias.name.split(".")[0]
+            if bindings[name] == [alias.name if alias.asname else name]:
+                found[alias.name] = alias.asname or alias.name
+    return found
+
+
+def _words(tree: ast.Module) -> set:
+    """All names that the module binds or looks up, and texts that may be names of fixtures."""
+    words = set()
+    for node in ast.walk(tree):
+        for field in ("id", "arg", "name", "attr", "asname", "value"):
+            value = getattr(node, field, None)
+            if isinstance(value, str) and value.isidentifier():
+                words.add(value)
+    return words
+
+
+def _functions(text: Text, body: Any, prefix: str) -> Iterator[Dict[str, Any]]:
+    """The functions of the module and of its classes."""
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            yield from _functions(text, node.body, f"{prefix}{node.name}::")
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield _function(text, node, prefix)
+        else:
+            yield from _functions(text, _inner(node), prefix)
+
+
+def _function(text: Text, node: Any, prefix: str) -> Dict[str, Any]:
+    row = _first(text, node)
+    arguments = node.args
+    named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    return {
+        "name": prefix + node.name,
+        "line": min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]),
+        "start": text.start(row),
+        "indent": text.indent(row),
+        "body": _body(text, node),
+        "parameters": [argument.arg for argument in named],
+        "scope": _scope(text, node),
+    }
+
+
+def _body(text: Text, node: Any) -> Optional[Dict[str, Any]]:
+    """Where a statement can stand first in a function; nowhere if its body stands on the line of its `def`."""
+    statements = node.body
+    docstring = statements[0] if _is_docstring(statements[0]) else None
+    if docstring is not None:
+        statements = statements[1:]
+    row = _first(text, (statements or node.body)[0])
+    header = text.last_row(node.lineno)
+    end = text.last_row(docstring.end_lineno) if docstring is not None else header
+    if row <= header or statements and row <= end:
+        return None
+    if statements:
+        return {"at": text.start(row), "indent": text.indent(row), "open": False}
+    return {"at": text.start(end + 1), "indent": text.indent(row), "open": not text.lines[end - 1].endswith("\n")}
+
+
+def _scope(text: Text, node: Any) -> Optional[List[int]]:
+    """What is to be left out of a fixture's decorator to make its scope that of a function."""
+    for decorator in node.decorator_list:
+        if not isinstance(decorator, ast.Call):
+            continue
+        name = getattr(decorator.func, "attr", getattr(decorator.func, "id", ""))
+        if name not in ("fixture", "yield_fixture") or any(keyword.arg is None for keyword in decorator.keywords):
+            continue
+        given = sorted([*decorator.args, *decorator.keywords], key=lambda part: (part.lineno, part.col_offset))
+        for at, part in enumerate(given):
+            if not (isinstance(part, ast.keyword) and part.arg == "scope" and isinstance(part.value, ast.Constant)):
+                continue
+            if len(given) == 1:
+                return [_end(text, decorator.func), _end(text, decorator)]
+            if at + 1 < len(given):
+                return [_start(text, part), _start(text, given[at + 1])]
+            return [_end(text, given[at - 1]), _end(text, part)]
+    return None
+
+
+def _start(text: Text, node: Any) -> int:
+    return text.offset(node.lineno, node.col_offset)
+
+
+def _end(text: Text, node: Any) -> int:
+    return text.offset(node.end_lineno, node.end_col_offset)
+
+
+def _statements(text: Text) -> Iterator[Dict[str, Any]]:
+    """The module's own statements that stand alone on one line and bind no name of it."""
+    body = text.tree.body
+    for at, node in enumerate(body):
+        row = node.lineno
+        alone = text.of_row[row] == (row, row) and node.end_lineno == row
+        alone = alone and all(other is node or _first(text, other) != row for other in body[max(at - 1, 0) : at + 2])
+        if not alone or at == 0 and _is_docstring(node) or not _leaves_names(node):
+            continue
+        end = row + 1
+        if text.is_blank(row - 1):
+            # Of the blank lines on both sides one pair is enough.
+            end += _blank_from(text, end)
+        source = text.lines[row - 1].encode("utf-8")[node.col_offset : node.end_col_offset].decode("utf-8")
+        yield {"line": row, "start": text.start(row), "end": text.start(end), "text": source}
+
+
+def _leaves_names(node: ast.stmt) -> bool:
+    if isinstance(node, ast.Expr):
+        targets = []
+    elif isinstance(node, ast.Assign):
+        targets = node.targets
+    elif isinstance(node, ast.AugAssign):
+        targets = [node.target]
+    else:
+        return False
+    inner = ast.walk(node)
+    return all(isinstance(target, (ast.Attribute, ast.Subscript)) for target in targets) and not any(
+        isinstance(child, (ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.Await)) for child in inner
+    )
+
+
+def problem(data: bytes, name: str) -> Optional[str]:
+    """What keeps a module from being compiled."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(data, name, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return str(error) or type(error).__name__
+    return None
+
+
+def answer(asked: Dict[str, Any]) -> Dict[str, Any]:
+    if "compile" in asked:
+        return {"error": problem(asked["compile"].encode("latin-1"), asked["name"])}
+    try:
+        return layout(asked["layout"].encode("latin-1"))
+    except Refused as refused:
+        return {"refused": str(refused)}
+
+
+def main() -> None:
+    for line in sys.stdin:
+        print(json.dumps(answer(json.loads(line))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+//! `git apply`, to see whether a patch can be applied by whoever is shown it.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::explain::fix::Edit;
+
+/// What git makes of a patch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// In a clean copy of the files it makes of them what it should.
+    Yes,
+    /// It does not.
+    No,
+    /// There is no git here, or no clean copy can be made.
+    Unknown,
+}
+
+/// Applies a patch to a clean copy of the files that edits change.
+pub fn apply(edits: &[Edit], patch: &[u8]) -> Applied {
+    let Some(folder) = tempfile::Builder::new().prefix("jostle-patch-").tempdir().ok() else {
+        return Applied::Unknown;
+    };
+    let tree = folder.path().join("tree");
+    for edit in edits {
+        let path = tree.join(&edit.file);
+        let made = path.parent().map(fs::create_dir_all);
+        if !matches!(made, Some(Ok(()))) || fs::write(&path, &edit.before).is_err() {
+            return Applied::Unknown;
+        }
+    }
+    let file = folder.path().join("fix.patch");
+    if fs::write(&file, patch).is_err() {
+        return Applied::Unknown;
+    }
+    let Ok(status) = git(&tree, folder.path()).arg("apply").arg(&file).status() else {
+        return Applied::Unknown;
+    };
+    let as_wanted =
+        |edit: &Edit| fs::read(tree.join(&edit.file)).is_ok_and(|content| content == edit.after());
+    if status.success() && edits.iter().all(as_wanted) { Applied::Yes } else { Applied::No }
+}
+
+/// git in a folder that is part of no repository, with no options of the user's.
+fn git(folder: &Path, ceiling: &Path) -> Command {
+    let mut command = Command::new("git");
+    command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.env("GIT_CEILING_DIRECTORIES", ceiling).env("GIT_CONFIG_NOSYSTEM", "1");
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env_remove("GIT_DIR").env_remove("GIT_WORK_TREE");
+    command.env_remove("GIT_INDEX_FILE").env_remove("GIT_CONFIG_PARAMETERS").env_remove("GIT_CONFIG_COUNT");
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explain::fix::diff::between;
+    use crate::explain::fix::edit::{Rank, Splice};
+
+    fn edit(file: &str, before: &[u8], at: usize) -> Edit {
+        let splice = Splice { at, end: at, rank: Rank::Line, text: b"added\n".to_vec() };
+        Edit { file: file.into(), before: before.to_vec(), splices: vec![splice] }
+    }
+
+    #[test]
+    fn git_takes_what_is_written_for_it_and_nothing_else() {
+        if Command::new("git").arg("--version").output().is_err() {
+            return;
+        }
+        let contents: [&[u8]; 5] = [b"a\nb\nc\n", b"a\r\nb\r\n", b"", b"\xe9\n\xff", b"no end"];
+        for file in ["a.py", "my tests/test a.py", "te\"st\\.py", "testé.py"] {
+            for content in contents {
+                let line =
+                    content.iter().position(|&byte| byte == b'\n').map_or(content.len(), |end| end + 1);
+                let edit = edit(file, content, line);
+                let patch = between(file, content, &edit.after());
+                assert_eq!(apply(&[edit], &patch), Applied::Yes, "{file} {content:?}");
+            }
+        }
+        let other = between("a.py", b"x\n", b"y\n");
+        assert_eq!(apply(&[edit("a.py", b"a\n", 2)], &other), Applied::No);
+        let half = between("a.py", b"a\n", b"a\nother\n");
+        assert_eq!(apply(&[edit("a.py", b"a\n", 2)], &half), Applied::No);
+    }
+}
