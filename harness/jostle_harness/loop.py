@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from time import perf_counter  # bound now: a test may replace it
 from typing import Any, Dict, List, Optional, Set, Tuple
 
 import pytest
 
 from . import crash, phase, zygote
-from .channel import Channel, Setup
+from .channel import Channel, Setup, text
 from .draws import Draws
 from .explain import Explainer
+from .places import are_passing
 from .watch import Watch, is_wide
+
+#: How jostle names a test by its function and its position, from 1 on, among those that differ by their parameters.
+_POSITION = re.compile(r"(.*)\[#([1-9]\d*)\]$", re.DOTALL)
 
 
 class Loop:
@@ -40,12 +45,22 @@ class Loop:
 
     def choose(self, items: List[pytest.Item]) -> None:
         """Leave only the plan's tests, in its order, in the session's list of items."""
-        self.items = [self.collected.get((node_id, occurrence)) for node_id, occurrence in self._setup.tests]
+        self.items = [self._find(node_id, occurrence) for node_id, occurrence in self._setup.tests]
         missing = [position for position, item in enumerate(self.items) if item is None]
         if missing:
             self._channel.send("missing", positions=missing)
         seen: Set[int] = set()
         items[:] = [item for item in self.items if item is not None and not (id(item) in seen or seen.add(id(item)))]
+
+    def _find(self, node_id: str, occurrence: int) -> Optional[pytest.Item]:
+        """The test of a name, which is pytest's own or, where that is another in each process, tells its position."""
+        item = self.collected.get((node_id, occurrence))
+        named = None if item is not None else _POSITION.match(node_id)
+        if named is None:
+            return item
+        same = [item for (other, _), item in self.collected.items() if _function(other) == named[1] != other]
+        position = int(named[2]) - 1
+        return same[position] if position < len(same) else None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -93,6 +108,9 @@ class Loop:
         if self._setup.explain is None or self._setup.explain["import"] is not None or item is None:
             return None
         items = [item for item in self.items if item is not None]
+        names = [node_id for node_id, _ in self._setup.tests]
+        passing = [item for item, name in zip(self.items, names) if item is not None and text(item.nodeid) != name]
+        are_passing(value for item in passing for value in item.callspec.params.values())  # type: ignore[attr-defined]
         explainer = Explainer(self._setup.explain, str(item.config.rootpath), item.config, items)
         item.config.pluginmanager.register(explainer, "jostle-explainer")
         explainer.start()
@@ -186,6 +204,13 @@ class Loop:
             self._subtest_failed = self._subtest_failed or report.failed
             return
         self._outcomes.append(phase.outcome(report))
+
+
+def _function(node_id: str) -> str:
+    """A node id without the parameters."""
+    start = max(node_id.find("::"), 0)
+    end = node_id.find("[", start)
+    return node_id if end < 0 else node_id[:end]
 
 
 def _doctest_globals(item: pytest.Item) -> Optional[Dict[str, Any]]:

@@ -6,7 +6,7 @@ A value is shown without running any code of the suite: a ``__repr__`` may be br
 from __future__ import annotations
 
 import types
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, Iterable, List, Optional, Set
 
 from .channel import text
 from .stable import is_stable, stable
@@ -97,8 +97,25 @@ def key_name(key: Any) -> str:
     return show(key, 1)
 
 
+#: Parameters, and their texts, that are others in each process.
+_passing: Set[Any] = set()
+
+
+def are_passing(values: Iterable[Any]) -> None:
+    """Take it that these values, and their texts, name nothing that a later run could find."""
+    for value in filter(_is_simple, values):
+        _passing.update((value, str(value)))
+
+
+def _is_simple(value: Any) -> bool:
+    """Whether no code of the suite is run to compare or to show it."""
+    return type(value) in (int, float, str, bytes) or type(value).__module__ in ("uuid", "datetime")
+
+
 def names_its_item(key: Any) -> bool:
     """Whether a key is the same in the next run and no other's name is the same."""
+    if _passing and _is_simple(key) and key in _passing:
+        return False
     if type(key) is str:
         return is_stable(key) and len(key) <= _MOST
     shown = key_name(key)

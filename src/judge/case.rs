@@ -103,7 +103,7 @@ pub enum Verdict {
     Brittle,
     /// Fails alone under one hash seed and passes alone under another.
     HashSeed,
-    /// Passes and fails under one and the same plan.
+    /// Passes and fails alone, or in a plan in which it passed, in runs that differ by their random seed at most.
     Nod,
     /// Fails alone and wherever it was run.
     Broken,

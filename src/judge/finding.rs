@@ -28,6 +28,8 @@ pub enum Kind {
     UnstableCollection,
     /// Passes or fails by the hash seed, alone.
     HashSeed,
+    /// Passes or fails by the random seed, and each time as that decides.
+    RandomDraws,
     /// The same plan gives different verdicts on repeated runs.
     Nod,
     /// Failed once and could not be made to fail again.
@@ -45,6 +47,11 @@ impl Kind {
         matches!(self, Self::Victim | Self::Brittle | Self::Nio | Self::Race | Self::UnstableCollection)
     }
 
+    /// Whether the test fails for reasons of its own, whatever else is run.
+    pub fn is_the_tests_own(self) -> bool {
+        matches!(self, Self::Broken | Self::Nod | Self::HashSeed | Self::RandomDraws)
+    }
+
     /// The kind as it is written in output.
     pub fn name(self) -> &'static str {
         match self {
@@ -54,6 +61,7 @@ impl Kind {
             Self::Race => "race",
             Self::UnstableCollection => "unstable-collection",
             Self::HashSeed => "hash-seed",
+            Self::RandomDraws => "random-draws",
             Self::Nod => "nod",
             Self::Unreproduced => "unreproduced",
             Self::Broken => "broken",
@@ -156,6 +164,12 @@ impl Finding {
     /// Whether it is a victim that does not fail after its polluters each time.
     pub fn fails_at_times(&self) -> bool {
         self.kind == Kind::Victim && !self.with.always()
+    }
+
+    /// Whether its two plans have one hash seed: of a collection, that it differs by something else.
+    pub fn differs_under_one_hash_seed(&self) -> bool {
+        let seeds = (self.plan.as_ref(), self.shrunk.as_ref());
+        matches!(seeds, (Some(plan), Some(shrunk)) if plan.hash_seed == shrunk.plan.hash_seed)
     }
 
     /// What was found to cause it: tests, and files whose import is enough.

@@ -194,9 +194,7 @@ fn sides(race: &Identity) -> BTreeSet<Culprit> {
 
 /// A test without its parameters.
 pub fn function(test: &TestId) -> &str {
-    let id = &test.node_id;
-    let name = id.find("::").unwrap_or(0);
-    id[name..].find('[').map_or(id, |parameters| &id[..name + parameters])
+    test.function()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Suites of which pytest collects other tests, or in another order, under another `PYTHONHASHSEED`.
+//! Suites of which pytest collects other tests, or in another order, in another process.
 
 use crate::judge::known::function;
 use crate::judge::signature::{Crash, Signature};
@@ -27,8 +27,13 @@ pub fn difference(first: &Suite, other: &Suite) -> Option<Difference> {
     Some(Difference {
         at,
         names: [id(first, at), id(other, at)].map(|id| id.map(|id| id.to_string())),
-        signature: near.map(|test| Signature { test, crash: crash(first.test(test)) }),
+        signature: near.map(|test| stops_xdist(first, test)),
     })
+}
+
+/// The error that pytest-xdist stops with, at a test.
+pub fn stops_xdist(suite: &Suite, test: TestIndex) -> Signature {
+    Signature { test, crash: crash(suite.test(test)) }
 }
 
 fn crash(test: &Test) -> Crash {

@@ -278,7 +278,7 @@ fn evidence(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
             writeln!(out, "  {:<13} {with} with the {role}, {without} without", "failed")
         }
         Kind::Nio => writeln!(out, "  {:<13} {with} when run twice, {without} the first time", "failed"),
-        Kind::Nod => {
+        Kind::Nod | Kind::RandomDraws => {
             let both = crate::judge::Tally {
                 runs: finding.with.runs + finding.without.runs,
                 failed: finding.with.failed + finding.without.failed,

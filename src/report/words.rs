@@ -33,8 +33,12 @@ pub fn meaning(finding: &Finding) -> &'static str {
         Kind::Race => {
             "passes alone and in its worker's order, fails while another worker runs what is named below"
         }
+        Kind::UnstableCollection if finding.differs_under_one_hash_seed() => {
+            "what is collected, or its order, changes from run to run, whatever PYTHONHASHSEED"
+        }
         Kind::UnstableCollection => "what is collected, or its order, changes with PYTHONHASHSEED",
         Kind::HashSeed => "passes or fails by PYTHONHASHSEED, alone as well: not an isolation failure",
+        Kind::RandomDraws => "passes or fails by random draws, alone as well: not an isolation failure",
         Kind::Nod => {
             "passes and fails under one and the same plan: non-deterministic, not an isolation failure"
         }

@@ -17,12 +17,25 @@ use crate::suite::{Suite, Test};
 pub(super) const COLLECT: Duration = Duration::from_secs(600);
 const ENDED_EARLY: &str = "pytest ended before it had collected the suite";
 
+/// What decides what is drawn and hashed while a suite is imported.
+#[derive(Clone, Copy)]
+pub(super) struct Seeds {
+    pub(super) hash_seed: u32,
+    pub(super) random_seed: u32,
+}
+
 impl SpawnEngine {
     /// Collects in a fresh process.
-    pub(super) fn collect_at(&self, site: &Site, hash_seed: u32) -> Result<Collected, RunError> {
+    pub(super) fn collect_at(
+        &self,
+        site: &Site,
+        hash_seed: u32,
+        random_seed: u32,
+    ) -> Result<Collected, RunError> {
         let (sender, receiver) = channel();
+        let seeds = Seeds { hash_seed, random_seed };
         let mut process =
-            self.start_collecting(&site.path, site.place(), hash_seed, Purpose::Collect, &sender)?;
+            self.start_collecting(&site.path, site.place(), seeds, Purpose::Collect, &sender)?;
         let collected =
             self.hear(&mut process, |interrupt| hear_collection(&receiver, interrupt, self.collecting()))?;
         self.ended(&mut process, ENDING);
@@ -39,7 +52,7 @@ impl SpawnEngine {
         &self,
         folder: &Path,
         place: Place<'_>,
-        hash_seed: u32,
+        seeds: Seeds,
         purpose: Purpose,
         sender: &Sender<((), Heard)>,
     ) -> Result<Process, RunError> {
@@ -49,14 +62,14 @@ impl SpawnEngine {
             purpose,
             imports: None,
             worker: None,
-            random_seed: 0,
+            random_seed: seeds.random_seed,
             tests: Vec::new(),
             meetings: Vec::new(),
             folder: &path,
             watch: None,
             explain: None,
         };
-        self.start(self.command(folder, hash_seed), place, (), sender, setup)
+        self.start(self.command(folder, seeds.hash_seed), place, (), sender, setup)
     }
 
     /// Hears a process out; if that fails, ends it and adds what it printed.

@@ -147,6 +147,9 @@ pub enum Outcome {
     },
 }
 
+/// Why a test was not run whose process collected none of its name.
+pub const NOT_COLLECTED: &str = "not collected";
+
 /// One test's run within a trial.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Execution {
@@ -250,13 +253,12 @@ pub trait Engine {
     /// pytest could not be started, refused its arguments, or did not finish collecting.
     fn collect(&mut self, hash_seed: u32) -> Result<Collected, RunError>;
 
-    /// As [`Engine::collect`], with nothing kept ready for later runs under that hash seed.
+    /// As [`Engine::collect`], with nothing kept ready for later runs under that hash seed. While the suite is
+    /// imported, `random` starts from `random_seed`; there, it starts from 0.
     ///
     /// # Errors
     /// As there.
-    fn collect_once(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
-        self.collect(hash_seed)
-    }
+    fn collect_once(&mut self, hash_seed: u32, random_seed: u32) -> Result<Collected, RunError>;
 
     /// Runs several plans, side by side where trials are kept apart. Each trial is given to `finished`, in
     /// the plans' order, until that says to stop or there are no more. Failures, crashes and hangs of

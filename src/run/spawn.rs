@@ -270,7 +270,11 @@ impl Engine for SpawnEngine {
     }
 
     fn collect(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
-        self.collect_at(&self.site()?, hash_seed)
+        self.collect_once(hash_seed, 0)
+    }
+
+    fn collect_once(&mut self, hash_seed: u32, random_seed: u32) -> Result<Collected, RunError> {
+        self.collect_at(&self.site()?, hash_seed, random_seed)
     }
 
     fn run_all(
@@ -317,7 +321,7 @@ impl Engine for SpawnEngine {
 
     fn collect_on_host_network(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
         let other = self.ground_on_host_network()?;
-        self.collect_at(&other.as_ref().unwrap_or(&self.ground).site(&self.workspace)?, hash_seed)
+        self.collect_at(&other.as_ref().unwrap_or(&self.ground).site(&self.workspace)?, hash_seed, 0)
     }
 
     fn use_host_network(&mut self) -> Result<(), RunError> {

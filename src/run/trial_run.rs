@@ -19,7 +19,7 @@ use crate::run::surroundings::Site;
 use crate::run::syscalls::names::Names;
 use crate::run::syscalls::{Supervisor, filter};
 use crate::run::worker::{Stage, Worker, outcome};
-use crate::run::{Failure, Job, Outcome, RunError, Trial};
+use crate::run::{Failure, Job, NOT_COLLECTED, Outcome, RunError, Trial};
 use crate::suite::Suite;
 
 /// A message's origin: worker and its process's number, as a process that was ended may still be heard.
@@ -227,7 +227,7 @@ impl<'a> TrialRun<'a> {
                 for place in
                     positions.into_iter().filter_map(|position| state.place(position)).collect::<Vec<_>>()
                 {
-                    state.note(place, Outcome::NotRun { why: "not collected".into() }, Duration::ZERO);
+                    state.note(place, Outcome::NotRun { why: NOT_COLLECTED.into() }, Duration::ZERO);
                 }
             }
             Heard::Message(Message::Running { pid, namespace, channel }) => {

@@ -144,8 +144,8 @@ impl Engine for WarmEngine {
         if self.refusal.is_some() { self.spawn.collect(hash_seed) } else { self.start_zygote(hash_seed) }
     }
 
-    fn collect_once(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
-        self.spawn.collect(hash_seed)
+    fn collect_once(&mut self, hash_seed: u32, random_seed: u32) -> Result<Collected, RunError> {
+        self.spawn.collect_once(hash_seed, random_seed)
     }
 
     fn run_all(

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::run::collecting::hear_collection;
+use crate::run::collecting::{Seeds, hear_collection};
 use crate::run::interrupt::Interrupt;
 use crate::run::process::{Ending, Ends, Heard, Process, Speaker, Started};
 use crate::run::protocol::{Message, Purpose, Request, Setup};
@@ -58,9 +58,10 @@ impl Zygote {
     /// As those of collecting.
     pub fn start(spawn: &SpawnEngine, hash_seed: u32) -> Result<(Self, Collected), RunError> {
         let ground = spawn.new_ground()?;
+        let seeds = Seeds { hash_seed, random_seed: 0 };
         let (sender, receiver) = channel();
         let collecting = |folder: &Path, place: Place<'_>| {
-            let mut process = spawn.start_collecting(folder, place, hash_seed, Purpose::Serve, &sender)?;
+            let mut process = spawn.start_collecting(folder, place, seeds, Purpose::Serve, &sender)?;
             let heard = spawn.hear(&mut process, |interrupt| {
                 let collected = hear_collection(&receiver, interrupt, spawn.collecting())?;
                 Ok((collected, hear_readiness(&receiver, interrupt)?))

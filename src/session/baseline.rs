@@ -1,7 +1,7 @@
 //! The baseline: what the suite does before anything is jostled.
 
 use crate::judge::finding::{Finding, Kind, Minimal, Origin};
-use crate::judge::unstable::{Difference, difference};
+use crate::judge::unstable::{Difference, difference, stops_xdist};
 use crate::plan::order;
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
 use crate::suite::{Suite, TestIndex};
@@ -44,7 +44,9 @@ pub fn each_after_each(
 
 /// Compares what was collected under two hash seeds. pytest-xdist refuses a suite whose workers
 /// collect different lists, and each worker has a hash seed of its own unless the user sets one.
+/// `suite` is the first as it is told of: its tests are the same in the same order.
 pub fn compare_collections(
+    suite: &Suite,
     first: &Suite,
     other: &Suite,
     seed: Seed,
@@ -53,18 +55,23 @@ pub fn compare_collections(
     let Difference { at, names: [ours, theirs], signature } = difference(first, other)?;
     let name = |name: Option<String>| name.unwrap_or_else(|| "missing".into());
     let note = format!(
-        "PYTHONHASHSEED={} and PYTHONHASHSEED={} collect different lists: test {} is {} under the one and {} under \
-         the other. pytest-xdist stops with \"Different tests were collected\". Sort what parametrises the test \
-         (a set has no fixed order)",
+        "PYTHONHASHSEED={} and PYTHONHASHSEED={} collect different lists, and each the same twice: test {} is {} under \
+         the one and {} under the other. pytest-xdist stops with \"Different tests were collected\". Sort what \
+         parametrises the test (a set has no fixed order)",
         hash_seeds.0,
         hash_seeds.1,
         at + 1,
         name(ours),
         name(theirs),
     );
+    let told = |index: TestIndex| {
+        let at = first.collected.iter().position(|&other| other == index)?;
+        suite.collected.get(at).copied()
+    };
     // Tests that are not collected under the first hash seed can be part of no plan.
-    let known = other.collected.iter().filter_map(|&test| first.find(&other.test(test).id)).collect();
-    let under = |hash_seed| suite_order(first, seed, hash_seed);
+    let known = other.collected.iter().filter_map(|&test| first.find(&other.test(test).id)).filter_map(told);
+    let known = known.collect();
+    let under = |hash_seed| suite_order(suite, seed, hash_seed);
     let minimal = Minimal {
         plan: under(hash_seeds.0),
         culprits: Vec::new(),
@@ -72,9 +79,9 @@ pub fn compare_collections(
         one_minimal: true,
         calls: 0,
     };
-    let test = signature.as_ref().map(|signature| signature.test);
+    let test = signature.as_ref().and_then(|signature| told(signature.test));
     Some(Finding {
-        signature,
+        signature: test.map(|test| stops_xdist(suite, test)),
         plan: Some(Plan { workers: vec![known], ..under(hash_seeds.1) }),
         shrunk: Some(minimal),
         note: Some(note),

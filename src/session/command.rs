@@ -35,7 +35,7 @@ pub fn find(
             selected.extend([file.clone(), format!("--deselect={file}")]);
         }
     }
-    selected.extend(tests.iter().map(|&test| lab.suite.test(test).id.node_id.clone()));
+    selected.extend(tests.iter().map(|&test| lab.suite.argument(test).to_owned()));
     // The last test is charged with the teardown of a fixture that tests share.
     let shared = finding.failure.as_ref().is_some_and(|failure| failure.shared_teardown().is_some());
     let charged = tests.last().filter(|_| shared).map_or(signature.test, |&last| last);

@@ -6,6 +6,7 @@ use crate::judge::finding::{Finding, Kind, Origin};
 use crate::judge::sight::{Sight, Wanted, look};
 use crate::plan::Plan;
 use crate::run::{Job, Phase, RunError, Trial};
+use crate::session::draws::{Seen, told_apart};
 use crate::session::investigate::{Suspect, minimal, suspects};
 use crate::session::lab::{Lab, alone};
 use crate::shrink::Shrunk;
@@ -58,7 +59,8 @@ pub fn victim(
             with.fresh_runs.runs
         )
     });
-    let (fresh, with, without) = (with.fresh_runs, with.all, without.all);
+    let (fresh, runs_without) = (with.fresh_runs, without.seen);
+    let (with, without) = (with.all, without.all);
     let kind = match () {
         () if fresh.failed == 0 => Kind::Unreproduced,
         () if without.failed > 0 => Kind::Nod,
@@ -66,7 +68,8 @@ pub fn victim(
         () => finding.kind,
     };
     let shrunk = kind.is_isolation_failure().then_some(shrunk);
-    Ok(Finding { kind, with, without, shrunk, note: note.or(finding.note), ..finding })
+    let found = Finding { kind, with, without, shrunk, note: note.or(finding.note), ..finding };
+    if kind == Kind::Nod { told_apart(lab, found, &Wanted::Failure(test), &runs_without) } else { Ok(found) }
 }
 
 /// Confirms a brittle test: it passes with its state-setter, and fails without.
@@ -86,9 +89,12 @@ pub fn brittle(
     let without = alone(&shrunk.plan, lab.suite, test, 0);
     let without = Side::new(without.clone(), without, any, Tally::always).known(finding.without);
     let (with, without) = compare(lab, with, without, false)?;
+    let runs = [without.seen, with.seen].concat();
     let (with, without) = (with.all, without.all);
     let kind = if with.never() && without.always() { Kind::Brittle } else { Kind::Nod };
-    Ok(Finding { kind, with, without, shrunk: kind.is_isolation_failure().then_some(shrunk), ..finding })
+    let shrunk = kind.is_isolation_failure().then_some(shrunk);
+    let found = Finding { kind, with, without, shrunk, ..finding };
+    if kind == Kind::Nod { told_apart(lab, found, &Wanted::Failure(test), &runs) } else { Ok(found) }
 }
 
 /// One side of a comparison: a plan in its two forms, and what its runs showed.
@@ -104,11 +110,21 @@ struct Side {
     all: Tally,
     /// Those in fresh processes.
     fresh_runs: Tally,
+    /// The runs that are none of the judging's.
+    seen: Vec<Seen>,
 }
 
 impl Side {
     fn new(fresh: Plan, cheap: Plan, wanted: Wanted, expected: fn(Tally) -> bool) -> Self {
-        Self { fresh, cheap, wanted, expected, all: Tally::default(), fresh_runs: Tally::default() }
+        Self {
+            fresh,
+            cheap,
+            wanted,
+            expected,
+            all: Tally::default(),
+            fresh_runs: Tally::default(),
+            seen: Vec::new(),
+        }
     }
 
     /// With runs from before.
@@ -139,11 +155,12 @@ impl Side {
         (self.all.runs..runs.max(self.all.runs + missing)).map(run).collect()
     }
 
-    fn add(&mut self, trial: &Trial, is_fresh: bool) {
+    fn add(&mut self, plan: &Plan, trial: &Trial, is_fresh: bool) {
         let Some(failed) = look(trial, &self.wanted).shown() else {
             return;
         };
         self.all.add(failed);
+        self.seen.push(Seen { plan: plan.clone(), fresh: is_fresh, failed });
         if is_fresh {
             self.fresh_runs.add(failed);
         }
@@ -183,8 +200,8 @@ fn measure(lab: &mut Lab<'_>, sides: &mut [(&mut Side, u32, u32)]) -> Result<(),
     let runs = [fresh, cheap].concat();
     let jobs: Vec<Job<'_>> =
         runs.iter().map(|(_, plan, fresh)| Job { fresh: *fresh, ..Job::of(plan) }).collect();
-    for ((side, _, is_fresh), trial) in runs.iter().zip(lab.probes(&jobs)?) {
-        sides[*side].0.add(&trial, *is_fresh);
+    for ((side, plan, is_fresh), trial) in runs.iter().zip(lab.probes(&jobs)?) {
+        sides[*side].0.add(plan, &trial, *is_fresh);
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Whether forks can be trusted: a sample of the suite is run in a fork and in a fresh process.
 
 use crate::judge::Signature;
+use crate::judge::sight::Fate;
 use crate::plan::{OrderKind, Plan};
 use crate::run::{Job, RunError, Trial};
 use crate::session::lab::Lab;
@@ -21,7 +22,10 @@ pub fn check(lab: &mut Lab<'_>, suite_order: &Plan) -> Result<(), RunError> {
     for _ in 0..ROUNDS {
         let trials = lab.probes(&[Job::fresh(&plan), Job::of(&plan)])?;
         let [fresh, forked] = trials.as_slice() else { break };
-        differing.retain(|&test| signature(forked, test) != signature(fresh, test));
+        differing.retain(|&test| match (seen(forked, test), seen(fresh, test)) {
+            (Some(forked), Some(fresh)) => forked != fresh,
+            _ => false,
+        });
         if differing.is_empty() {
             break;
         }
@@ -44,7 +48,8 @@ fn sample(plan: &Plan) -> Plan {
     Plan { order: OrderKind::Explicit, workers: vec![list], ..plan.clone() }
 }
 
-fn signature(trial: &Trial, test: TestIndex) -> Option<Signature> {
+/// How a test failed, if it did; nothing if it was not run, which tells nothing of forks.
+fn seen(trial: &Trial, test: TestIndex) -> Option<Option<Signature>> {
     let run = trial.executions.iter().find(|run| run.test == test)?;
-    Signature::of(test, &run.outcome)
+    (Fate::of(&run.outcome) != Fate::NotRun).then(|| Signature::of(test, &run.outcome))
 }

@@ -100,10 +100,9 @@ impl FindingBook {
     /// Whether the test was found to fail for reasons of its own, so that another way in which it
     /// fails says nothing new.
     fn is_settled(&self, suspect: &Suspect) -> bool {
-        self.findings.iter().any(|finding| {
-            finding.test == Some(suspect.signature.test)
-                && matches!(finding.kind, Kind::Broken | Kind::Nod | Kind::HashSeed)
-        })
+        self.findings
+            .iter()
+            .any(|finding| finding.test == Some(suspect.signature.test) && finding.kind.is_the_tests_own())
     }
 
     /// Whether a finding tells of the same test and the same cause as one before.

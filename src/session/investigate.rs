@@ -7,6 +7,7 @@ use crate::judge::signature::Crash;
 use crate::judge::{Evidence, Facts, Next, Question, Signature, Tally, decide};
 use crate::plan::{Interleaving, Plan, WorkerId};
 use crate::run::{Failure, Fixture, Job, Outcome, RunError, Trial};
+use crate::session::draws::{Seen, told_apart};
 use crate::session::lab::{Lab, alone, serial, serial_of_worker};
 use crate::session::{confirm, races};
 use crate::shrink::Verdict as Answer;
@@ -123,7 +124,8 @@ fn look_into(lab: &mut Lab<'_>, suspect: &Suspect, presumed: bool) -> Result<Fin
     }
     let reference = lab.history.passed_in(suspect.signature.test, suspect.plan.hash_seed);
     let reference = reference.map(|record| record.plan.clone());
-    let Judgement { verdict, evidence, silent, alone } = judge(lab, suspect, reference.as_ref(), presumed)?;
+    let Judgement { verdict, evidence, silent, alone, varying } =
+        judge(lab, suspect, reference.as_ref(), presumed)?;
     if let (Verdict::Broken, Some(alone)) = (verdict, &alone)
         && alone.signature != suspect.signature
     {
@@ -145,7 +147,10 @@ fn look_into(lab: &mut Lab<'_>, suspect: &Suspect, presumed: bool) -> Result<Fin
             Some(passing) => shrink_brittle(lab, suspect, &passing, &evidence, finding),
             None => Ok(finding),
         },
-        Verdict::HashSeed | Verdict::Nod | Verdict::Broken | Verdict::Unreproduced => Ok(finding),
+        Verdict::Nod if varying.iter().any(|seen| !seen.failed) => {
+            told_apart(lab, finding, &Wanted::Failure(suspect.signature.test), &varying)
+        }
+        Verdict::Nod | Verdict::HashSeed | Verdict::Broken | Verdict::Unreproduced => Ok(finding),
     }
 }
 
@@ -194,6 +199,8 @@ struct Judgement {
     silent: Option<Question>,
     /// How the test failed alone, if it did.
     alone: Option<Suspect>,
+    /// The runs of the test alone, each with a random seed of its own.
+    varying: Vec<Seen>,
 }
 
 /// What is to be said of a test that fails alone, and elsewhere failed in another way.
@@ -242,16 +249,16 @@ fn judge(
     know_alone(lab, plan, suspect.signature.test)?;
     let mut evidence = Evidence::default();
     let mut failed_alone = None;
-    let mut silent = 0;
+    let (mut silent, mut varying) = (0, Vec::new());
     loop {
         let (question, times) = match decide(facts, &evidence) {
             Next::Done(verdict) => {
-                return Ok(Judgement { verdict, evidence, silent: None, alone: failed_alone });
+                return Ok(Judgement { verdict, evidence, silent: None, alone: failed_alone, varying });
             }
             Next::Ask(question, _) if lab.out_of_time() || silent >= PATIENCE => {
                 let silent = (silent >= PATIENCE).then_some(question);
                 let verdict = Verdict::Unreproduced;
-                return Ok(Judgement { verdict, evidence, silent, alone: failed_alone });
+                return Ok(Judgement { verdict, evidence, silent, alone: failed_alone, varying });
             }
             Next::Ask(question, times) => (question, times),
         };
@@ -264,13 +271,18 @@ fn judge(
             Question::Alone | Question::AloneWherePassed => &any,
         };
         let jobs: Vec<Job<'_>> = plans.iter().map(Job::of).collect();
-        for (plan, trial) in plans.iter().zip(lab.probes(&jobs)?) {
+        let trials = lab.probes(&jobs)?;
+        for (plan, trial) in plans.into_iter().zip(trials) {
             if question == Question::Alone && failed_alone.is_none() {
-                failed_alone = suspects(Origin::Alone, plan, &trial).into_iter().next();
+                failed_alone = suspects(Origin::Alone, &plan, &trial).into_iter().next();
             }
-            match look(&trial, looked_for).shown() {
-                None => silent += 1,
-                Some(failed) => evidence.add(question, failed),
+            let Some(failed) = look(&trial, looked_for).shown() else {
+                silent += 1;
+                continue;
+            };
+            evidence.add(question, failed);
+            if matches!(question, Question::Alone | Question::AloneWherePassed) {
+                varying.push(Seen { plan, fresh: false, failed });
             }
         }
     }

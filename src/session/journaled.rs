@@ -225,8 +225,8 @@ impl Engine for JournaledEngine {
         Ok(collected)
     }
 
-    fn collect_once(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
-        self.engine.collect_once(hash_seed)
+    fn collect_once(&mut self, hash_seed: u32, random_seed: u32) -> Result<Collected, RunError> {
+        self.engine.collect_once(hash_seed, random_seed)
     }
 
     fn run_all(

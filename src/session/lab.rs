@@ -298,12 +298,12 @@ impl<'a> Lab<'a> {
         self.engine.run(self.suite, Job { host_network: true, ..Job::fresh(plan) })
     }
 
-    /// Collects the suite under another hash seed; see [`Engine::collect_once`].
+    /// Collects the suite under other seeds; see [`Engine::collect_once`].
     ///
     /// # Errors
     /// Those of the engine.
-    pub fn collect(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
-        self.engine.collect_once(hash_seed)
+    pub fn collect(&mut self, hash_seed: u32, random_seed: u32) -> Result<Collected, RunError> {
+        self.engine.collect_once(hash_seed, random_seed)
     }
 
     /// Lets trials use the machine's network from now on.

@@ -52,7 +52,7 @@ impl Leftovers {
 /// Says of a failure that is called the test's own that what an earlier trial left may be behind it, where
 /// that was still there.
 pub fn doubt(finding: &mut Finding) {
-    if matches!(finding.kind, Kind::Broken | Kind::Nod | Kind::HashSeed) {
+    if finding.kind.is_the_tests_own() {
         finding.note.get_or_insert_with(|| DOUBT.to_owned());
     }
 }

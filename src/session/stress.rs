@@ -5,12 +5,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::judge::Tally;
 use crate::judge::finding::{Finding, Kind, Origin};
 use crate::plan::coverage::Coverage;
 use crate::plan::{Axes, OrderKind, Plan, Seed, TrialIndex, plan};
-use crate::run::{Collected, Engine, Interpreter, RunError, Trial};
+use crate::run::{Engine, Interpreter, RunError, Trial};
 use crate::session::baseline;
+use crate::session::collections;
 use crate::session::deadline::Deadline;
 use crate::session::details;
 use crate::session::fidelity;
@@ -23,6 +23,7 @@ use crate::session::network;
 use crate::session::outline::{Limits, Outline};
 use crate::session::races::Races;
 use crate::session::racing::{Bounds, Racing};
+use crate::session::ran::{Ran, part_that_ran};
 use crate::session::recording;
 use crate::session::same_cause;
 use crate::suite::{Suite, TestId, TestIndex};
@@ -60,9 +61,16 @@ pub fn stress(
 ) -> Result<Outline, RunError> {
     let start = Instant::now();
     let hash_seeds = axes.hash_seed_values(seed);
-    let collected = network::collect(engine, hash_seeds[0])?;
-    let suite = collected.suite.clone();
-    observer.notice(&suite, &Notice::Collected { suite: &suite, neutralised: &collected.neutralised });
+    let mut collected = network::collect(engine, hash_seeds[0])?;
+    let (first, neutralised) = (&collected.suite, &collected.neutralised);
+    observer.notice(first, &Notice::Collected { suite: first, neutralised });
+    let others = if limits.victim.is_some() { &[] } else { &hash_seeds[1..] };
+    let (suite, unstable) = match collections::compare(engine, first, seed, hash_seeds[0], others) {
+        Ok(compared) => (compared.suite, Ok(compared.findings)),
+        Err(error) if error.is_interrupt() => (first.clone(), Err(error)),
+        Err(error) => return Err(error),
+    };
+    collected.suite = suite.clone();
 
     let victim = limits.victim.as_deref().map(|name| find(&suite, name)).transpose()?;
     let mut session = Session {
@@ -80,16 +88,14 @@ pub fn stress(
         schedules: 0,
         book: FindingBook::new(victim, &limits.known),
         leftovers: Leftovers::default(),
-    };
-    let others = if victim.is_some() { &[] } else { &hash_seeds[1..] };
-    let unstable = match collect_again(engine, &collected, seed, hash_seeds[0], others) {
-        Err(RunError::Interrupted) => Err(RunError::Interrupted),
-        Err(error) => return Err(error),
-        Ok(unstable) => Ok(unstable),
+        ran: Ran::default(),
     };
     let mut lab = Lab::new(&suite, engine, observer, limits.time.map(|time| Deadline::new(start, time)));
     let ended = unstable.and_then(|unstable| {
-        unstable.into_iter().for_each(|finding| session.found(&mut lab, finding));
+        unstable
+            .into_iter()
+            .filter(|_| victim.is_none())
+            .for_each(|finding| session.found(&mut lab, finding));
         if suite.tests.is_empty() { Ok(()) } else { session.run(&mut lab, hash_seeds[0]) }
     });
     let ended = match ended {
@@ -103,6 +109,7 @@ pub fn stress(
     if limits.time.is_some() && session.trials == 0 && victim.is_none() && ended.is_ok() {
         session.remarks.push("there was no time for a trial: give more with --time".into());
     }
+    session.remarks.extend(session.ran.remark(&suite));
     let left = session.leftovers.findings();
     let unseen = session.book.unseen(&suite);
     let (mut findings, unjudged) = session.book.close();
@@ -129,24 +136,6 @@ pub fn stress(
         collected,
     };
     Ok(outline.ended(ended.err().map(Arc::new)))
-}
-
-/// Collects under the session's other hash seeds and compares; the first that differs is told.
-fn collect_again(
-    engine: &mut dyn Engine,
-    first: &Collected,
-    seed: Seed,
-    of: u32,
-    others: &[u32],
-) -> Result<Option<Finding>, RunError> {
-    let (mut unstable, mut with) = (None, Tally::default());
-    for &hash_seed in others {
-        let other = engine.collect(hash_seed)?;
-        let finding = baseline::compare_collections(&first.suite, &other.suite, seed, (of, hash_seed));
-        with.add(finding.is_some());
-        unstable = unstable.or(finding);
-    }
-    Ok(unstable.map(|finding| Finding { with, ..finding }))
 }
 
 /// The first test with a node id.
@@ -177,6 +166,8 @@ struct Session<'a> {
     schedules: u64,
     book: FindingBook,
     leftovers: Leftovers,
+    /// Which tests were run at all.
+    ran: Ran,
 }
 
 impl Session<'_> {
@@ -296,7 +287,7 @@ impl Session<'_> {
             return Ok(());
         }
         let plans = lab.suite.collected.iter().map(|&test| (Origin::Alone, serial(suite_order, vec![test])));
-        self.alone += self.sweep(lab, plans.take(ALONE).collect())?;
+        self.alone += self.sweep(lab, plans.take(ALONE).collect())?.len();
         Ok(())
     }
 
@@ -323,25 +314,26 @@ impl Session<'_> {
         if !forks && trials.len() > SQUARE_SPAWNED {
             return Ok(());
         }
-        let swept = self.sweep(lab, trials.clone())?;
-        if swept < trials.len() {
-            let of = trials.len();
+        let of = trials.len();
+        let ran = self.sweep(lab, trials)?;
+        let swept = ran.len();
+        if swept < of {
             self.remarks.push(format!(
                 "there was no time to run every test directly after every other: {swept} of {of} orders were run"
             ));
         }
-        trials[..swept].iter().for_each(|(_, plan)| self.coverage.add(plan));
+        ran.iter().for_each(|plan| self.coverage.add(plan));
         Ok(())
     }
 
-    /// Runs trials, as far as the share of a time limit goes; tells how many.
-    fn sweep(&mut self, lab: &mut Lab<'_>, trials: Vec<(Origin, Plan)>) -> Result<usize, RunError> {
+    /// Runs trials, as far as the share of a time limit goes; tells what ran of each.
+    fn sweep(&mut self, lab: &mut Lab<'_>, trials: Vec<(Origin, Plan)>) -> Result<Vec<Plan>, RunError> {
         let end = self.limits.time.map(|time| Instant::now() + time.mul_f64(SWEEP_SHARE));
-        let mut swept = 0;
+        let mut swept = Vec::new();
         lab.trials(&trials, &mut |at, trial| {
             let (origin, plan) = &trials[at];
             self.take_in(*origin, plan, &trial);
-            swept += 1;
+            swept.push(part_that_ran(plan, &trial));
             let over = end.is_some_and(|end| Instant::now() > end);
             if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
@@ -363,7 +355,7 @@ impl Session<'_> {
                 let (origin, plan) = &trials[at];
                 self.take_in(*origin, plan, &trial);
                 self.trials += 1;
-                self.coverage.add(plan);
+                self.coverage.add(&part_that_ran(plan, &trial));
                 if self.time_to_judge() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })?;
         }
@@ -384,6 +376,7 @@ impl Session<'_> {
 
     /// Takes in what a trial showed.
     fn take_in(&mut self, origin: Origin, plan: &Plan, trial: &Trial) {
+        self.ran.add(trial);
         self.leftovers.add(origin, plan, trial);
         self.book.take_in(suspects(origin, plan, trial));
     }

@@ -1,4 +1,4 @@
-//! Whether a suite is collected in one way again, under whichever `PYTHONHASHSEED`.
+//! Whether a suite is collected in one way again, under whichever `PYTHONHASHSEED` and whatever it draws.
 
 use crate::judge::known::function;
 use crate::judge::unstable::difference;
@@ -8,7 +8,7 @@ use crate::session::lab::Lab;
 use crate::session::verify::{Stage, Verified};
 use crate::verify::{Claim, Rigour};
 
-/// Collects under the two recorded hash seeds, once as they come to the same each time, and under others until
+/// Collects under the two recorded pairs of seeds, once as they come to the same each time, and under others until
 /// it takes no more.
 ///
 /// # Errors
@@ -23,13 +23,15 @@ pub fn verify_collection(
     if !lab.suite.tests.iter().any(|test| function(&test.id) == name) {
         return Ok(verified.cannot_tell(format!("{name} is not collected now")));
     }
-    let (one, other) = (file.minimal.hash_seed, file.original.hash_seed);
-    let first = lab.collect(one)?.suite;
+    let (one, other) = (&file.minimal, &file.original);
+    let first = lab.collect(one.hash_seed, one.random_seed)?.suite;
     let needed = verified.claim.runs_needed();
-    let seeds = (1..).map(|step| other.wrapping_add(step)).filter(|&seed| seed != one);
-    let near = seeds.take(needed.min(rigour.most_runs) as usize).map(|seed| (seed, Stage::Neighbourhood));
-    for (hash_seed, stage) in std::iter::once((other, Stage::Minimal)).chain(near) {
-        let found = difference(&first, &lab.collect(hash_seed)?.suite);
+    let seeds = (1..).map(|step| [other.hash_seed, other.random_seed].map(|seed| seed.wrapping_add(step)));
+    let seeds = seeds.filter(|seeds| seeds[0] != one.hash_seed);
+    let near = seeds.take(needed.min(rigour.most_runs) as usize).map(|seeds| (seeds, Stage::Neighbourhood));
+    let recorded = ([other.hash_seed, other.random_seed], Stage::Minimal);
+    for ([hash_seed, random_seed], stage) in std::iter::once(recorded).chain(near) {
+        let found = difference(&first, &lab.collect(hash_seed, random_seed)?.suite);
         verified.tally(stage).add(found.is_some());
         if let Some(found) = found {
             let crash = found.signature.map_or_else(|| file.crash.clone(), |signature| signature.crash);

@@ -2,6 +2,7 @@
 
 pub mod triage;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,19 @@ pub struct TestId {
     /// 0 for the first collected item with this node id, 1 for the second, and so on.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub occurrence: u32,
+}
+
+impl TestId {
+    /// The node id without the parameters.
+    pub fn function(&self) -> &str {
+        let id = &self.node_id;
+        let name = id.find("::").unwrap_or(0);
+        id[name..].find('[').map_or(id, |parameters| &id[..name + parameters])
+    }
+
+    fn has_parameters(&self) -> bool {
+        self.function().len() < self.node_id.len()
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
@@ -109,6 +123,8 @@ pub struct Suite {
     pub deselected: u32,
     /// Identity of the list of tests.
     pub fingerprint: Fingerprint,
+    /// The functions whose tests are named by their positions; see [`Suite::named_by_position`].
+    pub positional: BTreeSet<String>,
 }
 
 impl Suite {
@@ -123,7 +139,61 @@ impl Suite {
         let mut slots: Vec<Option<Test>> = tests.into_iter().map(Some).collect();
         let tests: Vec<Test> = by_id.iter().filter_map(|&position| slots[position].take()).collect();
         let fingerprint = fingerprint(&tests);
-        Self { tests, collected, errors, deselected, fingerprint }
+        Self { tests, collected, errors, deselected, fingerprint, positional: BTreeSet::new() }
+    }
+
+    /// The suite with the parametrised tests of these functions named `function[#1]`, `function[#2]`, … in suite
+    /// order: the ids that pytest gives them are others in each process. The harness knows them by these names.
+    #[must_use]
+    pub fn named_by_position(&self, functions: &BTreeSet<String>) -> Self {
+        let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+        let named = self.collected.iter().map(|&index| {
+            let test = self.test(index);
+            let function = test.id.function();
+            if !functions.contains(function) || !test.id.has_parameters() {
+                return test.clone();
+            }
+            let count = counts.entry(function).or_default();
+            *count += 1;
+            Test { id: TestId { node_id: format!("{function}[#{count}]"), occurrence: 0 }, ..test.clone() }
+        });
+        let suite = Self::new(named.collect(), self.errors.clone(), self.deselected);
+        Self { positional: functions.clone(), ..suite }
+    }
+
+    /// What a command line of pytest can name a test by: its node id, or its function if that is another in each
+    /// process.
+    pub fn argument(&self, index: TestIndex) -> &str {
+        let id = &self.test(index).id;
+        if self.positional.contains(id.function()) { id.function() } else { &id.node_id }
+    }
+
+    /// The ids of a function's parametrised tests, in suite order.
+    fn ids_by_function(&self) -> BTreeMap<&str, Vec<&TestId>> {
+        let mut ids: BTreeMap<&str, Vec<&TestId>> = BTreeMap::new();
+        for id in self.collected.iter().map(|&index| &self.test(index).id).filter(|id| id.has_parameters()) {
+            ids.entry(id.function()).or_default().push(id);
+        }
+        ids
+    }
+
+    /// The functions whose parametrised tests, or their order, differ in another collection of the suite. Those
+    /// that are not collected at all there are left out.
+    pub fn functions_that_differ(&self, other: &Self) -> BTreeSet<String> {
+        let theirs = other.ids_by_function();
+        let differs = |(function, ids): (&str, Vec<&TestId>)| {
+            theirs.get(function).is_some_and(|theirs| *theirs != ids).then(|| function.to_owned())
+        };
+        self.ids_by_function().into_iter().filter_map(differs).collect()
+    }
+
+    /// Those of them whose tests have other ids there, in whatever order.
+    pub fn functions_with_other_ids(&self, other: &Self) -> BTreeSet<String> {
+        let sorted = |ids: &[&TestId]| ids.iter().map(|&id| id.clone()).collect::<BTreeSet<TestId>>();
+        let (ours, theirs) = (self.ids_by_function(), other.ids_by_function());
+        let mut functions = self.functions_that_differ(other);
+        functions.retain(|function| sorted(&ours[&**function]) != sorted(&theirs[&**function]));
+        functions
     }
 
     /// The test at an index of this suite.

@@ -119,7 +119,7 @@ fn named(text: &str) -> anyhow::Result<Named> {
             let file = FailureFile::read(Path::new(text)).map_err(|error| UsageError(error.to_string()))?;
             if file.kind == Kind::UnstableCollection {
                 return Err(UsageError(format!(
-                    "{text} records that what is collected changes with PYTHONHASHSEED, which no plan shows: use \
+                    "{text} records that what is collected is not always the same, which no plan shows: use \
                      `jostle verify {text}`"
                 ))
                 .into());
