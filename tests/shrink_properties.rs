@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jostle::plan::axes::Axes;
 use jostle::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
+use jostle::session::investigate::SEARCH;
 use jostle::shrink::foresight;
 use jostle::shrink::strategy::Plans;
 use jostle::shrink::{Oracle, Problem, Shrunk, Stopped, Target, Verdict, shrink};
@@ -366,4 +367,52 @@ fn what_the_trials_showed_saves_the_search() {
     let shrunk = shrink(&Problem::new(plan, target, &suite, seen, 1.0), &mut simulation);
     assert_eq!(culprits(&shrunk, target.victim), [123]);
     assert!(shrunk.calls <= 3, "{} calls", shrunk.calls);
+}
+
+/// What searches for a lone polluter of a victim that fails at times cost, from the cheapest to the dearest.
+fn costs_at_times(n: usize, rate: f64, cases: u64) -> Vec<u32> {
+    let (suite, plan, target) = serial(n + 1, n);
+    let mut calls: Vec<u32> = (0..cases)
+        .map(|case| {
+            let polluter = ChaCha8Rng::seed_from_u64(case).random_range(0..n);
+            shrink_in(World::Joint(vec![polluter]), &suite, &plan, target, rate, case).calls
+        })
+        .collect();
+    calls.sort_unstable();
+    calls
+}
+
+#[test]
+fn most_searches_at_times_end_within_the_runs_that_a_session_makes() {
+    for (n, rate, most) in [(1000, 0.5, 440), (1000, 0.3, 760)] {
+        let calls = costs_at_times(n, rate, 60);
+        let of_95 = calls[57];
+        println!("{n} tests, fails in {rate}: {of_95} calls (95 of 100)");
+        assert!(of_95 <= most && most < SEARCH, "{of_95} calls");
+    }
+}
+
+#[test]
+fn a_search_that_is_given_up_names_its_suspects_with_odds_that_hold() {
+    let n = 300;
+    let (suite, plan, target) = serial(n + 1, n);
+    let (mut right, mut promised) = (0, 0.0);
+    for case in 0..200 {
+        let polluter = ChaCha8Rng::seed_from_u64(case).random_range(0..n);
+        let chance = ChaCha8Rng::seed_from_u64(case);
+        let world = World::Joint(vec![polluter]);
+        let mut simulation = Simulation { suite: &suite, world, victim: target.victim, rate: 0.5, chance };
+        let problem = Problem::new(plan.clone(), target, &suite, Vec::new(), 0.5).within(25);
+        let shrunk = shrink(&problem, &mut simulation);
+        assert!(shrunk.exhausted && !shrunk.complete && !shrunk.one_minimal && shrunk.calls == 25);
+        assert!(shrunk.odds.is_sorted_by(|(_, a), (_, b)| a >= b));
+        for (test, odds) in shrunk.odds.iter().take(5) {
+            promised += odds;
+            right += u32::from(test.get() == polluter);
+        }
+    }
+    println!("of 200 polluters {right} are among the first five suspects, {promised:.0} by their odds");
+    assert!((f64::from(right) - promised).abs() <= 20.0 && right >= 80, "{right} {promised}");
+    let shrunk = shrink_in(World::Joint(vec![7]), &suite, &plan, target, 1.0, 0);
+    assert!(!shrunk.exhausted && shrunk.odds.is_empty());
 }

@@ -127,6 +127,19 @@ pub struct Finding {
     pub story: Option<Story>,
     /// What is known of it from earlier.
     pub known: Option<Known>,
+    /// If the search for its causes was given up: how far it came. What is left of the plan holds them then, and
+    /// which of its tests they are is not known.
+    pub given_up: Option<GivenUp>,
+}
+
+/// A search for what makes a test fail that was given up after as many runs as are made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GivenUp {
+    /// Runs of candidates.
+    pub runs: u32,
+    /// The tests that are likeliest to be the culprit if it is a single one, the likeliest first, each with its odds
+    /// from 0 to 1.
+    pub suspects: Vec<(TestIndex, f64)>,
 }
 
 impl Finding {
@@ -148,6 +161,7 @@ impl Finding {
             note: None,
             story: None,
             known: None,
+            given_up: None,
         }
     }
 
@@ -172,9 +186,10 @@ impl Finding {
         matches!(seeds, (Some(plan), Some(shrunk)) if plan.hash_seed == shrunk.plan.hash_seed)
     }
 
-    /// What was found to cause it: tests, and files whose import is enough.
+    /// What was found to cause it: tests, and files whose import is enough; none if the search was given up.
     pub fn causes(&self) -> (&[TestIndex], &[String]) {
-        self.shrunk.as_ref().map_or((&[], &[]), |minimal| (&minimal.culprits, &minimal.imports))
+        let found = self.shrunk.as_ref().filter(|_| self.given_up.is_none());
+        found.map_or((&[], &[]), |minimal| (&minimal.culprits, &minimal.imports))
     }
 }
 

@@ -18,6 +18,7 @@ use crate::plan::schedule::Resource;
 use crate::plan::token::Token;
 use crate::plan::{Axes, Plan, Seed, TrialIndex, WorkerId};
 use crate::race::story::{Story, Turn};
+use crate::report::given_up::GivenUpDocument;
 use crate::run::{Fixture, Interpreter};
 use crate::session::Outline;
 use crate::suite::triage::{Cause, by_cause};
@@ -95,6 +96,7 @@ struct FindingDocument {
     note: Option<String>,
     race: Option<RaceDocument>,
     known: Option<Known>,
+    given_up: Option<GivenUpDocument>,
 }
 
 /// Other tests that have to do with the place.
@@ -286,6 +288,7 @@ impl FindingDocument {
             note: finding.note.clone(),
             race: finding.story.as_ref().map(|story| RaceDocument::new(story, suite)),
             known: finding.known.clone(),
+            given_up: finding.given_up.as_ref().map(|given_up| GivenUpDocument::new(given_up, suite)),
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod entry;
 pub mod junit;
 pub mod code_quality;
 pub mod github;
+mod given_up;
 pub mod gitlab;
 pub mod speedup;
 pub mod speedup_document;

@@ -9,6 +9,7 @@ use crate::report::Verbosity;
 use crate::report::document::token;
 use crate::report::explanation;
 use crate::report::gitlab::Sections;
+use crate::report::given_up;
 use crate::report::words;
 use crate::run::Collected;
 use crate::session::Outline;
@@ -220,6 +221,9 @@ pub(super) fn finding(
 }
 
 fn causes(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Result<()> {
+    if let Some(search) = &finding.given_up {
+        return given_up::write(out, search, finding.shrunk.as_ref(), suite);
+    }
     let Some(minimal) = &finding.shrunk else {
         return Ok(());
     };

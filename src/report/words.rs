@@ -20,6 +20,9 @@ pub fn role(kind: Kind) -> &'static str {
 /// One line that says what the kind means.
 pub fn meaning(finding: &Finding) -> &'static str {
     match finding.kind {
+        Kind::Victim | Kind::Race | Kind::Brittle if finding.given_up.is_some() => {
+            "fails with others otherwise than alone; which of them it takes was not found"
+        }
         Kind::Victim if of_shared_teardown(finding) && finding.fails_at_times() => {
             "a fixture it shares is torn down well when it runs alone, and at times not after what is named below"
         }

@@ -15,7 +15,8 @@ const CUT_SHORT: &str = "the session ended while this was looked into: told is w
 /// What is said of one for which the time was too short.
 const NO_TIME: &str = "the time was used up while this was looked into: told is what was known by then";
 
-/// Adds to a finding what can be found out. That the time is used up is no error, but told.
+/// Adds to a finding what can be found out: nothing where the search for its causes was given up, as all of it starts
+/// from these. That the time is used up is no error, but told.
 ///
 /// # Errors
 /// Those of the engine; what was found out before stays in the finding, which says that it is not all.
@@ -25,6 +26,9 @@ pub fn add(
     trials: fix::Trials<'_>,
     finding: &mut Finding,
 ) -> Result<(), RunError> {
+    if finding.given_up.is_some() {
+        return Ok(());
+    }
     let added = find_out(lab, interpreter, trials, finding);
     match &added {
         Ok(()) => {}

@@ -203,6 +203,7 @@ pub fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunError> {
         explanation: None,
         story: Some(told),
         known: None,
+        given_up: None,
     })))
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::plan::Plan;
 use crate::shrink::{Oracle, Problem, Shrunk, Stopped, Verdict};
+use crate::suite::TestIndex;
 
 /// A pass of a victim that fails at times is believed if chance explains it with at most this.
 const DOUBT: f64 = 0.001;
@@ -11,6 +12,8 @@ const DOUBT: f64 = 0.001;
 const MOST_REPETITIONS: u32 = 60;
 /// Calls at most, in multiples of the plan's length, against an oracle that contradicts itself.
 const PATIENCE: usize = 30;
+/// Lower odds of a suspect say nothing to a reader.
+const WORTH_TELLING: f64 = 0.01;
 
 /// The oracle with a memory.
 pub struct Asker<'o> {
@@ -22,6 +25,9 @@ pub struct Asker<'o> {
     calls: u32,
     most_calls: u32,
     tests_run: u64,
+    /// How likely each test is to be the lone culprit, if that was asked.
+    odds: Vec<(TestIndex, f64)>,
+    tests_are_found: bool,
 }
 
 impl<'o> Asker<'o> {
@@ -36,9 +42,23 @@ impl<'o> Asker<'o> {
             best: problem.plan.clone(),
             repetitions,
             calls: 0,
-            most_calls,
+            most_calls: most_calls.min(problem.most_calls),
             tests_run: 0,
+            odds: Vec::new(),
+            tests_are_found: false,
         }
+    }
+
+    /// Notes how likely tests are to be the lone culprit.
+    pub fn suspect(&mut self, mut odds: Vec<(TestIndex, f64)>) {
+        odds.retain(|&(_, odds)| odds >= WORTH_TELLING);
+        odds.sort_by(|(a, a_odds), (b, b_odds)| b_odds.total_cmp(a_odds).then(a.cmp(b)));
+        self.odds = odds;
+    }
+
+    /// Notes that the search for tests has come to its end: what follows takes none of them away.
+    pub fn tests_are_found(&mut self) {
+        self.tests_are_found = true;
     }
 
     /// Notes that a candidate is known not to reproduce.
@@ -90,6 +110,8 @@ impl<'o> Asker<'o> {
     /// The result; `ended` says whether it is 1-minimal, if the passes came to their end.
     pub fn into_result(self, ended: Result<bool, Stopped>) -> Shrunk {
         Shrunk {
+            exhausted: ended.is_err() && self.calls >= self.most_calls && !self.tests_are_found,
+            odds: if self.tests_are_found { Vec::new() } else { self.odds },
             one_minimal: ended == Ok(true),
             complete: ended.is_ok(),
             plan: self.best,

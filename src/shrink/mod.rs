@@ -64,6 +64,7 @@ pub struct Problem<'a> {
     seen: Vec<(Vec<TestIndex>, bool)>,
     rate: f64,
     keeps_imports: bool,
+    most_calls: u32,
 }
 
 impl<'a> Problem<'a> {
@@ -83,7 +84,14 @@ impl<'a> Problem<'a> {
             seen,
             rate: if rate > 0.0 { rate.min(1.0) } else { 1.0 },
             keeps_imports: false,
+            most_calls: u32::MAX,
         }
+    }
+
+    /// The same problem, given up after so many runs of candidates.
+    #[must_use]
+    pub fn within(self, most_calls: u32) -> Self {
+        Self { most_calls, ..self }
     }
 
     /// The same problem, where a candidate costs least if it imports what the plan does: the imports
@@ -95,7 +103,7 @@ impl<'a> Problem<'a> {
 }
 
 /// What is left of a plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Shrunk {
     /// The smallest plan that was seen to reproduce.
     pub plan: Plan,
@@ -103,6 +111,11 @@ pub struct Shrunk {
     pub one_minimal: bool,
     /// Whether the shrinker came to its end, and was not stopped.
     pub complete: bool,
+    /// Whether the search for tests was stopped because no more candidates were to be run.
+    pub exhausted: bool,
+    /// If that search did not come to its end: the tests that are likeliest to be the culprit if there is but one, the
+    /// likeliest first, each with its odds from 0 to 1.
+    pub odds: Vec<(TestIndex, f64)>,
     /// How many candidates were run.
     pub calls: u32,
     /// How many tests were run, over all candidates.

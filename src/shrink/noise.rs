@@ -14,13 +14,13 @@ const BELIEF: f64 = 0.98;
 /// Questions at most, for each halving that a silent oracle would need.
 const PATIENCE: f64 = 14.0;
 
-/// Looks for the lone culprit, starting from these weights. `fails` runs a set once. None if no element
-/// stands out.
+/// Looks for the lone culprit, starting from these weights; in the end, however it comes, they are the odds of each
+/// element to be it, and their sum is 1. `fails` runs a set once. None if no element stands out.
 ///
 /// # Errors
 /// Those of `fails`.
 pub fn lone_culprit(
-    mut weights: Vec<f64>,
+    weights: &mut [f64],
     rate: f64,
     fails: &mut dyn FnMut(&[usize]) -> Result<bool, Stopped>,
 ) -> Result<Option<usize>, Stopped> {
@@ -28,7 +28,7 @@ pub fn lone_culprit(
     let halvings = (weights.len().max(2) as f64).log2().ceil() + 2.0;
     let questions = (halvings * PATIENCE / rate.max(0.25)) as u32;
     for _ in 0..questions {
-        normalise(&mut weights);
+        normalise(weights);
         let mut by_weight: Vec<usize> = (0..weights.len()).collect();
         by_weight.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]).then(a.cmp(&b)));
         match by_weight.first() {
@@ -36,7 +36,7 @@ pub fn lone_culprit(
             None => return Ok(None),
             Some(_) => {}
         }
-        let asked = heaviest(&by_weight, &weights);
+        let asked = heaviest(&by_weight, weights);
         let failed = fails(&asked)?;
         for (at, weight) in weights.iter_mut().enumerate() {
             match (failed, asked.binary_search(&at).is_ok()) {
@@ -46,6 +46,7 @@ pub fn lone_culprit(
             }
         }
     }
+    normalise(weights);
     Ok(None)
 }
 

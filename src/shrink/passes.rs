@@ -21,6 +21,7 @@ pub fn all(problem: &Problem<'_>, asker: &mut Asker<'_>) -> Result<bool, Stopped
             break;
         }
     }
+    asker.tests_are_found();
     if asker.best().imports == Imports::All {
         fewer_imports(problem.suite, asker)?;
     }
@@ -104,9 +105,11 @@ fn fewer_tests(
     let weights = suspects::weights(&tests, &problem.seen, problem.rate);
     let pick = |positions: &[usize]| positions.iter().map(|&at| elements[at]).collect::<Vec<_>>();
     if problem.rate < 1.0 {
+        let mut odds = weights.clone();
         let mut once = |positions: &[usize]| asker.once(&space.candidate(&pick(positions)));
-        let lone = noise::lone_culprit(weights.clone(), problem.rate, &mut once)?;
-        if let Some(lone) = lone
+        let lone = noise::lone_culprit(&mut odds, problem.rate, &mut once);
+        asker.suspect(tests.iter().copied().zip(odds).collect());
+        if let Some(lone) = lone?
             && asker.reproduces(&space.candidate(&pick(&[lone])))?
         {
             return Ok(Some(true));
