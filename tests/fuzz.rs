@@ -168,6 +168,7 @@ fn trial(index: u64) -> (Plan, Trial) {
             file: "a.py".into(),
             function: "f".into(),
             line: 3,
+            test_line: 5,
             message: "a\nb\u{0}".into(),
             trace: "{\"sum\":\"".into(),
             fixture: None,

@@ -88,9 +88,10 @@ def fixture(definition: Any, phase: str, rootdir: str) -> Dict[str, Any]:
     }
 
 
-def failure(phase: str, error: BaseException, trace: object, rootdir: str) -> Dict[str, Any]:
-    """The ``failure`` field of a ``finish`` message."""
+def failure(phase: str, error: BaseException, trace: object, rootdir: str, test: str) -> Dict[str, Any]:
+    """The ``failure`` field of a ``finish`` message; ``test`` is the test's own file, relative to rootdir."""
     file, function, line = location(error, rootdir)
+    own = (line for filename, _, line in _frames(error) if inside(filename, rootdir) == test)
     raised = failing_fixture(error)
     return {
         "fixture": None if raised is None else fixture(*raised, rootdir),
@@ -99,6 +100,7 @@ def failure(phase: str, error: BaseException, trace: object, rootdir: str) -> Di
         "file": stable(text(file)),
         "function": stable(text(function)),
         "line": line,
+        "test_line": next(own, 0),
         "message": _message(error),
         "trace": stable(text(trace, _TRACE)),
     }

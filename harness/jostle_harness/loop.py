@@ -142,7 +142,8 @@ class Loop:
         except BaseException as error:
             # pytest.exit, sys.exit in a hook, Ctrl-C sent by a test: the rest goes on in a new process.
             rootdir = str(item.config.rootpath)
-            self._failure = self._failure or crash.failure("call", error, repr(error), rootdir)
+            test = item.nodeid.split("::")[0]
+            self._failure = self._failure or crash.failure("call", error, repr(error), rootdir, test)
             self._finish(position, start)
             raise
         finally:
@@ -187,15 +188,14 @@ class Loop:
         outcome = yield
         report = outcome.get_result()
         if report.failed and self._failure is None:
-            rootdir = str(item.config.rootpath)
+            rootdir, file = str(item.config.rootpath), item.nodeid.split("::")[0]
             if call.excinfo is not None:
                 trace = _rendering(report)
-                self._failure = crash.failure(report.when, call.excinfo.value, trace, rootdir)
+                self._failure = crash.failure(report.when, call.excinfo.value, trace, rootdir, file)
                 raised = crash.failing_fixture(call.excinfo.value)
                 self._user = None if raised is None else self._users.get(id(raised[0]))
             else:
                 function = getattr(item, "originalname", None) or item.name
-                file = item.nodeid.split("::")[0]
                 self._failure = crash.verdict(report.when, _rendering(report), file, function)
 
     def pytest_runtest_logreport(self, report: Any) -> None:

@@ -4,6 +4,7 @@
 //! what the failure is. Whoever calls it runs the plans and adds to the evidence.
 
 pub mod signature;
+pub mod site;
 pub mod statistics;
 pub mod case;
 pub mod sight;

@@ -1,6 +1,7 @@
 //! What a trial shows of one test.
 
 use crate::judge::signature::{Crash, Signature};
+use crate::judge::site::{Lines, Site};
 use crate::run::{Execution, Failure, Fixture, Outcome, Trial};
 use crate::suite::TestIndex;
 
@@ -67,6 +68,8 @@ impl Sight {
 pub enum Wanted {
     /// The test, failing with this signature.
     Signature(Signature),
+    /// The test, failing with this signature at these lines: what else may fail in one function.
+    At(Signature, Lines),
     /// A fixture, failing in this way under whichever test.
     Fixture(Fixture, Crash),
     /// This failure, under whichever test.
@@ -100,6 +103,10 @@ pub fn look(trial: &Trial, wanted: &Wanted) -> Sight {
     match wanted {
         Wanted::Signature(signature) => match last(trial, signature.test) {
             Some(run) => see(run, |found| found == signature),
+            None => Sight::Unknown,
+        },
+        Wanted::At(signature, lines) => match last(trial, signature.test) {
+            Some(run) => see(run, |found| found == signature && Site::of(&run.outcome).lines == *lines),
             None => Sight::Unknown,
         },
         Wanted::Failure(test) => match last(trial, *test) {
@@ -158,6 +165,7 @@ mod tests {
             file: "test_a.py".into(),
             function: "fixture".into(),
             line: 3,
+            test_line: 0,
             message: String::new(),
             trace: String::new(),
             fixture: Some(fixture("module")),

@@ -83,7 +83,9 @@ pub fn fixture(fixture: &Fixture) -> String {
 /// What fails, if it fails as wanted.
 pub fn wanted(wanted: &Wanted, suite: &Suite) -> String {
     match wanted {
-        Wanted::Signature(Signature { test, .. }) | Wanted::Failure(test) => suite.test(*test).id.to_string(),
+        Wanted::Signature(Signature { test, .. })
+        | Wanted::At(Signature { test, .. }, _)
+        | Wanted::Failure(test) => suite.test(*test).id.to_string(),
         Wanted::Fixture(fixture, _) => self::fixture(fixture),
         Wanted::Crash(crash) => format!("a test, with {},", crash.exception),
     }

@@ -80,6 +80,10 @@ pub struct Failure {
     pub function: String,
     /// 1-based line of the crash.
     pub line: u32,
+    /// 1-based line in the test's own file, the outermost on the way to the crash; 0 if there is none, or not
+    /// known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub test_line: u32,
     /// The exception's message, at most 2,000 characters of it.
     pub message: String,
     /// pytest's rendering of the failure, at most 20,000 characters of its end.
@@ -372,6 +376,11 @@ pub enum RunError {
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Outcome {

@@ -3,12 +3,41 @@
 
 use std::collections::BTreeSet;
 
-use crate::judge::finding::{Finding, Kind, Origin};
+use crate::judge::finding::{Finding, Kind};
 use crate::judge::known::{self, Identity, Recorded};
-use crate::judge::signature::Crash;
+use crate::judge::signature::{Crash, Signature};
+use crate::judge::site::Site;
 use crate::run::Phase;
 use crate::session::investigate::Suspect;
 use crate::suite::{Suite, TestIndex};
+
+/// Places and messages of one failing function that are looked into: each may have a cause of its own, but where
+/// they change with every run they have not.
+const SITES: usize = 4;
+
+/// A way in which something fails.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Seen {
+    /// The test; none for whichever shows it.
+    test: Option<TestIndex>,
+    crash: Crash,
+    /// Whether the test had passed before in its process: it may then pollute itself, which says nothing of a
+    /// plan in which it runs once.
+    again: bool,
+    /// Where, and with which words; none for anywhere.
+    site: Option<Site>,
+}
+
+impl Seen {
+    fn anywhere(test: Option<TestIndex>, crash: Crash) -> Self {
+        Self { test, crash, again: false, site: None }
+    }
+
+    fn of(suspect: &Suspect) -> Self {
+        let Signature { test, crash } = suspect.signature.clone();
+        Self { test: Some(test), crash, again: suspect.again, site: suspect.site.clone() }
+    }
+}
 
 /// A session's account of failures: seen, waiting, found.
 #[derive(Clone, Debug, Default)]
@@ -17,8 +46,10 @@ pub struct FindingBook {
     victim: Option<TestIndex>,
     /// Failures recorded earlier.
     known: Vec<Recorded>,
-    /// Failures that were looked into, or wait for it; without a test, whichever test shows them.
-    seen: BTreeSet<(Option<TestIndex>, Crash)>,
+    /// Failures that were looked into, or wait for it.
+    seen: BTreeSet<Seen>,
+    /// Failures that belong to a cause which was found, and the tests each of which makes the test fail so.
+    explained: Vec<(Signature, BTreeSet<TestIndex>)>,
     /// Failures that are still to be looked into, in the order in which they came.
     pub waiting: Vec<Suspect>,
     findings: Vec<Finding>,
@@ -33,20 +64,42 @@ impl FindingBook {
     /// Takes in the failures of a trial: those that are new wait.
     pub fn take_in(&mut self, suspects: impl IntoIterator<Item = Suspect>) {
         for suspect in suspects {
-            let (test, crash) = (suspect.signature.test, &suspect.signature.crash);
+            let test = suspect.signature.test;
             let unasked = self.victim.is_some_and(|victim| victim != test && victim != suspect.charged);
-            if unasked || self.seen.contains(&(None, crash.clone())) {
+            if unasked || self.is_seen(&suspect) {
                 continue;
             }
-            if self.seen.insert((Some(test), crash.clone())) {
+            if self.seen.insert(Seen::of(&suspect)) {
                 self.waiting.push(suspect);
             }
         }
     }
 
+    /// Whether a failure is one that was seen wherever it shows, or at enough places.
+    fn is_seen(&self, suspect: &Suspect) -> bool {
+        let Signature { test, crash } = &suspect.signature;
+        let anywhere = |test| self.seen.contains(&Seen::anywhere(test, crash.clone()));
+        let first = Seen { site: None, ..Seen::of(suspect) };
+        let alike = |seen: &&Seen| Seen { site: None, ..(*seen).clone() } == first;
+        let sites = self.seen.range(&first..).take_while(alike).count();
+        anywhere(None) || anywhere(Some(*test)) || sites >= SITES || self.is_explained(suspect)
+    }
+
+    /// Whether the test is known to fail so after a test that came before it. Without such a one before it there
+    /// is another reason.
+    fn is_explained(&self, suspect: &Suspect) -> bool {
+        let test = suspect.signature.test;
+        let list = suspect.plan.workers.get(suspect.worker.0 as usize).map(Vec::as_slice).unwrap_or_default();
+        let at = list.iter().rposition(|&other| other == test).unwrap_or_default();
+        let polluted =
+            |polluters: &BTreeSet<TestIndex>| list[..at].iter().any(|test| polluters.contains(test));
+        let mut explained = self.explained.iter().filter(|(signature, _)| *signature == suspect.signature);
+        !suspect.again && explained.any(|(_, polluters)| polluted(polluters))
+    }
+
     /// Takes note of failures that are told of elsewhere.
     pub fn are_seen(&mut self, failures: impl IntoIterator<Item = (Option<TestIndex>, Crash)>) {
-        self.seen.extend(failures);
+        self.seen.extend(failures.into_iter().map(|(test, crash)| Seen::anywhere(test, crash)));
     }
 
     /// Forgets what was seen and waits, as what failed for want of something is no failure.
@@ -77,7 +130,8 @@ impl FindingBook {
     /// Tells a failure, the first that waits, with the finding of which it was shown to be. The tests that its
     /// fixture was set up for, and those that were charged with it, are named.
     pub fn tell_with(&mut self, finding: usize, suspect: &Suspect) {
-        self.waiting.retain(|other| other.signature != suspect.signature);
+        let key = Seen::of(suspect);
+        self.waiting.retain(|other| Seen::of(other) != key);
         let finding = &mut self.findings[finding];
         let named = |test: TestIndex| {
             Some(test) == finding.test || finding.causes().0.contains(&test) || finding.also.contains(&test)
@@ -90,27 +144,36 @@ impl FindingBook {
 
     /// What other tests show of a cause that is explained needs no finding of its own.
     fn fold_circle(&mut self, finding: &Finding) {
-        let circle = finding.explanation.iter().flat_map(|explanation| &explanation.circle.victims);
-        for signature in circle {
-            self.waiting.retain(|suspect| suspect.signature != *signature);
-            self.seen.insert((Some(signature.test), signature.crash.clone()));
+        let circles = finding.explanation.iter().map(|explanation| &explanation.circle);
+        for circle in circles.filter(|circle| !circle.victims.is_empty()) {
+            let polluters: BTreeSet<_> = circle.polluters.iter().chain(finding.causes().0).copied().collect();
+            self.explained.extend(circle.victims.iter().map(|victim| (victim.clone(), polluters.clone())));
         }
+        let waiting = std::mem::take(&mut self.waiting);
+        let (explained, left): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|suspect| self.is_explained(suspect));
+        self.waiting = left;
+        explained.iter().for_each(|suspect| _ = self.seen.remove(&Seen::of(suspect)));
     }
 
-    /// Whether the test was found to fail for reasons of its own, so that another way in which it
-    /// fails says nothing new.
+    /// Whether the test was found to fail in this way for reasons of its own, wherever it then shows. Another way
+    /// in which it fails may have another reason.
     fn is_settled(&self, suspect: &Suspect) -> bool {
-        self.findings
-            .iter()
-            .any(|finding| finding.test == Some(suspect.signature.test) && finding.kind.is_the_tests_own())
+        let same = |finding: &&Finding| finding.signature.as_ref() == Some(&suspect.signature);
+        self.findings.iter().filter(same).any(|finding| finding.kind.is_the_tests_own())
     }
 
     /// Whether a finding tells of the same test and the same cause as one before.
     pub fn is_told(&self, finding: &Finding) -> bool {
-        let same = |other: &Finding| {
-            other.kind == finding.kind && other.test == finding.test && other.causes() == finding.causes()
-        };
-        self.findings.iter().any(same)
+        self.findings.iter().any(|told| is_same(told, finding))
+    }
+
+    /// Takes over what is noted of a finding that is told already, if nothing is noted there.
+    pub fn add_note(&mut self, finding: &Finding) {
+        let told = self.findings.iter_mut().find(|told| is_same(told, finding));
+        if let Some(told) = told.filter(|told| told.note.is_none()) {
+            told.note.clone_from(&finding.note);
+        }
     }
 
     /// Keeps a finding from now on, whatever ends the session, and tells where it is.
@@ -169,6 +232,11 @@ impl FindingBook {
     }
 }
 
+/// Whether two findings tell of the same test and the same cause.
+fn is_same(one: &Finding, other: &Finding) -> bool {
+    one.kind == other.kind && one.test == other.test && one.causes() == other.causes()
+}
+
 /// Whether a failure is like that of a finding, so that it is worth showing that it is of it.
 fn is_alike(finding: &Finding, suspect: &Suspect) -> bool {
     let same_crash =
@@ -178,7 +246,7 @@ fn is_alike(finding: &Finding, suspect: &Suspect) -> bool {
     let alike = match finding.kind {
         Kind::Broken | Kind::Victim => outside_call,
         Kind::Race => fixture.is_some(),
-        Kind::Nio => suspect.origin == Origin::Twice,
+        Kind::Nio => suspect.again,
         _ => false,
     };
     alike && same_crash && fixture == finding.fixture() && finding.test != Some(suspect.signature.test)
@@ -187,7 +255,9 @@ fn is_alike(finding: &Finding, suspect: &Suspect) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::Signature;
+    use crate::explain::{Circle, Explanation};
+    use crate::judge::finding::{Minimal, Origin};
+    use crate::judge::site::{Lines, words};
     use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
     use crate::run::{Failure, Fixture};
 
@@ -223,6 +293,7 @@ mod tests {
             file: crash.file.clone(),
             function: crash.function.clone(),
             line: 1,
+            test_line: 0,
             message: String::new(),
             trace: String::new(),
             fixture,
@@ -230,6 +301,8 @@ mod tests {
         };
         Suspect {
             signature: Signature { test: TestIndex(test), crash },
+            site: Some(Site::default()),
+            again: false,
             charged: TestIndex(test),
             failure: Some(failure),
             origin: Origin::Baseline,
@@ -301,12 +374,76 @@ mod tests {
     }
 
     #[test]
-    fn what_a_broken_test_shows_besides_is_settled_and_no_other_tests_is() {
+    fn an_ordinary_bug_hides_no_other_failure_of_its_test() {
         let mut book = FindingBook::default();
-        let (one, other) = (suspect(1, Phase::Call, None), suspect(2, Phase::Setup, None));
-        book.findings.push(finding(Kind::Broken, &one));
-        book.take_in([suspect(1, Phase::Setup, None), other.clone()]);
+        let (broken, other) = (suspect(1, Phase::Call, None), suspect(1, Phase::Setup, None));
+        book.findings.push(finding(Kind::Broken, &broken));
+        let elsewhere = Suspect { site: None, ..broken.clone() };
+        book.take_in([broken.clone(), elsewhere, other.clone()]);
         assert_eq!(book.first().map(|suspect| suspect.signature), Some(other.signature));
         assert_eq!(book.waiting.len(), 1);
+        book.add_note(&Finding { note: Some("besides".into()), ..finding(Kind::Broken, &broken) });
+        assert_eq!(book.findings[0].note.as_deref(), Some("besides"));
+    }
+
+    /// A test failing last of a plan at a line, with a message.
+    fn at(list: &[u32], line: u32, message: &str) -> Suspect {
+        let (&test, before) = list.split_last().unwrap();
+        Suspect {
+            site: Some(Site { lines: Lines { test: line, crash: line }, words: words(message) }),
+            again: before.contains(&test),
+            plan: plan(list),
+            ..suspect(test, Phase::Call, None)
+        }
+    }
+
+    #[test]
+    fn failures_of_one_test_are_told_apart_by_line_words_and_whether_it_ran_before() {
+        let waiting = |suspects: Vec<Suspect>| {
+            let mut book = FindingBook::default();
+            book.take_in(suspects);
+            book.waiting.len()
+        };
+        let first = || at(&[2, 1], 6, "assert 2 == 1");
+        assert_eq!(waiting(vec![first(), at(&[3, 1], 6, "assert 3 == 1")]), 1, "another value");
+        assert_eq!(waiting(vec![first(), at(&[3, 1], 7, "assert 2 == 1")]), 2, "another line");
+        assert_eq!(waiting(vec![first(), at(&[3, 1], 6, "no books")]), 2, "other words");
+        assert_eq!(waiting(vec![first(), at(&[1, 1], 6, "assert 2 == 1")]), 2, "run twice");
+        assert_eq!(waiting((1..50).map(|line| at(&[2, 1], line, "")).collect()), SITES, "always another");
+    }
+
+    #[test]
+    fn what_a_cause_explains_fails_after_its_polluters_only() {
+        let mut book = FindingBook::default();
+        let waits = at(&[5, 1], 6, "");
+        book.take_in([waits.clone()]);
+        let circle = Circle {
+            victims: [waits.signature.clone()].into(),
+            polluters: [TestIndex(7)].into(),
+            ..Circle::default()
+        };
+        let explanation = Explanation {
+            confirmed: true,
+            places: Vec::new(),
+            jointly: false,
+            alone: true,
+            changed: 0,
+            cut_off: false,
+            fixtures: Vec::new(),
+            circle,
+            fix: None,
+            no_fix: None,
+            experiments: 0,
+            why: None,
+        };
+        let (culprits, imports) = (vec![TestIndex(5)], Vec::new());
+        let minimal = Minimal { plan: plan(&[5, 0]), culprits, imports, one_minimal: true, calls: 1 };
+        let of = finding(Kind::Victim, &suspect(0, Phase::Call, None));
+        book.fold_circle(&Finding { shrunk: Some(minimal), explanation: Some(explanation), ..of });
+        assert_eq!(book.waiting.len(), 0);
+        for (list, waiting) in [(&[7, 2, 1][..], 0), (&[2, 5, 1], 0), (&[1, 1], 1), (&[2, 1], 2)] {
+            book.take_in([at(list, 6, "")]);
+            assert_eq!(book.waiting.len(), waiting, "{list:?}");
+        }
     }
 }

@@ -4,11 +4,13 @@ use crate::judge::case::{PassedIn, Verdict};
 use crate::judge::finding::{Finding, GivenUp, Kind, Minimal, Origin};
 use crate::judge::sight::{Fate, Sight, Wanted, look};
 use crate::judge::signature::Crash;
-use crate::judge::{Evidence, Facts, Next, Question, Signature, Tally, decide};
+use crate::judge::site::Site;
+use crate::judge::{Evidence, Facts, Next, Question, Signature, decide};
 use crate::plan::{Interleaving, Plan, WorkerId};
-use crate::run::{Failure, Fixture, Job, Outcome, RunError, Trial};
+use crate::run::{Execution, Failure, Fixture, Job, Outcome, RunError, Trial};
 use crate::session::draws::{Seen, told_apart};
 use crate::session::lab::{Lab, alone, serial, serial_of_worker};
+use crate::session::nio::pollutes_itself;
 use crate::session::{confirm, races};
 use crate::shrink::Verdict as Answer;
 use crate::shrink::foresight::questions_after;
@@ -32,9 +34,6 @@ pub const SEARCH: u32 = 1000;
 /// After so many answers going through them again for each question takes too long.
 const FORESEEABLE: usize = 100;
 
-/// Runs of a test that pollutes itself that are made in fresh processes.
-const FRESH: u32 = 2;
-
 /// A failure that was seen in a trial and not yet explained.
 #[derive(Clone, Debug)]
 pub struct Suspect {
@@ -43,6 +42,11 @@ pub struct Suspect {
     pub signature: Signature,
     /// The test that pytest charged.
     pub charged: TestIndex,
+    /// Where the failure shows and what it says, which tells several failures of one function apart. Nothing if
+    /// that changes from run to run of one plan.
+    pub site: Option<Site>,
+    /// Whether the test had passed before in the same process, so that it may have polluted itself.
+    pub again: bool,
     /// What pytest said of it; absent if the worker was lost.
     pub failure: Option<Failure>,
     /// Where it was seen.
@@ -84,8 +88,12 @@ pub fn suspects(origin: Origin, plan: &Plan, trial: &Trial) -> Vec<Suspect> {
         let mut signature = Signature::of(run.test, &run.outcome)?;
         let shared = failure.as_ref().filter(|failure| failure.shared_teardown().is_some());
         signature.test = shared.and_then(|failure| failure.user).unwrap_or(run.test);
+        let site = Some(Site::of(&run.outcome));
+        let again = trial.executions.iter().any(|earlier| passed_before(earlier, run));
         Some(Suspect {
             signature,
+            site,
+            again,
             charged: run.test,
             failure,
             origin,
@@ -94,6 +102,12 @@ pub fn suspects(origin: Origin, plan: &Plan, trial: &Trial) -> Vec<Suspect> {
         })
     })
     .collect()
+}
+
+/// Whether an execution is a pass of the test of another one in the same process, which that is not.
+fn passed_before(one: &Execution, failed: &Execution) -> bool {
+    let process = |run: &Execution| (run.test, run.worker, run.process);
+    process(one) == process(failed) && Fate::of(&one.outcome) == Fate::Passed
 }
 
 /// Judges a suspect and, if it is an isolation failure, shrinks and confirms it.
@@ -121,7 +135,7 @@ fn look_into(lab: &mut Lab<'_>, suspect: &Suspect, presumed: bool) -> Result<Fin
             finding_of(suspect, Verdict::Unreproduced, &Evidence::default()),
         );
     }
-    if suspect.origin == Origin::Twice
+    if suspect.again
         && suspect.fixture_torn_down().is_none()
         && let Some(finding) = pollutes_itself(lab, suspect)?
     {
@@ -129,20 +143,22 @@ fn look_into(lab: &mut Lab<'_>, suspect: &Suspect, presumed: bool) -> Result<Fin
     }
     let reference = lab.history.passed_in(suspect.signature.test, suspect.plan.hash_seed);
     let reference = reference.map(|record| record.plan.clone());
-    let Judgement { verdict, evidence, silent, alone, varying } =
+    let Judgement { verdict, evidence, silent, alone, varying, moves } =
         judge(lab, suspect, reference.as_ref(), presumed)?;
     if let (Verdict::Broken, Some(alone)) = (verdict, &alone)
         && alone.signature != suspect.signature
     {
         return Ok(broken_otherwise(suspect, alone, &evidence));
     }
+    let suspect = &if moves { Suspect { site: None, ..suspect.clone() } } else { suspect.clone() };
     let note = silent.map(|question| no_answer(question).to_owned());
     let finding = Finding { note, ..finding_of(suspect, verdict, &evidence) };
     match verdict {
         Verdict::Victim if presumed && evidence.again.runs == 0 => {
             let wanted = wanted(suspect, verdict);
             let target = Target { victim: suspect.signature.test, worker: suspect.worker };
-            let shrunk = run_shrinker(lab, suspect.plan.clone(), target, 1.0, &wanted, Sight::Same)?;
+            let looked_for = exactly(suspect, &wanted);
+            let shrunk = run_shrinker(lab, suspect.plan.clone(), target, 1.0, &looked_for, Sight::Same)?;
             let given_up = given_up(&shrunk);
             let found = confirm::victim(lab, suspect, &wanted, shrunk, finding, false)?;
             let found = Finding { given_up, ..found };
@@ -161,34 +177,6 @@ fn look_into(lab: &mut Lab<'_>, suspect: &Suspect, presumed: bool) -> Result<Fin
     }
 }
 
-/// Whether the test fails each time it is run twice in a row, and only then, with nothing else run.
-fn pollutes_itself(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<Finding>, RunError> {
-    let test = suspect.signature.test;
-    let wanted = Wanted::Signature(suspect.signature.clone());
-    let pair = Plan { workers: vec![vec![test, test]], ..alone(&suspect.plan, lab.suite, test, 0) };
-    let (mut with, mut without) = (Tally::default(), Tally::default());
-    for random_seed in 0..confirm::CONSTANT {
-        let plan = Plan { random_seed, ..pair.clone() };
-        let fresh = random_seed >= confirm::CONSTANT - FRESH;
-        let trial = if fresh { lab.probe_fresh(&plan)? } else { lab.probe(&lab.in_forks(&plan))? };
-        let first_passed = trial.executions.first().map(|run| Fate::of(&run.outcome)) == Some(Fate::Passed);
-        if !first_passed || look(&trial, &wanted) != Sight::Same {
-            return Ok(None);
-        }
-        without.add(false);
-        with.add(true);
-    }
-    let minimal = Minimal {
-        plan: pair,
-        culprits: vec![test],
-        imports: Vec::new(),
-        one_minimal: true,
-        calls: with.runs,
-    };
-    let finding = finding_of(suspect, Verdict::Victim, &Evidence::default());
-    Ok(Some(Finding { kind: Kind::Nio, with, without, shrunk: Some(minimal), ..finding }))
-}
-
 fn wanted(suspect: &Suspect, verdict: Verdict) -> Wanted {
     match suspect.fixture() {
         Some(fixture) if verdict == Verdict::Race => {
@@ -198,10 +186,21 @@ fn wanted(suspect: &Suspect, verdict: Verdict) -> Wanted {
     }
 }
 
+/// What a suspect is told from other failures of its test by, so that shrinking does not slip to another: the
+/// lines too, unless these change from run to run. Values in its message may change with what runs before.
+fn exactly(suspect: &Suspect, wanted: &Wanted) -> Wanted {
+    match (wanted, &suspect.site) {
+        (Wanted::Signature(signature), Some(site)) => Wanted::At(signature.clone(), site.lines),
+        _ => wanted.clone(),
+    }
+}
+
 /// What a suspect was judged to be.
 struct Judgement {
     verdict: Verdict,
     evidence: Evidence,
+    /// Whether one and the same plan shows the failure at several places.
+    moves: bool,
     /// The question that was given up, as its runs gave no answer.
     silent: Option<Question>,
     /// How the test failed alone, if it did.
@@ -252,37 +251,52 @@ fn judge(
     let facts = Facts { parallel: plan.workers.len() > 1, passed_in, presumed };
     let any = Wanted::Failure(suspect.signature.test);
     let anywhere = Wanted::any(&suspect.signature, suspect.failure.as_ref());
-    let same = wanted(suspect, if facts.parallel { Verdict::Race } else { Verdict::Victim });
+    let loosely = wanted(suspect, if facts.parallel { Verdict::Race } else { Verdict::Victim });
+    let mut same = exactly(suspect, &loosely);
     know_alone(lab, plan, suspect.signature.test)?;
     let mut evidence = Evidence::default();
     let mut failed_alone = None;
     let (mut silent, mut varying) = (0, Vec::new());
+    let mut moves = false;
     loop {
         let (question, times) = match decide(facts, &evidence) {
             Next::Done(verdict) => {
-                return Ok(Judgement { verdict, evidence, silent: None, alone: failed_alone, varying });
+                return Ok(Judgement {
+                    verdict,
+                    evidence,
+                    silent: None,
+                    alone: failed_alone,
+                    varying,
+                    moves,
+                });
             }
             Next::Ask(question, _) if lab.out_of_time() || silent >= PATIENCE => {
                 let silent = (silent >= PATIENCE).then_some(question);
                 let verdict = Verdict::Unreproduced;
-                return Ok(Judgement { verdict, evidence, silent, alone: failed_alone, varying });
+                return Ok(Judgement { verdict, evidence, silent, alone: failed_alone, varying, moves });
             }
             Next::Ask(question, times) => (question, times),
         };
         let runs = evidence.tally(question).runs..times;
         let plans: Vec<Plan> =
             runs.map(|run| question_plan(lab, question, suspect, reference, run)).collect();
-        let looked_for = match question {
-            Question::Again | Question::Serial => &same,
-            Question::PassedAgain => &anywhere,
-            Question::Alone | Question::AloneWherePassed => &any,
-        };
         let jobs: Vec<Job<'_>> = plans.iter().map(Job::of).collect();
         let trials = lab.probes(&jobs)?;
         for (plan, trial) in plans.into_iter().zip(trials) {
             if question == Question::Alone && failed_alone.is_none() {
                 failed_alone = suspects(Origin::Alone, &plan, &trial).into_iter().next();
             }
+            if question == Question::Again && look(&trial, &same) == Sight::Other {
+                moves |= look(&trial, &loosely) == Sight::Same;
+            }
+            if moves {
+                same = loosely.clone();
+            }
+            let looked_for = match question {
+                Question::Again | Question::Serial => &same,
+                Question::PassedAgain => &anywhere,
+                Question::Alone | Question::AloneWherePassed => &any,
+            };
             let Some(failed) = look(&trial, looked_for).shown() else {
                 silent += 1;
                 continue;
@@ -322,7 +336,7 @@ fn question_plan(
     }
 }
 
-fn finding_of(suspect: &Suspect, verdict: Verdict, evidence: &Evidence) -> Finding {
+pub(super) fn finding_of(suspect: &Suspect, verdict: Verdict, evidence: &Evidence) -> Finding {
     let kind = match verdict {
         Verdict::Victim => Kind::Victim,
         Verdict::Race => Kind::Race,
@@ -367,7 +381,8 @@ fn shrink_victim(
     let rate = tally.rate_at_least().min(most);
     let varies = !(evidence.again.always() && tally.always());
     let confirmed = |lab: &mut Lab<'_>, rate: f64| {
-        let shrunk = run_shrinker(lab, plan.clone(), target, rate, &wanted, Sight::Same)?;
+        let looked_for = exactly(suspect, &wanted);
+        let shrunk = run_shrinker(lab, plan.clone(), target, rate, &looked_for, Sight::Same)?;
         let given_up = given_up(&shrunk);
         let found = confirm::victim(lab, suspect, &wanted, shrunk, finding.clone(), varies)?;
         Ok::<_, RunError>(Finding { given_up, ..found })
@@ -468,7 +483,7 @@ fn run_shrinker(
 ) -> Result<Shrunk, RunError> {
     let suite = lab.suite;
     // Where any test may be charged, what came before one of them says nothing.
-    let of_test = matches!(wanted, Wanted::Signature(_) | Wanted::Failure(_));
+    let of_test = matches!(wanted, Wanted::Signature(_) | Wanted::At(..) | Wanted::Failure(_));
     let suspects = if of_test { lab.history.prefixes(target.victim) } else { Vec::new() };
     let seen = suspects
         .into_iter()

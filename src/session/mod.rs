@@ -22,6 +22,7 @@ pub mod reruns;
 pub mod artefact;
 pub mod racing;
 pub mod investigate;
+mod nio;
 pub mod findings;
 pub mod same_cause;
 pub mod confirm;

@@ -411,6 +411,7 @@ impl Session<'_> {
             }
             self.book.waiting.remove(0);
             if self.book.is_told(&finding) {
+                self.book.add_note(&finding);
                 continue;
             }
             let at = self.book.keep(finding, lab.suite);

@@ -1,0 +1,6 @@
+_drawn = []
+
+
+def draw(name):
+    _drawn.append(name)
+    return len(_drawn)
