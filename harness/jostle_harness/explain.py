@@ -16,7 +16,7 @@ import pytest
 
 from . import graph
 from .channel import Channel, text
-from .crash import inside
+from .crash import fixture, inside
 from .files import Files
 from .follow import Follower
 from .graph import Graph
@@ -38,6 +38,11 @@ class Explainer:
         self._restore: Set[str] = set(instructions["restore"])
         self._watch: Optional[str] = instructions["watch"]
         self._follow: Optional[str] = instructions["follow"]
+        #: The place in the list of the test before which the state is noted.
+        self._from: int = instructions["from"]
+        #: The fixture before whose teardown is looked, and not before the last test.
+        self._teardown: Optional[Dict[str, Any]] = instructions["teardown"]
+        self._early: List[Tuple[Any, Any]] = []
         self._follower: Optional[Follower] = None
         self._is_import = instructions["import"] is not None
         self._writes: Optional[Writes] = None
@@ -49,6 +54,20 @@ class Explainer:
         self._fixtures: List[Tuple[Any, Any]] = []
         self._graph: Optional[Graph] = None
         self._read: Optional[Dict[str, Any]] = None
+
+    def before(self, position: int, is_last: bool, channel: Channel, item: Any) -> None:
+        """Do what there is to do before a test."""
+        if position == self._from:
+            self.start()
+            self._look_before_teardown(channel)
+        if is_last and self._teardown is None:
+            self.look(channel, item)
+
+    def _look_before_teardown(self, channel: Channel) -> None:
+        """Have the fixture that is set up by now look first when it is torn down."""
+        for definition, _ in self._early:
+            if self._teardown == fixture(definition, "teardown", self._rootdir):
+                definition.addfinalizer(lambda: self.look(channel))
 
     def start(self) -> None:
         """Note how everything is."""
@@ -62,6 +81,9 @@ class Explainer:
         self._add_conftests(self._graph)
         for path, value in parameters:
             self._graph.add_value(path, value)
+        for definition, _ in self._early:
+            if definition.cached_result is not None:
+                self._graph.add_value(_fixture_name(definition), definition.cached_result[0])
         self._graph.walk()
         if self._watch is not None:
             self._writes = Writes(self._watch, self._rootdir, self._graph, self._surroundings)
@@ -98,6 +120,8 @@ class Explainer:
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Any:
         """Note the values of wider fixtures, and the files they made, as they are when they begin to be shared."""
         outcome = yield
+        if self._graph is None and fixturedef.scope != "function" and outcome.excinfo is None:
+            self._early.append((fixturedef, request))
         if self._graph is None or fixturedef.scope == "function" or outcome.excinfo is not None:
             return
         self._fixtures.append((fixturedef, request))
@@ -112,11 +136,13 @@ class Explainer:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self) -> None:
         """The last test fails before it is torn down."""
-        if self._reads is not None and self._graph is None:
+        if self._teardown is None and self._reads is not None and self._graph is None:
             self._read = self._reads.stop()
 
     def tell_read(self, channel: Channel) -> None:
         """Tell, after the last test, where that read the place which is watched."""
+        if self._reads is not None and self._teardown is not None and self._graph is None:
+            self._read = self._reads.stop()
         if self._reads is not None and self._read is not None:
             channel.send("read", **self._read)
 
@@ -135,7 +161,7 @@ class Explainer:
 
     def look(self, channel: Channel, next_item: Any = None) -> None:
         """Tell what has changed, and restore what is to be restored."""
-        if self._follower is not None:
+        if self._follower is not None or self._graph is None:
             return
         written = None if self._writes is None else self._writes.stop()
         places = list(self._places())

@@ -93,8 +93,8 @@ class Loop:
         if self._watch is not None:
             self._watch.come()
         for position, item in enumerate(self.items):
-            if explainer is not None and position == len(self.items) - 1:
-                explainer.look(self._channel, item)
+            if explainer is not None:
+                explainer.before(position, position == len(self.items) - 1, self._channel, item)
             if item is not None:
                 self._run(position, item)
             if explainer is not None:
@@ -113,7 +113,6 @@ class Loop:
         are_passing(value for item in passing for value in item.callspec.params.values())  # type: ignore[attr-defined]
         explainer = Explainer(self._setup.explain, str(item.config.rootpath), item.config, items)
         item.config.pluginmanager.register(explainer, "jostle-explainer")
-        explainer.start()
         return explainer
 
     def _next(self, position: int, item: pytest.Item) -> Optional[Any]:

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::judge::Signature;
 use crate::judge::finding::{Finding, Kind};
+use crate::judge::sight::Wanted;
 use crate::suite::TestIndex;
 
 /// The tests besides those of a finding that have to do with its place; each was seen to, in a fresh process
@@ -51,7 +52,11 @@ pub fn groups(findings: &[Finding]) -> Vec<Group> {
         });
         let (group, circle) = (&mut groups[at], &explanation.circle);
         group.polluters.extend(finding.causes().0.iter().chain(&circle.polluters));
-        group.victims.extend(finding.test.iter().chain(&finding.also));
+        group.victims.extend(&finding.test);
+        // That pytest charges a test with the teardown of a fixture makes it no victim.
+        if !matches!(finding.wanted(), Some(Wanted::Fixture(..))) {
+            group.victims.extend(&finding.also);
+        }
         if finding.kind == Kind::Nio {
             group.polluters.extend(&finding.also);
         }

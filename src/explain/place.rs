@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::explain::fix::Statement;
+use crate::run::Fixture;
 
 /// A place whose value differs from what it was before the first test of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +93,11 @@ pub struct Instructions {
     /// The name of a place of which is to be told after each test whether that has changed it. It is put
     /// back at once if it is to be restored; nothing else is told.
     pub follow: Option<String>,
+    /// The place in the list of the test before which the state is noted.
+    pub from: u32,
+    /// The fixture before whose teardown all this is done, and not before the last test: the tests from `from` on
+    /// make that fail.
+    pub teardown: Option<Fixture>,
 }
 
 /// What became of a place that is followed.

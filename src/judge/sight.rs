@@ -115,7 +115,12 @@ pub fn look(trial: &Trial, wanted: &Wanted) -> Sight {
         },
         Wanted::Crash(crash) => anywhere(trial, |run| see(run, |found| found.crash == *crash)),
         Wanted::Fixture(fixture, crash) => {
-            anywhere(trial, |run| see(run, |found| found.crash == *crash && is_of(&run.outcome, fixture)))
+            let of_it = |run: &Execution| is_of(&run.outcome, fixture);
+            match anywhere(trial, |run| see(run, |found| found.crash == *crash && of_it(run))) {
+                // That tests pass says nothing of a fixture which failed in another way.
+                Sight::Passed if trial.executions.iter().any(of_it) => Sight::Other,
+                sight => sight,
+            }
         }
     }
 }
@@ -236,6 +241,7 @@ mod tests {
         let failing = trial([(1, failed("KeyError"))]);
         assert_eq!(look(&failing, &another), Sight::Other, "it is the crash of another fixture");
         assert_eq!(look(&failing, &Wanted::Crash(crash)), Sight::Same);
+        assert_eq!(of(failed("ValueError"), Outcome::Passed), Sight::Other, "the fixture, in another way");
     }
 
     #[test]

@@ -36,7 +36,14 @@ pub fn circle(lab: &mut Lab<'_>, finding: &Finding, place: &Place) -> Result<Cir
         return Ok(Circle::default());
     };
     let hangs = signature.crash.exception == "timeout";
-    if finding.kind != Kind::Victim || !finding.with.always() || hangs || !minimal.imports.is_empty() {
+    // The tests that share a fixture are no victims of their own, and come before what makes its teardown fail.
+    let of_fixture = matches!(finding.wanted(), Some(Wanted::Fixture(..)));
+    if of_fixture
+        || finding.kind != Kind::Victim
+        || !finding.with.always()
+        || hangs
+        || !minimal.imports.is_empty()
+    {
         return Ok(Circle::default());
     }
     let plan = Plan { imports: Imports::All, ..serial(&minimal.plan, Vec::new()) };

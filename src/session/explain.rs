@@ -8,7 +8,7 @@ use crate::explain::{
 use crate::judge::finding::{Finding, Kind};
 use crate::judge::sight::{Sight, Wanted, look};
 use crate::plan::Plan;
-use crate::run::{Outcome, RunError, Trial};
+use crate::run::{Fixture, Outcome, RunError, Trial};
 use crate::session::lab::Lab;
 use crate::shrink::Stopped;
 
@@ -72,13 +72,15 @@ struct Case {
     undone: Sight,
     /// The file whose import is the polluter.
     import: Option<String>,
+    /// The fixture that fails in its teardown, and the place in the list from which on tests make it do so.
+    teardown: Option<(Fixture, u32)>,
 }
 
 impl Case {
     fn of(lab: &Lab<'_>, finding: &Finding) -> Option<Self> {
         let (minimal, signature) = (finding.shrunk.as_ref()?, finding.signature.as_ref()?);
         let (wanted, stays, undone) = match finding.kind {
-            Kind::Victim | Kind::Nio => (Wanted::Signature(signature.clone()), Sight::Same, Sight::Passed),
+            Kind::Victim | Kind::Nio => (finding.wanted()?, Sight::Same, Sight::Passed),
             Kind::Brittle => (Wanted::Failure(signature.test), Sight::Passed, Sight::Same),
             _ => return None,
         };
@@ -90,7 +92,16 @@ impl Case {
         if list.len() == 1 && import.is_none() {
             return None;
         }
+        let teardown = match &wanted {
+            Wanted::Fixture(fixture, _) => {
+                let user = list.iter().rposition(|&test| test == signature.test)?;
+                // Tests before the one it was set up for do so by what they leave to its setup.
+                (user + 1 < list.len()).then(|| (fixture.clone(), user as u32 + 1))
+            }
+            _ => None,
+        };
         Some(Self {
+            teardown,
             // Forks have imported everything beforehand.
             cheap: if minimal.imports.is_empty() { lab.in_forks(&fresh) } else { fresh.clone() },
             fresh,
@@ -103,7 +114,9 @@ impl Case {
 
     /// Only to watch.
     fn instructions(&self) -> Instructions {
-        Instructions { import: self.import.clone(), ..Instructions::default() }
+        let (teardown, from) = self.teardown.clone().unzip();
+        let from = from.unwrap_or_default();
+        Instructions { import: self.import.clone(), from, teardown, ..Instructions::default() }
     }
 }
 

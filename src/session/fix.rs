@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::explain::fix::{Edit, diff};
 use crate::explain::{Explanation, Fix, NoFix, NoFixReason};
 use crate::judge::finding::{Finding, Kind};
+use crate::judge::sight::Wanted;
 use crate::plan::{Axes, Plan, Seed};
 use crate::run::git::{Applied, apply};
 use crate::run::source::Reader;
@@ -73,6 +74,7 @@ struct Search<'a> {
     trials: Trials<'a>,
     explanation: &'a Explanation,
     test: TestIndex,
+    fixture: Option<Wanted>,
     /// The tests whose doing is to be changed.
     changed: BTreeSet<TestIndex>,
     imports: &'a [String],
@@ -92,6 +94,7 @@ impl<'a> Search<'a> {
             trials,
             explanation,
             test,
+            fixture: finding.wanted().filter(|wanted| matches!(wanted, Wanted::Fixture(..))),
             changed: if brittle { [test].into() } else { polluters.copied().collect() },
             imports: &minimal.imports,
             jointly: minimal.culprits.len() > 1,
@@ -161,6 +164,7 @@ impl<'a> Search<'a> {
             seed: self.trials.seed,
             axes: self.trials.axes,
             test: self.test,
+            fixture: self.fixture.clone(),
             changed: &self.changed,
             sets_up: self.brittle,
         };

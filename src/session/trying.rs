@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 use crate::judge::Tally;
 use crate::judge::finding::Origin;
 use crate::judge::patched::{Harm, How, Said, collects_other, is_to_blame, look, new_harms, shows};
+use crate::judge::sight::{self, Sight, Wanted};
 use crate::plan::{Axes, Imports, Mode, Plan, Seed, TrialIndex, order, plan};
 use crate::run::{Engine, Job, RunError, Trial};
 use crate::session::baseline;
@@ -68,6 +69,8 @@ pub struct Attempt<'a, 'b, 'c> {
     pub axes: &'a Axes,
     /// The test that is to pass.
     pub test: TestIndex,
+    /// The fixture that is not to fail, where it is an accident which test is charged with it.
+    pub fixture: Option<Wanted>,
     /// The tests whose doing the patch changes.
     pub changed: &'a BTreeSet<TestIndex>,
     /// Whether the patch gives a test what it needs, instead of undoing what another leaves.
@@ -177,6 +180,10 @@ impl Attempt<'_, '_, '_> {
             if goes_on && !lab.out_of_time() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         for (at, trial) in trials.iter().enumerate() {
+            let seen = self.fixture.as_ref().map(|fixture| sight::look(trial, fixture));
+            if matches!(seen, Some(Sight::Same | Sight::Other)) {
+                return Err(doubt(failed(at)));
+            }
             match look(&plans[at], self.test, trial) {
                 Said::Holds => {}
                 Said::Compare(harms) => self.compare(&plans[at], fresh, &harms)?,
