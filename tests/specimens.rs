@@ -54,6 +54,8 @@ struct Failure {
     #[serde(default)]
     places: Vec<String>,
     #[serde(default)]
+    written: Option<String>,
+    #[serde(default)]
     fix: bool,
     #[serde(default)]
     no_fix: Option<String>,
@@ -151,6 +153,11 @@ fn explained(failure: &Failure, finding: &Value) -> Option<String> {
         && found[0].len() + found[1].len() <= 2.max(1 + failure.polluters.first().map_or(0, Vec::len));
     if found[2] != stated[2] || !alone && found[..2] != stated[..2] {
         return Some(format!("another group: {found:?}"));
+    }
+    let written = places.clone().next().map(|place| &place["written"]);
+    let line = |at: &Value| format!("{}:{}", at["file"].as_str().unwrap_or("nowhere"), at["line"]);
+    if failure.written.is_some() && failure.written != written.map(line) {
+        return Some(format!("written elsewhere: {written:?}"));
     }
     let kinds = places.map(|place| &place["kind"]);
     (named != failure.places || kinds.into_iter().any(|kind| *kind != *failure.taxonomy))

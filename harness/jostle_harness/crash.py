@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from typing import Any, Dict, Iterator, Optional, Tuple
 
+from . import doctests
 from .channel import text
 from .stable import stable
 
@@ -27,14 +29,16 @@ def _frames(error: BaseException) -> Iterator[Tuple[str, str, int]]:
     traceback = error.__traceback__
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        yield code.co_filename, code.co_name, traceback.tb_lineno
+        line, function = doctests.line_of(code.co_filename, traceback.tb_lineno, code.co_name)
+        yield code.co_filename, function, line
         traceback = traceback.tb_next
 
 
 def inside(filename: str, rootdir: str) -> Optional[str]:
     """The file's path relative to rootdir, if it is the suite's own and no installed package's."""
     if filename.startswith("<"):  # code without a file: "<string>", "<frozen os>"
-        return None
+        file = doctests.file_of(filename)
+        return None if file is None else inside(file, rootdir)
     try:
         path = os.path.abspath(filename)
     except OSError:  # a relative path, and the working folder is gone
@@ -47,7 +51,7 @@ def inside(filename: str, rootdir: str) -> Optional[str]:
 def location(error: BaseException, rootdir: str) -> Tuple[str, str, int]:
     """File, function and line of the innermost frame inside rootdir, else of the innermost frame."""
     found = ("", "", 0)
-    own = None
+    own = _example(error, rootdir)
     for filename, function, line in _frames(error):
         file = inside(filename, rootdir)
         found = (os.path.basename(filename), function, line)
@@ -88,8 +92,31 @@ def fixture(definition: Any, phase: str, rootdir: str) -> Dict[str, Any]:
     }
 
 
+def _of_doctest(error: BaseException) -> BaseException:
+    """What went wrong first in a doctest: what an example raised, or that it printed something else."""
+    first = next(iter(getattr(error, "failures", None) or ()), error)
+    doctest = sys.modules.get("doctest")
+    if doctest is not None and isinstance(first, doctest.UnexpectedException):
+        raised: BaseException = first.exc_info[1]
+        return raised
+    return first if doctest is not None and isinstance(first, doctest.DocTestFailure) else error
+
+
+def _example(error: BaseException, rootdir: str) -> Optional[Tuple[str, str, int]]:
+    """Where an example is that printed something else than it should."""
+    test, failed = getattr(error, "test", None), getattr(error, "example", None)
+    for number, example in enumerate(getattr(test, "examples", ())):
+        code = f"<doctest {test.name}[{number}]>"  # type: ignore[union-attr]
+        file = inside(code, rootdir) if example is failed else None
+        if file is not None:
+            line, function = doctests.line_of(code, 1, "<module>")
+            return file, function, line
+    return None
+
+
 def failure(phase: str, error: BaseException, trace: object, rootdir: str, test: str) -> Dict[str, Any]:
     """The ``failure`` field of a ``finish`` message; ``test`` is the test's own file, relative to rootdir."""
+    error = _of_doctest(error)
     file, function, line = location(error, rootdir)
     own = (line for filename, _, line in _frames(error) if inside(filename, rootdir) == test)
     raised = failing_fixture(error)
@@ -100,7 +127,7 @@ def failure(phase: str, error: BaseException, trace: object, rootdir: str, test:
         "file": stable(text(file)),
         "function": stable(text(function)),
         "line": line,
-        "test_line": next(own, 0),
+        "test_line": next(own, line if file == test else 0),
         "message": _message(error),
         "trace": stable(text(trace, _TRACE)),
     }
@@ -131,4 +158,7 @@ def collection_error(node_id: str, error: BaseException, trace: object, rootdir:
 
 
 def _message(error: BaseException) -> str:
-    return stable(text(error)[: 2 * _MESSAGE])[:_MESSAGE]
+    said: object = error
+    if hasattr(error, "example") and hasattr(error, "got"):  # a doctest's failure shows its test
+        said = f"expected {error.example.want!r}, got {error.got!r}"
+    return stable(text(said)[: 2 * _MESSAGE])[:_MESSAGE]

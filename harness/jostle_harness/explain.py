@@ -77,7 +77,7 @@ class Explainer:
         itself = len({id(item) for item in self._items}) == 1
         parameters = self._parameters()
         plain = [(path, value) for path, value in parameters if itself and type(value) in (dict, list, set)]
-        self._graph = graph.loaded(self.is_own, plain)
+        self._graph = graph.loaded(self.is_own, plain, self._surroundings.held())
         self._add_conftests(self._graph)
         for path, value in parameters:
             self._graph.add_value(path, value)
@@ -178,7 +178,7 @@ class Explainer:
         assert self._graph is not None
         seen: Dict[str, int] = {}
         for found in (
-            (place for place in self._graph.changes() if not self._surroundings.streams.covers(place.name)),
+            (place for place in self._graph.changes() if not self._surroundings.covers(place.name)),
             self._surroundings.changes(self.is_own),
             self._files.changes(),
             self._made_fixtures(),

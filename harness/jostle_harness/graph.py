@@ -1,19 +1,22 @@
 """The project's objects: module globals, class attributes and what they hold, as a graph of mutable objects.
 
-Each mutable object is noted once, under the first and so the shortest path that leads to it, with a shallow copy of what
-it held. A change is found, and undone, in that very object, so that everybody who holds it sees it restored.
+Each mutable object is noted once, under the shortest path that leads to it, with a shallow copy of what it held. A change
+is found, and undone, in that very object, so that everybody who holds it sees it restored. What the process's own tables
+and lists hold is told by these, whoever else has a name for them.
 """
 
 from __future__ import annotations
 
 import collections
+import functools
+import heapq
 import itertools
 import sys
 import types
-from typing import Any, Callable, Collection, Deque, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Collection, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from .changes import changed_places
-from .held import FOREIGN, OF_MODULE, Node, binder, cell_binder, read, sort_of
+from .held import FOREIGN, OF_MODULE, Node, binder, cell_binder, identity, read, sort_of
 from .places import Place, key_name
 
 #: Objects that are noted, and references that are followed: in a second or so, and a hundred megabytes. Counts and no
@@ -26,23 +29,32 @@ _CHILDREN = 300
 _ATOMS = frozenset((int, str, float, bool, bytes, type(None)))
 
 
+#: Whether it is weak, or of a test module; then the steps that lead there, and the length of the path.
+_Rank = Tuple[bool, bool, int, int, str]
+#: An object, its path, how deep it lies, whether it is weak, the module that brings it, and what binds another instead.
+_Reference = Tuple[Any, str, int, bool, Optional[str], Optional[Callable[[Any], None]]]
+
+
 class Graph:
     """What is reachable from the roots, as it was when each object was first seen."""
 
-    def __init__(self, is_own: Callable[[str], bool]) -> None:
+    def __init__(self, is_own: Callable[[str], bool], elsewhere: Iterable[Any] = ()) -> None:
         self._is_own = is_own
+        self._elsewhere = {id(obj): obj for obj in elsewhere}
+        #: By what holds their state: objects may share one namespace, and a dictionary may be one.
         self._nodes: Dict[int, Node] = {}
         #: What a developer would type for paths that are no expressions.
         self._expressions: Dict[str, str] = {}
-        self._queue: Deque[Tuple[Any, str, int, bool, Optional[str], Optional[Callable[[Any], None]]]] = (
-            collections.deque()
-        )
+        #: What is still to be looked into, those first whose name is the one to tell.
+        self._queue: List[Tuple[_Rank, int, _Reference]] = []
         self._left = _REFERENCES
         #: Whether there was more than could be looked at.
         self.is_cut_off = False
 
     def add_module(self, name: str, module: types.ModuleType) -> None:
         """A module of the project; its globals are looked into."""
+        if id(vars(module)) in self._nodes:
+            return
         self._note(module, name, "attributes", False, name)
         for attribute, value in list(vars(module).items()):
             if not OF_MODULE.match(attribute):
@@ -51,7 +63,7 @@ class Graph:
 
     def add_foreign(self, name: str, namespace: Any) -> None:
         """A module or class of others; only what its names are bound to is noted."""
-        if id(namespace) not in self._nodes:
+        if identity(namespace, "attributes") not in self._nodes:
             self._note(namespace, name, "attributes", True, name)
 
     def add_value(self, path: str, value: Any) -> None:
@@ -65,7 +77,7 @@ class Graph:
                 self.is_cut_off = True
                 self._queue.clear()
                 return
-            self._visit(*self._queue.popleft())
+            self._visit(*heapq.heappop(self._queue)[-1])
 
     def _later(
         self, obj: Any, path: str, depth: int, weak: bool, reach: Optional[str], rebind: Optional[Callable[[Any], None]]
@@ -77,7 +89,9 @@ class Graph:
             self.is_cut_off = True
             return
         self._left -= 1
-        self._queue.append((obj, path, depth, weak, reach, rebind))
+        module = reach or ""
+        rank = (weak, _is_of_tests(module), depth + module.count("."), len(path), path)
+        heapq.heappush(self._queue, (rank, self._left, (obj, path, depth, weak, reach, rebind)))
 
     def _first(self, held: Collection[Any]) -> List[Any]:
         """As many of what an object holds as are looked into."""
@@ -87,14 +101,14 @@ class Graph:
     def _note(self, obj: Any, path: str, sort: str, weak: bool, reach: Optional[str]) -> Node:
         node = Node(obj, path, sort, read(obj, sort), weak, reach)
         node.expression = self._expressions.get(path)
-        self._nodes[id(obj)] = node
+        self._nodes[identity(obj, sort)] = node
         return node
 
     def _visit(
         self, obj: Any, path: str, depth: int, weak: bool, reach: Optional[str], rebind: Optional[Callable[[Any], None]]
     ) -> None:
         kind = type(obj)
-        if kind in _ATOMS or id(obj) in self._nodes or depth > _DEPTH:
+        if kind in _ATOMS or id(obj) in self._nodes or id(obj) in self._elsewhere or depth > _DEPTH:
             return
         if kind in (staticmethod, classmethod):
             obj, kind = obj.__func__, type(obj.__func__)
@@ -110,7 +124,7 @@ class Graph:
             self._function(obj, depth)
             return
         sort = sort_of(obj)
-        if sort is None:
+        if sort is None or identity(obj, sort) in self._nodes:
             return
         node = self._note(obj, path, sort, weak, reach)
         node.rebind = rebind
@@ -161,7 +175,8 @@ class Graph:
                 continue
             rebind = cell_binder(cell)
             path = f"variable {variable} that {name} encloses"
-            self._note(cell, path, "whole", False, None)
+            if id(cell) not in self._nodes:
+                self._note(cell, path, "whole", False, None)
             self._later(value, path, depth + 1, False, None, rebind)
         for attribute, value in list(vars(function).items()):
             self._later(value, f"{name}.{attribute}", depth + 1, False, function.__module__, None)
@@ -182,9 +197,14 @@ class Graph:
             yield from changed_places(node)
 
 
-def loaded(is_own: Callable[[str], bool], first: Sequence[Tuple[str, Any]] = ()) -> Graph:
-    """The graph of everything that is imported by now, and of values that are known by other paths first."""
-    graph = Graph(is_own)
+def loaded(
+    is_own: Callable[[str], bool], first: Sequence[Tuple[str, Any]] = (), elsewhere: Iterable[Any] = ()
+) -> Graph:
+    """The graph of everything that is imported by now, and of values that are known by other paths first.
+
+    What others watch, ``elsewhere``, is no part of it.
+    """
+    graph = Graph(is_own, elsewhere)
     for path, value in first:
         graph.add_value(path, value)
     graph.walk()
@@ -194,7 +214,7 @@ def loaded(is_own: Callable[[str], bool], first: Sequence[Tuple[str, Any]] = ())
         if isinstance(module, types.ModuleType) and name.split(".")[0] not in FOREIGN
     ]
     own = [(name, module) for name, module in modules if is_own(name)]
-    own.sort(key=lambda pair: (_is_of_tests(pair[0]), pair[0].count(".")))
+    own.sort(key=lambda pair: _module_rank(*pair))
     used = {id(value) for _, module in own for value in vars(module).values() if isinstance(value, types.ModuleType)}
     classes = [value for _, module in own for value in vars(module).values() if isinstance(value, type)]
     for name, module in own:
@@ -211,6 +231,12 @@ def loaded(is_own: Callable[[str], bool], first: Sequence[Tuple[str, Any]] = ())
     return graph
 
 
+def _module_rank(name: str, module: types.ModuleType) -> Tuple[bool, bool, int, int, str]:
+    """What comes first of several names of one module: what it calls itself, and the shortest."""
+    return (_is_of_tests(name), vars(module).get("__name__") != name, name.count("."), len(name), name)
+
+
+@functools.lru_cache(maxsize=None)
 def _is_of_tests(name: str) -> bool:
     parts = name.split(".")
     return any(part in ("tests", "test", "conftest") or part.startswith("test_") for part in parts)

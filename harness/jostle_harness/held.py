@@ -24,10 +24,12 @@ OF_MODULE = re.compile(r"__\w+__$|@py_builtins|@pytest_ar|pytestmark$")
 class Node:
     """A mutable object and what it held."""
 
-    __slots__ = ("expression", "foreign", "obj", "path", "reach", "rebind", "sort", "state", "weak")
+    __slots__ = ("expression", "foreign", "namespace", "obj", "path", "reach", "rebind", "sort", "state", "weak")
 
     def __init__(self, obj: Any, path: str, sort: str, state: Any, weak: bool, reach: Optional[str]) -> None:
         self.obj = obj
+        #: Kept alive, as it is known by where it lies.
+        self.namespace = _namespace(obj, sort)
         self.path = path
         #: ``attributes``, ``items``, ``whole``
         self.sort = sort
@@ -41,6 +43,19 @@ class Node:
         self.expression: Optional[str] = None
         #: Whether its attributes are the business of a class that is not the project's.
         self.foreign = False
+
+
+def _namespace(obj: Any, sort: str) -> Optional[Dict[str, Any]]:
+    """The dictionary that holds an object's attributes, which others may share; classes and functions have their own."""
+    if sort != "attributes" or isinstance(obj, (type, types.FunctionType)):
+        return None
+    return vars(obj) if isinstance(obj, types.ModuleType) else _attributes(obj)
+
+
+def identity(obj: Any, sort: str) -> int:
+    """What tells the state of an object from that of others, as long as it lives."""
+    namespace = _namespace(obj, sort)
+    return id(obj) if namespace is None else id(namespace)
 
 
 def sort_of(obj: Any) -> Optional[str]:

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional, Set, Tuple
 
 import pytest
 
-from . import crash, phase, zygote
+from . import crash, doctests, phase, zygote
 from .channel import Channel, Setup, text
 from .draws import Draws
 from .explain import Explainer
@@ -131,6 +131,7 @@ class Loop:
         self._position = position
         self._outcomes = []
         self._subtest_failed = False
+        doctests.know(item)
         doctest_globals = _doctest_globals(item)
         self._channel.send("start", position=position)
         start = perf_counter()

@@ -12,6 +12,7 @@ import sys
 import sysconfig
 from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional, Tuple
 
+from . import doctests
 from .channel import Setup, text
 from .crash import inside
 
@@ -63,11 +64,11 @@ class Outside:
         foreign = ""
         while frame is not None:
             name = frame.f_code.co_filename
-            if name not in self._frames:
+            if name not in self._frames or name.startswith(doctests.PREFIX):
                 self._frames[name] = inside(name, self._rootdir)
             file = self._frames[name]
             if file is not None:
-                return text(f"{file}:{frame.f_lineno}")
+                return text(f"{file}:{doctests.line_of(name, frame.f_lineno, '')[0]}")
             if not foreign and not name.startswith((self._stdlib + os.sep, _HERE, "<")) or "site-packages" in name:
                 foreign = foreign or "/".join(name.split(os.sep)[-2:]) + f":{frame.f_lineno}"
             frame = frame.f_back

@@ -41,6 +41,7 @@ class Place:
         restore: Optional[Callable[[], None]],
         weak: bool = False,
         mend: Optional[Dict[str, Any]] = None,
+        along: Optional[str] = None,
     ) -> None:
         #: As a developer would write it; the same in every process that runs the same tests.
         self.name = stable(name)
@@ -54,6 +55,8 @@ class Place:
         self.weak = weak
         #: What a fixture needs to know to keep it.
         self.mend = mend
+        #: A call that is part of putting the value back.
+        self.along = along
 
     def message(self) -> Dict[str, Any]:
         """The place as it is told to jostle."""
@@ -65,6 +68,7 @@ class Place:
             "restorable": self.restore is not None,
             "weak": self.weak,
             "mend": self.mend,
+            "along": self.along,
         }
 
 

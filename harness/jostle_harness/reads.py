@@ -14,6 +14,7 @@ import tempfile
 import types
 from typing import Any, Dict, FrozenSet, Optional, Tuple
 
+from . import doctests
 from .crash import inside
 
 _IN_TEMPORARY = " in the temporary folder"
@@ -73,7 +74,8 @@ class Reads:
         while frame is not None:
             file = inside(frame.f_code.co_filename, self._rootdir)
             if file is not None and not file.startswith("jostle_harness/"):
-                self._found = (file, frame.f_lineno, frame.f_code.co_name)
+                code = frame.f_code
+                self._found = (file, *doctests.line_of(code.co_filename, frame.f_lineno, code.co_name))
                 return
             frame = frame.f_back
 

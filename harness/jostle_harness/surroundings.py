@@ -15,13 +15,17 @@ import threading
 import time
 import types
 import warnings
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from .places import MISSING, Place, same, show
 from .streams import Streams
 
 #: What pytest itself sets for each test.
 _OF_PYTEST = frozenset({"PYTEST_CURRENT_TEST", "COLUMNS", "LINES"})
+#: What has the C library look at ``TZ`` again: else it keeps the zone it had read there.
+_ZONE_SETTER = "time.tzset()" if hasattr(time, "tzset") else None
+#: What :func:`time.tzset` sets; one place, told as the first of these.
+_OF_ZONE = frozenset({"time.tzname", "time.timezone", "time.altzone", "time.daylight"})
 _FDS = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
 
 
@@ -35,6 +39,8 @@ class _Setting(NamedTuple):
     weak: bool = False
     #: Whether the values say something to a reader.
     telling: bool = True
+    #: The object that holds the values, if it is one.
+    held: Any = None
     #: What is said of a value that cannot be had.
     missing: str = "(absent)"
 
@@ -56,6 +62,16 @@ class Surroundings:
         self._threads = set(threading.enumerate())
         self._descriptors = _descriptors()
 
+    def held(self) -> Iterator[Any]:
+        """The tables and lists that are watched here, whatever names others have for them."""
+        yield sys.modules
+        yield os.environ._data  # type: ignore[attr-defined]
+        yield from (setting.held for setting in self._settings if setting.held is not None)
+
+    def covers(self, name: str) -> bool:
+        """Whether an attribute of this name is told here, as a part of another place."""
+        return name in _OF_ZONE or self.streams.covers(name)
+
     def probe(self, name: str) -> Optional[Callable[[], Any]]:
         """What gives the value of the place of this name now, if it is one of these."""
         for table, held in (("os.environ", os.environ), ("sys.modules", sys.modules)):
@@ -74,7 +90,8 @@ class Surroundings:
             if not (same(old, new) or _equal(old, new)):
                 shown = (setting.show(old), setting.show(new)) if setting.telling else ("its state", "another state")
                 restore = None if setting.put is None else _putter(setting.put, old)
-                yield Place(setting.name, setting.kind, *shown, restore, setting.weak, _mend(setting))
+                along = _ZONE_SETTER if setting.name in _OF_ZONE else None
+                yield Place(setting.name, setting.kind, *shown, restore, setting.weak, _mend(setting), along)
         for thread in threading.enumerate():
             if thread not in self._threads:
                 yield Place(f"thread {thread.name}", "thread", "(absent)", "alive", None, True)
@@ -88,8 +105,9 @@ class Surroundings:
             old, new = self._environ.get(key, MISSING), now.get(key, MISSING)
             if old != new:
                 kind = "locale/time zone" if key in ("TZ", "LANG") or key.startswith("LC_") else "environment"
-                mend = {"how": "environ", "key": key}
-                yield Place(f'os.environ["{key}"]', kind, show(old), show(new), _environ_putter(key, old), mend=mend)
+                mend, along = {"how": "environ", "key": key}, _ZONE_SETTER if key == "TZ" else None
+                name, restore = f'os.environ["{key}"]', _environ_putter(key, old)
+                yield Place(name, kind, show(old), show(new), restore, mend=mend, along=along)
 
     def _changed_modules(self, is_own: Callable[[str], bool]) -> Iterator[Place]:
         now = dict(sys.modules)
@@ -144,7 +162,7 @@ def _environ_putter(key: str, old: Any) -> Callable[[], None]:
             os.environ.pop(key, None)
         else:
             os.environ[key] = old
-        if key == "TZ" and hasattr(time, "tzset"):
+        if key == "TZ" and _ZONE_SETTER is not None:
             time.tzset()
 
     return restore
@@ -167,6 +185,7 @@ _KEEPERS = {
     "sys.path": "path",
     "locale": "locale",
     "logging.root.manager.disable": "disable",
+    "time.tzname": "zone",
 }
 #: What may be set on an object that the standard library hands out, and lists of it.
 _ATTRIBUTE = re.compile(r"((decimal|logging)\..*)\.(prec|rounding|E\w+|capitals|clamp|disabled|propagate)$")
@@ -195,16 +214,20 @@ def _settings() -> Iterator[_Setting]:
     yield _Setting("os.getcwd()", "environment", os.getcwd, os.chdir, missing=gone)
     for name in ("path", "argv", "meta_path", "path_hooks"):
         held = getattr(sys, name)
-        yield _Setting(f"sys.{name}", "module table", _lister(held), _list_putter(held))
+        yield _Setting(f"sys.{name}", "module table", _lister(held), _list_putter(held), held=held)
     yield _Setting("umask", "environment", _umask, os.umask)
     yield _Setting("locale", "locale/time zone", _locale, _set_locale)
+    if _ZONE_SETTER is not None:
+        yield _Setting("time.tzname", "locale/time zone", _zone, lambda _: time.tzset())
     for number in sorted(signal.valid_signals()):
         if number not in (signal.SIGKILL, signal.SIGSTOP):
             yield _Setting(_signal_name(number), "signal handler", *_signal(number))
-    yield _Setting("warnings.filters", "logging/warnings", _lister(warnings.filters), _set_filters)
+    yield _Setting(
+        "warnings.filters", "logging/warnings", _lister(warnings.filters), _set_filters, held=warnings.filters
+    )
     yield from _decimal()
     yield from _logging()
-    yield _Setting("random", "random state", random.getstate, random.setstate, weak=True, telling=False)
+    yield _Setting("random", "random state", random.getstate, random.setstate, True, False, held=random._inst)
     numpy = sys.modules.get("numpy")
     if numpy is not None:
         random_state = numpy.random
@@ -245,6 +268,10 @@ def _umask() -> int:
 
 def _locale() -> str:
     return locale.setlocale(locale.LC_ALL)
+
+
+def _zone() -> Tuple[str, str, int]:
+    return (*time.tzname, time.timezone)
 
 
 def _set_locale(value: str) -> None:
@@ -291,7 +318,7 @@ def _logging() -> Iterator[_Setting]:
                 yield _Setting(f"{path}.{attribute}", "logging/warnings", *_attribute(logger, attribute))
             for attribute in ("handlers", "filters"):
                 held = getattr(logger, attribute)
-                yield _Setting(f"{path}.{attribute}", "logging/warnings", _lister(held), _list_putter(held))
+                yield _Setting(f"{path}.{attribute}", "logging/warnings", _lister(held), _list_putter(held), held=held)
 
 
 def _descriptors() -> "set[int]":

@@ -14,6 +14,7 @@ import threading
 import types
 from typing import Any, Callable, Dict, Optional, Tuple
 
+from . import doctests
 from .crash import inside
 from .graph import Graph
 from .held import Node
@@ -65,14 +66,15 @@ class Writes:
 
     def _enter(self, frame: types.FrameType, event: str, _: Any) -> Any:
         file = frame.f_code.co_filename
-        if file not in self._files:
+        if file not in self._files or file.startswith(doctests.PREFIX):
             self._files[file] = inside(file, self._rootdir)
         return None if self._files[file] is None else self._step
 
     def _step(self, frame: types.FrameType, event: str, _: Any) -> Any:
         if event in ("line", "return"):
             self._look(frame)
-            self._line = self._place(frame) if event == "line" else self._place(frame.f_back) or self._line
+            # What pytest does after the project's code has returned is no line of the project's.
+            self._line = self._place(frame) if event == "line" else self._place(frame.f_back)
         return self._step
 
     def _place(self, frame: Optional[types.FrameType]) -> Optional[Tuple[str, int, str]]:
@@ -80,7 +82,7 @@ class Writes:
         while frame is not None:
             file = self._files.get(frame.f_code.co_filename)
             if file is not None:
-                return (file, frame.f_lineno, frame.f_code.co_name)
+                return (file, *doctests.line_of(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name))
             frame = frame.f_back
         return None
 

@@ -93,6 +93,7 @@ impl<'a> Subject<'a> {
             "path" => "sys.path".to_owned(),
             "random" => "random".to_owned(),
             "locale" => "locale".to_owned(),
+            "zone" => "time.tzname".to_owned(),
             "disable" => "logging.root.manager.disable".to_owned(),
             "level" => format!("{}.level", self.object),
             _ => self.object.to_owned(),
@@ -144,16 +145,21 @@ fn of_process(mend: &Mend) -> Option<Body> {
     let key = quoted(&mend.key);
     let saved = |what: &str| [format!("saved = {what}")];
     Some(match mend.how.as_str() {
-        "environ" => Body::around(
-            &["os"],
-            &saved(&format!("os.environ.get({key})")),
-            &[
+        "environ" => {
+            let before = saved(&format!("os.environ.get({key})"));
+            let mut after = vec![
                 "if saved is None:".into(),
                 format!("    os.environ.pop({key}, None)"),
                 "else:".into(),
                 format!("    os.environ[{key}] = saved"),
-            ],
-        ),
+            ];
+            if mend.key != "TZ" {
+                return Some(Body::around(&["os"], &before, &after));
+            }
+            after.push("time.tzset()".into());
+            Body::around(&["os", "time"], &before, &after)
+        }
+        "zone" => Body::around(&["time"], &[], &["time.tzset()".into()]),
         "modules" => Body::around(
             &["sys"],
             &saved("dict(sys.modules)"),
