@@ -139,3 +139,60 @@ fn the_line_that_reads_the_place_is_told() {
     ];
     assert_eq!(found, expected.map(|(name, written, read)| (name.into(), written.into(), read.into())));
 }
+
+/// A dictionary's key, a value, messages and a trace that hold an address, the trial's folder and a measured time.
+const TICKETS: &str = "\
+import pathlib
+import tempfile
+import time
+
+import pytest
+
+OPEN = {}
+
+
+class Ticket:
+    pass
+
+
+def test_open():
+    ticket = pathlib.Path(tempfile.gettempdir(), 'ticket')
+    OPEN[f'{Ticket()} in {tempfile.mkdtemp()}'] = ticket
+
+
+def test_none_is_open():
+    assert OPEN == {}
+
+
+def test_ends_in_time():
+    pytest.fail(f'{Ticket()} of {tempfile.gettempdir()} took {time.perf_counter():.3f} s')
+";
+
+/// What one session after the other writes to stdout, but for the line that says how long it took.
+fn twice(folder: &Path, more: &[&str]) -> [String; 2] {
+    [(); 2].map(|()| {
+        let mut command = support::jostle(folder);
+        command.args(["stress", "--seed", "1", "--trials", "2", "-n", "1", "--python"]);
+        let output = command.arg(support::light_python()).args(more).output().expect("jostle runs");
+        let said = String::from_utf8(output.stdout).expect("text");
+        assert!(said.contains("test_none_is_open"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        said.lines().filter(|line| !line.contains(" probes in ")).collect::<Vec<_>>().join("\n")
+    })
+}
+
+#[test]
+fn two_reports_of_one_seed_are_the_same_text() {
+    let folder = project(&[("test_tickets.py", TICKETS)]);
+    let [first, second] = twice(folder.path(), &["-v"]);
+    assert_eq!(first, second);
+    assert!(first.contains("<test_tickets.Ticket object at 0x…> of $TMPDIR took … s"), "{first}");
+    assert!(first.contains("shared state  test_tickets.OPEN  (global/module state)"), "{first}");
+    assert!(first.contains("Ticket object at 0x…> in $TMPDIR/tmp…'"), "{first}");
+
+    let [first, second] = twice(folder.path(), &["--json"]).map(|said| {
+        let mut report: Value = serde_json::from_str(&said).expect("JSON");
+        report["times"].take();
+        report
+    });
+    assert_eq!(first, second);
+}

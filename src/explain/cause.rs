@@ -36,8 +36,9 @@ pub struct Cause {
     pub places: Vec<usize>,
     /// Whether it takes all of them together; else each one does.
     pub jointly: bool,
-    /// Whether restoring everything else leaves the failure as it is.
-    pub alone: bool,
+    /// How many other places were put back together, with which the failure stayed as it is; 0 if that was
+    /// not seen.
+    pub others: usize,
 }
 
 /// Finds the places whose restoring undoes a failure. None if none of those that can be restored does.
@@ -58,8 +59,8 @@ pub fn find(places: &[Place], experiment: &mut dyn Experiment) -> Result<Option<
         if let Some((found, jointly)) = among(candidates, &mut harmful, experiment)? {
             let others: Vec<usize> =
                 strong.iter().copied().filter(|at| !found.contains(at) && !harmful.contains(at)).collect();
-            let alone = others.is_empty() || experiment.answer(&others)? == Answer::Stays;
-            return Ok(Some(Cause { places: found, jointly, alone }));
+            let stays = !others.is_empty() && experiment.answer(&others)? == Answer::Stays;
+            return Ok(Some(Cause { places: found, jointly, others: if stays { others.len() } else { 0 } }));
         }
     }
     Ok(None)
@@ -119,18 +120,37 @@ mod tests {
 
     use super::*;
 
-    /// A victim that fails while any of some sets of places is left as it is.
+    /// A victim that fails until one place of each cause is put back; where a harmful one is put back, it fails
+    /// in another way.
+    #[derive(Clone, Debug)]
     struct Simulated {
         causes: Vec<Vec<usize>>,
+        harmful: Vec<usize>,
         asked: usize,
+    }
+
+    impl Simulated {
+        fn new(causes: Vec<Vec<usize>>) -> Self {
+            Self { causes, harmful: Vec::new(), asked: 0 }
+        }
+
+        fn undoes(&self, restored: &[usize]) -> bool {
+            self.causes.iter().all(|cause| cause.iter().any(|at| restored.contains(at)))
+        }
+
+        fn harms(&self, restored: &[usize]) -> bool {
+            restored.iter().any(|at| self.harmful.contains(at))
+        }
     }
 
     impl Experiment for Simulated {
         fn answer(&mut self, restored: &[usize]) -> Result<Answer, Stopped> {
             self.asked += 1;
-            // A cause is undone by restoring any one of its places.
-            let undone = self.causes.iter().all(|cause| cause.iter().any(|at| restored.contains(at)));
-            Ok(if undone { Answer::Undone } else { Answer::Stays })
+            Ok(match (self.harms(restored), self.undoes(restored)) {
+                (true, _) => Answer::Unclear,
+                (false, true) => Answer::Undone,
+                (false, false) => Answer::Stays,
+            })
         }
     }
 
@@ -145,51 +165,100 @@ mod tests {
             written: None,
             read: None,
             mend: None,
+            along: None,
         };
         (0..count).map(place).collect()
+    }
+
+    /// Places of which some are weak, and a victim with causes among them and harmful ones beside these.
+    fn suites(most: usize) -> impl Strategy<Value = (Vec<Place>, Simulated)> {
+        let seeds = prop::collection::vec(prop::collection::vec(any::<prop::sample::Index>(), 1..3), 1..4);
+        let weak = prop::collection::vec(any::<bool>(), most);
+        let harmful = prop::collection::vec(any::<prop::sample::Index>(), 0..4);
+        (2..most, seeds, weak, harmful).prop_map(|(count, seeds, weak, harmful)| {
+            let causes: Vec<Vec<usize>> =
+                seeds.iter().map(|cause| cause.iter().map(|seed| seed.index(count)).collect()).collect();
+            let mut harmful: Vec<usize> = harmful.iter().map(|seed| seed.index(count)).collect();
+            harmful.retain(|at| !causes.iter().flatten().any(|of| of == at));
+            (places(count, |at| weak[at]), Simulated { causes, harmful, asked: 0 })
+        })
     }
 
     proptest! {
         #[test]
         fn a_single_cause_is_found_whole_and_nothing_else_is(count in 1_usize..80, seed: prop::sample::Index) {
             let cause = seed.index(count);
-            let mut experiment = Simulated { causes: vec![vec![cause]], asked: 0 };
+            let mut experiment = Simulated::new(vec![vec![cause]]);
             let found = find(&places(count, |_| false), &mut experiment).unwrap();
-            prop_assert_eq!(found, Some(Cause { places: vec![cause], jointly: false, alone: true }));
+            prop_assert_eq!(found, Some(Cause { places: vec![cause], jointly: false, others: count - 1 }));
             prop_assert!(experiment.asked <= SINGLES + 3);
         }
 
         #[test]
-        fn what_is_named_undoes_the_failure(
-            count in 2_usize..60,
-            seeds in prop::collection::vec(prop::collection::vec(any::<prop::sample::Index>(), 1..3), 1..4),
-        ) {
-            let causes: Vec<Vec<usize>> =
-                seeds.iter().map(|cause| cause.iter().map(|seed| seed.index(count)).collect()).collect();
-            let mut experiment = Simulated { causes, asked: 0 };
-            let found = find(&places(count, |at| at % 5 == 0), &mut experiment).unwrap();
-            if let Some(cause) = found {
-                if cause.jointly {
-                    prop_assert_eq!(experiment.answer(&cause.places), Ok(Answer::Undone));
-                    for skipped in 0..cause.places.len() {
-                        let mut fewer = cause.places.clone();
-                        fewer.remove(skipped);
-                        prop_assert_eq!(experiment.answer(&fewer), Ok(Answer::Stays));
-                    }
-                } else {
-                    for &place in &cause.places {
-                        prop_assert_eq!(experiment.answer(&[place]), Ok(Answer::Undone));
-                    }
+        fn what_is_named_undoes_the_failure_and_all_of_it_is_needed((places, mut experiment) in suites(60)) {
+            let Some(cause) = find(&places, &mut experiment).unwrap() else { return Ok(()) };
+            prop_assert!(!cause.places.is_empty());
+            if cause.jointly {
+                prop_assert_eq!(experiment.answer(&cause.places), Ok(Answer::Undone));
+                for skipped in 0..cause.places.len() {
+                    let mut fewer = cause.places.clone();
+                    fewer.remove(skipped);
+                    prop_assert_eq!(experiment.answer(&fewer), Ok(Answer::Stays));
+                }
+            } else {
+                for &place in &cause.places {
+                    prop_assert_eq!(experiment.answer(&[place]), Ok(Answer::Undone));
                 }
             }
         }
+
+        #[test]
+        fn what_few_places_of_one_sort_hold_is_found((places, mut experiment) in suites(SINGLES)) {
+            let reachable = [false, true].into_iter().any(|weak| {
+                let of = |at: &usize| places[*at].weak == weak && !experiment.harmful.contains(at);
+                experiment.undoes(&(0..places.len()).filter(of).collect::<Vec<_>>())
+            });
+            let found = find(&places, &mut experiment).unwrap();
+            prop_assert_eq!(found.is_some(), reachable, "{:?}", experiment);
+        }
+
+        #[test]
+        fn that_the_others_do_not_help_was_seen((places, experiment) in suites(60)) {
+            let mut asked = Asked { of: experiment, seen: Vec::new() };
+            let Some(cause) = find(&places, &mut asked).unwrap() else { return Ok(()) };
+            let seen = |(restored, answer): &(Vec<usize>, Answer)| {
+                let others = restored.iter().all(|at| !cause.places.contains(at));
+                others && restored.len() == cause.others && *answer == Answer::Stays
+            };
+            prop_assert!(cause.others == 0 || asked.seen.last().is_some_and(seen));
+        }
+    }
+
+    /// Keeps what was asked and answered.
+    struct Asked {
+        of: Simulated,
+        seen: Vec<(Vec<usize>, Answer)>,
+    }
+
+    impl Experiment for Asked {
+        fn answer(&mut self, restored: &[usize]) -> Result<Answer, Stopped> {
+            let answer = self.of.answer(restored)?;
+            self.seen.push((restored.to_vec(), answer));
+            Ok(answer)
+        }
+    }
+
+    #[test]
+    fn where_nothing_else_has_changed_nothing_is_said_of_it() {
+        let found = find(&places(1, |_| false), &mut Simulated::new(vec![vec![0]]));
+        assert_eq!(found, Ok(Some(Cause { places: vec![0], jointly: false, others: 0 })));
     }
 
     #[test]
     fn what_cannot_be_restored_is_never_named() {
         let mut all = places(3, |_| false);
         all[1].restorable = false;
-        let mut experiment = Simulated { causes: vec![vec![1]], asked: 0 };
+        let mut experiment = Simulated::new(vec![vec![1]]);
         assert_eq!(find(&all, &mut experiment), Ok(None));
     }
 }

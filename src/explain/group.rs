@@ -26,12 +26,29 @@ pub struct Circle {
 pub struct Group {
     /// The place's name.
     pub place: String,
-    /// The tests that leave it changed, over all findings.
+    /// The tests that leave it changed, over all findings, so that others fail.
     pub polluters: BTreeSet<TestIndex>,
-    /// The tests whose outcome it changes.
+    /// The tests that fail for it.
     pub victims: BTreeSet<TestIndex>,
+    /// The tests that leave it as brittle tests need it.
+    pub state_setters: BTreeSet<TestIndex>,
+    /// The tests that fail without it.
+    pub brittle: BTreeSet<TestIndex>,
     /// The tests that reset it.
     pub cleaners: BTreeSet<TestIndex>,
+}
+
+impl Group {
+    fn of(place: &str) -> Self {
+        let place = place.to_owned();
+        let [polluters, victims, state_setters, brittle, cleaners] = Default::default();
+        Self { place, polluters, victims, state_setters, brittle, cleaners }
+    }
+
+    /// All tests that change it, and all whose outcome it changes.
+    pub fn sides(&self) -> [BTreeSet<TestIndex>; 2] {
+        [&self.polluters | &self.state_setters, &self.victims | &self.brittle]
+    }
 }
 
 /// The confirmed causes, in the order of the findings.
@@ -46,16 +63,19 @@ pub fn groups(findings: &[Finding]) -> Vec<Group> {
             continue;
         };
         let at = groups.iter().position(|group| group.place == place.name).unwrap_or_else(|| {
-            let (polluters, victims, cleaners) = Default::default();
-            groups.push(Group { place: place.name.clone(), polluters, victims, cleaners });
+            groups.push(Group::of(&place.name));
             groups.len() - 1
         });
         let (group, circle) = (&mut groups[at], &explanation.circle);
-        group.polluters.extend(finding.causes().0.iter().chain(&circle.polluters));
-        group.victims.extend(&finding.test);
+        let (setters, sufferers) = match finding.kind {
+            Kind::Brittle => (&mut group.state_setters, &mut group.brittle),
+            _ => (&mut group.polluters, &mut group.victims),
+        };
+        setters.extend(finding.causes().0.iter().chain(&circle.polluters));
+        sufferers.extend(&finding.test);
         // That pytest charges a test with the teardown of a fixture makes it no victim.
         if !matches!(finding.wanted(), Some(Wanted::Fixture(..))) {
-            group.victims.extend(&finding.also);
+            sufferers.extend(&finding.also);
         }
         if finding.kind == Kind::Nio {
             group.polluters.extend(&finding.also);
@@ -83,12 +103,14 @@ mod tests {
             written: None,
             read: None,
             mend: None,
+            along: None,
         };
         let explanation = Explanation {
             confirmed: true,
             places: vec![place],
             jointly: false,
             alone: true,
+            others: 1,
             changed: 1,
             cut_off: false,
             fixtures: Vec::new(),
@@ -118,8 +140,9 @@ mod tests {
         ];
         let found = groups(&findings);
         assert_eq!(found.len(), 2);
-        assert_eq!(found[0].victims, tests(&[1, 3]));
+        assert_eq!((&found[0].victims, &found[0].brittle), (&tests(&[1]), &tests(&[3])));
         assert_eq!(found[0].polluters, tests(&[7]));
+        assert_eq!(found[0].sides(), [tests(&[7]), tests(&[1, 3])]);
         assert_eq!(found[0].cleaners, tests(&[8]));
     }
 

@@ -70,8 +70,10 @@ pub struct Explanation {
     pub places: Vec<Place>,
     /// Whether it takes all of the places together, and not each one, to undo the failure.
     pub jointly: bool,
-    /// Whether restoring everything else was seen to leave the failure as it is.
+    /// Whether restoring other places was seen to leave the failure as it is.
     pub alone: bool,
+    /// How many other places were put back together for that; 0 if it was not seen.
+    pub others: usize,
     /// How many places had changed.
     pub changed: usize,
     /// Whether there was more state than could be looked at.

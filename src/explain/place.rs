@@ -30,6 +30,9 @@ pub struct Place {
     /// What a fixture needs to know to keep it, if one can.
     #[serde(skip_serializing)]
     pub mend: Option<Mend>,
+    /// A call that is a part of putting the value back, as one would write it: `time.tzset()`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub along: Option<String>,
 }
 
 /// What a fixture that keeps a place needs to know.

@@ -120,6 +120,7 @@ mod tests {
             places: Vec::new(),
             jointly: false,
             alone: true,
+            others: 1,
             changed: 1,
             cut_off: false,
             fixtures: Vec::new(),

@@ -87,6 +87,7 @@ mod tests {
             written: None,
             read: None,
             mend: Some(mend),
+            along: Some("time.tzset()".into()),
         };
         let changed = Changed {
             places: vec![place.clone(), Place { mend: None, ..place }],

@@ -146,6 +146,8 @@ struct CauseOfFindings {
     place: String,
     polluters: Vec<TestId>,
     victims: Vec<TestId>,
+    state_setters: Vec<TestId>,
+    brittle: Vec<TestId>,
     cleaners: Vec<TestId>,
 }
 
@@ -245,10 +247,13 @@ impl Document {
 
 impl CauseOfFindings {
     fn new(group: &Group, suite: &Suite) -> Self {
+        let [setters, sufferers] = group.sides();
         Self {
             place: group.place.clone(),
-            polluters: ids(&group.polluters, suite),
-            victims: ids(&group.victims, suite),
+            polluters: ids(&setters, suite),
+            victims: ids(&sufferers, suite),
+            state_setters: ids(&group.state_setters, suite),
+            brittle: ids(&group.brittle, suite),
             cleaners: ids(&group.cleaners, suite),
         }
     }

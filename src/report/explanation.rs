@@ -29,23 +29,21 @@ pub fn write(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Resul
 /// # Errors
 /// Those of the writer.
 pub fn causes(out: &mut dyn Write, findings: &[Finding]) -> io::Result<()> {
-    for group in groups(findings).iter().filter(|group| group.polluters.len() + group.victims.len() > 2) {
-        writeln!(
-            out,
-            "one cause  {}: {}, {}",
-            group.place,
-            words::count(group.polluters.len(), "polluter"),
-            words::count(group.victims.len(), "victim")
-        )?;
+    for group in groups(findings) {
+        let [setters, sufferers] = group.sides();
+        if setters.len() + sufferers.len() > 2 {
+            writeln!(out, "one cause  {}: {}", group.place, words::group(&group))?;
+        }
     }
     Ok(())
 }
 
 fn confirmed(out: &mut dyn Write, explanation: &Explanation, kind: Kind, suite: &Suite) -> io::Result<()> {
     for place in &explanation.places {
-        writeln!(out, "  {:<13} {}  ({})", "shared state", place.name, place.kind)?;
+        let along = place.along.as_ref().map_or_else(String::new, |call| format!(" (with {call})"));
+        writeln!(out, "  {:<13} {}{along}  ({})", "shared state", place.name, place.kind)?;
         change(out, place)?;
-        for (label, line) in [("written at", &place.written), ("read at", &place.read)] {
+        for (label, line) in [("written at", &place.written), (words::reading(place), &place.read)] {
             if let Some(Written { file, line, function, .. }) = line {
                 writeln!(out, "  {label:<13} {file}:{line} in {function}")?;
             }
@@ -57,7 +55,7 @@ fn confirmed(out: &mut dyn Write, explanation: &Explanation, kind: Kind, suite: 
         (_, true) => format!("{passes} once all of them are put back"),
         (_, false) => format!("{passes} once any one of them is put back"),
     };
-    let others = if explanation.alone { "; putting back all else does not help" } else { "" };
+    let others = words::others(explanation).map_or_else(String::new, |others| format!("; {others}"));
     writeln!(out, "  {:<13} {how}{others}", "proof")?;
     circle(out, &explanation.circle, suite)?;
     if let Some(NoFix { says, .. }) = &explanation.no_fix {

@@ -1,5 +1,7 @@
 //! The words in which findings are told, used by every report.
 
+use crate::explain::group::Group;
+use crate::explain::{Explanation, Place};
 use crate::judge::finding::{Finding, Kind, Origin};
 use crate::judge::known::{Known, Same};
 use crate::judge::sight::Wanted;
@@ -91,6 +93,40 @@ pub fn wanted(wanted: &Wanted, suite: &Suite) -> String {
     }
 }
 
+/// `5 polluters, 6 victims`, `1 state-setter, 2 brittle tests`: the tests that have to do with a place.
+pub fn group(group: &Group) -> String {
+    let sorts = [
+        (&group.polluters, "polluter"),
+        (&group.victims, "victim"),
+        (&group.state_setters, "state-setter"),
+        (&group.brittle, "brittle test"),
+    ];
+    let told = sorts.iter().filter(|(tests, _)| !tests.is_empty());
+    told.map(|(tests, noun)| count(tests.len(), noun)).collect::<Vec<_>>().join(", ")
+}
+
+/// What was seen of the places that changed as well: `putting back the 3 other places that changed does not
+/// help`. None if that was not tried.
+pub fn others(explanation: &Explanation) -> Option<String> {
+    let rest = explanation.changed.saturating_sub(explanation.places.len());
+    let which = match explanation.others {
+        0 => return None,
+        1 if rest == 1 => "the other place that changed".to_owned(),
+        all if all == rest => format!("the {all} other places that changed"),
+        some => format!("{some} of the {rest} other places that changed"),
+    };
+    Some(format!("putting back {which} does not help"))
+}
+
+/// What the line did that stands for the reading of a place: files and modules are seen being opened and imported,
+/// of all else the line names it.
+pub fn reading(place: &Place) -> &'static str {
+    match place.name.starts_with("file ") || place.name.starts_with("sys.modules[") {
+        true => "read at",
+        false => "named at",
+    }
+}
+
 /// `suite order`, `trial 7`.
 pub fn origin(origin: Origin) -> String {
     match origin {
@@ -131,5 +167,72 @@ pub fn failures(found: usize, known: usize) -> String {
         (1, _) => format!("{all}, which is known"),
         (_, known) if known == found => format!("{all}, all known"),
         (_, known) => format!("{all}, {known} of them known"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::suite::TestIndex;
+
+    fn tests(count: u32) -> BTreeSet<TestIndex> {
+        (0..count).map(TestIndex).collect()
+    }
+
+    #[test]
+    fn the_tests_of_a_place_are_called_what_they_are() {
+        let none = || Group {
+            place: "a".into(),
+            polluters: tests(0),
+            victims: tests(0),
+            state_setters: tests(0),
+            brittle: tests(0),
+            cleaners: tests(0),
+        };
+        let brittle = Group { state_setters: tests(5), brittle: tests(6), ..none() };
+        assert_eq!(group(&brittle), "5 state-setters, 6 brittle tests");
+        let mixed = Group { polluters: tests(1), victims: tests(2), brittle: tests(1), ..none() };
+        assert_eq!(group(&mixed), "1 polluter, 2 victims, 1 brittle test");
+    }
+
+    #[test]
+    fn what_was_not_put_back_is_not_said_to_be_no_help() {
+        let told = |places: usize, changed: usize, tried: usize| {
+            let place = Place {
+                name: "a".into(),
+                kind: "environment".into(),
+                old: "0".into(),
+                new: "1".into(),
+                restorable: true,
+                weak: false,
+                written: None,
+                read: None,
+                mend: None,
+                along: None,
+            };
+            others(&Explanation {
+                confirmed: true,
+                places: vec![place; places],
+                jointly: false,
+                alone: tried > 0,
+                others: tried,
+                changed,
+                cut_off: false,
+                fixtures: Vec::new(),
+                circle: Default::default(),
+                fix: None,
+                no_fix: None,
+                experiments: 1,
+                why: None,
+            })
+        };
+        assert_eq!(told(1, 1, 0), None, "nothing else had changed");
+        assert_eq!(told(1, 5, 0), None, "nothing else could be put back");
+        let said = |which: &str| Some(format!("putting back {which} does not help"));
+        assert_eq!(told(1, 2, 1), said("the other place that changed"));
+        assert_eq!(told(2, 5, 3), said("the 3 other places that changed"));
+        assert_eq!(told(1, 5, 3), said("3 of the 4 other places that changed"));
     }
 }

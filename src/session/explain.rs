@@ -220,17 +220,17 @@ fn explain_with(runner: &mut Runner<'_, '_>) -> Explanation {
         Ok(None) => return unexplained(nothing_helped(&places), runner.experiments),
         Ok(Some(cause)) => cause,
     };
-    match holds_in_fresh_process(runner, &places, &cause) {
-        Ok(true) => {}
-        Ok(false) => {
-            let why = "what undid the failure in forks did not do so in a fresh process";
-            return unexplained(why, runner.experiments);
-        }
+    let cause = match in_fresh_processes(runner, &places, cause) {
         Err(Stopped) => {
             let why = runner.cut_short(" to confirm what undid the failure in a fresh process");
             return unexplained(&why, runner.experiments);
         }
-    }
+        Ok(None) => {
+            let why = "what undid the failure in forks did not do so in a fresh process";
+            return unexplained(why, runner.experiments);
+        }
+        Ok(Some(cause)) => cause,
+    };
     let named = cause.places.iter().map(|&at| {
         let place = &places[at];
         let (written, read) = written_and_read(runner, place);
@@ -240,7 +240,8 @@ fn explain_with(runner: &mut Runner<'_, '_>) -> Explanation {
         confirmed: true,
         places: named.collect(),
         jointly: cause.jointly,
-        alone: cause.alone,
+        alone: cause.others > 0,
+        others: cause.others,
         changed,
         cut_off,
         fixtures: places.iter().filter(|place| is_fixture(place)).cloned().collect(),
@@ -252,16 +253,27 @@ fn explain_with(runner: &mut Runner<'_, '_>) -> Explanation {
     }
 }
 
-/// The last word: with nothing restored it shows, and with the cause restored it does not.
-fn holds_in_fresh_process(
+/// The last word: with nothing restored the failure shows, and with the cause restored it does not. Of places
+/// that each undo it, those that do so here as well.
+fn in_fresh_processes(
     runner: &mut Runner<'_, '_>,
     places: &[Place],
-    cause: &Cause,
-) -> Result<bool, Stopped> {
-    let (as_it_was, _) = runner.run(&runner.case.instructions(), true)?;
-    let named = if cause.jointly { &cause.places[..] } else { &cause.places[..1] };
+    cause: Cause,
+) -> Result<Option<Cause>, Stopped> {
+    if runner.run(&runner.case.instructions(), true)?.0 != Answer::Stays {
+        return Ok(None);
+    }
     let mut experiment = Places { runner, places, fresh: true };
-    Ok(as_it_was == Answer::Stays && experiment.answer(named)? == Answer::Undone)
+    if cause.jointly {
+        return Ok((experiment.answer(&cause.places)? == Answer::Undone).then_some(cause));
+    }
+    let mut held = Vec::new();
+    for &at in &cause.places {
+        if experiment.answer(&[at])? == Answer::Undone {
+            held.push(at);
+        }
+    }
+    Ok((!held.is_empty()).then_some(Cause { places: held, ..cause }))
 }
 
 /// Where a place is written and read, in a run made for that alone.
@@ -296,6 +308,7 @@ fn unexplained(why: &str, places: Vec<Place>, experiments: u32) -> Explanation {
         places,
         jointly: false,
         alone: false,
+        others: 0,
         cut_off: false,
         fixtures: Vec::new(),
         circle: Circle::default(),

@@ -427,6 +427,7 @@ mod tests {
             places: Vec::new(),
             jointly: false,
             alone: true,
+            others: 1,
             changed: 0,
             cut_off: false,
             fixtures: Vec::new(),
