@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
 
-from . import crash, likeness, neutralise
+from . import admitted, crash, likeness, neutralise
 from .channel import PROTOCOL, Channel, ChannelClosed, Setup, text
 from .explain import Explainer
 from .identity import IdentityWatch
@@ -130,10 +130,13 @@ class Harness:
         if self.setup.purpose == "run":
             self.loop.choose(items)
             return
-        tests = [self._describe(key, item, session) for key, item in self.loop.collected.items()]
-        self.channel.send("collected", tests=tests, errors=self.errors, deselected=self.deselected)
+        orders = admitted.ask(session, items)
+        named = enumerate(self.loop.collected.items())
+        tests = [self._describe(key, item, orders.rank(place)) for place, (key, item) in named]
+        found = {"tests": tests, "errors": self.errors, "deselected": self.deselected}
+        self.channel.send("collected", **found, orders=orders.message())
 
-    def _describe(self, key: Tuple[str, int], item: pytest.Item, session: pytest.Session) -> Dict[str, Any]:
+    def _describe(self, key: Tuple[str, int], item: pytest.Item, rank: int) -> Dict[str, Any]:
         _, line, _ = item.reportinfo()
         file = key[0].split("::")[0]
         if getattr(item, "path", None) is not None:
@@ -144,7 +147,7 @@ class Harness:
             "file": text(file),
             "line": None if line is None else line + 1,
             "group": _group(item),
-            "rank": _rank(item, session),
+            "rank": rank,
         }
 
     @pytest.hookimpl(trylast=True)
@@ -196,20 +199,6 @@ def _group(item: pytest.Item) -> Optional[str]:
     marks = item.iter_markers("xdist_group")
     names = {text(mark.args[0] if mark.args else mark.kwargs.get("name", "default")) for mark in marks}
     return "_".join(sorted(names)) or None
-
-
-def _rank(item: pytest.Item, session: pytest.Session) -> int:
-    """pytest-django's order: TestCase, then TransactionTestCase, then the rest."""
-    if not session.config.pluginmanager.hasplugin("django"):
-        return 0
-    try:
-        from django.test import TestCase, TransactionTestCase  # type: ignore[import]
-    except ImportError:
-        return 0
-    cls = getattr(item, "cls", None)
-    if cls is not None and issubclass(cls, TestCase):
-        return 0
-    return 1 if cls is not None and issubclass(cls, TransactionTestCase) else 2
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)

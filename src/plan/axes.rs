@@ -20,7 +20,7 @@ pub struct Axes {
     pub orders: Vec<OrderKind>,
     /// How many values of `PYTHONHASHSEED` a session uses, at least 1.
     pub hash_seeds: u32,
-    /// Whether tests of different [`rank`](crate::suite::Test::rank) may mix.
+    /// Whether orders are tried that the suite's plugins do not admit; see [`crate::suite::sorting`].
     pub ignore_rank: bool,
 }
 
@@ -52,6 +52,11 @@ impl Default for Axes {
 }
 
 impl Axes {
+    /// A suite with what is heeded of how its plugins sort.
+    pub fn heeded_of(&self, suite: &Suite) -> Suite {
+        if self.ignore_rank { suite.clone().unsorted() } else { suite.clone() }
+    }
+
     /// Whether trials with one worker are made.
     pub fn serial(&self) -> bool {
         self.workers.contains(&1) && self.modes.contains(&Mode::No)

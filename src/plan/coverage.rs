@@ -8,7 +8,8 @@ use crate::suite::{Suite, TestIndex};
 /// Pairs are counted among at most this many tests, for each of four bits a pair: 32 MiB in all.
 const MOST: usize = 8192;
 
-/// The share of pairs of different tests that were tried, each from 0 to 1.
+/// The share of pairs of different tests that were tried, each from 0 to 1. An order of two tests that the
+/// suite's plugins do not admit is not counted among those that could be.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Shares {
     /// Ordered pairs (a, b) where a ran before b in one worker.
@@ -46,13 +47,15 @@ impl Pairs {
         }
     }
 
-    fn share(&self) -> f64 {
+    /// The share of all ordered pairs, of which so many cannot be.
+    fn share(&self, excluded: usize) -> f64 {
         let width = self.size.div_ceil(64);
         let on_diagonal =
             (0..self.size).filter(|&i| self.words[i * width + i / 64] >> (i % 64) & 1 == 1).count() as u64;
         let set: u64 = self.words.iter().map(|word| u64::from(word.count_ones())).sum();
-        let possible = (self.size * self.size.saturating_sub(1)) as f64;
-        if possible == 0.0 { 1.0 } else { (set - on_diagonal) as f64 / possible }
+        let possible = (self.size * self.size.saturating_sub(1) - excluded) as f64;
+        // Suite order may hold a pair that is not admitted otherwise.
+        if possible == 0.0 { 1.0 } else { ((set - on_diagonal) as f64 / possible).min(1.0) }
     }
 }
 
@@ -62,6 +65,8 @@ pub struct Coverage {
     adjacent: Pairs,
     same_worker: Pairs,
     cross_worker: Pairs,
+    /// Ordered pairs of tests that the suite's plugins never run so.
+    excluded: usize,
 }
 
 fn set(bits: &mut [u64], at: usize) {
@@ -73,7 +78,13 @@ impl Coverage {
     pub fn new(suite: &Suite) -> Self {
         let size = suite.tests.len().min(MOST);
         let pairs = || Pairs::new(size);
-        Self { ordered: pairs(), adjacent: pairs(), same_worker: pairs(), cross_worker: pairs() }
+        Self {
+            ordered: pairs(),
+            adjacent: pairs(),
+            same_worker: pairs(),
+            cross_worker: pairs(),
+            excluded: excluded(suite, size),
+        }
     }
 
     /// Counts a plan in as tried.
@@ -109,13 +120,22 @@ impl Coverage {
     /// The shares so far.
     pub fn shares(&self) -> Shares {
         Shares {
-            ordered: self.ordered.share(),
-            adjacent: self.adjacent.share(),
-            same_worker: self.same_worker.share(),
-            cross_worker: self.cross_worker.share(),
+            ordered: self.ordered.share(self.excluded),
+            adjacent: self.adjacent.share(self.excluded),
+            same_worker: self.same_worker.share(0),
+            cross_worker: self.cross_worker.share(0),
             tests: self.ordered.size,
         }
     }
+}
+
+/// How many ordered pairs of the first tests are never run so, as the other order is imposed.
+fn excluded(suite: &Suite, size: usize) -> usize {
+    if !suite.is_sorted() {
+        return 0;
+    }
+    let tests = || (0..size as u32).map(TestIndex);
+    tests().map(|first| suite.imposed_after(first).iter().filter(|test| test.get() < size).count()).sum()
 }
 
 fn bits(list: &[usize], words: usize) -> Vec<u64> {

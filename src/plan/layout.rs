@@ -28,6 +28,7 @@ pub fn plan(seed: Seed, index: TrialIndex, suite: &Suite, axes: &Axes) -> Plan {
     let order = if backward { order::reversed(suite, &forward, axes.ignore_rank) } else { forward };
     let ticks = if place.mode == Mode::No { Vec::new() } else { durations::ticks(suite, seed, pair) };
     let workers = schedulers::partition(place.mode, place.workers as usize, &order, &suite.tests, &ticks);
+    let workers = if axes.ignore_rank { workers } else { in_process(suite, workers) };
     let interleaving = if place.lockstep { lockstep(&workers) } else { Interleaving::Free };
     Plan {
         seed,
@@ -40,6 +41,13 @@ pub fn plan(seed: Seed, index: TrialIndex, suite: &Suite, axes: &Axes) -> Plan {
         random_seed,
         imports: Imports::All,
     }
+}
+
+/// What each worker runs, in an order that plain pytest could run in one process. Whole files that `loadscope`
+/// hands out by their size, and stolen tests, may come to a worker in another; what fails only then is no claim on
+/// the tests alone, and is left out.
+fn in_process(suite: &Suite, workers: Vec<Vec<TestIndex>>) -> Vec<Vec<TestIndex>> {
+    workers.into_iter().map(|list| order::admitted(suite, list)).collect()
 }
 
 fn opposite(kind: OrderKind) -> OrderKind {

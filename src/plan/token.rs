@@ -4,10 +4,15 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::plan::{Seed, TrialIndex};
-use crate::suite::Fingerprint;
+use crate::suite::{Fingerprint, Suite};
+
+/// The version of tokens whose plans know nothing of how a suite's plugins sort tests; it is not written.
+pub const UNSORTED: u32 = 1;
+/// The version of tokens whose plans keep to what the suite's plugins admit.
+pub const SORTED: u32 = 2;
 
 /// `SEED:INDEX`, or `SEED:INDEX:FINGERPRINT` as jostle prints it: which plan, of which suite. The index
-/// of a race trial has an `r` before it.
+/// of a race trial has an `r` before it. Of a suite whose plugins sort, it is `SEED:INDEX:v2:FINGERPRINT`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
     /// The session's seed.
@@ -16,7 +21,10 @@ pub struct Token {
     pub index: TrialIndex,
     /// Whether it is a controlled trial of two tests in conflict, which have numbers of their own.
     pub race: bool,
-    /// The collected suite the plan was made for, if the token says so.
+    /// [`UNSORTED`] or [`SORTED`]: what a suite's plugins have to say of its plans.
+    pub version: u32,
+    /// What the plan was made of, if the token says so: [`plan_fingerprint`](crate::suite::Suite::plan_fingerprint)
+    /// of the collected suite.
     pub fingerprint: Option<Fingerprint>,
 }
 
@@ -33,6 +41,9 @@ pub struct TokenError {
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}{}", self.seed.0, if self.race { "r" } else { "" }, self.index.0)?;
+        if self.version != UNSORTED {
+            write!(f, ":v{}", self.version)?;
+        }
         match &self.fingerprint {
             Some(fingerprint) => write!(f, ":{fingerprint}"),
             None => Ok(()),
@@ -62,7 +73,18 @@ impl FromStr for Token {
         };
         let seed = Seed(number("seed")?);
         let index = TrialIndex(number("index")?);
-        let fingerprint = match parts.next() {
+        let mut next = parts.next();
+        let version = match next {
+            Some("v2") => SORTED,
+            Some(part) if part.starts_with('v') => {
+                return Err(error("this jostle knows no such version of it"));
+            }
+            _ => UNSORTED,
+        };
+        if version == SORTED {
+            next = parts.next();
+        }
+        let fingerprint = match next {
             None => None,
             Some(part)
                 if part.len() == 16 && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) =>
@@ -72,9 +94,29 @@ impl FromStr for Token {
             Some(_) => return Err(error("its fingerprint is not 16 hexadecimal digits")),
         };
         match parts.next() {
-            None => Ok(Self { seed, index, race, fingerprint }),
-            Some(_) => Err(error("it has more than three parts")),
+            None => Ok(Self { seed, index, race, version, fingerprint }),
+            Some(_) => Err(error("it has parts behind its fingerprint")),
         }
+    }
+}
+
+impl Token {
+    /// The token of a trial of a suite.
+    pub fn new(seed: Seed, index: TrialIndex, race: bool, suite: &Suite) -> Self {
+        let version = if suite.is_sorted() { SORTED } else { UNSORTED };
+        Self { seed, index, race, version, fingerprint: Some(suite.plan_fingerprint()) }
+    }
+
+    /// Whether it is of a suite, as far as it says of which.
+    pub fn is_of(&self, suite: &Suite) -> bool {
+        let Some(fingerprint) = &self.fingerprint else { return true };
+        let now = Self::new(self.seed, self.index, self.race, suite);
+        self.version == now.version && now.fingerprint.as_ref() == Some(fingerprint)
+    }
+
+    /// Whether it names the tests of a suite, and was made without regard to how its plugins sort them.
+    pub fn is_of_unsorted(&self, suite: &Suite) -> bool {
+        self.version == UNSORTED && suite.is_sorted() && self.fingerprint.as_ref() == Some(&suite.fingerprint)
     }
 }
 
@@ -86,8 +128,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_token_reads_back_as_it_was_printed(seed: u64, index: u64, race: bool, print in proptest::option::of("[0-9a-f]{16}")) {
-            let token = Token { seed: Seed(seed), index: TrialIndex(index), race, fingerprint: print.map(Fingerprint) };
+        fn a_token_reads_back_as_it_was_printed(seed: u64, index: u64, race: bool, sorted: bool, print in proptest::option::of("[0-9a-f]{16}")) {
+            let token = Token { seed: Seed(seed), index: TrialIndex(index), race, version: if sorted { SORTED } else { UNSORTED }, fingerprint: print.map(Fingerprint) };
             prop_assert_eq!(token.to_string().parse::<Token>(), Ok(token));
         }
 
@@ -117,6 +159,11 @@ mod tests {
             "r1:2",
             "1:rr2",
             "1:2:0f3a9c5d21e4b876:4",
+            "1:2:v1:0f3a9c5d21e4b876",
+            "1:2:v3:0f3a9c5d21e4b876",
+            "1:2:v2:v2",
+            "1:2:v2:",
+            "1:2:v2:0f3a9c5d21e4b876:4",
             "18446744073709551616:0",
         ] {
             assert!(text.parse::<Token>().is_err(), "{text}");

@@ -35,7 +35,7 @@ pub struct Night {
     pub axes: Axes,
     /// What pytest is given.
     pub pytest_args: Vec<String>,
-    /// The suite that the plans are of.
+    /// What the plans are made of: the suite's `plan_fingerprint`.
     pub fingerprint: Fingerprint,
     /// How many tests it has.
     pub tests: usize,

@@ -62,6 +62,8 @@ pub struct SuiteSummary {
     #[serde(flatten)]
     interpreter: Interpreter,
     neutralised: Vec<String>,
+    /// Who sorts the tests, whatever order is asked for.
+    sorted_by: Vec<String>,
 }
 
 /// Collection errors with one cause.
@@ -173,6 +175,7 @@ impl SuiteSummary {
             deselected: suite.deselected,
             interpreter: collected.interpreter.clone(),
             neutralised: collected.neutralised.clone(),
+            sorted_by: suite.sorting.sorted_by.clone(),
         }
     }
 }
@@ -189,12 +192,8 @@ pub fn cause_groups(suite: &Suite) -> Vec<CauseGroup> {
 /// The token of a trial's plan.
 pub fn token(origin: Origin, seed: Seed, suite: &Suite) -> Option<Token> {
     match origin {
-        Origin::Trial(index) | Origin::Race(index) => Some(Token {
-            seed,
-            index: TrialIndex(index),
-            race: matches!(origin, Origin::Race(_)),
-            fingerprint: Some(suite.fingerprint.clone()),
-        }),
+        Origin::Trial(index) => Some(Token::new(seed, TrialIndex(index), false, suite)),
+        Origin::Race(index) => Some(Token::new(seed, TrialIndex(index), true, suite)),
         Origin::Baseline
         | Origin::Alone
         | Origin::Twice

@@ -55,6 +55,7 @@ pub fn session(
     }
     if verbosity == Verbosity::Verbose {
         neutralised(out, &outline.collected)?;
+        sorted_by(out, suite, outline.axes.ignore_rank)?;
     }
     if verbosity > Verbosity::Quiet {
         outline.remarks.iter().try_for_each(|remark| writeln!(out, "note: {remark}"))?;
@@ -130,6 +131,7 @@ pub fn collected(out: &mut dyn Write, collected: &Collected, verbosity: Verbosit
     )?;
     if verbosity == Verbosity::Verbose {
         neutralised(out, collected)?;
+        sorted_by(out, suite, false)?;
     }
     Ok(())
 }
@@ -140,6 +142,20 @@ pub fn collected(out: &mut dyn Write, collected: &Collected, verbosity: Verbosit
 /// Those of the writer.
 pub fn neutralised(out: &mut dyn Write, collected: &Collected) -> io::Result<()> {
     writeln!(out, "{DIM}options that undo the suite's own: {}{DIM:#}", collected.neutralised.join(" "))
+}
+
+/// Writes whose orders are kept to, or are not, if the suite's plugins sort its tests.
+fn sorted_by(out: &mut dyn Write, suite: &Suite, ignored: bool) -> io::Result<()> {
+    let names = words::listed(&suite.sorting.sorted_by);
+    match (names.is_empty(), ignored) {
+        (true, _) => Ok(()),
+        (false, false) => {
+            writeln!(out, "{DIM}orders: kept as sorted by {names} (--ignore-rank mixes them){DIM:#}")
+        }
+        (false, true) => {
+            writeln!(out, "{DIM}orders: mixed, though pytest runs them as sorted by {names}{DIM:#}")
+        }
+    }
 }
 
 /// `pytest 8.4.2 on Python 3.11.7`.
@@ -337,11 +353,13 @@ fn summary(out: &mut dyn Write, outline: &Outline) -> io::Result<()> {
     if outline.trials == 0 {
         return Ok(());
     }
-    let of = if shares.tests < suite.tests.len() {
-        format!(", counted among {} tests", shares.tests)
-    } else {
-        String::new()
-    };
+    let mut of = String::new();
+    if suite.is_sorted() && !outline.axes.ignore_rank {
+        of += &format!(", as far as {} admits them", words::listed(&suite.sorting.sorted_by));
+    }
+    if shares.tests < suite.tests.len() {
+        of += &format!(", counted among {} tests", shares.tests);
+    }
     writeln!(
         out,
         "{DIM}pairs of tests tried: {} in both orders, {} directly after each other; of several workers, {} on the same one, \

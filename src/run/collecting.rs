@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::run::interrupt::Interrupt;
 use crate::run::process::{Heard, Process};
-use crate::run::protocol::{self, Message, Purpose, Setup};
+use crate::run::protocol::{self, Message, Orders, Purpose, Setup};
 use crate::run::spawn::{CLOSED, ENDING, SpawnEngine, TICK};
 use crate::run::surroundings::{Place, Site};
 use crate::run::trial_run::Launcher;
@@ -111,15 +111,13 @@ pub(super) fn hear_collection(
                 check_protocol(protocol)?;
                 hello = Some((Interpreter { python, pytest, rootdir, plugins }, neutralised));
             }
-            Ok((_, Heard::Message(Message::Collected { tests, errors, deselected }))) => {
+            Ok((_, Heard::Message(Message::Collected { tests, errors, deselected, orders }))) => {
                 let (interpreter, neutralised) =
                     hello.ok_or_else(|| RunError::Pytest("the harness did not introduce itself".into()))?;
                 let tests: Vec<Test> = tests.into_iter().map(Test::from).collect();
-                return Ok(Collected {
-                    suite: Suite::new(tests, errors, deselected),
-                    interpreter,
-                    neutralised,
-                });
+                let Orders { edges, sorted_by, doubts } = orders;
+                let suite = Suite::new(tests, errors, deselected).with_sorting(&edges, sorted_by, doubts);
+                return Ok(Collected { suite, interpreter, neutralised });
             }
             Ok((_, Heard::Message(Message::Error { message }) | Heard::Garbage(message))) => {
                 return Err(RunError::Pytest(message));

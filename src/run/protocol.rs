@@ -130,6 +130,9 @@ pub enum Message {
         errors: Vec<CollectionError>,
         /// How many tests were deselected.
         deselected: u32,
+        /// What the suite's plugins impose on orders, besides the tests' ranks.
+        #[serde(default)]
+        orders: Orders,
     },
     /// Positions of tests that are not collected.
     Missing {
@@ -291,6 +294,17 @@ pub enum Verdict {
     Skipped,
     /// A phase failed.
     Failed,
+}
+
+/// What the suite's plugins impose on orders, besides ranks.
+#[derive(Debug, Default, Deserialize)]
+pub struct Orders {
+    /// Pairs of places in the collected list; the test at the first comes before that at the second.
+    pub edges: Vec<(u32, u32)>,
+    /// Who sorts.
+    pub sorted_by: Vec<String>,
+    /// Why the rules of a plugin are not known, or only in part.
+    pub doubts: Vec<String>,
 }
 
 /// A collected test.

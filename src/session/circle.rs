@@ -76,8 +76,9 @@ impl Search<'_, '_> {
         // A test that fails alone may pollute, and is no victim.
         let fails = |test| self.lab.history.failed_alone(test, hash_seed) == Some(true);
         let known = [self.polluter, self.victim.test];
-        let others: Vec<TestIndex> =
-            tests.into_iter().filter(|&test| !known.contains(&test) && !fails(test)).collect();
+        let admitted = |test| self.lab.suite.admits(&[self.polluter, test]);
+        let others = tests.into_iter().filter(|&test| !known.contains(&test) && !fails(test));
+        let others: Vec<TestIndex> = others.filter(|&test| admitted(test)).collect();
         (circle.victims, circle.cleaners) = self.victims_and_cleaners(&others)?;
         Ok(circle)
     }
@@ -111,8 +112,9 @@ impl Search<'_, '_> {
         let writers = followed.iter().filter(|followed| followed.moved && followed.changed);
         let writers = writers.filter_map(|followed| tests.get(followed.position as usize).copied());
         let victim = self.victim.test;
-        let candidates: Vec<TestIndex> =
-            writers.filter(|&test| test != self.polluter && test != victim).take(CANDIDATES).collect();
+        let others = writers.filter(|&test| test != self.polluter && test != victim);
+        let admitted = others.filter(|&test| self.lab.suite.admits(&[test, victim]));
+        let candidates: Vec<TestIndex> = admitted.take(CANDIDATES).collect();
         let trials = self.probes(candidates.iter().map(|&test| vec![test, victim]).collect())?;
         Ok(candidates
             .into_iter()
@@ -140,6 +142,7 @@ impl Search<'_, '_> {
         let touching = touching.filter_map(|position| list.get(position as usize).copied());
         let mut touching: Vec<TestIndex> =
             touching.filter(|test| *test != polluter && !failed.contains(test)).collect();
+        touching.retain(|&test| self.lab.suite.admits(&[test, victim]));
         touching.truncate(CANDIDATES);
         let trials = self.probes(touching.iter().map(|&test| vec![polluter, test, victim]).collect())?;
         let wanted = Wanted::Failure(victim);

@@ -70,7 +70,8 @@ pub fn stress(
         Err(error) if error.is_interrupt() => (first.clone(), Err(error)),
         Err(error) => return Err(error),
     };
-    collected.suite = suite.clone();
+    collected.suite = suite;
+    let suite = axes.heeded_of(&collected.suite);
 
     let victim = limits.victim.as_deref().map(|name| find(&suite, name)).transpose()?;
     let mut session = Session {
@@ -83,7 +84,7 @@ pub fn stress(
         coverage: Coverage::new(&suite),
         alone: 0,
         longest: Duration::ZERO,
-        remarks: Vec::new(),
+        remarks: doubts(&suite),
         trials: 0,
         schedules: 0,
         book: FindingBook::new(victim, &limits.known),
@@ -147,6 +148,16 @@ fn find(suite: &Suite, name: &str) -> Result<TestIndex, RunError> {
              relative to pytest's rootdir"
         ))
     })
+}
+
+/// What is not known of how the suite's plugins sort, as the user should know it.
+fn doubts(suite: &Suite) -> Vec<String> {
+    let doubt = |why: &String| {
+        format!(
+            "{why}: some trials may have orders that plain pytest never runs. Where a finding has a pytest command, it was seen to fail by it"
+        )
+    };
+    suite.sorting.doubts.iter().map(doubt).collect()
 }
 
 struct Session<'a> {

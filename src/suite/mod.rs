@@ -1,5 +1,6 @@
 //! What was collected: the tests, the order the suite runs them in, and what could not be collected.
 
+pub mod sorting;
 pub mod triage;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,6 +8,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use sorting::Sorting;
 
 /// A test's place in the canonical order: sorted by [`TestId`], so it does not depend on the order
 /// in which pytest (whose versions differ) happened to collect.
@@ -72,8 +75,8 @@ pub struct Test {
     /// The name of its `xdist_group` mark, which `--dist loadgroup` keeps on one worker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
-    /// Tests of a lower rank run before those of a higher one in every order. pytest-django sorts
-    /// `TestCase` (0) before `TransactionTestCase` (1) before the rest (2) on purpose, as Django does.
+    /// Tests of a lower rank run before those of a higher one in every order, as the suite's plugins sort them:
+    /// pytest-django runs those that roll back (0) before those with transactions (1) before the rest (2).
     #[serde(default, skip_serializing_if = "is_zero")]
     pub rank: u32,
 }
@@ -125,6 +128,8 @@ pub struct Suite {
     pub fingerprint: Fingerprint,
     /// The functions whose tests are named by their positions; see [`Suite::named_by_position`].
     pub positional: BTreeSet<String>,
+    /// What its plugins impose on orders, besides the ranks of the tests.
+    pub sorting: Sorting,
 }
 
 impl Suite {
@@ -139,7 +144,15 @@ impl Suite {
         let mut slots: Vec<Option<Test>> = tests.into_iter().map(Some).collect();
         let tests: Vec<Test> = by_id.iter().filter_map(|&position| slots[position].take()).collect();
         let fingerprint = fingerprint(&tests);
-        Self { tests, collected, errors, deselected, fingerprint, positional: BTreeSet::new() }
+        Self {
+            tests,
+            collected,
+            errors,
+            deselected,
+            fingerprint,
+            positional: BTreeSet::new(),
+            sorting: Sorting::default(),
+        }
     }
 
     /// The suite with the parametrised tests of these functions named `function[#1]`, `function[#2]`, … in suite
@@ -157,7 +170,7 @@ impl Suite {
             *count += 1;
             Test { id: TestId { node_id: format!("{function}[#{count}]"), occurrence: 0 }, ..test.clone() }
         });
-        let suite = Self::new(named.collect(), self.errors.clone(), self.deselected);
+        let suite = Self::new(named.collect(), self.errors.clone(), self.deselected).sorted_as(self);
         Self { positional: functions.clone(), ..suite }
     }
 
@@ -201,6 +214,19 @@ impl Suite {
         &self.tests[index.get()]
     }
 
+    /// Identity of what plans are made of: that of the list of tests, if no plugin sorts them; else the first 16
+    /// hexadecimal digits of the SHA-256 over it and over what is imposed on orders.
+    pub fn plan_fingerprint(&self) -> Fingerprint {
+        if !self.is_sorted() {
+            return self.fingerprint.clone();
+        }
+        let mut hash = Sha256::new();
+        hash.update(&self.fingerprint.0);
+        self.tests.iter().for_each(|test| hash.update(format!("{};", test.rank)));
+        self.sorting.pairs().for_each(|(first, then)| hash.update(format!("{}<{};", first.0, then.0)));
+        digits(hash)
+    }
+
     /// The index of a test, if it was collected.
     pub fn find(&self, id: &TestId) -> Option<TestIndex> {
         self.tests.binary_search_by(|test| test.id.cmp(id)).ok().map(|i| TestIndex(i as u32))
@@ -214,6 +240,9 @@ fn fingerprint(tests: &[Test]) -> Fingerprint {
         hash.update(&test.id.node_id);
         hash.update(format!("#{};", test.id.occurrence));
     }
-    let hex: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    Fingerprint(hex)
+    digits(hash)
+}
+
+fn digits(hash: Sha256) -> Fingerprint {
+    Fingerprint(hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
 }

@@ -4,8 +4,8 @@
 use crate::judge::Kind;
 use crate::plan::keyed::{Keyed, Purpose, Stream};
 use crate::plan::schedule::Switch;
-use crate::plan::schedulers;
 use crate::plan::{Imports, Interleaving, Meeting, Mode, OrderKind, Plan, Schedule, WorkerId};
+use crate::plan::{order, schedulers};
 use crate::suite::{Suite, TestIndex};
 
 /// How many other tests are taken along; the last is more than any suite has.
@@ -49,16 +49,16 @@ impl Core<'_> {
         let (workers, interleaving) = if let Interleaving::Controlled(schedule) = &self.minimal.interleaving {
             (self.minimal.workers.clone(), Interleaving::Controlled(overtaking(schedule, number)))
         } else if self.kind == Kind::Race {
-            self.race(&others[..taken], count)
+            self.race(&self.admitted_before(suite, &others[..taken]), count)
         } else {
             let (taken, rest) = others.split_at(taken);
             let first = self.list(suite, taken, &mut stream);
-            let rest = if several { rest } else { &[] };
+            let rest = if several { order::admitted(suite, rest.to_vec()) } else { Vec::new() };
             let ticks = vec![1; suite.tests.len()];
             let more = if rest.is_empty() || count == 1 {
                 Vec::new()
             } else {
-                schedulers::partition(mode, count - 1, rest, &suite.tests, &ticks)
+                schedulers::partition(mode, count - 1, &rest, &suite.tests, &ticks)
             };
             (std::iter::once(first).chain(more).collect(), Interleaving::Free)
         };
@@ -112,10 +112,14 @@ impl Core<'_> {
         }
         list.push(self.victim);
         list.extend(after);
-        if core.is_sorted_by_key(|&test| suite.test(test).rank) {
-            list.sort_by_key(|&test| suite.test(test).rank);
-        }
-        list
+        if suite.admits(&core) { order::admitted_around(suite, list, &core) } else { list }
+    }
+
+    /// Those of the others, in order, that may run before each test of the minimal plan.
+    fn admitted_before(&self, suite: &Suite, others: &[TestIndex]) -> Vec<TestIndex> {
+        let core = || self.minimal.workers.iter().flatten();
+        let before = |&&other: &&TestIndex| core().all(|&test| suite.admits(&[other, test]));
+        order::admitted(suite, others.iter().filter(before).copied().collect())
     }
 
     /// The tests that make the teardown of a fixture fail, after the one that it is set up for. Nothing may come

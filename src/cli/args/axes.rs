@@ -20,7 +20,7 @@ pub struct AxesArgs {
     /// How many values of PYTHONHASHSEED to use [default: 4]
     #[arg(long, value_name = "N", value_parser = whole::<u32>(1, 64), allow_negative_numbers = true)]
     pub hash_seeds: Option<u32>,
-    /// Mix what pytest-django keeps apart: TestCase, TransactionTestCase and other tests
+    /// Try orders too that the suite's plugins would sort otherwise, as pytest-django and pytest-order do
     #[arg(long)]
     pub ignore_rank: bool,
 }

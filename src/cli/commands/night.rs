@@ -42,7 +42,7 @@ pub fn write(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         shards: args.shards,
         axes,
         pytest_args: options.pytest_args.clone(),
-        fingerprint: collected.suite.fingerprint.clone(),
+        fingerprint: collected.suite.plan_fingerprint(),
         tests: collected.suite.tests.len(),
         python: collected.interpreter.python.clone(),
         pytest: collected.interpreter.pytest.clone(),

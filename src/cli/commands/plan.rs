@@ -9,6 +9,7 @@ use crate::cli::commands::night;
 use crate::cli::commands::suite_run::{spawn_engine, write_json};
 use crate::cli::options::SuiteOptions;
 use crate::plan::document::PlanDocument;
+use crate::plan::token::Token;
 use crate::plan::{Interleaving, TrialIndex, plan};
 use crate::report::words;
 use crate::run::Engine;
@@ -29,12 +30,13 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         .suite;
     let document = PlanDocument::new(&plan(seed, TrialIndex(index), &suite, &axes), &suite);
     if !write_json(options.json.as_ref(), &document)? {
-        print(&mut anstream::stdout(), &document)?;
+        let token = Token::new(seed, TrialIndex(index), false, &suite);
+        print(&mut anstream::stdout(), &token, &document)?;
     }
     Ok(if suite.tests.is_empty() { ExitCode::NothingCollected } else { ExitCode::Clean })
 }
 
-fn print(out: &mut dyn Write, plan: &PlanDocument) -> std::io::Result<()> {
+fn print(out: &mut dyn Write, token: &Token, plan: &PlanDocument) -> std::io::Result<()> {
     let meetings = match &plan.interleaving {
         Interleaving::Free => String::new(),
         Interleaving::Barrier(meetings) => {
@@ -46,10 +48,7 @@ fn print(out: &mut dyn Write, plan: &PlanDocument) -> std::io::Result<()> {
     };
     writeln!(
         out,
-        "trial {}:{}:{}  order {}, mode {}, {}{meetings}, PYTHONHASHSEED={}, random seed {}",
-        plan.seed.0,
-        plan.index.0,
-        plan.fingerprint,
+        "trial {token}  order {}, mode {}, {}{meetings}, PYTHONHASHSEED={}, random seed {}",
         plan.order.name(),
         plan.mode.name(),
         words::count(plan.workers.len(), "worker"),

@@ -58,8 +58,8 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     };
     let mut engine = engine(&options, &ApartOptions::new(&args.apart, &options)?)?;
     let collected = engine.collect(axes.hash_seed_values(seed)[0])?;
-    let suite = collected.suite.clone();
-    let Some((plan, wanted)) = plan_of(&named, &suite, &axes) else {
+    let suite = axes.heeded_of(&collected.suite);
+    let Some((plan, wanted)) = plan_of(&named, &collected.suite, &axes) else {
         return Ok(ExitCode::Undecided);
     };
     let limits = Limits { trials: Some(u64::from(times)), ..Limits::default() };
@@ -139,14 +139,21 @@ fn named(text: &str) -> anyhow::Result<Named> {
 fn plan_of(named: &Named, suite: &Suite, axes: &Axes) -> Option<(Plan, Option<Wanted>)> {
     match named {
         Named::Token(token) => {
-            if token.fingerprint.as_ref().is_some_and(|print| *print != suite.fingerprint) {
+            if token.is_of_unsorted(suite) && !axes.ignore_rank && !token.race {
+                anstream::eprintln!(
+                    "the token was made without regard to how {} sorts tests, so that this is another plan, which is now {}. \
+                     Give --ignore-rank for the old one, unless tests are classes of django.test, or a failure file",
+                    words::listed(&suite.sorting.sorted_by),
+                    Token::new(token.seed, token.index, token.race, suite)
+                );
+            } else if !token.is_of(suite) && !token.is_of_unsorted(suite) {
                 anstream::eprintln!(
                     "the token is of another suite, or of this one before it changed: the fingerprint of the {} collected \
                      here is {}. Shuffled tests that are still there keep their relative order, but partitions differ, \
                      so that this may be another plan. Give --rootdir and pytest's arguments as they were, or a failure \
                      file, which holds the whole plan",
                     words::count(suite.tests.len(), "test"),
-                    suite.fingerprint
+                    suite.plan_fingerprint()
                 );
             }
             let hash_seed = axes.hash_seed_values(token.seed)[0];

@@ -123,7 +123,7 @@ pub(super) fn with_arguments(suite: &SuiteArgs, night: &Night) -> SuiteArgs {
 /// # Errors
 /// Other tests are collected.
 pub(super) fn check(night: &Night, collected: &Collected, path: &Path) -> Result<(), UsageError> {
-    if collected.suite.fingerprint == night.fingerprint {
+    if collected.suite.plan_fingerprint() == night.fingerprint {
         return Ok(());
     }
     let at = night
@@ -131,7 +131,7 @@ pub(super) fn check(night: &Night, collected: &Collected, path: &Path) -> Result
         .as_ref()
         .map_or_else(String::new, |commit| format!(" It was made at commit {commit}."));
     Err(UsageError(format!(
-        "{} is of another suite: {} then, {} now, with other names or numbers.{at} Check the same commit out and \
+        "{} is of another suite: {} then, {} now, with other names or numbers, or sorted otherwise by its plugins.{at} Check the same commit out and \
          use the same environment, or write a new plan",
         path.display(),
         words::count(night.tests, "test"),
