@@ -186,7 +186,6 @@ fn compare(truth: &Truth, report: &Value, exit: Option<i32>) -> Vec<String> {
             None => wrong.push(format!("not found: {} {}", failure.kind, failure.test)),
             Some(finding)
                 if matches!(&*failure.kind, "victim" | "brittle")
-                    && failure.imports.is_empty()
                     && finding["command"].is_null()
                     && failure.exception != "timeout"
                     && truth.name != "flaky-victim"

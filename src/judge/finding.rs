@@ -92,6 +92,19 @@ pub enum Origin {
     Replay,
 }
 
+/// Why no command of plain pytest shows an isolation failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoCommand {
+    /// It takes a test to run twice, and pytest runs each once.
+    Twice,
+    /// It takes two workers whose calls come in one order.
+    Workers,
+    /// Plain pytest was seen to run the first of these tests before the second, which is to come before it.
+    Order(TestIndex, TestIndex),
+    /// So many runs of plain pytest did not show it.
+    Passed(u32),
+}
+
 /// One thing found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
@@ -119,6 +132,8 @@ pub struct Finding {
     pub also: Vec<TestIndex>,
     /// The plain pytest command that shows the failure, if one was tried and did.
     pub command: Option<String>,
+    /// Why there is no such command, once that is known.
+    pub no_command: Option<NoCommand>,
     /// What is known of the state behind it; absent where there is none to look for.
     pub explanation: Option<Explanation>,
     /// What the reader should know besides.
@@ -157,6 +172,7 @@ impl Finding {
             without: Tally::default(),
             also: Vec::new(),
             command: None,
+            no_command: None,
             explanation: None,
             note: None,
             story: None,

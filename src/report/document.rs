@@ -19,6 +19,7 @@ use crate::plan::token::Token;
 use crate::plan::{Axes, Plan, Seed, TrialIndex, WorkerId};
 use crate::race::story::{Story, Turn};
 use crate::report::given_up::GivenUpDocument;
+use crate::report::words;
 use crate::run::{Fixture, Interpreter};
 use crate::session::Outline;
 use crate::suite::triage::{Cause, by_cause};
@@ -92,6 +93,8 @@ struct FindingDocument {
     minimal_plan: Option<PlanDocument>,
     original_plan: Option<PlanDocument>,
     command: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_command: Option<String>,
     also: Vec<TestId>,
     explanation: Option<Explanation>,
     circle: Option<CircleDocument>,
@@ -282,6 +285,7 @@ impl FindingDocument {
             minimal_plan: shrunk.map(|minimal| document(&minimal.plan)),
             original_plan: finding.plan.as_ref().map(document),
             command: finding.command.clone(),
+            no_command: finding.no_command.map(|why| words::no_command(why, suite)),
             also: finding.also.iter().map(id).collect(),
             explanation: finding.explanation.clone(),
             circle: finding

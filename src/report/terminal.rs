@@ -230,6 +230,9 @@ pub(super) fn finding(
         let at_times = if finding.fails_at_times() { "  fails at times" } else { "" };
         writeln!(out, "  {:<13} {command}{DIM}{at_times}{DIM:#}", "pytest")?;
     }
+    if let Some(why) = finding.no_command {
+        writeln!(out, "  {:<13} {}", "pytest", words::no_command(why, suite))?;
+    }
     if let (Verbosity::Verbose, Some(failure)) = (verbosity, &finding.failure) {
         failure.trace.lines().try_for_each(|line| writeln!(out, "    {DIM}{line}{DIM:#}"))?;
     }

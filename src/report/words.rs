@@ -2,7 +2,7 @@
 
 use crate::explain::group::Group;
 use crate::explain::{Explanation, Place};
-use crate::judge::finding::{Finding, Kind, Origin};
+use crate::judge::finding::{Finding, Kind, NoCommand, Origin};
 use crate::judge::known::{Known, Same};
 use crate::judge::sight::Wanted;
 use crate::judge::signature::Signature;
@@ -124,6 +124,24 @@ pub fn reading(place: &Place) -> &'static str {
     match place.name.starts_with("file ") || place.name.starts_with("sys.modules[") {
         true => "read at",
         false => "named at",
+    }
+}
+
+/// Why no plain pytest command shows a failure.
+pub fn no_command(why: NoCommand, suite: &Suite) -> String {
+    match why {
+        NoCommand::Twice => "none: pytest runs a test once, however often it is named".into(),
+        NoCommand::Workers => {
+            "none: it takes two workers whose calls come in this order, and pytest-xdist does not see to that"
+                .into()
+        }
+        NoCommand::Order(first, second) => {
+            let [first, second] = [first, second].map(|test| &suite.test(test).id);
+            format!("none shows it: plain pytest runs {first} before {second}")
+        }
+        NoCommand::Passed(runs) => {
+            format!("none shows it: it did not fail in {} of plain pytest", count(runs as usize, "run"))
+        }
     }
 }
 

@@ -1,18 +1,18 @@
 //! The plain pytest command that shows a failure: made, tried, and kept only if it does.
 
-use crate::judge::finding::{Finding, Kind};
+use crate::judge::finding::{Finding, Kind, NoCommand};
 use crate::run::plain::PlainRun;
 use crate::run::{Interpreter, RunError};
 use crate::session::lab::Lab;
-use crate::suite::{TestId, TestIndex};
+use crate::suite::{Suite, TestId, TestIndex};
 
 /// What chance may explain at most where a command did not show a failure.
 const DOUBT: f64 = 0.01;
 /// How often a command is tried at most.
 const MOST_TRIES: u32 = 20;
 
-/// Finds the simplest command that shows a finding. None if plain pytest cannot express it (a test run
-/// twice, workers that overlap) or no variant shows it.
+/// Finds the simplest command that shows an isolation failure, or why none does. Nothing for other findings, and where
+/// plain pytest cannot be run.
 ///
 /// # Errors
 /// Those of the engine.
@@ -20,29 +20,25 @@ pub fn find(
     lab: &mut Lab<'_>,
     interpreter: &Interpreter,
     finding: &Finding,
-) -> Result<Option<String>, RunError> {
+) -> Result<Option<Result<String, NoCommand>>, RunError> {
     let (Some(minimal), Some(signature)) = (&finding.shrunk, &finding.signature) else {
         return Ok(None);
     };
     let tests: Vec<TestIndex> = match finding.kind {
         Kind::Victim => minimal.plan.workers.iter().flatten().copied().collect(),
         Kind::Brittle => vec![signature.test],
+        Kind::Nio => return Ok(Some(Err(NoCommand::Twice))),
+        Kind::Race => return Ok(Some(Err(NoCommand::Workers))),
         _ => return Ok(None),
     };
-    let mut selected: Vec<String> = Vec::new();
-    if finding.kind == Kind::Victim {
-        for file in &minimal.imports {
-            selected.extend([file.clone(), format!("--deselect={file}")]);
-        }
-    }
-    selected.extend(tests.iter().map(|&test| lab.suite.argument(test).to_owned()));
-    // The last test is charged with the teardown of a fixture that tests share.
-    let shared = finding.failure.as_ref().is_some_and(|failure| failure.shared_teardown().is_some());
-    let charged = tests.last().filter(|_| shared).map_or(signature.test, |&last| last);
-    let charged = lab.suite.test(charged).id.clone();
+    let imports = if finding.kind == Kind::Victim { minimal.imports.as_slice() } else { &[] };
+    let mut selected: Vec<String> = imports.iter().flat_map(|file| import(lab.suite, file)).collect();
+    selected.extend(tests.iter().map(|&test| lab.suite.test(test).id.node_id.clone()));
+    let victim = lab.suite.test(signature.test).id.clone();
     // Flags that happen to be there when it fails at last would be taken for a condition.
     let tries =
         if finding.kind == Kind::Victim { finding.with.runs_to_show(DOUBT).min(MOST_TRIES) } else { 1 };
+    let mut runs = 0;
     for hash_seed in [None, Some(minimal.plan.hash_seed)] {
         for flags in variants(interpreter) {
             let arguments: Vec<String> =
@@ -51,13 +47,38 @@ pub fn find(
                 let Some((command, run)) = lab.plain(&arguments, hash_seed)? else {
                     return Ok(None);
                 };
-                if shows(&run, &charged, &signature.crash.exception) {
-                    return Ok(Some(command));
+                if shows(&run, &victim, &signature.crash.exception) {
+                    return Ok(Some(Ok(command)));
                 }
+                runs += 1;
             }
         }
     }
-    Ok(None)
+    let told: Vec<String> = std::iter::once("-v".to_owned()).chain(selected).collect();
+    let Some((_, run)) = lab.plain(&told, Some(minimal.plan.hash_seed))? else {
+        return Ok(None);
+    };
+    let id = |test: TestIndex| lab.suite.test(test).id.node_id.as_str();
+    let late = tests.iter().find(|&&test| is_run_before(&run.output, id(signature.test), id(test)));
+    let order = late.map(|&late| NoCommand::Order(signature.test, late));
+    Ok(Some(Err(order.unwrap_or(NoCommand::Passed(runs)))))
+}
+
+/// The arguments with which pytest imports a file before those that follow, and runs no test of it. It imports the
+/// files of tests that are named before files that are.
+fn import(suite: &Suite, file: &str) -> [String; 2] {
+    let of_file = suite.collected.iter().map(|&test| suite.test(test)).find(|test| test.file == file);
+    let named = of_file.map_or_else(|| file.to_owned(), |test| test.id.node_id.clone());
+    [named, format!("--deselect={file}")]
+}
+
+/// Whether the output of `pytest -v` tells of one test before another.
+fn is_run_before(output: &str, one: &str, other: &str) -> bool {
+    let at = |id: &str| {
+        let of = |line: &str| line.strip_prefix(id).is_some_and(|rest| rest.starts_with(' '));
+        output.lines().position(of)
+    };
+    matches!((at(one), at(other)), (Some(one), Some(other)) if one < other)
 }
 
 /// Flags that keep the suite's own plugins from changing the order, the fewest first.
@@ -91,5 +112,19 @@ fn shows(run: &PlainRun, victim: &TestId, exception: &str) -> bool {
                     .is_some_and(|after| after.is_empty() || after.starts_with(" - "))
             })
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_is_read_where_both_tests_are_told_of() {
+        let output = "collected 2 items\n\na.py::t[1 2] PASSED  [ 50%]\na.py::t PASSED [100%]\n";
+        assert!(is_run_before(output, "a.py::t[1 2]", "a.py::t"));
+        assert!(!is_run_before(output, "a.py::t", "a.py::t[1 2]"));
+        assert!(!is_run_before(output, "a.py::t[1 2]", "a.py::other"));
+        assert!(!is_run_before("..  [100%]", "a.py::t[1 2]", "a.py::t"));
     }
 }

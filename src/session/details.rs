@@ -44,6 +44,10 @@ fn find_out(
     trials: fix::Trials<'_>,
     finding: &mut Finding,
 ) -> Result<(), RunError> {
-    finding.command = command::find(lab, interpreter, finding)?;
+    match command::find(lab, interpreter, finding)? {
+        Some(Ok(command)) => finding.command = Some(command),
+        Some(Err(why)) => finding.no_command = Some(why),
+        None => {}
+    }
     fix::explained(lab, trials, finding)
 }

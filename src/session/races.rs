@@ -198,6 +198,7 @@ pub fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunError> {
         without,
         also: Vec::new(),
         command: None,
+        no_command: None,
         note: (hangs(suspect) && deadlocks)
             .then(|| "a deadlock: each test waits for what the other has".to_owned()),
         explanation: None,
