@@ -149,6 +149,12 @@ impl FailureFile {
         std::iter::once(self).chain(others).collect()
     }
 
+    /// Every test that it names.
+    pub fn tests(&self) -> impl Iterator<Item = &TestId> {
+        let planned = self.minimal.workers.iter().chain(&self.original.workers).flatten();
+        planned.chain([&self.test]).chain(self.also.iter().map(|victim| &victim.test))
+    }
+
     /// The smallest plan of the file in which the test fails.
     pub fn failing(&self) -> &PlanDocument {
         if self.kind == Kind::Brittle { &self.original } else { &self.minimal }

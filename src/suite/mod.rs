@@ -45,6 +45,13 @@ impl TestId {
     fn has_parameters(&self) -> bool {
         self.function().len() < self.node_id.len()
     }
+
+    /// Whether it is a name of [`Suite::named_by_position`].
+    fn tells_a_position(&self) -> bool {
+        let parameters = &self.node_id[self.function().len()..];
+        let number = parameters.strip_prefix("[#").and_then(|rest| rest.strip_suffix(']'));
+        number.is_some_and(|number| number.parse::<u32>().is_ok_and(|number| number > 0))
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
@@ -174,6 +181,14 @@ impl Suite {
         Self { positional: functions.clone(), ..suite }
     }
 
+    /// The suite with its tests named as in a record of it: by position where they were then.
+    #[must_use]
+    pub fn named_as<'a>(&self, recorded: impl IntoIterator<Item = &'a TestId>) -> Self {
+        let unknown = recorded.into_iter().filter(|id| id.tells_a_position() && self.find(id).is_none());
+        let functions: BTreeSet<String> = unknown.map(|id| id.function().to_owned()).collect();
+        if functions.is_empty() { self.clone() } else { self.named_by_position(&functions) }
+    }
+
     /// What a command line of pytest can name a test by: its node id, or its function if that is another in each
     /// process.
     pub fn argument(&self, index: TestIndex) -> &str {
@@ -245,4 +260,48 @@ fn fingerprint(tests: &[Test]) -> Fingerprint {
 
 fn digits(hash: Sha256) -> Fingerprint {
     Fingerprint(hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(name: &str) -> TestId {
+        TestId { node_id: format!("test_a.py::{name}"), occurrence: 0 }
+    }
+
+    fn suite(names: &[&str]) -> Suite {
+        let test =
+            |name: &&str| Test { id: id(name), file: "test_a.py".into(), line: None, group: None, rank: 0 };
+        Suite::new(names.iter().map(test).collect(), Vec::new(), 0)
+    }
+
+    fn names(suite: &Suite) -> Vec<&str> {
+        let name = |&index: &TestIndex| &suite.test(index).id.node_id["test_a.py::".len()..];
+        suite.collected.iter().map(name).collect()
+    }
+
+    #[test]
+    fn tests_without_a_name_of_their_own_are_named_by_their_positions_in_suite_order() {
+        let first = suite(&["t", "f[b7]", "g[x]", "f[a3]", "f"]);
+        let other = suite(&["t", "f[c1]", "g[x]", "f[d2]", "f"]);
+        let functions = first.functions_with_other_ids(&other);
+        assert_eq!(functions, ["test_a.py::f".to_owned()].into());
+        let named = first.named_by_position(&functions);
+        assert_eq!(names(&named), ["t", "f[#1]", "g[x]", "f[#2]", "f"]);
+        assert_eq!(named.fingerprint, other.named_by_position(&functions).fingerprint);
+        let argument = |name| named.find(&id(name)).map(|index| named.argument(index));
+        assert_eq!(argument("f[#2]"), Some("test_a.py::f"));
+        assert_eq!(argument("g[x]"), Some("test_a.py::g[x]"));
+        assert_eq!(names(&other.named_as([&id("f[#2]"), &id("g[x]")])), names(&named), "as it was recorded");
+        assert_eq!(other.named_as([&id("f[9]"), &id("f[#0]"), &id("t")]), other);
+    }
+
+    #[test]
+    fn another_order_of_the_same_ids_needs_no_other_names() {
+        let (first, other) = (suite(&["f[a]", "f[b]"]), suite(&["f[b]", "f[a]"]));
+        assert_eq!(first.functions_that_differ(&other).len(), 1);
+        assert!(first.functions_with_other_ids(&other).is_empty());
+        assert!(first.functions_that_differ(&suite(&["t"])).is_empty(), "it is not collected there");
+    }
 }

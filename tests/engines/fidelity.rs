@@ -8,6 +8,7 @@ use std::time::Duration;
 use jostle::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
 use jostle::run::warm::WarmEngine;
 use jostle::run::{Engine, Job, Outcome, RunError};
+use jostle::suite::Suite;
 
 use crate::project::{Project, words};
 use crate::support;
@@ -209,5 +210,29 @@ fn what_the_suite_seeds_itself_stays_and_the_plan_decides_the_rest() {
             let trial = project.serial(&["test_a"]);
             assert_eq!(words(&trial), ["passed"], "{:?} {files:?} {trial:?}", project.way);
         }
+    }
+}
+
+#[test]
+fn tests_whose_ids_are_others_in_each_process_are_run_by_their_positions() {
+    let source = "import uuid, pytest\nSEEN = []\n\
+        @pytest.mark.parametrize('key', [uuid.uuid4().hex for _ in range(3)])\ndef test_a(key):\n    SEEN.append(key)\n    assert len(SEEN) < 3\n\
+        def test_b(): assert len(SEEN) == 2\n";
+    for mut project in Project::each_way(&[("test_a.py", source)]) {
+        project.suite = project.suite.named_by_position(&["test_a.py::test_a".to_owned()].into());
+        assert_eq!(words(&project.serial(&["[#3]", "[#1]", "test_b"])), ["passed"; 3], "{:?}", project.way);
+        assert_eq!(words(&project.serial(&["[#1]", "[#2]", "[#3]"])), ["passed", "passed", "call"]);
+    }
+    let names = ["test_a.py::test_a[#1]", "test_a.py::test_a[#4]", "test_a.py::test_b[#1]"];
+    let named = |name: &&str| jostle::suite::Test {
+        id: jostle::suite::TestId { node_id: (*name).to_owned(), occurrence: 0 },
+        file: "test_a.py".into(),
+        line: None,
+        group: None,
+        rank: 0,
+    };
+    for mut project in Project::each_way(&[("test_a.py", source)]) {
+        project.suite = Suite::new(names.iter().map(named).collect(), Vec::new(), 0);
+        assert_eq!(words(&project.serial(&["a[#1]", "a[#4]", "b[#1]"])), ["passed", "not run", "not run"]);
     }
 }

@@ -18,9 +18,9 @@ use crate::record::FailureFile;
 use crate::report::Verbosity;
 use crate::report::progress::Progress;
 use crate::report::{Document, terminal, words};
-use crate::run::{Collected, RunError};
+use crate::run::{Collected, Engine, RunError};
 use crate::session::replay::{Replayed, explain, replay};
-use crate::session::{Lab, Limits, Outline, baseline, races};
+use crate::session::{Lab, Limits, Outline, baseline, collections, races};
 use crate::suite::Suite;
 
 /// What the user named.
@@ -57,7 +57,8 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         Named::File(file) => file.failing().seed,
     };
     let mut engine = engine(&options, &ApartOptions::new(&args.apart, &options)?)?;
-    let collected = engine.collect(axes.hash_seed_values(seed)[0])?;
+    let mut collected = engine.collect(axes.hash_seed_values(seed)[0])?;
+    collected.suite = as_named(&named, &collected.suite, &mut *engine, seed, &axes)?;
     let suite = axes.heeded_of(&collected.suite);
     let Some((plan, wanted)) = plan_of(&named, &collected.suite, &axes) else {
         return Ok(ExitCode::Undecided);
@@ -99,6 +100,25 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(code)
+}
+
+/// The suite with its tests named as when the failure was found: by position where their ids are others in each
+/// process. A token tells that by its fingerprint alone.
+fn as_named(
+    named: &Named,
+    suite: &Suite,
+    engine: &mut dyn Engine,
+    seed: Seed,
+    axes: &Axes,
+) -> Result<Suite, RunError> {
+    match named {
+        Named::File(file) => Ok(suite.named_as(file.tests())),
+        Named::Token(token) if !token.is_of(suite) && !token.is_of_unsorted(suite) => {
+            let hash_seeds = axes.hash_seed_values(seed);
+            Ok(collections::compare(engine, suite, seed, hash_seeds[0], &hash_seeds[1..])?.suite)
+        }
+        Named::Token(_) => Ok(suite.clone()),
+    }
 }
 
 /// The plan, once it is known what is raced for if it is that of a race by its token; none if there is no such

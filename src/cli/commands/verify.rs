@@ -33,8 +33,9 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let files = files(args, &options)?;
     let rigour = Rigour { confidence: args.confidence / 100.0, most_runs: args.runs };
     let mut engine = engine(&options, &ApartOptions::new(&args.apart, &options)?)?;
-    let collected = network::collect(&mut *engine, files[0].1.minimal.hash_seed)?;
-    let suite = collected.suite.clone();
+    let mut collected = network::collect(&mut *engine, files[0].1.minimal.hash_seed)?;
+    let suite = collected.suite.named_as(files.iter().flat_map(|(_, file)| file.tests()));
+    collected.suite = suite.clone();
     let limits = Limits { trials: Some(files.len() as u64), ..Limits::default() };
     let mut progress = Progress::new(&limits, options.verbosity == Verbosity::Quiet);
     let mut lab = Lab::new(&suite, &mut *engine, &mut progress, None);
