@@ -115,6 +115,7 @@ impl Attempt<'_, '_, '_> {
         let again = |run: u32| Plan { random_seed: failing.random_seed.wrapping_add(run), ..failing.clone() };
         let failing_plans: Vec<Plan> = (0..runs).map(again).collect();
         self.hold_in(&failing_plans, true, |_| "did not undo the failure".to_owned())?;
+        self.shows_without(&failing_plans)?;
         let (plain, serial, parallel) = self.plans(failing.hash_seed);
         let test = self.lab.suite.test(self.test).id.clone();
         let failed = |place: &str| format!("undid the failure, but {test} failed {place}");
@@ -192,6 +193,21 @@ impl Attempt<'_, '_, '_> {
             }
         }
         if trials.len() == plans.len() { Ok(()) } else { Err(End::NoTime) }
+    }
+
+    /// Whether the victim fails without the patch under one of the failing plans: if it does not, it is the copying
+    /// that has undone the failure.
+    fn shows_without(&mut self, failing: &[Plan]) -> Result<(), End> {
+        for plan in failing {
+            if self.lab.out_of_time() {
+                return Err(End::NoTime);
+            }
+            let without = self.control.trial(self.lab, plan, true)?;
+            if look(plan, self.test, &without) == Said::VictimFails {
+                return Ok(());
+            }
+        }
+        Err(doubt("could not be seen to undo the failure, which does not show in a copy of the project"))
     }
 
     /// Compares with the same plan without the patch.
