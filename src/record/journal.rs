@@ -342,3 +342,59 @@ pub(super) fn header(line: &[u8]) -> Result<Header, String> {
     }
     parse(line).map_err(why)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Imports, Interleaving, Mode, OrderKind};
+
+    fn plan() -> Plan {
+        Plan {
+            seed: Seed(1),
+            index: TrialIndex(2),
+            order: OrderKind::Explicit,
+            mode: Mode::No,
+            workers: vec![vec![TestIndex(0)]],
+            interleaving: Interleaving::Free,
+            hash_seed: 3,
+            random_seed: 4,
+            imports: Imports::All,
+        }
+    }
+
+    #[test]
+    fn a_record_from_before_more_was_recorded_is_read_and_a_trial_is_written_as_before() {
+        let key = Key::new(&plan(), How::Fresh);
+        let then = format!(
+            r#"{{"key":{{"plan":"{}","how":"fresh"}},"index":2,"nanoseconds":5,"processes":1,"runs":[[0,0,0,"passed",7]]}}"#,
+            key.plan
+        );
+        let record: Record = serde_json::from_str(&then).unwrap();
+        assert_eq!(record.key, key);
+        let trial = record.clone().trial(&plan()).unwrap();
+        assert_eq!(trial.changed, None);
+        assert_eq!(Record::new(&plan(), How::Fresh, &trial), record);
+        assert_eq!(serde_json::to_string(&record).unwrap(), then);
+    }
+
+    #[test]
+    fn what_workers_are_told_and_the_copy_they_run_in_tell_runs_of_one_plan_apart() {
+        let key = || Key::new(&plan(), How::Plain);
+        let watch = Instructions::default();
+        let restore = Instructions { restore: vec!["shop.STATE".into()], ..Instructions::default() };
+        let keys = [
+            key(),
+            key().besides(None, Some(&watch)),
+            key().besides(None, Some(&restore)),
+            key().besides(Some(""), None),
+            key().besides(Some("a"), None),
+            key().besides(Some("a"), Some(&watch)),
+            Key::of_command(&["a".into()], None),
+            Key::of_command(&["a".into()], Some(0)),
+            Key::of_command(&["a".into(), "b".into()], None),
+        ];
+        let distinct: std::collections::BTreeSet<&Key> = keys.iter().collect();
+        assert_eq!(distinct.len(), keys.len());
+        assert_eq!(key().besides(None, None), key());
+    }
+}
