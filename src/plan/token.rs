@@ -95,7 +95,7 @@ impl FromStr for Token {
         };
         match parts.next() {
             None => Ok(Self { seed, index, race, version, fingerprint }),
-            Some(_) => Err(error("it has parts behind its fingerprint")),
+            Some(_) => Err(error("it has more than three parts")),
         }
     }
 }
