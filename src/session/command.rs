@@ -24,6 +24,10 @@ pub fn find(
     let (Some(minimal), Some(signature)) = (&finding.shrunk, &finding.signature) else {
         return Ok(None);
     };
+    if lab.suite.argument(signature.test) != lab.suite.test(signature.test).id.node_id {
+        // Plain pytest runs it with the others of its function, and does not tell which of them it is.
+        return Ok(None);
+    }
     let tests: Vec<TestIndex> = match finding.kind {
         Kind::Victim => minimal.plan.workers.iter().flatten().copied().collect(),
         Kind::Brittle => vec![signature.test],
@@ -33,7 +37,7 @@ pub fn find(
     };
     let imports = if finding.kind == Kind::Victim { minimal.imports.as_slice() } else { &[] };
     let mut selected: Vec<String> = imports.iter().flat_map(|file| import(lab.suite, file)).collect();
-    selected.extend(tests.iter().map(|&test| lab.suite.test(test).id.node_id.clone()));
+    selected.extend(tests.iter().map(|&test| lab.suite.argument(test).to_owned()));
     let victim = lab.suite.test(signature.test).id.clone();
     // Flags that happen to be there when it fails at last would be taken for a condition.
     let tries =
@@ -67,8 +71,8 @@ pub fn find(
 /// The arguments with which pytest imports a file before those that follow, and runs no test of it. It imports the
 /// files of tests that are named before files that are.
 fn import(suite: &Suite, file: &str) -> [String; 2] {
-    let of_file = suite.collected.iter().map(|&test| suite.test(test)).find(|test| test.file == file);
-    let named = of_file.map_or_else(|| file.to_owned(), |test| test.id.node_id.clone());
+    let of_file = suite.collected.iter().find(|&&test| suite.test(test).file == file);
+    let named = of_file.map_or_else(|| file.to_owned(), |&test| suite.argument(test).to_owned());
     [named, format!("--deselect={file}")]
 }
 
