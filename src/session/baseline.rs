@@ -55,8 +55,8 @@ pub fn compare_collections(
     let Difference { at, names: [ours, theirs], signature } = difference(first, other)?;
     let name = |name: Option<String>| name.unwrap_or_else(|| "missing".into());
     let note = format!(
-        "PYTHONHASHSEED={} and PYTHONHASHSEED={} collect different lists, and each the same twice: test {} is {} under \
-         the one and {} under the other. pytest-xdist stops with \"Different tests were collected\". Sort what \
+        "PYTHONHASHSEED={} and PYTHONHASHSEED={} collect different lists, and the first of them the same one twice: test \
+         {} is {} under the one and {} under the other. pytest-xdist stops with \"Different tests were collected\". Sort what \
          parametrises the test (a set has no fixed order)",
         hash_seeds.0,
         hash_seeds.1,

@@ -192,7 +192,8 @@ impl Editor<'_> {
     }
 }
 
-/// Whether a file is the project's own, so that a change of its copy changes nothing else.
+/// Whether a file is the project's own, so that a change of its copy changes nothing else, and a module: tests may be
+/// collected from text files, such as doctests.
 fn is_own(rootdir: &Path, file: &str) -> Result<(), String> {
     let mut path = rootdir.to_owned();
     for part in Path::new(file).components() {
@@ -204,7 +205,10 @@ fn is_own(rootdir: &Path, file: &str) -> Result<(), String> {
             return Err("is reached by a symbolic link".into());
         }
     }
-    Ok(())
+    match path.extension() {
+        Some(extension) if extension == "py" => Ok(()),
+        _ => Err("is no Python module, and nothing else is edited".into()),
+    }
 }
 
 /// A test as its file names it.
