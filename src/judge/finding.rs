@@ -158,6 +158,15 @@ pub struct GivenUp {
 }
 
 impl Finding {
+    /// Adds to what the reader should know besides, unless it is said already.
+    pub fn also_note(&mut self, more: &str) {
+        self.note = Some(match self.note.take() {
+            Some(note) if note.contains(more) => note,
+            Some(note) => format!("{note}; {more}"),
+            None => more.to_owned(),
+        });
+    }
+
     /// A finding of which no more is known yet than what it is, of which test, and where it was first seen.
     pub fn new(kind: Kind, test: Option<TestIndex>, origin: Origin) -> Self {
         Self {

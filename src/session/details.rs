@@ -32,8 +32,8 @@ pub fn add(
     let added = find_out(lab, interpreter, trials, finding);
     match &added {
         Ok(()) => {}
-        Err(RunError::OutOfTime) => drop(finding.note.get_or_insert_with(|| NO_TIME.to_owned())),
-        Err(_) => drop(finding.note.get_or_insert_with(|| CUT_SHORT.to_owned())),
+        Err(RunError::OutOfTime) => finding.also_note(NO_TIME),
+        Err(_) => finding.also_note(CUT_SHORT),
     }
     if matches!(added, Err(RunError::OutOfTime)) { Ok(()) } else { added }
 }

@@ -53,7 +53,7 @@ impl Leftovers {
 /// that was still there.
 pub fn doubt(finding: &mut Finding) {
     if finding.kind.is_the_tests_own() {
-        finding.note.get_or_insert_with(|| DOUBT.to_owned());
+        finding.also_note(DOUBT);
     }
 }
 
