@@ -65,6 +65,7 @@ pub fn victim(
         () if fresh.failed == 0 => Kind::Unreproduced,
         () if without.failed > 0 => Kind::Nod,
         () if with.chance_against(without) > DOUBT => Kind::Unreproduced,
+        () if finding.kind == Kind::Victim && with.always() && shrunk.culprits == [test] => Kind::Nio,
         () => finding.kind,
     };
     let shrunk = kind.is_isolation_failure().then_some(shrunk);
