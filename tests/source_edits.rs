@@ -209,24 +209,23 @@ fn mend(how: &str) -> Mend {
 fn edited(source: &Source, kind: Kind, at: usize) -> Option<(Edited, &'static str, usize, Option<u32>)> {
     let layout = &source.layout;
     let nth = |count: usize| (count > 0).then(|| at % count);
-    let test = |number: usize| {
-        let function = &layout.functions[number];
-        Target { name: function.name.clone(), line: Some(function.line) }
-    };
-    let of = nth(layout.functions.len());
+    // What has the name of a fixture is no test, and the check would take it for one of ours.
+    let tests: Vec<_> = layout.functions.iter().filter(|function| !function.name.starts_with('_')).collect();
+    let test = |number: usize| Target { name: tests[number].name.clone(), line: Some(tests[number].line) };
+    let of = nth(tests.len());
     Some(match kind {
         Kind::Fixture { all, own_folder } => {
             let (mend, purpose) = match own_folder {
                 true => (mend("file"), Purpose::OwnFolder),
                 false => (mend("dict"), Purpose::Keep),
             };
-            let tests: Vec<Target> = of.into_iter().map(test).collect();
-            let users = if all { Users::File } else { Users::Tests(&tests) };
-            let uses = if all { 0 } else { tests.len() };
+            let targets: Vec<Target> = of.into_iter().map(test).collect();
+            let users = if all { Users::File } else { Users::Tests(&targets) };
+            let uses = if all { 0 } else { targets.len() };
             (with_fixture(source, &mend, purpose, users), "fixture", uses, None)
         }
         Kind::Copy => (with_copied_parameter(source, &test(of?), "items"), "copy", 0, None),
-        Kind::Scope => (with_function_scope(source, layout.functions[of?].line), "scope", 0, None),
+        Kind::Scope => (with_function_scope(source, tests[of?].line), "scope", 0, None),
         Kind::Moved => {
             let line = layout.statements[nth(layout.statements.len())?].line;
             let edit = without_statement(source, line).and_then(|(mut edit, statement)| {
