@@ -149,11 +149,7 @@ fn gather(tokens: TokenStream, texts: &mut BTreeSet<String>) {
                     of_tests |= attribute.stream().to_string().replace(' ', "") == "cfg(test)";
                 }
             }
-            TokenTree::Group(group) => {
-                if !std::mem::take(&mut of_tests) {
-                    gather(group.stream(), texts);
-                }
-            }
+            TokenTree::Group(group) if !std::mem::take(&mut of_tests) => gather(group.stream(), texts),
             TokenTree::Literal(literal) => {
                 if let Ok(text) = syn::parse_str::<syn::LitStr>(&literal.to_string()) {
                     texts.insert(text.value());

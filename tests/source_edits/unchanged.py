@@ -117,8 +117,8 @@ def problem(asked):
     known = {node.name for node in counts[0]["fixtures"]}
     if any(node.name not in known and not pytest_is_there(whole, node) for node in added):
         return "pytest is not known where the fixture is defined"
-    if kind == "fixture" and len({node.name for node in added}) != len(added):
-        return "two fixtures have one name"
+    if kind == "fixture" and len([node for node in added if node.name not in known]) != 1:
+        return "the fixture has a name that was taken"
     return None
 
 
