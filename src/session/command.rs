@@ -38,7 +38,10 @@ pub fn find(
     let imports = if finding.kind == Kind::Victim { minimal.imports.as_slice() } else { &[] };
     let mut selected: Vec<String> = imports.iter().flat_map(|file| import(lab.suite, file)).collect();
     selected.extend(tests.iter().map(|&test| lab.suite.argument(test).to_owned()));
-    let victim = lab.suite.test(signature.test).id.clone();
+    // The last test is charged with the teardown of a fixture that tests share.
+    let shared = finding.failure.as_ref().is_some_and(|failure| failure.shared_teardown().is_some());
+    let charged = tests.last().filter(|_| shared).copied().unwrap_or(signature.test);
+    let charged_id = lab.suite.test(charged).id.clone();
     // Flags that happen to be there when it fails at last would be taken for a condition.
     let tries =
         if finding.kind == Kind::Victim { finding.with.runs_to_show(DOUBT).min(MOST_TRIES) } else { 1 };
@@ -51,7 +54,7 @@ pub fn find(
                 let Some((command, run)) = lab.plain(&arguments, hash_seed)? else {
                     return Ok(None);
                 };
-                if shows(&run, &victim, &signature.crash.exception) {
+                if shows(&run, &charged_id, &signature.crash.exception) {
                     return Ok(Some(Ok(command)));
                 }
                 runs += 1;
@@ -63,8 +66,8 @@ pub fn find(
         return Ok(None);
     };
     let id = |test: TestIndex| lab.suite.test(test).id.node_id.as_str();
-    let late = tests.iter().find(|&&test| is_run_before(&run.output, id(signature.test), id(test)));
-    let order = late.map(|&late| NoCommand::Order(signature.test, late));
+    let late = tests.iter().find(|&&test| is_run_before(&run.output, id(charged), id(test)));
+    let order = late.map(|&late| NoCommand::Order(charged, late));
     Ok(Some(Err(order.unwrap_or(NoCommand::Passed(runs)))))
 }
 

@@ -203,7 +203,11 @@ impl Attempt<'_, '_, '_> {
                 return Err(End::NoTime);
             }
             let without = self.control.trial(self.lab, plan, true)?;
-            if look(plan, self.test, &without) == Said::VictimFails {
+            let fails = match &self.fixture {
+                Some(fixture) => sight::look(&without, fixture) == Sight::Same,
+                None => look(plan, self.test, &without) == Said::VictimFails,
+            };
+            if fails {
                 return Ok(());
             }
         }
