@@ -396,7 +396,7 @@ fn most_searches_at_times_end_within_the_runs_that_a_session_makes() {
 fn a_search_that_is_given_up_names_its_suspects_with_odds_that_hold() {
     let n = 300;
     let (suite, plan, target) = serial(n + 1, n);
-    let (mut right, mut promised) = (0, 0.0);
+    let (mut right, mut promised, mut given_up) = (0, 0.0, 0);
     for case in 0..200 {
         let polluter = ChaCha8Rng::seed_from_u64(case).random_range(0..n);
         let chance = ChaCha8Rng::seed_from_u64(case);
@@ -404,15 +404,26 @@ fn a_search_that_is_given_up_names_its_suspects_with_odds_that_hold() {
         let mut simulation = Simulation { suite: &suite, world, victim: target.victim, rate: 0.5, chance };
         let problem = Problem::new(plan.clone(), target, &suite, Vec::new(), 0.5).within(25);
         let shrunk = shrink(&problem, &mut simulation);
-        assert!(shrunk.exhausted && !shrunk.complete && !shrunk.one_minimal && shrunk.calls == 25);
+        assert!(shrunk.calls <= 25);
+        if !shrunk.exhausted {
+            // Luck had it that these runs were enough.
+            continue;
+        }
+        given_up += 1;
+        assert!(!shrunk.complete && !shrunk.one_minimal && shrunk.calls == 25);
         assert!(shrunk.odds.is_sorted_by(|(_, a), (_, b)| a >= b));
         for (test, odds) in shrunk.odds.iter().take(5) {
             promised += odds;
             right += u32::from(test.get() == polluter);
         }
     }
-    println!("of 200 polluters {right} are among the first five suspects, {promised:.0} by their odds");
-    assert!((f64::from(right) - promised).abs() <= 20.0 && right >= 80, "{right} {promised}");
+    println!(
+        "of {given_up} polluters {right} are among the first five suspects, {promised:.0} by their odds"
+    );
+    assert!(
+        (f64::from(right) - promised).abs() <= 20.0 && right >= 80 && given_up >= 150,
+        "{right} {promised} {given_up}"
+    );
     let shrunk = shrink_in(World::Joint(vec![7]), &suite, &plan, target, 1.0, 0);
     assert!(!shrunk.exhausted && shrunk.odds.is_empty());
 }
