@@ -9,8 +9,8 @@ import re
 import types
 from typing import Any, Callable, Dict, Iterator, Optional
 
-from .held import LOCKS, Node, is_plain, read_again, refill, restorer, same_list
 from .places import MISSING, Place, is_mock, key_name, names_its_item, same, show
+from .snapshot import LOCKS, Node, is_plain, read_again, refill, restorer, same_list
 
 #: Keys of one dictionary that are named one by one; more are one place, and so are keys that no later run could find.
 _KEYS = 8

@@ -22,8 +22,8 @@ from .follow import Follower
 from .graph import Graph
 from .holders import Holders
 from .places import Place, show
+from .process_state import ProcessState
 from .reads import Reads
-from .surroundings import Surroundings
 from .writes import Writes
 
 _PLACES = 300
@@ -72,12 +72,12 @@ class Explainer:
     def start(self) -> None:
         """Note how everything is."""
         self._files = Files(self._rootdir, lambda: Holders(self.is_own))
-        self._surroundings = Surroundings(self._config.pluginmanager.getplugin("capturemanager"))
+        self._process_state = ProcessState(self._config.pluginmanager.getplugin("capturemanager"))
         # What a test that pollutes itself is given is its own before it is whoever else's.
         itself = len({id(item) for item in self._items}) == 1
         parameters = self._parameters()
         plain = [(path, value) for path, value in parameters if itself and type(value) in (dict, list, set)]
-        self._graph = graph.loaded(self.is_own, plain, self._surroundings.held())
+        self._graph = graph.loaded(self.is_own, plain, self._process_state.held())
         self._add_conftests(self._graph)
         for path, value in parameters:
             self._graph.add_value(path, value)
@@ -86,11 +86,11 @@ class Explainer:
                 self._graph.add_value(_fixture_name(definition), definition.cached_result[0])
         self._graph.walk()
         if self._watch is not None:
-            self._writes = Writes(self._watch, self._rootdir, self._graph, self._surroundings)
+            self._writes = Writes(self._watch, self._rootdir, self._graph, self._process_state)
             self._writes.start()
             self._reads = Reads(self._watch, self._rootdir)
         if self._follow is not None:
-            self._follower = Follower(self._follow, self._rootdir, self._graph, self._surroundings)
+            self._follower = Follower(self._follow, self._rootdir, self._graph, self._process_state)
 
     def is_own(self, name: str) -> bool:
         """Whether a module is the project's."""
@@ -153,7 +153,7 @@ class Explainer:
         moved = self._follower.has_moved()
         changed = self._follower.differs()
         if changed and moved and self._restore:
-            self._surroundings.streams.next_item = next_item
+            self._process_state.streams.next_item = next_item
             failed = self._put_back([place for place in self._places() if place.name in self._restore])
             changed = not failed
             self._follower.start()
@@ -167,7 +167,7 @@ class Explainer:
         places = list(self._places())
         changes = [place.message() for place in places[:_PLACES]]
         cut_off = self._graph is not None and self._graph.is_cut_off or self._files.is_cut_off or len(places) > _PLACES
-        self._surroundings.streams.next_item = next_item
+        self._process_state.streams.next_item = next_item
         failed = self._put_back(places)
         self._graph = None
         channel.send("changed", places=changes, cut_off=cut_off, failed=failed, written=written)
@@ -178,8 +178,8 @@ class Explainer:
         assert self._graph is not None
         seen: Dict[str, int] = {}
         for found in (
-            (place for place in self._graph.changes() if not self._surroundings.covers(place.name)),
-            self._surroundings.changes(self.is_own),
+            (place for place in self._graph.changes() if not self._process_state.covers(place.name)),
+            self._process_state.changes(self.is_own),
             self._files.changes(),
             self._made_fixtures(),
         ):

@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from .graph import Graph
-from .surroundings import Surroundings
+from .process_state import ProcessState
 from .writes import Probe, find
 
 
 class Follower:
     """Compares a place with what it was at the start, and with what it was after the test before."""
 
-    def __init__(self, name: str, rootdir: str, graph: Graph, surroundings: Surroundings) -> None:
+    def __init__(self, name: str, rootdir: str, graph: Graph, process_state: ProcessState) -> None:
         self._name = name
         self._rootdir = rootdir
         self._graph = graph
-        self._surroundings = surroundings
+        self._process_state = process_state
         self._probe: Optional[Probe] = None
         self._first: Any = None
         self._last: Any = None
@@ -25,7 +25,7 @@ class Follower:
     def resolve(self) -> None:
         """Look for the place, if it is not known yet: a fixture's value comes late."""
         if self._probe is None:
-            self._probe = find(self._name, self._rootdir, self._graph, self._surroundings)
+            self._probe = find(self._name, self._rootdir, self._graph, self._process_state)
             self.start()
 
     def start(self) -> None:

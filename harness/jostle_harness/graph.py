@@ -16,8 +16,8 @@ import types
 from typing import Any, Callable, Collection, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from .changes import changed_places
-from .held import FOREIGN, OF_MODULE, Node, binder, cell_binder, identity, read, sort_of
 from .places import Place, key_name
+from .snapshot import FOREIGN, OF_MODULE, Node, binder, cell_binder, identity, read, sort_of
 
 #: Objects that are noted, and references that are followed: in a second or so, and a hundred megabytes. Counts and no
 #: clock, so that a slow machine sees the same.

@@ -16,7 +16,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
 
-from . import likeness, neutralise, phase
+from . import neutralise, phase, xdist_identity
 from .channel import Channel, ChannelClosed, text
 
 _ERROR = 500
@@ -116,6 +116,6 @@ def pytest_load_initial_conftests(early_config: Any, parser: Any, args: List[str
         early_config.pluginmanager.register(undo, "jostle-undo")
         descriptor = os.environ.pop("JOSTLE_FD", None)
         if descriptor is not None:
-            likeness.set_environment(None)
+            xdist_identity.set_environment(None)
             early_config.pluginmanager.register(Watch(Channel(int(descriptor))), "jostle-watch")
     yield

@@ -12,10 +12,10 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
 
-from . import admitted, crash, likeness, neutralise
+from . import admitted, crash, neutralise, xdist_identity
 from .channel import PROTOCOL, Channel, ChannelClosed, Setup, text
 from .explain import Explainer
-from .identity import IdentityWatch
+from .identity_watch import IdentityWatch
 from .loop import Loop
 
 _plugin: Optional["Harness"] = None
@@ -44,7 +44,7 @@ class Harness:
         self.deselected = 0
         self.neutralised: List[str] = []
         self.watch: Optional[IdentityWatch] = None
-        likeness.set_environment(setup.worker)
+        xdist_identity.set_environment(setup.worker)
 
     def watch_identity(self, config: Any) -> None:
         if self.setup.purpose == "serve":
@@ -55,9 +55,9 @@ class Harness:
         flags = neutralise.counter_flags(config)
         self.neutralised = list(flags)
         if self.setup.worker is not None:
-            flags.append("--basetemp=" + likeness.basetemp(self.setup))
+            flags.append("--basetemp=" + xdist_identity.basetemp(self.setup))
         if self.setup.worker is not None or self.setup.purpose == "serve":
-            likeness.remove_plugins(config)
+            xdist_identity.remove_plugins(config)
         neutralise.append(config, parser, args, flags)
 
     @pytest.hookimpl(tryfirst=True)
@@ -65,9 +65,9 @@ class Harness:
         self.neutralised += neutralise.set_options(config, self.setup.random_seed)
         worker = self.setup.worker
         if worker is not None:
-            likeness.set_workerinput(config, worker)
+            xdist_identity.set_workerinput(config, worker)
             if not config.pluginmanager.hasplugin("xdist"):
-                config.pluginmanager.register(likeness.WorkerFixtures(worker), "jostle-worker-fixtures")
+                config.pluginmanager.register(xdist_identity.WorkerFixtures(worker), "jostle-worker-fixtures")
         self.rootdir = str(config.rootpath)
         if self.setup.imports is not None:
             self.imports = {os.path.realpath(os.path.join(self.rootdir, file)) for file in self.setup.imports}

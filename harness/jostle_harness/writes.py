@@ -17,9 +17,9 @@ from typing import Any, Callable, Dict, Optional, Tuple
 from . import doctests
 from .crash import inside
 from .graph import Graph
-from .held import Node
 from .places import MISSING, key_name
-from .surroundings import Surroundings
+from .process_state import ProcessState
+from .snapshot import Node
 
 Probe = Callable[[], Any]
 
@@ -30,11 +30,11 @@ _WAITS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATO
 class Writes:
     """Notes the last line of the project after which a place was another."""
 
-    def __init__(self, name: str, rootdir: str, graph: Graph, surroundings: Surroundings) -> None:
+    def __init__(self, name: str, rootdir: str, graph: Graph, process_state: ProcessState) -> None:
         self._name = name
         self._rootdir = rootdir
         self._graph = graph
-        self._surroundings = surroundings
+        self._process_state = process_state
         self._files: Dict[str, Optional[str]] = {}
         self._probe: Optional[Probe] = None
         self._value: Any = None
@@ -52,7 +52,7 @@ class Writes:
     def resolve(self) -> None:
         """Look for the place, if it is not known yet: a fixture's value comes late."""
         if self._probe is None:
-            self._probe = find(self._name, self._rootdir, self._graph, self._surroundings)
+            self._probe = find(self._name, self._rootdir, self._graph, self._process_state)
             self._value = None if self._probe is None else self._probe()
 
     def stop(self) -> Optional[Dict[str, Any]]:
@@ -111,9 +111,9 @@ class Writes:
         return {"module": names["__name__"], "text": f"{names['__name__']}.{code.co_name}()"}
 
 
-def find(name: str, rootdir: str, graph: Graph, surroundings: Surroundings) -> Optional[Probe]:
+def find(name: str, rootdir: str, graph: Graph, process_state: ProcessState) -> Optional[Probe]:
     """What tells whether the place of this name is another; nothing if it is not known, or not yet."""
-    found = surroundings.probe(name) or _file_probe(name, rootdir)
+    found = process_state.probe(name) or _file_probe(name, rootdir)
     if found is not None:
         return found
     node = graph.holder(name)

@@ -1,7 +1,7 @@
 """The fork server: the suite is collected once, and each worker of a trial is a fork.
 
 The zygote stands inside ``pytest_runtestloop`` and forks on request. What a test can see in a fork is to be what it
-would see in a fresh worker: standard streams and pytest's capturing are started anew, the xdist likeness and the
+would see in a fresh worker: standard streams and pytest's capturing are started anew, the xdist identity and the
 temporary folders are those of the worker, and the stack is as deep. What a process does only once it does in the
 zygote: ``pytest_sessionfinish``, ``pytest_unconfigure`` and ``atexit`` run there at the end, and in no fork.
 """
@@ -24,7 +24,7 @@ from typing import Any, Dict, Iterator, List, Optional
 
 import pytest
 
-from . import likeness, neutralise
+from . import neutralise, xdist_identity
 from .channel import Channel, ChannelClosed, Setup, text
 from .namespaces import Namespaces
 
@@ -210,11 +210,11 @@ def _faulthandler_descriptor(config: pytest.Config) -> Optional[int]:
 
 def become(config: pytest.Config, setup: Setup) -> None:
     """Make a fork look like the worker that its plan wants."""
-    likeness.set_environment(setup.worker)
+    xdist_identity.set_environment(setup.worker)
     neutralise.set_options(config, setup.random_seed)
     if setup.worker is not None:
-        likeness.set_workerinput(config, setup.worker)
-        config.option.basetemp = likeness.basetemp(setup)
+        xdist_identity.set_workerinput(config, setup.worker)
+        config.option.basetemp = xdist_identity.basetemp(setup)
     renew_temporary_folders(config)
 
 

@@ -64,7 +64,7 @@ pub struct Setup<'a> {
     /// The only files to import, relative to rootdir; nothing for all.
     pub imports: Option<Vec<&'a str>>,
     /// Which xdist worker to look like; nothing for a plain run.
-    pub worker: Option<WorkerLikeness>,
+    pub worker: Option<WorkerIdentity>,
     /// What `random` is seeded with where the suite leaves it to chance.
     pub random_seed: u32,
     /// Node id and occurrence of each test to run. Ids and not indices, since what is collected may
@@ -94,7 +94,7 @@ pub struct WatchSetup<'a> {
 
 /// What a worker shows to the suite.
 #[derive(Debug, Serialize)]
-pub struct WorkerLikeness {
+pub struct WorkerIdentity {
     /// `gw0`
     pub id: String,
     /// How many workers there are.

@@ -13,7 +13,7 @@ use crate::race::{Access, Touched};
 use crate::run::collecting::{COLLECT, check_protocol, with_output};
 use crate::run::control::{Control, Grant, LOOK, Question};
 use crate::run::process::{Heard, Process};
-use crate::run::protocol::{self, Message, Purpose, Request, Setup, WatchSetup, WorkerLikeness};
+use crate::run::protocol::{self, Message, Purpose, Request, Setup, WatchSetup, WorkerIdentity};
 use crate::run::spawn::{CLOSED, ENDING, SpawnOptions, TICK};
 use crate::run::surroundings::Site;
 use crate::run::syscalls::names::Names;
@@ -175,7 +175,7 @@ impl<'a> TrialRun<'a> {
                 Imports::All => None,
                 Imports::Only(files) => Some(files.iter().map(String::as_str).collect()),
             },
-            worker: self.likeness(worker),
+            worker: self.identity(worker),
             random_seed: self.job.plan.random_seed,
             tests: state.list[state.offset..]
                 .iter()
@@ -208,8 +208,8 @@ impl<'a> TrialRun<'a> {
         Ok(())
     }
 
-    fn likeness(&self, worker: usize) -> Option<WorkerLikeness> {
-        (self.job.plan.mode != Mode::No).then(|| WorkerLikeness {
+    fn identity(&self, worker: usize) -> Option<WorkerIdentity> {
+        (self.job.plan.mode != Mode::No).then(|| WorkerIdentity {
             id: self.workers[worker].id.to_string(),
             count: self.workers.len() as u32,
             uid: format!("{:016x}{:016x}", self.job.plan.seed.0, self.job.plan.index.0),

@@ -1,4 +1,4 @@
-"""A worker that looks to the suite like one of pytest-xdist's."""
+"""Which worker of pytest-xdist this process looks like to the suite."""
 
 from __future__ import annotations
 

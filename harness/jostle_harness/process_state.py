@@ -49,7 +49,7 @@ class _Setting(NamedTuple):
         return self.missing if value is MISSING else show(value)
 
 
-class Surroundings:
+class ProcessState:
     """The process's state as it was when this was made."""
 
     def __init__(self, capture: Any = None) -> None:
