@@ -1,14 +1,14 @@
 //! Whatever is wrong with what a user gives, one paragraph names the thing and the remedy, the exit code
 //! is 4, and nothing is written.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
 use jostle::record::journal::{Header, SCHEMA, line};
 use serde_json::{Value, json};
+
+use crate::support;
 
 /// Arguments, what is named, and what is advised. `PYTHON` stands for one with pytest.
 const INVOCATIONS: &[(&str, &str, &str)] = &[

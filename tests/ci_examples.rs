@@ -1,7 +1,5 @@
 //! The examples in docs/: the commands they hold, run on a specimen in the environment that their systems make.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,6 +7,8 @@ use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::support;
 
 /// A document in YAML, read by PyYAML.
 fn yaml(path: &str) -> Value {

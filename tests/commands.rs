@@ -1,7 +1,5 @@
 //! The commands as a user types them.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -9,6 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::support;
 
 /// A small suite with one victim and one polluter.
 fn project() -> TempDir {

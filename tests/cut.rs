@@ -1,8 +1,6 @@
 //! Sessions that are ended from within, at a run of our choosing: by a signal that a test of the suite sends, or for
 //! want of Python. What was found is told, and a session that goes on repeats no more than what was under way.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -14,6 +12,8 @@ use jostle::record::journal::{How, Record, parse};
 use jostle::run::Outcome;
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::support;
 
 /// Notes each process that runs tests, and lets the one with a certain number end the session, or take its Python away.
 const CONFTEST: &str = r#"

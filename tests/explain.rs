@@ -1,12 +1,12 @@
 //! What an explained failure comes with: a fix that holds where it is shown, and all tests that are concerned.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::support;
 
 fn project(files: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");

@@ -3,14 +3,14 @@
 //!
 //! Eight of them are run; `JOSTLE_TEST_FIXES=all` runs all, `JOSTLE_TEST_FIXES=tabs,crlf` some.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
+
+use crate::support;
 
 /// What is to be said of a fix.
 #[derive(Clone, Copy, Debug)]

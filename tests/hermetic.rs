@@ -5,8 +5,6 @@
 //! trials each has (default: 6). Where no sandbox can be had nothing is tested, unless
 //! `JOSTLE_TEST_SANDBOX=required` is set.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::ControlFlow;
@@ -19,6 +17,8 @@ use jostle::run::spawn::SpawnEngine;
 use jostle::run::warm::WarmEngine;
 use jostle::run::{Engine, Job, Trial};
 use jostle::suite::TestIndex;
+
+use crate::support;
 
 const FEW: &str = "leftover-file,removes-project,race-port,crash-after-pollution";
 /// Those whose tests pass or fail by chance.

@@ -1,7 +1,5 @@
 //! `jostle history`: sessions that are kept, and what they say together.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,6 +18,8 @@ use jostle::suite::Fingerprint;
 use proptest::prelude::*;
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::support;
 
 const POLLUTED: &str = "
 STATE = []

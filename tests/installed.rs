@@ -1,10 +1,10 @@
 //! What goes with the program where it is installed: completions, manual, version.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+
+use crate::support;
 
 #[path = "../build.rs"]
 #[expect(dead_code, reason = "its main is cargo's")]

@@ -1,13 +1,13 @@
 //! A nightly job as its owner sets it up: known failures, a seed for each night, and what others read of it.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::support;
 
 const SUITE: &str =
     "STATE = []\n\ndef test_victim():\n    assert not STATE\n\ndef test_polluter():\n    STATE.append(1)\n";

@@ -1,13 +1,13 @@
 //! Races, told as a user meets them: what is in conflict, what is found, what a replay says, and what is not
 //! called a race.
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use serde_json::Value;
+
+use crate::support;
 
 fn suite(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");

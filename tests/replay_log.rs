@@ -1,13 +1,13 @@
 //! `jostle replay LOG`: real logs of other tools' runs, turned into the pair that fails.
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::support;
 
 /// Runs until the flaky failure shows, as it would in continuous integration.
 const TRIES: usize = 25;

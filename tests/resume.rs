@@ -1,7 +1,5 @@
 //! Sessions that end before their time, and those that go on from their journals.
 
-mod support;
-
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
@@ -14,6 +12,8 @@ use jostle::record::Journal;
 use jostle::record::journal::{Record, parse};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::support;
 
 /// Two polluters of two victims, and a list of all tests that were ever started.
 const SUITE: &str = r#"

@@ -2,8 +2,6 @@
 //!
 //! `JOSTLE_TEST_NIGHT` is the number of trials (default: 24).
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -11,6 +9,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::support;
 
 /// A suite with a victim, one that fails only on several workers' own order, and a test that takes a while.
 const SUITE: &str = "import time\n\nSTATE = []\n\ndef test_slow():\n    time.sleep(0.05)\n\ndef test_victim():\n    assert not STATE\n\n\

@@ -1,11 +1,11 @@
 //! The same seed comes to the same findings on a slow machine.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
+
+use crate::support;
 
 /// A Python whose clocks run two hundred times as fast, as they do to one that is so much slower, and that dawdles.
 const SLOW: &str = r#"

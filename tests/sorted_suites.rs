@@ -1,7 +1,5 @@
 //! Suites whose own plugins sort: no trial has an order that plain pytest would not run. Real plugins are asked.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +11,8 @@ use jostle::run::Engine;
 use jostle::suite::{Suite, TestIndex};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::support;
 
 /// Plugins that sort.
 const PLUGINS: &str = "pytest==8.4.2\npytest-xdist==3.8.0\npytest-order==1.3.0\npytest-dependency==0.6.0\n\

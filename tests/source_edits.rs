@@ -1,8 +1,6 @@
 //! Edits of generated Python modules: each compiles, git applies its diff, and the syntax tree of everything else is
 //! unchanged. A real Python reads them. `JOSTLE_TEST_SOURCES=1000` tries so many modules (48).
 
-mod support;
-
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
@@ -19,6 +17,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::FileFailurePersistence;
 use serde_json::{Value, json};
+
+use crate::support;
 
 /// Lines before all others; `None` for a byte order mark.
 const HEADS: [&str; 8] = [

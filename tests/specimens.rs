@@ -5,8 +5,6 @@
 //! `JOSTLE_TEST_REPLAYS` how often each race is replayed (default: 5), `JOSTLE_TEST_ENGINE` the engine
 //! (default: auto).
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,6 +13,8 @@ use std::thread;
 
 use serde::Deserialize;
 use serde_json::Value;
+
+use crate::support;
 
 /// The stated truth; see corpus/README.md.
 #[derive(Clone, Deserialize)]

@@ -1,12 +1,12 @@
 //! A specimen on the oldest and the newest Python of the machine, with the oldest and the newest pytest: a sample of
 //! what `tests/matrix.sh` does.
 
-mod support;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
+
+use crate::support;
 
 /// The Pythons from 3.9 on that are found on PATH or among those of pyenv, by minor version.
 fn pythons() -> Vec<(u32, PathBuf)> {

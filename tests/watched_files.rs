@@ -1,9 +1,9 @@
 //! What is told of a project's files where there are more than are looked at.
 
-mod support;
-
 use std::path::Path;
 use std::process::Command;
+
+use crate::support;
 
 /// What was done to the project, and what may be said of it.
 const DONE: [(&str, &str); 6] = [

@@ -1,7 +1,5 @@
 //! The simulated schedulers against pytest-xdist's own classes.
 
-mod support;
-
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -13,6 +11,8 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde_json::{Value, json};
+
+use crate::support;
 
 /// Cases compared in each mode.
 const CASES: u64 = 1000;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
-use crate::project::{Project, words};
+use super::project::{Project, words};
 use crate::support;
 
 #[test]

@@ -10,7 +10,7 @@ use jostle::run::warm::WarmEngine;
 use jostle::run::{Engine, Job, Outcome, RunError};
 use jostle::suite::Suite;
 
-use crate::project::{Project, words};
+use super::project::{Project, words};
 use crate::support;
 
 /// What a test can see of its process, as one line of text that must not depend on the engine.

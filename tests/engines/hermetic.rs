@@ -7,8 +7,8 @@ use jostle::plan::Mode;
 use jostle::run::sandbox::Change;
 use jostle::run::{Engine, Outcome, RunError};
 
-use crate::faults::{eventually, runs};
-use crate::project::{Project, words};
+use super::faults::{eventually, runs};
+use super::project::{Project, words};
 use crate::support;
 
 #[test]

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::os::fd::OwnedFd;
 
-use crate::stage::{Project, as_everybody, line, run, says, shell, start};
+use super::stage::{Project, as_everybody, line, run, says, shell, start};
 
 #[test]
 fn a_layer_sees_what_the_base_wrote_and_the_base_nothing_of_the_layer() {

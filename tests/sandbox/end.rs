@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use jostle::run::sandbox::Exit;
 
-use crate::stage::{Project, as_everybody, line, shell, start};
+use super::stage::{Project, as_everybody, line, named, shell, start};
 
 /// Leaves a daemon that has left the session and the group, and holds the output open.
 const DAEMON: &str = "setsid sh -c 'trap : HUP TERM; echo > /tmp/up; echo daemon; while :; do sleep 1000; done' & \
@@ -89,7 +89,7 @@ fn nothing_is_left_when_jostle_is_killed() {
         let mounts = || fs::read_to_string("/proc/self/mountinfo").expect("the mounts");
         let before = mounts();
         let mut child = Command::new(std::env::current_exe().expect("this test"))
-            .args(["end::held_until_killed", "--exact", "--ignored", "--nocapture"])
+            .args([&named("end::held_until_killed"), "--exact", "--ignored", "--nocapture"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

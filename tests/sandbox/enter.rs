@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use jostle::run::sandbox::{Sandbox, SandboxedProcess};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
-use crate::stage::{Project, as_everybody, line, says, shell};
+use super::stage::{Project, as_everybody, line, says, shell};
 
 /// Forks for each message, enters the namespaces it brings, forks again and runs the message's script.
 const SERVER: &str = r#"exec python3 -c '

@@ -8,7 +8,7 @@ use std::process::Command;
 use jostle::run::sandbox::{Base, Change, Exit, Sandbox, SandboxOptions};
 use rustix::process::geteuid;
 
-use crate::stage::{Project, as_everybody, copies, is_possible, jostle, run, says};
+use super::stage::{Project, as_everybody, copies, is_possible, jostle, named, run, says};
 
 #[test]
 fn a_project_removed_in_a_sandbox_is_whole_outside() {
@@ -142,7 +142,7 @@ fn a_mount_within_the_project_is_seen_and_safe() {
             .arg(folder.path())
             .args(who)
             .arg(copies().join("test"))
-            .args(["faults::with_a_mount_within_the_project", "--exact", "--ignored", "--nocapture"])
+            .args([&named("faults::with_a_mount_within_the_project"), "--exact", "--ignored", "--nocapture"])
             .env("JOSTLE_TEST_EXECUTABLE", copies().join("jostle"))
             .output()
             .expect("unshare is there");

@@ -2,7 +2,7 @@
 
 use jostle::run::sandbox::{Change, Leftover, LeftoverKind, Sandbox};
 
-use crate::stage::{Project, as_everybody, says};
+use super::stage::{Project, as_everybody, says};
 
 fn listed(project: &Project, sandbox: &Sandbox) -> Vec<(String, Change, LeftoverKind, u64)> {
     let short = |left: Leftover| {

@@ -36,7 +36,7 @@ pub fn as_everybody(name: &str, test: impl FnOnce()) {
     let output = Command::new("setpriv")
         .args(nobody)
         .arg(copies.join("test"))
-        .args(["--exact", name, "--nocapture"])
+        .args(["--exact", &named(name), "--nocapture"])
         .env(EXECUTABLE, copies.join("jostle"))
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .env("HOME", "/")
@@ -46,6 +46,11 @@ pub fn as_everybody(name: &str, test: impl FnOnce()) {
         .expect("setpriv is there");
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && text.contains("1 passed"), "as nobody: {text}");
+}
+
+/// A test of this room by its full name.
+pub fn named(name: &str) -> String {
+    format!("sandbox::{name}")
 }
 
 /// Whether a sandbox can be had here.

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::said::{err, json, out};
+use super::said::{err, json, out};
 use crate::support;
 
 fn verify(suite: &Path, kept: &Path, arguments: &[&str]) -> Output {

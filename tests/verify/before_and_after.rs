@@ -12,7 +12,7 @@ use std::time::Instant;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::said::{err, json, out};
+use super::said::{err, json, out};
 use crate::support;
 
 /// One of each kind; all of them take longer than the other tests together.

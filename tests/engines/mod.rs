@@ -1,8 +1,6 @@
 //! Both engines against real pytest: plans are followed exactly, whatever a test does to its process is
 //! an outcome, and what a test sees in a fork is what it sees in a fresh process.
 
-#[path = "../support/mod.rs"]
-mod support;
 mod project;
 mod fidelity;
 mod faults;
@@ -14,6 +12,8 @@ use std::time::Duration;
 use jostle::plan::{Imports, Interleaving, Meeting, Mode, Plan, WorkerId};
 use jostle::run::{Engine, Job, Outcome, RunError};
 use project::{Project, words};
+
+use crate::support;
 
 /// pytest with the plugins whose options have to be neutralised.
 const PLUGINS: &str = "pytest==8.4.2\npytest-xdist==3.8.0\npytest-cov==7.0.0\npytest-randomly==3.16.0\n\

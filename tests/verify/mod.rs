@@ -2,6 +2,4 @@
 
 mod changed;
 mod said;
-mod specimens;
-#[path = "../support/mod.rs"]
-mod support;
+mod before_and_after;

@@ -161,7 +161,7 @@ fn the_probe_finds_what_is_there_and_names_what_is_not() {
         assert_eq!(probe(jostle()), Ok(()));
         // Without a single capability, and with a setting that forbids to get any.
         let forbid = "echo 0 > /proc/sys/user/max_user_namespaces; exec setpriv --bounding-set=-all \
-            --inh-caps=-all \"$0\" the_probe_names_the_setting --ignored --exact --nocapture";
+            --inh-caps=-all \"$0\" sandbox::the_probe_names_the_setting --ignored --exact --nocapture";
         let status = std::process::Command::new("unshare")
             .args(["-Ur", "sh", "-c", forbid])
             .arg(std::env::current_exe().expect("this test"))

@@ -1,0 +1,37 @@
+//! The integration tests: one program, so that they are linked once and all of them run side by side.
+//!
+//! Each file is about a command or a promise, and says which variables let it do more; CONTRIBUTING.md lists them.
+//! A test must stand company: others run on the other cores meanwhile.
+
+mod support;
+
+mod bad_input;
+mod ci_examples;
+mod commands;
+mod cut;
+mod engines;
+mod explain;
+mod fixes;
+mod fuzz;
+mod hermetic;
+mod history;
+mod installed;
+mod nightly;
+mod plan_golden;
+mod races;
+mod replay_log;
+mod resume;
+mod sandbox;
+mod sentences;
+mod shards;
+mod shrink_properties;
+mod slow_machine;
+mod sorted_suites;
+mod source_edits;
+mod specimens;
+mod speedup;
+mod system_calls;
+mod verify;
+mod versions;
+mod watched_files;
+mod xdist_schedulers;
