@@ -225,6 +225,43 @@ fn racing_that_is_cut_short_is_told_and_none_is_none() {
     assert!(tried == 0 && !remarks.contains("in conflict"), "{tried}: {remarks}");
 }
 
+#[test]
+fn tests_of_one_pair_that_lose_in_different_ways_are_not_told_as_losing_in_the_same_way() {
+    let head = "import pathlib, tempfile\nPATH = pathlib.Path(tempfile.gettempdir()) / 'letter'\n\n";
+    let folder = suite(&[
+        (
+            "test_a.py",
+            &format!(
+                "{head}def test_a():\n    PATH.write_text('a')\n    found = PATH.read_text()\n    assert found == 'a'\n"
+            ),
+        ),
+        (
+            "test_b.py",
+            &format!(
+                "{head}def test_b():\n    PATH.write_text('b')\n    found = PATH.read_text()\n    \
+                 assert {{'b': 2}}[found] == 2\n"
+            ),
+        ),
+    ]);
+    let report =
+        json(&jostle(folder.path(), &["stress", "--seed", "1", "--trials", "1", "--dist", "load", "--json"]));
+    support::validate_report(&report).unwrap_or_else(|error| panic!("{error}: {report:#}"));
+    let findings = report["findings"].as_array().expect("findings");
+    let mut told: Vec<String> = findings
+        .iter()
+        .map(|one| {
+            format!(
+                "{} {} {} {}",
+                one["kind"], one["test"]["node_id"], one["crash"]["exception"], one["also"]
+            )
+        })
+        .collect();
+    told.sort();
+    let of =
+        |name: &str, exception: &str| format!("\"race\" \"test_{name}.py::test_{name}\" \"{exception}\" []");
+    assert_eq!(told, [of("a", "AssertionError"), of("b", "KeyError")], "{report:#}");
+}
+
 /// A test that has something for next to no time, unless it is held, and one that waits for it for 30 ms only.
 fn taken_and_wanted(name: &str, take: &str, want: &str) -> [(String, String); 2] {
     let head = format!(

@@ -50,6 +50,10 @@ struct Failure {
     concurrent: Vec<Vec<String>>,
     #[serde(default)]
     resource: Option<String>,
+    #[serde(default)]
+    losers: Vec<String>,
+    #[serde(default)]
+    last: Option<String>,
     state: String,
     #[serde(default)]
     places: Vec<String>,
@@ -116,6 +120,21 @@ fn is(failure: &Failure, finding: &Value) -> bool {
         && culprits_fit
         && same(&failure.phase, &crash["phase"])
         && same(&failure.exception, &crash["exception"])
+}
+
+/// What differs between the story of a race and the stated one.
+fn raced(failure: &Failure, finding: &Value) -> Option<String> {
+    let mut losers = strings(&finding["also"]);
+    losers.push(named_test(&finding["test"]));
+    losers.sort();
+    if !failure.losers.is_empty() && losers != failure.losers {
+        return Some(format!("other losers: {losers:?}"));
+    }
+    let last = finding["race"]["calls"].as_array().and_then(|calls| calls.last()).unwrap_or(&Value::Null);
+    let word = |name: &str| last[name].as_str().unwrap_or_default();
+    let statement = last["statement"].as_str().map_or_else(String::new, |verb| format!(" ({verb})"));
+    let told = format!("{}{statement} {}", word("call"), word("at"));
+    (failure.last.as_ref().is_some_and(|stated| *stated != told)).then(|| format!("it ends with {told}"))
 }
 
 /// What differs between the state that a finding names and the stated one.
@@ -194,7 +213,10 @@ fn compare(truth: &Truth, report: &Value, exit: Option<i32>) -> Vec<String> {
             {
                 wrong.push(format!("no pytest command for {}", failure.test));
             }
-            Some(finding) => wrong.extend(explained(failure, finding)),
+            Some(finding) => {
+                wrong.extend(explained(failure, finding));
+                wrong.extend(raced(failure, finding));
+            }
         }
     }
     for finding in findings.iter().filter(|finding| finding["explanation"]["confirmed"] == true) {

@@ -19,6 +19,7 @@ import time
 from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Tuple
 
 from .channel import Channel, Setup, text
+from .effects import Effects
 from .idle import Idle
 from .kernel import Kernel
 from .outside import EVENTS, Access, Outside, last_names
@@ -32,6 +33,7 @@ _STREAMS = (io.TextIOWrapper, io.BufferedIOBase, io.RawIOBase)
 _WRITING = {"write": "write", "writelines": "write", "truncate": "truncate", "flush": "flush"}
 _READING = frozenset(("read", "readline", "readlines", "read1", "readinto"))
 _CLOSING = frozenset(("close", "__exit__"))
+_FLUSHING = _CLOSING | {"flush"}
 _SQL = {name: name for name in ("execute", "executemany", "executescript", "commit", "rollback")}
 _SQL["__exit__"] = "commit"
 #: Events before a subprocess is started.
@@ -39,7 +41,7 @@ _STARTING = frozenset(("subprocess.Popen", "os.posix_spawn", "os.system", "os.fo
 _HEARD = _STARTING | frozenset(EVENTS)
 #: Events of calls on two paths.
 _TWO_PATHS = frozenset(("os.rename", "os.link", "os.symlink"))
-_METHODS = frozenset(_WRITING) | _READING | _CLOSING | frozenset(_SQL) | {"listen"}
+_METHODS = frozenset(_WRITING) | _READING | _CLOSING | frozenset(_SQL) | {"listen", "set_trace_callback"}
 
 
 class Watch:
@@ -68,6 +70,7 @@ class Watch:
         self._used: List[str] = []
         self._touched: Dict[Tuple[Any, ...], Dict[str, Any]] = {}
         self._databases: Dict[str, Tuple[Any, str]] = {}
+        self._effects = Effects(lambda effect: channel.send("did", **effect._asdict()))
         sys.addaudithook(self._hear)
         for name in ("stat", "lstat", "access"):
             self._stand_in(name)
@@ -164,6 +167,8 @@ class Watch:
             self._busy.busy = True
             self._remember(arguments[0])
             self._busy.busy = False
+        elif event == "sqlite3.connect/handle" and self._hooked:
+            self._effects.born(arguments[0])
         self._meet(lambda: self._outside.accesses(event, arguments))
 
     def _is_of_test(self) -> bool:
@@ -181,25 +186,26 @@ class Watch:
                 return False
         return True
 
-    def _meet(self, accesses: Callable[[], List[Access]]) -> None:
-        """A call is about to be made: note it, or wait for the turn."""
+    def _meet(self, accesses: Callable[[], List[Access]]) -> bool:
+        """A call is about to be made: note it, or wait for the turn. Tells whether the turn was asked for."""
         self._busy.busy = True
         try:
             try:
                 found = accesses()
             except (OSError, ValueError, TypeError, LookupError, AttributeError):
-                return  # a closed file, or arguments that are wrong: the call itself will tell
+                return False  # a closed file, or arguments that are wrong: the call itself will tell
             if not found:
-                return
+                return False
             if self._at is None:
                 self._note(found, self._outside.place(2))
-                return
+                return False
             shared = [access for access in found if access.resource in self._at]
             if shared:
                 self._shared_open = True
                 if threading.get_ident() == self._main:
                     self._hook()
-                    self._ask(shared, self._outside.place(2))
+                    return self._ask(shared, self._outside.place(2))
+            return False
         finally:
             self._busy.busy = False
 
@@ -226,17 +232,18 @@ class Watch:
             if key not in self._touched:
                 self._touched[key] = {**access._asdict(), "at": place, "fixture": fixture}
 
-    def _ask(self, accesses: List[Access], place: str) -> None:
+    def _ask(self, accesses: List[Access], place: str) -> bool:
         access = accesses[0]
         key = (access.resource, access.call, place)
         self._asked[key] = self._asked.get(key, 0) + 1
         if self._asked[key] > _MOST_AT_A_PLACE:
-            return
+            return False
         writes = any(access.writes for access in accesses)
         self._tell_rest()
         if sys.exc_info()[0] is not None:
             self._channel.send("handling")
         self._wait("yield", resource=access.resource, call=access.call, writes=writes, at=place)
+        return True
 
     def _tell_rest(self) -> None:
         seconds = self._idle.seconds(_REST)
@@ -254,19 +261,27 @@ class Watch:
         self._idle.start()
 
     def _profile(self, frame: Any, event: str, function: Any) -> None:
-        if event != "c_call" or function.__name__ not in _METHODS or not self._is_of_test():
+        if event != "c_call":
+            if self._effects.made is not None:
+                self._effects.over(function, event == "c_return")
+            return
+        if function.__name__ not in _METHODS or not self._is_of_test():
             return
         owner, name = getattr(function, "__self__", None), function.__name__
         if isinstance(owner, _STREAMS):
-            self._meet(lambda: self._of_stream(owner, name))
+            if self._meet(lambda: self._of_stream(owner, name)) and name in _FLUSHING:
+                self._effects.of_stream(function)
             return
-        if isinstance(owner, _socket.socket) and name in ("listen", "close"):
+        if name == "set_trace_callback":
+            self._effects.traced_by_another(owner)
+        elif isinstance(owner, _socket.socket) and name in ("listen", "close"):
             self._meet(lambda: self._outside.port(owner.getsockname(), owner.type, name, True))
         elif name in _SQL:
             # Of a connection, or of its cursor, of whichever module for SQLite.
             connection = getattr(owner, "connection", owner)
             if hasattr(connection, "in_transaction"):
-                self._meet(lambda: self._outside.database(connection, _SQL[name]))
+                asked = self._meet(lambda: self._outside.database(connection, _SQL[name]))
+                self._effects.of_database(function, connection, _SQL[name], asked)
 
     def _of_stream(self, stream: Any, name: str) -> List[Access]:
         if stream.closed:

@@ -128,7 +128,8 @@ pub struct Finding {
     /// How often it failed without.
     pub without: Tally,
     /// Other tests that were seen to fail in the same way: by the same fixture, or in the same function
-    /// with other parameters. They were not looked into one by one.
+    /// with other parameters, which were not looked into one by one. Of a race, those that were each shown to lose
+    /// it as well, or to lose to the test of it.
     pub also: Vec<TestIndex>,
     /// The plain pytest command that shows the failure, if one was tried and did.
     pub command: Option<String>,

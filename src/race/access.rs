@@ -17,6 +17,12 @@ pub struct Call {
     pub call: String,
     /// Whether it changes the resource, or keeps others out of it.
     pub writes: bool,
+    /// Whether it was seen to do neither that nor to read it: a commit with nothing to commit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub idle: bool,
+    /// The verb of the SQL statement that it runs, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<String>,
     /// `file:line` of the innermost frame of the project; empty if there is none.
     #[serde(default)]
     pub at: Option<String>,
@@ -30,8 +36,24 @@ impl Call {
     /// other; only who looks at the list sees them.
     pub fn conflicts_with(&self, other: &Self) -> bool {
         self.resource == other.resource
+            && !self.idle
+            && !other.idle
             && (self.writes || other.writes)
             && !(self.resource.is_listing() && self.writes && other.writes)
+    }
+
+    /// What is done, with the statement: `execute (SELECT)`.
+    pub fn words(&self) -> String {
+        match &self.statement {
+            Some(statement) => format!("{} ({statement})", self.call),
+            None => self.call.clone(),
+        }
+    }
+
+    /// Whether what it tells of the resource may be out of date when its worker acts on it.
+    pub fn is_read(&self) -> bool {
+        let of_content = !["connect to", "lock", "lock to read", "unlock"].contains(&self.call.as_str());
+        !self.writes && !self.idle && of_content
     }
 
     /// Where it is made, in words.
@@ -42,6 +64,12 @@ impl Call {
             (None, Some(by)) => format!("in {by}"),
             (None, None) => "outside of the project".to_owned(),
         }
+    }
+
+    /// Whether it ends a transaction of a database.
+    pub fn ends_transaction(&self) -> bool {
+        let ends = |statement: &str| ["COMMIT", "END", "ROLLBACK"].contains(&statement);
+        ["commit", "rollback"].contains(&self.call.as_str()) || self.statement.as_deref().is_some_and(ends)
     }
 
     /// Whether it opens a database.
@@ -77,6 +105,18 @@ pub struct Access {
     pub call: Call,
     /// The fixture, whose set-up another test would have paid for in another order.
     pub fixture: Option<String>,
+}
+
+/// What a call turned out to do, where that is seen only when it is made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Effect {
+    /// As in [`Call::statement`].
+    #[serde(default)]
+    pub statement: Option<String>,
+    /// As in [`Call::writes`].
+    pub writes: bool,
+    /// As in [`Call::idle`].
+    pub idle: bool,
 }
 
 /// What one test touched.

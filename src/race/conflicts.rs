@@ -147,6 +147,8 @@ mod tests {
                     writes,
                     at: Some(format!("a.py:{line}")),
                     by: None,
+                    idle: false,
+                    statement: None,
                 },
                 fixture,
             },

@@ -66,7 +66,15 @@ mod tests {
     use crate::plan::schedule::Resource;
 
     fn call(name: &str) -> Call {
-        Call { resource: Resource("file:a".into()), call: name.into(), writes: true, at: None, by: None }
+        Call {
+            resource: Resource("file:a".into()),
+            call: name.into(),
+            writes: true,
+            idle: false,
+            statement: None,
+            at: None,
+            by: None,
+        }
     }
 
     #[test]

@@ -7,9 +7,10 @@
 pub mod access;
 pub mod conflicts;
 pub mod fairness;
+pub mod likeness;
 pub mod schedules;
 pub mod turns;
 pub mod story;
 
-pub use access::{Access, Call, Step, Touched};
+pub use access::{Access, Call, Effect, Step, Touched};
 pub use conflicts::{Conflict, conflicts};

@@ -160,6 +160,8 @@ mod tests {
             writes,
             at: None,
             by: None,
+            idle: false,
+            statement: None,
         });
         let list = || proptest::collection::vec(call.clone(), 0..8);
         (list(), list()).prop_map(|(one, other)| Calls { of: [one, other] })

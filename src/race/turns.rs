@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::plan::WorkerId;
 use crate::plan::schedule::{PATIENCE, Schedule};
-use crate::race::access::{Call, Step, StepKind};
+use crate::race::access::{Call, Effect, Step, StepKind};
 use crate::race::fairness::Stay;
 use crate::suite::TestIndex;
 
@@ -22,6 +22,8 @@ pub enum Heard {
     Starts(TestIndex),
     /// It waits to make a call.
     Asks(Call),
+    /// What the call that it was let make does.
+    Did(Effect),
     /// It had nothing to do for so long since it got its turn or last said so.
     Rested(Duration),
     /// The teardown of its test starts.
@@ -113,6 +115,10 @@ impl Turns {
                 None
             }
             Heard::Asks(call) => self.wishes(index, Wish::Call(call)),
+            Heard::Did(effect) => {
+                self.did(index, effect);
+                None
+            }
             Heard::Rested(idle) => {
                 self.stays(index, |stay| stay.rests(idle));
                 None
@@ -167,6 +173,18 @@ impl Turns {
         };
         self.holder == Some(index)
             && self.players.iter().enumerate().any(|(other, player)| other != index && held(player))
+    }
+
+    /// Notes what a worker's last call did. Those that C code makes meanwhile are others.
+    fn did(&mut self, index: usize, effect: Effect) {
+        let own = self.steps.iter_mut().rev().filter(|step| step.worker.0 as usize == index);
+        let mut calls = own.filter_map(|step| match &mut step.kind {
+            StepKind::Calls(call) if call.by.is_none() => Some(call),
+            _ => None,
+        });
+        if let Some(call) = calls.next() {
+            (call.statement, call.writes, call.idle) = (effect.statement, effect.writes, effect.idle);
+        }
     }
 
     /// Takes in what the one that has the turn does while it holds another; notes when that is a wait. Under
@@ -362,6 +380,8 @@ mod tests {
             writes: true,
             at: None,
             by: None,
+            idle: false,
+            statement: None,
         }
     }
 

@@ -123,6 +123,8 @@ struct VictimDocument {
 #[derive(Debug, Serialize)]
 struct RaceDocument {
     resource: Resource,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    folder: Option<String>,
     calls: Vec<TurnDocument>,
     diverged: u32,
 }
@@ -132,6 +134,8 @@ struct TurnDocument {
     worker: WorkerId,
     test: TestId,
     call: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    statement: Option<String>,
     writes: bool,
     at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -326,12 +330,14 @@ impl RaceDocument {
             worker: turn.worker,
             test: suite.test(turn.test).id.clone(),
             call: turn.call.call.clone(),
+            statement: turn.call.statement.clone(),
             writes: turn.call.writes,
             at: turn.call.at.clone(),
             by: turn.call.by.clone(),
         };
         Self {
             resource: story.resource.clone(),
+            folder: story.folder.clone(),
             calls: story.turns.iter().map(turn).collect(),
             diverged: story.diverged,
         }

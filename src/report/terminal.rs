@@ -266,13 +266,13 @@ fn story(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Result<()
     let Some(story) = &finding.story else {
         return Ok(());
     };
-    writeln!(out, "  {:<13} {}", "race on", story.resource)?;
+    writeln!(out, "  {:<13} {}", "race on", words::raced_on(story))?;
     for (number, turn) in (1..).zip(&story.turns) {
         writeln!(
             out,
             "    {number}. {}  {:<18} {}  {DIM}{}{DIM:#}",
             turn.worker,
-            turn.call.call,
+            turn.call.words(),
             turn.call.place(),
             suite.test(turn.test).id
         )?;

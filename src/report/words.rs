@@ -7,6 +7,7 @@ use crate::judge::known::{Known, Same};
 use crate::judge::sight::Wanted;
 use crate::judge::signature::Signature;
 use crate::judge::statistics::Tally;
+use crate::race::story::Story;
 use crate::run::Fixture;
 use crate::suite::Suite;
 
@@ -156,6 +157,18 @@ pub fn origin(origin: Origin) -> String {
         Origin::Recording => "the recording run".into(),
         Origin::Race(index) => format!("race trial {index}"),
         Origin::Replay => "the replayed plan".into(),
+    }
+}
+
+/// What a race is on: `file $TMPDIR/a.txt`, `folder $TMPDIR/shelf, here its file jars.json`.
+pub fn raced_on(story: &Story) -> String {
+    let inside = story.folder.as_deref().and_then(|folder| {
+        let path = story.resource.0.strip_prefix("file:")?;
+        Some((folder, path.strip_prefix(folder)?.trim_start_matches('/')))
+    });
+    match inside {
+        Some((folder, name)) => format!("folder {folder}, here its file {name}"),
+        None => story.resource.to_string(),
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::plan::schedule::{PATIENCE, Resource, Schedule, Switch};
 use crate::plan::{Interleaving, Plan, WorkerId};
 use crate::race::turns::{Heard, Turns};
-use crate::race::{Call, Step};
+use crate::race::{Call, Effect, Step};
 use crate::run::pulse::{Pulse, look_at, on_host, waits_at};
 use crate::run::syscalls::{Family, Noticed};
 use crate::suite::TestIndex;
@@ -181,6 +181,11 @@ impl Control {
     /// A worker handles an exception where it will make its next call.
     pub(super) fn handles(&mut self, worker: usize) -> Option<Grant> {
         self.hears(worker, Heard::Handles)
+    }
+
+    /// A worker tells what its last call did.
+    pub(super) fn did(&mut self, worker: usize, effect: Effect) -> Option<Grant> {
+        self.hears(worker, Heard::Did(effect))
     }
 
     /// A worker waits to make a call.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::explain::{Changed, Followed, Instructions, Written};
 use crate::parse::reason;
-use crate::race::{Access, Call};
+use crate::race::{Access, Call, Effect};
 use crate::run::Failure;
 use crate::run::syscalls::names::Names;
 use crate::suite::{CollectionError, Test, TestId};
@@ -180,6 +180,8 @@ pub enum Message {
         #[serde(flatten)]
         call: Call,
     },
+    /// What the call that the test asked for last does, where that was not known before.
+    Did(Effect),
     /// A test goes to sleep, and does not wait for an answer.
     Asleep {
         /// How long.

@@ -266,6 +266,7 @@ impl<'a> TrialRun<'a> {
             Heard::Message(Message::Rested { seconds }) => {
                 self.take_turns(|control| control.rested(worker, seconds));
             }
+            Heard::Message(Message::Did(effect)) => self.take_turns(|control| control.did(worker, effect)),
             Heard::Message(Message::Handling) => self.take_turns(|control| control.handles(worker)),
             Heard::Message(Message::Teardown) => self.take_turns(|control| control.tears_down(worker)),
             Heard::Message(Message::Yield { turn, call }) => {

@@ -36,6 +36,7 @@ pub mod details;
 pub mod fix;
 mod control;
 mod trying;
+pub mod gathering;
 pub mod outline;
 pub mod stress;
 pub mod replay;

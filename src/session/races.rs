@@ -13,7 +13,7 @@ use crate::judge::{Signature, Tally};
 use crate::plan::schedule::{Resource, Schedule, Switch};
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
 use crate::race::access::{Step, StepKind, recorded};
-use crate::race::conflicts::{Pair, pairs};
+use crate::race::conflicts::{Conflict, Pair, pairs};
 use crate::race::schedules::{Calls, drawn, schedules};
 use crate::race::story;
 use crate::run::{Job, RunError, Trial};
@@ -58,6 +58,8 @@ pub struct Races {
     pub more: bool,
     /// The pairs, in the order in which they are raced.
     pub pairs: Vec<Pair>,
+    /// What is in conflict.
+    pub conflicts: Vec<Conflict>,
 }
 
 impl Races {
@@ -66,7 +68,8 @@ impl Races {
         let Recording { conflicts, system_calls } = recording;
         let more = pairs(conflicts, PAIRS + 1, victim).len() > PAIRS;
         let pairs = pairs(conflicts, PAIRS, victim);
-        Self { seed, hash_seed, victim, system_calls: *system_calls, more, pairs }
+        let conflicts = conflicts.clone();
+        Self { seed, hash_seed, victim, system_calls: *system_calls, more, pairs, conflicts }
     }
 
     /// What the numbers of these races have in common.

@@ -9,6 +9,7 @@ use crate::judge::finding::{Finding, Origin};
 use crate::judge::signature::Crash;
 use crate::plan::Plan;
 use crate::run::{RunError, Trial};
+use crate::session::gathering::{self, Loser, gather};
 use crate::session::investigate::Suspect;
 use crate::session::lab::Lab;
 use crate::session::races::{Judged, PAIRS, Races, fresh_suspects, judge, seems_no_race};
@@ -55,6 +56,8 @@ pub struct Racing {
     unraced: usize,
     /// Whether there were more pairs than those.
     more: bool,
+    /// How many tests were not tried in the place of one that was found to lose.
+    ungathered: usize,
 }
 
 /// A pair that is raced.
@@ -111,6 +114,7 @@ impl Racing {
             cut_short: Vec::new(),
             unraced: 0,
             more: false,
+            ungathered: 0,
         }
     }
 
@@ -137,15 +141,16 @@ impl Racing {
         loop {
             for pair in 0..races.pairs.len() {
                 if self.is_over(lab) {
-                    let open = |racer: &&Racer| racer.found.is_none() && racer.round == 0 && !racer.is_done();
-                    self.unraced = racers.iter().filter(open).count() + races.pairs.len() - racers.len();
+                    self.unraced = self.unraced(races, &racers);
                     return Ok(());
                 }
                 if racers.len() == pair {
                     let settled = self.is_settled(races, &racers, pair);
                     racers.push(if settled { Racer::idle(pair) } else { Racer::new(lab, races, pair)? });
+                } else if racers[pair].found.is_none() && self.is_settled(races, &racers, pair) {
+                    racers[pair] = Racer::idle(pair);
                 }
-                self.turn(lab, &mut racers[pair])?;
+                self.turn(lab, races, &mut racers[pair])?;
             }
             let mut goes_on = racers.iter().any(|racer| !racer.is_done());
             if !goes_on && self.bounds.draw && self.left > 0 {
@@ -159,16 +164,32 @@ impl Racing {
         }
     }
 
-    /// Whether a pair reaches what it shares by the same lines as one that was found to race in a fixture,
-    /// which says the same of all tests that use it.
+    /// How many pairs are still to be raced, of which nothing is known.
+    fn unraced(&self, races: &Races, racers: &[Racer]) -> usize {
+        let is_open = |pair: &usize| match racers.get(*pair) {
+            Some(racer) => racer.found.is_none() && racer.round == 0 && !racer.is_done(),
+            None => true,
+        };
+        (0..races.pairs.len()).filter(is_open).filter(|&pair| !self.is_settled(races, racers, pair)).count()
+    }
+
+    /// Whether a pair reaches what it shares by the same lines as one that was found to race, so that its race is
+    /// known: in a fixture, which says the same of all tests that use it, or as its tests were shown to lose as
+    /// those of that one do.
     fn is_settled(&self, races: &Races, racers: &[Racer], pair: usize) -> bool {
-        let like = |racer: &&Racer| races.pairs[racer.pair].like == races.pairs[pair].like;
-        let mut found = racers.iter().filter(like).filter_map(|racer| racer.found);
-        found.any(|at| self.found[at].fixture().is_some())
+        let raced = &races.pairs[pair];
+        let like = |racer: &&Racer| racer.pair != pair && races.pairs[racer.pair].like == raced.like;
+        racers.iter().filter(like).any(|racer| {
+            let Some(found) = racer.found.map(|at| &self.found[at]) else { return false };
+            let lose = |(one, other): (TestIndex, TestIndex)| {
+                [one, other].into_iter().filter(|&test| is_told(found, test)).count()
+            };
+            found.fixture().is_some() || lose(raced.tests) >= lose(races.pairs[racer.pair].tests).max(1)
+        })
     }
 
     /// Tries the next schedules of a pair.
-    fn turn(&mut self, lab: &mut Lab<'_>, racer: &mut Racer) -> Result<(), RunError> {
+    fn turn(&mut self, lab: &mut Lab<'_>, races: &Races, racer: &mut Racer) -> Result<(), RunError> {
         for _ in 0..TURN {
             if racer.is_done() || self.is_over(lab) {
                 return Ok(());
@@ -184,7 +205,7 @@ impl Racing {
                 fresh_suspects(&plan, &trial, |signature| self.is_known(signature)).into_iter();
             while let Some(suspect) = suspects.next() {
                 let start = Instant::now();
-                let looked_into = self.look_into(lab, racer, &suspect);
+                let looked_into = self.look_into(lab, races, racer, &suspect);
                 if looked_into.is_err() {
                     self.cut_short.extend(std::iter::once(suspect).chain(suspects));
                     return looked_into;
@@ -199,7 +220,13 @@ impl Racing {
         self.seen.contains(signature) || self.bounds.victim.is_some_and(|victim| victim != signature.test)
     }
 
-    fn look_into(&mut self, lab: &mut Lab<'_>, racer: &mut Racer, suspect: &Suspect) -> Result<(), RunError> {
+    fn look_into(
+        &mut self,
+        lab: &mut Lab<'_>,
+        races: &Races,
+        racer: &mut Racer,
+        suspect: &Suspect,
+    ) -> Result<(), RunError> {
         let signature = &suspect.signature;
         if let Some(finding) = self.same_fixture(suspect) {
             finding.also.push(signature.test);
@@ -210,26 +237,93 @@ impl Racing {
             match judge(lab, suspect)? {
                 Judged::Race(finding) => {
                     self.seen.insert(signature.clone());
-                    racer.found = Some(self.found.len());
-                    self.found.push(*finding);
+                    racer.found = Some(self.add(races, racer.pair, *finding));
                 }
                 judged => self.is_no_race(&judged, signature),
             }
-            return Ok(());
-        };
-        let told = |finding: &Finding| {
-            finding.test == Some(signature.test) || finding.also.contains(&signature.test)
+            return self.gather(lab, races, racer, None);
         };
         match seems_no_race(lab, suspect)? {
             Some(judged) => self.is_no_race(&judged, signature),
-            None => {
-                self.seen.insert(signature.clone());
-                if !told(&self.found[found]) {
-                    self.found[found].also.push(signature.test);
-                    racer.both = true;
-                }
-            }
+            None => return self.other_test(lab, races, racer, found, suspect),
         }
+        Ok(())
+    }
+
+    /// Takes in that a test of a pair that was found to race fails under a schedule as well: it loses the same race if
+    /// it does so on the same resource and in the same way. Else that is looked into by itself.
+    fn other_test(
+        &mut self,
+        lab: &mut Lab<'_>,
+        races: &Races,
+        racer: &mut Racer,
+        found: usize,
+        suspect: &Suspect,
+    ) -> Result<(), RunError> {
+        let signature = &suspect.signature;
+        if is_told(&self.found[found], signature.test) {
+            self.seen.insert(signature.clone());
+            return Ok(());
+        }
+        let known = self.found[found].signature.as_ref();
+        let how = |crash: &Crash| (crash.phase, crash.exception.clone());
+        let alike = known.is_some_and(|known| how(&known.crash) == how(&signature.crash));
+        let loser = match self.found[found].story.as_ref().filter(|_| alike) {
+            Some(story) => Loser::under(lab, suspect, story)?,
+            None => None,
+        };
+        if loser.is_some() {
+            self.seen.insert(signature.clone());
+            self.found[found].also.push(signature.test);
+            return self.gather(lab, races, racer, loser);
+        }
+        match judge(lab, suspect)? {
+            Judged::Race(finding) => {
+                self.seen.insert(signature.clone());
+                self.add(races, racer.pair, *finding);
+            }
+            judged => self.is_no_race(&judged, signature),
+        }
+        let (one, two) = races.pairs[racer.pair].tests;
+        racer.both = self.was_found(one) && self.was_found(two);
+        Ok(())
+    }
+
+    /// Keeps a race of a pair: by itself, or with one that has the same cause. Tells where.
+    fn add(&mut self, races: &Races, pair: usize, mut finding: Finding) -> usize {
+        if let Some(story) = &mut finding.story {
+            story.folder = gathering::shared_folder(&races.pairs[pair], &story.resource);
+        }
+        if let Some(at) = self.found.iter().position(|known| gathering::is_of(known, &finding)) {
+            self.found[at].also.extend(finding.test);
+            return at;
+        }
+        self.found.push(finding);
+        self.found.len() - 1
+    }
+
+    /// Looks for the other tests of a race: those that lose as the one does that was found first, or as one that
+    /// was found to lose to it.
+    fn gather(
+        &mut self,
+        lab: &mut Lab<'_>,
+        races: &Races,
+        racer: &mut Racer,
+        other: Option<Loser>,
+    ) -> Result<(), RunError> {
+        let Some(finding) = racer.found.and_then(|at| self.found.get_mut(at)) else {
+            return Ok(());
+        };
+        let loser = other.or_else(|| Loser::of(finding));
+        let alone = self.bounds.first_only || finding.fixture().is_some();
+        if let Some(loser) = loser.filter(|_| !alone) {
+            let before = finding.also.len();
+            let gathered = gather(lab, races, &loser, finding);
+            self.seen.extend(gathering::signatures(&finding.also[before..], &loser));
+            self.ungathered += gathered?;
+        }
+        let (one, two) = races.pairs[racer.pair].tests;
+        racer.both = is_told(finding, one) && is_told(finding, two);
         Ok(())
     }
 
@@ -273,7 +367,7 @@ impl Racing {
 
     /// Whether a test was found to lose a race.
     fn was_found(&self, test: TestIndex) -> bool {
-        self.found.iter().any(|finding| finding.test == Some(test) || finding.also.contains(&test))
+        self.found.iter().any(|finding| is_told(finding, test))
     }
 
     /// What the user should know besides.
@@ -297,6 +391,11 @@ impl Racing {
                 format!("more than {PAIRS} pairs of tests are in conflict: {PAIRS} were chosen to be raced")
             }),
             some(
+                self.ungathered,
+                "1 more test reaches what is raced on by the same lines, and was not tried",
+                "more tests reach what is raced on by the same lines, and were not tried",
+            ),
+            some(
                 unclaimed(&self.held),
                 "1 failure only showed while jostle held a worker back for longer than the suite waits: no race",
                 "failures only showed while jostle held a worker back for longer than the suite waits: no race",
@@ -311,6 +410,11 @@ impl Racing {
         .flatten()
         .collect()
     }
+}
+
+/// Whether a race is one that a test was found to lose.
+fn is_told(finding: &Finding, test: TestIndex) -> bool {
+    finding.test == Some(test) || finding.also.contains(&test)
 }
 
 /// Counts one more failure; tells how many there are.

@@ -240,6 +240,8 @@ impl Watcher {
             resource: touch.resource.clone(),
             call: touch.call.to_owned(),
             writes,
+            idle: false,
+            statement: None,
             at: self.place.started.clone().filter(|_| subprocess),
             by: Some(if subprocess { program() } else { C_CODE.to_owned() }),
         }
