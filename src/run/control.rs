@@ -12,7 +12,7 @@ use crate::plan::{Interleaving, Plan, WorkerId};
 use crate::race::turns::{Heard, Turns};
 use crate::race::{Call, Effect, Step};
 use crate::run::pulse::{Pulse, look_at, on_host, waits_at};
-use crate::run::syscalls::{Family, Noticed};
+use crate::run::syscalls::{Family, Kept, Noticed};
 use crate::suite::TestIndex;
 
 /// How often a worker that is not heard of is looked at.
@@ -88,6 +88,8 @@ struct Asker {
     channel: Option<i32>,
     /// Its subprocesses.
     family: Family,
+    /// For how long system calls kept it waiting that were let go on at once, which is excused as well.
+    kept: Kept,
     /// What the harness asked for last.
     wanted: Option<Resource>,
     ended: bool,
@@ -120,6 +122,7 @@ impl Control {
             process: Known::Nothing,
             channel: None,
             family: Family::default(),
+            kept: Kept::default(),
             wanted: None,
             ended: false,
         };
@@ -149,9 +152,9 @@ impl Control {
         self.workers[worker].channel = channel;
     }
 
-    /// The subprocesses of a worker will be known here.
-    pub(super) fn has_family(&mut self, worker: usize, family: Family) {
-        self.workers[worker].family = family;
+    /// The subprocesses of a worker will be known here, and for how long its system calls kept it waiting.
+    pub(super) fn is_supervised(&mut self, worker: usize, family: Family, kept: Kept) {
+        (self.workers[worker].family, self.workers[worker].kept) = (family, kept);
     }
 
     /// A worker waits to start with its first test.
@@ -169,7 +172,8 @@ impl Control {
     /// A worker had nothing to do for so long, since it got its turn or told so before.
     pub(super) fn rested(&mut self, worker: usize, seconds: f64) -> Option<Grant> {
         let idle = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-        let excused = std::mem::take(&mut self.workers[worker].excused);
+        let asker = &mut self.workers[worker];
+        let excused = std::mem::take(&mut asker.excused) + asker.kept.take();
         self.hears(worker, Heard::Rested(idle.saturating_sub(excused)))
     }
 
@@ -299,6 +303,7 @@ impl Control {
         let asker = &mut self.workers[worker];
         if !matches!(question, Question::SystemCall(_)) {
             asker.excused = Duration::ZERO;
+            asker.kept.take();
         }
         if asker.asked.is_some() {
             asker.queue.push_back((question, heard, Instant::now()));
@@ -356,5 +361,59 @@ impl Asker {
             family.iter().map(|&process| (process, look_at(process))).collect();
         *family = seen.iter().filter(|(_, pulse)| pulse.is_some()).map(|(process, _)| *process).collect();
         Some(seen.into_iter().filter_map(|(_, pulse)| pulse).fold(own, Pulse::and))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Imports, Mode, OrderKind, Seed, TrialIndex};
+    use crate::race::fairness::is_unfair;
+
+    /// A worker rests for so long while the other one is held; system calls kept it waiting for a part of that.
+    fn rested(rest: Duration, kept: Duration) -> bool {
+        let at = BTreeSet::from([Resource("file:a".into())]);
+        let switch = Switch { worker: WorkerId(0), point: 1, to: WorkerId(1) };
+        let schedule = Schedule { switches: vec![switch], ..Schedule::undisturbed(WorkerId(0), at.clone()) };
+        let plan = Plan {
+            seed: Seed(1),
+            index: TrialIndex(0),
+            order: OrderKind::Explicit,
+            mode: Mode::Load,
+            workers: vec![vec![TestIndex(0)], vec![TestIndex(1)]],
+            interleaving: Interleaving::Controlled(schedule),
+            hash_seed: 0,
+            random_seed: 0,
+            imports: Imports::All,
+        };
+        let mut control = Control::new(&plan).expect("a controlled plan");
+        let call = || Call {
+            resource: Resource("file:a".into()),
+            call: "write".into(),
+            writes: true,
+            idle: false,
+            statement: None,
+            at: None,
+            by: None,
+        };
+        let time = Kept::default();
+        control.is_supervised(1, Family::default(), time.clone());
+        for worker in 0..2 {
+            control.comes(worker, 1);
+        }
+        control.calls(0, 2, call());
+        let granted = control.calls(0, 3, call()).expect("the other one goes on");
+        assert_eq!(granted.worker, 1);
+        time.add(kept);
+        control.rested(1, rest.as_secs_f64());
+        is_unfair(&control.told().0)
+    }
+
+    #[test]
+    fn who_waits_for_its_system_calls_to_be_let_go_on_does_not_rest() {
+        let (rest, most) = (Duration::from_millis(30), Duration::from_millis(28));
+        assert!(rested(rest, Duration::ZERO));
+        assert!(!rested(rest, most));
+        assert!(!rested(rest, rest + most));
     }
 }

@@ -405,7 +405,7 @@ impl<'a> TrialRun<'a> {
         let tell = move |noticed| drop(sender.send((name, Heard::Noticed(noticed))));
         self.supervisors[worker] = Supervisor::start(listener, names, at, tell);
         if let (Some(control), Some(supervisor)) = (&mut self.control, &self.supervisors[worker]) {
-            control.has_family(worker, supervisor.family());
+            control.is_supervised(worker, supervisor.family(), supervisor.kept());
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 
 use super::names::Names;
-use super::{Family, Noticed};
+use super::{Family, Kept, Noticed};
 use crate::plan::schedule::Resource;
 use crate::race::Access;
 
@@ -47,6 +47,11 @@ impl Supervisor {
 
     /// The worker's processes.
     pub(in crate::run) fn family(&self) -> Family {
+        match self.never {}
+    }
+
+    /// What the worker was kept waiting for.
+    pub(in crate::run) fn kept(&self) -> Kept {
         match self.never {}
     }
 }

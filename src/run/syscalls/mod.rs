@@ -23,7 +23,9 @@ mod target;
 mod elsewhere;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::race::Call;
 
@@ -55,3 +57,24 @@ pub enum Noticed {
 
 /// The processes of a worker that have been seen, by their numbers on the host.
 pub(super) type Family = Arc<Mutex<BTreeSet<i32>>>;
+
+/// For how long a worker's main thread was kept waiting by system calls that were let go on at once, in nanoseconds:
+/// on a busy machine that is longer than many a wait for another worker.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kept(Arc<AtomicU64>);
+
+impl Kept {
+    /// One more call took so long.
+    #[cfg_attr(
+        not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))),
+        expect(dead_code, reason = "no system calls are seen there")
+    )]
+    pub(super) fn add(&self, time: Duration) {
+        self.0.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// How long it was since this was asked last.
+    pub(super) fn take(&self) -> Duration {
+        Duration::from_nanos(self.0.swap(0, Ordering::Relaxed))
+    }
+}

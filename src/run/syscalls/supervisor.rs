@@ -17,7 +17,7 @@ use super::filter::does;
 use super::listener::{Listener, Waited};
 use super::names::Names;
 use super::target::Target;
-use super::{Family, Noticed};
+use super::{Family, Kept, Noticed};
 use crate::plan::schedule::Resource;
 use crate::race::{Access, Call};
 
@@ -58,6 +58,7 @@ pub(in crate::run) struct Supervisor {
     listener: Arc<Listener>,
     shared: Arc<Mutex<Shared>>,
     family: Family,
+    kept: Kept,
 }
 
 impl Supervisor {
@@ -70,11 +71,14 @@ impl Supervisor {
         tell: impl Fn(Noticed) + Send + 'static,
     ) -> Option<Self> {
         let listener = Arc::new(Listener::new(listener));
-        let (shared, family) = (Arc::default(), Family::default());
+        let (shared, family, kept) = (Arc::default(), Family::default(), Kept::default());
         let watcher = Watcher {
             listener: Arc::clone(&listener),
             shared: Arc::clone(&shared),
             family: Arc::clone(&family),
+            kept: kept.clone(),
+            heard: Instant::now(),
+            late: Duration::ZERO,
             names,
             at,
             tell: Box::new(tell),
@@ -85,7 +89,7 @@ impl Supervisor {
             sleeping: Vec::new(),
         };
         std::thread::Builder::new().spawn(move || watcher.watch()).ok()?;
-        Some(Self { listener, shared, family })
+        Some(Self { listener, shared, family, kept })
     }
 
     /// Lets a call go on that was told of.
@@ -113,6 +117,11 @@ impl Supervisor {
     pub(in crate::run) fn family(&self) -> Family {
         Arc::clone(&self.family)
     }
+
+    /// What the worker was kept waiting for.
+    pub(in crate::run) fn kept(&self) -> Kept {
+        self.kept.clone()
+    }
 }
 
 impl Drop for Supervisor {
@@ -124,6 +133,13 @@ impl Drop for Supervisor {
         // A sleep of which only a part is over is slept again.
         pending.into_iter().for_each(|id| self.listener.go_on(id));
     }
+}
+
+/// How long this thread has waited for a core so far; nothing where the system does not tell.
+fn delayed() -> Duration {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanoseconds = told.as_deref().and_then(|told| told.split_whitespace().nth(1)?.parse().ok());
+    Duration::from_nanos(nanoseconds.unwrap_or_default())
 }
 
 fn locked(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
@@ -143,6 +159,10 @@ struct Watcher {
     listener: Arc<Listener>,
     shared: Arc<Mutex<Shared>>,
     family: Family,
+    kept: Kept,
+    /// When this thread got to the call that it looks at, and how long after the call was made that was.
+    heard: Instant,
+    late: Duration,
     names: Names,
     at: Option<BTreeSet<Resource>>,
     tell: Box<dyn Fn(Noticed) + Send>,
@@ -161,8 +181,12 @@ impl Watcher {
     fn watch(mut self) {
         loop {
             let next = self.sleeping.iter().map(|(end, _)| *end).min();
+            let before = delayed();
             match self.listener.wait(next.map(|end| end.saturating_duration_since(Instant::now()))) {
-                Waited::Call(call) => self.hear(&call),
+                Waited::Call(call) => {
+                    (self.heard, self.late) = (Instant::now(), delayed().saturating_sub(before));
+                    self.hear(&call);
+                }
                 Waited::Nothing => {}
                 Waited::Over => return,
             }
@@ -174,14 +198,15 @@ impl Watcher {
         let target = Target { thread: call.pid.cast_signed() };
         let reader = Reader { target: &target, names: &self.names };
         let Some(does) = does(call.data.nr) else {
-            return self.listener.go_on(call.id);
+            return self.go_on(call);
         };
         if let Some(said) = reader.mark(does, &call.data) {
             self.is_told(target.thread, &said);
+            self.keeps(target.thread);
             return self.listener.is_done(call.id);
         }
         if self.place.position.is_none() {
-            return self.listener.go_on(call.id);
+            return self.go_on(call);
         }
         let caller = self.caller(&target);
         let reader = Reader { target: &target, names: &self.names };
@@ -189,18 +214,31 @@ impl Watcher {
             None => {
                 let touches = reader.touches(does, &call.data);
                 self.note(&target, caller, touches);
-                self.listener.go_on(call.id);
+                self.go_on(call);
             }
-            Some(at) if caller == Caller::OtherThread || at.is_empty() => self.listener.go_on(call.id),
+            Some(at) if caller == Caller::OtherThread || at.is_empty() => self.go_on(call),
             Some(at) => {
                 if let Some(time) = reader.sleep(does, &call.data) {
-                    return self.sleeps(call.id, caller, time);
+                    return self.sleeps(call, caller, time);
                 }
                 let touches = reader.touches(does, &call.data);
                 let shared: Vec<Touch> =
                     touches.into_iter().filter(|touch| at.contains(&touch.resource)).collect();
-                self.ask(call.id, &target, caller, &shared);
+                self.ask(call, &target, caller, &shared);
             }
+        }
+    }
+
+    /// Lets a call go on at once.
+    fn go_on(&self, call: &seccomp_notif) {
+        self.keeps(call.pid.cast_signed());
+        self.listener.go_on(call.id);
+    }
+
+    /// A call is answered: whoever waited for that did not rest.
+    fn keeps(&self, thread: i32) {
+        if self.main == Some(thread) {
+            self.kept.add(self.heard.elapsed() + self.late);
         }
     }
 
@@ -260,28 +298,30 @@ impl Watcher {
         }
     }
 
-    fn ask(&mut self, id: u64, target: &Target, caller: Caller, shared: &[Touch]) {
+    fn ask(&mut self, made: &seccomp_notif, target: &Target, caller: Caller, shared: &[Touch]) {
         let Some(first) = shared.first() else {
-            return self.listener.go_on(id);
+            return self.go_on(made);
         };
         let is_granted = |granted: &Resource| shared.iter().any(|touch| touch.resource == *granted);
         if caller == Caller::Main && locked(&self.shared).granted.as_ref().is_some_and(is_granted) {
-            return self.listener.go_on(id);
+            return self.go_on(made);
         }
         let key = (caller == Caller::Subprocess, first.resource.clone(), first.call);
         let times = self.asked.entry(key).or_default();
         *times += 1;
         if *times > MOST {
-            return self.listener.go_on(id);
+            return self.go_on(made);
         }
         let writes = shared.iter().any(|touch| touch.writes);
         let call = self.call(target, caller, first, writes);
+        let id = made.id;
         self.pend(id, false, |_| Noticed::Asks { id, call });
     }
 
-    fn sleeps(&mut self, id: u64, caller: Caller, time: Duration) {
+    fn sleeps(&mut self, made: &seccomp_notif, caller: Caller, time: Duration) {
+        let id = made.id;
         if caller == Caller::Main && self.place.asleep {
-            return self.listener.go_on(id);
+            return self.go_on(made);
         }
         self.pend(id, true, |watcher| {
             watcher.sleeping.push((Instant::now() + time, id));
