@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use jostle::plan::schedule::{Resource, Schedule};
 use jostle::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
-use jostle::run::spawn::SpawnEngine;
-use jostle::run::warm::WarmEngine;
+use jostle::run::engine::fresh::SpawnEngine;
+use jostle::run::engine::warm::WarmEngine;
 use jostle::run::{Engine, Job};
 use jostle::suite::{Suite, TestIndex};
 

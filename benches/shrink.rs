@@ -9,14 +9,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use jostle::judge::finding::{Kind, Origin};
+use jostle::finding::{Kind, Origin};
 use jostle::plan::{Plan, Seed, WorkerId};
-use jostle::run::spawn::SpawnEngine;
-use jostle::run::warm::WarmEngine;
+use jostle::run::engine::fresh::SpawnEngine;
+use jostle::run::engine::warm::WarmEngine;
 use jostle::run::{Engine, Job};
-use jostle::session::baseline::suite_order;
-use jostle::session::investigate::{investigate, suspects};
+use jostle::session::investigate::investigate;
 use jostle::session::lab::{Lab, Notice, Observer};
+use jostle::session::stress::baseline::suite_order;
+use jostle::session::suspect::suspects;
 use jostle::shrink::{Oracle, Problem, Stopped, Target, Verdict, shrink};
 use jostle::suite::{Suite, Test, TestId, TestIndex};
 

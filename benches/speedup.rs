@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, SamplingMode};
 use jostle::plan::schedulers::partition;
 use jostle::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, durations};
-use jostle::run::warm::WarmEngine;
+use jostle::run::engine::warm::WarmEngine;
 use jostle::run::{Engine, Job};
 use jostle::speedup::statistics::Estimate;
 use jostle::suite::Suite;

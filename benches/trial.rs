@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use jostle::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
-use jostle::run::spawn::SpawnEngine;
-use jostle::run::warm::WarmEngine;
+use jostle::run::engine::fresh::SpawnEngine;
+use jostle::run::engine::warm::WarmEngine;
 use jostle::run::{Engine, Job};
 use jostle::suite::{Suite, TestIndex};
 

@@ -7,25 +7,32 @@
 //! collect → plan → run → judge → shrink → explain → report
 //! ```
 //!
-//! Invariants of the architecture:
-//! - [`logs`], [`plan`], [`race`], [`judge`], [`shrink`], [`explain`], [`verify`], [`speedup`] and [`history`] are pure: no
-//!   clock, no file, no process, no global state.
-//! - Only [`run`] starts or ends processes. Only [`record`] and `run::workspace` touch the disk.
+//! The modules below stand in the order of their knowledge: none imports one that stands after it, and no two files of
+//! different folders import each other. `tests/rooms.rs` holds both.
+//!
+//! - From [`parse`] to [`logs`] all are pure: no clock, no file, no process, no global state.
+//! - [`run`] starts and ends the suite's processes, and gives each trial the place it runs in. Two others are started
+//!   beside it: `cli` asks git for the project's revision, and pip for what the demo needs.
+//! - The disk is touched by [`run`] (places of trials, copies of a project), by [`record`] (journals, failure files,
+//!   histories), by [`session`] where a patch is written or tried, and by [`cli`] (settings, reports).
 //! - Nothing below [`cli`] knows clap, and nothing but [`cli`] and [`report`] prints.
 
 pub mod parse;
 pub mod suite;
 pub mod plan;
 pub mod race;
-pub mod run;
+pub mod state;
+pub mod trial;
 pub mod judge;
 pub mod shrink;
 pub mod explain;
+pub mod finding;
 pub mod verify;
 pub mod speedup;
 pub mod history;
 pub mod logs;
-pub mod session;
+pub mod run;
 pub mod record;
+pub mod session;
 pub mod report;
 pub mod cli;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use jostle::record::journal::{How, Record, parse};
-use jostle::run::Outcome;
+use jostle::trial::Outcome;
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -13,10 +13,11 @@ use std::time::Duration;
 
 use jostle::judge::Signature;
 use jostle::plan::{Axes, Mode, Plan, Seed, TrialIndex, plan};
-use jostle::run::spawn::SpawnEngine;
-use jostle::run::warm::WarmEngine;
-use jostle::run::{Engine, Job, Trial};
+use jostle::run::engine::fresh::SpawnEngine;
+use jostle::run::engine::warm::WarmEngine;
+use jostle::run::{Engine, Job};
 use jostle::suite::TestIndex;
+use jostle::trial::Trial;
 
 use crate::support;
 

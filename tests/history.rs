@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use jostle::finding::Origin;
 use jostle::history::{Summary, summarise};
-use jostle::judge::finding::Origin;
 use jostle::plan::Seed;
 use jostle::record::HistoryIndex;
 use jostle::record::history_file::{

@@ -21,6 +21,7 @@ mod plan_golden;
 mod races;
 mod replay_log;
 mod resume;
+mod rooms;
 mod sandbox;
 mod sentences;
 mod shards;

@@ -16,11 +16,12 @@ const SPEAKERS: &[&str] = &[
     "src/session",
     "src/judge",
     "src/explain",
+    "src/finding",
     "src/race",
     "src/verify",
     "src/shrink",
-    "src/run/warm.rs",
-    "src/run/spawn.rs",
+    "src/run/engine/warm.rs",
+    "src/run/engine/fresh.rs",
 ];
 
 /// Below those, what writes no sentence of a report.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jostle::plan::axes::Axes;
 use jostle::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
-use jostle::session::investigate::SEARCH;
+use jostle::session::investigate::oracle::SEARCH;
 use jostle::shrink::foresight;
 use jostle::shrink::strategy::Plans;
 use jostle::shrink::{Oracle, Problem, Shrunk, Stopped, Target, Verdict, shrink};

@@ -6,13 +6,14 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
-use jostle::explain::Mend;
 use jostle::explain::fix::{
-    Edit, Edited, Purpose, Source, Statement, Target, Users, add_fixture, diff, with_copied_parameter,
-    with_fixture, with_function_scope, without_statement,
+    Edit, Edited, Purpose, Source, Target, Users, add_fixture, diff, with_copied_parameter, with_fixture,
+    with_function_scope, without_statement,
 };
-use jostle::run::git::{Applied, apply};
-use jostle::run::source::Reader;
+use jostle::run::project::git::{Applied, apply};
+use jostle::run::project::source::Reader;
+use jostle::state::Mend;
+use jostle::state::Statement;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::FileFailurePersistence;

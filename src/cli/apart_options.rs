@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use bytesize::ByteSize;
 
 use crate::cli::args::{ApartArgs, NetworkArg, SandboxArg};
-use crate::cli::options::{SuiteOptions, UsageError, cores, named};
+use crate::cli::options::SuiteOptions;
+use crate::cli::values::{UsageError, cores, named};
 
 /// `--disk`.
 const DISK: ByteSize = ByteSize::gib(1);

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::cli::options::UsageError;
 use crate::cli::seed::SeedFrom;
+use crate::cli::values::UsageError;
 use crate::parse::reason;
 
 /// The settings; each has the name of its command-line option, which overrides it.

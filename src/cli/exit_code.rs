@@ -1,7 +1,7 @@
 //! Exit codes; they follow pytest's where they mean the same.
 
-use crate::cli::options::UsageError;
-use crate::judge::finding::Finding;
+use crate::cli::values::UsageError;
+use crate::finding::Finding;
 use crate::run::RunError;
 use crate::session::Outline;
 

@@ -6,12 +6,13 @@ use std::time::SystemTime;
 use clap::ValueEnum;
 
 use crate::cli::args::StressArgs;
-use crate::cli::options::{StressOptions, UsageError, place_for};
+use crate::cli::options::StressOptions;
 use crate::cli::seed::{Resolved, SeedFrom};
+use crate::cli::values::{UsageError, place_for};
 use crate::plan::Seed;
 use crate::record::{Journal, history_file, journal_file};
-use crate::run::workspace::cache_dir;
-use crate::session::journaled::{Begin, Place, Terms};
+use crate::run::site::workspace::cache_dir;
+use crate::session::lab::journaled::{Begin, Place, Terms};
 
 /// The seed of a session, where that is from, and the place of the journal. A session that goes on has the seed
 /// of its journal, which may be of yesterday; else a seed is drawn if none is given.

@@ -13,5 +13,6 @@ pub mod speedup_options;
 pub mod exit_code;
 pub mod wrong_usage;
 pub mod commands;
+pub mod values;
 
 pub use exit_code::ExitCode;

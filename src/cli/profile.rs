@@ -4,8 +4,8 @@
 //! brings along, which goes before the settings outside of profiles, which go before the defaults.
 
 use crate::cli::config::Config;
-use crate::cli::options::UsageError;
 use crate::cli::seed::SeedFrom;
+use crate::cli::values::UsageError;
 
 /// The profile that jostle brings along.
 pub const NIGHTLY: &str = "nightly";

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use crate::cli::args::ResultArgs;
-use crate::cli::options::{SuiteOptions, UsageError, place_for};
-use crate::judge::known::Recorded;
+use crate::cli::options::SuiteOptions;
+use crate::cli::values::{UsageError, place_for};
+use crate::finding::known::Recorded;
 use crate::record::FailureFile;
 
 /// What becomes of a session's results.

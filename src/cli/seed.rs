@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use sha2::{Digest, Sha256};
 
-use crate::cli::options::UsageError;
+use crate::cli::values::UsageError;
 use crate::plan::Seed;
 
 /// What `--seed` may be.

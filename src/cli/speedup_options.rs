@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use crate::cli::args::{DistArg, SpeedupArgs, SuiteArgs};
-use crate::cli::options::{SuiteOptions, UsageError, cores, distinct, named, place_for, worker_counts};
+use crate::cli::options::SuiteOptions;
+use crate::cli::values::{UsageError, cores, distinct, named, place_for, worker_counts};
+use crate::plan::Configuration;
 use crate::plan::Mode;
 use crate::record::SpeedupBaseline;
-use crate::speedup::Configuration;
 
 /// `--workers`.
 const WORKERS: [&str; 4] = ["1", "2", "4", "auto"];

@@ -1,8 +1,8 @@
 //! Which of the places that have changed is the cause: one at a time, then several together.
 
-use crate::explain::Place;
 use crate::shrink::Stopped;
 use crate::shrink::search::search;
+use crate::state::Place;
 
 /// Places of one sort that are tried one by one before they are halved.
 const SINGLES: usize = 24;

@@ -4,16 +4,15 @@
 //! tests before the last one run, some of what they changed is put back, and the last one shows whether
 //! that mattered. What could not be shown so is not claimed.
 
-pub mod place;
 pub mod cause;
 pub mod fix;
-pub mod group;
+mod circle;
 
+use crate::state::Place;
 use serde::Serialize;
 
 pub use cause::{Answer, Cause, Experiment, find};
-pub use group::Circle;
-pub use place::{Changed, Followed, Instructions, Mend, Place, Written};
+pub use circle::Circle;
 
 /// A change of the project, tried in a copy of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

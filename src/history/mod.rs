@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::finding::Kind;
 use crate::judge::Tally;
-use crate::judge::finding::Kind;
 
 /// A session that was kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

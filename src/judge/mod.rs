@@ -8,12 +8,9 @@ pub mod site;
 pub mod statistics;
 pub mod case;
 pub mod sight;
-pub mod finding;
-pub mod known;
 pub mod unstable;
 pub mod patched;
 
 pub use case::{Evidence, Facts, Next, Question, Verdict, decide};
-pub use finding::{Finding, Kind};
 pub use signature::Signature;
 pub use statistics::Tally;

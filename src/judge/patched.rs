@@ -7,8 +7,8 @@
 use crate::judge::Tally;
 use crate::judge::sight::Fate;
 use crate::plan::{Plan, WorkerId};
-use crate::run::{Outcome, Trial};
 use crate::suite::{Suite, TestIndex};
+use crate::trial::{Outcome, Trial};
 
 /// What one trial says of a patch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,8 +146,8 @@ mod tests {
 
     use super::*;
     use crate::plan::{Imports, Interleaving, Mode, OrderKind, Seed, TrialIndex};
-    use crate::run::Execution;
     use crate::suite::{CollectionError, Test, TestId};
+    use crate::trial::Execution;
 
     const VICTIM: TestIndex = TestIndex(0);
 

@@ -2,8 +2,9 @@
 
 use crate::judge::signature::{Crash, Signature};
 use crate::judge::site::{Lines, Site};
-use crate::run::{Execution, Failure, Fixture, Outcome, Trial};
+use crate::suite::Fixture;
 use crate::suite::TestIndex;
+use crate::trial::{Execution, Failure, Outcome, Trial};
 
 /// What became of a test in one run. Every room that asks whether a test passed asks here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,7 +162,8 @@ mod tests {
 
     use super::*;
     use crate::plan::WorkerId;
-    use crate::run::{Failure, Phase};
+    use crate::suite::Phase;
+    use crate::trial::Failure;
 
     fn failed(exception: &str) -> Outcome {
         Outcome::Failed(Failure {

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::run::{Outcome, Phase};
+use crate::suite::Phase;
 use crate::suite::TestIndex;
+use crate::trial::Outcome;
 
 /// What makes a failure the same failure: never the text of a line or a message, which may hold
 /// values that change from run to run.

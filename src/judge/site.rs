@@ -4,7 +4,7 @@
 //! moved. Within a session they do not move, and one test that fails at two of its lines has two failures, each
 //! with a cause of its own.
 
-use crate::run::Outcome;
+use crate::trial::Outcome;
 
 /// What stands for a value.
 const VALUE: &str = "#";

@@ -1,8 +1,8 @@
 //! Suites of which pytest collects other tests, or in another order, in another process.
 
-use crate::judge::known::function;
 use crate::judge::signature::{Crash, Signature};
-use crate::run::Phase;
+use crate::suite::Phase;
+use crate::suite::function;
 use crate::suite::{Suite, Test, TestIndex};
 
 /// A place at which two lists of collected tests differ.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::suite::TestIndex;
 
+mod configuration;
 pub mod keyed;
 pub mod axes;
 pub mod order;
@@ -20,6 +21,7 @@ pub mod shard;
 pub mod document;
 
 pub use axes::Axes;
+pub use configuration::Configuration;
 pub use layout::plan;
 pub use schedule::Schedule;
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::judge::finding::{Finding, Kind};
-use crate::judge::known::{Identity, places};
+use crate::finding::known::{Identity, places};
+use crate::finding::{Finding, Kind};
 use crate::judge::sight::Wanted;
 use crate::judge::signature::Crash;
 use crate::judge::{Signature, Tally};
@@ -14,8 +14,9 @@ use crate::parse::{object, reason};
 use crate::plan::Imports;
 use crate::plan::document::PlanDocument;
 use crate::record::whole_file;
-use crate::run::{Collected, Fixture};
+use crate::suite::Fixture;
 use crate::suite::{Suite, TestId};
+use crate::trial::Collected;
 
 /// The version of the form.
 pub const VERSION: u32 = 1;

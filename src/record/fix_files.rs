@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::explain::Fix;
 use crate::explain::fix::diff::between;
 use crate::explain::fix::{Edit, diff};
-use crate::judge::finding::Finding;
+use crate::finding::Finding;
 use crate::record::failure_file::RecordError;
 use crate::suite::TestIndex;
 
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
     use crate::explain::fix::edit::{Rank, Splice};
     use crate::explain::{Circle, Explanation};
-    use crate::judge::finding::{Kind, Origin};
+    use crate::finding::{Kind, Origin};
 
     fn finding(test: u32, splices: &[(usize, Rank, &str)]) -> Finding {
         let splice =

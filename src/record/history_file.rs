@@ -13,12 +13,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::judge::finding::Origin;
+use crate::finding::Origin;
 use crate::parse::reason;
 use crate::plan::{Plan, Seed};
 use crate::record::journal::{digest, line, parse};
-use crate::run::{Outcome, Trial};
 use crate::suite::{Fingerprint, Suite};
+use crate::trial::{Outcome, Trial};
 
 /// Name and version of the form.
 pub const SCHEMA: &str = "jostle.history/1";
@@ -188,7 +188,7 @@ impl TrialEntry {
     /// What is kept of a trial.
     pub fn new(origin: Origin, plan: &Plan, trial: &Trial) -> Self {
         let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        let run = |run: &crate::run::Execution| {
+        let run = |run: &crate::trial::Execution| {
             TestRun(run.worker.0, run.test.0, (&run.outcome).into(), nanoseconds(run.duration))
         };
         Self {

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
+use crate::finding::Origin;
 use crate::history::{Failing, Found, Night, Slow};
 use crate::judge::Tally;
-use crate::judge::finding::Origin;
 use crate::record::history_file::{Ended, Entry, HistoryError, Read, TestRun, TrialEntry, files, read};
 
 /// Its file in the folder of the history.

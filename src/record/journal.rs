@@ -12,15 +12,15 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::explain::{Changed, Instructions};
 use crate::parse::reason;
 use crate::plan::{Plan, Seed, TrialIndex, WorkerId};
 use crate::race::{Step, Touched};
 use crate::record::journal_changed::ChangedRecord;
-use crate::run::plain::PlainRun;
-use crate::run::sandbox::Leftover;
-use crate::run::{Execution, Outcome, Trial};
+use crate::run::process::plain::PlainRun;
+use crate::state::{Changed, Instructions};
 use crate::suite::{Fingerprint, TestIndex};
+use crate::trial::Leftover;
+use crate::trial::{Execution, Outcome, Trial};
 
 /// Name and version of the form.
 pub const SCHEMA: &str = "jostle.journal/1";

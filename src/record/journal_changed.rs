@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::explain::fix::Statement;
-use crate::explain::{Changed, Followed, Mend, Place, Written};
+use crate::state::Statement;
+use crate::state::{Changed, Followed, Mend, Place, Written};
 
 /// [`Changed`], whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,12 +6,13 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::parse::{object, reason};
+use crate::plan::Configuration;
 use crate::plan::Mode;
 use crate::record::RecordError;
 use crate::record::whole_file;
-use crate::run::Interpreter;
-use crate::speedup::{Configuration, Summary};
+use crate::speedup::Summary;
 use crate::suite::{Fingerprint, Suite};
+use crate::trial::Interpreter;
 
 /// Name and version of the form. Fields may join within a version; none changes its meaning.
 pub const SCHEMA: &str = "jostle.speedup-baseline/1";

@@ -10,8 +10,8 @@ use crate::plan::schedule::Resource;
 use crate::race::conflicts::Conflict;
 use crate::report::document::SuiteSummary;
 use crate::report::{Verbosity, words};
-use crate::run::Collected;
 use crate::suite::{Suite, TestId};
+use crate::trial::Collected;
 
 /// Name and version of the form. Fields may join within a version; none changes its meaning.
 pub const SCHEMA: &str = "jostle.conflicts/1";

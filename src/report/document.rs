@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::explain::group::{Group, groups};
 use crate::explain::{Circle, Explanation};
-use crate::judge::finding::{Finding, Kind, Origin};
-use crate::judge::known::Known;
+use crate::finding::group::{Group, groups};
+use crate::finding::known::Known;
+use crate::finding::{Finding, Kind, Origin};
 use crate::judge::signature::{Crash, Signature};
 use crate::judge::statistics::Tally;
 use crate::plan::coverage::Shares;
@@ -20,10 +20,11 @@ use crate::plan::{Axes, Plan, Seed, TrialIndex, WorkerId};
 use crate::race::story::{Story, Turn};
 use crate::report::given_up::GivenUpDocument;
 use crate::report::words;
-use crate::run::{Fixture, Interpreter};
 use crate::session::Outline;
+use crate::suite::Fixture;
 use crate::suite::triage::{Cause, by_cause};
 use crate::suite::{CollectionError, Fingerprint, Suite, TestId, TestIndex};
+use crate::trial::Interpreter;
 
 /// Name and version of the form. Fields may join within a version; none changes its meaning.
 pub const SCHEMA: &str = "jostle.report/1";
@@ -174,7 +175,7 @@ struct Times {
 
 impl SuiteSummary {
     /// What is told of a collected suite.
-    pub fn new(collected: &crate::run::Collected) -> Self {
+    pub fn new(collected: &crate::trial::Collected) -> Self {
         let suite = &collected.suite;
         Self {
             fingerprint: suite.fingerprint.clone(),

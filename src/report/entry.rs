@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::judge::finding::Finding;
+use crate::finding::Finding;
 use crate::report::document::token;
 use crate::report::{Verbosity, terminal, words};
 use crate::session::Outline;

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-use crate::explain::group::groups;
-use crate::explain::{Circle, Explanation, Fix, NoFix, Place, Written};
-use crate::judge::finding::{Finding, Kind};
+use crate::explain::{Circle, Explanation, Fix, NoFix};
+use crate::finding::group::groups;
+use crate::finding::{Finding, Kind};
 use crate::report::words;
+use crate::state::{Place, Written};
 use crate::suite::{Suite, TestIndex};
 
 /// Candidates that are listed where nothing was confirmed, and tests of one sort.

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::judge::finding::{GivenUp, Minimal};
+use crate::finding::{GivenUp, Minimal};
 use crate::report::words;
 use crate::suite::{Suite, TestId, TestIndex};
 

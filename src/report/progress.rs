@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::judge::finding::Origin;
+use crate::finding::Origin;
+use crate::plan::Configuration;
 use crate::report::words;
 use crate::session::{Limits, Notice, Observer};
-use crate::speedup::Configuration;
 use crate::suite::Suite;
 
 /// A progress bar on stderr, if that is a terminal, and a line there for each isolation failure as it is

@@ -2,14 +2,15 @@
 
 use serde::Serialize;
 
+use crate::plan::Configuration;
 use crate::report::document::{CauseGroup, SuiteSummary, cause_groups};
 use crate::report::speedup::{Speedup, xdist};
-use crate::run::protocol::Verdict;
+use crate::speedup::Row;
 use crate::speedup::limits::{Limit, Parts, Unit};
 use crate::speedup::outcomes::Difference;
 use crate::speedup::statistics::{Change, Estimate};
-use crate::speedup::{Configuration, Row};
 use crate::suite::{Suite, TestId};
+use crate::trial::Verdict;
 
 /// Name and version of the form. Fields may join within a version; none changes its meaning.
 pub const SCHEMA: &str = "jostle.speedup/1";

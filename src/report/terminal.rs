@@ -4,17 +4,17 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use crate::judge::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind};
 use crate::report::Verbosity;
 use crate::report::document::token;
 use crate::report::explanation;
 use crate::report::gitlab::Sections;
 use crate::report::given_up;
 use crate::report::words;
-use crate::run::Collected;
 use crate::session::Outline;
 use crate::suite::triage::{Cause, by_cause};
 use crate::suite::{CollectionError, Suite, TestIndex};
+use crate::trial::Collected;
 
 /// How many errors of one cause, or tests of one fixture, are listed before they are only counted.
 const LISTED: usize = 10;

@@ -5,16 +5,16 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use crate::judge::finding::Kind;
+use crate::finding::Kind;
 use crate::judge::signature::Crash;
 use crate::judge::statistics::Tally;
 use crate::record::FailureFile;
 use crate::report::Verbosity;
 use crate::report::document::SuiteSummary;
 use crate::report::words;
-use crate::run::Collected;
 use crate::session::verify::{Stage, Verified};
 use crate::suite::TestId;
+use crate::trial::Collected;
 use crate::verify::Status;
 
 /// Name and version of the form. Fields may join within a version; none changes its meaning.

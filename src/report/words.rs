@@ -1,14 +1,15 @@
 //! The words in which findings are told, used by every report.
 
-use crate::explain::group::Group;
-use crate::explain::{Explanation, Place};
-use crate::judge::finding::{Finding, Kind, NoCommand, Origin};
-use crate::judge::known::{Known, Same};
+use crate::explain::Explanation;
+use crate::finding::group::Group;
+use crate::finding::known::{Known, Same};
+use crate::finding::{Finding, Kind, NoCommand, Origin};
 use crate::judge::sight::Wanted;
 use crate::judge::signature::Signature;
 use crate::judge::statistics::Tally;
 use crate::race::story::Story;
-use crate::run::Fixture;
+use crate::state::Place;
+use crate::suite::Fixture;
 use crate::suite::Suite;
 
 /// What the other tests of a minimal failure are to the one that fails.

@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::explain::{Changed, Followed, Instructions, Written};
 use crate::parse::reason;
 use crate::race::{Access, Call, Effect};
-use crate::run::Failure;
+use crate::run::RunError;
 use crate::run::syscalls::names::Names;
+use crate::state::{Changed, Followed, Instructions, Written};
 use crate::suite::{CollectionError, Test, TestId};
+use crate::trial::Failure;
+use crate::trial::{MeasuredTest, Verdict};
 
 /// The version both sides must speak.
 pub const VERSION: u32 = 7;
@@ -282,22 +284,6 @@ pub enum Message {
     },
 }
 
-/// A test of a measured run: node id, what became of it, and the seconds of setup, call and teardown.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct MeasuredTest(pub String, pub Verdict, pub f64, pub f64, pub f64);
-
-/// pytest's word for what became of a test.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    /// All phases passed, or failed as expected.
-    Passed,
-    /// Skipped.
-    Skipped,
-    /// A phase failed.
-    Failed,
-}
-
 /// What the suite's plugins impose on orders, besides ranks.
 #[derive(Debug, Default, Deserialize)]
 pub struct Orders {
@@ -341,6 +327,16 @@ pub fn parse(line: &[u8]) -> Result<Message, String> {
         let start = String::from_utf8_lossy(&line[..line.len().min(200)]).escape_debug().to_string();
         format!("the harness sent what is no message ({}): {start}", reason(&error.to_string()))
     })
+}
+
+pub(crate) fn check_protocol(version: u32) -> Result<(), RunError> {
+    if version == VERSION {
+        return Ok(());
+    }
+    Err(RunError::Pytest(format!(
+        "the harness speaks protocol {version} and jostle {}: another `jostle_harness` stands before ours on the path",
+        VERSION
+    )))
 }
 
 #[cfg(test)]

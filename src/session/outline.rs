@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::judge::finding::Finding;
-use crate::judge::known::Recorded;
+use crate::finding::Finding;
+use crate::finding::known::Recorded;
 use crate::plan::coverage::Shares;
 use crate::plan::{Axes, Seed};
-use crate::run::{Collected, RunError};
-use crate::session::investigate::Suspect;
+use crate::run::RunError;
+use crate::session::suspect::Suspect;
+use crate::trial::Collected;
 
 /// How far a session goes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
+use crate::finding::{Finding, Origin};
 use crate::judge::Tally;
-use crate::judge::finding::{Finding, Origin};
 use crate::judge::sight::{Wanted, look};
 use crate::plan::{Axes, Interleaving, Plan};
 use crate::race::access::recorded;
-use crate::run::{Interpreter, RunError};
-use crate::session::baseline;
-use crate::session::details;
-use crate::session::fix;
-use crate::session::investigate::{Suspect, investigate, suspects};
+use crate::run::RunError;
+use crate::session::explain::details;
+use crate::session::fix::search;
+use crate::session::investigate::investigate;
 use crate::session::lab::Lab;
+use crate::session::stress::baseline;
+use crate::session::suspect::{Suspect, suspects};
+use crate::trial::Interpreter;
 
 /// What the runs of a plan showed.
 #[derive(Clone, Debug, Default)]
@@ -104,7 +106,7 @@ fn judge(
     replayed: &mut Replayed,
 ) -> Result<(), RunError> {
     lab.trial(Origin::Baseline, &baseline::suite_order(lab.suite, plan.seed, plan.hash_seed))?;
-    let trials = fix::Trials { rootdir: &interpreter.rootdir, seed: plan.seed, axes };
+    let trials = search::Trials { rootdir: &interpreter.rootdir, seed: plan.seed, axes };
     while let Some(suspect) = replayed.unjudged.first() {
         let mut finding = investigate(lab, suspect)?;
         replayed.unjudged.remove(0);

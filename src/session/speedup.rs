@@ -1,8 +1,9 @@
 //! Measuring: the runs of all configurations, taking turns.
 
+use crate::plan::Configuration;
 use crate::run::RunError;
-use crate::run::measure::Stopwatch;
-use crate::speedup::{Configuration, Timing};
+use crate::run::engine::measured::Stopwatch;
+use crate::speedup::Timing;
 use crate::suite::Suite;
 
 /// What was measured.
@@ -60,7 +61,7 @@ pub fn measure(
 mod tests {
     use super::*;
     use crate::plan::Mode;
-    use crate::run::measure::MeasuredRun;
+    use crate::trial::MeasuredRun;
 
     struct Fake {
         left: usize,

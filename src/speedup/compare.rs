@@ -1,7 +1,8 @@
 //! Two measurements of a suite: what has changed beyond what the runs of each differ by.
 
+use crate::plan::Configuration;
+use crate::speedup::Row;
 use crate::speedup::statistics::{Change, Estimate};
-use crate::speedup::{Configuration, Row};
 
 /// A configuration then and now.
 #[derive(Clone, Copy, Debug, PartialEq)]

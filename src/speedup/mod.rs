@@ -9,32 +9,7 @@ pub mod limits;
 pub mod summary;
 pub mod compare;
 
-use serde::{Deserialize, Serialize};
-
-use crate::plan::Mode;
-
 pub use limits::{Limit, Parts, Unit};
 pub use statistics::Estimate;
 pub use summary::{Row, Summary, summarise};
 pub use timing::Timing;
-
-/// How a run is distributed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Configuration {
-    /// How many workers.
-    pub workers: u32,
-    /// Who gets which test; [`Mode::No`] for one worker.
-    pub mode: Mode,
-}
-
-impl Configuration {
-    /// One worker, without pytest-xdist: what the others are compared with.
-    pub const REFERENCE: Self = Self { workers: 1, mode: Mode::No };
-
-    /// The reference, then each number of workers with each mode.
-    pub fn all(workers: &[u32], modes: &[Mode]) -> Vec<Self> {
-        let several = workers.iter().filter(|&&workers| workers > 1);
-        let each = several.flat_map(|&workers| modes.iter().map(move |&mode| Self { workers, mode }));
-        std::iter::once(Self::REFERENCE).chain(each).collect()
-    }
-}

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::run::protocol::Verdict;
 use crate::speedup::Timing;
 use crate::suite::TestIndex;
+use crate::trial::Verdict;
 
 /// What each test came to in the runs of the reference, by index; nothing if it did not run.
 #[derive(Clone, Debug, PartialEq, Eq)]

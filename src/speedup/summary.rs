@@ -1,10 +1,11 @@
 //! From the runs of each configuration to a table's rows and what they say together.
 
+use crate::plan::Configuration;
 use crate::plan::Mode;
+use crate::speedup::Timing;
 use crate::speedup::limits::{self, Limit, Observed, Parts, Serial, Unit};
 use crate::speedup::outcomes::{Difference, Expected};
 use crate::speedup::statistics::{Estimate, median};
-use crate::speedup::{Configuration, Timing};
 use crate::suite::{Suite, TestIndex};
 
 /// What the runs of one configuration say.
@@ -200,9 +201,9 @@ fn stops_paying(rows: &[Row]) -> (Option<Configuration>, Option<Configuration>) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::protocol::Verdict;
     use crate::speedup::timing::TestTime;
     use crate::suite::{Test, TestId};
+    use crate::trial::Verdict;
 
     fn suite() -> Suite {
         let test = |name: &str| Test {

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use crate::plan::Mode;
-use crate::run::measure::MeasuredRun;
-use crate::run::protocol::Verdict;
 use crate::suite::{Suite, TestId, TestIndex};
+use crate::trial::MeasuredRun;
+use crate::trial::Verdict;
 
 /// What a test was and took in one run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -98,8 +98,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::run::protocol::MeasuredTest;
     use crate::suite::Test;
+    use crate::trial::MeasuredTest;
 
     fn suite(tests: &[(&str, u32, Option<&str>)]) -> Suite {
         let test = |&(id, occurrence, group): &(&str, u32, Option<&str>)| Test {

@@ -1,5 +1,6 @@
 //! What was collected: the tests, the order the suite runs them in, and what could not be collected.
 
+mod fixture;
 pub mod sorting;
 pub mod triage;
 
@@ -9,6 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use fixture::{Fixture, Phase};
 use sorting::Sorting;
 
 /// A test's place in the canonical order: sorted by [`TestId`], so it does not depend on the order
@@ -260,6 +262,13 @@ fn fingerprint(tests: &[Test]) -> Fingerprint {
 
 fn digits(hash: Sha256) -> Fingerprint {
     Fingerprint(hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// A test without its parameters.
+pub fn function(test: &TestId) -> &str {
+    let id = &test.node_id;
+    let name = id.find("::").unwrap_or(0);
+    id[name..].find('[').map_or(id, |parameters| &id[..name + parameters])
 }
 
 #[cfg(test)]

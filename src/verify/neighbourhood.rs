@@ -1,7 +1,7 @@
 //! Plans near a recorded failure: the same tests with others before and between them, in a whole shuffled
 //! suite, on several workers, under another hash seed. A fix that holds only for the recorded plan shows here.
 
-use crate::judge::Kind;
+use crate::finding::Kind;
 use crate::plan::keyed::{Keyed, Purpose, Stream};
 use crate::plan::schedule::Switch;
 use crate::plan::{Imports, Interleaving, Meeting, Mode, OrderKind, Plan, Schedule, WorkerId};

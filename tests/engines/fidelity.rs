@@ -6,9 +6,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use jostle::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
-use jostle::run::warm::WarmEngine;
-use jostle::run::{Engine, Job, Outcome, RunError};
+use jostle::run::engine::warm::WarmEngine;
+use jostle::run::{Engine, Job, RunError};
 use jostle::suite::Suite;
+use jostle::trial::Outcome;
 
 use super::project::{Project, words};
 use crate::support;

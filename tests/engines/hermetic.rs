@@ -4,8 +4,9 @@ use std::fs;
 use std::time::Duration;
 
 use jostle::plan::Mode;
-use jostle::run::sandbox::Change;
-use jostle::run::{Engine, Outcome, RunError};
+use jostle::run::{Engine, RunError};
+use jostle::trial::Change;
+use jostle::trial::Outcome;
 
 use super::faults::{eventually, runs};
 use super::project::{Project, words};
@@ -69,7 +70,7 @@ fn memory_and_disk_have_limits_and_the_rest_of_the_trial_is_judged() {
         def test_user():\n    if os.geteuid() == 0: os.setuid(65534)\n\
         def test_last(): pass\n";
     let names = ["test_hog", "test_fill", "test_make_room", "test_deadlock", "test_user", "test_last"];
-    let limits = |options: &mut jostle::run::spawn::SpawnOptions| {
+    let limits = |options: &mut jostle::run::options::SpawnOptions| {
         options.memory = Some(1 << 30);
         options.sandboxing.iter_mut().for_each(|sandboxing| sandboxing.disk = 64 << 20);
     };
@@ -87,7 +88,7 @@ fn memory_and_disk_have_limits_and_the_rest_of_the_trial_is_judged() {
 #[test]
 fn a_gigabyte_of_output_is_read_and_forgotten() {
     let source = "import os\ndef test_flood():\n    for _ in range(1024): os.write(1, bytes(1 << 20))\ndef test_last(): pass\n";
-    let uncaptured = |options: &mut jostle::run::spawn::SpawnOptions| {
+    let uncaptured = |options: &mut jostle::run::options::SpawnOptions| {
         options.pytest_args = vec!["-s".into()];
         options.test_timeout = Duration::from_secs(60);
     };
@@ -118,7 +119,7 @@ fn collecting_that_hangs_or_exits_is_an_error_with_its_cause() {
         let mut options = support::options(support::light_python(), folder.path(), Duration::from_secs(2));
         options.sandboxing = support::sandboxing(&options.python.paths);
         options.trial_timeout = Some(Duration::from_secs(if words.contains("1 s") { 1 } else { 30 }));
-        let mut engine = jostle::run::spawn::SpawnEngine::new(options).expect("an engine");
+        let mut engine = jostle::run::engine::fresh::SpawnEngine::new(options).expect("an engine");
         let error = engine.collect(1);
         assert!(matches!(&error, Err(RunError::Pytest(text)) if text.contains(words)), "{error:?}");
     }

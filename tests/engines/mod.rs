@@ -10,7 +10,8 @@ use std::fs;
 use std::time::Duration;
 
 use jostle::plan::{Imports, Interleaving, Meeting, Mode, Plan, WorkerId};
-use jostle::run::{Engine, Job, Outcome, RunError};
+use jostle::run::{Engine, Job, RunError};
+use jostle::trial::Outcome;
 use project::{Project, words};
 
 use crate::support;

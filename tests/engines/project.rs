@@ -5,10 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use jostle::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
-use jostle::run::spawn::{SpawnEngine, SpawnOptions};
-use jostle::run::warm::WarmEngine;
-use jostle::run::{Engine, Job, Outcome, Phase, Trial};
+use jostle::run::engine::fresh::SpawnEngine;
+use jostle::run::engine::warm::WarmEngine;
+use jostle::run::options::SpawnOptions;
+use jostle::run::{Engine, Job};
+use jostle::suite::Phase;
 use jostle::suite::{Suite, TestIndex};
+use jostle::trial::{Outcome, Trial};
 use tempfile::TempDir;
 
 use crate::support;

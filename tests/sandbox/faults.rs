@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use jostle::run::sandbox::{Base, Change, Exit, Sandbox, SandboxOptions};
+use jostle::run::sandbox::{Base, Exit, Sandbox, SandboxOptions};
+use jostle::trial::Change;
 use rustix::process::geteuid;
 
 use super::stage::{Project, as_everybody, copies, is_possible, jostle, named, run, says};

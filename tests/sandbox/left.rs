@@ -1,6 +1,7 @@
 //! What was written can be listed, and nothing else is.
 
-use jostle::run::sandbox::{Change, Leftover, LeftoverKind, Sandbox};
+use jostle::run::sandbox::Sandbox;
+use jostle::trial::{Change, Leftover, LeftoverKind};
 
 use super::stage::{Project, as_everybody, says};
 

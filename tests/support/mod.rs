@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use jostle::run::interrupt::Interrupt;
-use jostle::run::python;
+use jostle::run::engine::fresh::SpawnEngine;
+use jostle::run::options::SpawnOptions;
+use jostle::run::process::interrupt::Interrupt;
+use jostle::run::process::python;
 use jostle::run::sandbox::{self, Network};
-use jostle::run::spawn::{SpawnEngine, SpawnOptions};
-use jostle::run::surroundings::Sandboxing;
+use jostle::run::site::surroundings::Sandboxing;
 
 /// The project's folder.
 pub fn root() -> &'static Path {

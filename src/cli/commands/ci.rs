@@ -8,8 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use rustix::fs::{FileType, fstat};
 
-use crate::cli::options::UsageError;
 use crate::cli::result_options::ResultOptions;
+use crate::cli::values::UsageError;
 use crate::record::whole_file;
 use crate::report::entry::entries;
 use crate::report::gitlab::Sections;

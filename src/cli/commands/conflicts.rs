@@ -9,7 +9,8 @@ use crate::plan::{Axes, Seed};
 use crate::report::conflicts::{self, ConflictsDocument};
 use crate::report::terminal;
 use crate::session::lab::Lab;
-use crate::session::{Notice, Observer, recording};
+use crate::session::race::recording;
+use crate::session::{Notice, Observer};
 use crate::suite::Suite;
 
 /// Runs the command.

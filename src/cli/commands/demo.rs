@@ -9,9 +9,10 @@ use include_dir::{Dir, include_dir};
 use crate::cli::ExitCode;
 use crate::cli::args::{DemoArgs, StressArgs, SuiteArgs};
 use crate::cli::commands::stress;
-use crate::cli::options::UsageError;
-use crate::run::python::{self, PythonError};
-use crate::run::workspace;
+use crate::cli::values::UsageError;
+use crate::run::process::python;
+use crate::run::process::python::PythonError;
+use crate::run::site::workspace;
 
 static SUITE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/corpus/demo");
 /// What is installed if the chosen Python has no pytest.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::judge::finding::Finding;
+use crate::finding::Finding;
 use crate::plan::Seed;
 use crate::record::history_file::{Ended, Entry, FoundEntry, Head, HistoryError, NightFile, TrialEntry};
 use crate::report::words;

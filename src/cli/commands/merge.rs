@@ -12,14 +12,16 @@ use crate::cli::commands::shard::{check, foreign, read, usage, with_arguments};
 use crate::cli::commands::stress::stress;
 use crate::cli::commands::suite_run::engine;
 use crate::cli::journal_options;
-use crate::cli::options::{StressOptions, UsageError};
+use crate::cli::options::StressOptions;
+use crate::cli::values::UsageError;
 use crate::record::Journal;
 use crate::record::journal::{Header, SCHEMA};
 use crate::record::night::{Merged, Night, TrialResult};
 use crate::record::{history_file, journal_file};
-use crate::run::Collected;
-use crate::session::journaled::{Begin, JournaledEngine, Place, Terms};
-use crate::session::{Limits, network};
+use crate::session::Limits;
+use crate::session::lab::journaled::{Begin, JournaledEngine, Place, Terms};
+use crate::session::stress::network;
+use crate::trial::Collected;
 
 /// How many trials are named before they are only counted.
 const NAMED: usize = 10;

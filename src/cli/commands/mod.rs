@@ -40,7 +40,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args),
         Command::Reaper => {
-            crate::run::reaper::reaper_main();
+            crate::run::process::reaper::reaper_main();
             Ok(ExitCode::Clean)
         }
         Command::Sandbox => {

@@ -4,11 +4,12 @@ use crate::cli::ExitCode;
 use crate::cli::apart_options::ApartOptions;
 use crate::cli::args::PlanArgs;
 use crate::cli::commands::suite_run::spawn_engine;
-use crate::cli::options::{SuiteOptions, UsageError, place_for};
+use crate::cli::options::SuiteOptions;
 use crate::cli::revision::revision;
+use crate::cli::values::{UsageError, place_for};
 use crate::record::night::{Night, PLAN};
 use crate::report::words;
-use crate::session::network;
+use crate::session::stress::network;
 
 /// Writes the plan that `--out` names.
 ///

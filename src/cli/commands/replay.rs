@@ -8,8 +8,9 @@ use crate::cli::apart_options::ApartOptions;
 use crate::cli::args::{AxesArgs, ReplayArgs};
 use crate::cli::commands::replay_log;
 use crate::cli::commands::suite_run::{engine, write_json};
-use crate::cli::options::{SuiteOptions, UsageError};
-use crate::judge::finding::Kind;
+use crate::cli::options::SuiteOptions;
+use crate::cli::values::UsageError;
+use crate::finding::Kind;
 use crate::judge::sight::Wanted;
 use crate::plan::coverage::Coverage;
 use crate::plan::token::Token;
@@ -18,10 +19,13 @@ use crate::record::FailureFile;
 use crate::report::Verbosity;
 use crate::report::progress::Progress;
 use crate::report::{Document, terminal, words};
-use crate::run::{Collected, Engine, RunError};
+use crate::run::{Engine, RunError};
+use crate::session::race::pairs;
 use crate::session::replay::{Replayed, explain, replay};
-use crate::session::{Lab, Limits, Outline, baseline, collections, races};
+use crate::session::stress::{baseline, collections};
+use crate::session::{Lab, Limits, Outline};
 use crate::suite::Suite;
+use crate::trial::Collected;
 
 /// What the user named.
 enum Named {
@@ -126,7 +130,7 @@ fn as_named(
 fn raced(lab: &mut Lab<'_>, named: &Named, plan: Plan) -> Result<Option<Plan>, RunError> {
     match named {
         Named::Token(token) if token.race => {
-            races::plan_of_token(lab, token.seed, plan.hash_seed, token.index)
+            pairs::plan_of_token(lab, token.seed, plan.hash_seed, token.index)
         }
         _ => Ok(Some(plan)),
     }

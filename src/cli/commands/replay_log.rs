@@ -9,7 +9,8 @@ use crate::cli::apart_options::ApartOptions;
 use crate::cli::args::ReplayArgs;
 use crate::cli::commands::replay::{outline, tell_error};
 use crate::cli::commands::suite_run::{engine, write_json};
-use crate::cli::options::{SuiteOptions, UsageError};
+use crate::cli::options::SuiteOptions;
+use crate::cli::values::UsageError;
 use crate::logs::junit::Reported;
 use crate::logs::{Name, Placed, Ran, Source, Told, junit, place, terminal, untold};
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
@@ -17,10 +18,11 @@ use crate::record::whole_file;
 use crate::report::Verbosity;
 use crate::report::progress::Progress;
 use crate::report::{Document, terminal as report, words};
-use crate::run::{Collected, Engine};
+use crate::run::Engine;
 use crate::session::replay::{Replayed, explain, replay};
 use crate::session::{Lab, Limits, Outline};
 use crate::suite::TestIndex;
+use crate::trial::Collected;
 
 /// A log is text that a person could still look into; what is larger is something else.
 const MOST_BYTES: u64 = 256 << 20;

@@ -7,8 +7,9 @@ use crate::cli::ExitCode;
 use crate::cli::apart_options::ApartOptions;
 use crate::cli::args::{AxesArgs, StressArgs, SuiteArgs};
 use crate::cli::commands::suite_run::engine;
-use crate::cli::options::{SuiteOptions, UsageError};
-use crate::judge::finding::Origin;
+use crate::cli::options::SuiteOptions;
+use crate::cli::values::UsageError;
+use crate::finding::Origin;
 use crate::plan::shard::Shard;
 use crate::plan::{Plan, TrialIndex, plan};
 use crate::record::RecordError;
@@ -17,8 +18,10 @@ use crate::record::night::{Night, RESULT, TrialResult};
 use crate::report::Verbosity;
 use crate::report::progress::Progress;
 use crate::report::words;
-use crate::run::{Collected, RunError, Trial};
-use crate::session::{Lab, Limits, baseline, fidelity, network};
+use crate::run::RunError;
+use crate::session::stress::{baseline, fidelity, network};
+use crate::session::{Lab, Limits};
+use crate::trial::{Collected, Trial};
 
 /// Runs the trials of a shard that have no result yet.
 ///

@@ -9,7 +9,7 @@ use clap::CommandFactory;
 use crate::cli::ExitCode;
 use crate::cli::args::{Cli, CompletionsArgs, ManArgs};
 use crate::cli::commands::suite_run::STDOUT;
-use crate::cli::options::UsageError;
+use crate::cli::values::UsageError;
 
 /// Writes a shell's completions to standard output.
 ///

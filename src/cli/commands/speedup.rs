@@ -3,17 +3,20 @@
 use crate::cli::ExitCode;
 use crate::cli::args::SpeedupArgs;
 use crate::cli::commands::suite_run::{bare_engine, write_json};
-use crate::cli::options::UsageError;
 use crate::cli::speedup_options::SpeedupOptions;
+use crate::cli::values::UsageError;
+use crate::plan::Configuration;
 use crate::record::SpeedupBaseline;
 use crate::report::Verbosity;
 use crate::report::progress::RunProgress;
 use crate::report::speedup::{Against, Speedup, speedup, xdist};
 use crate::report::speedup_document::SpeedupDocument;
-use crate::run::{Collected, Engine, python};
+use crate::run::Engine;
+use crate::run::process::python;
 use crate::session::speedup::{Measurements, measure};
 use crate::speedup::compare::compare;
-use crate::speedup::{Configuration, summarise};
+use crate::speedup::summarise;
+use crate::trial::Collected;
 
 /// Runs the command.
 ///

@@ -11,15 +11,16 @@ use crate::cli::commands::replay::tell_error;
 use crate::cli::commands::suite_run::{STDOUT, engine, write_json};
 use crate::cli::commands::{ci, shard};
 use crate::cli::journal_options;
-use crate::cli::options::{JsonTarget, StressOptions, UsageError};
+use crate::cli::options::{JsonTarget, StressOptions};
 use crate::cli::revision::revision;
+use crate::cli::values::UsageError;
 use crate::plan::Axes;
 use crate::record::{FailureFile, fix_files};
 use crate::report::Verbosity;
 use crate::report::progress::Progress;
 use crate::report::{Document, terminal};
 use crate::run::Engine;
-use crate::session::journaled::JournaledEngine;
+use crate::session::lab::journaled::JournaledEngine;
 use crate::session::{self, Outline};
 
 /// Runs the command.

@@ -7,15 +7,17 @@ use serde::Serialize;
 
 use crate::cli::apart_options::ApartOptions;
 use crate::cli::args::{EngineArg, NetworkArg, SandboxArg};
-use crate::cli::options::{JsonTarget, SuiteOptions, UsageError};
+use crate::cli::options::{JsonTarget, SuiteOptions};
+use crate::cli::values::UsageError;
 use crate::record::whole_file;
 use crate::run::Engine;
-use crate::run::interrupt::Interrupt;
-use crate::run::python;
+use crate::run::engine::fresh::{SpawnEngine, SpawnError};
+use crate::run::engine::warm::WarmEngine;
+use crate::run::options::SpawnOptions;
+use crate::run::process::interrupt::Interrupt;
+use crate::run::process::python;
 use crate::run::sandbox::Network;
-use crate::run::spawn::{SpawnEngine, SpawnError, SpawnOptions};
-use crate::run::surroundings::Sandboxing;
-use crate::run::warm::WarmEngine;
+use crate::run::site::surroundings::Sandboxing;
 
 /// Makes the engine that runs a suite's plans.
 ///

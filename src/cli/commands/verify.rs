@@ -7,13 +7,15 @@ use crate::cli::ExitCode;
 use crate::cli::apart_options::ApartOptions;
 use crate::cli::args::VerifyArgs;
 use crate::cli::commands::suite_run::{engine, write_json};
-use crate::cli::options::{SuiteOptions, UsageError};
+use crate::cli::options::SuiteOptions;
+use crate::cli::values::UsageError;
 use crate::record::FailureFile;
 use crate::report::Verbosity;
 use crate::report::progress::Progress;
 use crate::report::verify::{Looked, Verification, VerifyDocument, verification};
+use crate::session::stress::network;
 use crate::session::verify::verify;
-use crate::session::{Lab, Limits, network};
+use crate::session::{Lab, Limits};
 use crate::verify::{Rigour, Status};
 
 /// Runs the command.

@@ -1,8 +1,8 @@
 //! Fixtures that leave a place as it was found.
 
-use crate::explain::Mend;
 use crate::explain::fix::layout::Layout;
 use crate::explain::fix::{is_literal, quoted};
+use crate::state::Mend;
 
 /// What is kept, as it is named in a module.
 pub(super) struct Subject<'a> {

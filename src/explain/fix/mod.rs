@@ -14,7 +14,8 @@ mod scope;
 mod source;
 mod statement;
 
-use crate::explain::Mend;
+use crate::state::Mend;
+use crate::state::Statement;
 pub use diff::diff;
 pub use edit::Edit;
 use keep::Subject;
@@ -23,7 +24,7 @@ pub use parameter::{Target, with_copied_parameter};
 pub use scope::with_function_scope;
 use source::{Addition, add_at_top, decorate, encoded};
 pub use source::{Edited, Refusal};
-pub use statement::{Statement, without_statement};
+pub use statement::without_statement;
 
 /// Who uses a fixture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,10 +2,10 @@
 //!
 //! On several workers that is what holds: a file that is removed after a test may be in use on another.
 
-use crate::explain::Mend;
 use crate::explain::fix::keep::{Body, is_module};
 use crate::explain::fix::quoted;
-use crate::explain::place::Holder;
+use crate::state::Holder;
+use crate::state::Mend;
 
 /// Names of one path that are replaced at most; with more of them nobody would call it a fix.
 const MOST: usize = 4;

@@ -1,23 +1,14 @@
 //! A statement that a fixture runs: what sets a brittle test's state up, or what a module did when it was
 //! imported.
 
-use serde::{Deserialize, Serialize};
+use crate::state::Statement;
 
-use crate::explain::Place;
 use crate::explain::fix::edit::Edit;
 use crate::explain::fix::is_literal;
 use crate::explain::fix::keep::{Body, is_module};
 use crate::explain::fix::layout::Source;
 use crate::explain::fix::source::Refusal;
-
-/// A statement of a fixture.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Statement {
-    /// The module that has to be imported for it; empty for none.
-    pub module: String,
-    /// Its only line.
-    pub text: String,
-}
+use crate::state::Place;
 
 impl Statement {
     /// What gives a place the value it has; none unless that is a literal, and the place's name an expression.

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::{Exit, Leftover, Missing, SandboxError, SandboxOptions, SandboxedCommand};
+use super::{Exit, Missing, SandboxError, SandboxOptions, SandboxedCommand};
+use crate::trial::Leftover;
 
 /// A sandbox that others are made on top of; there is none on this system.
 #[derive(Debug)]

@@ -17,7 +17,8 @@ use super::leftovers::{Layers, leftovers};
 use super::probe::explain;
 use super::process::{SandboxedProcess, is_readable_within};
 use super::protocol::{Birth, Ready, Said, Start, ToKeeper, receive, send};
-use super::{Leftover, SandboxError, SandboxOptions, SandboxedCommand};
+use super::{SandboxError, SandboxOptions, SandboxedCommand};
+use crate::trial::Leftover;
 
 /// How long the kernel may take to end every process of a sandbox. It waits for processes that entered
 /// from the base until their parents there have reaped them.

@@ -15,7 +15,7 @@ use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fgetxattr, ope
 use rustix::io::Errno;
 
 use super::layout::{Place, Shown};
-use super::{Change, Leftover, LeftoverKind};
+use crate::trial::{Change, Leftover, LeftoverKind};
 
 /// Names of the mark of an opaque folder, with privilege and without.
 const OPAQUE: [&str; 2] = ["trusted.overlay.opaque", "user.overlay.opaque"];

@@ -66,7 +66,7 @@ pub use error::{Missing, SandboxError, Step};
 pub use handle::{Base, Namespaces, Sandbox};
 #[cfg(target_os = "linux")]
 pub use keeper::sandbox_main;
-pub use options::{Change, Exit, Leftover, LeftoverKind, Network, SandboxOptions, SandboxedCommand};
+pub use options::{Exit, Network, SandboxOptions, SandboxedCommand};
 #[cfg(target_os = "linux")]
 pub use probe::{check_owners, probe};
 #[cfg(target_os = "linux")]

@@ -1,0 +1,143 @@
+//! Who has to do with one place of shared state, and findings with one cause, told as a group.
+
+use std::collections::BTreeSet;
+
+use crate::finding::{Finding, Kind};
+use crate::judge::sight::Wanted;
+use crate::suite::TestIndex;
+
+/// The findings of one place of shared state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// The place's name.
+    pub place: String,
+    /// The tests that leave it changed, over all findings, so that others fail.
+    pub polluters: BTreeSet<TestIndex>,
+    /// The tests that fail for it.
+    pub victims: BTreeSet<TestIndex>,
+    /// The tests that leave it as brittle tests need it.
+    pub state_setters: BTreeSet<TestIndex>,
+    /// The tests that fail without it.
+    pub brittle: BTreeSet<TestIndex>,
+    /// The tests that reset it.
+    pub cleaners: BTreeSet<TestIndex>,
+}
+
+impl Group {
+    fn of(place: &str) -> Self {
+        let place = place.to_owned();
+        let [polluters, victims, state_setters, brittle, cleaners] = Default::default();
+        Self { place, polluters, victims, state_setters, brittle, cleaners }
+    }
+
+    /// All tests that change it, and all whose outcome it changes.
+    pub fn sides(&self) -> [BTreeSet<TestIndex>; 2] {
+        [&self.polluters | &self.state_setters, &self.victims | &self.brittle]
+    }
+}
+
+/// The confirmed causes, in the order of the findings.
+pub fn groups(findings: &[Finding]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for finding in findings {
+        let Some(explanation) = finding.explanation.as_ref().filter(|explanation| explanation.confirmed)
+        else {
+            continue;
+        };
+        let Some(place) = explanation.places.first() else {
+            continue;
+        };
+        let at = groups.iter().position(|group| group.place == place.name).unwrap_or_else(|| {
+            groups.push(Group::of(&place.name));
+            groups.len() - 1
+        });
+        let (group, circle) = (&mut groups[at], &explanation.circle);
+        let (setters, sufferers) = match finding.kind {
+            Kind::Brittle => (&mut group.state_setters, &mut group.brittle),
+            _ => (&mut group.polluters, &mut group.victims),
+        };
+        setters.extend(finding.causes().0.iter().chain(&circle.polluters));
+        sufferers.extend(&finding.test);
+        // That pytest charges a test with the teardown of a fixture makes it no victim.
+        if !matches!(finding.wanted(), Some(Wanted::Fixture(..))) {
+            sufferers.extend(&finding.also);
+        }
+        if finding.kind == Kind::Nio {
+            group.polluters.extend(&finding.also);
+        }
+        group.victims.extend(circle.victims.iter().map(|signature| signature.test));
+        group.cleaners.extend(&circle.cleaners);
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explain::Circle;
+    use crate::explain::Explanation;
+    use crate::finding::Origin;
+    use crate::state::Place;
+
+    fn explained(kind: Kind, test: u32, place: &str, circle: Circle) -> Finding {
+        let place = Place {
+            name: place.into(),
+            kind: "global/module state".into(),
+            old: "0".into(),
+            new: "1".into(),
+            restorable: true,
+            weak: false,
+            written: None,
+            read: None,
+            mend: None,
+            along: None,
+        };
+        let explanation = Explanation {
+            confirmed: true,
+            places: vec![place],
+            jointly: false,
+            alone: true,
+            others: 1,
+            changed: 1,
+            cut_off: false,
+            fixtures: Vec::new(),
+            circle,
+            fix: None,
+            no_fix: None,
+            experiments: 1,
+            why: None,
+        };
+        Finding {
+            explanation: Some(explanation),
+            ..Finding::new(kind, Some(TestIndex(test)), Origin::Baseline)
+        }
+    }
+
+    fn tests(numbers: &[u32]) -> BTreeSet<TestIndex> {
+        numbers.iter().map(|&number| TestIndex(number)).collect()
+    }
+
+    #[test]
+    fn findings_of_one_place_are_one_group() {
+        let circle = Circle { polluters: tests(&[7]), cleaners: tests(&[8]), ..Circle::default() };
+        let findings = [
+            explained(Kind::Victim, 1, "a", circle),
+            explained(Kind::Victim, 2, "b", Circle::default()),
+            explained(Kind::Brittle, 3, "a", Circle::default()),
+        ];
+        let found = groups(&findings);
+        assert_eq!(found.len(), 2);
+        assert_eq!((&found[0].victims, &found[0].brittle), (&tests(&[1]), &tests(&[3])));
+        assert_eq!(found[0].polluters, tests(&[7]));
+        assert_eq!(found[0].sides(), [tests(&[7]), tests(&[1, 3])]);
+        assert_eq!(found[0].cleaners, tests(&[8]));
+    }
+
+    #[test]
+    fn who_pollutes_himself_is_polluter_and_victim() {
+        let itself = explained(Kind::Nio, 1, "a", Circle::default());
+        let found = groups(&[Finding { also: vec![TestIndex(4)], ..itself }]);
+        assert_eq!(found[0].victims, tests(&[1, 4]));
+        assert_eq!(found[0].polluters, tests(&[4]), "its own is told by its shrunk plan");
+    }
+}

@@ -1,0 +1,239 @@
+//! Findings: what a session has to say.
+
+pub mod group;
+pub mod known;
+
+use serde::{Deserialize, Serialize};
+
+use crate::explain::Explanation;
+use crate::finding::known::Known;
+use crate::judge::sight::Wanted;
+use crate::judge::signature::Signature;
+use crate::judge::statistics::Tally;
+use crate::plan::Plan;
+use crate::race::story::Story;
+use crate::suite::Fixture;
+use crate::suite::TestIndex;
+use crate::trial::Failure;
+
+/// What kind of failure a finding is; the words are the field's (see the README).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Passes alone, fails after some other test.
+    Victim,
+    /// Fails alone, passes after a state-setter.
+    Brittle,
+    /// Passes once and fails when run a second time in the same process.
+    Nio,
+    /// Fails only while another worker runs some test.
+    Race,
+    /// Which tests are collected, or in which order, changes with the hash seed.
+    UnstableCollection,
+    /// Passes or fails by the hash seed, alone.
+    HashSeed,
+    /// Passes or fails by the random seed, and each time as that decides.
+    RandomDraws,
+    /// The same plan gives different verdicts on repeated runs.
+    Nod,
+    /// Failed once and could not be made to fail again.
+    Unreproduced,
+    /// Fails alone and in every order.
+    Broken,
+    /// Leaves files behind in the project: not a failure.
+    Leftover,
+}
+
+impl Kind {
+    /// Whether it is an isolation failure, for which the exit code is 1. xdist refuses a suite whose
+    /// collection differs between workers, so an unstable collection is one.
+    pub fn is_isolation_failure(self) -> bool {
+        matches!(self, Self::Victim | Self::Brittle | Self::Nio | Self::Race | Self::UnstableCollection)
+    }
+
+    /// Whether the test fails for reasons of its own, whatever else is run.
+    pub fn is_the_tests_own(self) -> bool {
+        matches!(self, Self::Broken | Self::Nod | Self::HashSeed | Self::RandomDraws)
+    }
+
+    /// The kind as it is written in output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Victim => "victim",
+            Self::Brittle => "brittle",
+            Self::Nio => "nio",
+            Self::Race => "race",
+            Self::UnstableCollection => "unstable-collection",
+            Self::HashSeed => "hash-seed",
+            Self::RandomDraws => "random-draws",
+            Self::Nod => "nod",
+            Self::Unreproduced => "unreproduced",
+            Self::Broken => "broken",
+            Self::Leftover => "leftover",
+        }
+    }
+}
+
+/// Which run first showed a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// The suite in suite order.
+    Baseline,
+    /// Each test alone, in a fork that has the whole suite imported.
+    Alone,
+    /// Every test twice in a row.
+    Twice,
+    /// The trial with this index.
+    Trial(u64),
+    /// The row with this number of a square in which every test comes directly after every other.
+    Adjacent(u64),
+    /// Every test once, with a note of what it touches outside of its process.
+    Recording,
+    /// The controlled trial of two tests in conflict with this number.
+    Race(u64),
+    /// A plan that was recorded earlier.
+    Replay,
+}
+
+/// Why no command of plain pytest shows an isolation failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoCommand {
+    /// It takes a test to run twice, and pytest runs each once.
+    Twice,
+    /// It takes two workers whose calls come in one order.
+    Workers,
+    /// Plain pytest was seen to run the first of these tests before the second, which is to come before it.
+    Order(TestIndex, TestIndex),
+    /// So many runs of plain pytest did not show it.
+    Passed(u32),
+}
+
+/// One thing found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// What it is.
+    pub kind: Kind,
+    /// The test that fails; absent for what concerns the whole suite.
+    pub test: Option<TestIndex>,
+    /// How it fails.
+    pub signature: Option<Signature>,
+    /// The failure as it was first seen.
+    pub failure: Option<Failure>,
+    /// Where it was first seen.
+    pub origin: Origin,
+    /// The plan that first showed it.
+    pub plan: Option<Plan>,
+    /// What is left of that plan after shrinking.
+    pub shrunk: Option<Minimal>,
+    /// How often the test failed with what makes it fail: polluters present, state-setters absent,
+    /// workers running.
+    pub with: Tally,
+    /// How often it failed without.
+    pub without: Tally,
+    /// Other tests that were seen to fail in the same way: by the same fixture, or in the same function
+    /// with other parameters, which were not looked into one by one. Of a race, those that were each shown to lose
+    /// it as well, or to lose to the test of it.
+    pub also: Vec<TestIndex>,
+    /// The plain pytest command that shows the failure, if one was tried and did.
+    pub command: Option<String>,
+    /// Why there is no such command, once that is known.
+    pub no_command: Option<NoCommand>,
+    /// What is known of the state behind it; absent where there is none to look for.
+    pub explanation: Option<Explanation>,
+    /// What the reader should know besides.
+    pub note: Option<String>,
+    /// The calls that race, where the interleaving was controlled.
+    pub story: Option<Story>,
+    /// What is known of it from earlier.
+    pub known: Option<Known>,
+    /// If the search for its causes was given up: how far it came. What is left of the plan holds them then, and
+    /// which of its tests they are is not known.
+    pub given_up: Option<GivenUp>,
+}
+
+/// A search for what makes a test fail that was given up after as many runs as are made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GivenUp {
+    /// Runs of candidates.
+    pub runs: u32,
+    /// The tests that are likeliest to be the culprit if it is a single one, the likeliest first, each with its odds
+    /// from 0 to 1.
+    pub suspects: Vec<(TestIndex, f64)>,
+}
+
+impl Finding {
+    /// Adds to what the reader should know besides, unless it is said already.
+    pub fn also_note(&mut self, more: &str) {
+        self.note = Some(match self.note.take() {
+            Some(note) if note.contains(more) => note,
+            Some(note) => format!("{note}; {more}"),
+            None => more.to_owned(),
+        });
+    }
+
+    /// A finding of which no more is known yet than what it is, of which test, and where it was first seen.
+    pub fn new(kind: Kind, test: Option<TestIndex>, origin: Origin) -> Self {
+        Self {
+            kind,
+            test,
+            signature: None,
+            failure: None,
+            origin,
+            plan: None,
+            shrunk: None,
+            with: Tally::default(),
+            without: Tally::default(),
+            also: Vec::new(),
+            command: None,
+            no_command: None,
+            explanation: None,
+            note: None,
+            story: None,
+            known: None,
+            given_up: None,
+        }
+    }
+
+    /// The fixture that fails, if one does.
+    pub fn fixture(&self) -> Option<&Fixture> {
+        self.failure.as_ref().and_then(|failure| failure.fixture.as_ref())
+    }
+
+    /// What its failure is recognised by; nothing for what is no failure of a test.
+    pub fn wanted(&self) -> Option<Wanted> {
+        self.signature.as_ref().map(|signature| Wanted::of(signature, self.failure.as_ref()))
+    }
+
+    /// Whether it is a victim that does not fail after its polluters each time.
+    pub fn fails_at_times(&self) -> bool {
+        self.kind == Kind::Victim && !self.with.always()
+    }
+
+    /// Whether its two plans have one hash seed: of a collection, that it differs by something else.
+    pub fn differs_under_one_hash_seed(&self) -> bool {
+        let seeds = (self.plan.as_ref(), self.shrunk.as_ref());
+        matches!(seeds, (Some(plan), Some(shrunk)) if plan.hash_seed == shrunk.plan.hash_seed)
+    }
+
+    /// What was found to cause it: tests, and files whose import is enough; none if the search was given up.
+    pub fn causes(&self) -> (&[TestIndex], &[String]) {
+        let found = self.shrunk.as_ref().filter(|_| self.given_up.is_none());
+        found.map_or((&[], &[]), |minimal| (&minimal.culprits, &minimal.imports))
+    }
+}
+
+/// A shrunk plan, told in the field's words.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Minimal {
+    /// The plan.
+    pub plan: Plan,
+    /// Polluters of a victim, state-setters of a brittle test, the other side of a race; in their order.
+    pub culprits: Vec<TestIndex>,
+    /// Files whose import is enough, without a test of theirs being run.
+    pub imports: Vec<String>,
+    /// Whether every single removal was tried and made the failure go away.
+    pub one_minimal: bool,
+    /// How many plans were run to find it.
+    pub calls: u32,
+}

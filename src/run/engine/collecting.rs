@@ -1,0 +1,140 @@
+//! Collecting: what a pytest process says until it has told all that it collected.
+
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use crate::run::RunError;
+use crate::run::engine::fresh::SpawnEngine;
+use crate::run::error::with_output;
+use crate::run::limits::COLLECT;
+use crate::run::limits::{CLOSED, ENDING, TICK};
+use crate::run::process::interrupt::Interrupt;
+use crate::run::process::pytest::{Heard, Process};
+use crate::run::protocol::check_protocol;
+use crate::run::protocol::{self, Message, Orders, Purpose, Setup};
+use crate::run::site::surroundings::{Place, Site};
+use crate::run::worker::trial_run::Launcher;
+use crate::suite::{Suite, Test};
+use crate::trial::{Collected, Interpreter};
+
+const ENDED_EARLY: &str = "pytest ended before it had collected the suite";
+
+/// What decides what is drawn and hashed while a suite is imported.
+#[derive(Clone, Copy)]
+pub(crate) struct Seeds {
+    pub(crate) hash_seed: u32,
+    pub(crate) random_seed: u32,
+}
+
+impl SpawnEngine {
+    /// Collects in a fresh process.
+    pub(crate) fn collect_at(
+        &self,
+        site: &Site,
+        hash_seed: u32,
+        random_seed: u32,
+    ) -> Result<Collected, RunError> {
+        let (sender, receiver) = channel();
+        let seeds = Seeds { hash_seed, random_seed };
+        let mut process =
+            self.start_collecting(&site.path, site.place(), seeds, Purpose::Collect, &sender)?;
+        let collected =
+            self.hear(&mut process, |interrupt| hear_collection(&receiver, interrupt, self.collecting()))?;
+        self.ended(&mut process, ENDING);
+        Ok(collected)
+    }
+
+    /// How long pytest may take to start and collect.
+    pub(crate) fn collecting(&self) -> Duration {
+        self.options.trial_timeout.unwrap_or(COLLECT)
+    }
+
+    /// Starts a process that is to collect the whole suite, and perhaps to do more afterwards.
+    pub(crate) fn start_collecting(
+        &self,
+        folder: &Path,
+        place: Place<'_>,
+        seeds: Seeds,
+        purpose: Purpose,
+        sender: &Sender<((), Heard)>,
+    ) -> Result<Process, RunError> {
+        let path = folder.to_string_lossy();
+        let setup = Setup {
+            protocol: protocol::VERSION,
+            purpose,
+            imports: None,
+            worker: None,
+            random_seed: seeds.random_seed,
+            tests: Vec::new(),
+            meetings: Vec::new(),
+            folder: &path,
+            watch: None,
+            explain: None,
+        };
+        self.start(self.command(folder, seeds.hash_seed), place, (), sender, setup)
+    }
+
+    /// Hears a process out; if that fails, ends it and adds what it printed.
+    pub(crate) fn hear<T>(
+        &self,
+        process: &mut Process,
+        listen: impl FnOnce(&Interrupt) -> Result<T, RunError>,
+    ) -> Result<T, RunError> {
+        listen(&self.options.interrupt.clone()).map_err(|error| {
+            let pytest = matches!(error, RunError::Pytest(_));
+            let how = self.ended(process, if pytest { CLOSED } else { Duration::ZERO });
+            match (error, how) {
+                (RunError::Pytest(why), Some(how)) if why == ENDED_EARLY => {
+                    RunError::Pytest(with_output(&format!("{why} ({how})"), &process.output()))
+                }
+                (RunError::Pytest(why), _) => RunError::Pytest(with_output(&why, &process.output())),
+                (other, _) => other,
+            }
+        })
+    }
+}
+
+pub(crate) fn hear_collection(
+    receiver: &Receiver<((), Heard)>,
+    interrupt: &Interrupt,
+    limit: Duration,
+) -> Result<Collected, RunError> {
+    let deadline = Instant::now() + limit;
+    let mut hello = None;
+    loop {
+        if interrupt.is_set() {
+            return Err(RunError::Interrupted);
+        }
+        match receiver.recv_timeout(TICK) {
+            Ok((
+                _,
+                Heard::Message(Message::Hello { protocol, python, pytest, rootdir, plugins, neutralised }),
+            )) => {
+                check_protocol(protocol)?;
+                hello = Some((Interpreter { python, pytest, rootdir, plugins }, neutralised));
+            }
+            Ok((_, Heard::Message(Message::Collected { tests, errors, deselected, orders }))) => {
+                let (interpreter, neutralised) =
+                    hello.ok_or_else(|| RunError::Pytest("the harness did not introduce itself".into()))?;
+                let tests: Vec<Test> = tests.into_iter().map(Test::from).collect();
+                let Orders { edges, sorted_by, doubts } = orders;
+                let suite = Suite::new(tests, errors, deselected).with_sorting(&edges, sorted_by, doubts);
+                return Ok(Collected { suite, interpreter, neutralised });
+            }
+            Ok((_, Heard::Message(Message::Error { message }) | Heard::Garbage(message))) => {
+                return Err(RunError::Pytest(message));
+            }
+            Ok((_, Heard::Closed)) | Err(RecvTimeoutError::Disconnected) => {
+                return Err(RunError::Pytest(ENDED_EARLY.into()));
+            }
+            Err(RecvTimeoutError::Timeout) if Instant::now() > deadline => {
+                return Err(RunError::Pytest(format!(
+                    "pytest did not collect the suite within {} s; give it longer with --trial-timeout",
+                    limit.as_secs()
+                )));
+            }
+            Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
+}

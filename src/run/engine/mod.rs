@@ -1,0 +1,151 @@
+//! How plans are run: in fresh processes, or in forks of one that has collected the suite.
+
+pub mod fresh;
+pub mod warm;
+pub mod zygote;
+pub(crate) mod side_by_side;
+pub mod measured;
+pub(crate) mod collecting;
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::plan::Plan;
+use crate::run::RunError;
+use crate::run::process::plain::PlainRun;
+use crate::state::Instructions;
+use crate::suite::Suite;
+use crate::trial::{Collected, Trial};
+
+/// A plan to be run, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Job<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// Whether in processes that were started for it alone. Only what was seen there is claimed.
+    pub fresh: bool,
+    /// Whether in fresh processes that may use the machine's network; see
+    /// [`Engine::may_use_host_network`].
+    pub host_network: bool,
+    /// Whether to note what each test touches outside of its process.
+    pub recorded: bool,
+    /// What its workers are to do before their last test, and to tell in [`Trial::changed`].
+    pub instructions: Option<&'a Instructions>,
+}
+
+impl<'a> Job<'a> {
+    /// A plan to be run as the engine does it best.
+    pub fn of(plan: &'a Plan) -> Self {
+        Self { plan, fresh: false, host_network: false, recorded: false, instructions: None }
+    }
+
+    /// A plan to be run in processes that are started for it alone.
+    pub fn fresh(plan: &'a Plan) -> Self {
+        Self { fresh: true, ..Self::of(plan) }
+    }
+}
+
+/// Runs plans.
+pub trait Engine {
+    /// Collects the suite under a hash seed, without running a test.
+    ///
+    /// # Errors
+    /// pytest could not be started, refused its arguments, or did not finish collecting.
+    fn collect(&mut self, hash_seed: u32) -> Result<Collected, RunError>;
+
+    /// As [`Engine::collect`], with nothing kept ready for later runs under that hash seed. While the suite is
+    /// imported, `random` starts from `random_seed`; there, it starts from 0.
+    ///
+    /// # Errors
+    /// As there.
+    fn collect_once(&mut self, hash_seed: u32, random_seed: u32) -> Result<Collected, RunError>;
+
+    /// Runs several plans, side by side where trials are kept apart. Each trial is given to `finished`, in
+    /// the plans' order, until that says to stop or there are no more. Failures, crashes and hangs of
+    /// tests are outcomes, not errors.
+    ///
+    /// # Errors
+    /// pytest could not be run at all, or the run was interrupted; the trials before have been told by
+    /// then.
+    fn run_all(
+        &mut self,
+        suite: &Suite,
+        jobs: &[Job<'_>],
+        finished: &mut dyn FnMut(usize, Trial) -> ControlFlow<()>,
+    ) -> Result<(), RunError>;
+
+    /// Runs one plan.
+    ///
+    /// # Errors
+    /// As those of [`Engine::run_all`].
+    fn run(&mut self, suite: &Suite, job: Job<'_>) -> Result<Trial, RunError> {
+        let mut only = None;
+        self.run_all(suite, &[job], &mut |_, trial| {
+            only = Some(trial);
+            ControlFlow::Break(())
+        })?;
+        only.ok_or(RunError::Interrupted)
+    }
+
+    /// How many trials of a plan like this [`Engine::run_all`] runs at the same time: 1 at least.
+    fn at_once(&self, plan: &Plan) -> u32;
+
+    /// The Python that runs the suite.
+    fn python(&self) -> &Path;
+
+    /// Whether a trial finds the project as it was before every other.
+    fn keeps_apart(&self) -> bool;
+
+    /// An engine of the same sort for a copy of the project, which stands for the folder `rootdir`.
+    /// None if this engine cannot be had there.
+    ///
+    /// # Errors
+    /// The folders or sandboxes cannot be made.
+    fn elsewhere(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError>;
+
+    /// Whether this plan would be run in forks, each of which has the whole suite imported and costs
+    /// next to nothing.
+    fn forks(&self, plan: &Plan) -> bool;
+
+    /// Gives up forks for the rest of the session, since they were seen to differ from fresh processes.
+    ///
+    /// # Errors
+    /// The user insists on forks.
+    fn refuse_forks(&mut self, why: &str) -> Result<(), RunError>;
+
+    /// Whether trials are kept from the machine's network, and could be let use it.
+    fn may_use_host_network(&self) -> bool;
+
+    /// Collects as [`Engine::collect`] does, but with the machine's network.
+    ///
+    /// # Errors
+    /// As those of [`Engine::collect`].
+    fn collect_on_host_network(&mut self, hash_seed: u32) -> Result<Collected, RunError>;
+
+    /// Lets trials use the machine's network from now on.
+    ///
+    /// # Errors
+    /// The sandboxes for it cannot be made.
+    fn use_host_network(&mut self) -> Result<(), RunError>;
+
+    /// Takes note of how long a trial took that was run earlier: later ones may take a multiple of it.
+    fn took(&mut self, duration: Duration);
+
+    /// Adds to what the user should know of how plans are run.
+    fn remark(&mut self, remark: String);
+
+    /// What the user should know of how plans are run, each said once.
+    fn remarks(&mut self) -> Vec<String>;
+
+    /// Runs plain pytest, without a harness, with arguments added to the suite's own; returns the
+    /// command as a user would type it, and what it showed. None if this engine cannot.
+    ///
+    /// # Errors
+    /// pytest could not be run at all, or the run was interrupted.
+    fn plain(
+        &mut self,
+        arguments: &[String],
+        hash_seed: Option<u32>,
+    ) -> Result<Option<(String, PlainRun)>, RunError>;
+}

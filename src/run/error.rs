@@ -1,0 +1,45 @@
+//! Why a plan could not be run.
+
+/// Why a plan could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The user pressed Ctrl-C (or sent SIGTERM); every child has been ended.
+    #[error("interrupted")]
+    Interrupted,
+    /// The session's time is used up, so that nothing more is run.
+    #[error("the time is used up")]
+    OutOfTime,
+    /// pytest ended before it ran anything; the text holds what it printed.
+    #[error("{0}")]
+    Pytest(String),
+    /// A sandbox could not be made, or ended.
+    #[error("{0}")]
+    Sandbox(String),
+    /// An operating-system call failed.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl RunError {
+    /// Whether it is the user's wish to stop.
+    pub fn is_interrupt(&self) -> bool {
+        matches!(self, Self::Interrupted)
+    }
+
+    /// An operating-system call that failed, and what it was for.
+    pub fn io(what: impl Into<String>, source: std::io::Error) -> Self {
+        Self::Io { what: what.into(), source }
+    }
+}
+
+/// What failed, followed by the end of what pytest printed.
+pub(crate) fn with_output(why: &str, output: &str) -> String {
+    let lines: Vec<&str> = output.lines().filter(|line| !line.trim().is_empty()).collect();
+    let shown = lines[lines.len().saturating_sub(30)..].join("\n  ");
+    if shown.is_empty() { why.to_owned() } else { format!("{why}. It printed:\n  {shown}") }
+}

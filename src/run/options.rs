@@ -1,0 +1,35 @@
+//! How a suite is run.
+
+use crate::run::process::interrupt::Interrupt;
+use crate::run::process::python::Python;
+use crate::run::site::surroundings::Sandboxing;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How a suite is run.
+#[derive(Clone, Debug)]
+pub struct SpawnOptions {
+    /// The Python that has pytest.
+    pub python: Python,
+    /// The folder pytest is run in.
+    pub invocation_dir: PathBuf,
+    /// What pytest is given besides.
+    pub pytest_args: Vec<String>,
+    /// When a test has run too long.
+    pub test_timeout: Duration,
+    /// When a trial has run too long; without it, a limit follows from the trials before.
+    pub trial_timeout: Option<Duration>,
+    /// The user's wish to stop.
+    pub interrupt: Interrupt,
+    /// The `jostle` that ends what is left if this process dies; without it, nothing does.
+    pub reaper: Option<PathBuf>,
+    /// How trials are kept apart; without it, by a temporary folder of their own only.
+    pub sandboxing: Option<Sandboxing>,
+    /// How many bytes of memory each worker may use.
+    pub memory: Option<u64>,
+    /// How many workers run at once, over all trials, if these are kept apart.
+    pub jobs: u32,
+    /// Whether to tell what each trial leaves behind in the project. Without sandboxes that is always
+    /// told, as it is there for the trials after it.
+    pub tells_leftovers: bool,
+}

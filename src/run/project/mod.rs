@@ -1,0 +1,5 @@
+//! The project's own sources, and copies of it.
+
+pub mod source;
+pub mod git;
+pub mod copy;

@@ -1,0 +1,215 @@
+//! Where trials run: on the host as it is, or each in a sandbox of its own.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use crate::run::RunError;
+use crate::run::sandbox::{Base, Network, Sandbox, SandboxError, SandboxOptions};
+use crate::run::site::workspace::Workspace;
+
+/// Folders that are empty in a sandbox, unless something in them is kept.
+const PRIVATE: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
+
+/// How trials are kept apart from each other and from the user's files.
+#[derive(Clone, Debug)]
+pub struct Sandboxing {
+    /// This `jostle`, which the sandboxes' keeper is started from.
+    pub executable: PathBuf,
+    /// Absolute paths that are the host's own: what is written there stays.
+    pub share: Vec<PathBuf>,
+    /// Absolute paths that must be seen though `/tmp` and its like are private.
+    pub keep: Vec<PathBuf>,
+    /// Whose network it is at first.
+    pub network: Network,
+    /// Whether it is to become the machine's where the suite needs that.
+    pub network_may_change: bool,
+    /// How many bytes a trial may write.
+    pub disk: u64,
+}
+
+/// What the workers of a trial share: a folder, whose `tmp` is their `TMPDIR`, and a sandbox if there
+/// is one.
+#[derive(Debug)]
+pub struct Site {
+    /// The folder, as the workers see it. It has one name for all trials, since paths may show up in a
+    /// test's verdict.
+    pub path: PathBuf,
+    sandbox: Option<Sandbox>,
+}
+
+/// Where a process is started.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place<'a> {
+    /// On the host.
+    Host,
+    /// In a sandbox.
+    Sandbox(&'a Sandbox),
+    /// In a base, as one that may enter the sandboxes on top of it.
+    Base(&'a Sandbox),
+}
+
+/// What trials start from.
+#[derive(Debug)]
+pub(crate) enum Ground {
+    /// The host's files, and what a zygote had written into its own folder.
+    Host {
+        /// Where that is kept, if it wrote anything.
+        left: Option<PathBuf>,
+    },
+    /// What has been written in a base.
+    Base(Layers),
+}
+
+/// Sandboxes on top of a base, each of which is made while the one before it is in use.
+#[derive(Debug)]
+pub(crate) struct Layers {
+    base: Arc<Base>,
+    path: PathBuf,
+    next: Mutex<Option<JoinHandle<Result<Sandbox, SandboxError>>>>,
+}
+
+impl Sandboxing {
+    /// The same with the machine's network, if it has another and may change it.
+    pub(crate) fn on_host_network(&self) -> Option<Self> {
+        let changes = self.network_may_change && self.network == Network::Private;
+        changes.then(|| Self { network: Network::Host, ..self.clone() })
+    }
+
+    /// Changes over to the machine's network.
+    pub(crate) fn use_host_network(&mut self) {
+        self.network = Network::Host;
+    }
+}
+
+impl Site {
+    /// A folder on the host.
+    pub(crate) fn on_host(path: PathBuf) -> Self {
+        Self { path, sandbox: None }
+    }
+
+    /// Its sandbox, if it has one.
+    pub(crate) fn sandbox(&self) -> Option<&Sandbox> {
+        self.sandbox.as_ref()
+    }
+
+    /// Where its processes are started.
+    pub(crate) fn place(&self) -> Place<'_> {
+        self.sandbox.as_ref().map_or(Place::Host, Place::Sandbox)
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if self.sandbox.is_none() {
+            // What is left is removed with the session's folder, or by the next trial.
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+impl Ground {
+    /// Ground without a trace of any process: the host, or a new base.
+    ///
+    /// # Errors
+    /// There can be no sandbox here.
+    pub(crate) fn new(workspace: &Workspace, sandboxing: Option<&Sandboxing>) -> Result<Self, SandboxError> {
+        match sandboxing {
+            None => Ok(Self::Host { left: None }),
+            Some(sandboxing) => Ok(Self::Base(Layers::new(workspace, sandboxing)?)),
+        }
+    }
+
+    /// A site for a trial.
+    ///
+    /// # Errors
+    /// The folder or the sandbox cannot be made.
+    pub(crate) fn site(&self, workspace: &Workspace) -> Result<Site, RunError> {
+        match self {
+            Self::Host { left } => workspace.trial(left.as_deref()),
+            Self::Base(layers) => layers.site(),
+        }
+    }
+}
+
+impl Layers {
+    fn new(workspace: &Workspace, sandboxing: &Sandboxing) -> Result<Self, SandboxError> {
+        let path = workspace.shown().map_err(|source| SandboxError::Io {
+            what: format!("cannot make a folder in {}", workspace.path().display()),
+            source,
+        })?;
+        let keep = sandboxing.keep.iter().map(PathBuf::as_path).chain([workspace.path()]);
+        let options = SandboxOptions {
+            keep: keep.filter_map(outermost).collect(),
+            share: sandboxing.share.clone(),
+            network: sandboxing.network,
+            disk: sandboxing.disk,
+        };
+        let base = Arc::new(Base::start(&sandboxing.executable, &options)?);
+        Ok(Self { base, path, next: Mutex::new(None) })
+    }
+
+    /// The base itself.
+    pub(crate) fn base(&self) -> &Sandbox {
+        self.base.sandbox()
+    }
+
+    /// The folder of its trials.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A sandbox of its own; one more is begun, so that the next trial does not wait for its.
+    fn site(&self) -> Result<Site, RunError> {
+        let begin = |base: Arc<Base>| std::thread::spawn(move || Sandbox::on(&base));
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = match next.take() {
+            Some(begun) => begun.join().unwrap_or(Err(SandboxError::Ended)),
+            None => Sandbox::on(&self.base),
+        };
+        *next = Some(begin(Arc::clone(&self.base)));
+        let sandbox = made.map_err(|error| RunError::Sandbox(error.to_string()))?;
+        Ok(Site { path: self.path.clone(), sandbox: Some(sandbox) })
+    }
+}
+
+impl Drop for Layers {
+    fn drop(&mut self) {
+        let begun = self.next.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(begun) = begun {
+            // Its result was for a trial that did not come.
+            let _ = begun.join();
+        }
+    }
+}
+
+/// What has to be kept for a path to be seen: the folder below a private one that it is in. All of it,
+/// since a project has its neighbours there too.
+fn outermost(path: &Path) -> Option<PathBuf> {
+    let path = path.canonicalize().ok()?;
+    PRIVATE.iter().find_map(|private| {
+        let below = path.strip_prefix(private).ok()?;
+        Some(
+            below
+                .iter()
+                .next()
+                .map_or_else(|| PathBuf::from(private), |first| Path::new(private).join(first)),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_below_a_private_one_is_kept_whole() {
+        let folder = tempfile::tempdir_in("/tmp").unwrap();
+        let deep = folder.path().join("a/b");
+        std::fs::create_dir_all(&deep).unwrap();
+        assert_eq!(outermost(&deep).as_deref(), Some(folder.path()));
+        assert_eq!(outermost(Path::new("/tmp")).as_deref(), Some(Path::new("/tmp")));
+        assert_eq!(outermost(Path::new("/usr")), None);
+        assert_eq!(outermost(&folder.path().join("missing")), None);
+    }
+}

@@ -1,0 +1,6 @@
+//! The workers of one trial, while it runs.
+
+pub(crate) mod progress;
+pub(crate) mod trial_run;
+pub(crate) mod control;
+pub(crate) mod activity;

@@ -1,0 +1,324 @@
+//! Explaining a finding with an engine: each experiment is one run of the minimal plan.
+//!
+//! In forks where that is possible, as they cost next to nothing. The last word has a fresh process.
+
+pub(crate) mod related;
+pub mod details;
+
+use crate::explain::{Answer, Cause, Circle, Experiment, Explanation, find};
+use crate::finding::{Finding, Kind};
+use crate::judge::sight::{Sight, Wanted, look};
+use crate::plan::Plan;
+use crate::run::RunError;
+use crate::session::lab::Lab;
+use crate::shrink::Stopped;
+use crate::state::{Changed, Instructions, Place, Written};
+use crate::suite::Fixture;
+use crate::trial::{Outcome, Trial};
+
+/// What chance may explain at most where a victim fails only at times.
+const DOUBT: f64 = 0.001;
+/// Repetitions of one experiment at most.
+const MOST_REPETITIONS: u32 = 30;
+/// Runs of one finding at most: enough to put each of the 300 places that are told back once, and to halve.
+const RUNS: u32 = 400;
+/// Those of them that may hang, as each then takes its whole time limit.
+const HANGS: u32 = 12;
+/// Places that are listed where none was shown to be the cause.
+const LISTED: usize = 10;
+
+/// Finds the state behind a finding; none for findings that are no question of state between tests.
+///
+/// # Errors
+/// The run was interrupted.
+pub fn explain(lab: &mut Lab<'_>, finding: &Finding) -> Result<Option<Explanation>, RunError> {
+    let Some(case) = Case::of(lab, finding) else {
+        return Ok(None);
+    };
+    let mut runner = Runner {
+        lab,
+        case: &case,
+        repetitions: repetitions(finding),
+        error: None,
+        experiments: 0,
+        hangs: 0,
+        contradicted: false,
+    };
+    let mut explained = explain_with(&mut runner);
+    if runner.contradicted && runner.repetitions == 1 {
+        // It had failed each time, and yet does so only at times.
+        runner.repetitions = MOST_REPETITIONS;
+        explained = explain_with(&mut runner);
+    }
+    match runner.error {
+        Some(error @ RunError::Interrupted) => Err(error),
+        // That a place cannot be named is no reason to lose what was found.
+        Some(error) => Ok(Some(unexplained(&error.to_string(), Vec::new(), runner.experiments))),
+        None => Ok(Some(explained)),
+    }
+}
+
+/// How often what undoes a failure must do so before that is believed. A brittle test fails each time.
+fn repetitions(finding: &Finding) -> u32 {
+    match finding.kind {
+        Kind::Brittle => 1,
+        _ => finding.with.runs_to_show(DOUBT).min(MOST_REPETITIONS),
+    }
+}
+
+/// What every experiment of a finding has in common.
+struct Case {
+    fresh: Plan,
+    cheap: Plan,
+    wanted: Wanted,
+    /// What the last test shows with nothing restored.
+    stays: Sight,
+    undone: Sight,
+    /// The file whose import is the polluter.
+    import: Option<String>,
+    /// The fixture that fails in its teardown, and the place in the list from which on tests make it do so.
+    teardown: Option<(Fixture, u32)>,
+}
+
+impl Case {
+    fn of(lab: &Lab<'_>, finding: &Finding) -> Option<Self> {
+        let (minimal, signature) = (finding.shrunk.as_ref()?, finding.signature.as_ref()?);
+        let (wanted, stays, undone) = match finding.kind {
+            Kind::Victim | Kind::Nio => (finding.wanted()?, Sight::Same, Sight::Passed),
+            Kind::Brittle => (Wanted::Failure(signature.test), Sight::Passed, Sight::Same),
+            _ => return None,
+        };
+        let fresh = minimal.plan.clone();
+        let [list] = fresh.workers.as_slice() else {
+            return None;
+        };
+        let import = minimal.imports.first().filter(|_| list.len() == 1).cloned();
+        if list.len() == 1 && import.is_none() {
+            return None;
+        }
+        let teardown = match &wanted {
+            Wanted::Fixture(fixture, _) => {
+                let user = list.iter().rposition(|&test| test == signature.test)?;
+                // Tests before the one it was set up for do so by what they leave to its setup.
+                (user + 1 < list.len()).then(|| (fixture.clone(), user as u32 + 1))
+            }
+            _ => None,
+        };
+        Some(Self {
+            teardown,
+            // Forks have imported everything beforehand.
+            cheap: if minimal.imports.is_empty() { lab.in_forks(&fresh) } else { fresh.clone() },
+            fresh,
+            import,
+            wanted,
+            stays,
+            undone,
+        })
+    }
+
+    /// Only to watch.
+    fn instructions(&self) -> Instructions {
+        let (teardown, from) = self.teardown.clone().unzip();
+        let from = from.unwrap_or_default();
+        Instructions { import: self.import.clone(), from, teardown, ..Instructions::default() }
+    }
+}
+
+struct Runner<'a, 'b> {
+    lab: &'a mut Lab<'b>,
+    case: &'a Case,
+    /// How often what undoes the failure must do so before that is believed.
+    repetitions: u32,
+    error: Option<RunError>,
+    experiments: u32,
+    /// Whether the failure did not show when nothing was done against it.
+    contradicted: bool,
+    /// How many experiments came to no end.
+    hangs: u32,
+}
+
+impl Runner<'_, '_> {
+    /// Why no more experiments are made, if that is so.
+    fn is_over(&self) -> Option<String> {
+        if self.lab.out_of_time() {
+            Some("there was no time".into())
+        } else if self.experiments >= RUNS {
+            Some(format!("no more than {RUNS} runs are made"))
+        } else if self.hangs >= HANGS {
+            Some(format!("the test hung in {HANGS} runs, and no more are made"))
+        } else {
+            None
+        }
+    }
+
+    /// What is said where not all could be tried.
+    fn cut_short(&self, what: &str) -> String {
+        format!("{}{what}", self.is_over().unwrap_or_else(|| "there was no time".into()))
+    }
+
+    /// Runs the plan with instructions, until what the test shows with nothing restored is seen or
+    /// chance alone would have shown it.
+    fn run(&mut self, instructions: &Instructions, fresh: bool) -> Result<(Answer, Changed), Stopped> {
+        let mut last = Changed::default();
+        for run in 0..self.repetitions {
+            if self.is_over().is_some() {
+                return Err(Stopped);
+            }
+            self.experiments += 1;
+            let base = if fresh { &self.case.fresh } else { &self.case.cheap };
+            let plan = Plan { random_seed: base.random_seed.wrapping_add(run), ..base.clone() };
+            let (trial, changed) =
+                self.lab.probe_explaining(&plan, instructions, fresh).map_err(|error| {
+                    self.error = Some(error);
+                    Stopped
+                })?;
+            self.hangs += u32::from(hangs(&trial));
+            let Some(changed) = changed else {
+                return Ok((Answer::Unclear, Changed::default()));
+            };
+            let missing = !changed.failed.is_empty();
+            last = changed;
+            match look(&trial, &self.case.wanted) {
+                _ if missing => return Ok((Answer::Unclear, last)),
+                sight if sight == self.case.stays => return Ok((Answer::Stays, last)),
+                sight if sight == self.case.undone => self.contradicted |= instructions.restore.is_empty(),
+                _ => return Ok((Answer::Unclear, last)),
+            }
+        }
+        Ok((Answer::Undone, last))
+    }
+}
+
+/// An experiment over named places.
+struct Places<'r, 'a, 'b> {
+    runner: &'r mut Runner<'a, 'b>,
+    places: &'r [Place],
+    fresh: bool,
+}
+
+impl Experiment for Places<'_, '_, '_> {
+    fn answer(&mut self, restored: &[usize]) -> Result<Answer, Stopped> {
+        let restore = restored.iter().map(|&at| self.places[at].name.clone()).collect();
+        let instructions = Instructions { restore, ..self.runner.case.instructions() };
+        Ok(self.runner.run(&instructions, self.fresh)?.0)
+    }
+}
+
+fn explain_with(runner: &mut Runner<'_, '_>) -> Explanation {
+    let Ok((as_it_was, seen)) = runner.run(&runner.case.instructions(), false) else {
+        return unexplained(&runner.cut_short(" to look into it"), Vec::new(), runner.experiments);
+    };
+    let (changed, cut_off) = (seen.places.len(), seen.cut_off);
+    let places = seen.places;
+    let unexplained = |why: &str, experiments: u32| Explanation {
+        changed,
+        cut_off,
+        ..unexplained(why, places.iter().take(LISTED).cloned().collect(), experiments)
+    };
+    if as_it_was != Answer::Stays {
+        return unexplained("the failure did not show while its state was watched", runner.experiments);
+    }
+    let cause = find(&places, &mut Places { runner: &mut *runner, places: &places, fresh: false });
+    let cause = match cause {
+        Err(Stopped) => return unexplained(&runner.cut_short(" to try every place"), runner.experiments),
+        Ok(None) => return unexplained(nothing_helped(&places), runner.experiments),
+        Ok(Some(cause)) => cause,
+    };
+    let cause = match in_fresh_processes(runner, &places, cause) {
+        Err(Stopped) => {
+            let why = runner.cut_short(" to confirm what undid the failure in a fresh process");
+            return unexplained(&why, runner.experiments);
+        }
+        Ok(None) => {
+            let why = "what undid the failure in forks did not do so in a fresh process";
+            return unexplained(why, runner.experiments);
+        }
+        Ok(Some(cause)) => cause,
+    };
+    let named = cause.places.iter().map(|&at| {
+        let place = &places[at];
+        let (written, read) = written_and_read(runner, place);
+        Place { written, read, ..place.clone() }
+    });
+    Explanation {
+        confirmed: true,
+        places: named.collect(),
+        jointly: cause.jointly,
+        alone: cause.others > 0,
+        others: cause.others,
+        changed,
+        cut_off,
+        fixtures: places.iter().filter(|place| is_fixture(place)).cloned().collect(),
+        circle: Circle::default(),
+        fix: None,
+        no_fix: None,
+        experiments: runner.experiments,
+        why: None,
+    }
+}
+
+/// The last word: with nothing restored the failure shows, and with the cause restored it does not. Of places
+/// that each undo it, those that do so here as well.
+fn in_fresh_processes(
+    runner: &mut Runner<'_, '_>,
+    places: &[Place],
+    cause: Cause,
+) -> Result<Option<Cause>, Stopped> {
+    if runner.run(&runner.case.instructions(), true)?.0 != Answer::Stays {
+        return Ok(None);
+    }
+    let mut experiment = Places { runner, places, fresh: true };
+    if cause.jointly {
+        return Ok((experiment.answer(&cause.places)? == Answer::Undone).then_some(cause));
+    }
+    let mut held = Vec::new();
+    for &at in &cause.places {
+        if experiment.answer(&[at])? == Answer::Undone {
+            held.push(at);
+        }
+    }
+    Ok((!held.is_empty()).then_some(Cause { places: held, ..cause }))
+}
+
+/// Where a place is written and read, in a run made for that alone.
+fn written_and_read(runner: &mut Runner<'_, '_>, place: &Place) -> (Option<Written>, Option<Written>) {
+    let instructions = Instructions { watch: Some(place.name.clone()), ..runner.case.instructions() };
+    runner.run(&instructions, false).map_or((None, None), |(_, changed)| (changed.written, changed.read))
+}
+
+fn nothing_helped(places: &[Place]) -> &'static str {
+    match places {
+        [] => "nothing that is watched had changed",
+        places if places.iter().all(|place| !place.restorable) => {
+            "nothing that had changed could be put back to try whether it matters"
+        }
+        _ => "restoring what had changed did not undo the failure",
+    }
+}
+
+/// Whether a test of a trial came to no end.
+fn hangs(trial: &Trial) -> bool {
+    trial.executions.iter().any(|run| matches!(run.outcome, Outcome::Timeout { .. }))
+}
+
+fn is_fixture(place: &Place) -> bool {
+    place.mend.as_ref().is_some_and(|mend| mend.how == "fixture")
+}
+
+fn unexplained(why: &str, places: Vec<Place>, experiments: u32) -> Explanation {
+    Explanation {
+        confirmed: false,
+        changed: places.len(),
+        places,
+        jointly: false,
+        alone: false,
+        others: 0,
+        cut_off: false,
+        fixtures: Vec::new(),
+        circle: Circle::default(),
+        fix: None,
+        no_fix: None,
+        experiments,
+        why: Some(why.to_owned()),
+    }
+}

@@ -1,0 +1,74 @@
+//! The project without a patch, in a copy as well: what it shows is compared with what a patched copy does, so that
+//! nothing is laid to a patch that the copying did.
+
+use std::path::Path;
+
+use crate::explain::fix::Edit;
+use crate::plan::Plan;
+use crate::run::project::copy::Copy;
+use crate::run::{Engine, Job, RunError};
+use crate::session::fix::search::elsewhere;
+use crate::session::lab::Lab;
+use crate::suite::Suite;
+use crate::trial::Trial;
+
+/// No change.
+const NONE: [Edit; 0] = [];
+
+/// A copy that is made once it is asked for.
+pub struct Control<'a> {
+    rootdir: &'a Path,
+    /// The engine goes before the folder it runs in.
+    place: Option<(Box<dyn Engine>, Copy)>,
+    /// What was run so far, and whether in fresh processes.
+    known: Vec<(Plan, bool, Trial)>,
+}
+
+impl<'a> Control<'a> {
+    /// A control of the project in this folder.
+    pub fn new(rootdir: &'a Path) -> Self {
+        Self { rootdir, place: None, known: Vec::new() }
+    }
+
+    /// What a plan shows. A plan that was run before is not run again.
+    ///
+    /// # Errors
+    /// It cannot be run, or the run was interrupted.
+    pub fn trial(&mut self, lab: &Lab<'_>, plan: &Plan, fresh: bool) -> Result<Trial, RunError> {
+        let known = self.known.iter().find(|(known, how, _)| (known, *how) == (plan, fresh));
+        if let Some((_, _, trial)) = known {
+            return Ok(trial.clone());
+        }
+        let trial = self.again(lab, plan, fresh)?;
+        self.known.push((plan.clone(), fresh, trial.clone()));
+        Ok(trial)
+    }
+
+    /// What a plan shows when it is run now.
+    ///
+    /// # Errors
+    /// As those of [`Control::trial`].
+    pub fn again(&mut self, lab: &Lab<'_>, plan: &Plan, fresh: bool) -> Result<Trial, RunError> {
+        self.engine(lab)?.run(lab.suite, Job { fresh, ..Job::of(plan) })
+    }
+
+    /// What is collected.
+    ///
+    /// # Errors
+    /// As those of [`Control::trial`].
+    pub fn collect(&mut self, lab: &Lab<'_>, hash_seed: u32) -> Result<Suite, RunError> {
+        Ok(self.engine(lab)?.collect(hash_seed)?.suite)
+    }
+
+    fn engine(&mut self, lab: &Lab<'_>) -> Result<&mut dyn Engine, RunError> {
+        if self.place.is_none() {
+            let (copy, engine) =
+                elsewhere(lab, self.rootdir, &NONE)?.map_err(|why| RunError::Pytest(why.into()))?;
+            self.place = Some((engine, copy));
+        }
+        match &mut self.place {
+            Some((engine, _)) => Ok(&mut **engine),
+            None => Err(RunError::Pytest("no copy of the project can be had".into())),
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! A fix for a finding: which are worth trying, and what trying them shows.
+
+pub mod search;
+pub(crate) mod trying;
+pub(crate) mod control;
+pub(crate) mod proposals;
+pub(crate) mod edits;

@@ -1,0 +1,255 @@
+//! Looks for a fix that holds, and says why there is none.
+//!
+//! What is shown compiles, is applied by git, and was tried in a copy of the project as [`Attempt`] says.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::explain::fix::{Edit, diff};
+use crate::explain::{Explanation, Fix, NoFix, NoFixReason};
+use crate::finding::{Finding, Kind};
+use crate::judge::sight::Wanted;
+use crate::plan::{Axes, Plan, Seed};
+use crate::run::project::copy::Copy;
+use crate::run::project::git::{Applied, apply};
+use crate::run::project::source::Reader;
+use crate::run::{Engine, RunError};
+use crate::session::explain::explain;
+use crate::session::explain::related::circle;
+use crate::session::fix::control::Control;
+use crate::session::fix::proposals::{Proposals, Targets, proposals};
+use crate::session::fix::trying::{Attempt, Doubt, TRIALS, Tried};
+use crate::session::lab::{Lab, alone};
+use crate::suite::TestIndex;
+
+/// Fixes that are tried for one finding.
+const ATTEMPTS: usize = 6;
+/// What chance may explain at most where a victim fails only at times, and the runs of the failing plan at most.
+const DOUBT: f64 = 0.001;
+const MOST_RUNS: u32 = 30;
+
+/// What a fix is tried with besides the failing plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Trials<'a> {
+    /// pytest's rootdir.
+    pub rootdir: &'a str,
+    /// The session's seed.
+    pub seed: Seed,
+    /// What the session varies.
+    pub axes: &'a Axes,
+}
+
+/// Adds to a finding the state behind it, who else has to do with that, and a fix that was tried, or why there is
+/// none; each at once, as the session may end before the next is known.
+///
+/// # Errors
+/// The run was interrupted.
+pub fn explained(lab: &mut Lab<'_>, trials: Trials<'_>, finding: &mut Finding) -> Result<(), RunError> {
+    let Some(mut explanation) = explain(lab, finding)? else {
+        return Ok(());
+    };
+    finding.explanation = Some(explanation.clone());
+    if let (true, Some(place)) = (explanation.confirmed, explanation.places.first()) {
+        explanation.circle = match circle(lab, finding, place) {
+            Err(RunError::Interrupted) => return Err(RunError::Interrupted),
+            // That the others are not known is no reason to lose what is.
+            found => found.unwrap_or_default(),
+        };
+        finding.explanation = Some(explanation.clone());
+    }
+    if let (true, Some(search)) = (explanation.confirmed, Search::of(trials, finding, &explanation)) {
+        match search.run(lab) {
+            Ok(Ok(fix)) => explanation.fix = Some(fix),
+            Ok(Err(none)) => explanation.no_fix = Some(none),
+            Err(RunError::Interrupted) => return Err(RunError::Interrupted),
+            Err(RunError::OutOfTime) => explanation.no_fix = Some(no_time()),
+            Err(error) => explanation.no_fix = Some(not_tried(first_line(&error.to_string()))),
+        }
+    }
+    finding.explanation = Some(explanation);
+    Ok(())
+}
+
+struct Search<'a> {
+    trials: Trials<'a>,
+    explanation: &'a Explanation,
+    test: TestIndex,
+    fixture: Option<Wanted>,
+    /// The tests whose doing is to be changed.
+    changed: BTreeSet<TestIndex>,
+    imports: &'a [String],
+    jointly: bool,
+    brittle: bool,
+    /// The failing plan, as often as it takes to see that it does not fail any more.
+    minimal: &'a Plan,
+    runs: u32,
+}
+
+impl<'a> Search<'a> {
+    fn of(trials: Trials<'a>, finding: &'a Finding, explanation: &'a Explanation) -> Option<Self> {
+        let (minimal, test) = (finding.shrunk.as_ref()?, finding.test?);
+        let brittle = finding.kind == Kind::Brittle;
+        let polluters = minimal.culprits.iter().chain(&explanation.circle.polluters);
+        Some(Self {
+            trials,
+            explanation,
+            test,
+            fixture: finding.wanted().filter(|wanted| matches!(wanted, Wanted::Fixture(..))),
+            changed: if brittle { [test].into() } else { polluters.copied().collect() },
+            imports: &minimal.imports,
+            jointly: minimal.culprits.len() > 1,
+            brittle,
+            minimal: &minimal.plan,
+            runs: if brittle { 1 } else { finding.with.runs_to_show(DOUBT).min(MOST_RUNS) },
+        })
+    }
+
+    /// A fix that holds, or why none is shown. That a copy cannot be made or run is no error.
+    fn run(&self, lab: &mut Lab<'_>) -> Result<Result<Fix, NoFix>, RunError> {
+        let rootdir = Path::new(self.trials.rootdir);
+        let reader = Reader::new(lab.python());
+        let targets = Targets {
+            suite: lab.suite,
+            tests: &self.changed,
+            imports: self.imports,
+            jointly: self.jointly,
+            brittle: self.brittle,
+        };
+        let Proposals { changes, mut refused } = proposals(&reader, rootdir, self.explanation, &targets);
+        let mut control = Control::new(rootdir);
+        let mut doubts = Vec::new();
+        for edits in changes.into_iter().take(ATTEMPTS) {
+            if lab.out_of_time() {
+                return Ok(Err(no_time()));
+            }
+            let git_applied = match check(&reader, &edits) {
+                Ok(applied) => applied,
+                Err(why) => {
+                    refused.get_or_insert(why);
+                    continue;
+                }
+            };
+            let (_copy, engine) = match elsewhere(lab, rootdir, &edits)? {
+                Ok(found) => found,
+                Err(why) => return Ok(Err(not_tried(why))),
+            };
+            match self.attempt(lab, engine, &mut control)? {
+                Tried::Holds { parallel, raced } => {
+                    let diff = String::from_utf8_lossy(&diff(&edits)).into_owned();
+                    return Ok(Ok(Fix { diff, edits, trials: TRIALS, parallel, raced, git_applied }));
+                }
+                Tried::NoTime => return Ok(Err(no_time())),
+                Tried::Doubt(doubt) => doubts.push(doubt),
+            }
+        }
+        Ok(Err(no_fix(&doubts, refused)))
+    }
+
+    fn attempt(
+        &self,
+        lab: &mut Lab<'_>,
+        mut engine: Box<dyn Engine>,
+        control: &mut Control<'_>,
+    ) -> Result<Tried, RunError> {
+        let failing = match self.brittle {
+            true => alone(self.minimal, lab.suite, self.test, self.minimal.random_seed),
+            false => self.minimal.clone(),
+        };
+        let shared =
+            self.explanation.places.iter().any(|place| matches!(&*place.kind, "file system" | "database"));
+        let attempt = Attempt {
+            lab,
+            engine: &mut *engine,
+            control,
+            seed: self.trials.seed,
+            axes: self.trials.axes,
+            test: self.test,
+            fixture: self.fixture.clone(),
+            changed: &self.changed,
+            sets_up: self.brittle,
+        };
+        attempt.run(&failing, self.runs, shared)
+    }
+}
+
+/// Whether the edited files compile and git takes the diff. True if git does, false if there is no git.
+fn check(reader: &Reader, edits: &[Edit]) -> Result<bool, String> {
+    for edit in edits {
+        let file = &edit.file;
+        reader.compiles(file, &edit.after()).map_err(|why| format!("{file} would not compile: {why}"))?;
+    }
+    let files: Vec<&str> = edits.iter().map(|edit| edit.file.as_str()).collect();
+    match apply(edits, &diff(edits)) {
+        Applied::Yes => Ok(true),
+        Applied::Unknown => Ok(false),
+        Applied::No => Err(format!("git does not apply the diff of {}", files.join(" and "))),
+    }
+}
+
+/// A copy of the project and an engine that runs it, or why there is none.
+type Elsewhere = Result<(Copy, Box<dyn Engine>), &'static str>;
+
+/// A copy of the project with some files changed.
+///
+/// # Errors
+/// The folders or sandboxes for it cannot be made.
+pub(crate) fn elsewhere(lab: &Lab<'_>, rootdir: &Path, edits: &[Edit]) -> Result<Elsewhere, RunError> {
+    let Some(copy) = Copy::of(rootdir, edits) else {
+        return Ok(Err("the project is too large to be copied, or cannot be read"));
+    };
+    let engine = lab.elsewhere(rootdir, copy.path())?;
+    let why = "pytest is run in a folder outside of its rootdir, or is given an absolute path";
+    Ok(engine.map(|engine| (copy, engine)).ok_or(why))
+}
+
+fn no_time() -> NoFix {
+    NoFix { why: NoFixReason::NoTime, says: "none: no time to try one to the end".into() }
+}
+
+fn not_tried(why: &str) -> NoFix {
+    NoFix { why: NoFixReason::NotTried, says: format!("none could be tried: {why}") }
+}
+
+/// Why there is none, from what was tried and from what could not be written. The harm that a change did to another
+/// test is told before all else.
+fn no_fix(doubts: &[Doubt], refused: Option<String>) -> NoFix {
+    let told = doubts.iter().find(|doubt| doubt.of_another).or(doubts.first());
+    match (told, refused) {
+        (Some(Doubt { says, .. }), _) => {
+            let how = match doubts.len() {
+                1 => "tried, and it".to_owned(),
+                more => format!("tried {more} changes, of which one"),
+            };
+            NoFix { why: NoFixReason::Refuted, says: format!("none: {how} {says}") }
+        }
+        (None, Some(why)) => {
+            NoFix { why: NoFixReason::NotEditable, says: format!("none could be made: {why}") }
+        }
+        (None, None) => {
+            NoFix { why: NoFixReason::Unknown, says: "none is known for this kind of place".into() }
+        }
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_broke_is_told_before_what_did_not_help() {
+        let doubt = |says: &str, of_another| Doubt { says: says.into(), of_another };
+        let none = |doubts: &[Doubt], refused: Option<&str>| no_fix(doubts, refused.map(str::to_owned)).says;
+        assert_eq!(none(&[], None), "none is known for this kind of place");
+        assert_eq!(none(&[], Some("a.py cannot be parsed")), "none could be made: a.py cannot be parsed");
+        let (useless, harmful) = (doubt("did not undo the failure", false), doubt("made a fail", true));
+        assert_eq!(
+            none(std::slice::from_ref(&useless), None),
+            "none: tried, and it did not undo the failure"
+        );
+        assert_eq!(none(&[useless, harmful], Some("a")), "none: tried 2 changes, of which one made a fail");
+    }
+}

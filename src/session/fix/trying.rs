@@ -1,0 +1,349 @@
+//! A patched copy of the project is tried: the failing plan in fresh processes, the suite in its order, in the
+//! reverse and in seeded trials on one and on two workers, and, where the patch is about what workers share, races
+//! under control. All of it is compared with the same plans without the patch.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use crate::finding::Origin;
+use crate::judge::Tally;
+use crate::judge::patched::{Harm, How, Said, collects_other, is_to_blame, look, new_harms, shows};
+use crate::judge::sight::{self, Sight, Wanted};
+use crate::plan::{Axes, Imports, Mode, Plan, Seed, TrialIndex, order, plan};
+use crate::run::{Engine, Job, RunError};
+use crate::session::fix::control::Control;
+use crate::session::lab::{Lab, Notice, Observer, serial};
+use crate::session::race::pairs::{Races, fresh_suspects, seems_no_race};
+use crate::session::race::recording;
+use crate::session::stress::baseline;
+use crate::session::suspect::Suspect;
+use crate::suite::{Suite, TestIndex};
+use crate::trial::Trial;
+
+/// Trials of the whole suite in which a fix has to hold.
+pub const TRIALS: u32 = 20;
+/// Those of them that have two workers.
+const PARALLEL: u32 = 5;
+/// Those that are the suite's own order and its reverse.
+const PLAIN: u32 = 2;
+/// How often a plan is run again, with the patch and without, before the patch is blamed for what it shows.
+const REPEATS: u32 = 6;
+/// Schedules of a pair in conflict, the most promising ones first.
+const SCHEDULES: usize = 12;
+
+/// What became of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tried {
+    /// It holds in all trials.
+    Holds {
+        /// How many of the trials had several workers.
+        parallel: u32,
+        /// With how many tests in conflict it was raced.
+        raced: u32,
+    },
+    /// It does not, or was not shown to.
+    Doubt(Doubt),
+    /// There was no time to see.
+    NoTime,
+}
+
+/// What speaks against a patch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    /// The rest of a sentence that begins with the patch: `made tests/test_a.py::test_b fail`.
+    pub says: String,
+    /// Whether it is harm that was done to another test.
+    pub of_another: bool,
+}
+
+/// An attempt with one patch.
+pub struct Attempt<'a, 'b, 'c> {
+    /// The session's lab, which runs the project as it is.
+    pub lab: &'a mut Lab<'b>,
+    /// Runs the patched copy.
+    pub engine: &'a mut dyn Engine,
+    /// Runs a copy without the patch.
+    pub control: &'a mut Control<'c>,
+    /// The session's seed.
+    pub seed: Seed,
+    /// What the session varies.
+    pub axes: &'a Axes,
+    /// The test that is to pass.
+    pub test: TestIndex,
+    /// The fixture that is not to fail, where it is an accident which test is charged with it.
+    pub fixture: Option<Wanted>,
+    /// The tests whose doing the patch changes.
+    pub changed: &'a BTreeSet<TestIndex>,
+    /// Whether the patch gives a test what it needs, instead of undoing what another leaves.
+    pub sets_up: bool,
+}
+
+/// Why an attempt ends before it has held.
+enum End {
+    Doubt(Doubt),
+    NoTime,
+    Error(RunError),
+}
+
+impl From<RunError> for End {
+    fn from(error: RunError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl Attempt<'_, '_, '_> {
+    /// Tries the patch with the failing plan, run several times where that fails at times only; what is `shared`
+    /// by workers is raced as well.
+    ///
+    /// # Errors
+    /// The run was interrupted.
+    pub fn run(mut self, failing: &Plan, runs: u32, shared: bool) -> Result<Tried, RunError> {
+        match self.holds(failing, runs, shared) {
+            Ok((parallel, raced)) => Ok(Tried::Holds { parallel, raced }),
+            Err(End::Doubt(doubt)) => Ok(Tried::Doubt(doubt)),
+            Err(End::NoTime | End::Error(RunError::OutOfTime)) => Ok(Tried::NoTime),
+            Err(End::Error(RunError::Interrupted)) => Err(RunError::Interrupted),
+            Err(End::Error(error)) => {
+                let why = error.to_string();
+                let says = format!("could not be seen to hold: {}", why.lines().next().unwrap_or_default());
+                Ok(Tried::Doubt(Doubt { says, of_another: false }))
+            }
+        }
+    }
+
+    fn holds(&mut self, failing: &Plan, runs: u32, shared: bool) -> Result<(u32, u32), End> {
+        self.collects_the_same(failing.hash_seed)?;
+        let again = |run: u32| Plan { random_seed: failing.random_seed.wrapping_add(run), ..failing.clone() };
+        let failing_plans: Vec<Plan> = (0..runs).map(again).collect();
+        self.hold_in(&failing_plans, true, |_| "did not undo the failure".to_owned())?;
+        self.shows_without(&failing_plans)?;
+        let (plain, serial, parallel) = self.plans(failing.hash_seed);
+        let test = self.lab.suite.test(self.test).id.clone();
+        let failed = |place: &str| format!("undid the failure, but {test} failed {place}");
+        self.hold_in(&plain, false, |at| {
+            failed(if at == 0 { "in suite order" } else { "in the reverse of suite order" })
+        })?;
+        self.hold_in(&serial, false, |_| failed("in another order"))?;
+        self.hold_in(&parallel, false, |_| failed("on two workers"))?;
+        let parallel = parallel.len() as u32;
+        let raced = if shared && parallel > 0 { self.raced(failing.hash_seed)? } else { 0 };
+        Ok((parallel, raced))
+    }
+
+    /// Whether the patched copy collects what the project does, or what a copy does under this hash seed.
+    fn collects_the_same(&mut self, hash_seed: u32) -> Result<(), End> {
+        let collected = match self.engine.collect(hash_seed) {
+            Err(RunError::Interrupted) => return Err(RunError::Interrupted.into()),
+            collected => collected.map(|collected| collected.suite).ok(),
+        };
+        let other = |suite: &Option<Suite>, of: &Suite| match suite {
+            None => Some("the suite".to_owned()),
+            Some(suite) => collects_other(of, suite),
+        };
+        let Some(id) = other(&collected, self.lab.suite) else {
+            return Ok(());
+        };
+        let without = self.control.collect(self.lab, hash_seed)?;
+        match other(&collected, &without) {
+            None => Ok(()),
+            Some(_) if collects_other(self.lab.suite, &without).is_some() => {
+                Err(doubt("could not be seen to hold, as a copy of the project collects other tests"))
+            }
+            Some(_) => Err(harm(format!("changed what is collected: {id}"))),
+        }
+    }
+
+    /// Suite order and its reverse, and the seeded trials: on one worker, and on two unless the session is about
+    /// one alone.
+    fn plans(&self, hash_seed: u32) -> (Vec<Plan>, Vec<Plan>, Vec<Plan>) {
+        let (suite, axes) = (self.lab.suite, self.axes);
+        let modes = axes.parallel_modes(suite);
+        let parallel = if modes.is_empty() || axes.parallel_workers().is_empty() { 0 } else { PARALLEL };
+        let make = |workers: u32, modes: Vec<Mode>, count: u32| -> Vec<Plan> {
+            let axes = Axes { workers: vec![workers], modes, ..axes.clone() };
+            (0..count).map(|index| plan(self.seed, TrialIndex(u64::from(index)), suite, &axes)).collect()
+        };
+        let own = baseline::suite_order(suite, self.seed, hash_seed);
+        let reversed = order::reversed(suite, &suite.collected, axes.ignore_rank);
+        let reversed = Plan { workers: vec![reversed], ..own.clone() };
+        let serial = make(1, vec![Mode::No], TRIALS - PLAIN - parallel);
+        (vec![own, reversed], serial, make(2, modes, parallel))
+    }
+
+    /// Whether the patch holds under all of these plans; `failed` says what it means that the victim fails under
+    /// one.
+    fn hold_in(&mut self, plans: &[Plan], fresh: bool, failed: impl Fn(usize) -> String) -> Result<(), End> {
+        let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job { fresh, ..Job::of(plan) }).collect();
+        let (lab, test) = (&*self.lab, self.test);
+        let mut trials = Vec::new();
+        self.engine.run_all(lab.suite, &jobs, &mut |at, trial| {
+            let goes_on = matches!(look(&plans[at], test, &trial), Said::Holds | Said::Compare(_));
+            trials.push(trial);
+            if goes_on && !lab.out_of_time() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        for (at, trial) in trials.iter().enumerate() {
+            let seen = self.fixture.as_ref().map(|fixture| sight::look(trial, fixture));
+            if matches!(seen, Some(Sight::Same | Sight::Other)) {
+                return Err(doubt(failed(at)));
+            }
+            match look(&plans[at], self.test, trial) {
+                Said::Holds => {}
+                Said::Compare(harms) => self.compare(&plans[at], fresh, &harms)?,
+                Said::VictimFails => return Err(doubt(failed(at))),
+                Said::NothingOf(test) => return Err(self.not_run(test)),
+            }
+        }
+        if trials.len() == plans.len() { Ok(()) } else { Err(End::NoTime) }
+    }
+
+    /// Whether the victim fails without the patch under one of the failing plans: if it does not, it is the copying
+    /// that has undone the failure.
+    fn shows_without(&mut self, failing: &[Plan]) -> Result<(), End> {
+        for plan in failing {
+            if self.lab.out_of_time() {
+                return Err(End::NoTime);
+            }
+            let without = self.control.trial(self.lab, plan, true)?;
+            let fails = match &self.fixture {
+                Some(fixture) => sight::look(&without, fixture) == Sight::Same,
+                None => look(plan, self.test, &without) == Said::VictimFails,
+            };
+            if fails {
+                return Ok(());
+            }
+        }
+        Err(doubt("could not be seen to undo the failure, which does not show in a copy of the project"))
+    }
+
+    /// Compares with the same plan without the patch.
+    fn compare(&mut self, plan: &Plan, fresh: bool, harms: &[Harm]) -> Result<(), End> {
+        if self.lab.out_of_time() {
+            return Err(End::NoTime);
+        }
+        let without = self.control.trial(self.lab, plan, fresh)?;
+        let new = new_harms(plan, harms, &without).map_err(|test| self.not_run(test))?;
+        new.into_iter().try_for_each(|harm| self.weigh(plan, fresh, harm))
+    }
+
+    /// Whether a harm is the patch's doing, or chance's: the plan is run again without the patch and with it.
+    fn weigh(&mut self, plan: &Plan, fresh: bool, new: Harm) -> Result<(), End> {
+        let (mut with, mut without) = (Tally { runs: 1, failed: 1 }, Tally { runs: 1, failed: 0 });
+        for _ in 0..REPEATS {
+            if self.lab.out_of_time() {
+                return Err(End::NoTime);
+            }
+            let trial = self.engine.run(self.lab.suite, Job { fresh, ..Job::of(plan) })?;
+            with.add(shows(&trial, new));
+            without.add(shows(&self.control.again(self.lab, plan, fresh)?, new));
+        }
+        if !is_to_blame(with, without) {
+            return Ok(());
+        }
+        let id = &self.lab.suite.test(new.test).id;
+        let what = match new.how {
+            How::Fails => format!("made {id} fail"),
+            How::Skipped => format!("made {id} be skipped"),
+        };
+        if with.always() && without.never() {
+            let needs = self.needs(plan, new)?;
+            return Err(harm(format!("{what}{needs}")));
+        }
+        Err(harm(format!(
+            "{what} in {} of {} runs of one order, and in {} of {} without it",
+            with.failed, with.runs, without.failed, without.runs
+        )))
+    }
+
+    /// What a test that the patch breaks needs, if runs without the patch show that: it fails alone, and passes
+    /// after the tests whose doing the patch undoes.
+    fn needs(&mut self, plan: &Plan, new: Harm) -> Result<String, RunError> {
+        let test = new.test;
+        if self.sets_up || new.how != How::Fails || self.changed.contains(&test) {
+            return Ok(String::new());
+        }
+        let base = Plan { imports: Imports::All, ..plan.clone() };
+        let alone = serial(&base, vec![test]);
+        let after = serial(&base, self.changed.iter().copied().chain([test]).collect());
+        let passes = |plan: &Plan, trial: &Trial| look(plan, test, trial) == Said::Holds;
+        let fails_alone =
+            look(&alone, test, &self.control.trial(self.lab, &alone, false)?) == Said::VictimFails;
+        if !fails_alone || !passes(&after, &self.control.trial(self.lab, &after, false)?) {
+            return Ok(String::new());
+        }
+        let whose = match self.changed.len() {
+            1 if self.changed.contains(&self.test) => "this test leaves",
+            1 => "the polluter leaves",
+            _ => "the polluters leave",
+        };
+        Ok(format!(", which needs what {whose}"))
+    }
+
+    fn not_run(&self, test: TestIndex) -> End {
+        doubt(format!("could not be seen to hold, as {} did not run", self.lab.suite.test(test).id))
+    }
+
+    /// With how many tests those that were changed were raced.
+    fn raced(&mut self, hash_seed: u32) -> Result<u32, End> {
+        let mut silent = Silent;
+        let mut copy = Lab::new(self.lab.suite, &mut *self.engine, &mut silent, self.lab.deadline());
+        let recording = recording::record(&mut copy, self.seed, hash_seed)?;
+        let mut races = Races::new(self.seed, hash_seed, &recording, None);
+        let changed = self.changed;
+        races.pairs.retain(|pair| changed.contains(&pair.tests.0) || changed.contains(&pair.tests.1));
+        for pair in 0..races.pairs.len() {
+            let undisturbed = races.undisturbed(&mut copy, pair)?;
+            let plans = races.plans(pair, 0, &undisturbed);
+            for (number, plan) in plans.iter().enumerate().take(SCHEDULES) {
+                if self.lab.out_of_time() {
+                    return Err(End::NoTime);
+                }
+                let trial = match undisturbed.get(number) {
+                    Some((_, trial)) => trial.clone(),
+                    None => copy.trial(Origin::Race(plan.index.0), plan)?,
+                };
+                for suspect in fresh_suspects(plan, &trial, |_| false) {
+                    let (test, other) = (suspect.signature.test, &races.pairs[pair].tests);
+                    let other = if other.0 == test { other.1 } else { other.0 };
+                    if is_new(self.lab, self.control, self.test, &suspect)?
+                        && seems_no_race(&mut copy, &suspect)?.is_none()
+                    {
+                        let [id, other] = [test, other].map(|test| &self.lab.suite.test(test).id);
+                        let says = format!("let {id} fail while {other} runs on another worker");
+                        return Err(End::Doubt(Doubt { says, of_another: test != self.test }));
+                    }
+                }
+            }
+        }
+        Ok(races.pairs.len() as u32)
+    }
+}
+
+/// Whether a failure of a race is none that the same schedule shows without the patch. The victim's always counts.
+fn is_new(
+    lab: &Lab<'_>,
+    control: &mut Control<'_>,
+    victim: TestIndex,
+    suspect: &Suspect,
+) -> Result<bool, RunError> {
+    if suspect.signature.test == victim {
+        return Ok(true);
+    }
+    let without = control.trial(lab, &suspect.plan, false)?;
+    let known = fresh_suspects(&suspect.plan, &without, |_| false);
+    Ok(known.iter().all(|known| known.signature != suspect.signature))
+}
+
+fn doubt(says: impl Into<String>) -> End {
+    End::Doubt(Doubt { says: says.into(), of_another: false })
+}
+
+fn harm(says: String) -> End {
+    End::Doubt(Doubt { says, of_another: true })
+}
+
+/// Nobody waits for the trials of a copy.
+struct Silent;
+
+impl Observer for Silent {
+    fn notice(&mut self, _: &Suite, _: &Notice<'_>) {}
+}

@@ -1,0 +1,249 @@
+//! The last word: a shrunk failure is run again, with and without what is said to cause it, in fresh
+//! pytest processes and each time under another random seed.
+
+use crate::finding::{Finding, Kind, Origin};
+use crate::judge::Tally;
+use crate::judge::sight::{Sight, Wanted, look};
+use crate::plan::Plan;
+use crate::run::{Job, RunError};
+use crate::session::lab::{Lab, alone};
+use crate::session::stress::draws::{Seen, told_apart};
+use crate::session::suspect::{Suspect, minimal, suspects};
+use crate::shrink::Shrunk;
+use crate::suite::Phase;
+use crate::trial::Trial;
+
+/// Runs with the cause, and without it, those of the judging included, if all of them agree. The first with it, and
+/// all with it before, have the random seed of the plan that failed, so that the others alone tell who fails at
+/// times from who fails each time: of 128 tests that draw lots at even odds, one is taken for constant.
+pub const CONSTANT: u32 = 8;
+/// Runs of each sort where they do not.
+const VARYING: u32 = 16;
+/// Runs of each sort where those leave it open, though only the side with the cause ever failed, half of
+/// them fresh: bad luck must not hide a failure that shows half of the time.
+const OPEN: u32 = 48;
+/// Runs of each sort that are made in fresh processes, if all of them agree.
+const FRESH: u32 = 1;
+/// Runs of a test alone that have to fail before it is called broken.
+const BROKEN: u32 = 3;
+/// What chance may explain at most.
+const DOUBT: f64 = 0.01;
+
+/// Confirms a victim or a race. `varies` if it is known to fail only at times, so that a few runs that agree
+/// prove nothing.
+///
+/// # Errors
+/// Those of the engine.
+pub fn victim(
+    lab: &mut Lab<'_>,
+    suspect: &Suspect,
+    wanted: &Wanted,
+    shrunk: Shrunk,
+    finding: Finding,
+    varies: bool,
+) -> Result<Finding, RunError> {
+    let test = suspect.signature.test;
+    let shrunk = minimal(lab, &shrunk, test);
+    if let Some(finding) = broken_elsewhere(lab, suspect, &shrunk.plan)? {
+        return Ok(finding);
+    }
+    let alone = alone(&shrunk.plan, lab.suite, test, 0);
+    let mut with = Side::new(shrunk.plan.clone(), lab.in_forks(&shrunk.plan), wanted.clone(), Tally::always);
+    if !shrunk.imports.is_empty() || finding.kind == Kind::Race {
+        // With everything imported it proves nothing of an import, and forks collide more often.
+        with.cheap = with.fresh.clone();
+    }
+    let without = Side::new(alone, lab.alone(&shrunk.plan, test, 0), Wanted::Failure(test), Tally::never);
+    let (with, without) = compare(lab, with, without.known(finding.without), varies)?;
+    let note = (with.fresh_runs.never() && with.all.failed > 0).then(|| {
+        format!(
+            "shows in forks of a process that has imported the whole suite, but in none of {} fresh processes",
+            with.fresh_runs.runs
+        )
+    });
+    let (fresh, runs_without) = (with.fresh_runs, without.seen);
+    let (with, without) = (with.all, without.all);
+    let kind = match () {
+        () if fresh.failed == 0 => Kind::Unreproduced,
+        () if without.failed > 0 => Kind::Nod,
+        () if with.chance_against(without) > DOUBT => Kind::Unreproduced,
+        () if finding.kind == Kind::Victim && with.always() && shrunk.culprits == [test] => Kind::Nio,
+        () => finding.kind,
+    };
+    let shrunk = kind.is_isolation_failure().then_some(shrunk);
+    let found = Finding { kind, with, without, shrunk, note: note.or(finding.note), ..finding };
+    if kind == Kind::Nod { told_apart(lab, found, &Wanted::Failure(test), &runs_without) } else { Ok(found) }
+}
+
+/// Confirms a brittle test: it passes with its state-setter, and fails without.
+///
+/// # Errors
+/// Those of the engine.
+pub fn brittle(
+    lab: &mut Lab<'_>,
+    suspect: &Suspect,
+    shrunk: Shrunk,
+    finding: Finding,
+) -> Result<Finding, RunError> {
+    let test = suspect.signature.test;
+    let shrunk = minimal(lab, &shrunk, test);
+    let any = Wanted::any(&suspect.signature, suspect.failure.as_ref());
+    let with = Side::new(shrunk.plan.clone(), lab.in_forks(&shrunk.plan), any.clone(), Tally::never);
+    let without = alone(&shrunk.plan, lab.suite, test, 0);
+    let without = Side::new(without.clone(), without, any, Tally::always).known(finding.without);
+    let (with, without) = compare(lab, with, without, false)?;
+    let runs = [without.seen, with.seen].concat();
+    let (with, without) = (with.all, without.all);
+    let kind = if with.never() && without.always() { Kind::Brittle } else { Kind::Nod };
+    let shrunk = kind.is_isolation_failure().then_some(shrunk);
+    let found = Finding { kind, with, without, shrunk, ..finding };
+    if kind == Kind::Nod { told_apart(lab, found, &Wanted::Failure(test), &runs) } else { Ok(found) }
+}
+
+/// One side of a comparison: a plan in its two forms, and what its runs showed.
+struct Side {
+    /// As it is run in fresh processes.
+    fresh: Plan,
+    /// As it is run where that costs least.
+    cheap: Plan,
+    wanted: Wanted,
+    /// What its runs show if the finding is as simple as can be; if not, more of them are needed.
+    expected: fn(Tally) -> bool,
+    /// All runs.
+    all: Tally,
+    /// Those in fresh processes.
+    fresh_runs: Tally,
+    /// The runs that are none of the judging's.
+    seen: Vec<Seen>,
+}
+
+impl Side {
+    fn new(fresh: Plan, cheap: Plan, wanted: Wanted, expected: fn(Tally) -> bool) -> Self {
+        Self {
+            fresh,
+            cheap,
+            wanted,
+            expected,
+            all: Tally::default(),
+            fresh_runs: Tally::default(),
+            seen: Vec::new(),
+        }
+    }
+
+    /// With runs from before.
+    fn known(self, all: Tally) -> Self {
+        Self { all, ..self }
+    }
+
+    /// Whether chance may explain that only forks failed.
+    fn fresh_may_have_passed_by_luck(&self) -> bool {
+        let Tally { runs, failed } = self.fresh_runs;
+        let forks = Tally { runs: self.all.runs - runs, failed: self.all.failed - failed };
+        failed == 0 && forks.chance_against(self.fresh_runs) > DOUBT
+    }
+
+    fn is_as_expected(&self) -> bool {
+        (self.expected)(self.all)
+    }
+
+    /// The runs it takes until there are so many answers in all, at least so many of them in fresh
+    /// processes, each under another random seed; and for each whether it is fresh.
+    fn runs_until(&self, runs: u32, fresh: u32) -> Vec<(Plan, bool)> {
+        let missing = fresh.saturating_sub(self.fresh_runs.runs);
+        let run = |number: u32| {
+            let is_fresh = number - self.all.runs < missing;
+            let plan = if is_fresh { &self.fresh } else { &self.cheap };
+            (Plan { random_seed: plan.random_seed.wrapping_add(number), ..plan.clone() }, is_fresh)
+        };
+        (self.all.runs..runs.max(self.all.runs + missing)).map(run).collect()
+    }
+
+    fn add(&mut self, plan: &Plan, trial: &Trial, is_fresh: bool) {
+        let Some(failed) = look(trial, &self.wanted).shown() else {
+            return;
+        };
+        self.all.add(failed);
+        self.seen.push(Seen { plan: plan.clone(), fresh: is_fresh, failed });
+        if is_fresh {
+            self.fresh_runs.add(failed);
+        }
+    }
+}
+
+/// Runs two plans until their tallies tell them apart or do not.
+fn compare(
+    lab: &mut Lab<'_>,
+    mut with: Side,
+    mut without: Side,
+    varies: bool,
+) -> Result<(Side, Side), RunError> {
+    measure(lab, &mut [(&mut with, CONSTANT, FRESH), (&mut without, CONSTANT, FRESH)])?;
+    if varies || !with.is_as_expected() || !without.is_as_expected() {
+        let (runs, fresh) = (VARYING, VARYING / 2);
+        measure(lab, &mut [(&mut with, runs, fresh), (&mut without, runs, fresh)])?;
+    }
+    let open = with.all.chance_against(without.all) > DOUBT || with.fresh_may_have_passed_by_luck();
+    if with.all.failed > 0 && without.all.never() && open {
+        measure(lab, &mut [(&mut with, OPEN, OPEN / 2), (&mut without, OPEN, 0)])?;
+    }
+    Ok((with, without))
+}
+
+/// Runs sides until each gave so many answers in all, and so many of them in fresh processes.
+fn measure(lab: &mut Lab<'_>, sides: &mut [(&mut Side, u32, u32)]) -> Result<(), RunError> {
+    let runs: Vec<(usize, Plan, bool)> = sides
+        .iter()
+        .enumerate()
+        .flat_map(|(side, (of, runs, fresh))| {
+            of.runs_until(*runs, *fresh).into_iter().map(move |(plan, is_fresh)| (side, plan, is_fresh))
+        })
+        .collect();
+    // Fresh ones first: they take longest.
+    let (fresh, cheap): (Vec<_>, Vec<_>) = runs.into_iter().partition(|(_, _, is_fresh)| *is_fresh);
+    let runs = [fresh, cheap].concat();
+    let jobs: Vec<Job<'_>> =
+        runs.iter().map(|(_, plan, fresh)| Job { fresh: *fresh, ..Job::of(plan) }).collect();
+    for ((side, plan, is_fresh), trial) in runs.iter().zip(lab.probes(&jobs)?) {
+        sides[*side].0.add(plan, &trial, *is_fresh);
+    }
+    Ok(())
+}
+
+/// A teardown that fails whatever comes before it is charged to whichever test runs last: if another test of the
+/// shrunk plan shows the failure alone, that one is broken, and no order is to blame.
+fn broken_elsewhere(lab: &mut Lab<'_>, suspect: &Suspect, plan: &Plan) -> Result<Option<Finding>, RunError> {
+    let crash = &suspect.signature.crash;
+    if crash.phase != Phase::Teardown {
+        return Ok(None);
+    }
+    let wanted = match suspect.fixture() {
+        Some(fixture) => Wanted::Fixture(fixture.clone(), crash.clone()),
+        None => Wanted::Crash(crash.clone()),
+    };
+    let others: Vec<_> = plan.workers.iter().flatten().copied().collect();
+    for other in others.into_iter().filter(|&test| test != suspect.signature.test) {
+        let alone = lab.alone(plan, other, plan.random_seed);
+        let trial = lab.probe(&alone)?;
+        if look(&trial, &wanted) != Sight::Same {
+            continue;
+        }
+        let seen = suspects(Origin::Alone, &alone, &trial).into_iter().next();
+        let mut without = Tally::default();
+        without.add(true);
+        for run in 1..BROKEN {
+            let again = Plan { random_seed: alone.random_seed.wrapping_add(run), ..alone.clone() };
+            without.add(look(&lab.probe(&again)?, &wanted) == Sight::Same);
+        }
+        let Some(seen) = seen.filter(|_| without.always()) else {
+            continue;
+        };
+        return Ok(Some(Finding {
+            signature: Some(seen.signature),
+            failure: seen.failure,
+            plan: Some(alone),
+            without,
+            ..Finding::new(Kind::Broken, Some(other), Origin::Alone)
+        }));
+    }
+    Ok(None)
+}

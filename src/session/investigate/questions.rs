@@ -1,0 +1,160 @@
+//! The runs that tell what kind a failure is.
+
+use crate::finding::Origin;
+use crate::judge::case::{PassedIn, Verdict};
+use crate::judge::sight::{Sight, Wanted, look};
+use crate::judge::{Evidence, Facts, Next, Question, decide};
+use crate::plan::Plan;
+use crate::run::{Job, RunError};
+use crate::session::lab::{Lab, alone, serial_of_worker};
+use crate::session::stress::draws::Seen;
+use crate::session::suspect::{Suspect, suspects};
+use crate::suite::TestIndex;
+
+/// What a suspect was judged to be.
+pub(crate) struct Judgement {
+    pub verdict: Verdict,
+    pub evidence: Evidence,
+    /// Whether one and the same plan shows the failure at several places.
+    pub moves: bool,
+    /// The question that was given up, as its runs gave no answer.
+    pub silent: Option<Question>,
+    /// How the test failed alone, if it did.
+    pub alone: Option<Suspect>,
+    /// The runs of the test alone, each with a random seed of its own.
+    pub varying: Vec<Seen>,
+}
+
+/// Why no claim is made where a question had no answer.
+pub(crate) fn no_answer(question: Question) -> &'static str {
+    match question {
+        Question::Alone | Question::AloneWherePassed => {
+            "it is skipped, or not run, alone, so that nothing tells whether other tests make it fail"
+        }
+        Question::Again | Question::Serial => "when its plan was run again, it was skipped, or not run",
+        Question::PassedAgain => {
+            "when the plan in which it had passed was run again, it was skipped, or not run"
+        }
+    }
+}
+
+pub(crate) fn judge(
+    lab: &mut Lab<'_>,
+    suspect: &Suspect,
+    reference: Option<&Plan>,
+    presumed: bool,
+) -> Result<Judgement, RunError> {
+    let plan = &suspect.plan;
+    let passed_in = match reference {
+        None => PassedIn::Nothing,
+        Some(passing) if passing.hash_seed == plan.hash_seed => PassedIn::SameHashSeed,
+        Some(_) => PassedIn::OtherHashSeed,
+    };
+    let facts = Facts { parallel: plan.workers.len() > 1, passed_in, presumed };
+    let any = Wanted::Failure(suspect.signature.test);
+    let anywhere = Wanted::any(&suspect.signature, suspect.failure.as_ref());
+    let loosely = wanted(suspect, if facts.parallel { Verdict::Race } else { Verdict::Victim });
+    let mut same = exactly(suspect, &loosely);
+    know_alone(lab, plan, suspect.signature.test)?;
+    let mut evidence = Evidence::default();
+    let mut failed_alone = None;
+    let (mut silent, mut varying) = (0, Vec::new());
+    let mut moves = false;
+    loop {
+        let (question, times) = match decide(facts, &evidence) {
+            Next::Done(verdict) => {
+                return Ok(Judgement {
+                    verdict,
+                    evidence,
+                    silent: None,
+                    alone: failed_alone,
+                    varying,
+                    moves,
+                });
+            }
+            Next::Ask(question, _) if lab.out_of_time() || silent >= PATIENCE => {
+                let silent = (silent >= PATIENCE).then_some(question);
+                let verdict = Verdict::Unreproduced;
+                return Ok(Judgement { verdict, evidence, silent, alone: failed_alone, varying, moves });
+            }
+            Next::Ask(question, times) => (question, times),
+        };
+        let runs = evidence.tally(question).runs..times;
+        let plans: Vec<Plan> =
+            runs.map(|run| question_plan(lab, question, suspect, reference, run)).collect();
+        let jobs: Vec<Job<'_>> = plans.iter().map(Job::of).collect();
+        let trials = lab.probes(&jobs)?;
+        for (plan, trial) in plans.into_iter().zip(trials) {
+            if question == Question::Alone && failed_alone.is_none() {
+                failed_alone = suspects(Origin::Alone, &plan, &trial).into_iter().next();
+            }
+            if question == Question::Again && look(&trial, &same) == Sight::Other {
+                moves |= look(&trial, &loosely) == Sight::Same;
+            }
+            if moves {
+                same = loosely.clone();
+            }
+            let looked_for = match question {
+                Question::Again | Question::Serial => &same,
+                Question::PassedAgain => &anywhere,
+                Question::Alone | Question::AloneWherePassed => &any,
+            };
+            let Some(failed) = look(&trial, looked_for).shown() else {
+                silent += 1;
+                continue;
+            };
+            evidence.add(question, failed);
+            if matches!(question, Question::Alone | Question::AloneWherePassed) {
+                varying.push(Seen { plan, fresh: false, failed });
+            }
+        }
+    }
+}
+
+/// Finds out how a test fares alone in a fork, if it would be run in one and it is not known.
+pub(crate) fn know_alone(lab: &mut Lab<'_>, plan: &Plan, test: TestIndex) -> Result<(), RunError> {
+    let in_fork = lab.in_forks(&alone(plan, lab.suite, test, plan.random_seed));
+    if lab.forks(&in_fork) && lab.history.failed_alone(test, plan.hash_seed).is_none() {
+        lab.probe(&in_fork)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn question_plan(
+    lab: &Lab<'_>,
+    question: Question,
+    suspect: &Suspect,
+    reference: Option<&Plan>,
+    run: u32,
+) -> Plan {
+    let (plan, test) = (&suspect.plan, suspect.signature.test);
+    let random_seed = plan.random_seed.wrapping_add(run);
+    match question {
+        Question::Alone => lab.alone(plan, test, random_seed),
+        Question::Again => plan.clone(),
+        Question::Serial => serial_of_worker(plan, suspect.worker),
+        Question::AloneWherePassed => lab.alone(reference.unwrap_or(plan), test, random_seed),
+        Question::PassedAgain => reference.unwrap_or(plan).clone(),
+    }
+}
+
+pub(crate) fn wanted(suspect: &Suspect, verdict: Verdict) -> Wanted {
+    match suspect.fixture() {
+        Some(fixture) if verdict == Verdict::Race => {
+            Wanted::Fixture(fixture.clone(), suspect.signature.crash.clone())
+        }
+        _ => suspect.wanted(),
+    }
+}
+
+/// What a suspect is told from other failures of its test by, so that shrinking does not slip to another: the
+/// lines too, unless these change from run to run. Values in its message may change with what runs before.
+pub(crate) fn exactly(suspect: &Suspect, wanted: &Wanted) -> Wanted {
+    match (wanted, &suspect.site) {
+        (Wanted::Signature(signature), Some(site)) => Wanted::At(signature.clone(), site.lines),
+        _ => wanted.clone(),
+    }
+}
+
+/// Runs that give no answer before a question is given up.
+pub(crate) const PATIENCE: u32 = 3;

@@ -1,0 +1,79 @@
+//! Shrinking a failure: to the tests before a victim that it needs, or those without which it fails.
+
+use crate::finding::{Finding, GivenUp, Kind};
+use crate::judge::Evidence;
+use crate::judge::case::Verdict;
+use crate::judge::sight::{Sight, Wanted};
+use crate::plan::{Plan, WorkerId};
+use crate::run::RunError;
+use crate::session::investigate::confirm;
+use crate::session::investigate::oracle::run_shrinker;
+use crate::session::investigate::questions::{exactly, wanted};
+use crate::session::lab::{Lab, serial, serial_of_worker};
+use crate::session::suspect::Suspect;
+use crate::shrink::{Shrunk, Target};
+
+pub(crate) fn shrink_victim(
+    lab: &mut Lab<'_>,
+    suspect: &Suspect,
+    verdict: Verdict,
+    evidence: &Evidence,
+    finding: Finding,
+) -> Result<Finding, RunError> {
+    let wanted = wanted(suspect, verdict);
+    let serially = verdict == Verdict::Victim && suspect.plan.workers.len() > 1;
+    let (plan, worker, tally) = if serially {
+        (serial_of_worker(&suspect.plan, suspect.worker), WorkerId(0), evidence.serial)
+    } else {
+        (suspect.plan.clone(), suspect.worker, evidence.again)
+    };
+    let target = Target { victim: suspect.signature.test, worker };
+    // Nothing controls how workers interleave, so that a race which always showed in the plan may show
+    // at times in a smaller one.
+    let most = if verdict == Verdict::Race { RACE_RATE } else { 1.0 };
+    let rate = tally.rate_at_least().min(most);
+    let varies = !(evidence.again.always() && tally.always());
+    let confirmed = |lab: &mut Lab<'_>, rate: f64| {
+        let looked_for = exactly(suspect, &wanted);
+        let shrunk = run_shrinker(lab, plan.clone(), target, rate, &looked_for, Sight::Same)?;
+        let given_up = given_up(&shrunk);
+        let found = confirm::victim(lab, suspect, &wanted, shrunk, finding.clone(), varies)?;
+        Ok::<_, RunError>(Finding { given_up, ..found })
+    };
+    let found = confirmed(lab, rate)?;
+    if rate < 1.0 || found.with.always() || found.kind == Kind::Broken {
+        return Ok(found);
+    }
+    // It seemed to fail each time, so that every pass was believed, and it does not.
+    let measured = found.with.rate_at_least();
+    confirmed(lab, if measured > 0.0 { measured } else { UNKNOWN_RATE })
+}
+
+/// How far a search came that was given up.
+pub(crate) fn given_up(shrunk: &Shrunk) -> Option<GivenUp> {
+    shrunk.exhausted.then(|| GivenUp { runs: shrunk.calls, suspects: shrunk.odds.clone() })
+}
+
+pub(crate) fn shrink_brittle(
+    lab: &mut Lab<'_>,
+    suspect: &Suspect,
+    passing: &Plan,
+    evidence: &Evidence,
+    finding: Finding,
+) -> Result<Finding, RunError> {
+    let test = suspect.signature.test;
+    let worker = passing.workers.iter().position(|list| list.contains(&test)).unwrap_or_default();
+    let plan = serial(passing, passing.workers[worker].clone());
+    let target = Target { victim: test, worker: WorkerId(0) };
+    let rate = 1.0 - evidence.passed_again.rate();
+    let wanted = Wanted::any(&suspect.signature, suspect.failure.as_ref());
+    let shrunk = run_shrinker(lab, plan, target, rate, &wanted, Sight::Passed)?;
+    let given_up = given_up(&shrunk);
+    Ok(Finding { given_up, ..confirm::brittle(lab, suspect, shrunk, finding)? })
+}
+
+/// How often a race is expected to show in a candidate at most.
+pub(crate) const RACE_RATE: f64 = 0.8;
+
+/// The rate that is assumed of a failure which showed a few times in a row and then not at all.
+pub(crate) const UNKNOWN_RATE: f64 = 0.5;

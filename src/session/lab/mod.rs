@@ -1,0 +1,409 @@
+//! The lab: runs plans, writes down what they showed, watches the clock.
+
+pub mod seen;
+pub mod deadline;
+pub mod journaled;
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Instant;
+
+use crate::finding::{Finding, Origin};
+use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, WorkerId};
+use crate::run::process::plain::PlainRun;
+use crate::run::{Engine, Job, RunError};
+use crate::session::lab::deadline::Deadline;
+use crate::session::lab::seen::History;
+use crate::state::{Changed, Instructions};
+use crate::suite::{Suite, TestIndex};
+use crate::trial::{Collected, Trial};
+
+/// Something a person who waits wants to know.
+#[derive(Debug)]
+pub enum Notice<'a> {
+    /// The suite was collected.
+    Collected {
+        /// The suite.
+        suite: &'a Suite,
+        /// Flags that neutralise the suite's own options.
+        neutralised: &'a [String],
+    },
+    /// A trial, or a run of the baseline, is about to start.
+    TrialStarted {
+        /// Which.
+        origin: Origin,
+        /// Its plan.
+        plan: &'a Plan,
+    },
+    /// It has ended.
+    TrialFinished {
+        /// Which.
+        origin: Origin,
+        /// Its plan.
+        plan: &'a Plan,
+        /// What it showed.
+        trial: &'a Trial,
+    },
+    /// A failure is being looked into.
+    Investigating {
+        /// The test.
+        test: TestIndex,
+        /// How many failures wait after this one.
+        waiting: usize,
+    },
+    /// A plan was run to judge, shrink or confirm a failure.
+    Probed,
+    /// A failure has been judged, shrunk and confirmed; it may still be explained.
+    Found(&'a Finding),
+}
+
+/// Who is told while a session works.
+pub trait Observer {
+    /// Takes notice.
+    fn notice(&mut self, suite: &Suite, notice: &Notice<'_>);
+}
+
+/// Runs plans for a session.
+pub struct Lab<'a> {
+    /// The suite.
+    pub suite: &'a Suite,
+    /// What was seen so far.
+    pub history: History,
+    engine: &'a mut dyn Engine,
+    observer: &'a mut dyn Observer,
+    deadline: Option<Deadline>,
+    /// Whether nothing is run after the deadline.
+    ends_on_time: bool,
+    probes: u32,
+}
+
+impl<'a> Lab<'a> {
+    /// A lab for a suite. With a time limit, [`Lab::out_of_time`] says when to come to an end.
+    pub fn new(
+        suite: &'a Suite,
+        engine: &'a mut dyn Engine,
+        observer: &'a mut dyn Observer,
+        deadline: Option<Deadline>,
+    ) -> Self {
+        Self {
+            suite,
+            history: History::default(),
+            engine,
+            observer,
+            deadline,
+            ends_on_time: false,
+            probes: 0,
+        }
+    }
+
+    /// Runs nothing any more once the time is used up: from now on [`RunError::OutOfTime`] is said then.
+    pub fn end_on_time(&mut self) {
+        self.ends_on_time = true;
+    }
+
+    fn in_time(&self) -> Result<(), RunError> {
+        let over = self.ends_on_time && self.deadline.is_some_and(|it| Instant::now() >= it.end);
+        if over { Err(RunError::OutOfTime) } else { Ok(()) }
+    }
+
+    /// Runs a trial of the session.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn trial(&mut self, origin: Origin, plan: &Plan) -> Result<Trial, RunError> {
+        let mut only = None;
+        self.trials(&[(origin, plan.clone())], &mut |_, trial| {
+            only = Some(trial);
+            ControlFlow::Continue(())
+        })?;
+        only.ok_or(RunError::Interrupted)
+    }
+
+    /// Runs trials of the session, side by side where they do not disturb each other. Each is given to
+    /// `finished`, in this order, until that says to stop or there are no more.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn trials(
+        &mut self,
+        trials: &[(Origin, Plan)],
+        finished: &mut dyn FnMut(usize, Trial) -> ControlFlow<()>,
+    ) -> Result<(), RunError> {
+        self.in_time()?;
+        let Self { suite, history, engine, observer, .. } = self;
+        let jobs: Vec<Job<'_>> = trials.iter().map(|(_, plan)| Job::of(plan)).collect();
+        let start = |observer: &mut dyn Observer, at: usize| {
+            if let Some((origin, plan)) = trials.get(at) {
+                observer.notice(suite, &Notice::TrialStarted { origin: *origin, plan });
+            }
+        };
+        start(*observer, 0);
+        engine.run_all(suite, &jobs, &mut |at, trial| {
+            let (origin, plan) = &trials[at];
+            history.add(plan, &trial);
+            observer.notice(suite, &Notice::TrialFinished { origin: *origin, plan, trial: &trial });
+            let flow = finished(at, trial);
+            if flow.is_continue() {
+                start(*observer, at + 1);
+            }
+            flow
+        })
+    }
+
+    /// Runs a trial of which what its tests touch outside of their process is noted.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn recorded(&mut self, origin: Origin, plan: &Plan) -> Result<Trial, RunError> {
+        self.in_time()?;
+        self.tell(&Notice::TrialStarted { origin, plan });
+        let trial = self.engine.run(self.suite, Job { recorded: true, ..Job::of(plan) })?;
+        self.history.add(plan, &trial);
+        self.tell(&Notice::TrialFinished { origin, plan, trial: &trial });
+        Ok(trial)
+    }
+
+    /// Runs a plan that helps to judge, shrink or confirm.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn probe(&mut self, plan: &Plan) -> Result<Trial, RunError> {
+        self.probes += 1;
+        let trial = self.run(plan)?;
+        self.tell(&Notice::Probed);
+        Ok(trial)
+    }
+
+    /// Runs plans of which it is not known yet whether they will be asked about; nothing is learnt from
+    /// one before [`Lab::probed`] is told of it. The first is run, the others only as far as they can be
+    /// at the same time.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn run_ahead(&mut self, plans: &[Plan]) -> Result<Vec<Trial>, RunError> {
+        self.in_time()?;
+        let jobs: Vec<Job<'_>> = plans.iter().map(Job::of).collect();
+        let mut trials = Vec::new();
+        self.engine.run_all(self.suite, &jobs, &mut |_, trial| {
+            trials.push(trial);
+            ControlFlow::Continue(())
+        })?;
+        Ok(trials)
+    }
+
+    /// Learns from a trial that was run ahead.
+    pub fn probed(&mut self, plan: &Plan, trial: &Trial) {
+        self.probes += 1;
+        self.history.add(plan, trial);
+        self.tell(&Notice::Probed);
+    }
+
+    /// How many trials of a plan like this can run at the same time.
+    pub fn at_once(&self, plan: &Plan) -> u32 {
+        self.engine.at_once(plan)
+    }
+
+    /// Runs plans that help to judge, shrink or confirm; the trials are in the plans' order.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn probes(&mut self, jobs: &[Job<'_>]) -> Result<Vec<Trial>, RunError> {
+        self.in_time()?;
+        let end = self.deadline.filter(|_| self.ends_on_time).map(|deadline| deadline.end);
+        let Self { suite, history, engine, observer, probes, .. } = self;
+        let mut trials = Vec::new();
+        engine.run_all(suite, jobs, &mut |at, trial| {
+            *probes += 1;
+            history.add(jobs[at].plan, &trial);
+            observer.notice(suite, &Notice::Probed);
+            trials.push(trial);
+            let over = end.is_some_and(|end| Instant::now() >= end);
+            if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        if trials.len() < jobs.len() { Err(RunError::OutOfTime) } else { Ok(trials) }
+    }
+
+    /// Runs a plan as [`Lab::probe`] does, but in processes started for it alone.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn probe_fresh(&mut self, plan: &Plan) -> Result<Trial, RunError> {
+        self.in_time()?;
+        self.probes += 1;
+        let trial = self.engine.run(self.suite, Job::fresh(plan))?;
+        self.history.add(plan, &trial);
+        self.tell(&Notice::Probed);
+        Ok(trial)
+    }
+
+    /// Runs a plan whose worker tells what the tests before its last have changed, and restores what
+    /// the instructions say. Nothing is kept of it: it says little of the suite as it is. No changes if
+    /// the last test was not reached.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn probe_explaining(
+        &mut self,
+        plan: &Plan,
+        instructions: &Instructions,
+        fresh: bool,
+    ) -> Result<(Trial, Option<Changed>), RunError> {
+        self.in_time()?;
+        self.probes += 1;
+        let job = Job { fresh, instructions: Some(instructions), ..Job::of(plan) };
+        let mut trial = self.engine.run(self.suite, job)?;
+        self.tell(&Notice::Probed);
+        let changed = trial.changed.take();
+        Ok((trial, changed))
+    }
+
+    /// An engine for a copy of the project; see [`Engine::elsewhere`].
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn elsewhere(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
+        self.engine.elsewhere(rootdir, copy)
+    }
+
+    /// The Python that runs the suite.
+    pub fn python(&self) -> &Path {
+        self.engine.python()
+    }
+
+    /// Whether a trial finds the project as it was before every other.
+    pub fn keeps_apart(&self) -> bool {
+        self.engine.keeps_apart()
+    }
+
+    /// Whether a plan would be run in forks.
+    pub fn forks(&self, plan: &Plan) -> bool {
+        self.engine.forks(plan)
+    }
+
+    /// Gives up forks; see [`Engine::refuse_forks`].
+    ///
+    /// # Errors
+    /// The user insists on forks.
+    pub fn refuse_forks(&mut self, why: &str) -> Result<(), RunError> {
+        self.engine.refuse_forks(why)
+    }
+
+    /// Whether trials are kept from the machine's network, and could be let use it.
+    pub fn may_use_host_network(&self) -> bool {
+        self.engine.may_use_host_network()
+    }
+
+    /// Runs a plan in processes started for it alone, with the machine's network. Nothing is kept of it,
+    /// as other runs are without.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn probe_on_host_network(&mut self, plan: &Plan) -> Result<Trial, RunError> {
+        self.probes += 1;
+        self.engine.run(self.suite, Job { host_network: true, ..Job::fresh(plan) })
+    }
+
+    /// Collects the suite under other seeds; see [`Engine::collect_once`].
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn collect(&mut self, hash_seed: u32, random_seed: u32) -> Result<Collected, RunError> {
+        self.engine.collect_once(hash_seed, random_seed)
+    }
+
+    /// Lets trials use the machine's network from now on.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn use_host_network(&mut self) -> Result<(), RunError> {
+        self.engine.use_host_network()
+    }
+
+    /// Adds to what the user should know.
+    pub fn remark(&mut self, remark: String) {
+        self.engine.remark(remark);
+    }
+
+    /// What the engine has to say of how plans were run.
+    pub fn remarks(&mut self) -> Vec<String> {
+        self.engine.remarks()
+    }
+
+    /// A plan with the whole suite imported, if it can then be run in forks; else as it is.
+    pub fn in_forks(&self, plan: &Plan) -> Plan {
+        let whole = Plan { imports: Imports::All, ..plan.clone() };
+        if self.forks(&whole) { whole } else { plan.clone() }
+    }
+
+    /// A plan in which a test runs alone. In a fork only if it is known to pass there: where it fails,
+    /// the import of some other file may be to blame, so that its own is the only one.
+    pub fn alone(&self, of: &Plan, test: TestIndex, random_seed: u32) -> Plan {
+        let only = alone(of, self.suite, test, random_seed);
+        let passes = self.history.failed_alone(test, of.hash_seed) == Some(false);
+        if passes { self.in_forks(&only) } else { only }
+    }
+
+    /// Runs plain pytest; see [`Engine::plain`].
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn plain(
+        &mut self,
+        arguments: &[String],
+        hash_seed: Option<u32>,
+    ) -> Result<Option<(String, PlainRun)>, RunError> {
+        self.in_time()?;
+        self.probes += 1;
+        self.engine.plain(arguments, hash_seed)
+    }
+
+    fn run(&mut self, plan: &Plan) -> Result<Trial, RunError> {
+        self.in_time()?;
+        let trial = self.engine.run(self.suite, Job::of(plan))?;
+        self.history.add(plan, &trial);
+        Ok(trial)
+    }
+
+    /// Tells the observer.
+    pub fn tell(&mut self, notice: &Notice<'_>) {
+        self.observer.notice(self.suite, notice);
+    }
+
+    /// When the session's time is used up.
+    pub fn deadline(&self) -> Option<Deadline> {
+        self.deadline
+    }
+
+    /// Whether the session's time is used up, but for what it takes to confirm what was found.
+    pub fn out_of_time(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline.finish)
+    }
+
+    /// How many plans were run besides trials.
+    pub fn count_of_probes(&self) -> u32 {
+        self.probes
+    }
+}
+
+/// A plan with one worker and no sign of xdist, under the seeds of another.
+pub fn serial(of: &Plan, list: Vec<TestIndex>) -> Plan {
+    Plan {
+        order: OrderKind::Explicit,
+        mode: Mode::No,
+        workers: vec![list],
+        interleaving: Interleaving::Free,
+        imports: of.imports.clone(),
+        ..*of
+    }
+}
+
+/// The list of one worker of a plan, as a plan of its own.
+pub fn serial_of_worker(plan: &Plan, worker: WorkerId) -> Plan {
+    serial(plan, plan.workers.get(worker.0 as usize).cloned().unwrap_or_default())
+}
+
+/// A plan in which only a test's own file is imported and it runs alone.
+pub fn alone(of: &Plan, suite: &Suite, test: TestIndex, random_seed: u32) -> Plan {
+    let file = suite.test(test).file.clone();
+    Plan { random_seed, imports: Imports::Only([file].into()), ..serial(of, vec![test]) }
+}

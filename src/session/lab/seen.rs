@@ -1,0 +1,75 @@
+//! What the session's trials have shown so far, kept small: one byte a test and its index.
+
+use crate::judge::sight::Fate;
+use crate::plan::{Imports, Plan};
+use crate::suite::TestIndex;
+use crate::trial::Trial;
+
+/// One trial, as lists of the tests that shared a process.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// The plan that was run.
+    pub plan: Plan,
+    processes: Vec<Vec<(TestIndex, Fate)>>,
+}
+
+/// The trials of a session.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    records: Vec<Record>,
+}
+
+impl History {
+    /// Writes a trial down.
+    pub fn add(&mut self, plan: &Plan, trial: &Trial) {
+        let mut processes = Vec::new();
+        let mut current = None;
+        for run in &trial.executions {
+            if current != Some((run.worker, run.process)) {
+                current = Some((run.worker, run.process));
+                processes.push(Vec::new());
+            }
+            if let Some(list) = processes.last_mut() {
+                list.push((run.test, Fate::of(&run.outcome)));
+            }
+        }
+        self.records.push(Record { plan: plan.clone(), processes });
+    }
+
+    /// For each time a test passed or failed: the tests before it in its process, and whether it failed.
+    pub fn prefixes(&self, test: TestIndex) -> Vec<(Vec<TestIndex>, bool)> {
+        let lists = self.records.iter().flat_map(|record| &record.processes);
+        lists.filter_map(|list| prefix(list, test)).collect()
+    }
+
+    /// Whether a test failed when it was last run alone with the whole suite imported; nothing if it
+    /// was not, or was skipped.
+    pub fn failed_alone(&self, test: TestIndex, hash_seed: u32) -> Option<bool> {
+        let alone = |record: &&Record| {
+            record.plan.hash_seed == hash_seed
+                && record.plan.imports == Imports::All
+                && matches!(record.processes.as_slice(), [process] if matches!(process.as_slice(), [(only, _)] if *only == test))
+        };
+        self.records.iter().rev().find(alone).and_then(|record| record.processes[0][0].1.failed())
+    }
+
+    /// A trial with other tests before it in which a test passed: one with the given hash seed if
+    /// there is one, and of those the one with the fewest tests before it.
+    pub fn passed_in(&self, test: TestIndex, hash_seed: u32) -> Option<&Record> {
+        let passing = self.records.iter().filter_map(|record| {
+            let before = record.processes.iter().filter_map(|list| prefix(list, test));
+            let shortest = before
+                .filter(|(before, failed)| !failed && !before.is_empty())
+                .map(|(b, _)| b.len())
+                .min()?;
+            Some(((record.plan.hash_seed != hash_seed, shortest), record))
+        });
+        passing.min_by_key(|&(rank, _)| rank).map(|(_, record)| record)
+    }
+}
+
+fn prefix(list: &[(TestIndex, Fate)], test: TestIndex) -> Option<(Vec<TestIndex>, bool)> {
+    let tells = |&(other, fate): &(TestIndex, Fate)| if other == test { fate.failed() } else { None };
+    let (at, failed) = list.iter().enumerate().rev().find_map(|(at, run)| Some((at, tells(run)?)))?;
+    Some((list[..at].iter().map(|&(test, _)| test).collect(), failed))
+}

@@ -1,0 +1,427 @@
+//! The race phase of a session: pairs of tests in conflict take turns, a few schedules each, so that where
+//! time is short every pair has had its most promising ones.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use crate::finding::{Finding, Origin};
+use crate::judge::Signature;
+use crate::judge::signature::Crash;
+use crate::plan::Plan;
+use crate::run::RunError;
+use crate::session::lab::Lab;
+use crate::session::race::gathering;
+use crate::session::race::gathering::{Loser, gather};
+use crate::session::race::pairs::{Judged, PAIRS, Races, fresh_suspects, judge, seems_no_race};
+use crate::session::suspect::Suspect;
+use crate::suite::TestIndex;
+use crate::trial::Trial;
+
+/// Schedules of a pair that are tried in one turn.
+const TURN: usize = 12;
+
+/// How many schedules that show a failure are looked into, if it shows at times only under them.
+const UNSTEADY: u32 = 2;
+/// How many are looked into if it shows under them for the time only that a worker was held.
+const HELD: u32 = 6;
+
+/// How far racing goes.
+pub struct Bounds {
+    /// How many schedules are tried in all.
+    pub schedules: u64,
+    /// Whether others are drawn once those that the calls suggest have been tried.
+    pub draw: bool,
+    /// For how long, the time for looking into failures not counted.
+    pub time: Option<Duration>,
+    /// Whether one race is enough.
+    pub first_only: bool,
+    /// The only test whose failures matter.
+    pub victim: Option<TestIndex>,
+}
+
+/// What racing has shown so far.
+pub struct Racing {
+    bounds: Bounds,
+    left: u64,
+    end: Option<Instant>,
+    /// Failures that are known, or were judged.
+    seen: BTreeSet<Signature>,
+    /// How often failures only showed while a worker was held.
+    held: BTreeMap<Signature, u32>,
+    /// How often one and the same schedule showed them at times only.
+    unsteady: BTreeMap<Signature, u32>,
+    /// The races, each of another pair.
+    pub found: Vec<Finding>,
+    /// Failures that were seen and not looked into, for want of time or since the session ended.
+    pub cut_short: Vec<Suspect>,
+    /// Pairs whose schedules were not all tried.
+    unraced: usize,
+    /// Whether there were more pairs than those.
+    more: bool,
+    /// How many tests were not tried in the place of one that was found to lose.
+    ungathered: usize,
+}
+
+/// A pair that is raced.
+struct Racer {
+    pair: usize,
+    round: u64,
+    plans: Vec<Plan>,
+    undisturbed: Vec<(Plan, Trial)>,
+    next: usize,
+    found: Option<usize>,
+    /// Whether each of its tests was found to lose.
+    both: bool,
+}
+
+impl Racer {
+    fn new(lab: &mut Lab<'_>, races: &Races, pair: usize) -> Result<Self, RunError> {
+        let undisturbed = races.undisturbed(lab, pair)?;
+        let plans = races.plans(pair, 0, &undisturbed);
+        Ok(Self { pair, round: 0, plans, undisturbed, next: 0, found: None, both: false })
+    }
+
+    /// A pair that there is nothing to try of.
+    fn idle(pair: usize) -> Self {
+        let (plans, undisturbed) = (Vec::new(), Vec::new());
+        Self { pair, round: 0, plans, undisturbed, next: 0, found: None, both: false }
+    }
+
+    fn is_done(&self) -> bool {
+        self.both || self.next >= self.plans.len()
+    }
+
+    /// Draws further schedules; tells whether there are some.
+    fn draws(&mut self, races: &Races) -> bool {
+        if self.found.is_some() {
+            return false;
+        }
+        self.round += 1;
+        self.plans.extend(races.plans(self.pair, self.round, &self.undisturbed));
+        !self.is_done()
+    }
+}
+
+impl Racing {
+    /// Races so far. Failures that are known already are nothing new.
+    pub fn new(bounds: Bounds, known: impl Iterator<Item = Signature>) -> Self {
+        Self {
+            left: bounds.schedules,
+            end: bounds.time.map(|time| Instant::now() + time),
+            bounds,
+            seen: known.collect(),
+            held: BTreeMap::new(),
+            unsteady: BTreeMap::new(),
+            found: Vec::new(),
+            cut_short: Vec::new(),
+            unraced: 0,
+            more: false,
+            ungathered: 0,
+        }
+    }
+
+    /// How many schedules were tried.
+    pub fn tried(&self) -> u64 {
+        self.bounds.schedules - self.left
+    }
+
+    fn is_over(&self, lab: &Lab<'_>) -> bool {
+        self.left == 0 || self.is_late(lab) || self.bounds.first_only && !self.found.is_empty()
+    }
+
+    fn is_late(&self, lab: &Lab<'_>) -> bool {
+        self.end.is_some_and(|end| Instant::now() > end) || lab.out_of_time()
+    }
+
+    /// Races all pairs, as far as the bounds allow.
+    ///
+    /// # Errors
+    /// Those of the engine; what was found before stays.
+    pub fn run(&mut self, lab: &mut Lab<'_>, races: &Races) -> Result<(), RunError> {
+        self.more = races.more;
+        let mut racers: Vec<Racer> = Vec::new();
+        loop {
+            for pair in 0..races.pairs.len() {
+                if self.is_over(lab) {
+                    self.unraced = self.unraced(races, &racers);
+                    return Ok(());
+                }
+                if racers.len() == pair {
+                    let settled = self.is_settled(races, &racers, pair);
+                    racers.push(if settled { Racer::idle(pair) } else { Racer::new(lab, races, pair)? });
+                } else if racers[pair].found.is_none() && self.is_settled(races, &racers, pair) {
+                    racers[pair] = Racer::idle(pair);
+                }
+                self.turn(lab, races, &mut racers[pair])?;
+            }
+            let mut goes_on = racers.iter().any(|racer| !racer.is_done());
+            if !goes_on && self.bounds.draw && self.left > 0 {
+                for racer in &mut racers {
+                    goes_on |= racer.draws(races);
+                }
+            }
+            if !goes_on {
+                return Ok(());
+            }
+        }
+    }
+
+    /// How many pairs are still to be raced, of which nothing is known.
+    fn unraced(&self, races: &Races, racers: &[Racer]) -> usize {
+        let is_open = |pair: &usize| match racers.get(*pair) {
+            Some(racer) => racer.found.is_none() && racer.round == 0 && !racer.is_done(),
+            None => true,
+        };
+        (0..races.pairs.len()).filter(is_open).filter(|&pair| !self.is_settled(races, racers, pair)).count()
+    }
+
+    /// Whether a pair reaches what it shares by the same lines as one that was found to race, so that its race is
+    /// known: in a fixture, which says the same of all tests that use it, or as its tests were shown to lose as
+    /// those of that one do.
+    fn is_settled(&self, races: &Races, racers: &[Racer], pair: usize) -> bool {
+        let raced = &races.pairs[pair];
+        let like = |racer: &&Racer| racer.pair != pair && races.pairs[racer.pair].like == raced.like;
+        racers.iter().filter(like).any(|racer| {
+            let Some(found) = racer.found.map(|at| &self.found[at]) else { return false };
+            let lose = |(one, other): (TestIndex, TestIndex)| {
+                [one, other].into_iter().filter(|&test| is_told(found, test)).count()
+            };
+            found.fixture().is_some() || lose(raced.tests) >= lose(races.pairs[racer.pair].tests).max(1)
+        })
+    }
+
+    /// Tries the next schedules of a pair.
+    fn turn(&mut self, lab: &mut Lab<'_>, races: &Races, racer: &mut Racer) -> Result<(), RunError> {
+        for _ in 0..TURN {
+            if racer.is_done() || self.is_over(lab) {
+                return Ok(());
+            }
+            let plan = racer.plans[racer.next].clone();
+            let trial = match racer.undisturbed.get(racer.next) {
+                Some((_, trial)) => trial.clone(),
+                None => lab.trial(Origin::Race(plan.index.0), &plan)?,
+            };
+            racer.next += 1;
+            self.left -= 1;
+            let mut suspects =
+                fresh_suspects(&plan, &trial, |signature| self.is_known(signature)).into_iter();
+            while let Some(suspect) = suspects.next() {
+                let start = Instant::now();
+                let looked_into = self.look_into(lab, races, racer, &suspect);
+                if looked_into.is_err() {
+                    self.cut_short.extend(std::iter::once(suspect).chain(suspects));
+                    return looked_into;
+                }
+                self.end = self.end.map(|end| end + start.elapsed());
+            }
+        }
+        Ok(())
+    }
+
+    fn is_known(&self, signature: &Signature) -> bool {
+        self.seen.contains(signature) || self.bounds.victim.is_some_and(|victim| victim != signature.test)
+    }
+
+    fn look_into(
+        &mut self,
+        lab: &mut Lab<'_>,
+        races: &Races,
+        racer: &mut Racer,
+        suspect: &Suspect,
+    ) -> Result<(), RunError> {
+        let signature = &suspect.signature;
+        if let Some(finding) = self.same_fixture(suspect) {
+            finding.also.push(signature.test);
+            self.seen.insert(signature.clone());
+            return Ok(());
+        }
+        let Some(found) = racer.found else {
+            match judge(lab, suspect)? {
+                Judged::Race(finding) => {
+                    self.seen.insert(signature.clone());
+                    racer.found = Some(self.add(races, racer.pair, *finding));
+                }
+                judged => self.is_no_race(&judged, signature),
+            }
+            return self.gather(lab, races, racer, None);
+        };
+        match seems_no_race(lab, suspect)? {
+            Some(judged) => self.is_no_race(&judged, signature),
+            None => return self.other_test(lab, races, racer, found, suspect),
+        }
+        Ok(())
+    }
+
+    /// Takes in that a test of a pair that was found to race fails under a schedule as well: it loses the same race if
+    /// it does so on the same resource and in the same way. Else that is looked into by itself.
+    fn other_test(
+        &mut self,
+        lab: &mut Lab<'_>,
+        races: &Races,
+        racer: &mut Racer,
+        found: usize,
+        suspect: &Suspect,
+    ) -> Result<(), RunError> {
+        let signature = &suspect.signature;
+        if is_told(&self.found[found], signature.test) {
+            self.seen.insert(signature.clone());
+            return Ok(());
+        }
+        let known = self.found[found].signature.as_ref();
+        let how = |crash: &Crash| (crash.phase, crash.exception.clone());
+        let alike = known.is_some_and(|known| how(&known.crash) == how(&signature.crash));
+        let loser = match self.found[found].story.as_ref().filter(|_| alike) {
+            Some(story) => Loser::under(lab, suspect, story)?,
+            None => None,
+        };
+        if loser.is_some() {
+            self.seen.insert(signature.clone());
+            self.found[found].also.push(signature.test);
+            return self.gather(lab, races, racer, loser);
+        }
+        match judge(lab, suspect)? {
+            Judged::Race(finding) => {
+                self.seen.insert(signature.clone());
+                self.add(races, racer.pair, *finding);
+            }
+            judged => self.is_no_race(&judged, signature),
+        }
+        let (one, two) = races.pairs[racer.pair].tests;
+        racer.both = self.was_found(one) && self.was_found(two);
+        Ok(())
+    }
+
+    /// Keeps a race of a pair: by itself, or with one that has the same cause. Tells where.
+    fn add(&mut self, races: &Races, pair: usize, mut finding: Finding) -> usize {
+        if let Some(story) = &mut finding.story {
+            story.folder = gathering::shared_folder(&races.pairs[pair], &story.resource);
+        }
+        if let Some(at) = self.found.iter().position(|known| gathering::is_of(known, &finding)) {
+            self.found[at].also.extend(finding.test);
+            return at;
+        }
+        self.found.push(finding);
+        self.found.len() - 1
+    }
+
+    /// Looks for the other tests of a race: those that lose as the one does that was found first, or as one that
+    /// was found to lose to it.
+    fn gather(
+        &mut self,
+        lab: &mut Lab<'_>,
+        races: &Races,
+        racer: &mut Racer,
+        other: Option<Loser>,
+    ) -> Result<(), RunError> {
+        let Some(finding) = racer.found.and_then(|at| self.found.get_mut(at)) else {
+            return Ok(());
+        };
+        let loser = other.or_else(|| Loser::of(finding));
+        let alone = self.bounds.first_only || finding.fixture().is_some();
+        if let Some(loser) = loser.filter(|_| !alone) {
+            let before = finding.also.len();
+            let gathered = gather(lab, races, &loser, finding);
+            self.seen.extend(gathering::signatures(&finding.also[before..], &loser));
+            self.ungathered += gathered?;
+        }
+        let (one, two) = races.pairs[racer.pair].tests;
+        racer.both = is_told(finding, one) && is_told(finding, two);
+        Ok(())
+    }
+
+    /// The race of a fixture that fails in this way under another test: which one is charged is an
+    /// accident.
+    fn same_fixture(&mut self, suspect: &Suspect) -> Option<&mut Finding> {
+        let fixture = suspect.fixture()?;
+        let crash = &suspect.signature.crash;
+        let same = |finding: &&mut Finding| {
+            finding.fixture() == Some(fixture)
+                && finding.signature.as_ref().is_some_and(|known| known.crash == *crash)
+        };
+        self.found.iter_mut().find(same)
+    }
+
+    /// Takes in that a failure is no race under its schedule. Another one may show it better.
+    fn is_no_race(&mut self, judged: &Judged, signature: &Signature) {
+        let enough = match judged {
+            Judged::Unsteady => count(&mut self.unsteady, signature) >= UNSTEADY,
+            Judged::Held => count(&mut self.held, signature) >= HELD,
+            Judged::Serial | Judged::Race(_) => true,
+        };
+        if enough {
+            self.seen.insert(signature.clone());
+        }
+    }
+
+    /// The failures that the rest of the session need not look into: of a test, or of a fixture under
+    /// whichever test.
+    pub fn explained(&self) -> impl Iterator<Item = (Option<TestIndex>, Crash)> {
+        let of_fixture = |crash: &Crash| {
+            let same =
+                |finding: &Finding| finding.signature.as_ref().is_some_and(|known| known.crash == *crash);
+            self.found.iter().any(|finding| finding.fixture().is_some() && same(finding))
+        };
+        let of = move |Signature { test, crash }: &Signature| {
+            ((!of_fixture(crash)).then_some(*test), crash.clone())
+        };
+        self.seen.iter().filter(move |signature| self.was_found(signature.test)).map(of)
+    }
+
+    /// Whether a test was found to lose a race.
+    fn was_found(&self, test: TestIndex) -> bool {
+        self.found.iter().any(|finding| is_told(finding, test))
+    }
+
+    /// What the user should know besides.
+    pub fn remarks(&self) -> Vec<String> {
+        let unclaimed = |failures: &BTreeMap<Signature, u32>| {
+            failures.keys().filter(|signature| !self.was_found(signature.test)).count()
+        };
+        let why = if self.left == 0 { "--schedules N allows more" } else { "there was no more time" };
+        let some = |number: usize, one: &str, more: &str| match number {
+            0 => None,
+            1 => Some(one.to_owned()),
+            number => Some(format!("{number} {more}")),
+        };
+        [
+            some(
+                self.unraced,
+                &format!("1 pair of tests in conflict was not raced to the end: {why}"),
+                &format!("pairs of tests in conflict were not raced to the end: {why}"),
+            ),
+            self.more.then(|| {
+                format!("more than {PAIRS} pairs of tests are in conflict: {PAIRS} were chosen to be raced")
+            }),
+            some(
+                self.ungathered,
+                "1 more test reaches what is raced on by the same lines, and was not tried",
+                "more tests reach what is raced on by the same lines, and were not tried",
+            ),
+            some(
+                unclaimed(&self.held),
+                "1 failure only showed while jostle held a worker back for longer than the suite waits: no race",
+                "failures only showed while jostle held a worker back for longer than the suite waits: no race",
+            ),
+            some(
+                unclaimed(&self.unsteady),
+                "1 failure of tests in conflict showed at times only under its schedule: no claim is made",
+                "failures of tests in conflict showed at times only under their schedules: no claim is made",
+            ),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+/// Whether a race is one that a test was found to lose.
+fn is_told(finding: &Finding, test: TestIndex) -> bool {
+    finding.test == Some(test) || finding.also.contains(&test)
+}
+
+/// Counts one more failure; tells how many there are.
+fn count(failures: &mut BTreeMap<Signature, u32>, signature: &Signature) -> u32 {
+    let times = failures.entry(signature.clone()).or_default();
+    *times += 1;
+    *times
+}

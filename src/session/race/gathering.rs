@@ -1,0 +1,148 @@
+//! One race is one finding, with all tests that lose in it. Where a test was found to lose, tests that reach what
+//! it lost by the same lines take its place, under the very schedule that showed it. Each that is told was seen
+//! to fail in the same way each time, by the same conflicting calls, and to pass without the other worker.
+
+use crate::finding::Finding;
+use crate::judge::{Signature, Tally};
+use crate::plan::schedule::{Resource, Schedule};
+use crate::plan::{Plan, WorkerId};
+use crate::race::conflicts::Pair;
+use crate::race::likeness::{folder, like};
+use crate::race::story::{self, Story};
+use crate::run::RunError;
+use crate::session::lab::Lab;
+use crate::session::race::pairs::Races;
+use crate::session::race::probe_effect::fails_without_overlap;
+use crate::session::race::reruns::{Reruns, schedule_of, with_schedule};
+use crate::session::suspect::Suspect;
+use crate::suite::TestIndex;
+
+/// How many tests are tried in the place of one that was found to lose.
+pub const PLACES: usize = 64;
+
+/// A test that was found to lose: how, under which plan, and by which calls.
+pub struct Loser {
+    /// Its failure.
+    pub signature: Signature,
+    /// The plan that shows it.
+    pub plan: Plan,
+    /// The worker on which it shows.
+    pub worker: WorkerId,
+    /// What happens.
+    pub story: Story,
+}
+
+impl Loser {
+    /// The test of a race that was found.
+    pub fn of(finding: &Finding) -> Option<Self> {
+        let (signature, minimal) = (finding.signature.clone()?, finding.shrunk.as_ref()?);
+        let story = finding.story.clone()?;
+        let worker = story.turns.last()?.worker;
+        Some(Self { signature, plan: minimal.plan.clone(), worker, story })
+    }
+
+    /// A test that was seen to lose to the same pair's other one; nothing if it does not lose what the race is on.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn under(lab: &mut Lab<'_>, suspect: &Suspect, race: &Story) -> Result<Option<Self>, RunError> {
+        let mut runs = Reruns::new(suspect);
+        let steps = runs.once(lab, &suspect.plan)?.unwrap_or_default();
+        let story = story::tell(runs.told(&steps), suspect.worker, &race.resource);
+        let Suspect { signature, plan, worker, .. } = suspect.clone();
+        Ok(story.map(|story| Self { signature, plan, worker, story }))
+    }
+
+    /// The plan with another test in its place, which touches a resource in place of what this one lost.
+    fn replaced(&self, by: TestIndex, resource: &Resource) -> Option<Plan> {
+        let mut plan = self.plan.clone();
+        let lost = self.signature.test;
+        for (at, list) in plan.workers.iter_mut().enumerate() {
+            let own = at == self.worker.0 as usize;
+            list.iter_mut()
+                .filter(|test| own || **test == by)
+                .for_each(|test| *test = if own { by } else { lost });
+        }
+        let schedule = schedule_of(&plan)?.clone();
+        let renamed = |one: Resource| if one == self.story.resource { resource.clone() } else { one };
+        let at = schedule.at.iter().cloned().map(renamed).collect();
+        Some(with_schedule(&plan, Schedule { at, calls: Vec::new(), ..schedule }))
+    }
+}
+
+/// Adds to a race the tests that lose in it as one of its tests does. Tells how many were not tried.
+///
+/// # Errors
+/// Those of the engine; what was shown before stays.
+pub fn gather(
+    lab: &mut Lab<'_>,
+    races: &Races,
+    loser: &Loser,
+    finding: &mut Finding,
+) -> Result<usize, RunError> {
+    let resource = &loser.story.resource;
+    let mut candidates = like(&races.conflicts, loser.signature.test, resource);
+    candidates.retain(|(test, _)| finding.test != Some(*test) && !finding.also.contains(test));
+    let left = candidates.len().saturating_sub(PLACES);
+    for (test, theirs) in candidates.into_iter().take(PLACES) {
+        if shows(lab, loser, test, &theirs)? {
+            finding.also.push(test);
+            if let (Some(story), true) = (&mut finding.story, theirs != *resource) {
+                story.folder = folder(resource).map(str::to_owned);
+            }
+        }
+    }
+    Ok(left)
+}
+
+/// The failures of tests that were shown to fail as another does.
+pub fn signatures(tests: &[TestIndex], loser: &Loser) -> Vec<Signature> {
+    let of = |&test: &TestIndex| Signature { test, crash: loser.signature.crash.clone() };
+    tests.iter().map(of).collect()
+}
+
+/// Whether a test loses as another does, in its place.
+fn shows(lab: &mut Lab<'_>, loser: &Loser, test: TestIndex, resource: &Resource) -> Result<bool, RunError> {
+    let Some(plan) = loser.replaced(test, resource) else {
+        return Ok(false);
+    };
+    let crash = loser.signature.crash.clone();
+    let suspect = Suspect {
+        signature: Signature { test, crash },
+        failure: None,
+        origin: crate::finding::Origin::Race(plan.index.0),
+        plan: plan.clone(),
+        worker: loser.worker,
+        charged: test,
+        site: None,
+        again: false,
+    };
+    let mut runs = Reruns::new(&suspect);
+    let Some(steps) = runs.once(lab, &plan)? else {
+        return Ok(false);
+    };
+    let story = story::tell(runs.told(&steps), loser.worker, resource);
+    let same = story.is_some_and(|story| story.conflict() == loser.story.conflict());
+    Ok(same
+        && runs.always(lab, &plan)?
+        && !fails_without_overlap(lab, &suspect, false, &mut Tally::default())?)
+}
+
+/// Whether a race has the cause of one that was found before: the same failure by the same conflicting calls, on the
+/// same resource or on one in the same folder.
+pub fn is_of(known: &Finding, finding: &Finding) -> bool {
+    let crash = |finding: &Finding| finding.signature.as_ref().map(|signature| signature.crash.clone());
+    let (Some(one), Some(other)) = (&known.story, &finding.story) else {
+        return false;
+    };
+    let beside = folder(&one.resource).is_some() && folder(&one.resource) == folder(&other.resource);
+    crash(known) == crash(finding)
+        && one.conflict() == other.conflict()
+        && (one.resource == other.resource || beside)
+}
+
+/// The folder of a resource, if tests of a pair conflict on the folder itself as well.
+pub fn shared_folder(pair: &Pair, resource: &Resource) -> Option<String> {
+    let name = folder(resource)?;
+    pair.resources.contains(&Resource(format!("file:{name}"))).then(|| name.to_owned())
+}

@@ -1,0 +1,90 @@
+//! The baseline: what the suite does before anything is jostled.
+
+use crate::finding::{Finding, Kind, Minimal, Origin};
+use crate::judge::unstable::{Difference, difference, stops_xdist};
+use crate::plan::order;
+use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
+use crate::suite::{Suite, TestIndex};
+
+/// The plan of the baseline: suite order in one process.
+pub fn suite_order(suite: &Suite, seed: Seed, hash_seed: u32) -> Plan {
+    Plan {
+        seed,
+        index: TrialIndex(0),
+        order: OrderKind::Suite,
+        mode: Mode::No,
+        workers: vec![suite.collected.clone()],
+        interleaving: Interleaving::Free,
+        hash_seed,
+        random_seed: 0,
+        imports: Imports::All,
+    }
+}
+
+/// Every test twice in a row in one process, which shows the tests that pollute themselves.
+pub fn twice(suite: &Suite, seed: Seed, hash_seed: u32) -> Plan {
+    let list: Vec<TestIndex> = suite.collected.iter().flat_map(|&test| [test, test]).collect();
+    Plan { order: OrderKind::Explicit, workers: vec![list], ..suite_order(suite, seed, hash_seed) }
+}
+
+/// Rows in which every test comes directly after every other: as many as there are tests, or one more.
+/// They show what fails only next to its polluter, and give what fails at times many chances.
+pub fn each_after_each(
+    suite: &Suite,
+    seed: Seed,
+    hash_seed: u32,
+    ignore_rank: bool,
+) -> impl Iterator<Item = Plan> {
+    (0..order::tuscan_rows(suite.tests.len())).map(move |row| {
+        let list = order::order(OrderKind::Adjacent, suite, seed, row, ignore_rank);
+        let suite_order = suite_order(suite, seed, hash_seed);
+        Plan { order: OrderKind::Adjacent, workers: vec![list], ..suite_order }
+    })
+}
+
+/// Compares what was collected under two hash seeds. pytest-xdist refuses a suite whose workers
+/// collect different lists, and each worker has a hash seed of its own unless the user sets one.
+/// `suite` is the first as it is told of: its tests are the same in the same order.
+pub fn compare_collections(
+    suite: &Suite,
+    first: &Suite,
+    other: &Suite,
+    seed: Seed,
+    hash_seeds: (u32, u32),
+) -> Option<Finding> {
+    let Difference { at, names: [ours, theirs], signature } = difference(first, other)?;
+    let name = |name: Option<String>| name.unwrap_or_else(|| "missing".into());
+    let note = format!(
+        "PYTHONHASHSEED={} and PYTHONHASHSEED={} collect different lists, and the first of them the same one twice: test \
+         {} is {} under the one and {} under the other. pytest-xdist stops with \"Different tests were collected\". Sort what \
+         parametrises the test (a set has no fixed order)",
+        hash_seeds.0,
+        hash_seeds.1,
+        at + 1,
+        name(ours),
+        name(theirs),
+    );
+    let told = |index: TestIndex| {
+        let at = first.collected.iter().position(|&other| other == index)?;
+        suite.collected.get(at).copied()
+    };
+    // Tests that are not collected under the first hash seed can be part of no plan.
+    let known = other.collected.iter().filter_map(|&test| first.find(&other.test(test).id)).filter_map(told);
+    let known = known.collect();
+    let under = |hash_seed| suite_order(suite, seed, hash_seed);
+    let minimal = Minimal {
+        plan: under(hash_seeds.0),
+        culprits: Vec::new(),
+        imports: Vec::new(),
+        one_minimal: true,
+        calls: 0,
+    };
+    let test = signature.as_ref().and_then(|signature| told(signature.test));
+    Some(Finding {
+        signature: test.map(|test| stops_xdist(suite, test)),
+        plan: Some(Plan { workers: vec![known], ..under(hash_seeds.1) }),
+        shrunk: Some(minimal),
+        note: Some(note),
+        ..Finding::new(Kind::UnstableCollection, test, Origin::Baseline)
+    })
+}

@@ -1,0 +1,452 @@
+//! What a session has seen fail, what of it waits to be looked into, and what was found: decisions about values,
+//! without a run, a clock or a file.
+
+use std::collections::BTreeSet;
+
+use crate::finding::known;
+use crate::finding::known::{Identity, Recorded};
+use crate::finding::{Finding, Kind};
+use crate::judge::signature::{Crash, Signature};
+use crate::judge::site::Site;
+use crate::session::suspect::Suspect;
+use crate::suite::Phase;
+use crate::suite::{Suite, TestIndex};
+
+/// Places and messages of one failing function that are looked into: each may have a cause of its own, but where
+/// they change with every run they have not.
+const SITES: usize = 4;
+
+/// A way in which something fails.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Seen {
+    /// The test; none for whichever shows it.
+    test: Option<TestIndex>,
+    crash: Crash,
+    /// Whether the test had passed before in its process: it may then pollute itself, which says nothing of a
+    /// plan in which it runs once.
+    again: bool,
+    /// Where, and with which words; none for anywhere.
+    site: Option<Site>,
+}
+
+impl Seen {
+    fn anywhere(test: Option<TestIndex>, crash: Crash) -> Self {
+        Self { test, crash, again: false, site: None }
+    }
+
+    fn of(suspect: &Suspect) -> Self {
+        let Signature { test, crash } = suspect.signature.clone();
+        Self { test: Some(test), crash, again: suspect.again, site: suspect.site.clone() }
+    }
+}
+
+/// A session's account of failures: seen, waiting, found.
+#[derive(Clone, Debug, Default)]
+pub struct FindingBook {
+    /// The only test whose failures are taken in, if the user named one.
+    victim: Option<TestIndex>,
+    /// Failures recorded earlier.
+    known: Vec<Recorded>,
+    /// Failures that were looked into, or wait for it.
+    seen: BTreeSet<Seen>,
+    /// Failures that belong to a cause which was found, and the tests each of which makes the test fail so.
+    explained: Vec<(Signature, BTreeSet<TestIndex>)>,
+    /// Failures that are still to be looked into, in the order in which they came.
+    pub waiting: Vec<Suspect>,
+    findings: Vec<Finding>,
+}
+
+impl FindingBook {
+    /// An empty one. `known` are the failures recorded earlier.
+    pub fn new(victim: Option<TestIndex>, known: &[Recorded]) -> Self {
+        Self { victim, known: known.to_vec(), ..Self::default() }
+    }
+
+    /// Takes in the failures of a trial: those that are new wait.
+    pub fn take_in(&mut self, suspects: impl IntoIterator<Item = Suspect>) {
+        for suspect in suspects {
+            let test = suspect.signature.test;
+            let unasked = self.victim.is_some_and(|victim| victim != test && victim != suspect.charged);
+            if unasked || self.is_seen(&suspect) {
+                continue;
+            }
+            if self.seen.insert(Seen::of(&suspect)) {
+                self.waiting.push(suspect);
+            }
+        }
+    }
+
+    /// Whether a failure is one that was seen wherever it shows, or at enough places.
+    fn is_seen(&self, suspect: &Suspect) -> bool {
+        let Signature { test, crash } = &suspect.signature;
+        let anywhere = |test| self.seen.contains(&Seen::anywhere(test, crash.clone()));
+        let first = Seen { site: None, ..Seen::of(suspect) };
+        let alike = |seen: &&Seen| Seen { site: None, ..(*seen).clone() } == first;
+        let sites = self.seen.range(&first..).take_while(alike).count();
+        anywhere(None) || anywhere(Some(*test)) || sites >= SITES || self.is_explained(suspect)
+    }
+
+    /// Whether the test is known to fail so after a test that came before it. Without such a one before it there
+    /// is another reason.
+    fn is_explained(&self, suspect: &Suspect) -> bool {
+        let test = suspect.signature.test;
+        let list = suspect.plan.workers.get(suspect.worker.0 as usize).map(Vec::as_slice).unwrap_or_default();
+        let at = list.iter().rposition(|&other| other == test).unwrap_or_default();
+        let polluted =
+            |polluters: &BTreeSet<TestIndex>| list[..at].iter().any(|test| polluters.contains(test));
+        let mut explained = self.explained.iter().filter(|(signature, _)| *signature == suspect.signature);
+        !suspect.again && explained.any(|(_, polluters)| polluted(polluters))
+    }
+
+    /// Takes note of failures that are told of elsewhere.
+    pub fn are_seen(&mut self, failures: impl IntoIterator<Item = (Option<TestIndex>, Crash)>) {
+        self.seen.extend(failures.into_iter().map(|(test, crash)| Seen::anywhere(test, crash)));
+    }
+
+    /// Forgets what was seen and waits, as what failed for want of something is no failure.
+    pub fn forget_seen(&mut self) {
+        (self.seen, self.waiting) = Default::default();
+    }
+
+    /// Sorts what waits: serial plans first, as they are cheaper to shrink and may explain what was seen under
+    /// several workers.
+    pub fn sort(&mut self) {
+        self.waiting.sort_by_key(|suspect| (suspect.plan.workers.len(), suspect.origin));
+    }
+
+    /// The first failure that waits and says something new; those before it that do not are let go.
+    pub fn first(&mut self) -> Option<Suspect> {
+        let settled = self.waiting.iter().take_while(|suspect| self.is_settled(suspect)).count();
+        self.waiting.drain(..settled);
+        self.waiting.first().cloned()
+    }
+
+    /// The findings of which a failure may be another sight: it is the same crash, in the same fixture if in one.
+    /// That is no claim: [`crate::session::stress::same_cause`] shows it.
+    pub fn alike(&self, suspect: &Suspect) -> Vec<usize> {
+        let alike = |(at, finding): (usize, &Finding)| is_alike(finding, suspect).then_some(at);
+        self.findings.iter().enumerate().filter_map(alike).collect()
+    }
+
+    /// Tells a failure, the first that waits, with the finding of which it was shown to be. The tests that its
+    /// fixture was set up for, and those that were charged with it, are named.
+    pub fn tell_with(&mut self, finding: usize, suspect: &Suspect) {
+        let key = Seen::of(suspect);
+        self.waiting.retain(|other| Seen::of(other) != key);
+        let finding = &mut self.findings[finding];
+        let named = |test: TestIndex| {
+            Some(test) == finding.test || finding.causes().0.contains(&test) || finding.also.contains(&test)
+        };
+        let new: BTreeSet<TestIndex> =
+            [suspect.signature.test, suspect.charged].into_iter().filter(|&test| !named(test)).collect();
+        finding.also.extend(new);
+        finding.also.sort_unstable();
+    }
+
+    /// What other tests show of a cause that is explained needs no finding of its own.
+    fn fold_circle(&mut self, finding: &Finding) {
+        let circles = finding.explanation.iter().map(|explanation| &explanation.circle);
+        for circle in circles.filter(|circle| !circle.victims.is_empty()) {
+            let polluters: BTreeSet<_> = circle.polluters.iter().chain(finding.causes().0).copied().collect();
+            self.explained.extend(circle.victims.iter().map(|victim| (victim.clone(), polluters.clone())));
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        let (explained, left): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|suspect| self.is_explained(suspect));
+        self.waiting = left;
+        explained.iter().for_each(|suspect| _ = self.seen.remove(&Seen::of(suspect)));
+    }
+
+    /// Whether the test was found to fail in this way for reasons of its own, wherever it then shows. Another way
+    /// in which it fails may have another reason.
+    fn is_settled(&self, suspect: &Suspect) -> bool {
+        let same = |finding: &&Finding| finding.signature.as_ref() == Some(&suspect.signature);
+        self.findings.iter().filter(same).any(|finding| finding.kind.is_the_tests_own())
+    }
+
+    /// Whether a finding tells of the same test and the same cause as one before.
+    pub fn is_told(&self, finding: &Finding) -> bool {
+        self.findings.iter().any(|told| is_same(told, finding))
+    }
+
+    /// Takes over what is noted of a finding that is told already, if nothing is noted there.
+    pub fn add_note(&mut self, finding: &Finding) {
+        let told = self.findings.iter_mut().find(|told| is_same(told, finding));
+        if let Some(told) = told.filter(|told| told.note.is_none()) {
+            told.note.clone_from(&finding.note);
+        }
+    }
+
+    /// Keeps a finding from now on, whatever ends the session, and tells where it is.
+    pub fn keep(&mut self, finding: Finding, suite: &Suite) -> usize {
+        self.findings.push(finding);
+        self.identify(self.findings.len() - 1, suite);
+        self.findings.len() - 1
+    }
+
+    /// Takes in what was found out about a finding that is kept.
+    pub fn looked_into(&mut self, at: usize, suite: &Suite) {
+        self.identify(at, suite);
+        let finding = self.findings[at].clone();
+        self.fold_circle(&finding);
+    }
+
+    /// Finds out whether a finding is known: what was recorded of it may be its state.
+    fn identify(&mut self, at: usize, suite: &Suite) {
+        let finding = &mut self.findings[at];
+        let identity = Identity::of(finding, suite);
+        finding.known = identity.and_then(|identity| known::find(&self.known, &identity));
+    }
+
+    /// A finding that is kept, to add what is found out about it.
+    pub fn finding_mut(&mut self, at: usize) -> &mut Finding {
+        &mut self.findings[at]
+    }
+
+    /// Whether nothing was found and nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.findings.is_empty() && self.waiting.is_empty()
+    }
+
+    /// What was found.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// What was found, and what still waits.
+    pub fn close(self) -> (Vec<Finding>, Vec<Suspect>) {
+        (self.findings, self.waiting)
+    }
+
+    /// The known failures that no finding is.
+    pub fn unseen(&self, suite: &Suite) -> Vec<String> {
+        let found: Vec<Identity> =
+            self.findings.iter().filter_map(|finding| Identity::of(finding, suite)).collect();
+        let seen = |known: &Recorded| found.iter().any(|found| known::same(&known.identity, found).is_some());
+        self.known.iter().filter(|known| !seen(known)).map(|known| known.file.clone()).collect()
+    }
+
+    /// Whether an isolation failure was found that is not known.
+    pub fn has_new(&self) -> bool {
+        let new = |finding: &Finding| finding.kind.is_isolation_failure() && finding.known.is_none();
+        self.findings.iter().any(new)
+    }
+}
+
+/// Whether two findings tell of the same test and the same cause.
+fn is_same(one: &Finding, other: &Finding) -> bool {
+    one.kind == other.kind && one.test == other.test && one.causes() == other.causes()
+}
+
+/// Whether a failure is like that of a finding, so that it is worth showing that it is of it.
+fn is_alike(finding: &Finding, suspect: &Suspect) -> bool {
+    let same_crash =
+        finding.signature.as_ref().is_some_and(|signature| signature.crash == suspect.signature.crash);
+    let (fixture, crash) = (suspect.fixture(), &suspect.signature.crash);
+    let outside_call = fixture.is_some() || crash.phase != Phase::Call;
+    let alike = match finding.kind {
+        Kind::Broken | Kind::Victim => outside_call,
+        Kind::Race => fixture.is_some(),
+        Kind::Nio => suspect.again,
+        _ => false,
+    };
+    alike && same_crash && fixture == finding.fixture() && finding.test != Some(suspect.signature.test)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explain::{Circle, Explanation};
+    use crate::finding::{Minimal, Origin};
+    use crate::judge::site::{Lines, words};
+    use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
+    use crate::suite::Fixture;
+    use crate::trial::Failure;
+
+    fn plan(list: &[u32]) -> Plan {
+        Plan {
+            seed: Seed(1),
+            index: TrialIndex(0),
+            order: OrderKind::Explicit,
+            mode: Mode::No,
+            workers: vec![list.iter().map(|&test| TestIndex(test)).collect()],
+            interleaving: Interleaving::Free,
+            hash_seed: 1,
+            random_seed: 1,
+            imports: Imports::All,
+        }
+    }
+
+    fn fixture(name: &str) -> Fixture {
+        let (scope, file) = ("module".into(), "test_a.py".into());
+        Fixture { name: name.into(), scope, file, phase: Phase::Teardown }
+    }
+
+    fn suspect(test: u32, phase: Phase, fixture: Option<Fixture>) -> Suspect {
+        let crash = Crash {
+            phase,
+            exception: "ValueError".into(),
+            file: "capture.py".into(),
+            function: "resume".into(),
+        };
+        let failure = Failure {
+            phase,
+            exception: crash.exception.clone(),
+            file: crash.file.clone(),
+            function: crash.function.clone(),
+            line: 1,
+            test_line: 0,
+            message: String::new(),
+            trace: String::new(),
+            fixture,
+            user: None,
+        };
+        Suspect {
+            signature: Signature { test: TestIndex(test), crash },
+            site: Some(Site::default()),
+            again: false,
+            charged: TestIndex(test),
+            failure: Some(failure),
+            origin: Origin::Baseline,
+            plan: plan(&[0, test]),
+            worker: WorkerId(0),
+        }
+    }
+
+    fn finding(kind: Kind, of: &Suspect) -> Finding {
+        Finding {
+            signature: Some(of.signature.clone()),
+            failure: of.failure.clone(),
+            ..Finding::new(kind, Some(of.signature.test), of.origin)
+        }
+    }
+
+    #[test]
+    fn nothing_is_told_with_another_for_its_looks_alone() {
+        let (setup, call) = (Phase::Setup, Phase::Call);
+        let like = |kind, one: Suspect, other: Suspect| is_alike(&finding(kind, &one), &other);
+        assert!(like(Kind::Broken, suspect(1, setup, None), suspect(2, setup, None)));
+        assert!(like(Kind::Victim, suspect(1, setup, None), suspect(2, setup, None)));
+        assert!(!like(Kind::Victim, suspect(1, call, None), suspect(2, call, None)));
+        assert!(!like(Kind::Broken, suspect(1, setup, None), suspect(2, call, None)));
+        assert!(!like(Kind::Nod, suspect(1, setup, None), suspect(2, setup, None)));
+        assert!(!like(Kind::Victim, suspect(1, setup, None), suspect(1, setup, None)));
+        let of = |name| suspect(2, setup, Some(fixture(name)));
+        assert!(like(Kind::Victim, suspect(1, setup, Some(fixture("a"))), of("a")));
+        assert!(!like(Kind::Victim, suspect(1, setup, Some(fixture("a"))), of("b")));
+        assert!(!like(Kind::Victim, suspect(1, setup, None), of("a")));
+        assert!(!like(Kind::Race, suspect(1, setup, None), suspect(2, setup, None)));
+        // What is alike waits until it is shown to be the same.
+        let mut book = FindingBook::default();
+        book.take_in([suspect(1, setup, None), suspect(2, setup, None)]);
+        let first = book.first().unwrap();
+        book.findings.push(finding(Kind::Broken, &first));
+        book.waiting.remove(0);
+        assert_eq!(book.alike(&suspect(2, setup, None)), [0]);
+        assert_eq!(book.first().unwrap().signature.test, TestIndex(2));
+        assert_eq!(book.findings[0].also, []);
+    }
+
+    #[test]
+    fn what_is_shown_to_be_of_a_finding_is_told_with_it_once() {
+        let mut book = FindingBook::default();
+        let users = [1, 2].map(|test| Suspect {
+            charged: TestIndex(7),
+            ..suspect(test, Phase::Teardown, Some(fixture("a")))
+        });
+        book.take_in(users.clone());
+        book.take_in(users.clone());
+        assert_eq!(book.waiting.len(), 2);
+        book.waiting.remove(0);
+        book.findings.push(finding(Kind::Victim, &users[0]));
+        book.tell_with(0, &users[1]);
+        assert_eq!(book.findings[0].also, [TestIndex(2), TestIndex(7)]);
+        assert_eq!(book.first().map(|suspect| suspect.signature.test), None);
+        book.tell_with(0, &users[1]);
+        assert_eq!(book.findings[0].also.len(), 2);
+    }
+
+    #[test]
+    fn of_a_named_victim_alone_failures_are_taken_in() {
+        let mut book = FindingBook::new(Some(TestIndex(2)), &[]);
+        let charged = Suspect { charged: TestIndex(2), ..suspect(3, Phase::Teardown, Some(fixture("a"))) };
+        book.take_in([suspect(1, Phase::Call, None), suspect(2, Phase::Call, None), charged]);
+        let tests: Vec<u32> = book.waiting.iter().map(|suspect| suspect.signature.test.0).collect();
+        assert_eq!(tests, [2, 3]);
+    }
+
+    #[test]
+    fn an_ordinary_bug_hides_no_other_failure_of_its_test() {
+        let mut book = FindingBook::default();
+        let (broken, other) = (suspect(1, Phase::Call, None), suspect(1, Phase::Setup, None));
+        book.findings.push(finding(Kind::Broken, &broken));
+        let elsewhere = Suspect { site: None, ..broken.clone() };
+        book.take_in([broken.clone(), elsewhere, other.clone()]);
+        assert_eq!(book.first().map(|suspect| suspect.signature), Some(other.signature));
+        assert_eq!(book.waiting.len(), 1);
+        book.add_note(&Finding { note: Some("besides".into()), ..finding(Kind::Broken, &broken) });
+        assert_eq!(book.findings[0].note.as_deref(), Some("besides"));
+    }
+
+    /// A test failing last of a plan at a line, with a message.
+    fn at(list: &[u32], line: u32, message: &str) -> Suspect {
+        let (&test, before) = list.split_last().unwrap();
+        Suspect {
+            site: Some(Site { lines: Lines { test: line, crash: line }, words: words(message) }),
+            again: before.contains(&test),
+            plan: plan(list),
+            ..suspect(test, Phase::Call, None)
+        }
+    }
+
+    #[test]
+    fn failures_of_one_test_are_told_apart_by_line_words_and_whether_it_ran_before() {
+        let waiting = |suspects: Vec<Suspect>| {
+            let mut book = FindingBook::default();
+            book.take_in(suspects);
+            book.waiting.len()
+        };
+        let first = || at(&[2, 1], 6, "assert 2 == 1");
+        assert_eq!(waiting(vec![first(), at(&[3, 1], 6, "assert 3 == 1")]), 1, "another value");
+        assert_eq!(waiting(vec![first(), at(&[3, 1], 7, "assert 2 == 1")]), 2, "another line");
+        assert_eq!(waiting(vec![first(), at(&[3, 1], 6, "no books")]), 2, "other words");
+        assert_eq!(waiting(vec![first(), at(&[1, 1], 6, "assert 2 == 1")]), 2, "run twice");
+        assert_eq!(waiting((1..50).map(|line| at(&[2, 1], line, "")).collect()), SITES, "always another");
+    }
+
+    #[test]
+    fn what_a_cause_explains_fails_after_its_polluters_only() {
+        let mut book = FindingBook::default();
+        let waits = at(&[5, 1], 6, "");
+        book.take_in([waits.clone()]);
+        let circle = Circle {
+            victims: [waits.signature.clone()].into(),
+            polluters: [TestIndex(7)].into(),
+            ..Circle::default()
+        };
+        let explanation = Explanation {
+            confirmed: true,
+            places: Vec::new(),
+            jointly: false,
+            alone: true,
+            others: 1,
+            changed: 0,
+            cut_off: false,
+            fixtures: Vec::new(),
+            circle,
+            fix: None,
+            no_fix: None,
+            experiments: 0,
+            why: None,
+        };
+        let (culprits, imports) = (vec![TestIndex(5)], Vec::new());
+        let minimal = Minimal { plan: plan(&[5, 0]), culprits, imports, one_minimal: true, calls: 1 };
+        let of = finding(Kind::Victim, &suspect(0, Phase::Call, None));
+        book.fold_circle(&Finding { shrunk: Some(minimal), explanation: Some(explanation), ..of });
+        assert_eq!(book.waiting.len(), 0);
+        for (list, waiting) in [(&[7, 2, 1][..], 0), (&[2, 5, 1], 0), (&[1, 1], 1), (&[2, 1], 2)] {
+            book.take_in([at(list, 6, "")]);
+            assert_eq!(book.waiting.len(), waiting, "{list:?}");
+        }
+    }
+}

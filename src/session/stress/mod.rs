@@ -1,0 +1,457 @@
+//! The main job.
+
+pub mod baseline;
+pub mod network;
+pub mod fidelity;
+pub mod leftovers;
+pub mod findings;
+pub mod same_cause;
+pub mod collections;
+pub mod draws;
+pub mod ran;
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::finding::{Finding, Kind, Origin};
+use crate::plan::coverage::Coverage;
+use crate::plan::{Axes, OrderKind, Plan, Seed, TrialIndex, plan};
+use crate::run::{Engine, RunError};
+use crate::session::explain::details;
+use crate::session::fix::search;
+use crate::session::investigate::{investigate, investigate_named};
+use crate::session::lab::deadline::Deadline;
+use crate::session::lab::{Lab, Notice, Observer, serial};
+use crate::session::outline::{Limits, Outline};
+use crate::session::race::campaign::{Bounds, Racing};
+use crate::session::race::pairs::Races;
+use crate::session::race::recording;
+use crate::session::stress::findings::FindingBook;
+use crate::session::stress::leftovers::Leftovers;
+use crate::session::stress::ran::{Ran, part_that_ran};
+use crate::session::suspect::suspects;
+use crate::suite::{Suite, TestId, TestIndex};
+use crate::trial::{Interpreter, Trial};
+
+/// Trials after which failures are judged.
+const ROUND: u64 = 20;
+/// The share of a time limit after which no further trial is started while failures wait.
+const TRIALS_SHARE: f64 = 0.6;
+
+/// Tests that are run alone before the first trial, in suite order: a fork takes some 10 ms, so that these are
+/// done in a minute or two.
+const ALONE: usize = 10_000;
+/// Which share of a time limit a sweep over all tests may take.
+const SWEEP_SHARE: f64 = 0.1;
+/// How many schedules of pairs in conflict are tried where no time is given, and which share of a time that
+/// is given racing may take.
+const SCHEDULES: u64 = 384;
+const RACES_SHARE: f64 = 0.25;
+/// The largest suite whose every test is run directly after every other, where trials are forks; and the
+/// most runs that takes where each is a start of pytest.
+const SQUARE: usize = 64;
+const SQUARE_SPAWNED: usize = 20;
+
+/// Runs a session: baseline, trials in rounds, and what follows from them.
+///
+/// # Errors
+/// The suite could not be collected, or pytest could not be run at all. Whatever ends the session after that is told
+/// in the outline, beside what is known by then.
+pub fn stress(
+    engine: &mut dyn Engine,
+    observer: &mut dyn Observer,
+    seed: Seed,
+    axes: &Axes,
+    limits: &Limits,
+) -> Result<Outline, RunError> {
+    let start = Instant::now();
+    let hash_seeds = axes.hash_seed_values(seed);
+    let mut collected = network::collect(engine, hash_seeds[0])?;
+    let (first, neutralised) = (&collected.suite, &collected.neutralised);
+    observer.notice(first, &Notice::Collected { suite: first, neutralised });
+    let others = if limits.victim.is_some() { &[] } else { &hash_seeds[1..] };
+    let (suite, unstable) = match collections::compare(engine, first, seed, hash_seeds[0], others) {
+        Ok(compared) => (compared.suite, Ok(compared.findings)),
+        Err(error) if error.is_interrupt() => (first.clone(), Err(error)),
+        Err(error) => return Err(error),
+    };
+    collected.suite = suite;
+    let suite = axes.heeded_of(&collected.suite);
+
+    let victim = limits.victim.as_deref().map(|name| find(&suite, name)).transpose()?;
+    let mut session = Session {
+        victim,
+        interpreter: &collected.interpreter,
+        seed,
+        axes,
+        limits,
+        start,
+        coverage: Coverage::new(&suite),
+        alone: 0,
+        longest: Duration::ZERO,
+        remarks: doubts(&suite),
+        trials: 0,
+        schedules: 0,
+        book: FindingBook::new(victim, &limits.known),
+        leftovers: Leftovers::default(),
+        ran: Ran::default(),
+    };
+    let mut lab = Lab::new(&suite, engine, observer, limits.time.map(|time| Deadline::new(start, time)));
+    let ended = unstable.and_then(|unstable| {
+        unstable
+            .into_iter()
+            .filter(|_| victim.is_none())
+            .for_each(|finding| session.found(&mut lab, finding));
+        if suite.tests.is_empty() { Ok(()) } else { session.run(&mut lab, hash_seeds[0]) }
+    });
+    let ended = match ended {
+        Err(RunError::OutOfTime) => Ok(()),
+        // Where nothing was seen, there is nothing to tell but the error.
+        Err(error) if !error.is_interrupt() && session.trials == 0 && session.book.is_empty() => {
+            return Err(error);
+        }
+        ended => ended,
+    };
+    if limits.time.is_some() && session.trials == 0 && victim.is_none() && ended.is_ok() {
+        session.remarks.push("there was no time for a trial: give more with --time".into());
+    }
+    session.remarks.extend(session.ran.remark(&suite));
+    let left = session.leftovers.findings();
+    let unseen = session.book.unseen(&suite);
+    let (mut findings, unjudged) = session.book.close();
+    if !left.is_empty() && !lab.keeps_apart() {
+        findings.iter_mut().for_each(leftovers::doubt);
+    }
+    findings.extend(left);
+    findings.sort_by_key(|finding| (finding.kind, finding.test));
+    let outline = Outline {
+        seed,
+        axes: axes.clone(),
+        unseen,
+        remarks: lab.remarks().into_iter().chain(session.remarks).collect(),
+        alone: session.alone,
+        trials: session.trials,
+        schedules: session.schedules,
+        probes: lab.count_of_probes(),
+        coverage: session.coverage.shares(),
+        findings,
+        unjudged,
+        interrupted: false,
+        error: None,
+        duration: start.elapsed(),
+        collected,
+    };
+    Ok(outline.ended(ended.err().map(Arc::new)))
+}
+
+/// The first test with a node id.
+fn find(suite: &Suite, name: &str) -> Result<TestIndex, RunError> {
+    let id = TestId { node_id: name.to_owned(), occurrence: 0 };
+    suite.find(&id).ok_or_else(|| {
+        RunError::Pytest(format!(
+            "--victim {name}: no such test was collected. Give its node id as `pytest --collect-only -q` prints it, \
+             relative to pytest's rootdir"
+        ))
+    })
+}
+
+/// What is not known of how the suite's plugins sort, as the user should know it.
+fn doubts(suite: &Suite) -> Vec<String> {
+    let doubt = |why: &String| {
+        format!(
+            "{why}: some trials may have orders that plain pytest never runs. Where a finding has a pytest command, it was seen to fail by it"
+        )
+    };
+    suite.sorting.doubts.iter().map(doubt).collect()
+}
+
+struct Session<'a> {
+    victim: Option<TestIndex>,
+    interpreter: &'a Interpreter,
+    seed: Seed,
+    axes: &'a Axes,
+    limits: &'a Limits,
+    start: Instant,
+    coverage: Coverage,
+    alone: usize,
+    /// What a run of the suite takes.
+    longest: Duration,
+    /// What the user should know of how tests were raced.
+    remarks: Vec<String>,
+    trials: u64,
+    schedules: u64,
+    book: FindingBook,
+    leftovers: Leftovers,
+    /// Which tests were run at all.
+    ran: Ran,
+}
+
+impl Session<'_> {
+    fn run(&mut self, lab: &mut Lab<'_>, hash_seed: u32) -> Result<(), RunError> {
+        let suite = lab.suite;
+        let suite_order = baseline::suite_order(suite, self.seed, hash_seed);
+        if self.victim.is_some() {
+            return self.look_for_victim(lab, &suite_order, hash_seed);
+        }
+        if lab.forks(&suite_order) {
+            fidelity::check(lab, &suite_order)?;
+        }
+        let baseline = Instant::now();
+        self.trial(lab, Origin::Baseline, &suite_order)?;
+        self.longest = baseline.elapsed();
+        lab.end_on_time();
+        self.each_alone(lab, &suite_order)?;
+        if network::check(lab, &suite_order, &self.failing(lab, hash_seed))? {
+            // What failed for want of it is no failure.
+            self.book.forget_seen();
+            self.alone = 0;
+            self.trial(lab, Origin::Baseline, &suite_order)?;
+            self.each_alone(lab, &suite_order)?;
+        }
+        self.tell_alone(suite);
+        if self.would_be_late(2 * self.longest) {
+            // Cut short it would say nothing.
+            self.remarks.push("there was no time to run every test twice".into());
+            return self.judge_waiting(lab);
+        }
+        self.trial(lab, Origin::Twice, &baseline::twice(suite, self.seed, hash_seed))?;
+        self.race(lab, hash_seed)?;
+        let mut swept = false;
+        loop {
+            let more = self.round(lab)?;
+            if !std::mem::replace(&mut swept, true) {
+                self.each_after_each(lab, hash_seed)?;
+            }
+            self.judge_waiting(lab)?;
+            if !more || lab.out_of_time() || self.stops_early() || self.time_to_judge() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The tests that fail alone, or, where none was run so, in suite order.
+    fn failing(&self, lab: &Lab<'_>, hash_seed: u32) -> Vec<TestIndex> {
+        let tests: BTreeSet<TestIndex> =
+            self.book.waiting.iter().map(|suspect| suspect.signature.test).collect();
+        let fails = |&test: &TestIndex| lab.history.failed_alone(test, hash_seed) != Some(false);
+        tests.into_iter().filter(fails).collect()
+    }
+
+    /// Explains the first way in which the victim fails: in suite order, in the first trials, in a race with a
+    /// test that it is in conflict with, or in the first trial in which it does. Forks need no check
+    /// beforehand: whatever they show is confirmed.
+    fn look_for_victim(
+        &mut self,
+        lab: &mut Lab<'_>,
+        suite_order: &Plan,
+        hash_seed: u32,
+    ) -> Result<(), RunError> {
+        self.trial(lab, Origin::Baseline, suite_order)?;
+        lab.end_on_time();
+        let mut more = self.book.waiting.is_empty() && self.round(lab)?;
+        if self.book.waiting.is_empty() && !lab.out_of_time() {
+            self.race(lab, hash_seed)?;
+            if self.book.findings().iter().any(|finding| finding.kind == Kind::Race) {
+                return Ok(());
+            }
+        }
+        while more && self.book.waiting.is_empty() && !lab.out_of_time() && !self.time_to_judge() {
+            more = self.round(lab)?;
+        }
+        self.judge_waiting(lab)
+    }
+
+    fn trial(&mut self, lab: &mut Lab<'_>, origin: Origin, plan: &Plan) -> Result<(), RunError> {
+        let trial = lab.trial(origin, plan)?;
+        self.take_in(origin, plan, &trial);
+        Ok(())
+    }
+
+    /// Races the pairs of tests in conflict, before trials that find races by luck only.
+    fn race(&mut self, lab: &mut Lab<'_>, hash_seed: u32) -> Result<(), RunError> {
+        if self.limits.schedules == Some(0)
+            || self.axes.parallel_workers().is_empty()
+            || self.axes.parallel_modes(lab.suite).is_empty()
+        {
+            return Ok(());
+        }
+        let recording = recording::record(lab, self.seed, hash_seed)?;
+        let races = Races::new(self.seed, hash_seed, &recording, self.victim);
+        let limits = self.limits;
+        let schedules = if limits.time.is_some() { u64::MAX } else { SCHEDULES };
+        let bounds = Bounds {
+            schedules: limits.schedules.unwrap_or(schedules),
+            draw: limits.schedules.is_some(),
+            time: limits.time.map(|time| time.mul_f64(RACES_SHARE)),
+            first_only: self.victim.is_some() || limits.fail_fast && limits.known.is_empty(),
+            victim: self.victim,
+        };
+        let known = self.book.waiting.iter().map(|suspect| suspect.signature.clone());
+        let mut racing = Racing::new(bounds, known);
+        let ended = racing.run(lab, &races);
+        self.schedules = racing.tried();
+        self.book.are_seen(racing.explained());
+        self.remarks.extend(racing.remarks());
+        self.book.waiting.append(&mut racing.cut_short);
+        racing.found.into_iter().for_each(|finding| self.found(lab, finding));
+        ended
+    }
+
+    /// Runs each test alone where that is cheap, as far as a sweep goes.
+    fn each_alone(&mut self, lab: &mut Lab<'_>, suite_order: &Plan) -> Result<(), RunError> {
+        if !lab.forks(suite_order) {
+            return Ok(());
+        }
+        let plans = lab.suite.collected.iter().map(|&test| (Origin::Alone, serial(suite_order, vec![test])));
+        self.alone += self.sweep(lab, plans.take(ALONE).collect())?.len();
+        Ok(())
+    }
+
+    /// Says how many tests were run alone, if some were and others not.
+    fn tell_alone(&mut self, suite: &Suite) {
+        let (alone, tests) = (self.alone, suite.tests.len());
+        if alone > 0 && alone < tests {
+            let why = if alone == ALONE { "no more are" } else { "there was no time for more" };
+            self.remarks.push(format!(
+                "the first {alone} of {tests} tests in suite order were run alone before the trials: {why}"
+            ));
+        }
+    }
+
+    /// Runs every test directly after every other, in a suite small enough for that to be cheap.
+    fn each_after_each(&mut self, lab: &mut Lab<'_>, hash_seed: u32) -> Result<(), RunError> {
+        let wanted = self.axes.serial() && self.axes.orders.contains(&OrderKind::Adjacent);
+        if !wanted || lab.suite.tests.len() > SQUARE {
+            return Ok(());
+        }
+        let rows = baseline::each_after_each(lab.suite, self.seed, hash_seed, self.axes.ignore_rank);
+        let trials: Vec<_> = (0..).zip(rows).map(|(row, plan)| (Origin::Adjacent(row), plan)).collect();
+        let forks = trials.first().is_some_and(|(_, plan)| lab.forks(plan));
+        if !forks && trials.len() > SQUARE_SPAWNED {
+            return Ok(());
+        }
+        let of = trials.len();
+        let ran = self.sweep(lab, trials)?;
+        let swept = ran.len();
+        if swept < of {
+            self.remarks.push(format!(
+                "there was no time to run every test directly after every other: {swept} of {of} orders were run"
+            ));
+        }
+        ran.iter().for_each(|plan| self.coverage.add(plan));
+        Ok(())
+    }
+
+    /// Runs trials, as far as the share of a time limit goes; tells what ran of each.
+    fn sweep(&mut self, lab: &mut Lab<'_>, trials: Vec<(Origin, Plan)>) -> Result<Vec<Plan>, RunError> {
+        let end = self.limits.time.map(|time| Instant::now() + time.mul_f64(SWEEP_SHARE));
+        let mut swept = Vec::new();
+        lab.trials(&trials, &mut |at, trial| {
+            let (origin, plan) = &trials[at];
+            self.take_in(*origin, plan, &trial);
+            swept.push(part_that_ran(plan, &trial));
+            let over = end.is_some_and(|end| Instant::now() > end);
+            if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        Ok(swept)
+    }
+
+    /// Runs the trials of a round; tells whether there are more.
+    fn round(&mut self, lab: &mut Lab<'_>) -> Result<bool, RunError> {
+        let round = if self.limits.fail_fast || self.victim.is_some() { 2 } else { ROUND };
+        let end = self.limits.trials.map_or(self.trials + round, |most| most.min(self.trials + round));
+        if !self.time_to_judge() {
+            let indices = self.trials..end;
+            let plans = indices.map(|index| {
+                let plan = plan(self.seed, TrialIndex(index), lab.suite, self.axes);
+                (Origin::Trial(index), plan)
+            });
+            let trials: Vec<_> = plans.collect();
+            lab.trials(&trials, &mut |at, trial| {
+                let (origin, plan) = &trials[at];
+                self.take_in(*origin, plan, &trial);
+                self.trials += 1;
+                self.coverage.add(&part_that_ran(plan, &trial));
+                if self.time_to_judge() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
+        }
+        Ok(self.limits.trials.is_none_or(|most| self.trials < most))
+    }
+
+    fn time_to_judge(&self) -> bool {
+        self.limits.time.is_some_and(|time| {
+            let share = if self.book.waiting.is_empty() { 1.0 } else { TRIALS_SHARE };
+            self.start.elapsed() >= time.mul_f64(share)
+        }) || self.would_be_late(self.longest)
+    }
+
+    /// Whether a run that takes so long would end after the time limit.
+    fn would_be_late(&self, takes: Duration) -> bool {
+        self.limits.time.is_some_and(|time| self.start.elapsed() + takes > time)
+    }
+
+    /// Takes in what a trial showed.
+    fn take_in(&mut self, origin: Origin, plan: &Plan, trial: &Trial) {
+        self.ran.add(trial);
+        self.leftovers.add(origin, plan, trial);
+        self.book.take_in(suspects(origin, plan, trial));
+    }
+
+    /// Looks into every failure that waits.
+    fn judge_waiting(&mut self, lab: &mut Lab<'_>) -> Result<(), RunError> {
+        self.book.sort();
+        while !lab.out_of_time() && !self.stops_early() {
+            let Some(suspect) = self.book.first() else {
+                return Ok(());
+            };
+            let alike = self.book.alike(&suspect);
+            match same_cause::of_one_cause(lab, self.book.findings(), &alike, &suspect) {
+                Err(RunError::OutOfTime) => return Ok(()),
+                Ok(Some(finding)) => {
+                    self.book.tell_with(finding, &suspect);
+                    continue;
+                }
+                shown => shown?,
+            };
+            let waiting = self.book.waiting.len() - 1;
+            lab.tell(&Notice::Investigating { test: suspect.signature.test, waiting });
+            let look_into = if self.victim.is_some() { investigate_named } else { investigate };
+            let finding = match look_into(lab, &suspect) {
+                // What could not be confirmed is not judged.
+                Err(RunError::OutOfTime) => return Ok(()),
+                finding => finding?,
+            };
+            if finding.kind == Kind::Unreproduced && lab.out_of_time() {
+                // It was cut short, so that nothing can be said of it.
+                return Ok(());
+            }
+            self.book.waiting.remove(0);
+            if self.book.is_told(&finding) {
+                self.book.add_note(&finding);
+                continue;
+            }
+            let at = self.book.keep(finding, lab.suite);
+            lab.tell(&Notice::Found(&self.book.findings()[at]));
+            let rootdir = &self.interpreter.rootdir;
+            let trials = search::Trials { rootdir, seed: self.seed, axes: self.axes };
+            let added = details::add(lab, self.interpreter, trials, self.book.finding_mut(at));
+            self.book.looked_into(at, lab.suite);
+            added?;
+        }
+        Ok(())
+    }
+
+    /// Keeps a finding and tells of it, unless that was done.
+    fn found(&mut self, lab: &mut Lab<'_>, finding: Finding) {
+        if !self.book.is_told(&finding) {
+            let at = self.book.keep(finding, lab.suite);
+            lab.tell(&Notice::Found(&self.book.findings()[at]));
+        }
+    }
+
+    fn stops_early(&self) -> bool {
+        self.limits.fail_fast && self.book.has_new()
+    }
+}

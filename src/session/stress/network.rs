@@ -1,0 +1,73 @@
+//! Whether the suite needs the machine's network: found out where something cannot be collected, or
+//! fails alone, with a loopback of the trial's own.
+
+use crate::judge::sight::{Sight, Wanted, look};
+use crate::plan::Plan;
+use crate::run::{Engine, RunError};
+use crate::session::lab::{Lab, alone};
+use crate::suite::TestIndex;
+use crate::trial::Collected;
+
+/// Tests that are tried with the machine's network.
+const TRIED: usize = 3;
+/// How often one must fail without it and pass with it.
+const ROUNDS: u32 = 2;
+
+/// Collects the suite, with the machine's network if more can be collected so.
+///
+/// # Errors
+/// It cannot be collected either way.
+pub fn collect(engine: &mut dyn Engine, hash_seed: u32) -> Result<Collected, RunError> {
+    let first = engine.collect(hash_seed);
+    let lacking = match &first {
+        Ok(collected) => collected.suite.errors.len(),
+        Err(RunError::Pytest(_)) => usize::MAX,
+        Err(_) => return first,
+    };
+    if lacking == 0 || !engine.may_use_host_network() {
+        return first;
+    }
+    match engine.collect_on_host_network(hash_seed) {
+        Ok(other) if other.suite.errors.len() < lacking => {}
+        _ => return first,
+    }
+    engine.use_host_network()?;
+    engine.remark("trials use the machine's network: more of the suite can be collected with it".into());
+    engine.collect(hash_seed)
+}
+
+/// Goes over to the machine's network if one of these tests fails alone and passes with it; tells
+/// whether.
+///
+/// # Errors
+/// Those of the engine.
+pub fn check(lab: &mut Lab<'_>, plan: &Plan, failing: &[TestIndex]) -> Result<bool, RunError> {
+    if !lab.may_use_host_network() {
+        return Ok(false);
+    }
+    for &test in failing.iter().take(TRIED) {
+        if needs_network(lab, plan, test)? {
+            lab.use_host_network()?;
+            lab.remark(format!(
+                "trials use the machine's network: {} fails without it. Keep it away with --network private",
+                lab.suite.test(test).id
+            ));
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn needs_network(lab: &mut Lab<'_>, plan: &Plan, test: TestIndex) -> Result<bool, RunError> {
+    let any = Wanted::Failure(test);
+    for random_seed in 0..ROUNDS {
+        let alone = alone(plan, lab.suite, test, random_seed);
+        if look(&lab.probe_on_host_network(&alone)?, &any) != Sight::Passed {
+            return Ok(false);
+        }
+        if look(&lab.probe_fresh(&alone)?, &any) != Sight::Same {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

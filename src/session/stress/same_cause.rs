@@ -1,0 +1,60 @@
+//! Whether a failure is another sight of what is told already. That it looks the same is no proof: the test is put in
+//! the place of the one that the finding names, and has to fail in the same way.
+
+use crate::finding::{Finding, Kind};
+use crate::judge::sight::{Sight, Wanted, look};
+use crate::plan::{Imports, Plan};
+use crate::run::{Job, RunError};
+use crate::session::lab::Lab;
+use crate::session::suspect::Suspect;
+use crate::suite::TestIndex;
+
+/// The first of some findings of which a failure is shown to be.
+///
+/// # Errors
+/// Those of the engine.
+pub fn of_one_cause(
+    lab: &mut Lab<'_>,
+    findings: &[Finding],
+    alike: &[usize],
+    suspect: &Suspect,
+) -> Result<Option<usize>, RunError> {
+    for &at in alike {
+        if is_of(lab, &findings[at], suspect)? {
+            return Ok(Some(at));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the failure shows where that of the finding does, and, unless it is an ordinary bug, not alone.
+fn is_of(lab: &mut Lab<'_>, finding: &Finding, suspect: &Suspect) -> Result<bool, RunError> {
+    let (Some(told), test) = (finding.test, suspect.signature.test) else {
+        return Ok(false);
+    };
+    let alone = lab.alone(&suspect.plan, test, suspect.plan.random_seed);
+    let instead = match (finding.kind, &finding.shrunk) {
+        (Kind::Broken, _) => None,
+        (Kind::Race, _) => Some(suspect.plan.clone()),
+        (_, Some(minimal)) => Some(lab.in_forks(&instead(&minimal.plan, told, test))),
+        (_, None) => return Ok(false),
+    };
+    let plans: Vec<Plan> = std::iter::once(alone).chain(instead).collect();
+    let trials = lab.probes(&plans.iter().map(Job::of).collect::<Vec<_>>())?;
+    let wanted = match suspect.fixture() {
+        Some(fixture) => Wanted::Fixture(fixture.clone(), suspect.signature.crash.clone()),
+        None => suspect.wanted(),
+    };
+    let sights: Vec<Sight> = trials.iter().map(|trial| look(trial, &wanted)).collect();
+    Ok(match (finding.kind, sights.as_slice()) {
+        (Kind::Broken, sights) => sights == [Sight::Same],
+        (_, sights) => sights == [Sight::Passed, Sight::Same],
+    })
+}
+
+/// A plan in which another test takes the place of one.
+fn instead(plan: &Plan, of: TestIndex, test: TestIndex) -> Plan {
+    let mut plan = Plan { imports: Imports::All, ..plan.clone() };
+    plan.workers.iter_mut().flatten().filter(|other| **other == of).for_each(|other| *other = test);
+    plan
+}

@@ -1,0 +1,157 @@
+//! Places of shared state, as the harness names them, and what to do with them before a test.
+
+use serde::{Deserialize, Serialize};
+
+use crate::suite::Fixture;
+
+/// A place whose value differs from what it was before the first test of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// As a developer would write it: `os.environ["TZ"]`, `shop.api.app.dependency_overrides[get_db]`,
+    /// `fixture db (scope module)`. The same in every process that runs the same tests.
+    pub name: String,
+    /// The field's word for this sort of state.
+    pub kind: String,
+    /// The value before, in one short line.
+    pub old: String,
+    /// The value after.
+    pub new: String,
+    /// Whether the old value can be put back.
+    pub restorable: bool,
+    /// Whether it changes in many healthy suites, or its restoring may disturb other state.
+    pub weak: bool,
+    /// The line after which it had its new value, if that is known.
+    #[serde(default)]
+    pub written: Option<Written>,
+    /// The last line of the victim's run that names it, if that is known.
+    #[serde(default)]
+    pub read: Option<Written>,
+    /// What a fixture needs to know to keep it, if one can.
+    #[serde(skip_serializing)]
+    pub mend: Option<Mend>,
+    /// A call that is a part of putting the value back, as one would write it: `time.tzset()`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub along: Option<String>,
+}
+
+/// What a fixture that keeps a place needs to know.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Mend {
+    /// `dict`, `list`, `set`, `attribute`, `cache`, `lock`, `environ`, `modules`, `file`, `fixture`, …
+    pub how: String,
+    /// The module whose import makes the object reachable.
+    pub module: String,
+    /// The expression for the object that holds the state.
+    pub object: String,
+    /// The attribute of that object.
+    pub attribute: String,
+    /// What the attribute is set to, if not to what it was.
+    pub value: String,
+    /// The key, path or name.
+    pub key: String,
+    /// What a path is relative to: `rootdir` or `temporary`.
+    pub base: String,
+    /// The scope of a fixture.
+    pub scope: String,
+    /// The file that defines a fixture.
+    pub file: String,
+    /// The line where its definition starts.
+    pub line: u32,
+    /// The names for a file's path, or for its folder's.
+    pub holders: Vec<Holder>,
+}
+
+/// A name for a path.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Holder {
+    /// The module whose import makes the object reachable.
+    pub module: String,
+    /// The expression for the object that has it.
+    pub object: String,
+    /// Its attribute; `__defaults__` of a function.
+    pub attribute: String,
+    /// What has to follow a folder's path where this is replaced: the file's name, or nothing if this names
+    /// the folder that the file is in.
+    pub rest: String,
+    /// Whether it is a text.
+    pub text: bool,
+    /// Which of the defaults it is.
+    pub index: Option<u32>,
+    /// How many there are.
+    pub count: u32,
+}
+
+/// What the harness does with the places that have changed, before the last test of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Instructions {
+    /// The names of the places that are restored.
+    pub restore: Vec<String>,
+    /// The file, relative to rootdir, whose import is looked into instead of the tests before the last.
+    pub import: Option<String>,
+    /// The name of a place of which is to be told where it is written, and where the last test reads it.
+    pub watch: Option<String>,
+    /// The name of a place of which is to be told after each test whether that has changed it. It is put
+    /// back at once if it is to be restored; nothing else is told.
+    pub follow: Option<String>,
+    /// The place in the list of the test before which the state is noted.
+    pub from: u32,
+    /// The fixture before whose teardown all this is done, and not before the last test: the tests from `from` on
+    /// make that fail.
+    pub teardown: Option<Fixture>,
+}
+
+/// What became of a place that is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Followed {
+    /// After which test, by its place in the worker's list.
+    pub position: u32,
+    /// Whether that test has changed it.
+    pub moved: bool,
+    /// Whether it is another than at the start.
+    pub changed: bool,
+}
+
+/// What the harness found and did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Changed {
+    /// The places that have changed, those of the project's objects first.
+    pub places: Vec<Place>,
+    /// Whether there was more than could be looked at.
+    pub cut_off: bool,
+    /// Places that were to be restored and could not be.
+    pub failed: Vec<String>,
+    /// Where the place that was to be watched was written last.
+    #[serde(default)]
+    pub written: Option<Written>,
+    /// Where the last test read it.
+    #[serde(skip)]
+    pub read: Option<Written>,
+    /// What became of the place that was to be followed, test by test.
+    #[serde(skip)]
+    pub followed: Vec<Followed>,
+}
+
+/// A line of the project.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// The file, relative to rootdir.
+    pub file: String,
+    /// 1-based.
+    pub line: u32,
+    /// The function.
+    pub function: String,
+    /// What a test called to write a place, if others can call it as well.
+    #[serde(default, skip_serializing)]
+    pub call: Option<Statement>,
+}
+
+/// A statement of a fixture.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statement {
+    /// The module that has to be imported for it; empty for none.
+    pub module: String,
+    /// Its only line.
+    pub text: String,
+}
