@@ -6,6 +6,7 @@
 mod support;
 
 mod bad_input;
+mod book;
 mod ci_examples;
 mod commands;
 mod cut;

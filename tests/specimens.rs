@@ -269,8 +269,10 @@ fn check(name: &str, seed: u64) -> Result<String, String> {
         std::env::var("JOSTLE_TEST_TRIALS").unwrap_or_else(|_| if fewer { "6" } else { "20" }.into());
     let failures = folder.path().join("failures");
     let engine = std::env::var("JOSTLE_TEST_ENGINE").unwrap_or_else(|_| "auto".into());
+    let json = folder.path().join("report.json");
     let output = support::jostle(&suite)
-        .args(["stress", "--json", "--engine", &engine, "--trials", &trials, "--seed", &seed.to_string()])
+        .args(["stress", "--engine", &engine, "--trials", &trials, "--seed", &seed.to_string()])
+        .arg(format!("--json={}", json.display()))
         .arg("--failures")
         .arg(&failures)
         .arg("--python")
@@ -278,9 +280,15 @@ fn check(name: &str, seed: u64) -> Result<String, String> {
         .output()
         .expect("jostle runs");
     let stderr = String::from_utf8_lossy(&output.stderr);
+    let written = fs::read(&json).map_err(|error| format!("{name}: {error}: {stderr}"))?;
     let report: Value =
-        serde_json::from_slice(&output.stdout).map_err(|error| format!("{name}: {error}: {stderr}"))?;
+        serde_json::from_slice(&written).map_err(|error| format!("{name}: {error}: {stderr}"))?;
     let mut wrong = compare(&truth, &report, output.status.code());
+    let shown = seed == 1 && engine == "auto";
+    if shown && std::env::var_os("JOSTLE_TEST_TRIALS").is_none() {
+        let printed = String::from_utf8_lossy(&output.stdout);
+        wrong.extend(support::pages::not_printed(name, &printed, &python_for(&truth)));
+    }
     support::validate_report(&report).map_err(|error| format!("{name}: {error}"))?;
     if fewer && failures.is_dir() {
         wrong.extend(replay_races(&truth, &suite, &failures));

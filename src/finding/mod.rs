@@ -16,7 +16,7 @@ use crate::suite::Fixture;
 use crate::suite::TestIndex;
 use crate::trial::Failure;
 
-/// What kind of failure a finding is; the words are the field's (see the README).
+/// What kind of failure a finding is; the words are the field's (see docs/src/kinds.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, clippy::allow_attributes, reason = "each test binary uses a part")]
 
+pub mod pages;
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
