@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use jostle::cli::args::Cli;
+use jostle::cli::options::StressOptions;
 use tempfile::TempDir;
 
 use crate::support::{self, pages};
@@ -83,8 +84,10 @@ enum Where {
     Failing,
     /// In that suite, fixed.
     Fixed,
-    /// In a folder with no tests: what is asked for is resolved, and handed to pytest.
+    /// In a folder with no tests: what is asked for is handed to pytest.
     Empty,
+    /// In that folder, without pytest: options, settings and what they name are resolved.
+    Resolved,
     /// Nowhere, as it takes minutes: the program's own parser takes it.
     Nowhere,
 }
@@ -95,13 +98,14 @@ fn place(arguments: &[String]) -> Where {
         Some("speedup") => Where::Nowhere,
         Some("history" | "merge") => Where::Fixed,
         Some("verify") if !has("--require-fail") => Where::Fixed,
-        Some("replay") if has("ci.log") => Where::Fixed,
+        Some("replay") if has("ci.log") || has("--shrink") => Where::Fixed,
         Some("plan") if has("--out") => Where::Fixed,
         Some("stress") if ["--plan", "--victim", "--history", "--report-leftovers"].into_iter().any(has) => {
             Where::Fixed
         }
         Some("stress") if has("failures/") => Where::Failing,
-        Some("stress") if !has("--resume") => Where::Empty,
+        Some("stress") if arguments.len() == 1 || has("--") => Where::Empty,
+        Some("stress") if !has("--resume") => Where::Resolved,
         _ => Where::Failing,
     }
 }
@@ -118,6 +122,7 @@ struct Rooms {
     _folder: TempDir,
     suite: PathBuf,
     empty: PathBuf,
+    python: PathBuf,
 }
 
 impl Rooms {
@@ -130,14 +135,14 @@ impl Rooms {
             fs::write(room.join("jostle.toml"), SHORT).expect("a file");
             fs::create_dir(room.join(".cache")).expect("a folder");
         }
-        let rooms = Self { _folder: folder, suite, empty };
+        let rooms = Self { _folder: folder, suite, empty, python: support::light_python() };
         let log = rooms.pytest(&["-v", "tests/test_overrides.py", "tests/test_defaults.py"]);
         fs::write(rooms.suite.join("ci.log"), log).expect("a file");
         rooms
     }
 
     fn pytest(&self, arguments: &[&str]) -> Vec<u8> {
-        let mut python = Command::new(support::light_python());
+        let mut python = Command::new(&self.python);
         let output = python.args(["-m", "pytest"]).args(arguments).current_dir(&self.suite).output();
         output.expect("pytest").stdout
     }
@@ -151,18 +156,30 @@ impl Rooms {
 
     fn run(&self, typed: &Typed, place: Where) {
         let arguments = of_jostle(&typed.words).expect("a command of jostle");
-        let environment = support::light_python();
-        let environment = environment.parent().and_then(Path::parent).expect("an environment");
+        let environment = self.python.parent().and_then(Path::parent).expect("an environment");
         let mut command = support::jostle(if place == Where::Empty { &self.empty } else { &self.suite });
         // A night of a thousand trials is a matter of hours.
         command.args(arguments.iter().map(|argument| if argument == "1000" { "4" } else { argument }));
         let output = command.env("VIRTUAL_ENV", environment).output().expect("jostle runs");
-        judge(typed, place, &output);
+        judge(typed, place, &output, &self.python);
+    }
+
+    /// Has the options of a session resolved, as the program does before it starts anything.
+    fn resolve(&self, typed: &Typed) {
+        let Ok(Cli { command: jostle::cli::args::Command::Stress(mut args) }) =
+            Cli::try_parse_from(&typed.words)
+        else {
+            panic!("{}: {} is no jostle stress", typed.at, typed.line);
+        };
+        args.suite.rootdir = Some(self.empty.clone());
+        args.apart.share.iter_mut().for_each(|path| *path = self.empty.join(&path));
+        let resolved = StressOptions::new(&args);
+        assert!(resolved.is_ok(), "{}: {}: {resolved:?}", typed.at, typed.line);
     }
 }
 
 /// Nothing is asked of what a command finds, but that it comes to a result.
-fn judge(typed: &Typed, place: Where, output: &Output) {
+fn judge(typed: &Typed, place: Where, output: &Output, python: &Path) {
     let [out, err] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text).into_owned());
     let results: &[i32] = match (place, typed.words.get(1).map(String::as_str)) {
         (Where::Empty, _) => &[5],
@@ -172,7 +189,7 @@ fn judge(typed: &Typed, place: Where, output: &Output) {
     };
     let code = output.status.code().unwrap_or(-1);
     assert!(results.contains(&code), "{}: {} ends with {code}:\n{out}{err}", typed.at, typed.line);
-    let wrong = pages::not_printed(&typed.line, &out, &support::light_python());
+    let wrong = pages::not_printed(&typed.line, &out, python);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -264,6 +281,7 @@ fn every_command_is_run() {
         .filter(|command| command.line != KEEPS)
         .for_each(|command| rooms.run(command, Where::Failing));
     of(Where::Empty).for_each(|command| rooms.run(command, Where::Empty));
+    of(Where::Resolved).for_each(|command| rooms.resolve(command));
     rooms.fix();
     // Plans are made before they are run, and their shards before they are merged.
     let rank = |command: &&Typed| {
