@@ -15,7 +15,7 @@ use jostle::run::engine::fresh::SpawnEngine;
 use jostle::run::engine::warm::WarmEngine;
 use jostle::run::{Engine, Job};
 use jostle::session::investigate::investigate;
-use jostle::session::lab::{Lab, Notice, Observer};
+use jostle::session::lab::{Event, Lab, Reporter};
 use jostle::session::stress::baseline::suite_order;
 use jostle::session::suspect::suspects;
 use jostle::shrink::{Oracle, Problem, Stopped, Target, Verdict, shrink};
@@ -82,8 +82,8 @@ fn polluted(folder: &Path, tests: usize) {
 
 struct Nobody;
 
-impl Observer for Nobody {
-    fn notice(&mut self, _: &Suite, _: &Notice<'_>) {}
+impl Reporter for Nobody {
+    fn notice(&mut self, _: &Suite, _: &Event<'_>) {}
 }
 
 fn finding(criterion: &mut Criterion) {

@@ -232,7 +232,11 @@ fn whatever_is_found_is_told_wherever_the_session_is_interrupted() {
         assert_eq!(finding["command"] == known["command"], later, "{stage}: {finding:#}");
         let later = matches!(stage, "others" | "fix");
         assert_eq!(finding["explanation"]["confirmed"] == true, later, "{stage}: {finding:#}");
-        assert_eq!(finding["circle"] == known["circle"], stage == "fix", "{stage}: {finding:#}");
+        assert_eq!(
+            finding["related_tests"] == known["related_tests"],
+            stage == "fix",
+            "{stage}: {finding:#}"
+        );
     }
 }
 

@@ -16,12 +16,12 @@ use crate::support;
 const SUITE: &str = "import time\n\nSTATE = []\n\ndef test_slow():\n    time.sleep(0.05)\n\ndef test_victim():\n    assert not STATE\n\n\
                      def test_polluter():\n    STATE.append(1)\n\ndef test_other():\n    pass\n";
 
-struct Night {
+struct ShardPlan {
     folder: TempDir,
     suite: PathBuf,
 }
 
-impl Night {
+impl ShardPlan {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let suite = folder.path().join("suite");
@@ -96,7 +96,7 @@ fn results_in(folder: &Path) -> usize {
 
 #[test]
 fn a_night_in_four_shards_of_which_one_is_killed_is_the_single_run() {
-    let night = Night::new();
+    let night = ShardPlan::new();
     let trials = std::env::var("JOSTLE_TEST_NIGHT").unwrap_or_else(|_| "24".into());
     let plan = night.plan("night.plan", "7", &trials);
     let results: Vec<PathBuf> = (1..=4).map(|shard| night.path(&format!("results-{shard}"))).collect();
@@ -143,7 +143,7 @@ fn a_night_in_four_shards_of_which_one_is_killed_is_the_single_run() {
 
 #[test]
 fn what_does_not_belong_together_is_refused() {
-    let night = Night::new();
+    let night = ShardPlan::new();
     let (plan, other) = (night.plan("night.plan", "7", "2"), night.plan("other.plan", "8", "2"));
     let results = night.path("results");
     assert_eq!(night.shard(&plan, "1/1", &results).status.code(), Some(0));
@@ -166,7 +166,7 @@ fn what_does_not_belong_together_is_refused() {
 
 #[test]
 fn two_outcomes_of_one_trial_are_told() {
-    let night = Night::new();
+    let night = ShardPlan::new();
     let marker = night.path("marker");
     let source = format!(
         "import os\n\ndef test_by_the_day():\n    assert not os.path.exists({:?})\n\ndef test_other():\n    pass\n",

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jostle::plan::axes::Axes;
 use jostle::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
 use jostle::session::investigate::oracle::SEARCH;
-use jostle::shrink::foresight;
+use jostle::shrink::speculation;
 use jostle::shrink::strategy::Plans;
 use jostle::shrink::{Oracle, Problem, Shrunk, Stopped, Target, Verdict, shrink};
 use jostle::suite::{Suite, Test, TestId, TestIndex};
@@ -252,7 +252,7 @@ proptest! {
         let mut foreseen = Foreseen { simulation, problem: &problem, answers: Vec::new(), unforeseen: 0 };
         let shrunk = shrink(&problem, &mut foreseen);
         prop_assert_eq!(foreseen.unforeseen, 0);
-        prop_assert_eq!(foresight::resume(&problem, &foreseen.answers), (shrunk, None));
+        prop_assert_eq!(speculation::resume(&problem, &foreseen.answers), (shrunk, None));
     }
 }
 
@@ -267,7 +267,7 @@ struct Foreseen<'a> {
 impl Oracle for Foreseen<'_> {
     fn verdict(&mut self, candidate: &Plan) -> Result<Verdict, Stopped> {
         if let Some((_, before)) = self.answers.split_last() {
-            let expected = foresight::questions_after(self.problem, before, 2);
+            let expected = speculation::questions_after(self.problem, before, 2);
             self.unforeseen += u32::from(!expected.contains(candidate));
         }
         let answer = self.simulation.verdict(candidate)?;

@@ -12,7 +12,7 @@ use jostle::explain::fix::{
 };
 use jostle::run::project::git::{Applied, apply};
 use jostle::run::project::source::Reader;
-use jostle::state::Mend;
+use jostle::state::RestoreRecipe;
 use jostle::state::Statement;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -195,14 +195,14 @@ fn source(content: &[u8]) -> Result<Source, String> {
     Ok(Source { file: "my tests/test_a.py".into(), content: content.to_owned(), layout })
 }
 
-fn mend(how: &str) -> Mend {
-    Mend {
+fn mend(how: &str) -> RestoreRecipe {
+    RestoreRecipe {
         how: how.into(),
         module: "shop.prices".into(),
         object: "shop.prices._DISCOUNTS".into(),
         key: "out.txt".into(),
         base: "rootdir".into(),
-        ..Mend::default()
+        ..RestoreRecipe::default()
     }
 }
 

@@ -159,9 +159,9 @@ fn explained(failure: &Failure, finding: &Value) -> Option<String> {
         return Some(format!("no such reason for the want of a fix: {why}"));
     }
     let members = |name: &str, own: Vec<String>| -> BTreeSet<String> {
-        strings(&finding["circle"][name]).into_iter().chain(own).collect()
+        strings(&finding["related_tests"][name]).into_iter().chain(own).collect()
     };
-    let victims = finding["circle"]["victims"].as_array().into_iter().flatten();
+    let victims = finding["related_tests"]["victims"].as_array().into_iter().flatten();
     let mut victims: BTreeSet<String> = victims.map(|victim| named_test(&victim["test"])).collect();
     victims.insert(named_test(&finding["test"]));
     let found =

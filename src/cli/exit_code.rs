@@ -3,7 +3,7 @@
 use crate::cli::values::UsageError;
 use crate::finding::Finding;
 use crate::run::RunError;
-use crate::session::Outline;
+use crate::session::SessionResult;
 
 /// What jostle's exit code says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub enum ExitCode {
 
 impl ExitCode {
     /// The code of a session. Known failures count only if it is `strict`.
-    pub fn of_session(outline: &Outline, strict: bool) -> Self {
+    pub fn of_session(outline: &SessionResult, strict: bool) -> Self {
         let suite = &outline.collected.suite;
         let counts =
             |finding: &Finding| finding.kind.is_isolation_failure() && (strict || finding.known.is_none());

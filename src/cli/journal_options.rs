@@ -12,7 +12,7 @@ use crate::cli::values::{UsageError, place_for};
 use crate::plan::Seed;
 use crate::record::{Journal, history_file, journal_file};
 use crate::run::site::workspace::cache_dir;
-use crate::session::lab::journaled::{Begin, Place, Terms};
+use crate::session::lab::journaled::{Begin, JournalKey, Place};
 
 /// The seed of a session, where that is from, and the place of the journal. A session that goes on has the seed
 /// of its journal, which may be of yesterday; else a seed is drawn if none is given.
@@ -49,7 +49,7 @@ pub fn place(
     };
     let (path, begin) = match &args.journal {
         Some(path) => (vacant(path)?, Begin::New),
-        None => (journal_file::place(&cache()?, project, seed.0), Begin::Own),
+        None => (journal_file::place(&cache()?, project, seed.0), Begin::Automatic),
     };
     Ok((seed, from, Place { path, begin, night: history_file::name(SystemTime::now(), seed) }))
 }
@@ -58,8 +58,8 @@ pub fn place(
 ///
 /// # Errors
 /// An argument for pytest cannot be written as one of a command line.
-pub fn terms(options: &StressOptions) -> Result<Terms, UsageError> {
-    let (suite, axes, apart) = (&options.suite, &options.axes, &options.apart);
+pub fn journal_key(options: &StressOptions) -> Result<JournalKey, UsageError> {
+    let (suite, axes, isolation) = (&options.suite, &options.axes, &options.isolation);
     let pytest_args = shlex::try_join(suite.pytest_args.iter().map(String::as_str))
         .map_err(|_| UsageError("an argument for pytest has a NUL character in it: leave it out".into()))?;
     let time = |time| humantime::format_duration(time).to_string();
@@ -73,17 +73,17 @@ pub fn terms(options: &StressOptions) -> Result<Terms, UsageError> {
         ("--engine", word(suite.engine)),
         ("--test-timeout", time(suite.test_timeout)),
         ("--trial-timeout", suite.trial_timeout.map_or_else(String::new, time)),
-        ("--sandbox", word(apart.sandbox)),
-        ("--network", word(apart.network)),
-        ("--share", listed(&apart.share, |path| path.display().to_string())),
-        ("--disk", apart.disk.to_string()),
-        ("--memory", apart.memory.map_or_else(String::new, |bytes| bytes.to_string())),
-        ("--report-leftovers", given(apart.report_leftovers)),
+        ("--sandbox", word(isolation.sandbox)),
+        ("--network", word(isolation.network)),
+        ("--share", listed(&isolation.share, |path| path.display().to_string())),
+        ("--disk", isolation.disk.to_string()),
+        ("--memory", isolation.memory.map_or_else(String::new, |bytes| bytes.to_string())),
+        ("--report-leftovers", given(isolation.report_leftovers)),
         ("pytest's arguments:", pytest_args),
     ];
     let given = values.into_iter().filter(|(_, value)| !value.is_empty());
     let decisive = given.map(|(name, value)| (name.to_owned(), value)).collect();
-    Ok(Terms { seed: options.seed, options: decisive })
+    Ok(JournalKey { seed: options.seed, options: decisive })
 }
 
 fn listed<T>(values: &[T], name: impl Fn(&T) -> String) -> String {

@@ -1,7 +1,7 @@
 //! The command line: what the user typed becomes one immutable value, and results become an exit code.
 
 pub mod args;
-pub mod apart_options;
+pub mod isolation_options;
 pub mod config;
 mod journal_options;
 pub mod options;

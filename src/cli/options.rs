@@ -5,9 +5,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cli::apart_options::ApartOptions;
 use crate::cli::args::{AxesArgs, DistArg, EngineArg, OrderArg, StressArgs, SuiteArgs, duration};
 use crate::cli::config::{self, Config};
+use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::journal_options;
 use crate::cli::profile;
 use crate::cli::result_options::ResultOptions;
@@ -167,7 +167,7 @@ pub struct StressOptions {
     /// Where fixes are written.
     pub write_fix: Option<PathBuf>,
     /// How trials are kept apart.
-    pub apart: ApartOptions,
+    pub isolation: IsolationOptions,
 }
 
 impl StressOptions {
@@ -184,7 +184,7 @@ impl StressOptions {
             return Err(UsageError("[tool.jostle] trials = 0 leaves nothing to do: give 1 or more".into()));
         }
         let axes = suite.axes(&args.axes)?;
-        let apart = ApartOptions::new(&args.apart, &suite)?;
+        let isolation = IsolationOptions::new(&args.isolation, &suite)?;
         let kept = ResultOptions::new(&args.kept, &suite)?;
         let (seed, seed_from, journal) = journal_options::place(args, config.seed, &suite.folder)?;
         Ok(Self {
@@ -202,7 +202,7 @@ impl StressOptions {
             },
             kept,
             write_fix: args.write_fix.as_deref().map(place_for_fixes).transpose()?,
-            apart,
+            isolation,
             suite,
         })
     }

@@ -164,7 +164,7 @@ mod tests {
             weak: weak(at),
             written: None,
             read: None,
-            mend: None,
+            recipe: None,
             along: None,
         };
         (0..count).map(place).collect()

@@ -6,13 +6,13 @@
 
 pub mod cause;
 pub mod fix;
-mod circle;
+mod related;
 
 use crate::state::Place;
 use serde::Serialize;
 
 pub use cause::{Answer, Cause, Experiment, find};
-pub use circle::Circle;
+pub use related::RelatedTests;
 
 /// A change of the project, tried in a copy of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -82,7 +82,7 @@ pub struct Explanation {
     pub fixtures: Vec<Place>,
     /// Who else pollutes the place, suffers from it, or resets it.
     #[serde(skip)]
-    pub circle: Circle,
+    pub related_tests: RelatedTests,
     /// A change that was seen to undo the failure for good.
     pub fix: Option<Fix>,
     /// With `confirmed` and no fix, why there is none.

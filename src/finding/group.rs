@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::finding::{Finding, Kind};
-use crate::judge::sight::Wanted;
+use crate::judge::observation::FailureMatcher;
 use crate::suite::TestIndex;
 
 /// The findings of one place of shared state.
@@ -51,22 +51,22 @@ pub fn groups(findings: &[Finding]) -> Vec<Group> {
             groups.push(Group::of(&place.name));
             groups.len() - 1
         });
-        let (group, circle) = (&mut groups[at], &explanation.circle);
+        let (group, related_tests) = (&mut groups[at], &explanation.related_tests);
         let (setters, sufferers) = match finding.kind {
             Kind::Brittle => (&mut group.state_setters, &mut group.brittle),
             _ => (&mut group.polluters, &mut group.victims),
         };
-        setters.extend(finding.causes().0.iter().chain(&circle.polluters));
+        setters.extend(finding.causes().0.iter().chain(&related_tests.polluters));
         sufferers.extend(&finding.test);
         // That pytest charges a test with the teardown of a fixture makes it no victim.
-        if !matches!(finding.wanted(), Some(Wanted::Fixture(..))) {
+        if !matches!(finding.wanted(), Some(FailureMatcher::Fixture(..))) {
             sufferers.extend(&finding.also);
         }
         if finding.kind == Kind::Nio {
             group.polluters.extend(&finding.also);
         }
-        group.victims.extend(circle.victims.iter().map(|signature| signature.test));
-        group.cleaners.extend(&circle.cleaners);
+        group.victims.extend(related_tests.victims.iter().map(|signature| signature.test));
+        group.cleaners.extend(&related_tests.cleaners);
     }
     groups
 }
@@ -74,12 +74,12 @@ pub fn groups(findings: &[Finding]) -> Vec<Group> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explain::Circle;
     use crate::explain::Explanation;
+    use crate::explain::RelatedTests;
     use crate::finding::Origin;
     use crate::state::Place;
 
-    fn explained(kind: Kind, test: u32, place: &str, circle: Circle) -> Finding {
+    fn explained(kind: Kind, test: u32, place: &str, related_tests: RelatedTests) -> Finding {
         let place = Place {
             name: place.into(),
             kind: "global/module state".into(),
@@ -89,7 +89,7 @@ mod tests {
             weak: false,
             written: None,
             read: None,
-            mend: None,
+            recipe: None,
             along: None,
         };
         let explanation = Explanation {
@@ -101,7 +101,7 @@ mod tests {
             changed: 1,
             cut_off: false,
             fixtures: Vec::new(),
-            circle,
+            related_tests,
             fix: None,
             no_fix: None,
             experiments: 1,
@@ -119,11 +119,12 @@ mod tests {
 
     #[test]
     fn findings_of_one_place_are_one_group() {
-        let circle = Circle { polluters: tests(&[7]), cleaners: tests(&[8]), ..Circle::default() };
+        let related_tests =
+            RelatedTests { polluters: tests(&[7]), cleaners: tests(&[8]), ..RelatedTests::default() };
         let findings = [
-            explained(Kind::Victim, 1, "a", circle),
-            explained(Kind::Victim, 2, "b", Circle::default()),
-            explained(Kind::Brittle, 3, "a", Circle::default()),
+            explained(Kind::Victim, 1, "a", related_tests),
+            explained(Kind::Victim, 2, "b", RelatedTests::default()),
+            explained(Kind::Brittle, 3, "a", RelatedTests::default()),
         ];
         let found = groups(&findings);
         assert_eq!(found.len(), 2);
@@ -135,7 +136,7 @@ mod tests {
 
     #[test]
     fn who_pollutes_himself_is_polluter_and_victim() {
-        let itself = explained(Kind::Nio, 1, "a", Circle::default());
+        let itself = explained(Kind::Nio, 1, "a", RelatedTests::default());
         let found = groups(&[Finding { also: vec![TestIndex(4)], ..itself }]);
         assert_eq!(found[0].victims, tests(&[1, 4]));
         assert_eq!(found[0].polluters, tests(&[4]), "its own is told by its shrunk plan");

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::finding::{Finding, Kind};
-use crate::judge::signature::{Crash, Signature};
+use crate::judge::signature::{FailureLocation, Signature};
 use crate::plan::document::PlanDocument;
 use crate::plan::{Imports, Plan};
 use crate::suite::Phase;
@@ -42,7 +42,7 @@ pub struct Identity {
     /// The test that fails.
     pub test: TestId,
     /// How it fails.
-    pub crash: Crash,
+    pub crash: FailureLocation,
     /// What is run besides: polluters, state-setters, the other side of a race.
     pub culprits: BTreeSet<Culprit>,
     /// The places of shared state that were shown to be the cause, or the resource that is raced for.
@@ -87,7 +87,7 @@ impl Identity {
     pub fn new(
         kind: Kind,
         test: TestId,
-        crash: Crash,
+        crash: FailureLocation,
         plan: &PlanDocument,
         places: impl IntoIterator<Item = String>,
         minimal: bool,
@@ -108,8 +108,9 @@ impl Identity {
         let id = |signature: &Signature| suite.test(signature.test).id.clone();
         let crash = signature.crash.clone();
         let identity = Self::new(finding.kind, id(signature), crash, &plan, places(finding), minimal);
-        let circle = finding.explanation.iter().flat_map(|explanation| &explanation.circle.victims);
-        Some(Self { also: circle.map(id).collect(), ..identity })
+        let related_tests =
+            finding.explanation.iter().flat_map(|explanation| &explanation.related_tests.victims);
+        Some(Self { also: related_tests.map(id).collect(), ..identity })
     }
 }
 
@@ -209,7 +210,7 @@ mod tests {
         Identity {
             kind: Kind::Victim,
             test: id("victim"),
-            crash: Crash {
+            crash: FailureLocation {
                 phase: Phase::Call,
                 exception: "AssertionError".into(),
                 file: "test_a.py".into(),
@@ -223,7 +224,7 @@ mod tests {
     }
 
     fn other_crash(of: Identity) -> Identity {
-        Identity { crash: Crash { exception: "KeyError".into(), ..of.crash.clone() }, ..of }
+        Identity { crash: FailureLocation { exception: "KeyError".into(), ..of.crash.clone() }, ..of }
     }
 
     #[test]
@@ -280,8 +281,10 @@ mod tests {
         assert_eq!(same(&race("a", "b"), &race("b", "a")), Some(Same::Failure));
         assert_eq!(same(&race("a", "b"), &race("a", "c")), Some(Same::State));
         assert_eq!(same(&race("a", "b"), &race("c", "d")), None);
-        let fixture =
-            |race: Identity| Identity { crash: Crash { phase: Phase::Setup, ..race.crash.clone() }, ..race };
+        let fixture = |race: Identity| Identity {
+            crash: FailureLocation { phase: Phase::Setup, ..race.crash.clone() },
+            ..race
+        };
         assert_eq!(same(&fixture(race("a", "b")), &fixture(race("c", "d"))), Some(Same::Failure));
 
         let nio = |test: &str| Identity { kind: Kind::Nio, test: id(test), ..victim(&[], &[]) };
@@ -321,7 +324,13 @@ mod tests {
                     &culprits.into_iter().collect::<Vec<_>>(),
                     &places.into_iter().collect::<Vec<_>>(),
                 );
-                Identity { kind, test: id(test), crash: Crash { phase, ..of.crash.clone() }, minimal, ..of }
+                Identity {
+                    kind,
+                    test: id(test),
+                    crash: FailureLocation { phase, ..of.crash.clone() },
+                    minimal,
+                    ..of
+                }
             })
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::explain::Explanation;
 use crate::finding::known::Known;
-use crate::judge::sight::Wanted;
+use crate::judge::observation::FailureMatcher;
 use crate::judge::signature::Signature;
 use crate::judge::statistics::Tally;
 use crate::plan::Plan;
@@ -201,8 +201,8 @@ impl Finding {
     }
 
     /// What its failure is recognised by; nothing for what is no failure of a test.
-    pub fn wanted(&self) -> Option<Wanted> {
-        self.signature.as_ref().map(|signature| Wanted::of(signature, self.failure.as_ref()))
+    pub fn wanted(&self) -> Option<FailureMatcher> {
+        self.signature.as_ref().map(|signature| FailureMatcher::of(signature, self.failure.as_ref()))
     }
 
     /// Whether it is a victim that does not fail after its polluters each time.

@@ -11,7 +11,7 @@ use crate::judge::Tally;
 
 /// A session that was kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Night {
+pub struct Session {
     /// Its name.
     pub name: String,
     /// When it started, in milliseconds since 1970 (UTC).
@@ -35,7 +35,7 @@ pub struct Night {
     pub findings: Vec<Found>,
 }
 
-impl Night {
+impl Session {
     fn has(&self, found: &Found) -> bool {
         self.findings.iter().any(|other| other.identity() == found.identity())
     }
@@ -173,7 +173,7 @@ impl From<Tally> for Share {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
     /// The sessions, the oldest first.
-    pub nights: Vec<Night>,
+    pub nights: Vec<Session>,
     /// The findings, those of the last session first.
     pub findings: Vec<Seen>,
     /// The tests that failed in seeded trials, those that fail most often first.
@@ -184,7 +184,7 @@ pub struct Summary {
 
 impl Summary {
     /// The last session that came to its end; what is new is new in that.
-    pub fn last(&self) -> Option<&Night> {
+    pub fn last(&self) -> Option<&Session> {
         self.nights.iter().rev().find(|night| night.ended)
     }
 
@@ -199,15 +199,15 @@ impl Summary {
 }
 
 /// Puts together what is known of the sessions, in whichever order it comes.
-pub fn summarise(mut nights: Vec<Night>, failing: Vec<Failing>, slowest: Vec<Slow>) -> Summary {
+pub fn summarise(mut nights: Vec<Session>, failing: Vec<Failing>, slowest: Vec<Slow>) -> Summary {
     nights.sort_by(|one, other| (one.started, &one.name).cmp(&(other.started, &other.name)));
     let findings = findings(&nights);
     let rates = rates(&nights, failing);
     Summary { nights, findings, rates, slowest }
 }
 
-fn findings(nights: &[Night]) -> Vec<Seen> {
-    let ended: Vec<&Night> = nights.iter().filter(|night| night.ended).collect();
+fn findings(nights: &[Session]) -> Vec<Seen> {
+    let ended: Vec<&Session> = nights.iter().filter(|night| night.ended).collect();
     let mut told = BTreeSet::new();
     let mut all = Vec::new();
     for night in ended.iter().rev() {
@@ -215,8 +215,8 @@ fn findings(nights: &[Night]) -> Vec<Seen> {
             if !told.insert(found.identity()) {
                 continue;
             }
-            let with: Vec<&&Night> = ended.iter().filter(|night| night.has(found)).collect();
-            let told_by: Vec<&&Night> = ended.iter().filter(|night| night.says(found)).collect();
+            let with: Vec<&&Session> = ended.iter().filter(|night| night.has(found)).collect();
+            let told_by: Vec<&&Session> = ended.iter().filter(|night| night.says(found)).collect();
             let (Some(first), Some(last)) = (with.first(), with.last()) else {
                 continue;
             };
@@ -245,13 +245,13 @@ fn findings(nights: &[Night]) -> Vec<Seen> {
     all
 }
 
-fn rates(nights: &[Night], failing: Vec<Failing>) -> Vec<Rate> {
+fn rates(nights: &[Session], failing: Vec<Failing>) -> Vec<Rate> {
     let mut tests: BTreeMap<String, BTreeMap<String, Tally>> = BTreeMap::new();
     for Failing { test, night, tally } in failing {
         tests.entry(test).or_default().insert(night, tally);
     }
     let rate = |(test, mut tallies): (String, BTreeMap<String, Tally>)| {
-        let of_night = |night: &Night| {
+        let of_night = |night: &Session| {
             let tally = tallies.remove(&night.name)?;
             Some(NightRate { night: night.name.clone(), share: tally.into() })
         };
@@ -280,8 +280,8 @@ mod tests {
         Found { kind, test: Some(test.into()), told, counts: true, after: None }
     }
 
-    fn night(at: u64, ended: bool, tests: &[&str]) -> Night {
-        Night {
+    fn night(at: u64, ended: bool, tests: &[&str]) -> Session {
+        Session {
             name: format!("night-{at}"),
             started: at,
             seed: at,
@@ -322,11 +322,12 @@ mod tests {
 
     #[test]
     fn of_what_the_last_session_did_not_run_nothing_is_claimed() {
-        let race = |night: &mut Night| night.findings.iter_mut().for_each(|found| found.kind = "race".into());
+        let race =
+            |night: &mut Session| night.findings.iter_mut().for_each(|found| found.kind = "race".into());
         let mut nights = vec![night(1, true, &["a", "b"]), night(2, true, &["c"]), night(3, true, &[])];
         nights[2].ran.remove("a");
         race(&mut nights[1]);
-        let status = |nights: &[Night]| {
+        let status = |nights: &[Session]| {
             let summary = summarise(nights.to_vec(), Vec::new(), Vec::new());
             let of = |seen: Seen| (seen.found.test.unwrap_or_default(), seen.status);
             summary.findings.into_iter().map(of).collect::<BTreeMap<_, _>>()
@@ -346,7 +347,7 @@ mod tests {
             sets in proptest::collection::vec((proptest::bool::ANY, proptest::collection::btree_set("[a-d]", 0..4)), 0..6),
             order in any::<prop::sample::Index>(),
         ) {
-            let nights: Vec<Night> = (0_u64..).zip(&sets).map(|(at, (ended, tests))| {
+            let nights: Vec<Session> = (0_u64..).zip(&sets).map(|(at, (ended, tests))| {
                 night(at, *ended, &tests.iter().map(String::as_str).collect::<Vec<_>>())
             }).collect();
             let mut turned = nights.clone();

@@ -21,7 +21,7 @@ pub struct Facts {
     pub passed_in: PassedIn,
     /// Whether to take it for granted that the failing plan fails each time, as its runs are dear. A victim
     /// is then one by presumption, until a smaller plan is seen to fail each time.
-    pub presumed: bool,
+    pub assume_deterministic: bool,
 }
 
 /// Whether the test has been seen to pass in a plan with other tests.
@@ -165,7 +165,7 @@ fn fails_alone(facts: Facts, evidence: &Evidence) -> Next {
 }
 
 fn passes_alone(facts: Facts, evidence: &Evidence) -> Next {
-    if facts.presumed && !facts.parallel {
+    if facts.assume_deterministic && !facts.parallel {
         return Next::Done(Verdict::Victim);
     }
     if let Some(next) = at_least(Question::Again, FEW, evidence) {
@@ -227,7 +227,8 @@ mod tests {
         panic!("no verdict after 200 runs: {evidence:?}")
     }
 
-    const SERIAL: Facts = Facts { parallel: false, passed_in: PassedIn::SameHashSeed, presumed: false };
+    const SERIAL: Facts =
+        Facts { parallel: false, passed_in: PassedIn::SameHashSeed, assume_deterministic: false };
     const PARALLEL: Facts = Facts { parallel: true, ..SERIAL };
 
     #[test]
@@ -257,9 +258,10 @@ mod tests {
         };
         assert_eq!(judge(PARALLEL, by_luck(2)).0, Verdict::Victim);
         assert_eq!(judge(PARALLEL, by_luck(FEW)).0, Verdict::Victim);
-        let presumed = |fails: fn(Question, u32) -> bool| judge(Facts { presumed: true, ..SERIAL }, fails);
-        assert_eq!(presumed(|q, _| q == Alone).0, Verdict::Brittle);
-        let (verdict, evidence) = presumed(|_, _| false);
+        let assume_deterministic =
+            |fails: fn(Question, u32) -> bool| judge(Facts { assume_deterministic: true, ..SERIAL }, fails);
+        assert_eq!(assume_deterministic(|q, _| q == Alone).0, Verdict::Brittle);
+        let (verdict, evidence) = assume_deterministic(|_, _| false);
         assert_eq!((verdict, evidence.again.runs, evidence.alone.runs), (Verdict::Victim, 0, FEW));
     }
 

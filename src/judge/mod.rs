@@ -7,7 +7,7 @@ pub mod signature;
 pub mod site;
 pub mod statistics;
 pub mod case;
-pub mod sight;
+pub mod observation;
 pub mod unstable;
 pub mod patched;
 

@@ -5,7 +5,7 @@
 //! without it.
 
 use crate::judge::Tally;
-use crate::judge::sight::Fate;
+use crate::judge::observation::Fate;
 use crate::plan::{Plan, WorkerId};
 use crate::suite::{Suite, TestIndex};
 use crate::trial::{Outcome, Trial};

@@ -13,12 +13,12 @@ pub struct Signature {
     /// The test that failed.
     pub test: TestIndex,
     /// How it failed.
-    pub crash: Crash,
+    pub crash: FailureLocation,
 }
 
 /// A [`Signature`] without its test.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Crash {
+pub struct FailureLocation {
     /// The first phase that failed; `call` for a timeout or a crash.
     pub phase: Phase,
     /// Type of the exception; `timeout` or `crash` if the worker was lost.
@@ -33,21 +33,21 @@ impl Signature {
     /// The signature of an outcome, if it is a failure.
     pub fn of(test: TestIndex, outcome: &Outcome) -> Option<Self> {
         let crash = match outcome {
-            Outcome::Failed(failure) => Crash {
+            Outcome::Failed(failure) => FailureLocation {
                 phase: failure.phase,
                 exception: failure.exception.clone(),
                 file: failure.file.clone(),
                 function: failure.function.clone(),
             },
-            Outcome::Timeout { .. } => Crash::lost("timeout", ""),
-            Outcome::Crashed { how } => Crash::lost("crash", how),
+            Outcome::Timeout { .. } => FailureLocation::lost("timeout", ""),
+            Outcome::Crashed { how } => FailureLocation::lost("crash", how),
             Outcome::Passed | Outcome::Skipped | Outcome::NotRun { .. } => return None,
         };
         Some(Self { test, crash })
     }
 }
 
-impl Crash {
+impl FailureLocation {
     fn lost(exception: &str, how: &str) -> Self {
         Self { phase: Phase::Call, exception: exception.into(), file: String::new(), function: how.into() }
     }

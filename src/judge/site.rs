@@ -1,6 +1,6 @@
 //! Where a failure shows and what it says, in a form that values do not change.
 //!
-//! A [`Crash`](super::signature::Crash) names a function, so that it is the same on another day, when lines have
+//! A [`FailureLocation`](super::signature::FailureLocation) names a function, so that it is the same on another day, when lines have
 //! moved. Within a session they do not move, and one test that fails at two of its lines has two failures, each
 //! with a cause of its own.
 

@@ -1,6 +1,6 @@
 //! Suites of which pytest collects other tests, or in another order, in another process.
 
-use crate::judge::signature::{Crash, Signature};
+use crate::judge::signature::{FailureLocation, Signature};
 use crate::suite::Phase;
 use crate::suite::function;
 use crate::suite::{Suite, Test, TestIndex};
@@ -36,8 +36,8 @@ pub fn stops_xdist(suite: &Suite, test: TestIndex) -> Signature {
     Signature { test, crash: crash(suite.test(test)) }
 }
 
-fn crash(test: &Test) -> Crash {
-    Crash {
+fn crash(test: &Test) -> FailureLocation {
+    FailureLocation {
         phase: Phase::Collect,
         exception: "Different tests were collected".into(),
         file: test.file.clone(),

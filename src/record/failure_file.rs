@@ -7,13 +7,13 @@ use sha2::{Digest, Sha256};
 
 use crate::finding::known::{Identity, places};
 use crate::finding::{Finding, Kind};
-use crate::judge::sight::Wanted;
-use crate::judge::signature::Crash;
+use crate::judge::observation::FailureMatcher;
+use crate::judge::signature::FailureLocation;
 use crate::judge::{Signature, Tally};
 use crate::parse::{object, reason};
 use crate::plan::Imports;
 use crate::plan::document::PlanDocument;
-use crate::record::whole_file;
+use crate::record::atomic_file;
 use crate::suite::Fixture;
 use crate::suite::{Suite, TestId};
 use crate::trial::Collected;
@@ -34,7 +34,7 @@ pub struct FailureFile {
     /// The test that fails.
     pub test: TestId,
     /// How it fails.
-    pub crash: Crash,
+    pub crash: FailureLocation,
     /// The fixture that fails, where it is an accident to which test pytest charges that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fixture: Option<Fixture>,
@@ -63,7 +63,7 @@ pub struct Victim {
     /// The test.
     pub test: TestId,
     /// How it fails.
-    pub crash: Crash,
+    pub crash: FailureLocation,
 }
 
 /// A failure file that cannot be used.
@@ -89,7 +89,7 @@ pub enum RecordError {
     },
     /// It holds no plan of a night.
     #[error("{path} is not the plan of a night: {why}. Write one with `jostle plan --out FILE`")]
-    Night {
+    ShardPlan {
         /// The file.
         path: String,
         /// What is wrong.
@@ -112,7 +112,8 @@ impl FailureFile {
     pub fn new(finding: &Finding, collected: &Collected) -> Option<Self> {
         let suite = &collected.suite;
         let (shrunk, signature) = (finding.shrunk.as_ref()?, finding.signature.as_ref()?);
-        let circle = finding.explanation.iter().flat_map(|explanation| &explanation.circle.victims);
+        let related_tests =
+            finding.explanation.iter().flat_map(|explanation| &explanation.related_tests.victims);
         let victim = |signature: &Signature| Victim {
             test: suite.test(signature.test).id.clone(),
             crash: signature.crash.clone(),
@@ -123,7 +124,7 @@ impl FailureFile {
             test: suite.test(signature.test).id.clone(),
             crash: signature.crash.clone(),
             fixture: match finding.wanted()? {
-                Wanted::Fixture(fixture, _) => Some(fixture),
+                FailureMatcher::Fixture(fixture, _) => Some(fixture),
                 _ => finding.fixture().filter(|_| finding.kind == Kind::Race).cloned(),
             },
             failed: Some(if finding.kind == Kind::Brittle { finding.without } else { finding.with }),
@@ -131,7 +132,7 @@ impl FailureFile {
             pytest: collected.interpreter.pytest.clone(),
             minimal: PlanDocument::new(&shrunk.plan, suite),
             original: PlanDocument::new(finding.plan.as_ref()?, suite),
-            also: circle.map(victim).collect(),
+            also: related_tests.map(victim).collect(),
         })
     }
 
@@ -162,11 +163,11 @@ impl FailureFile {
     }
 
     /// What the failure is recognised by; nothing if its test is not collected.
-    pub fn wanted(&self, suite: &Suite) -> Option<Wanted> {
+    pub fn wanted(&self, suite: &Suite) -> Option<FailureMatcher> {
         let crash = self.crash.clone();
         Some(match &self.fixture {
-            Some(fixture) => Wanted::Fixture(fixture.clone(), crash),
-            None => Wanted::Signature(Signature { test: suite.find(&self.test)?, crash }),
+            Some(fixture) => FailureMatcher::Fixture(fixture.clone(), crash),
+            None => FailureMatcher::Signature(Signature { test: suite.find(&self.test)?, crash }),
         })
     }
 
@@ -202,7 +203,7 @@ impl FailureFile {
             std::fs::create_dir_all(folder)?;
             let mut text = serde_json::to_vec_pretty(self)?;
             text.push(b'\n');
-            whole_file::write(&path, &text)
+            atomic_file::write(&path, &text)
         };
         write().map_err(|source| RecordError::Io {
             what: "write",
@@ -238,7 +239,7 @@ impl FailureFile {
     pub fn read(path: &Path) -> Result<Self, RecordError> {
         let name = path.display().to_string();
         let io = |source| RecordError::Io { what: "read", path: name.clone(), source };
-        let bytes = whole_file::read(path, MOST_BYTES).map_err(io)?;
+        let bytes = atomic_file::read(path, MOST_BYTES).map_err(io)?;
         Self::parse(&bytes).map_err(|why| RecordError::Content { path: name, why })
     }
 

@@ -96,7 +96,7 @@ fn together(findings: &[Finding]) -> Together {
 mod tests {
     use super::*;
     use crate::explain::fix::edit::{Rank, Splice};
-    use crate::explain::{Circle, Explanation};
+    use crate::explain::{Explanation, RelatedTests};
     use crate::finding::{Kind, Origin};
 
     fn finding(test: u32, splices: &[(usize, Rank, &str)]) -> Finding {
@@ -124,7 +124,7 @@ mod tests {
             changed: 1,
             cut_off: false,
             fixtures: Vec::new(),
-            circle: Circle::default(),
+            related_tests: RelatedTests::default(),
             fix: Some(fix),
             no_fix: None,
             experiments: 1,

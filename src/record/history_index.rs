@@ -10,7 +10,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use crate::finding::Origin;
-use crate::history::{Failing, Found, Night, Slow};
+use crate::history::{Failing, Found, Session, Slow};
 use crate::judge::Tally;
 use crate::record::history_file::{Ended, Entry, HistoryError, Read, TestRun, TrialEntry, files, read};
 
@@ -161,7 +161,7 @@ impl HistoryIndex {
     ///
     /// # Errors
     /// The index cannot be read.
-    pub fn nights(&self) -> Result<Vec<Night>, HistoryError> {
+    pub fn nights(&self) -> Result<Vec<Session>, HistoryError> {
         self.sql(|connection| {
             let mut of_night = connection.prepare_cached(&format!(
                 "SELECT kind, test, told, counts, (
@@ -199,7 +199,7 @@ impl HistoryIndex {
                 let findings = of_night.query_map([&name], found)?.collect::<Result<_, _>>()?;
                 let ran = ran.query_map([&name], |row| row.get(0))?.collect::<Result<_, _>>()?;
                 let seed: String = row.get(2)?;
-                Ok(Night {
+                Ok(Session {
                     name,
                     started: row.get(1)?,
                     seed: seed.parse().unwrap_or_default(),

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::state::Statement;
-use crate::state::{Changed, Followed, Mend, Place, Written};
+use crate::state::{Changed, Followed, Place, RestoreRecipe, Written};
 
 /// [`Changed`], whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ struct PlaceRecord {
     #[serde(flatten)]
     place: Place,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    mend: Option<Mend>,
+    recipe: Option<RestoreRecipe>,
 }
 
 /// A line with the call that led to it.
@@ -40,7 +40,7 @@ struct LineRecord {
 
 impl From<&Changed> for ChangedRecord {
     fn from(changed: &Changed) -> Self {
-        let place = |place: &Place| PlaceRecord { place: place.clone(), mend: place.mend.clone() };
+        let place = |place: &Place| PlaceRecord { place: place.clone(), recipe: place.recipe.clone() };
         let line = |line: &Written| LineRecord { line: line.clone(), call: line.call.clone() };
         Self {
             places: changed.places.iter().map(place).collect(),
@@ -55,7 +55,7 @@ impl From<&Changed> for ChangedRecord {
 
 impl From<ChangedRecord> for Changed {
     fn from(record: ChangedRecord) -> Self {
-        let place = |PlaceRecord { place, mend }| Place { mend, ..place };
+        let place = |PlaceRecord { place, recipe }| Place { recipe, ..place };
         let line = |LineRecord { line, call }| Written { call, ..line };
         Self {
             places: record.places.into_iter().map(place).collect(),
@@ -76,7 +76,12 @@ mod tests {
     fn what_was_told_is_read_again_as_it_was() {
         let call = Some(Statement { module: "shop".into(), text: "shop.setup()".into() });
         let line = Written { file: "test_a.py".into(), line: 3, function: "test_a".into(), call };
-        let mend = Mend { how: "dict".into(), object: "shop.STATE".into(), line: 7, ..Mend::default() };
+        let recipe = RestoreRecipe {
+            how: "dict".into(),
+            object: "shop.STATE".into(),
+            line: 7,
+            ..RestoreRecipe::default()
+        };
         let place = Place {
             name: "shop.STATE".into(),
             kind: "global/module state".into(),
@@ -86,11 +91,11 @@ mod tests {
             weak: false,
             written: None,
             read: None,
-            mend: Some(mend),
+            recipe: Some(recipe),
             along: Some("time.tzset()".into()),
         };
         let changed = Changed {
-            places: vec![place.clone(), Place { mend: None, ..place }],
+            places: vec![place.clone(), Place { recipe: None, ..place }],
             cut_off: true,
             failed: vec!["table a in b".into()],
             written: Some(line.clone()),

@@ -9,7 +9,7 @@ mod journal_changed;
 pub mod journal_file;
 pub mod night;
 pub mod speedup_baseline;
-pub mod whole_file;
+pub mod atomic_file;
 
 pub use failure_file::{FailureFile, RecordError};
 pub use history_index::HistoryIndex;

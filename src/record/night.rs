@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::parse::reason;
 use crate::plan::{Axes, Seed, TrialIndex};
 use crate::record::journal::{Record, digest, line, parse};
-use crate::record::{RecordError, whole_file};
+use crate::record::{RecordError, atomic_file};
 use crate::suite::Fingerprint;
 
 /// Name and version of the plan's form.
@@ -20,7 +20,7 @@ const MOST_BYTES: u64 = 256 << 20;
 /// What all shards of a night do. It is not changed once it is written: its hash is its identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Night {
+pub struct ShardPlan {
     /// [`PLAN`].
     pub schema: String,
     /// jostle's version.
@@ -63,7 +63,7 @@ pub struct TrialResult {
     pub record: Record,
 }
 
-impl Night {
+impl ShardPlan {
     /// The identity: a hash of all that the plan says.
     pub fn identity(&self) -> String {
         digest(&serde_json::to_vec(self).unwrap_or_default())
@@ -76,7 +76,7 @@ impl Night {
     pub fn write(&self, path: &Path) -> Result<(), RecordError> {
         let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
         text.push(b'\n');
-        whole_file::write(path, &text).map_err(|source| io("write", path, source))
+        atomic_file::write(path, &text).map_err(|source| io("write", path, source))
     }
 
     /// Reads a file.
@@ -84,7 +84,7 @@ impl Night {
     /// # Errors
     /// It cannot be read, or is no plan of a night.
     pub fn read(path: &Path) -> Result<Self, RecordError> {
-        let bytes = whole_file::read(path, MOST_BYTES).map_err(|source| io("read", path, source))?;
+        let bytes = atomic_file::read(path, MOST_BYTES).map_err(|source| io("read", path, source))?;
         let night: Result<Self, _> = serde_json::from_slice(&bytes);
         let why = match night {
             Ok(night) if night.schema == PLAN && night.trials > 0 => return Ok(night),
@@ -92,7 +92,7 @@ impl Night {
             Ok(_) => "it has no trials".into(),
             Err(error) => error.to_string(),
         };
-        Err(RecordError::Night { path: path.display().to_string(), why: reason(&why) })
+        Err(RecordError::ShardPlan { path: path.display().to_string(), why: reason(&why) })
     }
 }
 
@@ -109,7 +109,7 @@ impl TrialResult {
     pub fn write(&self, folder: &Path) -> Result<(), RecordError> {
         let path = Self::path(folder, self.index.0);
         let text = line(self).unwrap_or_default();
-        whole_file::write(&path, &text).map_err(|source| io("write", &path, source))
+        atomic_file::write(&path, &text).map_err(|source| io("write", &path, source))
     }
 
     /// Reads a file; none if it is damaged.
@@ -117,7 +117,7 @@ impl TrialResult {
     /// # Errors
     /// It cannot be read.
     pub fn read(path: &Path) -> Result<Option<Self>, RecordError> {
-        let bytes = whole_file::read(path, MOST_BYTES).map_err(|source| io("read", path, source))?;
+        let bytes = atomic_file::read(path, MOST_BYTES).map_err(|source| io("read", path, source))?;
         Ok(parse::<Self>(&bytes).ok().filter(|result| result.schema == RESULT))
     }
 }
@@ -187,7 +187,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("file");
             std::fs::write(&path, &bytes).unwrap();
-            prop_assert!(Night::read(&path).is_err());
+            prop_assert!(ShardPlan::read(&path).is_err());
             prop_assert!(TrialResult::read(&path).unwrap().is_none());
         }
     }

@@ -9,7 +9,7 @@ use crate::parse::{object, reason};
 use crate::plan::Configuration;
 use crate::plan::Mode;
 use crate::record::RecordError;
-use crate::record::whole_file;
+use crate::record::atomic_file;
 use crate::speedup::Summary;
 use crate::suite::{Fingerprint, Suite};
 use crate::trial::Interpreter;
@@ -96,7 +96,7 @@ impl SpeedupBaseline {
         let write = || -> std::io::Result<()> {
             let mut text = serde_json::to_vec_pretty(self)?;
             text.push(b'\n');
-            whole_file::write(path, &text)
+            atomic_file::write(path, &text)
         };
         write().map_err(|source| RecordError::Io { what: "write", path: path.display().to_string(), source })
     }
@@ -108,7 +108,7 @@ impl SpeedupBaseline {
     pub fn read(path: &Path) -> Result<Self, RecordError> {
         let name = path.display().to_string();
         let io = |source| RecordError::Io { what: "read", path: name.clone(), source };
-        let bytes = whole_file::read(path, MOST_BYTES).map_err(io)?;
+        let bytes = atomic_file::read(path, MOST_BYTES).map_err(io)?;
         Self::parse(&bytes).map_err(|why| RecordError::Baseline { path: name, why })
     }
 

@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::explain::{Circle, Explanation};
+use crate::explain::{Explanation, RelatedTests};
 use crate::finding::group::{Group, groups};
 use crate::finding::known::Known;
 use crate::finding::{Finding, Kind, Origin};
-use crate::judge::signature::{Crash, Signature};
+use crate::judge::signature::{FailureLocation, Signature};
 use crate::judge::statistics::Tally;
 use crate::plan::coverage::Shares;
 use crate::plan::document::PlanDocument;
@@ -20,7 +20,7 @@ use crate::plan::{Axes, Plan, Seed, TrialIndex, WorkerId};
 use crate::race::story::{Story, Turn};
 use crate::report::given_up::GivenUpDocument;
 use crate::report::words;
-use crate::session::Outline;
+use crate::session::SessionResult;
 use crate::suite::Fixture;
 use crate::suite::triage::{Cause, by_cause};
 use crate::suite::{CollectionError, Fingerprint, Suite, TestId, TestIndex};
@@ -80,7 +80,7 @@ struct FindingDocument {
     kind: Kind,
     isolation_failure: bool,
     test: Option<TestId>,
-    crash: Option<Crash>,
+    crash: Option<FailureLocation>,
     message: Option<String>,
     fixture: Option<Fixture>,
     origin: Origin,
@@ -98,7 +98,9 @@ struct FindingDocument {
     no_command: Option<String>,
     also: Vec<TestId>,
     explanation: Option<Explanation>,
-    circle: Option<CircleDocument>,
+    related_tests: Option<RelatedDocument>,
+    /// `related_tests` as version 0.1.0 calls it.
+    circle: Option<RelatedDocument>,
     note: Option<String>,
     race: Option<RaceDocument>,
     known: Option<Known>,
@@ -106,18 +108,18 @@ struct FindingDocument {
 }
 
 /// Other tests that have to do with the place.
-#[derive(Debug, Serialize)]
-struct CircleDocument {
+#[derive(Clone, Debug, Serialize)]
+struct RelatedDocument {
     polluters: Vec<TestId>,
     victims: Vec<VictimDocument>,
     cleaners: Vec<TestId>,
     whole: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct VictimDocument {
     test: TestId,
-    crash: Crash,
+    crash: FailureLocation,
 }
 
 /// A race whose interleaving was controlled.
@@ -164,7 +166,7 @@ struct CauseOfFindings {
 #[derive(Debug, Serialize)]
 struct Unjudged {
     test: TestId,
-    crash: Crash,
+    crash: FailureLocation,
     origin: Origin,
 }
 
@@ -213,7 +215,7 @@ pub fn token(origin: Origin, seed: Seed, suite: &Suite) -> Option<Token> {
 
 impl Document {
     /// The report of a session that ends with an exit code.
-    pub fn new(outline: &Outline, exit_code: u8) -> Self {
+    pub fn new(outline: &SessionResult, exit_code: u8) -> Self {
         let suite = &outline.collected.suite;
         let finding = |finding| FindingDocument::new(finding, outline.seed, suite);
         Self {
@@ -272,6 +274,9 @@ impl FindingDocument {
         let document = |plan: &Plan| PlanDocument::new(plan, suite);
         let (culprits, imports) = finding.causes();
         let shrunk = finding.shrunk.as_ref();
+        let confirmed = finding.explanation.as_ref().filter(|explanation| explanation.confirmed);
+        let related_tests =
+            confirmed.map(|explanation| RelatedDocument::new(&explanation.related_tests, suite));
         Self {
             kind: finding.kind,
             isolation_failure: finding.kind.is_isolation_failure(),
@@ -293,11 +298,8 @@ impl FindingDocument {
             no_command: finding.no_command.map(|why| words::no_command(why, suite)),
             also: finding.also.iter().map(id).collect(),
             explanation: finding.explanation.clone(),
-            circle: finding
-                .explanation
-                .as_ref()
-                .filter(|explanation| explanation.confirmed)
-                .map(|explanation| CircleDocument::new(&explanation.circle, suite)),
+            circle: related_tests.clone(),
+            related_tests,
             note: finding.note.clone(),
             race: finding.story.as_ref().map(|story| RaceDocument::new(story, suite)),
             known: finding.known.clone(),
@@ -306,17 +308,17 @@ impl FindingDocument {
     }
 }
 
-impl CircleDocument {
-    fn new(circle: &Circle, suite: &Suite) -> Self {
+impl RelatedDocument {
+    fn new(related_tests: &RelatedTests, suite: &Suite) -> Self {
         let victim = |victim: &Signature| VictimDocument {
             test: suite.test(victim.test).id.clone(),
             crash: victim.crash.clone(),
         };
         Self {
-            polluters: ids(&circle.polluters, suite),
-            victims: circle.victims.iter().map(victim).collect(),
-            cleaners: ids(&circle.cleaners, suite),
-            whole: circle.whole,
+            polluters: ids(&related_tests.polluters, suite),
+            victims: related_tests.victims.iter().map(victim).collect(),
+            cleaners: ids(&related_tests.cleaners, suite),
+            whole: related_tests.whole,
         }
     }
 }

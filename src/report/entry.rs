@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::finding::Finding;
 use crate::report::document::token;
 use crate::report::{Verbosity, terminal, words};
-use crate::session::Outline;
+use crate::session::SessionResult;
 use crate::suite::TestIndex;
 
 /// How much an entry weighs.
@@ -46,7 +46,7 @@ pub struct Entry {
 }
 
 /// The entries of a session, those that weigh most first. Known failures weigh as new ones if it is `strict`.
-pub fn entries(outline: &Outline, strict: bool) -> Vec<Entry> {
+pub fn entries(outline: &SessionResult, strict: bool) -> Vec<Entry> {
     let findings = outline.findings.iter().map(|finding| of_finding(finding, outline, strict));
     let errors = outline.collected.suite.errors.iter().map(|error| Entry {
         weight: Weight::Error,
@@ -93,7 +93,7 @@ pub fn in_repository(file: &str, rootdir: &Path, repository: Option<&Path>) -> S
     }
 }
 
-fn of_finding(finding: &Finding, outline: &Outline, strict: bool) -> Entry {
+fn of_finding(finding: &Finding, outline: &SessionResult, strict: bool) -> Entry {
     let suite = &outline.collected.suite;
     let weight = match &finding.known {
         _ if !finding.kind.is_isolation_failure() => Weight::Remark,
@@ -120,7 +120,7 @@ fn of_finding(finding: &Finding, outline: &Outline, strict: bool) -> Entry {
 }
 
 /// An entry that has nothing but its place.
-fn place(outline: &Outline, test: Option<TestIndex>) -> Entry {
+fn place(outline: &SessionResult, test: Option<TestIndex>) -> Entry {
     let test = test.map(|test| outline.collected.suite.test(test));
     Entry {
         weight: Weight::Remark,
@@ -136,7 +136,7 @@ fn place(outline: &Outline, test: Option<TestIndex>) -> Entry {
 }
 
 /// The report for people, without colours.
-fn plain(finding: &Finding, outline: &Outline) -> String {
+fn plain(finding: &Finding, outline: &SessionResult) -> String {
     let mut told = Vec::new();
     match terminal::finding(&mut told, finding, outline, Verbosity::Normal, "") {
         Ok(()) => anstream::adapter::strip_str(&String::from_utf8_lossy(&told)).to_string(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-use crate::explain::{Circle, Explanation, Fix, NoFix};
+use crate::explain::{Explanation, Fix, NoFix, RelatedTests};
 use crate::finding::group::groups;
 use crate::finding::{Finding, Kind};
 use crate::report::words;
@@ -58,7 +58,7 @@ fn confirmed(out: &mut dyn Write, explanation: &Explanation, kind: Kind, suite: 
     };
     let others = words::others(explanation).map_or_else(String::new, |others| format!("; {others}"));
     writeln!(out, "  {:<13} {how}{others}", "proof")?;
-    circle(out, &explanation.circle, suite)?;
+    related_tests(out, &explanation.related_tests, suite)?;
     if let Some(NoFix { says, .. }) = &explanation.no_fix {
         writeln!(out, "  {:<13} {says}", "fix")?;
     }
@@ -71,10 +71,13 @@ fn confirmed(out: &mut dyn Write, explanation: &Explanation, kind: Kind, suite: 
 }
 
 /// The other tests that have to do with the place.
-fn circle(out: &mut dyn Write, circle: &Circle, suite: &Suite) -> io::Result<()> {
-    let victims: BTreeSet<TestIndex> = circle.victims.iter().map(|signature| signature.test).collect();
-    let sorts =
-        [("also polluter", &circle.polluters), ("also victim", &victims), ("cleaner", &circle.cleaners)];
+fn related_tests(out: &mut dyn Write, related_tests: &RelatedTests, suite: &Suite) -> io::Result<()> {
+    let victims: BTreeSet<TestIndex> = related_tests.victims.iter().map(|signature| signature.test).collect();
+    let sorts = [
+        ("also polluter", &related_tests.polluters),
+        ("also victim", &victims),
+        ("cleaner", &related_tests.cleaners),
+    ];
     for (label, tests) in sorts {
         for &test in tests.iter().take(LISTED) {
             writeln!(out, "  {label:<13} {}", suite.test(test).id)?;

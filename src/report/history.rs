@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use crate::history::{Night, Rate, Seen, Share, Status, Summary};
+use crate::history::{Rate, Seen, Session, Share, Status, Summary};
 use crate::report::words;
 
 /// Name and version of the form. Fields may join within a version; none changes its meaning.
@@ -49,14 +49,14 @@ impl<'a> HistoryDocument<'a> {
 }
 
 /// `2026-11-24 02:00`, in UTC.
-fn time(night: &Night) -> String {
+fn time(night: &Session) -> String {
     let at = UNIX_EPOCH.checked_add(Duration::from_millis(night.started)).unwrap_or(UNIX_EPOCH);
     let text = humantime::format_rfc3339_seconds(at).to_string();
     text.get(..16).unwrap_or(&text).replace('T', " ")
 }
 
 /// `, commit 1a2b3c4d5e`, or nothing.
-fn commit(night: &Night) -> String {
+fn commit(night: &Session) -> String {
     let short = |revision: &String| format!(", commit {}", revision.get(..SHORT).unwrap_or(revision));
     night.revision.as_ref().map_or_else(String::new, short)
 }
@@ -73,7 +73,7 @@ fn share(share: Share) -> String {
 /// # Errors
 /// Those of the writer.
 pub fn history(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
-    let names: BTreeMap<&str, &Night> =
+    let names: BTreeMap<&str, &Session> =
         summary.nights.iter().map(|night| (night.name.as_str(), night)).collect();
     let shown =
         |status: &[Status]| summary.findings.iter().filter(|seen| status.contains(&seen.status)).count();
@@ -119,7 +119,7 @@ pub fn history(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
     )
 }
 
-fn findings(out: &mut dyn Write, summary: &Summary, names: &BTreeMap<&str, &Night>) -> io::Result<()> {
+fn findings(out: &mut dyn Write, summary: &Summary, names: &BTreeMap<&str, &Session>) -> io::Result<()> {
     let ended = summary.nights.iter().filter(|night| night.ended).count();
     for seen in &summary.findings {
         let (style, word) = match seen.status {

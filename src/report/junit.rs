@@ -10,13 +10,13 @@ use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, Te
 
 use crate::logs::junit::{OURS, names};
 use crate::report::entry::{Entry, Weight};
-use crate::session::Outline;
+use crate::session::SessionResult;
 
 /// The report of a session as XML.
 ///
 /// # Errors
 /// What the XML cannot hold; characters it forbids are left out and are no error.
-pub fn report(outline: &Outline, entries: &[Entry]) -> Result<String, quick_junit::SerializeError> {
+pub fn report(outline: &SessionResult, entries: &[Entry]) -> Result<String, quick_junit::SerializeError> {
     let mut suite = TestSuite::new("isolation");
     suite.add_property(Property::new("seed", outline.seed.0.to_string()));
     suite.add_property(Property::new("trials", outline.trials.to_string()));

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::finding::Origin;
 use crate::plan::Configuration;
 use crate::report::words;
-use crate::session::{Limits, Notice, Observer};
+use crate::session::{Event, Limits, Reporter};
 use crate::suite::Suite;
 
 /// A progress bar on stderr, if that is a terminal, and a line there for each isolation failure as it is
@@ -109,28 +109,28 @@ impl Drop for RunProgress {
     }
 }
 
-impl Observer for Progress {
-    fn notice(&mut self, suite: &Suite, notice: &Notice<'_>) {
+impl Reporter for Progress {
+    fn notice(&mut self, suite: &Suite, notice: &Event<'_>) {
         match notice {
-            Notice::Collected { suite, .. } => {
+            Event::Collected { suite, .. } => {
                 self.doing = format!("collected {}", words::count(suite.tests.len(), "test"))
             }
-            Notice::TrialStarted { origin, plan } => {
+            Event::TrialStarted { origin, plan } => {
                 self.doing =
                     format!("{}, {}", words::origin(*origin), words::count(plan.workers.len(), "worker"));
             }
-            Notice::TrialFinished { origin: Origin::Trial(index), .. } => self.bar.set_position(index + 1),
-            Notice::TrialFinished { .. } | Notice::Probed => {}
-            Notice::Investigating { test, waiting } => {
+            Event::TrialFinished { origin: Origin::Trial(index), .. } => self.bar.set_position(index + 1),
+            Event::TrialFinished { .. } | Event::Probed => {}
+            Event::Investigating { test, waiting } => {
                 self.doing = format!("looking into {} ({waiting} more wait)", suite.test(*test).id);
             }
-            Notice::Found(finding) if finding.kind.is_isolation_failure() => {
+            Event::Found(finding) if finding.kind.is_isolation_failure() => {
                 self.found += 1;
                 if !self.quiet {
                     self.bar.suspend(|| anstream::eprintln!("found {}", words::in_short(finding, suite)));
                 }
             }
-            Notice::Found(_) => {}
+            Event::Found(_) => {}
         }
         self.show();
     }

@@ -11,7 +11,7 @@ use crate::report::explanation;
 use crate::report::gitlab::Sections;
 use crate::report::given_up;
 use crate::report::words;
-use crate::session::Outline;
+use crate::session::SessionResult;
 use crate::suite::triage::{Cause, by_cause};
 use crate::suite::{CollectionError, Suite, TestIndex};
 use crate::trial::Collected;
@@ -31,7 +31,7 @@ const DIM: Style = Style::new().dimmed();
 /// Those of the writer.
 pub fn session(
     out: &mut dyn Write,
-    outline: &Outline,
+    outline: &SessionResult,
     verbosity: Verbosity,
     options: &str,
     sections: Option<Sections>,
@@ -174,7 +174,7 @@ fn style(kind: Kind) -> Style {
 pub(super) fn finding(
     out: &mut dyn Write,
     finding: &Finding,
-    outline: &Outline,
+    outline: &SessionResult,
     verbosity: Verbosity,
     options: &str,
 ) -> io::Result<()> {
@@ -335,7 +335,7 @@ fn also(out: &mut dyn Write, tests: &[TestIndex], suite: &Suite) -> io::Result<(
     Ok(())
 }
 
-fn summary(out: &mut dyn Write, outline: &Outline) -> io::Result<()> {
+fn summary(out: &mut dyn Write, outline: &SessionResult) -> io::Result<()> {
     let suite = &outline.collected.suite;
     let percent = |share: f64| format!("{:.0} %", (share * 100.0).floor());
     let shares = outline.coverage;
@@ -384,7 +384,7 @@ fn unseen(out: &mut dyn Write, files: &[String]) -> io::Result<()> {
     writeln!(out, "note: {number} did not show ({first}{more}); jostle verify tells whether it is gone")
 }
 
-fn verdict(out: &mut dyn Write, outline: &Outline) -> io::Result<()> {
+fn verdict(out: &mut dyn Write, outline: &SessionResult) -> io::Result<()> {
     let failures = || outline.findings.iter().filter(|finding| finding.kind.is_isolation_failure());
     let (found, known) = (failures().count(), failures().filter(|finding| finding.known.is_some()).count());
     let errors = outline.collected.suite.errors.len();

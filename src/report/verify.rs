@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use crate::finding::Kind;
-use crate::judge::signature::Crash;
+use crate::judge::signature::FailureLocation;
 use crate::judge::statistics::Tally;
 use crate::record::FailureFile;
 use crate::report::Verbosity;
@@ -195,7 +195,7 @@ struct FailureDocument {
     original: Rate,
     neighbourhood: Rate,
     failed_in: Option<&'static str>,
-    crash: Option<Crash>,
+    crash: Option<FailureLocation>,
     as_recorded: bool,
     notes: Vec<String>,
 }

@@ -4,7 +4,7 @@ use crate::explain::Explanation;
 use crate::finding::group::Group;
 use crate::finding::known::{Known, Same};
 use crate::finding::{Finding, Kind, NoCommand, Origin};
-use crate::judge::sight::Wanted;
+use crate::judge::observation::FailureMatcher;
 use crate::judge::signature::Signature;
 use crate::judge::statistics::Tally;
 use crate::race::story::Story;
@@ -85,13 +85,13 @@ pub fn fixture(fixture: &Fixture) -> String {
 }
 
 /// What fails, if it fails as wanted.
-pub fn wanted(wanted: &Wanted, suite: &Suite) -> String {
+pub fn wanted(wanted: &FailureMatcher, suite: &Suite) -> String {
     match wanted {
-        Wanted::Signature(Signature { test, .. })
-        | Wanted::At(Signature { test, .. }, _)
-        | Wanted::Failure(test) => suite.test(*test).id.to_string(),
-        Wanted::Fixture(fixture, _) => self::fixture(fixture),
-        Wanted::Crash(crash) => format!("a test, with {},", crash.exception),
+        FailureMatcher::Signature(Signature { test, .. })
+        | FailureMatcher::At(Signature { test, .. }, _)
+        | FailureMatcher::Failure(test) => suite.test(*test).id.to_string(),
+        FailureMatcher::Fixture(fixture, _) => self::fixture(fixture),
+        FailureMatcher::Location(crash) => format!("a test, with {},", crash.exception),
     }
 }
 
@@ -250,7 +250,7 @@ mod tests {
                 weak: false,
                 written: None,
                 read: None,
-                mend: None,
+                recipe: None,
                 along: None,
             };
             others(&Explanation {
@@ -262,7 +262,7 @@ mod tests {
                 changed,
                 cut_off: false,
                 fixtures: Vec::new(),
-                circle: Default::default(),
+                related_tests: Default::default(),
                 fix: None,
                 no_fix: None,
                 experiments: 1,

@@ -2,7 +2,7 @@
 
 use crate::run::process::interrupt::Interrupt;
 use crate::run::process::python::Python;
-use crate::run::site::surroundings::Sandboxing;
+use crate::run::site::trial_env::Sandboxing;
 use std::path::PathBuf;
 use std::time::Duration;
 

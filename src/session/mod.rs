@@ -5,7 +5,7 @@
 //! of a round come before its first shrinking, since each trial in which a victim passed clears
 //! suspects for nothing.
 
-pub mod outline;
+pub mod result;
 pub mod replay;
 pub mod speedup;
 pub mod lab;
@@ -17,6 +17,6 @@ pub mod race;
 pub mod fix;
 pub mod suspect;
 
-pub use lab::{Lab, Notice, Observer};
-pub use outline::{Limits, Outline};
+pub use lab::{Event, Lab, Reporter};
+pub use result::{Limits, SessionResult};
 pub use stress::stress;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::finding::{Finding, Origin};
 use crate::judge::Tally;
-use crate::judge::sight::{Wanted, look};
+use crate::judge::observation::{FailureMatcher, observe};
 use crate::plan::{Axes, Interleaving, Plan};
 use crate::race::access::recorded;
 use crate::run::RunError;
@@ -43,7 +43,7 @@ pub struct Replayed {
 pub fn replay(
     lab: &mut Lab<'_>,
     plan: &Plan,
-    wanted: Option<&Wanted>,
+    wanted: Option<&FailureMatcher>,
     times: u32,
 ) -> Result<Replayed, RunError> {
     let mut replayed = Replayed::default();
@@ -64,7 +64,7 @@ pub fn replay(
         replayed.diverged += u32::from(*calls.get_or_insert_with(|| made.clone()) != made);
         let failed = suspects(Origin::Replay, plan, &trial);
         let shown = match wanted {
-            Some(wanted) => look(&trial, wanted).shown(),
+            Some(wanted) => observe(&trial, wanted).shown(),
             None => Some(!failed.is_empty()),
         };
         match shown {

@@ -2,7 +2,7 @@
 
 use crate::finding::{Finding, Kind, Minimal, Origin};
 use crate::judge::case::Verdict;
-use crate::judge::sight::{Fate, Wanted};
+use crate::judge::observation::{FailureMatcher, Fate};
 use crate::judge::site::Site;
 use crate::judge::{Evidence, Signature};
 use crate::plan::{Plan, WorkerId};
@@ -37,8 +37,8 @@ pub struct Suspect {
 
 impl Suspect {
     /// What it is recognised by.
-    pub fn wanted(&self) -> Wanted {
-        Wanted::of(&self.signature, self.failure.as_ref())
+    pub fn wanted(&self) -> FailureMatcher {
+        FailureMatcher::of(&self.signature, self.failure.as_ref())
     }
 
     /// The fixture that failed in its teardown, if tests share it.

@@ -8,19 +8,19 @@
 //! files, suite order before another, fewer meetings. proptest's contract for shrinking (simplify,
 //! keep what still fails) is kept; [`strategy`] makes the same passes a proptest `ValueTree`.
 
-pub mod asker;
+pub mod cached_oracle;
 pub mod space;
 pub mod search;
 pub mod suspects;
 pub mod noise;
 pub mod passes;
 pub mod strategy;
-pub mod foresight;
+pub mod speculation;
 
 use crate::plan::{Plan, WorkerId};
 use crate::suite::{Suite, TestIndex};
 
-use asker::Asker;
+use cached_oracle::CachedOracle;
 
 /// What a run of a candidate showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +124,7 @@ pub struct Shrunk {
 
 /// Shrinks a failing plan.
 pub fn shrink(problem: &Problem<'_>, oracle: &mut dyn Oracle) -> Shrunk {
-    let mut asker = Asker::new(problem, oracle);
-    let ended = passes::all(problem, &mut asker);
-    asker.into_result(ended)
+    let mut oracle = CachedOracle::new(problem, oracle);
+    let ended = passes::all(problem, &mut oracle);
+    oracle.into_result(ended)
 }

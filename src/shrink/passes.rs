@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::plan::{Imports, Interleaving, Plan, WorkerId};
-use crate::shrink::asker::Asker;
+use crate::shrink::cached_oracle::CachedOracle;
 use crate::shrink::search::search;
 use crate::shrink::space::{Importing, Space, files};
 use crate::shrink::{Problem, Stopped, Target, noise, suspects};
@@ -12,25 +12,25 @@ use crate::suite::{Suite, TestIndex};
 /// Runs every pass; tells whether the result is 1-minimal in its tests.
 ///
 /// # Errors
-/// The oracle has stopped; the asker has the best plan until then.
-pub fn all(problem: &Problem<'_>, asker: &mut Asker<'_>) -> Result<bool, Stopped> {
+/// The oracle has stopped; the caller has the best plan until then.
+pub fn all(problem: &Problem<'_>, oracle: &mut CachedOracle<'_>) -> Result<bool, Stopped> {
     let mut one_minimal = false;
-    for (start, known) in starts(problem, asker)? {
-        if let Some(minimal) = fewer_tests(problem, &start, known, asker)? {
+    for (start, known) in starts(problem, oracle)? {
+        if let Some(minimal) = fewer_tests(problem, &start, known, oracle)? {
             one_minimal = minimal;
             break;
         }
     }
-    asker.tests_are_found();
-    if asker.best().imports == Imports::All {
-        fewer_imports(problem.suite, asker)?;
+    oracle.tests_are_found();
+    if oracle.best().imports == Imports::All {
+        fewer_imports(problem.suite, oracle)?;
     }
-    let minimal = asker.best().clone();
+    let minimal = oracle.best().clone();
     let target = Target { worker: worker_of(&minimal, problem.target.victim), ..problem.target };
-    imports_alone(problem.suite, &minimal, target, asker)?;
-    fewer_imports(problem.suite, asker)?;
-    suite_order(problem.suite, target.victim, asker)?;
-    fewer_meetings(asker)?;
+    imports_alone(problem.suite, &minimal, target, oracle)?;
+    fewer_imports(problem.suite, oracle)?;
+    suite_order(problem.suite, target.victim, oracle)?;
+    fewer_meetings(oracle)?;
     Ok(one_minimal)
 }
 
@@ -50,12 +50,15 @@ struct Start<'a> {
 /// The starts to be tried in turn, the simplest first, each with whether it is known to reproduce. A
 /// serial plan starts without what comes after the victim; of several workers, the victim's and one
 /// other do, if that reproduces. The last is the whole plan.
-fn starts<'a>(problem: &Problem<'a>, asker: &mut Asker<'_>) -> Result<Vec<(Start<'a>, bool)>, Stopped> {
+fn starts<'a>(
+    problem: &Problem<'a>,
+    oracle: &mut CachedOracle<'_>,
+) -> Result<Vec<(Start<'a>, bool)>, Stopped> {
     let fixed = Importing::Fixed(problem.plan.imports.clone());
     let first = if problem.keeps_imports { fixed.clone() } else { Importing::OfTests };
     let narrow = Space::new(problem.plan.clone(), problem.target, problem.suite, first);
     if !problem.keeps_imports {
-        asker.passes(narrow.candidate(&[]));
+        oracle.passes(narrow.candidate(&[]));
     }
     let wide = narrow.importing(fixed);
     let everything: Vec<usize> = (0..wide.size()).collect();
@@ -68,7 +71,7 @@ fn starts<'a>(problem: &Problem<'a>, asker: &mut Asker<'_>) -> Result<Vec<(Start
         if !problem.keeps_imports {
             starts.push((start(&wide, &before), false));
         }
-    } else if let Some(pair) = two_workers(problem, &narrow, asker)? {
+    } else if let Some(pair) = two_workers(problem, &narrow, oracle)? {
         starts.push((start(&narrow, &pair), true));
     } else {
         starts.push((start(&narrow, &everything), false));
@@ -81,12 +84,12 @@ fn starts<'a>(problem: &Problem<'a>, asker: &mut Asker<'_>) -> Result<Vec<(Start
 fn two_workers(
     problem: &Problem<'_>,
     space: &Space<'_>,
-    asker: &mut Asker<'_>,
+    oracle: &mut CachedOracle<'_>,
 ) -> Result<Option<Vec<usize>>, Stopped> {
     let own = space.victim_worker();
     for other in (0..problem.plan.workers.len()).filter(|&worker| worker != own) {
         let pair = space.on_workers(&[own, other]);
-        if asker.reproduces(&space.candidate(&pair))? {
+        if oracle.reproduces(&space.candidate(&pair))? {
             return Ok(Some(pair));
         }
     }
@@ -99,23 +102,23 @@ fn fewer_tests(
     problem: &Problem<'_>,
     Start { space, elements }: &Start<'_>,
     known: bool,
-    asker: &mut Asker<'_>,
+    oracle: &mut CachedOracle<'_>,
 ) -> Result<Option<bool>, Stopped> {
     let tests: Vec<TestIndex> = elements.iter().map(|&element| space.test(element)).collect();
     let weights = suspects::weights(&tests, &problem.seen, problem.rate);
     let pick = |positions: &[usize]| positions.iter().map(|&at| elements[at]).collect::<Vec<_>>();
     if problem.rate < 1.0 {
         let mut odds = weights.clone();
-        let mut once = |positions: &[usize]| asker.once(&space.candidate(&pick(positions)));
+        let mut once = |positions: &[usize]| oracle.once(&space.candidate(&pick(positions)));
         let lone = noise::lone_culprit(&mut odds, problem.rate, &mut once);
-        asker.suspect(tests.iter().copied().zip(odds).collect());
+        oracle.suspect(tests.iter().copied().zip(odds).collect());
         if let Some(lone) = lone?
-            && asker.reproduces(&space.candidate(&pick(&[lone])))?
+            && oracle.reproduces(&space.candidate(&pick(&[lone])))?
         {
             return Ok(Some(true));
         }
     }
-    let mut fails = |subset: &[usize]| asker.reproduces(&space.candidate(subset));
+    let mut fails = |subset: &[usize]| oracle.reproduces(&space.candidate(subset));
     let found = match suspects::prime(&weights).map(|positions| pick(&positions)) {
         Some(prime) if fails(&prime)? => search(&prime, true, &mut fails)?,
         _ => search(elements, known, &mut fails)?,
@@ -128,7 +131,7 @@ fn imports_alone(
     suite: &Suite,
     minimal: &Plan,
     target: Target,
-    asker: &mut Asker<'_>,
+    oracle: &mut CachedOracle<'_>,
 ) -> Result<(), Stopped> {
     let mut plan = minimal.clone();
     let victims_file = &suite.test(target.victim).file;
@@ -144,7 +147,7 @@ fn imports_alone(
         {
             let rest: Vec<usize> = (0..space.size()).filter(|&element| element != gone).collect();
             let candidate = space.candidate(&rest);
-            if asker.reproduces(&candidate)? {
+            if oracle.reproduces(&candidate)? {
                 next = Some(candidate);
                 break;
             }
@@ -157,8 +160,8 @@ fn imports_alone(
 }
 
 /// Searches the files that are needed besides those of the tests.
-fn fewer_imports(suite: &Suite, asker: &mut Asker<'_>) -> Result<(), Stopped> {
-    let plan = asker.best().clone();
+fn fewer_imports(suite: &Suite, oracle: &mut CachedOracle<'_>) -> Result<(), Stopped> {
+    let plan = oracle.best().clone();
     let needed = files(suite, plan.workers.iter().flatten());
     let imported: Vec<String> = match &plan.imports {
         Imports::All => all_files(suite),
@@ -172,12 +175,12 @@ fn fewer_imports(suite: &Suite, asker: &mut Asker<'_>) -> Result<(), Stopped> {
         let files = needed.iter().cloned().chain(kept.iter().map(|&at| extra[at].clone())).collect();
         Plan { imports: Imports::Only(files), ..plan.clone() }
     };
-    if plan.imports == Imports::All && asker.reproduces(&with(&[]))? {
+    if plan.imports == Imports::All && oracle.reproduces(&with(&[]))? {
         return Ok(());
     }
     let everything: Vec<usize> = (0..extra.len()).collect();
-    if asker.reproduces(&with(&everything))? {
-        search(&everything, true, &mut |subset| asker.reproduces(&with(subset)))?;
+    if oracle.reproduces(&with(&everything))? {
+        search(&everything, true, &mut |subset| oracle.reproduces(&with(subset)))?;
     }
     Ok(())
 }
@@ -188,8 +191,8 @@ fn all_files(suite: &Suite) -> Vec<String> {
 }
 
 /// Puts the culprits on the victim's worker into suite order.
-fn suite_order(suite: &Suite, victim: TestIndex, asker: &mut Asker<'_>) -> Result<(), Stopped> {
-    let plan = asker.best().clone();
+fn suite_order(suite: &Suite, victim: TestIndex, oracle: &mut CachedOracle<'_>) -> Result<(), Stopped> {
+    let plan = oracle.best().clone();
     let mut position = vec![0; suite.tests.len()];
     suite.collected.iter().enumerate().for_each(|(at, test)| position[test.get()] = at);
     let mut sorted = plan.clone();
@@ -198,16 +201,16 @@ fn suite_order(suite: &Suite, victim: TestIndex, asker: &mut Asker<'_>) -> Resul
         list[..end].sort_by_key(|test| position[test.get()]);
     }
     if sorted != plan {
-        asker.reproduces(&sorted)?;
+        oracle.reproduces(&sorted)?;
     }
     Ok(())
 }
 
 /// Lets workers run freely if they may.
-fn fewer_meetings(asker: &mut Asker<'_>) -> Result<(), Stopped> {
-    let plan = asker.best().clone();
+fn fewer_meetings(oracle: &mut CachedOracle<'_>) -> Result<(), Stopped> {
+    let plan = oracle.best().clone();
     if plan.interleaving != Interleaving::Free {
-        asker.reproduces(&Plan { interleaving: Interleaving::Free, ..plan })?;
+        oracle.reproduces(&Plan { interleaving: Interleaving::Free, ..plan })?;
     }
     Ok(())
 }

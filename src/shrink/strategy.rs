@@ -5,7 +5,7 @@ use proptest::test_runner::TestRunner;
 use rand::RngExt;
 
 use crate::plan::{Axes, Plan, Seed, TrialIndex, WorkerId, plan};
-use crate::shrink::{Problem, Target, Verdict, foresight};
+use crate::shrink::{Problem, Target, Verdict, speculation};
 use crate::suite::{Suite, TestIndex};
 
 /// Plans of a suite in which a test is run, whatever the seed and the trial.
@@ -49,7 +49,7 @@ impl PlanTree {
         let worker = self.plan.workers.iter().position(|list| list.contains(&self.plans.victim)).unwrap_or(0);
         let target = Target { victim: self.plans.victim, worker: WorkerId(worker as u32) };
         let problem = Problem::new(self.plan.clone(), target, &self.plans.suite, Vec::new(), 1.0);
-        let (shrunk, question) = foresight::resume(&problem, &self.answers);
+        let (shrunk, question) = speculation::resume(&problem, &self.answers);
         let goes_on = question.is_some();
         self.current = question.unwrap_or(shrunk.plan);
         goes_on

@@ -27,8 +27,8 @@ pub struct Place {
     #[serde(default)]
     pub read: Option<Written>,
     /// What a fixture needs to know to keep it, if one can.
-    #[serde(skip_serializing)]
-    pub mend: Option<Mend>,
+    #[serde(skip_serializing, rename = "mend")]
+    pub recipe: Option<RestoreRecipe>,
     /// A call that is a part of putting the value back, as one would write it: `time.tzset()`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub along: Option<String>,
@@ -37,7 +37,7 @@ pub struct Place {
 /// What a fixture that keeps a place needs to know.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Mend {
+pub struct RestoreRecipe {
     /// `dict`, `list`, `set`, `attribute`, `cache`, `lock`, `environ`, `modules`, `file`, `fixture`, …
     pub how: String,
     /// The module whose import makes the object reachable.
@@ -59,13 +59,13 @@ pub struct Mend {
     /// The line where its definition starts.
     pub line: u32,
     /// The names for a file's path, or for its folder's.
-    pub holders: Vec<Holder>,
+    pub holders: Vec<PathBinding>,
 }
 
 /// A name for a path.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Holder {
+pub struct PathBinding {
     /// The module whose import makes the object reachable.
     pub module: String,
     /// The expression for the object that has it.

@@ -28,7 +28,7 @@ pub enum Status {
 
 /// How sure a verdict has to be.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rigour {
+pub struct VerifyLimits {
     /// Between 0 and 1.
     pub confidence: f64,
     /// Runs of each stage at most.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::fs;
 
 use clap::{Arg, Args, Command, CommandFactory};
-use jostle::cli::args::{ApartArgs, AxesArgs, Cli, ResultArgs, SuiteArgs};
+use jostle::cli::args::{AxesArgs, Cli, IsolationArgs, ResultArgs, SuiteArgs};
 use jostle::cli::config::{self, Config};
 
 use crate::support::{self, pages};
@@ -30,7 +30,7 @@ fn part(name: &str) -> String {
         "commands" => commands(),
         "suite" => table(options::<SuiteArgs>().get_arguments()),
         "axes" => table(options::<AxesArgs>().get_arguments()),
-        "apart" => table(options::<ApartArgs>().get_arguments()),
+        "apart" => table(options::<IsolationArgs>().get_arguments()),
         "results" => table(options::<ResultArgs>().get_arguments()),
         command => of_command(command),
     }
@@ -42,7 +42,7 @@ fn of_command(name: &str) -> String {
     let command = all.find_subcommand(name).unwrap_or_else(|| panic!("{PAGE}: there is no command {name}"));
     let has = names(command);
     let groups =
-        [options::<SuiteArgs>(), options::<AxesArgs>(), options::<ApartArgs>(), options::<ResultArgs>()];
+        [options::<SuiteArgs>(), options::<AxesArgs>(), options::<IsolationArgs>(), options::<ResultArgs>()];
     // A command that has a few options of a group has them for itself.
     let shared: BTreeSet<String> =
         groups.iter().map(names).filter(|group| group.is_subset(&has)).flatten().collect();

@@ -5,7 +5,7 @@
 #![cfg(target_os = "linux")]
 
 mod stage;
-mod apart;
+mod isolation;
 mod end;
 mod enter;
 mod faults;

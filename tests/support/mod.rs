@@ -14,7 +14,7 @@ use jostle::run::options::SpawnOptions;
 use jostle::run::process::interrupt::Interrupt;
 use jostle::run::process::python;
 use jostle::run::sandbox::{self, Network};
-use jostle::run::site::surroundings::Sandboxing;
+use jostle::run::site::trial_env::Sandboxing;
 
 /// The project's folder.
 pub fn root() -> &'static Path {

@@ -1,6 +1,6 @@
 //! What the user may type.
 
-mod apart;
+mod isolation;
 mod axes;
 mod results;
 mod suite;
@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use apart::{ApartArgs, NetworkArg, SandboxArg};
 pub use axes::{AxesArgs, DistArg, OrderArg};
+pub use isolation::{IsolationArgs, NetworkArg, SandboxArg};
 pub use results::ResultArgs;
 pub use suite::{EngineArg, SuiteArgs};
 pub(super) use values::duration;
@@ -121,7 +121,7 @@ pub struct StressArgs {
     pub axes: AxesArgs,
     /// How trials are kept apart.
     #[command(flatten)]
-    pub apart: ApartArgs,
+    pub isolation: IsolationArgs,
     /// The suite.
     #[command(flatten)]
     pub suite: SuiteArgs,
@@ -145,7 +145,7 @@ pub struct ReplayArgs {
     pub axes: AxesArgs,
     /// How trials are kept apart.
     #[command(flatten)]
-    pub apart: ApartArgs,
+    pub isolation: IsolationArgs,
     /// The suite.
     #[command(flatten)]
     pub suite: SuiteArgs,
@@ -169,7 +169,7 @@ pub struct VerifyArgs {
     pub require_fail: bool,
     /// How trials are kept apart.
     #[command(flatten)]
-    pub apart: ApartArgs,
+    pub isolation: IsolationArgs,
     /// The suite.
     #[command(flatten)]
     pub suite: SuiteArgs,
@@ -180,7 +180,7 @@ pub struct VerifyArgs {
 pub struct CollectArgs {
     /// How trials are kept apart.
     #[command(flatten)]
-    pub apart: ApartArgs,
+    pub isolation: IsolationArgs,
     /// The suite.
     #[command(flatten)]
     pub suite: SuiteArgs,
@@ -191,7 +191,7 @@ pub struct CollectArgs {
 pub struct ConflictsArgs {
     /// How trials are kept apart.
     #[command(flatten)]
-    pub apart: ApartArgs,
+    pub isolation: IsolationArgs,
     /// The suite.
     #[command(flatten)]
     pub suite: SuiteArgs,
@@ -220,7 +220,7 @@ pub struct PlanArgs {
     pub axes: AxesArgs,
     /// How trials are kept apart.
     #[command(flatten)]
-    pub apart: ApartArgs,
+    pub isolation: IsolationArgs,
     /// The suite.
     #[command(flatten)]
     pub suite: SuiteArgs,
@@ -240,7 +240,7 @@ pub struct MergeArgs {
     pub kept: ResultArgs,
     /// How trials are kept apart.
     #[command(flatten)]
-    pub apart: ApartArgs,
+    pub isolation: IsolationArgs,
     /// The suite.
     #[command(flatten)]
     pub suite: SuiteArgs,

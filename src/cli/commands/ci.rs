@@ -10,17 +10,17 @@ use rustix::fs::{FileType, fstat};
 
 use crate::cli::result_options::ResultOptions;
 use crate::cli::values::UsageError;
-use crate::record::whole_file;
+use crate::record::atomic_file;
 use crate::report::entry::entries;
 use crate::report::gitlab::Sections;
 use crate::report::{code_quality, github, junit};
-use crate::session::Outline;
+use crate::session::SessionResult;
 
 /// Writes whatever the options ask for and the system at hand understands.
 ///
 /// # Errors
 /// A file cannot be written.
-pub fn write(options: &ResultOptions, outline: &Outline) -> anyhow::Result<()> {
+pub fn write(options: &ResultOptions, outline: &SessionResult) -> anyhow::Result<()> {
     let entries = entries(outline, options.strict);
     let rootdir = Path::new(&outline.collected.interpreter.rootdir);
     let repository = folder("GITHUB_WORKSPACE").or_else(|| folder("CI_PROJECT_DIR"));
@@ -60,7 +60,7 @@ fn folder(variable: &str) -> Option<PathBuf> {
 }
 
 fn whole(option: &str, path: &Path, content: &[u8]) -> Result<(), UsageError> {
-    whole_file::write(path, content).map_err(|error| {
+    atomic_file::write(path, content).map_err(|error| {
         let path = path.display();
         UsageError(format!("cannot write {option} {path}: {error}. Give a file that can be written"))
     })

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use crate::cli::ExitCode;
-use crate::cli::apart_options::ApartOptions;
 use crate::cli::args::CollectArgs;
 use crate::cli::commands::suite_run::{spawn_engine, write_json};
+use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::options::SuiteOptions;
 use crate::report::document::{CauseGroup, SuiteSummary, cause_groups};
 use crate::report::terminal;
@@ -24,7 +24,7 @@ struct Triage {
 /// The options are wrong or pytest cannot be run.
 pub fn run(args: &CollectArgs) -> anyhow::Result<ExitCode> {
     let options = SuiteOptions::new(&args.suite)?;
-    let collected = spawn_engine(&options, &ApartOptions::new(&args.apart, &options)?)?.collect(0)?;
+    let collected = spawn_engine(&options, &IsolationOptions::new(&args.isolation, &options)?)?.collect(0)?;
     let suite = &collected.suite;
     let triage = Triage {
         schema: "jostle.collect/1",

@@ -1,16 +1,16 @@
 //! `jostle conflicts`: which tests touch what others change.
 
 use crate::cli::ExitCode;
-use crate::cli::apart_options::ApartOptions;
 use crate::cli::args::ConflictsArgs;
 use crate::cli::commands::suite_run::{engine, write_json};
+use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::options::SuiteOptions;
 use crate::plan::{Axes, Seed};
 use crate::report::conflicts::{self, ConflictsDocument};
 use crate::report::terminal;
 use crate::session::lab::Lab;
 use crate::session::race::recording;
-use crate::session::{Notice, Observer};
+use crate::session::{Event, Reporter};
 use crate::suite::Suite;
 
 /// Runs the command.
@@ -19,7 +19,7 @@ use crate::suite::Suite;
 /// The options are wrong or pytest cannot be run.
 pub fn run(args: &ConflictsArgs) -> anyhow::Result<ExitCode> {
     let options = SuiteOptions::new(&args.suite)?;
-    let mut engine = engine(&options, &ApartOptions::new(&args.apart, &options)?)?;
+    let mut engine = engine(&options, &IsolationOptions::new(&args.isolation, &options)?)?;
     let seed = Seed(0);
     let hash_seed = Axes::default().hash_seed_values(seed)[0];
     let collected = engine.collect(hash_seed)?;
@@ -44,6 +44,6 @@ pub fn run(args: &ConflictsArgs) -> anyhow::Result<ExitCode> {
 /// Two runs of the suite: nothing to tell meanwhile.
 struct Silent;
 
-impl Observer for Silent {
-    fn notice(&mut self, _: &Suite, _: &Notice<'_>) {}
+impl Reporter for Silent {
+    fn notice(&mut self, _: &Suite, _: &Event<'_>) {}
 }

@@ -16,10 +16,10 @@ use crate::cli::options::StressOptions;
 use crate::cli::values::UsageError;
 use crate::record::Journal;
 use crate::record::journal::{Header, SCHEMA};
-use crate::record::night::{Merged, Night, TrialResult};
+use crate::record::night::{Merged, ShardPlan, TrialResult};
 use crate::record::{history_file, journal_file};
 use crate::session::Limits;
-use crate::session::lab::journaled::{Begin, JournaledEngine, Place, Terms};
+use crate::session::lab::journaled::{Begin, JournalKey, JournaledEngine, Place};
 use crate::session::stress::network;
 use crate::trial::Collected;
 
@@ -41,8 +41,8 @@ pub fn run(args: &MergeArgs) -> anyhow::Result<ExitCode> {
     }
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let options = options(args, &night, folder.path())?;
-    let terms = journal_options::terms(&options)?;
-    let mut engine = engine(&options.suite, &options.apart)?;
+    let terms = journal_options::journal_key(&options)?;
+    let mut engine = engine(&options.suite, &options.isolation)?;
     let collected = network::collect(&mut *engine, night.axes.hash_seed_values(night.seed)[0])?;
     check(&night, &collected, &args.plan)?;
     contradictions(&merged, &collected).into_iter().for_each(|remark| engine.remark(remark));
@@ -57,12 +57,12 @@ pub fn run(args: &MergeArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// The options of a session whose trials the night has run.
-fn options(args: &MergeArgs, night: &Night, folder: &Path) -> Result<StressOptions, UsageError> {
+fn options(args: &MergeArgs, night: &ShardPlan, folder: &Path) -> Result<StressOptions, UsageError> {
     let session = StressArgs {
         seed: Some(night.seed.0.into()),
         trials: Some(night.trials),
         kept: args.kept.clone(),
-        apart: args.apart.clone(),
+        isolation: args.isolation.clone(),
         suite: with_arguments(&args.suite, night),
         ..StressArgs::default()
     };
@@ -83,7 +83,7 @@ fn options(args: &MergeArgs, night: &Night, folder: &Path) -> Result<StressOptio
     })
 }
 
-fn header(terms: &Terms, collected: &Collected) -> Header {
+fn header(terms: &JournalKey, collected: &Collected) -> Header {
     let interpreter = &collected.interpreter;
     Header {
         schema: SCHEMA.into(),
@@ -100,7 +100,7 @@ fn header(terms: &Terms, collected: &Collected) -> Header {
 }
 
 /// Reads all results of the night.
-fn results(args: &MergeArgs, night: &Night) -> Result<Merged, UsageError> {
+fn results(args: &MergeArgs, night: &ShardPlan) -> Result<Merged, UsageError> {
     let identity = night.identity();
     let mut merged = Merged::default();
     for folder in &args.results {

@@ -2,7 +2,7 @@
 
 pub mod suite_run;
 pub mod ci;
-pub mod keeper;
+pub mod history_recorder;
 pub mod history;
 pub mod stress;
 pub mod replay;

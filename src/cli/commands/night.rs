@@ -1,13 +1,13 @@
 //! `jostle plan --out`: the plan of a night that is run in shards.
 
 use crate::cli::ExitCode;
-use crate::cli::apart_options::ApartOptions;
 use crate::cli::args::PlanArgs;
 use crate::cli::commands::suite_run::spawn_engine;
+use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::options::SuiteOptions;
 use crate::cli::revision::revision;
 use crate::cli::values::{UsageError, place_for};
-use crate::record::night::{Night, PLAN};
+use crate::record::night::{PLAN, ShardPlan};
 use crate::report::words;
 use crate::session::stress::network;
 
@@ -30,12 +30,12 @@ pub fn write(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     let options = SuiteOptions::new(&args.suite)?;
     let axes = options.axes(&args.axes)?;
     let seed = args.seed.resolve()?.seed;
-    let mut engine = spawn_engine(&options, &ApartOptions::new(&args.apart, &options)?)?;
+    let mut engine = spawn_engine(&options, &IsolationOptions::new(&args.isolation, &options)?)?;
     let collected = network::collect(&mut engine, axes.hash_seed_values(seed)[0])?;
     if collected.suite.tests.is_empty() {
         return Ok(ExitCode::NothingCollected);
     }
-    let night = Night {
+    let night = ShardPlan {
         schema: PLAN.into(),
         jostle: env!("CARGO_PKG_VERSION").into(),
         seed,

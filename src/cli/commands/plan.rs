@@ -3,10 +3,10 @@
 use std::io::Write;
 
 use crate::cli::ExitCode;
-use crate::cli::apart_options::ApartOptions;
 use crate::cli::args::PlanArgs;
 use crate::cli::commands::night;
 use crate::cli::commands::suite_run::{spawn_engine, write_json};
+use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::options::SuiteOptions;
 use crate::plan::document::PlanDocument;
 use crate::plan::token::Token;
@@ -25,7 +25,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     let options = SuiteOptions::new(&args.suite)?;
     let axes = options.axes(&args.axes)?;
     let seed = args.seed.resolve()?.seed;
-    let suite = spawn_engine(&options, &ApartOptions::new(&args.apart, &options)?)?
+    let suite = spawn_engine(&options, &IsolationOptions::new(&args.isolation, &options)?)?
         .collect(axes.hash_seed_values(seed)[0])?
         .suite;
     let document = PlanDocument::new(&plan(seed, TrialIndex(index), &suite, &axes), &suite);

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::cli::ExitCode;
-use crate::cli::apart_options::ApartOptions;
 use crate::cli::args::{AxesArgs, ReplayArgs};
 use crate::cli::commands::replay_log;
 use crate::cli::commands::suite_run::{engine, write_json};
+use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::options::SuiteOptions;
 use crate::cli::values::UsageError;
 use crate::finding::Kind;
-use crate::judge::sight::Wanted;
+use crate::judge::observation::FailureMatcher;
 use crate::plan::coverage::Coverage;
 use crate::plan::token::Token;
 use crate::plan::{Axes, Plan, Seed, plan};
@@ -23,7 +23,7 @@ use crate::run::{Engine, RunError};
 use crate::session::race::pairs;
 use crate::session::replay::{Replayed, explain, replay};
 use crate::session::stress::{baseline, collections};
-use crate::session::{Lab, Limits, Outline};
+use crate::session::{Lab, Limits, SessionResult};
 use crate::suite::Suite;
 use crate::trial::Collected;
 
@@ -60,7 +60,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         Named::Token(token) => token.seed,
         Named::File(file) => file.failing().seed,
     };
-    let mut engine = engine(&options, &ApartOptions::new(&args.apart, &options)?)?;
+    let mut engine = engine(&options, &IsolationOptions::new(&args.isolation, &options)?)?;
     let mut collected = engine.collect(axes.hash_seed_values(seed)[0])?;
     collected.suite = as_named(&named, &collected.suite, &mut *engine, seed, &axes)?;
     let suite = axes.heeded_of(&collected.suite);
@@ -84,7 +84,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     }
     let (probes, remarks) = (lab.count_of_probes(), lab.remarks());
     drop(progress);
-    let outline = Outline {
+    let outline = SessionResult {
         probes,
         remarks,
         duration: start.elapsed(),
@@ -160,7 +160,7 @@ fn named(text: &str) -> anyhow::Result<Named> {
 
 /// The plan for the suite as it is now, and the failure that is looked for. What has changed is said;
 /// none if the plan cannot be followed any more.
-fn plan_of(named: &Named, suite: &Suite, axes: &Axes) -> Option<(Plan, Option<Wanted>)> {
+fn plan_of(named: &Named, suite: &Suite, axes: &Axes) -> Option<(Plan, Option<FailureMatcher>)> {
     match named {
         Named::Token(token) => {
             if token.is_of_unsorted(suite) && !axes.ignore_rank && !token.race {
@@ -210,7 +210,7 @@ fn plan_of(named: &Named, suite: &Suite, axes: &Axes) -> Option<(Plan, Option<Wa
     }
 }
 
-fn print(replayed: &Replayed, suite: &Suite, wanted: Option<&Wanted>) -> std::io::Result<()> {
+fn print(replayed: &Replayed, suite: &Suite, wanted: Option<&FailureMatcher>) -> std::io::Result<()> {
     use std::io::Write;
     let mut out = anstream::stdout();
     match wanted {
@@ -257,10 +257,10 @@ pub(super) fn outline(
     axes: Axes,
     plan: &Plan,
     replayed: &Replayed,
-) -> Outline {
+) -> SessionResult {
     let mut coverage = Coverage::new(&collected.suite);
     coverage.add(plan);
-    Outline {
+    SessionResult {
         seed,
         axes,
         remarks: Vec::new(),
@@ -281,7 +281,7 @@ pub(super) fn outline(
 }
 
 /// Says what error ended a session, if one did.
-pub(super) fn tell_error(outline: &Outline) {
+pub(super) fn tell_error(outline: &SessionResult) {
     if let Some(error) = &outline.error {
         anstream::eprintln!("jostle: {error}");
     }

@@ -5,22 +5,22 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::cli::ExitCode;
-use crate::cli::apart_options::ApartOptions;
 use crate::cli::args::ReplayArgs;
 use crate::cli::commands::replay::{outline, tell_error};
 use crate::cli::commands::suite_run::{engine, write_json};
+use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::options::SuiteOptions;
 use crate::cli::values::UsageError;
 use crate::logs::junit::Reported;
 use crate::logs::{Name, Placed, Ran, Source, Told, junit, place, terminal, untold};
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
-use crate::record::whole_file;
+use crate::record::atomic_file;
 use crate::report::Verbosity;
 use crate::report::progress::Progress;
 use crate::report::{Document, terminal as report, words};
 use crate::run::Engine;
 use crate::session::replay::{Replayed, explain, replay};
-use crate::session::{Lab, Limits, Outline};
+use crate::session::{Lab, Limits, SessionResult};
 use crate::suite::TestIndex;
 use crate::trial::Collected;
 
@@ -41,7 +41,7 @@ pub fn log(named: &str) -> Result<Option<String>, UsageError> {
         bytes
     } else {
         // What cannot be read, whoever reads failure files complains of.
-        whole_file::read(Path::new(named), MOST_BYTES).unwrap_or_default()
+        atomic_file::read(Path::new(named), MOST_BYTES).unwrap_or_default()
     };
     let text = String::from_utf8_lossy(&bytes).into_owned();
     if text.trim_start().starts_with('{') {
@@ -111,7 +111,7 @@ pub fn run(args: &ReplayArgs, log: &str) -> anyhow::Result<ExitCode> {
     let axes = options.axes(&args.axes)?;
     let seed = Seed(told.randomly.unwrap_or(0));
     let hash_seeds = axes.hash_seed_values(seed);
-    let mut engine = engine(&options, &ApartOptions::new(&args.apart, &options)?)?;
+    let mut engine = engine(&options, &IsolationOptions::new(&args.isolation, &options)?)?;
     let collected = engine.collect(hash_seeds[0])?;
     if let (true, Some(seed)) = (told.runs.is_empty(), told.randomly) {
         told.runs = order_of_randomly(&mut *engine, &collected, seed, hash_seeds[0])?;
@@ -135,7 +135,7 @@ pub fn run(args: &ReplayArgs, log: &str) -> anyhow::Result<ExitCode> {
     let (probes, remarks) = (lab.count_of_probes(), lab.remarks());
     drop(progress);
     let told_not = untold.iter().map(|what| format!("the log does not tell {what}"));
-    let outline = Outline {
+    let outline = SessionResult {
         probes,
         schedules: 0,
         remarks: told_not.chain(remarks).collect(),
@@ -228,7 +228,7 @@ fn print(
     told: &Told,
     placed: &Placed,
     replayed: &Replayed,
-    outline: &Outline,
+    outline: &SessionResult,
     verbosity: Verbosity,
 ) -> std::io::Result<()> {
     use std::io::Write;

@@ -4,9 +4,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use crate::cli::ExitCode;
-use crate::cli::apart_options::ApartOptions;
 use crate::cli::args::{AxesArgs, StressArgs, SuiteArgs};
 use crate::cli::commands::suite_run::engine;
+use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::options::SuiteOptions;
 use crate::cli::values::UsageError;
 use crate::finding::Origin;
@@ -14,7 +14,7 @@ use crate::plan::shard::Shard;
 use crate::plan::{Plan, TrialIndex, plan};
 use crate::record::RecordError;
 use crate::record::journal::{How, Record};
-use crate::record::night::{Night, RESULT, TrialResult};
+use crate::record::night::{RESULT, ShardPlan, TrialResult};
 use crate::report::Verbosity;
 use crate::report::progress::Progress;
 use crate::report::words;
@@ -38,7 +38,7 @@ pub fn run(args: &StressArgs, path: &Path) -> anyhow::Result<ExitCode> {
     }
     let shard = shard(args, &night)?;
     let options = SuiteOptions::new(&with_arguments(&args.suite, &night))?;
-    let mut engine = engine(&options, &ApartOptions::new(&args.apart, &options)?)?;
+    let mut engine = engine(&options, &IsolationOptions::new(&args.isolation, &options)?)?;
     let hash_seed = night.axes.hash_seed_values(night.seed)[0];
     let collected = network::collect(&mut *engine, hash_seed)?;
     check(&night, &collected, path)?;
@@ -103,8 +103,8 @@ pub fn run(args: &StressArgs, path: &Path) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// It cannot be read, or another version wrote it.
-pub(super) fn read(path: &Path) -> Result<Night, UsageError> {
-    let night = Night::read(path).map_err(usage)?;
+pub(super) fn read(path: &Path) -> Result<ShardPlan, UsageError> {
+    let night = ShardPlan::read(path).map_err(usage)?;
     if night.jostle != env!("CARGO_PKG_VERSION") {
         return Err(UsageError(format!(
             "{} was written by jostle {}, and this is {}: use one and the same for a night",
@@ -117,7 +117,7 @@ pub(super) fn read(path: &Path) -> Result<Night, UsageError> {
 }
 
 /// The options for a suite with the arguments that the plan has for pytest.
-pub(super) fn with_arguments(suite: &SuiteArgs, night: &Night) -> SuiteArgs {
+pub(super) fn with_arguments(suite: &SuiteArgs, night: &ShardPlan) -> SuiteArgs {
     SuiteArgs { pytest_args: night.pytest_args.clone(), ..suite.clone() }
 }
 
@@ -125,7 +125,7 @@ pub(super) fn with_arguments(suite: &SuiteArgs, night: &Night) -> SuiteArgs {
 ///
 /// # Errors
 /// Other tests are collected.
-pub(super) fn check(night: &Night, collected: &Collected, path: &Path) -> Result<(), UsageError> {
+pub(super) fn check(night: &ShardPlan, collected: &Collected, path: &Path) -> Result<(), UsageError> {
     if collected.suite.plan_fingerprint() == night.fingerprint {
         return Ok(());
     }
@@ -142,7 +142,7 @@ pub(super) fn check(night: &Night, collected: &Collected, path: &Path) -> Result
     )))
 }
 
-fn shard(args: &StressArgs, night: &Night) -> Result<Shard, UsageError> {
+fn shard(args: &StressArgs, night: &ShardPlan) -> Result<Shard, UsageError> {
     if let Some(text) = args.shard.as_ref().filter(|text| *text != "auto") {
         return Shard::parse(text, night.shards).map_err(|why| UsageError(format!("--shard: {why}")));
     }

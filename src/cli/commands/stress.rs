@@ -6,7 +6,7 @@ use anyhow::Context;
 
 use crate::cli::ExitCode;
 use crate::cli::args::StressArgs;
-use crate::cli::commands::keeper::{Keep, Keeper, make_folder};
+use crate::cli::commands::history_recorder::{HistoryRecorder, Keep, make_folder};
 use crate::cli::commands::replay::tell_error;
 use crate::cli::commands::suite_run::{STDOUT, engine, write_json};
 use crate::cli::commands::{ci, shard};
@@ -21,7 +21,7 @@ use crate::report::progress::Progress;
 use crate::report::{Document, terminal};
 use crate::run::Engine;
 use crate::session::lab::journaled::JournaledEngine;
-use crate::session::{self, Outline};
+use crate::session::{self, SessionResult};
 
 /// Runs the command.
 ///
@@ -32,8 +32,8 @@ pub fn run(args: &StressArgs) -> anyhow::Result<ExitCode> {
         return shard::run(args, plan);
     }
     let options = StressOptions::new(args)?;
-    let terms = journal_options::terms(&options)?;
-    let engine = engine(&options.suite, &options.apart)?;
+    let terms = journal_options::journal_key(&options)?;
+    let engine = engine(&options.suite, &options.isolation)?;
     make_failures_folder(&options)?;
     let tell = |text: &str| anstream::eprintln!("{text}");
     let mut engine = JournaledEngine::new(engine, options.journal.clone(), terms, tell);
@@ -60,7 +60,8 @@ pub fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow::Resul
     }
     options.kept.remark.iter().for_each(|remark| anstream::eprintln!("{remark}"));
     let mut progress = Progress::new(&options.limits, quiet);
-    let mut keeper = Keeper::new(keep(options)?, &mut progress, |text| anstream::eprintln!("{text}"));
+    let mut keeper =
+        HistoryRecorder::new(keep(options)?, &mut progress, |text| anstream::eprintln!("{text}"));
     let outline = session::stress(engine, &mut keeper, options.seed, &options.axes, &options.limits)?;
     keeper.ended(&outline);
     drop(progress);
@@ -115,7 +116,7 @@ fn make_failures_folder(options: &StressOptions) -> Result<(), UsageError> {
     })
 }
 
-fn show(options: &StressOptions, outline: &Outline) -> anyhow::Result<()> {
+fn show(options: &StressOptions, outline: &SessionResult) -> anyhow::Result<()> {
     let sections = ci::sections();
     let stdout = std::io::stdout();
     let mut out = match sections {
@@ -128,7 +129,7 @@ fn show(options: &StressOptions, outline: &Outline) -> anyhow::Result<()> {
         .context(STDOUT)
 }
 
-fn write_fixes(options: &StressOptions, outline: &Outline) -> anyhow::Result<()> {
+fn write_fixes(options: &StressOptions, outline: &SessionResult) -> anyhow::Result<()> {
     let Some(path) = &options.write_fix else {
         return Ok(());
     };
@@ -148,7 +149,7 @@ fn write_fixes(options: &StressOptions, outline: &Outline) -> anyhow::Result<()>
     Ok(())
 }
 
-fn keep_failures(options: &StressOptions, outline: &Outline) -> anyhow::Result<()> {
+fn keep_failures(options: &StressOptions, outline: &SessionResult) -> anyhow::Result<()> {
     let Some(folder) = &options.kept.failures else {
         return Ok(());
     };

@@ -5,11 +5,11 @@ use std::io::Write;
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::cli::apart_options::ApartOptions;
 use crate::cli::args::{EngineArg, NetworkArg, SandboxArg};
+use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::options::{JsonTarget, SuiteOptions};
 use crate::cli::values::UsageError;
-use crate::record::whole_file;
+use crate::record::atomic_file;
 use crate::run::Engine;
 use crate::run::engine::fresh::{SpawnEngine, SpawnError};
 use crate::run::engine::warm::WarmEngine;
@@ -17,15 +17,15 @@ use crate::run::options::SpawnOptions;
 use crate::run::process::interrupt::Interrupt;
 use crate::run::process::python;
 use crate::run::sandbox::Network;
-use crate::run::site::surroundings::Sandboxing;
+use crate::run::site::trial_env::Sandboxing;
 
 /// Makes the engine that runs a suite's plans.
 ///
 /// # Errors
 /// No usable Python was found, the session's folders cannot be made, or there is no sandbox and it is
 /// insisted on.
-pub fn engine(options: &SuiteOptions, apart: &ApartOptions) -> anyhow::Result<Box<dyn Engine>> {
-    let spawn = spawn_engine(options, apart)?;
+pub fn engine(options: &SuiteOptions, isolation: &IsolationOptions) -> anyhow::Result<Box<dyn Engine>> {
+    let spawn = spawn_engine(options, isolation)?;
     Ok(match options.engine {
         EngineArg::Spawn => Box::new(spawn),
         EngineArg::Auto => Box::new(WarmEngine::new(spawn, false)),
@@ -37,30 +37,30 @@ pub fn engine(options: &SuiteOptions, apart: &ApartOptions) -> anyhow::Result<Bo
 ///
 /// # Errors
 /// As those of [`engine`].
-pub fn spawn_engine(options: &SuiteOptions, apart: &ApartOptions) -> anyhow::Result<SpawnEngine> {
+pub fn spawn_engine(options: &SuiteOptions, isolation: &IsolationOptions) -> anyhow::Result<SpawnEngine> {
     let bare = bare_options(options)?;
     let executable = std::env::current_exe();
-    if apart.sandbox == SandboxArg::Off {
-        return Ok(SpawnEngine::new(SpawnOptions { memory: apart.memory, ..bare })?);
+    if isolation.sandbox == SandboxArg::Off {
+        return Ok(SpawnEngine::new(SpawnOptions { memory: isolation.memory, ..bare })?);
     }
     let sandboxing = Sandboxing {
         executable: executable.context("cannot find this jostle's own executable")?,
-        share: apart.share.clone(),
+        share: isolation.share.clone(),
         keep: bare.python.paths.clone(),
-        network: if apart.network == NetworkArg::Host { Network::Host } else { Network::Private },
-        network_may_change: apart.network == NetworkArg::Auto,
-        disk: apart.disk,
+        network: if isolation.network == NetworkArg::Host { Network::Host } else { Network::Private },
+        network_may_change: isolation.network == NetworkArg::Auto,
+        disk: isolation.disk,
     };
-    let bare = SpawnOptions { memory: apart.memory, ..bare };
+    let bare = SpawnOptions { memory: isolation.memory, ..bare };
     let sandboxed = SpawnOptions {
         sandboxing: Some(sandboxing),
-        jobs: apart.jobs,
-        tells_leftovers: apart.report_leftovers,
+        jobs: isolation.jobs,
+        tells_leftovers: isolation.report_leftovers,
         ..bare.clone()
     };
     match SpawnEngine::new(sandboxed) {
         Ok(engine) => Ok(engine),
-        Err(SpawnError::Sandbox(error)) if apart.sandbox == SandboxArg::Auto => {
+        Err(SpawnError::Sandbox(error)) if isolation.sandbox == SandboxArg::Auto => {
             let mut engine = SpawnEngine::new(bare)?;
             engine.remark(error.to_string());
             Ok(engine)
@@ -114,7 +114,7 @@ pub fn write_json(target: Option<&JsonTarget>, document: &impl Serialize) -> any
             Ok(true)
         }
         Some(JsonTarget::File(path)) => {
-            whole_file::write(path, text.as_bytes()).map_err(|error| {
+            atomic_file::write(path, text.as_bytes()).map_err(|error| {
                 let path = path.display();
                 UsageError(format!("cannot write --json={path}: {error}. Give a file that can be written"))
             })?;

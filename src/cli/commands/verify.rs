@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::cli::ExitCode;
-use crate::cli::apart_options::ApartOptions;
 use crate::cli::args::VerifyArgs;
 use crate::cli::commands::suite_run::{engine, write_json};
+use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::options::SuiteOptions;
 use crate::cli::values::UsageError;
 use crate::record::FailureFile;
@@ -16,7 +16,7 @@ use crate::report::verify::{Looked, Verification, VerifyDocument, verification};
 use crate::session::stress::network;
 use crate::session::verify::verify;
 use crate::session::{Lab, Limits};
-use crate::verify::{Rigour, Status};
+use crate::verify::{Status, VerifyLimits};
 
 /// Runs the command.
 ///
@@ -33,8 +33,8 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
         .into());
     }
     let files = files(args, &options)?;
-    let rigour = Rigour { confidence: args.confidence / 100.0, most_runs: args.runs };
-    let mut engine = engine(&options, &ApartOptions::new(&args.apart, &options)?)?;
+    let rigour = VerifyLimits { confidence: args.confidence / 100.0, most_runs: args.runs };
+    let mut engine = engine(&options, &IsolationOptions::new(&args.isolation, &options)?)?;
     let mut collected = network::collect(&mut *engine, files[0].1.minimal.hash_seed)?;
     let suite = collected.suite.named_as(files.iter().flat_map(|(_, file)| file.tests()));
     collected.suite = suite.clone();

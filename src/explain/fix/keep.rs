@@ -2,7 +2,7 @@
 
 use crate::explain::fix::layout::Layout;
 use crate::explain::fix::{is_literal, quoted};
-use crate::state::Mend;
+use crate::state::RestoreRecipe;
 
 /// What is kept, as it is named in a module.
 pub(super) struct Subject<'a> {
@@ -20,7 +20,7 @@ pub(super) struct Body {
     pub after: Vec<String>,
 }
 
-impl Mend {
+impl RestoreRecipe {
     /// The same place, given its first value for each test instead of being kept as it was found; none
     /// unless that value is a literal. It serves where what was found is changed in place.
     pub fn from_scratch(&self, old: &str) -> Option<Self> {
@@ -68,13 +68,13 @@ impl Body {
 impl<'a> Subject<'a> {
     /// A place as it is named in the file whose module is `own`, which may be the one that holds it. None if what
     /// names it there is what a fixture for it would have to call its own.
-    pub fn new(mend: &'a Mend, own: &str) -> Option<Self> {
-        if is_module(&mend.module, own) {
-            let object = mend.object.strip_prefix(&mend.module)?.strip_prefix('.')?;
+    pub fn new(recipe: &'a RestoreRecipe, own: &str) -> Option<Self> {
+        if is_module(&recipe.module, own) {
+            let object = recipe.object.strip_prefix(&recipe.module)?.strip_prefix('.')?;
             return Some(Self { object, import: None }).filter(Self::has_its_name_to_itself);
         }
-        let import = Some(mend.module.as_str()).filter(|module| !module.is_empty());
-        Some(Self { object: &mend.object, import }).filter(Self::has_its_name_to_itself)
+        let import = Some(recipe.module.as_str()).filter(|module| !module.is_empty());
+        Some(Self { object: &recipe.object, import }).filter(Self::has_its_name_to_itself)
     }
 
     fn has_its_name_to_itself(&self) -> bool {
@@ -83,12 +83,12 @@ impl<'a> Subject<'a> {
     }
 
     /// The place as its reader would name it.
-    pub fn shown(&self, mend: &Mend) -> String {
-        match mend.how.as_str() {
-            "attribute" => format!("{}.{}", self.object, mend.attribute),
-            "environ" => format!("os.environ[\"{}\"]", mend.key),
-            "modules" => format!("sys.modules[\"{}\"]", mend.key),
-            "file" => mend.key.clone(),
+    pub fn shown(&self, recipe: &RestoreRecipe) -> String {
+        match recipe.how.as_str() {
+            "attribute" => format!("{}.{}", self.object, recipe.attribute),
+            "environ" => format!("os.environ[\"{}\"]", recipe.key),
+            "modules" => format!("sys.modules[\"{}\"]", recipe.key),
+            "file" => recipe.key.clone(),
             "cwd" => "os.getcwd()".to_owned(),
             "path" => "sys.path".to_owned(),
             "random" => "random".to_owned(),
@@ -101,21 +101,21 @@ impl<'a> Subject<'a> {
     }
 
     /// What keeps the place.
-    pub fn keep(&self, mend: &Mend) -> Option<Body> {
-        self.of_object(mend).or_else(|| of_process(mend)).or_else(|| of_file(mend))
+    pub fn keep(&self, recipe: &RestoreRecipe) -> Option<Body> {
+        self.of_object(recipe).or_else(|| of_process(recipe)).or_else(|| of_file(recipe))
     }
 
-    fn of_object(&self, mend: &Mend) -> Option<Body> {
+    fn of_object(&self, recipe: &RestoreRecipe) -> Option<Body> {
         let o = self.object;
         let own: Vec<&str> = self.import.into_iter().collect();
         let refill = [format!("{o}.clear()"), format!("{o}.update(saved)")];
-        Some(match mend.how.as_str() {
+        Some(match recipe.how.as_str() {
             "dict" => Body::around(&own, &[format!("saved = dict({o})")], &refill),
             "set" => Body::around(&own, &[format!("saved = set({o})")], &refill),
             "list" => Body::around(&own, &[format!("saved = list({o})")], &[format!("{o}[:] = saved")]),
             "attribute" => {
-                let a = &mend.attribute;
-                let value = if mend.value.is_empty() { format!("{o}.{a}") } else { mend.value.clone() };
+                let a = &recipe.attribute;
+                let value = if recipe.value.is_empty() { format!("{o}.{a}") } else { recipe.value.clone() };
                 Body::with_monkeypatch(&own, format!("monkeypatch.setattr({o}, \"{a}\", {value})"))
             }
             "cache" => Body::around(&own, &[], &[format!("{o}.cache_clear()")]),
@@ -141,10 +141,10 @@ pub(super) fn is_module(module: &str, own: &str) -> bool {
     !module.is_empty() && (ends(own, module) || ends(module, own))
 }
 
-fn of_process(mend: &Mend) -> Option<Body> {
-    let key = quoted(&mend.key);
+fn of_process(recipe: &RestoreRecipe) -> Option<Body> {
+    let key = quoted(&recipe.key);
     let saved = |what: &str| [format!("saved = {what}")];
-    Some(match mend.how.as_str() {
+    Some(match recipe.how.as_str() {
         "environ" => {
             let before = saved(&format!("os.environ.get({key})"));
             let mut after = vec![
@@ -153,7 +153,7 @@ fn of_process(mend: &Mend) -> Option<Body> {
                 "else:".into(),
                 format!("    os.environ[{key}] = saved"),
             ];
-            if mend.key != "TZ" {
+            if recipe.key != "TZ" {
                 return Some(Body::around(&["os"], &before, &after));
             }
             after.push("time.tzset()".into());
@@ -189,9 +189,9 @@ fn of_process(mend: &Mend) -> Option<Body> {
     })
 }
 
-fn of_file(mend: &Mend) -> Option<Body> {
-    let key = quoted(&mend.key);
-    match (mend.how.as_str(), mend.base.as_str()) {
+fn of_file(recipe: &RestoreRecipe) -> Option<Body> {
+    let key = quoted(&recipe.key);
+    match (recipe.how.as_str(), recipe.base.as_str()) {
         ("file", "temporary") => {
             let remove = format!("pathlib.Path(tempfile.gettempdir(), {key}).unlink(missing_ok=True)");
             Some(Body::around(&["pathlib", "tempfile"], &[], &[remove]))

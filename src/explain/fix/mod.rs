@@ -14,7 +14,7 @@ mod scope;
 mod source;
 mod statement;
 
-use crate::state::Mend;
+use crate::state::RestoreRecipe;
 use crate::state::Statement;
 pub use diff::diff;
 pub use edit::Edit;
@@ -50,9 +50,14 @@ pub enum Purpose<'a> {
 ///
 /// # Errors
 /// No fixture is known that could serve, or the module cannot be edited.
-pub fn with_fixture(source: &Source, mend: &Mend, purpose: Purpose<'_>, users: Users<'_>) -> Edited {
+pub fn with_fixture(
+    source: &Source,
+    recipe: &RestoreRecipe,
+    purpose: Purpose<'_>,
+    users: Users<'_>,
+) -> Edited {
     let mut edit = Edit::of(source);
-    add_fixture(&mut edit, source, mend, purpose, users)?;
+    add_fixture(&mut edit, source, recipe, purpose, users)?;
     encoded(edit, source)
 }
 
@@ -63,19 +68,19 @@ pub fn with_fixture(source: &Source, mend: &Mend, purpose: Purpose<'_>, users: U
 pub fn add_fixture(
     edit: &mut Edit,
     source: &Source,
-    mend: &Mend,
+    recipe: &RestoreRecipe,
     purpose: Purpose<'_>,
     users: Users<'_>,
 ) -> Result<(), Refusal> {
     let own = source.file.strip_suffix(".py").ok_or(Refusal::Unknown)?.replace('/', ".");
-    let subject = Subject::new(mend, &own).ok_or(Refusal::Unknown)?;
+    let subject = Subject::new(recipe, &own).ok_or(Refusal::Unknown)?;
     let body = match purpose {
-        Purpose::Keep => subject.keep(mend),
-        Purpose::OwnFolder => own_folder::body(mend, &own),
-        Purpose::SetUp(statement) => subject.keep(mend).map(|body| statement.before(body, &own)),
+        Purpose::Keep => subject.keep(recipe),
+        Purpose::OwnFolder => own_folder::body(recipe, &own),
+        Purpose::SetUp(statement) => subject.keep(recipe).map(|body| statement.before(body, &own)),
     };
     let body = body.ok_or(Refusal::Unknown)?;
-    let shown = subject.shown(mend);
+    let shown = subject.shown(recipe);
     let (verb, says) = match purpose {
         Purpose::Keep => ("restore", format!("Leave `{shown}` as it was found.")),
         Purpose::OwnFolder => ("own", format!("Keep `{shown}` in the test's own folder.")),

@@ -4,39 +4,39 @@
 
 use crate::explain::fix::keep::{Body, is_module};
 use crate::explain::fix::quoted;
-use crate::state::Holder;
-use crate::state::Mend;
+use crate::state::PathBinding;
+use crate::state::RestoreRecipe;
 
 /// Names of one path that are replaced at most; with more of them nobody would call it a fix.
 const MOST: usize = 4;
 
 /// The fixture; none if no name for the path is known, in which case it may be relative to the working folder.
-pub(super) fn body(mend: &Mend, own: &str) -> Option<Body> {
+pub(super) fn body(recipe: &RestoreRecipe, own: &str) -> Option<Body> {
     let body = |imports: Vec<String>, before: Vec<String>| Body {
         arguments: "monkeypatch, tmp_path",
         imports,
         before,
         after: Vec::new(),
     };
-    if mend.how != "file" || mend.holders.len() > MOST {
+    if recipe.how != "file" || recipe.holders.len() > MOST {
         return None;
     }
-    if mend.holders.is_empty() {
-        let relative = mend.base == "rootdir" && !mend.key.contains('/');
+    if recipe.holders.is_empty() {
+        let relative = recipe.base == "rootdir" && !recipe.key.contains('/');
         return relative.then(|| body(Vec::new(), vec!["monkeypatch.chdir(tmp_path)".into()]));
     }
     let mut imports = Vec::new();
-    for holder in &mend.holders {
+    for holder in &recipe.holders {
         let module = if is_module(&holder.module, own) { "sys".to_owned() } else { holder.module.clone() };
         if !imports.contains(&module) {
             imports.push(module);
         }
     }
-    let patches = mend.holders.iter().map(|holder| patch(holder, own));
+    let patches = recipe.holders.iter().map(|holder| patch(holder, own));
     Some(body(imports, patches.collect::<Option<_>>()?))
 }
 
-fn patch(holder: &Holder, own: &str) -> Option<String> {
+fn patch(holder: &PathBinding, own: &str) -> Option<String> {
     let object = if is_module(&holder.module, own) {
         let rest = holder.object.strip_prefix(&holder.module)?;
         format!("{}{rest}", "sys.modules[__name__]")

@@ -13,14 +13,14 @@ use crate::state::Place;
 impl Statement {
     /// What gives a place the value it has; none unless that is a literal, and the place's name an expression.
     pub fn that_sets(place: &Place) -> Option<Self> {
-        let mend = place.mend.as_ref()?;
-        let named = match mend.how.as_str() {
-            "dict" => place.name.strip_prefix(&mend.object)?.starts_with("[\""),
+        let recipe = place.recipe.as_ref()?;
+        let named = match recipe.how.as_str() {
+            "dict" => place.name.strip_prefix(&recipe.object)?.starts_with("[\""),
             "attribute" | "environ" => true,
             _ => false,
         };
         let text = format!("{} = {}", place.name, place.new);
-        (named && is_literal(&place.new)).then(|| Self { module: mend.module.clone(), text })
+        (named && is_literal(&place.new)).then(|| Self { module: recipe.module.clone(), text })
     }
 
     /// A fixture that runs it as the last thing before the test, in the file whose module is `own`.

@@ -13,7 +13,7 @@ use crate::run::process::interrupt::Interrupt;
 use crate::run::process::pytest::{Heard, Process};
 use crate::run::protocol::check_protocol;
 use crate::run::protocol::{self, Message, Orders, Purpose, Setup};
-use crate::run::site::surroundings::{Place, Site};
+use crate::run::site::trial_env::{SpawnTarget, TrialEnv};
 use crate::run::worker::trial_run::Launcher;
 use crate::suite::{Suite, Test};
 use crate::trial::{Collected, Interpreter};
@@ -31,7 +31,7 @@ impl SpawnEngine {
     /// Collects in a fresh process.
     pub(crate) fn collect_at(
         &self,
-        site: &Site,
+        site: &TrialEnv,
         hash_seed: u32,
         random_seed: u32,
     ) -> Result<Collected, RunError> {
@@ -54,7 +54,7 @@ impl SpawnEngine {
     pub(crate) fn start_collecting(
         &self,
         folder: &Path,
-        place: Place<'_>,
+        place: SpawnTarget<'_>,
         seeds: Seeds,
         purpose: Purpose,
         sender: &Sender<((), Heard)>,

@@ -19,7 +19,7 @@ use crate::run::process::reaper::Reaper;
 use crate::run::protocol::{Request, Setup};
 use crate::run::sandbox::{SandboxError, check_owners};
 use crate::run::site::leftovers::Watch;
-use crate::run::site::surroundings::{Ground, Place, Sandboxing, Site};
+use crate::run::site::trial_env::{BaseEnv, Sandboxing, SpawnTarget, TrialEnv};
 use crate::run::site::workspace::{Workspace, cache_dir, unpack_harness};
 use crate::run::worker::trial_run::{Launcher, Name, run_trial};
 use crate::run::{Engine, Job, RunError};
@@ -45,7 +45,7 @@ pub enum SpawnError {
 pub struct SpawnEngine {
     pub(crate) options: SpawnOptions,
     // Dropped before the workspace, which its sandboxes show.
-    ground: Ground,
+    ground: BaseEnv,
     pub(crate) workspace: Workspace,
     pub(crate) harness: PathBuf,
     pub(crate) pycache: PathBuf,
@@ -79,7 +79,7 @@ impl SpawnEngine {
             sandboxing.keep.push(harness.clone());
             sandboxing.keep.push(options.invocation_dir.clone());
         }
-        let ground = Ground::new(&workspace, options.sandboxing.as_ref())?;
+        let ground = BaseEnv::new(&workspace, options.sandboxing.as_ref())?;
         let files = Watch::new(&options.invocation_dir, options.tells_leftovers);
         Ok(Self {
             options,
@@ -129,7 +129,7 @@ impl SpawnEngine {
     }
 
     /// Adds to a trial what it left behind, and notes how long it took.
-    pub(crate) fn ended_trial(&self, trial: Trial, site: &Site) -> Result<Trial, RunError> {
+    pub(crate) fn ended_trial(&self, trial: Trial, site: &TrialEnv) -> Result<Trial, RunError> {
         self.took(trial.duration);
         Ok(Trial { leftovers: self.files.after(site)?, ..trial })
     }
@@ -155,29 +155,29 @@ impl SpawnEngine {
         self.options.sandboxing.as_ref().and_then(Sandboxing::on_host_network)
     }
 
-    /// Ground with the machine's network, if trials do not use that and may.
-    fn ground_on_host_network(&self) -> Result<Option<Ground>, RunError> {
+    /// An environment with the machine's network, if trials do not use that and may.
+    fn ground_on_host_network(&self) -> Result<Option<BaseEnv>, RunError> {
         let ground = self
             .sandboxing_on_host_network()
-            .map(|sandboxing| Ground::new(&self.workspace, Some(&sandboxing)));
+            .map(|sandboxing| BaseEnv::new(&self.workspace, Some(&sandboxing)));
         ground.transpose().map_err(|error| RunError::Sandbox(error.to_string()))
     }
 
-    /// Ground for a zygote to live on.
-    pub(crate) fn new_ground(&self) -> Result<Ground, RunError> {
-        Ground::new(&self.workspace, self.options.sandboxing.as_ref())
+    /// An environment for a zygote to live on.
+    pub(crate) fn new_ground(&self) -> Result<BaseEnv, RunError> {
+        BaseEnv::new(&self.workspace, self.options.sandboxing.as_ref())
             .map_err(|error| RunError::Sandbox(error.to_string()))
     }
 
     /// A site for a trial in fresh processes.
-    pub(crate) fn site(&self) -> Result<Site, RunError> {
+    pub(crate) fn site(&self) -> Result<TrialEnv, RunError> {
         self.ground.site(&self.workspace)
     }
 
     pub(crate) fn start<N: Copy + Send + 'static>(
         &self,
         command: Command,
-        place: Place<'_>,
+        place: SpawnTarget<'_>,
         name: N,
         sender: &Sender<(N, Heard)>,
         setup: Setup<'_>,
@@ -191,7 +191,7 @@ impl SpawnEngine {
     pub(crate) fn start_untold<N: Copy + Send + 'static>(
         &self,
         command: Command,
-        place: Place<'_>,
+        place: SpawnTarget<'_>,
         name: N,
         sender: &Sender<(N, Heard)>,
     ) -> Result<Process, RunError> {
@@ -232,7 +232,7 @@ impl SpawnEngine {
 }
 
 impl Engine for SpawnEngine {
-    fn elsewhere(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
+    fn for_project_copy(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
         Ok(self.for_copy(rootdir, copy)?.map(|engine| Box::new(engine) as Box<dyn Engine>))
     }
 
@@ -353,7 +353,7 @@ impl Launcher for SpawnEngine {
 
     fn launch(
         &self,
-        site: &Site,
+        site: &TrialEnv,
         hash_seed: u32,
         name: Name,
         sender: &Sender<(Name, Heard)>,

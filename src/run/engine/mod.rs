@@ -102,7 +102,7 @@ pub trait Engine {
     ///
     /// # Errors
     /// The folders or sandboxes cannot be made.
-    fn elsewhere(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError>;
+    fn for_project_copy(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError>;
 
     /// Whether this plan would be run in forks, each of which has the whole suite imported and costs
     /// next to nothing.

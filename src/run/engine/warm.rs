@@ -133,7 +133,7 @@ impl WarmEngine {
 }
 
 impl Engine for WarmEngine {
-    fn elsewhere(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
+    fn for_project_copy(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
         Ok(self.spawn.for_copy(rootdir, copy)?.map(|spawn| {
             let mut engine = Self::new(spawn, false);
             engine.refusal.clone_from(&self.refusal);

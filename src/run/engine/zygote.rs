@@ -19,7 +19,7 @@ use crate::run::process::interrupt::Interrupt;
 use crate::run::process::pytest::{Ending, Ends, Heard, Process, Speaker, Started};
 use crate::run::protocol::{Message, Purpose, Request, Setup};
 use crate::run::sandbox::{Exit, Sandbox};
-use crate::run::site::surroundings::{Ground, Place, Site};
+use crate::run::site::trial_env::{BaseEnv, SpawnTarget, TrialEnv};
 use crate::run::worker::trial_run::{Launcher, Name};
 use crate::trial::Collected;
 
@@ -42,7 +42,7 @@ pub struct Zygote {
     forks: Arc<Forks>,
     /// What it said of itself.
     pub readiness: Readiness,
-    ground: Ground,
+    ground: BaseEnv,
 }
 
 /// One request at a time, each with its answer.
@@ -61,7 +61,7 @@ impl Zygote {
         let ground = spawn.new_ground()?;
         let seeds = Seeds { hash_seed, random_seed: 0 };
         let (sender, receiver) = channel();
-        let collecting = |folder: &Path, place: Place<'_>| {
+        let collecting = |folder: &Path, place: SpawnTarget<'_>| {
             let mut process = spawn.start_collecting(folder, place, seeds, Purpose::Serve, &sender)?;
             let heard = spawn.hear(&mut process, |interrupt| {
                 let collected = hear_collection(&receiver, interrupt, spawn.collecting())?;
@@ -70,15 +70,15 @@ impl Zygote {
             Ok((process, heard))
         };
         let (ground, process, (collected, readiness)) = match ground {
-            Ground::Host { .. } => {
+            BaseEnv::Host { .. } => {
                 let site = ground.site(&spawn.workspace)?;
-                let (process, heard) = collecting(&site.path, Place::Host)?;
+                let (process, heard) = collecting(&site.path, SpawnTarget::Host)?;
                 let left = spawn.workspace.keep(&site, &format!("collected-{hash_seed}"))?;
-                (Ground::Host { left: Some(left) }, process, heard)
+                (BaseEnv::Host { left: Some(left) }, process, heard)
             }
-            Ground::Base(layers) => {
-                let (process, heard) = collecting(layers.path(), Place::Base(layers.base()))?;
-                (Ground::Base(layers), process, heard)
+            BaseEnv::Base(layers) => {
+                let (process, heard) = collecting(layers.path(), SpawnTarget::Base(layers.base()))?;
+                (BaseEnv::Base(layers), process, heard)
             }
         };
         let (forks, pids) = (Arc::new(Forks::default()), channel());
@@ -93,7 +93,7 @@ impl Zygote {
     }
 
     /// A site for a trial.
-    pub(crate) fn site(&self, spawn: &SpawnEngine) -> Result<Site, RunError> {
+    pub(crate) fn site(&self, spawn: &SpawnEngine) -> Result<TrialEnv, RunError> {
         self.ground.site(&spawn.workspace)
     }
 
@@ -278,7 +278,7 @@ impl Launcher for ForkLauncher<'_> {
 
     fn launch(
         &self,
-        site: &Site,
+        site: &TrialEnv,
         _: u32,
         name: Name,
         sender: &Sender<(Name, Heard)>,

@@ -11,7 +11,7 @@ use crate::run::RunError;
 use crate::run::process::interrupt::Interrupt;
 use crate::run::process::pytest::start;
 use crate::run::sandbox::Exit;
-use crate::run::site::surroundings::Place;
+use crate::run::site::trial_env::SpawnTarget;
 
 /// How often the interrupt is looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -33,7 +33,7 @@ pub struct PlainRun {
 /// It cannot be started, or the user interrupts.
 pub(crate) fn run(
     command: Command,
-    place: Place<'_>,
+    place: SpawnTarget<'_>,
     memory: Option<u64>,
     limit: Duration,
     interrupt: &Interrupt,

@@ -27,7 +27,7 @@ use crate::run::RunError;
 use crate::run::limits::GRACE;
 use crate::run::protocol::{Message, Request, parse};
 use crate::run::sandbox::{Exit, Sandbox, SandboxedCommand, SandboxedProcess};
-use crate::run::site::surroundings::Place;
+use crate::run::site::trial_env::SpawnTarget;
 use crate::run::syscalls::Noticed;
 use crate::run::syscalls::names::Names;
 
@@ -123,7 +123,7 @@ impl Process {
     /// It cannot be started.
     pub(crate) fn start<N>(
         mut command: Command,
-        place: Place<'_>,
+        place: SpawnTarget<'_>,
         memory: Option<u64>,
         name: N,
         sender: Sender<(N, Heard)>,
@@ -254,15 +254,15 @@ impl Speaker {
 /// It cannot be started.
 pub(crate) fn start(
     command: Command,
-    place: Place<'_>,
+    place: SpawnTarget<'_>,
     memory: Option<u64>,
     output: OwnedFd,
     passed: Option<(OwnedFd, i32)>,
 ) -> Result<Started, RunError> {
     match place {
-        Place::Host => start_on_host(command, memory, output, passed),
-        Place::Sandbox(sandbox) => start_in(sandbox, false, &command, memory, output, passed),
-        Place::Base(sandbox) => start_in(sandbox, true, &command, memory, output, passed),
+        SpawnTarget::Host => start_on_host(command, memory, output, passed),
+        SpawnTarget::Sandbox(sandbox) => start_in(sandbox, false, &command, memory, output, passed),
+        SpawnTarget::Base(sandbox) => start_in(sandbox, true, &command, memory, output, passed),
     }
 }
 

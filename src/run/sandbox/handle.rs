@@ -11,12 +11,12 @@ use std::time::Duration;
 use command_fds::{CommandFdExt, FdMapping};
 use rustix::thread::UnshareFlags;
 
-use super::keeper::CHANNEL;
 use super::layout::Place;
 use super::leftovers::{Layers, leftovers};
+use super::monitor::CHANNEL;
 use super::probe::explain;
 use super::process::{SandboxedProcess, is_readable_within};
-use super::protocol::{Birth, Ready, Said, Start, ToKeeper, receive, send};
+use super::protocol::{Birth, Ready, Said, Start, ToMonitor, receive, send};
 use super::{SandboxError, SandboxOptions, SandboxedCommand};
 use crate::trial::Leftover;
 
@@ -29,7 +29,7 @@ const END: Duration = Duration::from_secs(10);
 pub struct Base {
     // Dropped in this order: processes end first, then the keeper hears of the end.
     sandbox: Sandbox,
-    keeper: Keeper,
+    keeper: Monitor,
 }
 
 /// What a process sees as the machine. Dropping it ends every process in it.
@@ -88,7 +88,7 @@ impl Base {
     /// [`SandboxError::Missing`] if there can be none here; else a path of the options does not exist, or
     /// the executable cannot be run.
     pub fn start(executable: &Path, options: &SandboxOptions) -> Result<Self, SandboxError> {
-        let keeper = Keeper::start(executable)?;
+        let keeper = Monitor::start(executable)?;
         let real = |path: &PathBuf| {
             path.canonicalize()
                 .map_err(|error| SandboxError::io(format!("cannot share {}", path.display()), error))
@@ -96,7 +96,7 @@ impl Base {
         let share = options.share.iter().map(real).collect::<Result<_, _>>()?;
         // What does not exist need not be kept.
         let keep = options.keep.iter().filter_map(|path| path.canonicalize().ok()).collect();
-        let message = ToKeeper::Base { keep, share, network: options.network, disk: options.disk };
+        let message = ToMonitor::Base { keep, share, network: options.network, disk: options.disk };
         let (control, ready, fds) = keeper.ask(&message)?;
         let sandbox = Sandbox::new(control, ready, fds, None)?;
         Ok(Self { sandbox, keeper })
@@ -116,7 +116,7 @@ impl Sandbox {
     /// # Errors
     /// [`SandboxError::Ended`] if the base is gone; else the system has no more memory or processes.
     pub fn on(base: &Base) -> Result<Self, SandboxError> {
-        let (control, ready, fds) = base.keeper.ask(&ToKeeper::Layer)?;
+        let (control, ready, fds) = base.keeper.ask(&ToMonitor::Layer)?;
         Self::new(control, ready, fds, Some(&base.sandbox))
     }
 
@@ -224,12 +224,12 @@ impl Drop for Sandbox {
 
 /// jostle's side of the keeper.
 #[derive(Debug)]
-struct Keeper {
+struct Monitor {
     child: Child,
     channel: Option<Mutex<UnixStream>>,
 }
 
-impl Keeper {
+impl Monitor {
     fn start(executable: &Path) -> Result<Self, SandboxError> {
         let failed = |error| SandboxError::io("cannot start the sandbox's keeper", error);
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
@@ -244,7 +244,7 @@ impl Keeper {
     }
 
     /// Has an init made, and waits until it has told what it is.
-    fn ask(&self, message: &ToKeeper) -> Result<(UnixStream, Ready, Vec<OwnedFd>), SandboxError> {
+    fn ask(&self, message: &ToMonitor) -> Result<(UnixStream, Ready, Vec<OwnedFd>), SandboxError> {
         let (ours, theirs) =
             UnixStream::pair().map_err(|error| SandboxError::io("cannot make a socket", error))?;
         if let Some(channel) = &self.channel {
@@ -260,7 +260,7 @@ impl Keeper {
     }
 }
 
-impl Drop for Keeper {
+impl Drop for Monitor {
     fn drop(&mut self) {
         self.channel = None;
         // It ends when its socket does; a failure means that it has been waited for.

@@ -10,7 +10,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, set_parent_process_death_signal};
 use rustix::thread::UnshareFlags;
 
-use super::keeper::{Ground, unshare};
+use super::monitor::{Ground, unshare};
 use super::mounts::{Build, SKELETONS, mount_tmpfs};
 use super::protocol::{Birth, During, Failed, Ready, send};
 use super::supervise::supervise;

@@ -39,11 +39,11 @@ mod protocol;
 #[cfg(target_os = "linux")]
 mod layout;
 #[cfg(target_os = "linux")]
-mod unfold;
+mod split_overlay;
 #[cfg(target_os = "linux")]
 mod mounts;
 #[cfg(target_os = "linux")]
-mod keeper;
+mod monitor;
 #[cfg(target_os = "linux")]
 mod init;
 #[cfg(target_os = "linux")]
@@ -57,17 +57,17 @@ mod leftovers;
 #[cfg(target_os = "linux")]
 mod probe;
 #[cfg(not(target_os = "linux"))]
-mod elsewhere;
+mod unsupported;
 
-#[cfg(not(target_os = "linux"))]
-pub use elsewhere::{Base, Namespaces, Sandbox, SandboxedProcess, check_owners, probe, sandbox_main};
 pub use error::{Missing, SandboxError, Step};
 #[cfg(target_os = "linux")]
 pub use handle::{Base, Namespaces, Sandbox};
 #[cfg(target_os = "linux")]
-pub use keeper::sandbox_main;
+pub use monitor::sandbox_main;
 pub use options::{Exit, Network, SandboxOptions, SandboxedCommand};
 #[cfg(target_os = "linux")]
 pub use probe::{check_owners, probe};
 #[cfg(target_os = "linux")]
 pub use process::SandboxedProcess;
+#[cfg(not(target_os = "linux"))]
+pub use unsupported::{Base, Namespaces, Sandbox, SandboxedProcess, check_owners, probe, sandbox_main};

@@ -22,7 +22,7 @@ use rustix::process::{chdir, pivot_root};
 use super::Step;
 use super::layout::{Place, SHARED_MEMORY, Shown};
 use super::protocol::{During, Failed};
-use super::unfold::{enclosing, like, mount_point};
+use super::split_overlay::{enclosing, like, mount_point};
 
 /// Where the stage is mounted.
 pub const STAGE: &str = "/proc/fs";

@@ -25,7 +25,7 @@ const LONGEST_MESSAGE: usize = 64 << 20;
 
 /// What jostle tells the keeper. Each message carries the socket of the init to be.
 #[derive(Debug, Serialize, Deserialize)]
-pub enum ToKeeper {
+pub enum ToMonitor {
     /// The first message: make the base.
     Base {
         /// As in [`super::SandboxOptions`].

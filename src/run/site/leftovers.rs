@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use crate::run::RunError;
-use crate::run::site::surroundings::Site;
+use crate::run::site::trial_env::TrialEnv;
 use crate::trial::{Change, Leftover, LeftoverKind};
 
 /// Folders that Python, pytest and version control keep for themselves.
@@ -35,7 +35,7 @@ impl Watch {
     }
 
     /// Looks at the files before the first trial, if trials may change them.
-    pub(crate) fn before(&self, site: &Site) {
+    pub(crate) fn before(&self, site: &TrialEnv) {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         if site.sandbox().is_none() && files.is_none() {
             *files = Some(Snapshot::of(&self.folder).ok().flatten());
@@ -46,7 +46,7 @@ impl Watch {
     ///
     /// # Errors
     /// The sandbox cannot be asked.
-    pub(crate) fn after(&self, site: &Site) -> Result<Vec<Leftover>, RunError> {
+    pub(crate) fn after(&self, site: &TrialEnv) -> Result<Vec<Leftover>, RunError> {
         let mut left = match site.sandbox() {
             Some(sandbox) if self.asks_sandboxes => {
                 sandbox.stop();

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::run::RunError;
-use crate::run::site::surroundings::Site;
+use crate::run::site::trial_env::TrialEnv;
 
 static HARNESS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/harness/jostle_harness");
 
@@ -98,7 +98,7 @@ impl Workspace {
     ///
     /// # Errors
     /// The folder cannot be made.
-    pub fn trial(&self, like: Option<&Path>) -> Result<Site, RunError> {
+    pub fn trial(&self, like: Option<&Path>) -> Result<TrialEnv, RunError> {
         let path = self.folder.path().join("trial");
         let make = || {
             if path.exists() {
@@ -113,7 +113,7 @@ impl Workspace {
             }
         };
         make().map_err(|source| RunError::io(format!("cannot make {}", path.display()), source))?;
-        Ok(Site::on_host(path))
+        Ok(TrialEnv::on_host(path))
     }
 
     /// A trial's folder that sandboxes show: nothing is ever written into this one itself.
@@ -130,7 +130,7 @@ impl Workspace {
     ///
     /// # Errors
     /// The folder cannot be moved.
-    pub fn keep(&self, folder: &Site, name: &str) -> Result<PathBuf, RunError> {
+    pub fn keep(&self, folder: &TrialEnv, name: &str) -> Result<PathBuf, RunError> {
         let kept = self.folder.path().join(name);
         let keep = || {
             if kept.exists() {

@@ -20,7 +20,7 @@ mod supervisor;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod target;
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
-mod elsewhere;
+mod unsupported;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,12 +29,12 @@ use std::time::Duration;
 
 use crate::race::Call;
 
-#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
-pub(super) use elsewhere::{Supervisor, filter};
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub(super) use filter::filter;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub(super) use supervisor::Supervisor;
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+pub(super) use unsupported::{Supervisor, filter};
 
 /// What a supervised worker does, under control.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,7 +56,7 @@ pub enum Noticed {
 }
 
 /// The processes of a worker that have been seen, by their numbers on the host.
-pub(super) type Family = Arc<Mutex<BTreeSet<i32>>>;
+pub(super) type ProcessTree = Arc<Mutex<BTreeSet<i32>>>;
 
 /// For how long a worker's main thread was kept waiting by system calls that were let go on at once, in nanoseconds:
 /// on a busy machine that is longer than many a wait for another worker.

@@ -17,7 +17,7 @@ use super::filter::does;
 use super::listener::{Listener, Waited};
 use super::names::Names;
 use super::target::Target;
-use super::{Family, Kept, Noticed};
+use super::{Kept, Noticed, ProcessTree};
 use crate::plan::schedule::Resource;
 use crate::race::{Access, Call};
 
@@ -57,7 +57,7 @@ struct Shared {
 pub(in crate::run) struct Supervisor {
     listener: Arc<Listener>,
     shared: Arc<Mutex<Shared>>,
-    family: Family,
+    family: ProcessTree,
     kept: Kept,
 }
 
@@ -71,7 +71,7 @@ impl Supervisor {
         tell: impl Fn(Noticed) + Send + 'static,
     ) -> Option<Self> {
         let listener = Arc::new(Listener::new(listener));
-        let (shared, family, kept) = (Arc::default(), Family::default(), Kept::default());
+        let (shared, family, kept) = (Arc::default(), ProcessTree::default(), Kept::default());
         let watcher = Watcher {
             listener: Arc::clone(&listener),
             shared: Arc::clone(&shared),
@@ -114,7 +114,7 @@ impl Supervisor {
     }
 
     /// The worker's processes.
-    pub(in crate::run) fn family(&self) -> Family {
+    pub(in crate::run) fn family(&self) -> ProcessTree {
         Arc::clone(&self.family)
     }
 
@@ -158,7 +158,7 @@ enum Caller {
 struct Watcher {
     listener: Arc<Listener>,
     shared: Arc<Mutex<Shared>>,
-    family: Family,
+    family: ProcessTree,
     kept: Kept,
     /// When this thread got to the call that it looks at, and how long after the call was made that was.
     heard: Instant,

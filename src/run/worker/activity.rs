@@ -5,14 +5,14 @@ use std::path::Path;
 
 /// What a process's threads are at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Pulse {
+pub(crate) struct ProcessActivity {
     /// The CPU time they have used, in nanoseconds.
     pub(crate) cpu: u64,
     /// Whether one of them could use more, or waits for a disk, which is work as well, or for us.
     pub(crate) busy: bool,
 }
 
-impl Pulse {
+impl ProcessActivity {
     /// Both together.
     pub(crate) fn and(self, other: Self) -> Self {
         Self { cpu: self.cpu + other.cpu, busy: self.busy || other.busy }
@@ -37,21 +37,24 @@ pub(crate) fn on_host(pid: i32, namespace: &str) -> Option<i32> {
 }
 
 /// Looks at a process. Nothing if it has ended, or the system does not tell.
-pub(crate) fn look_at(process: i32) -> Option<Pulse> {
+pub(crate) fn look_at(process: i32) -> Option<ProcessActivity> {
     let tasks = fs::read_dir(format!("/proc/{process}/task")).ok()?;
     // A thread may end while it is looked at.
     let pulses = tasks.flatten().filter_map(|task| of_thread(&task.path()));
-    pulses.reduce(Pulse::and)
+    pulses.reduce(ProcessActivity::and)
 }
 
-fn of_thread(task: &Path) -> Option<Pulse> {
+fn of_thread(task: &Path) -> Option<ProcessActivity> {
     let times = fs::read_to_string(task.join("schedstat")).ok()?;
     let stat = fs::read_to_string(task.join("stat")).ok()?;
     // The name before it, in brackets, may hold anything.
     let state = stat.rsplit_once(") ")?.1.as_bytes().first()?;
     // On a busy machine we may take long to hear of a system call.
     let asks = || fs::read_to_string(task.join("wchan")).is_ok_and(|place| place.starts_with("seccomp"));
-    Some(Pulse { cpu: times.split(' ').next()?.parse().ok()?, busy: matches!(state, b'R' | b'D') || asks() })
+    Some(ProcessActivity {
+        cpu: times.split(' ').next()?.parse().ok()?,
+        busy: matches!(state, b'R' | b'D') || asks(),
+    })
 }
 
 /// Whether the first thread of a process waits for a message on one of its descriptors.

@@ -11,8 +11,8 @@ use crate::plan::schedule::{PATIENCE, Resource, Schedule, Switch};
 use crate::plan::{Interleaving, Plan, WorkerId};
 use crate::race::turns::{Heard, Turns};
 use crate::race::{Call, Effect, Step};
-use crate::run::syscalls::{Family, Kept, Noticed};
-use crate::run::worker::activity::{Pulse, look_at, on_host, waits_at};
+use crate::run::syscalls::{Kept, Noticed, ProcessTree};
+use crate::run::worker::activity::{ProcessActivity, look_at, on_host, waits_at};
 use crate::suite::TestIndex;
 
 /// How often a worker that is not heard of is looked at.
@@ -48,7 +48,7 @@ pub(crate) struct Grant {
 
 /// What is known of a worker's process.
 #[derive(Clone, Debug)]
-enum Known {
+enum WorkerPid {
     Nothing,
     /// Its number in a namespace.
     Inside(i32, String),
@@ -56,7 +56,7 @@ enum Known {
     OnHost(i32),
 }
 
-impl Known {
+impl WorkerPid {
     /// Its number on the host. That is dear to find out, and most processes are never looked at.
     fn on_host(&mut self) -> Option<i32> {
         if let Self::Inside(pid, namespace) = self {
@@ -71,7 +71,7 @@ impl Known {
 
 /// A worker, which may ask several things at once: its test, and subprocesses of that.
 #[derive(Debug)]
-struct Asker {
+struct WorkerTurn {
     /// What it waits for an answer to, and since when its test is held by that.
     asked: Option<(Question, Option<Instant>)>,
     /// What it asks as well, and cannot be told to [`Turns`] before that is answered.
@@ -83,11 +83,11 @@ struct Asker {
     excused: Duration,
     /// When it went to sleep there.
     asleep: Option<Instant>,
-    process: Known,
+    process: WorkerPid,
     /// The descriptor at which that waits for our answers.
     channel: Option<i32>,
     /// Its subprocesses.
-    family: Family,
+    family: ProcessTree,
     /// For how long system calls kept it waiting that were let go on at once, which is excused as well.
     kept: Kept,
     /// What the harness asked for last.
@@ -100,7 +100,7 @@ struct Asker {
 pub(crate) struct Control {
     turns: Turns,
     schedule: Schedule,
-    workers: Vec<Asker>,
+    workers: Vec<WorkerTurn>,
     /// For how long the worker that has the turn was seen not to get on, and the CPU time it had used before.
     quiet: (Duration, u64),
     /// When it was last looked at.
@@ -113,15 +113,15 @@ impl Control {
         let Interleaving::Controlled(schedule) = &plan.interleaving else {
             return None;
         };
-        let asker = || Asker {
+        let asker = || WorkerTurn {
             asked: None,
             queue: VecDeque::new(),
             held: Duration::ZERO,
             excused: Duration::ZERO,
             asleep: None,
-            process: Known::Nothing,
+            process: WorkerPid::Nothing,
             channel: None,
-            family: Family::default(),
+            family: ProcessTree::default(),
             kept: Kept::default(),
             wanted: None,
             ended: false,
@@ -147,13 +147,13 @@ impl Control {
         namespace: Option<&str>,
         channel: Option<i32>,
     ) {
-        let named = pid.zip(namespace).map(|(pid, namespace)| Known::Inside(pid, namespace.to_owned()));
-        self.workers[worker].process = named.unwrap_or(Known::Nothing);
+        let named = pid.zip(namespace).map(|(pid, namespace)| WorkerPid::Inside(pid, namespace.to_owned()));
+        self.workers[worker].process = named.unwrap_or(WorkerPid::Nothing);
         self.workers[worker].channel = channel;
     }
 
     /// The subprocesses of a worker will be known here, and for how long its system calls kept it waiting.
-    pub(in crate::run) fn is_supervised(&mut self, worker: usize, family: Family, kept: Kept) {
+    pub(in crate::run) fn is_supervised(&mut self, worker: usize, family: ProcessTree, kept: Kept) {
         (self.workers[worker].family, self.workers[worker].kept) = (family, kept);
     }
 
@@ -340,7 +340,7 @@ impl Control {
     }
 }
 
-impl Asker {
+impl WorkerTurn {
     fn family(&self) -> MutexGuard<'_, BTreeSet<i32>> {
         self.family.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -351,16 +351,16 @@ impl Asker {
     }
 
     /// Looks at its processes. Nothing if the system does not tell.
-    fn look(&mut self) -> Option<Pulse> {
+    fn look(&mut self) -> Option<ProcessActivity> {
         let process = self.process.on_host()?;
         let mut own = look_at(process)?;
         // What it has asked for we may not have heard yet.
         own.busy |= self.channel.is_some_and(|channel| waits_at(process, channel));
         let mut family = self.family();
-        let seen: Vec<(i32, Option<Pulse>)> =
+        let seen: Vec<(i32, Option<ProcessActivity>)> =
             family.iter().map(|&process| (process, look_at(process))).collect();
         *family = seen.iter().filter(|(_, pulse)| pulse.is_some()).map(|(process, _)| *process).collect();
-        Some(seen.into_iter().filter_map(|(_, pulse)| pulse).fold(own, Pulse::and))
+        Some(seen.into_iter().filter_map(|(_, pulse)| pulse).fold(own, ProcessActivity::and))
     }
 }
 
@@ -397,7 +397,7 @@ mod tests {
             by: None,
         };
         let time = Kept::default();
-        control.is_supervised(1, Family::default(), time.clone());
+        control.is_supervised(1, ProcessTree::default(), time.clone());
         for worker in 0..2 {
             control.comes(worker, 1);
         }

@@ -16,7 +16,7 @@ use crate::run::options::SpawnOptions;
 use crate::run::process::pytest::{Heard, Process};
 use crate::run::protocol::check_protocol;
 use crate::run::protocol::{self, Message, Purpose, Request, Setup, WatchSetup, WorkerIdentity};
-use crate::run::site::surroundings::Site;
+use crate::run::site::trial_env::TrialEnv;
 use crate::run::syscalls::names::Names;
 use crate::run::syscalls::{Supervisor, filter};
 use crate::run::worker::control::{Control, Grant, LOOK, Question};
@@ -37,7 +37,7 @@ pub(crate) trait Launcher: Sync {
     /// Starts a process for a worker.
     fn launch(
         &self,
-        site: &Site,
+        site: &TrialEnv,
         hash_seed: u32,
         name: Name,
         sender: &Sender<(Name, Heard)>,
@@ -59,7 +59,7 @@ pub(crate) fn run_trial(
     launcher: &dyn Launcher,
     suite: &Suite,
     job: Job<'_>,
-    site: &Site,
+    site: &TrialEnv,
     limit: Duration,
 ) -> Result<Trial, RunError> {
     let start = Instant::now();
@@ -87,7 +87,7 @@ struct TrialRun<'a> {
     launcher: &'a dyn Launcher,
     suite: &'a Suite,
     job: Job<'a>,
-    site: &'a Site,
+    site: &'a TrialEnv,
     deadline: Instant,
     workers: Vec<Worker>,
     processes: Vec<Option<Process>>,
@@ -107,7 +107,7 @@ impl<'a> TrialRun<'a> {
         launcher: &'a dyn Launcher,
         suite: &'a Suite,
         job: Job<'a>,
-        site: &'a Site,
+        site: &'a TrialEnv,
         deadline: Instant,
     ) -> Self {
         let (sender, receiver) = channel();

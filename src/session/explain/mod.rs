@@ -5,9 +5,9 @@
 pub(crate) mod related;
 pub mod details;
 
-use crate::explain::{Answer, Cause, Circle, Experiment, Explanation, find};
+use crate::explain::{Answer, Cause, Experiment, Explanation, RelatedTests, find};
 use crate::finding::{Finding, Kind};
-use crate::judge::sight::{Sight, Wanted, look};
+use crate::judge::observation::{FailureMatcher, Observation, observe};
 use crate::plan::Plan;
 use crate::run::RunError;
 use crate::session::lab::Lab;
@@ -70,10 +70,10 @@ fn repetitions(finding: &Finding) -> u32 {
 struct Case {
     fresh: Plan,
     cheap: Plan,
-    wanted: Wanted,
+    wanted: FailureMatcher,
     /// What the last test shows with nothing restored.
-    stays: Sight,
-    undone: Sight,
+    stays: Observation,
+    undone: Observation,
     /// The file whose import is the polluter.
     import: Option<String>,
     /// The fixture that fails in its teardown, and the place in the list from which on tests make it do so.
@@ -84,8 +84,10 @@ impl Case {
     fn of(lab: &Lab<'_>, finding: &Finding) -> Option<Self> {
         let (minimal, signature) = (finding.shrunk.as_ref()?, finding.signature.as_ref()?);
         let (wanted, stays, undone) = match finding.kind {
-            Kind::Victim | Kind::Nio => (finding.wanted()?, Sight::Same, Sight::Passed),
-            Kind::Brittle => (Wanted::Failure(signature.test), Sight::Passed, Sight::Same),
+            Kind::Victim | Kind::Nio => (finding.wanted()?, Observation::Same, Observation::Passed),
+            Kind::Brittle => {
+                (FailureMatcher::Failure(signature.test), Observation::Passed, Observation::Same)
+            }
             _ => return None,
         };
         let fresh = minimal.plan.clone();
@@ -97,7 +99,7 @@ impl Case {
             return None;
         }
         let teardown = match &wanted {
-            Wanted::Fixture(fixture, _) => {
+            FailureMatcher::Fixture(fixture, _) => {
                 let user = list.iter().rposition(|&test| test == signature.test)?;
                 // Tests before the one it was set up for do so by what they leave to its setup.
                 (user + 1 < list.len()).then(|| (fixture.clone(), user as u32 + 1))
@@ -178,7 +180,7 @@ impl Runner<'_, '_> {
             };
             let missing = !changed.failed.is_empty();
             last = changed;
-            match look(&trial, &self.case.wanted) {
+            match observe(&trial, &self.case.wanted) {
                 _ if missing => return Ok((Answer::Unclear, last)),
                 sight if sight == self.case.stays => return Ok((Answer::Stays, last)),
                 sight if sight == self.case.undone => self.contradicted |= instructions.restore.is_empty(),
@@ -249,7 +251,7 @@ fn explain_with(runner: &mut Runner<'_, '_>) -> Explanation {
         changed,
         cut_off,
         fixtures: places.iter().filter(|place| is_fixture(place)).cloned().collect(),
-        circle: Circle::default(),
+        related_tests: RelatedTests::default(),
         fix: None,
         no_fix: None,
         experiments: runner.experiments,
@@ -302,7 +304,7 @@ fn hangs(trial: &Trial) -> bool {
 }
 
 fn is_fixture(place: &Place) -> bool {
-    place.mend.as_ref().is_some_and(|mend| mend.how == "fixture")
+    place.recipe.as_ref().is_some_and(|recipe| recipe.how == "fixture")
 }
 
 fn unexplained(why: &str, places: Vec<Place>, experiments: u32) -> Explanation {
@@ -315,7 +317,7 @@ fn unexplained(why: &str, places: Vec<Place>, experiments: u32) -> Explanation {
         others: 0,
         cut_off: false,
         fixtures: Vec::new(),
-        circle: Circle::default(),
+        related_tests: RelatedTests::default(),
         fix: None,
         no_fix: None,
         experiments,

@@ -7,10 +7,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::explain::Circle;
+use crate::explain::RelatedTests;
 use crate::finding::{Finding, Kind};
 use crate::judge::Signature;
-use crate::judge::sight::{Sight, Wanted, look};
+use crate::judge::observation::{FailureMatcher, Observation, observe};
 use crate::plan::{Imports, Plan};
 use crate::run::{Job, RunError};
 use crate::session::lab::{Lab, serial};
@@ -30,28 +30,28 @@ const CLEANERS: usize = 3;
 ///
 /// # Errors
 /// Those of the engine.
-pub fn circle(lab: &mut Lab<'_>, finding: &Finding, place: &Place) -> Result<Circle, RunError> {
+pub fn related_tests(lab: &mut Lab<'_>, finding: &Finding, place: &Place) -> Result<RelatedTests, RunError> {
     let (Some(minimal), Some(signature)) = (&finding.shrunk, &finding.signature) else {
-        return Ok(Circle::default());
+        return Ok(RelatedTests::default());
     };
     let &[polluter] = minimal.culprits.as_slice() else {
-        return Ok(Circle::default());
+        return Ok(RelatedTests::default());
     };
     let hangs = signature.crash.exception == "timeout";
     // The tests that share a fixture are no victims of their own, and come before what makes its teardown fail.
-    let of_fixture = matches!(finding.wanted(), Some(Wanted::Fixture(..)));
+    let of_fixture = matches!(finding.wanted(), Some(FailureMatcher::Fixture(..)));
     if of_fixture
         || finding.kind != Kind::Victim
         || !finding.with.always()
         || hangs
         || !minimal.imports.is_empty()
     {
-        return Ok(Circle::default());
+        return Ok(RelatedTests::default());
     }
     let plan = Plan { imports: Imports::All, ..serial(&minimal.plan, Vec::new()) };
     let mut search = Search { lab, plan, place, polluter, victim: signature.clone() };
-    let circle = search.run()?;
-    search.confirmed(circle)
+    let related_tests = search.run()?;
+    search.confirmed(related_tests)
 }
 
 struct Search<'a, 'b> {
@@ -64,16 +64,17 @@ struct Search<'a, 'b> {
 }
 
 impl Search<'_, '_> {
-    fn run(&mut self) -> Result<Circle, RunError> {
+    fn run(&mut self) -> Result<RelatedTests, RunError> {
         let hash_seed = self.plan.hash_seed;
         let tests: Vec<TestIndex> = self.lab.suite.collected.iter().copied().take(TESTS).collect();
-        let mut circle = Circle { whole: self.lab.suite.tests.len() <= TESTS, ..Circle::default() };
+        let mut related_tests =
+            RelatedTests { whole: self.lab.suite.tests.len() <= TESTS, ..RelatedTests::default() };
         if self.lab.out_of_time() {
-            return Ok(circle);
+            return Ok(related_tests);
         }
-        circle.polluters = self.polluters(&tests)?;
+        related_tests.polluters = self.polluters(&tests)?;
         if self.lab.out_of_time() {
-            return Ok(circle);
+            return Ok(related_tests);
         }
         // A test that fails alone may pollute, and is no victim.
         let fails = |test| self.lab.history.failed_alone(test, hash_seed) == Some(true);
@@ -81,8 +82,8 @@ impl Search<'_, '_> {
         let admitted = |test| self.lab.suite.admits(&[self.polluter, test]);
         let others = tests.into_iter().filter(|&test| !known.contains(&test) && !fails(test));
         let others: Vec<TestIndex> = others.filter(|&test| admitted(test)).collect();
-        (circle.victims, circle.cleaners) = self.victims_and_cleaners(&others)?;
-        Ok(circle)
+        (related_tests.victims, related_tests.cleaners) = self.victims_and_cleaners(&others)?;
+        Ok(related_tests)
     }
 
     fn with(&self, list: Vec<TestIndex>) -> Plan {
@@ -105,7 +106,7 @@ impl Search<'_, '_> {
 
     /// Whether the victim of a trial fails as it does after its polluter.
     fn fails(&self, trial: &Trial) -> bool {
-        look(trial, &Wanted::Signature(self.victim.clone())) == Sight::Same
+        observe(trial, &FailureMatcher::Signature(self.victim.clone())) == Observation::Same
     }
 
     /// The tests that leave the place changed, and after which the victim fails.
@@ -147,8 +148,8 @@ impl Search<'_, '_> {
         touching.retain(|&test| self.lab.suite.admits(&[test, victim]));
         touching.truncate(CANDIDATES);
         let trials = self.probes(touching.iter().map(|&test| vec![polluter, test, victim]).collect())?;
-        let wanted = Wanted::Failure(victim);
-        let passes = |trial: &Trial| look(trial, &wanted) == Sight::Passed;
+        let wanted = FailureMatcher::Failure(victim);
+        let passes = |trial: &Trial| observe(trial, &wanted) == Observation::Passed;
         let cleaners = touching.iter().zip(&trials).filter(|(_, trial)| passes(trial));
         let cleaners = cleaners.map(|(&test, _)| test).take(CLEANERS).collect();
         let mut victims = BTreeSet::new();
@@ -161,8 +162,8 @@ impl Search<'_, '_> {
     /// How a test fails after the polluter, if it does so for the place and for nothing else.
     fn victim(&mut self, test: TestIndex) -> Result<Option<Signature>, RunError> {
         let trials = self.probes(vec![vec![test], vec![self.polluter, test]])?;
-        let wanted = Wanted::Failure(test);
-        if look(&trials[0], &wanted) != Sight::Passed {
+        let wanted = FailureMatcher::Failure(test);
+        if observe(&trials[0], &wanted) != Observation::Passed {
             return Ok(None);
         }
         let failed = trials[1].executions.iter().rfind(|run| run.test == test);
@@ -173,31 +174,32 @@ impl Search<'_, '_> {
         let instructions = Instructions { restore: vec![self.place.name.clone()], ..Instructions::default() };
         let (trial, changed) = self.lab.probe_explaining(&plan, &instructions, false)?;
         let restored = changed.is_some_and(|changed| changed.failed.is_empty());
-        Ok((restored && look(&trial, &wanted) == Sight::Passed).then_some(signature))
+        Ok((restored && observe(&trial, &wanted) == Observation::Passed).then_some(signature))
     }
 
     /// What fresh processes show as well.
-    fn confirmed(&mut self, circle: Circle) -> Result<Circle, RunError> {
+    fn confirmed(&mut self, related_tests: RelatedTests) -> Result<RelatedTests, RunError> {
         let (polluter, victim) = (self.polluter, self.victim.test);
-        let polluters = circle.polluters.iter().map(|&test| vec![test, victim]);
-        let victims = circle.victims.iter().map(|signature| vec![polluter, signature.test]);
-        let cleaners = circle.cleaners.iter().map(|&test| vec![polluter, test, victim]);
+        let polluters = related_tests.polluters.iter().map(|&test| vec![test, victim]);
+        let victims = related_tests.victims.iter().map(|signature| vec![polluter, signature.test]);
+        let cleaners = related_tests.cleaners.iter().map(|&test| vec![polluter, test, victim]);
         let plans: Vec<Plan> = polluters.chain(victims).chain(cleaners).map(|list| self.with(list)).collect();
         let trials = self.lab.probes(&plans.iter().map(Job::fresh).collect::<Vec<_>>())?;
         let mut trials = trials.iter();
-        let mut shows =
-            |wanted: Wanted, sight: Sight| trials.next().is_some_and(|trial| look(trial, &wanted) == sight);
-        let Circle { polluters, victims, cleaners, whole } = circle;
-        let polluted = || Wanted::Signature(self.victim.clone());
-        Ok(Circle {
-            polluters: polluters.into_iter().filter(|_| shows(polluted(), Sight::Same)).collect(),
+        let mut shows = |wanted: FailureMatcher, sight: Observation| {
+            trials.next().is_some_and(|trial| observe(trial, &wanted) == sight)
+        };
+        let RelatedTests { polluters, victims, cleaners, whole } = related_tests;
+        let polluted = || FailureMatcher::Signature(self.victim.clone());
+        Ok(RelatedTests {
+            polluters: polluters.into_iter().filter(|_| shows(polluted(), Observation::Same)).collect(),
             victims: victims
                 .into_iter()
-                .filter(|signature| shows(Wanted::Signature(signature.clone()), Sight::Same))
+                .filter(|signature| shows(FailureMatcher::Signature(signature.clone()), Observation::Same))
                 .collect(),
             cleaners: cleaners
                 .into_iter()
-                .filter(|_| shows(Wanted::Failure(victim), Sight::Passed))
+                .filter(|_| shows(FailureMatcher::Failure(victim), Observation::Passed))
                 .collect(),
             whole,
         })

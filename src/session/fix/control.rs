@@ -7,7 +7,7 @@ use crate::explain::fix::Edit;
 use crate::plan::Plan;
 use crate::run::project::copy::Copy;
 use crate::run::{Engine, Job, RunError};
-use crate::session::fix::search::elsewhere;
+use crate::session::fix::search::for_project_copy;
 use crate::session::lab::Lab;
 use crate::suite::Suite;
 use crate::trial::Trial;
@@ -63,7 +63,7 @@ impl<'a> Control<'a> {
     fn engine(&mut self, lab: &Lab<'_>) -> Result<&mut dyn Engine, RunError> {
         if self.place.is_none() {
             let (copy, engine) =
-                elsewhere(lab, self.rootdir, &NONE)?.map_err(|why| RunError::Pytest(why.into()))?;
+                for_project_copy(lab, self.rootdir, &NONE)?.map_err(|why| RunError::Pytest(why.into()))?;
             self.place = Some((engine, copy));
         }
         match &mut self.place {

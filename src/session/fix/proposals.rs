@@ -11,7 +11,7 @@ use crate::explain::fix::{
 };
 use crate::run::project::source::Reader;
 use crate::state::Statement;
-use crate::state::{Mend, Place};
+use crate::state::{Place, RestoreRecipe};
 use crate::suite::{Suite, Test, TestIndex};
 
 /// Whose doing is to be changed.
@@ -49,7 +49,7 @@ pub fn proposals(
     let mut changes: Vec<Vec<Edit>> =
         explanation.places.iter().flat_map(|place| editor.of_place(place)).collect();
     if !targets.brittle {
-        changes.extend(fixtures(explanation).into_iter().filter_map(|mend| editor.narrowed(mend)));
+        changes.extend(fixtures(explanation).into_iter().filter_map(|recipe| editor.narrowed(recipe)));
     }
     let mut different: Vec<Vec<Edit>> = Vec::new();
     for change in changes {
@@ -99,30 +99,30 @@ impl Editor<'_> {
         if let Some(parameter) = parameter(place) {
             return self.copied(parameter).into_iter().collect();
         }
-        let Some(mend) = place.mend.as_ref().filter(|mend| mend.how != "fixture") else {
+        let Some(recipe) = place.recipe.as_ref().filter(|recipe| recipe.how != "fixture") else {
             return Vec::new();
         };
         if !self.targets.imports.is_empty() {
-            return self.moved(place, mend).into_iter().collect();
+            return self.moved(place, recipe).into_iter().collect();
         }
         if self.targets.brittle {
             let call = place.written.as_ref().and_then(|written| written.call.clone());
             let statements = [call, Statement::that_sets(place)];
             let set_up =
-                |statement: Statement| self.with_fixtures(place, mend, Purpose::SetUp(&statement), true);
+                |statement: Statement| self.with_fixtures(place, recipe, Purpose::SetUp(&statement), true);
             return statements.into_iter().flatten().filter_map(set_up).collect();
         }
-        let ways: Vec<(Mend, Purpose<'_>)> = [
-            (mend.how == "file").then(|| (self.with_holders(mend), Purpose::OwnFolder)),
-            Some((mend.clone(), Purpose::Keep)),
-            mend.from_scratch(&place.old).map(|mend| (mend, Purpose::Keep)),
+        let ways: Vec<(RestoreRecipe, Purpose<'_>)> = [
+            (recipe.how == "file").then(|| (self.with_holders(recipe), Purpose::OwnFolder)),
+            Some((recipe.clone(), Purpose::Keep)),
+            recipe.from_scratch(&place.old).map(|recipe| (recipe, Purpose::Keep)),
         ]
         .into_iter()
         .flatten()
         .collect();
-        let narrow = ways.iter().map(|(mend, purpose)| self.with_fixtures(place, mend, *purpose, true));
+        let narrow = ways.iter().map(|(recipe, purpose)| self.with_fixtures(place, recipe, *purpose, true));
         // Another test may do the same, unseen.
-        let wide = ways.iter().map(|(mend, purpose)| self.with_fixtures(place, mend, *purpose, false));
+        let wide = ways.iter().map(|(recipe, purpose)| self.with_fixtures(place, recipe, *purpose, false));
         narrow.chain(wide).flatten().collect()
     }
 
@@ -130,13 +130,13 @@ impl Editor<'_> {
     fn with_fixtures(
         &self,
         place: &Place,
-        mend: &Mend,
+        recipe: &RestoreRecipe,
         purpose: Purpose<'_>,
         narrow: bool,
     ) -> Option<Vec<Edit>> {
         let edit = |(file, tests): (&str, Vec<Target>)| {
             let users = if narrow { Users::Tests(&tests) } else { Users::File };
-            self.edited(file, |source| with_fixture(source, mend, purpose, users))
+            self.edited(file, |source| with_fixture(source, recipe, purpose, users))
         };
         self.files(place).into_iter().map(edit).collect()
     }
@@ -157,17 +157,17 @@ impl Editor<'_> {
         files
     }
 
-    /// A file's mend without the names that other test files have for its path.
-    fn with_holders(&self, mend: &Mend) -> Mend {
+    /// A file's recipe without the names that other test files have for its path.
+    fn with_holders(&self, recipe: &RestoreRecipe) -> RestoreRecipe {
         let own: BTreeSet<&str> =
             self.targets.tests.iter().map(|&test| stem(&self.targets.suite.test(test).file)).collect();
         let others: BTreeSet<&str> = self.targets.suite.tests.iter().map(|test| stem(&test.file)).collect();
-        let mut mend = mend.clone();
-        mend.holders.retain(|holder| {
+        let mut recipe = recipe.clone();
+        recipe.holders.retain(|holder| {
             let module = holder.module.rsplit('.').next().unwrap_or_default();
             own.contains(module) || !others.contains(module)
         });
-        mend
+        recipe
     }
 
     fn copied(&self, parameter: &str) -> Option<Vec<Edit>> {
@@ -177,20 +177,20 @@ impl Editor<'_> {
     }
 
     /// What a module does when it is imported, done before each of its tests.
-    fn moved(&self, place: &Place, mend: &Mend) -> Option<Vec<Edit>> {
+    fn moved(&self, place: &Place, recipe: &RestoreRecipe) -> Option<Vec<Edit>> {
         let written =
             place.written.as_ref().filter(|written| self.targets.imports.contains(&written.file))?;
         let moved = self.edited(&written.file, |source| {
             let (mut edit, statement) = without_statement(source, written.line)?;
-            add_fixture(&mut edit, source, mend, Purpose::SetUp(&statement), Users::File)?;
+            add_fixture(&mut edit, source, recipe, Purpose::SetUp(&statement), Users::File)?;
             Ok(edit)
         });
         moved.map(|edit| vec![edit])
     }
 
-    fn narrowed(&self, mend: &Mend) -> Option<Vec<Edit>> {
-        let file = Path::new(&mend.file).strip_prefix(self.rootdir).ok()?.to_str()?;
-        self.edited(file, |source| with_function_scope(source, mend.line)).map(|edit| vec![edit])
+    fn narrowed(&self, recipe: &RestoreRecipe) -> Option<Vec<Edit>> {
+        let file = Path::new(&recipe.file).strip_prefix(self.rootdir).ok()?.to_str()?;
+        self.edited(file, |source| with_function_scope(source, recipe.line)).map(|edit| vec![edit])
     }
 }
 
@@ -231,14 +231,16 @@ fn parameter(place: &Place) -> Option<&str> {
 }
 
 /// Fixtures whose value is, or holds, the cause; for a database those that were set up meanwhile.
-fn fixtures(explanation: &Explanation) -> Vec<&Mend> {
+fn fixtures(explanation: &Explanation) -> Vec<&RestoreRecipe> {
     let holds = |fixture: &&Place| {
         explanation.places.iter().any(|place| {
-            let name =
-                fixture.mend.as_ref().map(|mend| format!("fixture {} (scope {})", mend.key, mend.scope));
+            let name = fixture
+                .recipe
+                .as_ref()
+                .map(|recipe| format!("fixture {} (scope {})", recipe.key, recipe.scope));
             name.is_some_and(|name| place.name.starts_with(&name))
                 || matches!(&*place.kind, "database" | "file system")
         })
     };
-    explanation.fixtures.iter().filter(holds).filter_map(|place| place.mend.as_ref()).collect()
+    explanation.fixtures.iter().filter(holds).filter_map(|place| place.recipe.as_ref()).collect()
 }

@@ -8,14 +8,14 @@ use std::path::Path;
 use crate::explain::fix::{Edit, diff};
 use crate::explain::{Explanation, Fix, NoFix, NoFixReason};
 use crate::finding::{Finding, Kind};
-use crate::judge::sight::Wanted;
+use crate::judge::observation::FailureMatcher;
 use crate::plan::{Axes, Plan, Seed};
 use crate::run::project::copy::Copy;
 use crate::run::project::git::{Applied, apply};
 use crate::run::project::source::Reader;
 use crate::run::{Engine, RunError};
 use crate::session::explain::explain;
-use crate::session::explain::related::circle;
+use crate::session::explain::related::related_tests;
 use crate::session::fix::control::Control;
 use crate::session::fix::proposals::{Proposals, Targets, proposals};
 use crate::session::fix::trying::{Attempt, Doubt, TRIALS, Tried};
@@ -50,7 +50,7 @@ pub fn explained(lab: &mut Lab<'_>, trials: Trials<'_>, finding: &mut Finding) -
     };
     finding.explanation = Some(explanation.clone());
     if let (true, Some(place)) = (explanation.confirmed, explanation.places.first()) {
-        explanation.circle = match circle(lab, finding, place) {
+        explanation.related_tests = match related_tests(lab, finding, place) {
             Err(RunError::Interrupted) => return Err(RunError::Interrupted),
             // That the others are not known is no reason to lose what is.
             found => found.unwrap_or_default(),
@@ -74,7 +74,7 @@ struct Search<'a> {
     trials: Trials<'a>,
     explanation: &'a Explanation,
     test: TestIndex,
-    fixture: Option<Wanted>,
+    fixture: Option<FailureMatcher>,
     /// The tests whose doing is to be changed.
     changed: BTreeSet<TestIndex>,
     imports: &'a [String],
@@ -89,12 +89,12 @@ impl<'a> Search<'a> {
     fn of(trials: Trials<'a>, finding: &'a Finding, explanation: &'a Explanation) -> Option<Self> {
         let (minimal, test) = (finding.shrunk.as_ref()?, finding.test?);
         let brittle = finding.kind == Kind::Brittle;
-        let polluters = minimal.culprits.iter().chain(&explanation.circle.polluters);
+        let polluters = minimal.culprits.iter().chain(&explanation.related_tests.polluters);
         Some(Self {
             trials,
             explanation,
             test,
-            fixture: finding.wanted().filter(|wanted| matches!(wanted, Wanted::Fixture(..))),
+            fixture: finding.wanted().filter(|wanted| matches!(wanted, FailureMatcher::Fixture(..))),
             changed: if brittle { [test].into() } else { polluters.copied().collect() },
             imports: &minimal.imports,
             jointly: minimal.culprits.len() > 1,
@@ -129,7 +129,7 @@ impl<'a> Search<'a> {
                     continue;
                 }
             };
-            let (_copy, engine) = match elsewhere(lab, rootdir, &edits)? {
+            let (_copy, engine) = match for_project_copy(lab, rootdir, &edits)? {
                 Ok(found) => found,
                 Err(why) => return Ok(Err(not_tried(why))),
             };
@@ -193,11 +193,11 @@ type Elsewhere = Result<(Copy, Box<dyn Engine>), &'static str>;
 ///
 /// # Errors
 /// The folders or sandboxes for it cannot be made.
-pub(crate) fn elsewhere(lab: &Lab<'_>, rootdir: &Path, edits: &[Edit]) -> Result<Elsewhere, RunError> {
+pub(crate) fn for_project_copy(lab: &Lab<'_>, rootdir: &Path, edits: &[Edit]) -> Result<Elsewhere, RunError> {
     let Some(copy) = Copy::of(rootdir, edits) else {
         return Ok(Err("the project is too large to be copied, or cannot be read"));
     };
-    let engine = lab.elsewhere(rootdir, copy.path())?;
+    let engine = lab.for_project_copy(rootdir, copy.path())?;
     let why = "pytest is run in a folder outside of its rootdir, or is given an absolute path";
     Ok(engine.map(|engine| (copy, engine)).ok_or(why))
 }

@@ -7,12 +7,12 @@ use std::ops::ControlFlow;
 
 use crate::finding::Origin;
 use crate::judge::Tally;
+use crate::judge::observation::{self, FailureMatcher, Observation};
 use crate::judge::patched::{Harm, How, Said, collects_other, is_to_blame, look, new_harms, shows};
-use crate::judge::sight::{self, Sight, Wanted};
 use crate::plan::{Axes, Imports, Mode, Plan, Seed, TrialIndex, order, plan};
 use crate::run::{Engine, Job, RunError};
 use crate::session::fix::control::Control;
-use crate::session::lab::{Lab, Notice, Observer, serial};
+use crate::session::lab::{Event, Lab, Reporter, serial};
 use crate::session::race::pairs::{Races, fresh_suspects, seems_no_race};
 use crate::session::race::recording;
 use crate::session::stress::baseline;
@@ -71,7 +71,7 @@ pub struct Attempt<'a, 'b, 'c> {
     /// The test that is to pass.
     pub test: TestIndex,
     /// The fixture that is not to fail, where it is an accident which test is charged with it.
-    pub fixture: Option<Wanted>,
+    pub fixture: Option<FailureMatcher>,
     /// The tests whose doing the patch changes.
     pub changed: &'a BTreeSet<TestIndex>,
     /// Whether the patch gives a test what it needs, instead of undoing what another leaves.
@@ -182,8 +182,8 @@ impl Attempt<'_, '_, '_> {
             if goes_on && !lab.out_of_time() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         for (at, trial) in trials.iter().enumerate() {
-            let seen = self.fixture.as_ref().map(|fixture| sight::look(trial, fixture));
-            if matches!(seen, Some(Sight::Same | Sight::Other)) {
+            let seen = self.fixture.as_ref().map(|fixture| observation::observe(trial, fixture));
+            if matches!(seen, Some(Observation::Same | Observation::Other)) {
                 return Err(doubt(failed(at)));
             }
             match look(&plans[at], self.test, trial) {
@@ -205,7 +205,7 @@ impl Attempt<'_, '_, '_> {
             }
             let without = self.control.trial(self.lab, plan, true)?;
             let fails = match &self.fixture {
-                Some(fixture) => sight::look(&without, fixture) == Sight::Same,
+                Some(fixture) => observation::observe(&without, fixture) == Observation::Same,
                 None => look(plan, self.test, &without) == Said::VictimFails,
             };
             if fails {
@@ -344,6 +344,6 @@ fn harm(says: String) -> End {
 /// Nobody waits for the trials of a copy.
 struct Silent;
 
-impl Observer for Silent {
-    fn notice(&mut self, _: &Suite, _: &Notice<'_>) {}
+impl Reporter for Silent {
+    fn notice(&mut self, _: &Suite, _: &Event<'_>) {}
 }

@@ -3,7 +3,7 @@
 
 use crate::finding::{Finding, Kind, Origin};
 use crate::judge::Tally;
-use crate::judge::sight::{Sight, Wanted, look};
+use crate::judge::observation::{FailureMatcher, Observation, observe};
 use crate::plan::Plan;
 use crate::run::{Job, RunError};
 use crate::session::lab::{Lab, alone};
@@ -37,7 +37,7 @@ const DOUBT: f64 = 0.01;
 pub fn victim(
     lab: &mut Lab<'_>,
     suspect: &Suspect,
-    wanted: &Wanted,
+    wanted: &FailureMatcher,
     shrunk: Shrunk,
     finding: Finding,
     varies: bool,
@@ -53,7 +53,8 @@ pub fn victim(
         // With everything imported it proves nothing of an import, and forks collide more often.
         with.cheap = with.fresh.clone();
     }
-    let without = Side::new(alone, lab.alone(&shrunk.plan, test, 0), Wanted::Failure(test), Tally::never);
+    let without =
+        Side::new(alone, lab.alone(&shrunk.plan, test, 0), FailureMatcher::Failure(test), Tally::never);
     let (with, without) = compare(lab, with, without.known(finding.without), varies)?;
     let note = (with.fresh_runs.never() && with.all.failed > 0).then(|| {
         format!(
@@ -72,7 +73,11 @@ pub fn victim(
     };
     let shrunk = kind.is_isolation_failure().then_some(shrunk);
     let found = Finding { kind, with, without, shrunk, note: note.or(finding.note), ..finding };
-    if kind == Kind::Nod { told_apart(lab, found, &Wanted::Failure(test), &runs_without) } else { Ok(found) }
+    if kind == Kind::Nod {
+        told_apart(lab, found, &FailureMatcher::Failure(test), &runs_without)
+    } else {
+        Ok(found)
+    }
 }
 
 /// Confirms a brittle test: it passes with its state-setter, and fails without.
@@ -87,7 +92,7 @@ pub fn brittle(
 ) -> Result<Finding, RunError> {
     let test = suspect.signature.test;
     let shrunk = minimal(lab, &shrunk, test);
-    let any = Wanted::any(&suspect.signature, suspect.failure.as_ref());
+    let any = FailureMatcher::any(&suspect.signature, suspect.failure.as_ref());
     let with = Side::new(shrunk.plan.clone(), lab.in_forks(&shrunk.plan), any.clone(), Tally::never);
     let without = alone(&shrunk.plan, lab.suite, test, 0);
     let without = Side::new(without.clone(), without, any, Tally::always).known(finding.without);
@@ -97,7 +102,7 @@ pub fn brittle(
     let kind = if with.never() && without.always() { Kind::Brittle } else { Kind::Nod };
     let shrunk = kind.is_isolation_failure().then_some(shrunk);
     let found = Finding { kind, with, without, shrunk, ..finding };
-    if kind == Kind::Nod { told_apart(lab, found, &Wanted::Failure(test), &runs) } else { Ok(found) }
+    if kind == Kind::Nod { told_apart(lab, found, &FailureMatcher::Failure(test), &runs) } else { Ok(found) }
 }
 
 /// One side of a comparison: a plan in its two forms, and what its runs showed.
@@ -106,7 +111,7 @@ struct Side {
     fresh: Plan,
     /// As it is run where that costs least.
     cheap: Plan,
-    wanted: Wanted,
+    wanted: FailureMatcher,
     /// What its runs show if the finding is as simple as can be; if not, more of them are needed.
     expected: fn(Tally) -> bool,
     /// All runs.
@@ -118,7 +123,7 @@ struct Side {
 }
 
 impl Side {
-    fn new(fresh: Plan, cheap: Plan, wanted: Wanted, expected: fn(Tally) -> bool) -> Self {
+    fn new(fresh: Plan, cheap: Plan, wanted: FailureMatcher, expected: fn(Tally) -> bool) -> Self {
         Self {
             fresh,
             cheap,
@@ -159,7 +164,7 @@ impl Side {
     }
 
     fn add(&mut self, plan: &Plan, trial: &Trial, is_fresh: bool) {
-        let Some(failed) = look(trial, &self.wanted).shown() else {
+        let Some(failed) = observe(trial, &self.wanted).shown() else {
             return;
         };
         self.all.add(failed);
@@ -217,14 +222,14 @@ fn broken_elsewhere(lab: &mut Lab<'_>, suspect: &Suspect, plan: &Plan) -> Result
         return Ok(None);
     }
     let wanted = match suspect.fixture() {
-        Some(fixture) => Wanted::Fixture(fixture.clone(), crash.clone()),
-        None => Wanted::Crash(crash.clone()),
+        Some(fixture) => FailureMatcher::Fixture(fixture.clone(), crash.clone()),
+        None => FailureMatcher::Location(crash.clone()),
     };
     let others: Vec<_> = plan.workers.iter().flatten().copied().collect();
     for other in others.into_iter().filter(|&test| test != suspect.signature.test) {
         let alone = lab.alone(plan, other, plan.random_seed);
         let trial = lab.probe(&alone)?;
-        if look(&trial, &wanted) != Sight::Same {
+        if observe(&trial, &wanted) != Observation::Same {
             continue;
         }
         let seen = suspects(Origin::Alone, &alone, &trial).into_iter().next();
@@ -232,7 +237,7 @@ fn broken_elsewhere(lab: &mut Lab<'_>, suspect: &Suspect, plan: &Plan) -> Result
         without.add(true);
         for run in 1..BROKEN {
             let again = Plan { random_seed: alone.random_seed.wrapping_add(run), ..alone.clone() };
-            without.add(look(&lab.probe(&again)?, &wanted) == Sight::Same);
+            without.add(observe(&lab.probe(&again)?, &wanted) == Observation::Same);
         }
         let Some(seen) = seen.filter(|_| without.always()) else {
             continue;

@@ -10,8 +10,8 @@ pub(crate) mod questions;
 use crate::finding::{Finding, Kind};
 use crate::judge::Evidence;
 use crate::judge::case::Verdict;
-use crate::judge::sight::{Sight, Wanted};
-use crate::judge::signature::Crash;
+use crate::judge::observation::{FailureMatcher, Observation};
+use crate::judge::signature::FailureLocation;
 use crate::plan::Interleaving;
 use crate::run::RunError;
 use crate::session::investigate::nio::pollutes_itself;
@@ -41,7 +41,7 @@ pub fn investigate_named(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Finding
     look_into(lab, suspect, true)
 }
 
-fn look_into(lab: &mut Lab<'_>, suspect: &Suspect, presumed: bool) -> Result<Finding, RunError> {
+fn look_into(lab: &mut Lab<'_>, suspect: &Suspect, assume_deterministic: bool) -> Result<Finding, RunError> {
     if let Interleaving::Controlled(_) = suspect.plan.interleaving {
         return pairs::finding(
             lab,
@@ -58,7 +58,7 @@ fn look_into(lab: &mut Lab<'_>, suspect: &Suspect, presumed: bool) -> Result<Fin
     let reference = lab.history.passed_in(suspect.signature.test, suspect.plan.hash_seed);
     let reference = reference.map(|record| record.plan.clone());
     let Judgement { verdict, evidence, silent, alone, varying, moves } =
-        judge(lab, suspect, reference.as_ref(), presumed)?;
+        judge(lab, suspect, reference.as_ref(), assume_deterministic)?;
     if let (Verdict::Broken, Some(alone)) = (verdict, &alone)
         && alone.signature != suspect.signature
     {
@@ -68,11 +68,12 @@ fn look_into(lab: &mut Lab<'_>, suspect: &Suspect, presumed: bool) -> Result<Fin
     let note = silent.map(|question| no_answer(question).to_owned());
     let finding = Finding { note, ..finding_of(suspect, verdict, &evidence) };
     match verdict {
-        Verdict::Victim if presumed && evidence.again.runs == 0 => {
+        Verdict::Victim if assume_deterministic && evidence.again.runs == 0 => {
             let wanted = wanted(suspect, verdict);
             let target = Target { victim: suspect.signature.test, worker: suspect.worker };
             let looked_for = exactly(suspect, &wanted);
-            let shrunk = run_shrinker(lab, suspect.plan.clone(), target, 1.0, &looked_for, Sight::Same)?;
+            let shrunk =
+                run_shrinker(lab, suspect.plan.clone(), target, 1.0, &looked_for, Observation::Same)?;
             let given_up = given_up(&shrunk);
             let found = confirm::victim(lab, suspect, &wanted, shrunk, finding, false)?;
             let found = Finding { given_up, ..found };
@@ -85,7 +86,7 @@ fn look_into(lab: &mut Lab<'_>, suspect: &Suspect, presumed: bool) -> Result<Fin
             None => Ok(finding),
         },
         Verdict::Nod if varying.iter().any(|seen| !seen.failed) => {
-            told_apart(lab, finding, &Wanted::Failure(suspect.signature.test), &varying)
+            told_apart(lab, finding, &FailureMatcher::Failure(suspect.signature.test), &varying)
         }
         Verdict::Nod | Verdict::HashSeed | Verdict::Broken | Verdict::Unreproduced => Ok(finding),
     }
@@ -93,7 +94,7 @@ fn look_into(lab: &mut Lab<'_>, suspect: &Suspect, presumed: bool) -> Result<Fin
 
 /// What is to be said of a test that fails alone, and elsewhere failed in another way.
 fn broken_otherwise(suspect: &Suspect, alone: &Suspect, evidence: &Evidence) -> Finding {
-    let Crash { phase, exception, file, function } = &suspect.signature.crash;
+    let FailureLocation { phase, exception, file, function } = &suspect.signature.crash;
     let phase = phase.name();
     let place = if file.is_empty() { function.clone() } else { format!("in {function} ({file})") };
     let note = format!(

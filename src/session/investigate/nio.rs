@@ -1,7 +1,7 @@
 //! Tests that pollute themselves: they pass, and fail when they run a second time in the same process.
 
 use crate::finding::{Finding, Kind, Minimal};
-use crate::judge::sight::{Fate, Sight, Wanted, look};
+use crate::judge::observation::{FailureMatcher, Fate, Observation, observe};
 use crate::judge::{Evidence, Tally, Verdict};
 use crate::plan::Plan;
 use crate::run::RunError;
@@ -19,7 +19,7 @@ const FRESH: u32 = 2;
 /// Those of the engine.
 pub fn pollutes_itself(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<Finding>, RunError> {
     let test = suspect.signature.test;
-    let wanted = Wanted::Signature(suspect.signature.clone());
+    let wanted = FailureMatcher::Signature(suspect.signature.clone());
     let pair = Plan { workers: vec![vec![test, test]], ..alone(&suspect.plan, lab.suite, test, 0) };
     let (mut with, mut without) = (Tally::default(), Tally::default());
     for random_seed in 0..confirm::CONSTANT {
@@ -27,7 +27,7 @@ pub fn pollutes_itself(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<Fi
         let fresh = random_seed >= confirm::CONSTANT - FRESH;
         let trial = if fresh { lab.probe_fresh(&plan)? } else { lab.probe(&lab.in_forks(&plan))? };
         let first_passed = trial.executions.first().map(|run| Fate::of(&run.outcome)) == Some(Fate::Passed);
-        if !first_passed || look(&trial, &wanted) != Sight::Same {
+        if !first_passed || observe(&trial, &wanted) != Observation::Same {
             return Ok(None);
         }
         without.add(false);

@@ -1,19 +1,19 @@
 //! The oracle of a shrinker: plans are run with pytest, those it may ask for next beside them.
 
-use crate::judge::sight::{Sight, Wanted, look};
+use crate::judge::observation::{FailureMatcher, Observation, observe};
 use crate::plan::Plan;
 use crate::run::RunError;
 use crate::session::lab::Lab;
 use crate::shrink::Verdict as Answer;
-use crate::shrink::foresight::questions_after;
+use crate::shrink::speculation::questions_after;
 use crate::shrink::{Oracle, Problem, Shrunk, Stopped, Target, shrink};
 use crate::trial::Trial;
 
 /// Asks real pytest whether a candidate still shows what is looked for.
 pub(crate) struct PytestOracle<'a, 'b> {
     lab: &'a mut Lab<'b>,
-    wanted: &'a Wanted,
-    reproduces: Sight,
+    wanted: &'a FailureMatcher,
+    reproduces: Observation,
     problem: &'a Problem<'a>,
     /// What was answered so far, from which follows what may be asked next.
     answers: Vec<Answer>,
@@ -32,10 +32,10 @@ impl Oracle for PytestOracle<'_, '_> {
             self.error = Some(error);
             Stopped
         })?;
-        let answer = match look(&trial, self.wanted) {
+        let answer = match observe(&trial, self.wanted) {
             sight if sight == self.reproduces => Answer::Reproduces,
-            Sight::Passed | Sight::Same => Answer::Passes,
-            Sight::Other | Sight::Unknown => Answer::Unresolved,
+            Observation::Passed | Observation::Same => Answer::Passes,
+            Observation::Other | Observation::Unknown => Answer::Unresolved,
         };
         self.answers.push(answer);
         Ok(answer)
@@ -68,16 +68,17 @@ pub(crate) fn run_shrinker(
     plan: Plan,
     target: Target,
     rate: f64,
-    wanted: &Wanted,
-    reproduces: Sight,
+    wanted: &FailureMatcher,
+    reproduces: Observation,
 ) -> Result<Shrunk, RunError> {
     let suite = lab.suite;
     // Where any test may be charged, what came before one of them says nothing.
-    let of_test = matches!(wanted, Wanted::Signature(_) | Wanted::At(..) | Wanted::Failure(_));
+    let of_test =
+        matches!(wanted, FailureMatcher::Signature(_) | FailureMatcher::At(..) | FailureMatcher::Failure(_));
     let suspects = if of_test { lab.history.prefixes(target.victim) } else { Vec::new() };
     let seen = suspects
         .into_iter()
-        .map(|(before, failed)| (before, failed == (reproduces == Sight::Same)))
+        .map(|(before, failed)| (before, failed == (reproduces == Observation::Same)))
         .collect();
     let keeps_imports = lab.forks(&plan);
     let problem = Problem::new(plan, target, suite, seen, rate).keeping_imports(keeps_imports).within(SEARCH);

@@ -2,7 +2,7 @@
 
 use crate::finding::Origin;
 use crate::judge::case::{PassedIn, Verdict};
-use crate::judge::sight::{Sight, Wanted, look};
+use crate::judge::observation::{FailureMatcher, Observation, observe};
 use crate::judge::{Evidence, Facts, Next, Question, decide};
 use crate::plan::Plan;
 use crate::run::{Job, RunError};
@@ -42,7 +42,7 @@ pub(crate) fn judge(
     lab: &mut Lab<'_>,
     suspect: &Suspect,
     reference: Option<&Plan>,
-    presumed: bool,
+    assume_deterministic: bool,
 ) -> Result<Judgement, RunError> {
     let plan = &suspect.plan;
     let passed_in = match reference {
@@ -50,9 +50,9 @@ pub(crate) fn judge(
         Some(passing) if passing.hash_seed == plan.hash_seed => PassedIn::SameHashSeed,
         Some(_) => PassedIn::OtherHashSeed,
     };
-    let facts = Facts { parallel: plan.workers.len() > 1, passed_in, presumed };
-    let any = Wanted::Failure(suspect.signature.test);
-    let anywhere = Wanted::any(&suspect.signature, suspect.failure.as_ref());
+    let facts = Facts { parallel: plan.workers.len() > 1, passed_in, assume_deterministic };
+    let any = FailureMatcher::Failure(suspect.signature.test);
+    let anywhere = FailureMatcher::any(&suspect.signature, suspect.failure.as_ref());
     let loosely = wanted(suspect, if facts.parallel { Verdict::Race } else { Verdict::Victim });
     let mut same = exactly(suspect, &loosely);
     know_alone(lab, plan, suspect.signature.test)?;
@@ -88,8 +88,8 @@ pub(crate) fn judge(
             if question == Question::Alone && failed_alone.is_none() {
                 failed_alone = suspects(Origin::Alone, &plan, &trial).into_iter().next();
             }
-            if question == Question::Again && look(&trial, &same) == Sight::Other {
-                moves |= look(&trial, &loosely) == Sight::Same;
+            if question == Question::Again && observe(&trial, &same) == Observation::Other {
+                moves |= observe(&trial, &loosely) == Observation::Same;
             }
             if moves {
                 same = loosely.clone();
@@ -99,7 +99,7 @@ pub(crate) fn judge(
                 Question::PassedAgain => &anywhere,
                 Question::Alone | Question::AloneWherePassed => &any,
             };
-            let Some(failed) = look(&trial, looked_for).shown() else {
+            let Some(failed) = observe(&trial, looked_for).shown() else {
                 silent += 1;
                 continue;
             };
@@ -138,10 +138,10 @@ pub(crate) fn question_plan(
     }
 }
 
-pub(crate) fn wanted(suspect: &Suspect, verdict: Verdict) -> Wanted {
+pub(crate) fn wanted(suspect: &Suspect, verdict: Verdict) -> FailureMatcher {
     match suspect.fixture() {
         Some(fixture) if verdict == Verdict::Race => {
-            Wanted::Fixture(fixture.clone(), suspect.signature.crash.clone())
+            FailureMatcher::Fixture(fixture.clone(), suspect.signature.crash.clone())
         }
         _ => suspect.wanted(),
     }
@@ -149,9 +149,11 @@ pub(crate) fn wanted(suspect: &Suspect, verdict: Verdict) -> Wanted {
 
 /// What a suspect is told from other failures of its test by, so that shrinking does not slip to another: the
 /// lines too, unless these change from run to run. Values in its message may change with what runs before.
-pub(crate) fn exactly(suspect: &Suspect, wanted: &Wanted) -> Wanted {
+pub(crate) fn exactly(suspect: &Suspect, wanted: &FailureMatcher) -> FailureMatcher {
     match (wanted, &suspect.site) {
-        (Wanted::Signature(signature), Some(site)) => Wanted::At(signature.clone(), site.lines),
+        (FailureMatcher::Signature(signature), Some(site)) => {
+            FailureMatcher::At(signature.clone(), site.lines)
+        }
         _ => wanted.clone(),
     }
 }

@@ -3,7 +3,7 @@
 use crate::finding::{Finding, GivenUp, Kind};
 use crate::judge::Evidence;
 use crate::judge::case::Verdict;
-use crate::judge::sight::{Sight, Wanted};
+use crate::judge::observation::{FailureMatcher, Observation};
 use crate::plan::{Plan, WorkerId};
 use crate::run::RunError;
 use crate::session::investigate::confirm;
@@ -35,7 +35,7 @@ pub(crate) fn shrink_victim(
     let varies = !(evidence.again.always() && tally.always());
     let confirmed = |lab: &mut Lab<'_>, rate: f64| {
         let looked_for = exactly(suspect, &wanted);
-        let shrunk = run_shrinker(lab, plan.clone(), target, rate, &looked_for, Sight::Same)?;
+        let shrunk = run_shrinker(lab, plan.clone(), target, rate, &looked_for, Observation::Same)?;
         let given_up = given_up(&shrunk);
         let found = confirm::victim(lab, suspect, &wanted, shrunk, finding.clone(), varies)?;
         Ok::<_, RunError>(Finding { given_up, ..found })
@@ -66,8 +66,8 @@ pub(crate) fn shrink_brittle(
     let plan = serial(passing, passing.workers[worker].clone());
     let target = Target { victim: test, worker: WorkerId(0) };
     let rate = 1.0 - evidence.passed_again.rate();
-    let wanted = Wanted::any(&suspect.signature, suspect.failure.as_ref());
-    let shrunk = run_shrinker(lab, plan, target, rate, &wanted, Sight::Passed)?;
+    let wanted = FailureMatcher::any(&suspect.signature, suspect.failure.as_ref());
+    let shrunk = run_shrinker(lab, plan, target, rate, &wanted, Observation::Passed)?;
     let given_up = given_up(&shrunk);
     Ok(Finding { given_up, ..confirm::brittle(lab, suspect, shrunk, finding)? })
 }

@@ -36,7 +36,7 @@ pub struct Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Begin {
     /// It is started, in place of an older one. Where that cannot be, the session does without.
-    Own,
+    Automatic,
     /// It is started, and must not exist.
     New,
     /// The session goes on from it.
@@ -45,7 +45,7 @@ pub enum Begin {
 
 /// What decides a session's plans and their outcomes, besides the suite.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Terms {
+pub struct JournalKey {
     /// The seed.
     pub seed: Seed,
     /// Options and their values.
@@ -55,7 +55,7 @@ pub struct Terms {
 /// The engine.
 pub struct JournaledEngine {
     engine: Box<dyn Engine>,
-    terms: Terms,
+    terms: JournalKey,
     interpreter: Option<Interpreter>,
     /// Where the journal will be; it is opened at the first run, when the suite is known.
     place: Option<Place>,
@@ -68,7 +68,7 @@ pub struct JournaledEngine {
 
 impl JournaledEngine {
     /// An engine with a journal. What a person who waits should know of it is told.
-    pub fn new(engine: Box<dyn Engine>, place: Place, terms: Terms, tell: fn(&str)) -> Self {
+    pub fn new(engine: Box<dyn Engine>, place: Place, terms: JournalKey, tell: fn(&str)) -> Self {
         Self {
             engine,
             terms,
@@ -104,7 +104,7 @@ impl JournaledEngine {
         let opened = match place.begin {
             Begin::Resume => Journal::open(&place.path),
             Begin::New => Journal::create(&place.path, header.clone(), false),
-            Begin::Own => Journal::create(&place.path, header.clone(), true),
+            Begin::Automatic => Journal::create(&place.path, header.clone(), true),
         };
         match opened {
             Ok(journal) => {
@@ -112,14 +112,14 @@ impl JournaledEngine {
                     check(&journal, &header)?;
                     self.tell_resumed(&journal);
                 }
-                if let (Begin::Own, Some(folder)) = (place.begin, place.path.parent()) {
+                if let (Begin::Automatic, Some(folder)) = (place.begin, place.path.parent()) {
                     // What cannot be removed is tried again by the next session.
                     let _ = journal_file::prune(folder);
                 }
                 *self.journal.borrow_mut() = Some(journal);
                 Ok(())
             }
-            Err(error) if place.begin == Begin::Own => {
+            Err(error) if place.begin == Begin::Automatic => {
                 (self.tell)(&format!("{error}. The session goes on without one"));
                 Ok(())
             }
@@ -264,8 +264,8 @@ impl Engine for JournaledEngine {
         Ok(())
     }
 
-    fn elsewhere(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
-        let Some(engine) = self.engine.elsewhere(rootdir, copy)? else {
+    fn for_project_copy(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
+        let Some(engine) = self.engine.for_project_copy(rootdir, copy)? else {
             return Ok(None);
         };
         // A copy that cannot be told from others has no part in the journal.

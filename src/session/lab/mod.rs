@@ -20,7 +20,7 @@ use crate::trial::{Collected, Trial};
 
 /// Something a person who waits wants to know.
 #[derive(Debug)]
-pub enum Notice<'a> {
+pub enum Event<'a> {
     /// The suite was collected.
     Collected {
         /// The suite.
@@ -58,9 +58,9 @@ pub enum Notice<'a> {
 }
 
 /// Who is told while a session works.
-pub trait Observer {
+pub trait Reporter {
     /// Takes notice.
-    fn notice(&mut self, suite: &Suite, notice: &Notice<'_>);
+    fn notice(&mut self, suite: &Suite, notice: &Event<'_>);
 }
 
 /// Runs plans for a session.
@@ -70,7 +70,7 @@ pub struct Lab<'a> {
     /// What was seen so far.
     pub history: History,
     engine: &'a mut dyn Engine,
-    observer: &'a mut dyn Observer,
+    observer: &'a mut dyn Reporter,
     deadline: Option<Deadline>,
     /// Whether nothing is run after the deadline.
     ends_on_time: bool,
@@ -82,7 +82,7 @@ impl<'a> Lab<'a> {
     pub fn new(
         suite: &'a Suite,
         engine: &'a mut dyn Engine,
-        observer: &'a mut dyn Observer,
+        observer: &'a mut dyn Reporter,
         deadline: Option<Deadline>,
     ) -> Self {
         Self {
@@ -132,16 +132,16 @@ impl<'a> Lab<'a> {
         self.in_time()?;
         let Self { suite, history, engine, observer, .. } = self;
         let jobs: Vec<Job<'_>> = trials.iter().map(|(_, plan)| Job::of(plan)).collect();
-        let start = |observer: &mut dyn Observer, at: usize| {
+        let start = |observer: &mut dyn Reporter, at: usize| {
             if let Some((origin, plan)) = trials.get(at) {
-                observer.notice(suite, &Notice::TrialStarted { origin: *origin, plan });
+                observer.notice(suite, &Event::TrialStarted { origin: *origin, plan });
             }
         };
         start(*observer, 0);
         engine.run_all(suite, &jobs, &mut |at, trial| {
             let (origin, plan) = &trials[at];
             history.add(plan, &trial);
-            observer.notice(suite, &Notice::TrialFinished { origin: *origin, plan, trial: &trial });
+            observer.notice(suite, &Event::TrialFinished { origin: *origin, plan, trial: &trial });
             let flow = finished(at, trial);
             if flow.is_continue() {
                 start(*observer, at + 1);
@@ -156,10 +156,10 @@ impl<'a> Lab<'a> {
     /// Those of the engine.
     pub fn recorded(&mut self, origin: Origin, plan: &Plan) -> Result<Trial, RunError> {
         self.in_time()?;
-        self.tell(&Notice::TrialStarted { origin, plan });
+        self.tell(&Event::TrialStarted { origin, plan });
         let trial = self.engine.run(self.suite, Job { recorded: true, ..Job::of(plan) })?;
         self.history.add(plan, &trial);
-        self.tell(&Notice::TrialFinished { origin, plan, trial: &trial });
+        self.tell(&Event::TrialFinished { origin, plan, trial: &trial });
         Ok(trial)
     }
 
@@ -170,7 +170,7 @@ impl<'a> Lab<'a> {
     pub fn probe(&mut self, plan: &Plan) -> Result<Trial, RunError> {
         self.probes += 1;
         let trial = self.run(plan)?;
-        self.tell(&Notice::Probed);
+        self.tell(&Event::Probed);
         Ok(trial)
     }
 
@@ -195,7 +195,7 @@ impl<'a> Lab<'a> {
     pub fn probed(&mut self, plan: &Plan, trial: &Trial) {
         self.probes += 1;
         self.history.add(plan, trial);
-        self.tell(&Notice::Probed);
+        self.tell(&Event::Probed);
     }
 
     /// How many trials of a plan like this can run at the same time.
@@ -215,7 +215,7 @@ impl<'a> Lab<'a> {
         engine.run_all(suite, jobs, &mut |at, trial| {
             *probes += 1;
             history.add(jobs[at].plan, &trial);
-            observer.notice(suite, &Notice::Probed);
+            observer.notice(suite, &Event::Probed);
             trials.push(trial);
             let over = end.is_some_and(|end| Instant::now() >= end);
             if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -232,7 +232,7 @@ impl<'a> Lab<'a> {
         self.probes += 1;
         let trial = self.engine.run(self.suite, Job::fresh(plan))?;
         self.history.add(plan, &trial);
-        self.tell(&Notice::Probed);
+        self.tell(&Event::Probed);
         Ok(trial)
     }
 
@@ -252,17 +252,17 @@ impl<'a> Lab<'a> {
         self.probes += 1;
         let job = Job { fresh, instructions: Some(instructions), ..Job::of(plan) };
         let mut trial = self.engine.run(self.suite, job)?;
-        self.tell(&Notice::Probed);
+        self.tell(&Event::Probed);
         let changed = trial.changed.take();
         Ok((trial, changed))
     }
 
-    /// An engine for a copy of the project; see [`Engine::elsewhere`].
+    /// An engine for a copy of the project; see [`Engine::for_project_copy`].
     ///
     /// # Errors
     /// Those of the engine.
-    pub fn elsewhere(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
-        self.engine.elsewhere(rootdir, copy)
+    pub fn for_project_copy(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
+        self.engine.for_project_copy(rootdir, copy)
     }
 
     /// The Python that runs the suite.
@@ -365,7 +365,7 @@ impl<'a> Lab<'a> {
     }
 
     /// Tells the observer.
-    pub fn tell(&mut self, notice: &Notice<'_>) {
+    pub fn tell(&mut self, notice: &Event<'_>) {
         self.observer.notice(self.suite, notice);
     }
 

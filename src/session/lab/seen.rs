@@ -1,6 +1,6 @@
 //! What the session's trials have shown so far, kept small: one byte a test and its index.
 
-use crate::judge::sight::Fate;
+use crate::judge::observation::Fate;
 use crate::plan::{Imports, Plan};
 use crate::suite::TestIndex;
 use crate::trial::Trial;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::finding::{Finding, Origin};
 use crate::judge::Signature;
-use crate::judge::signature::Crash;
+use crate::judge::signature::FailureLocation;
 use crate::plan::Plan;
 use crate::run::RunError;
 use crate::session::lab::Lab;
@@ -184,7 +184,7 @@ impl Racing {
         racers.iter().filter(like).any(|racer| {
             let Some(found) = racer.found.map(|at| &self.found[at]) else { return false };
             let lose = |(one, other): (TestIndex, TestIndex)| {
-                [one, other].into_iter().filter(|&test| is_told(found, test)).count()
+                [one, other].into_iter().filter(|&test| is_duplicate(found, test)).count()
             };
             found.fixture().is_some() || lose(raced.tests) >= lose(races.pairs[racer.pair].tests).max(1)
         })
@@ -263,12 +263,12 @@ impl Racing {
         suspect: &Suspect,
     ) -> Result<(), RunError> {
         let signature = &suspect.signature;
-        if is_told(&self.found[found], signature.test) {
+        if is_duplicate(&self.found[found], signature.test) {
             self.seen.insert(signature.clone());
             return Ok(());
         }
         let known = self.found[found].signature.as_ref();
-        let how = |crash: &Crash| (crash.phase, crash.exception.clone());
+        let how = |crash: &FailureLocation| (crash.phase, crash.exception.clone());
         let alike = known.is_some_and(|known| how(&known.crash) == how(&signature.crash));
         let loser = match self.found[found].story.as_ref().filter(|_| alike) {
             Some(story) => Loser::under(lab, suspect, story)?,
@@ -325,7 +325,7 @@ impl Racing {
             self.ungathered += gathered?;
         }
         let (one, two) = races.pairs[racer.pair].tests;
-        racer.both = is_told(finding, one) && is_told(finding, two);
+        racer.both = is_duplicate(finding, one) && is_duplicate(finding, two);
         Ok(())
     }
 
@@ -355,8 +355,8 @@ impl Racing {
 
     /// The failures that the rest of the session need not look into: of a test, or of a fixture under
     /// whichever test.
-    pub fn explained(&self) -> impl Iterator<Item = (Option<TestIndex>, Crash)> {
-        let of_fixture = |crash: &Crash| {
+    pub fn explained(&self) -> impl Iterator<Item = (Option<TestIndex>, FailureLocation)> {
+        let of_fixture = |crash: &FailureLocation| {
             let same =
                 |finding: &Finding| finding.signature.as_ref().is_some_and(|known| known.crash == *crash);
             self.found.iter().any(|finding| finding.fixture().is_some() && same(finding))
@@ -369,7 +369,7 @@ impl Racing {
 
     /// Whether a test was found to lose a race.
     fn was_found(&self, test: TestIndex) -> bool {
-        self.found.iter().any(|finding| is_told(finding, test))
+        self.found.iter().any(|finding| is_duplicate(finding, test))
     }
 
     /// What the user should know besides.
@@ -415,7 +415,7 @@ impl Racing {
 }
 
 /// Whether a race is one that a test was found to lose.
-fn is_told(finding: &Finding, test: TestIndex) -> bool {
+fn is_duplicate(finding: &Finding, test: TestIndex) -> bool {
     finding.test == Some(test) || finding.also.contains(&test)
 }
 

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use crate::finding::{Finding, Kind, Minimal, Origin};
-use crate::judge::sight::{Sight, look};
+use crate::judge::observation::{Observation, observe};
 use crate::judge::{Signature, Tally};
 use crate::plan::schedule::{Resource, Schedule, Switch};
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
@@ -177,7 +177,7 @@ pub fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunError> {
     let fresh = if hangs(suspect) { FRESH_HANGS } else { FRESH };
     let mut deadlocks = true;
     for trial in lab.probes(&vec![Job::fresh(&plan); fresh])? {
-        with.add(look(&trial, &runs.wanted) == Sight::Same);
+        with.add(observe(&trial, &runs.wanted) == Observation::Same);
         deadlocks &= story::is_deadlock(&trial.steps, suspect.worker);
         told.diverged += u32::from(recorded(&trial.steps) != calls);
     }

@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use crate::judge::Tally;
-use crate::judge::sight::{Sight, Wanted, look};
+use crate::judge::observation::{FailureMatcher, Observation, observe};
 use crate::plan::WorkerId;
 use crate::plan::schedule::{Schedule, Switch};
 use crate::run::{Job, RunError};
@@ -61,7 +61,7 @@ pub fn fails_without_overlap(
     let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job { fresh, ..Job::of(plan) }).collect();
     let mut fails = false;
     for trial in lab.probes(&jobs)? {
-        let failed = look(&trial, &Wanted::Failure(test)).shown();
+        let failed = observe(&trial, &FailureMatcher::Failure(test)).shown();
         failed.into_iter().for_each(|failed| without.add(failed));
         fails |= failed != Some(false);
     }
@@ -76,7 +76,7 @@ fn fails_when_paused(lab: &mut Lab<'_>, suspect: &Suspect, runs: &Reruns) -> Res
     };
     for (delayed, held) in delays(suspect.worker, runs.held.as_deref().unwrap_or_default()) {
         let trial = lab.probe(&with_schedule(&suspect.plan, paused(schedule, delayed, held)))?;
-        if look(&trial, &Wanted::Failure(suspect.signature.test)) != Sight::Passed {
+        if observe(&trial, &FailureMatcher::Failure(suspect.signature.test)) != Observation::Passed {
             return Ok(true);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::judge::sight::{Sight, Wanted, look};
+use crate::judge::observation::{FailureMatcher, Observation, observe};
 use crate::plan::schedule::Schedule;
 use crate::plan::{Interleaving, Plan, WorkerId};
 use crate::race::Step;
@@ -37,7 +37,7 @@ pub fn hangs(suspect: &Suspect) -> bool {
 /// Runs of candidates in search of one failure.
 pub struct Reruns {
     /// The failure.
-    pub wanted: Wanted,
+    pub wanted: FailureMatcher,
     /// The worker on which it shows.
     pub worker: WorkerId,
     /// Whether it is one of a teardown, or may be: where a test is ended, its phase is not known.
@@ -78,7 +78,7 @@ impl Reruns {
     pub fn once(&mut self, lab: &mut Lab<'_>, plan: &Plan) -> Result<Option<Vec<Step>>, RunError> {
         self.count += 1;
         let trial = lab.probe(plan)?;
-        if look(&trial, &self.wanted) != Sight::Same {
+        if observe(&trial, &self.wanted) != Observation::Same {
             return Ok(None);
         }
         self.unfair |= is_unfair(&trial.steps);

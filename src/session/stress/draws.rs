@@ -3,7 +3,7 @@
 
 use crate::finding::{Finding, Kind};
 use crate::judge::Tally;
-use crate::judge::sight::{Wanted, look};
+use crate::judge::observation::{FailureMatcher, observe};
 use crate::plan::Plan;
 use crate::run::{Job, RunError};
 use crate::session::lab::Lab;
@@ -32,7 +32,7 @@ pub struct Seen {
 pub fn told_apart(
     lab: &mut Lab<'_>,
     finding: Finding,
-    wanted: &Wanted,
+    wanted: &FailureMatcher,
     runs: &[Seen],
 ) -> Result<Finding, RunError> {
     let Some((failing, passing)) = pair(runs) else {
@@ -70,9 +70,9 @@ fn kind(fails: Tally, passes: Tally) -> Option<Kind> {
     Some(if fails.always() && passes.never() { Kind::RandomDraws } else { Kind::Nod })
 }
 
-fn tally(trials: &[Trial], wanted: &Wanted) -> Tally {
+fn tally(trials: &[Trial], wanted: &FailureMatcher) -> Tally {
     let mut tally = Tally::default();
-    trials.iter().filter_map(|trial| look(trial, wanted).shown()).for_each(|failed| tally.add(failed));
+    trials.iter().filter_map(|trial| observe(trial, wanted).shown()).for_each(|failed| tally.add(failed));
     tally
 }
 

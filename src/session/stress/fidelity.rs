@@ -1,7 +1,7 @@
 //! Whether forks can be trusted: a sample of the suite is run in a fork and in a fresh process.
 
 use crate::judge::Signature;
-use crate::judge::sight::Fate;
+use crate::judge::observation::Fate;
 use crate::plan::{OrderKind, Plan};
 use crate::run::{Job, RunError};
 use crate::session::lab::Lab;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::finding::known;
 use crate::finding::known::{Identity, Recorded};
 use crate::finding::{Finding, Kind};
-use crate::judge::signature::{Crash, Signature};
+use crate::judge::signature::{FailureLocation, Signature};
 use crate::judge::site::Site;
 use crate::session::suspect::Suspect;
 use crate::suite::Phase;
@@ -21,7 +21,7 @@ const SITES: usize = 4;
 struct Seen {
     /// The test; none for whichever shows it.
     test: Option<TestIndex>,
-    crash: Crash,
+    crash: FailureLocation,
     /// Whether the test had passed before in its process: it may then pollute itself, which says nothing of a
     /// plan in which it runs once.
     again: bool,
@@ -30,7 +30,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn anywhere(test: Option<TestIndex>, crash: Crash) -> Self {
+    fn anywhere(test: Option<TestIndex>, crash: FailureLocation) -> Self {
         Self { test, crash, again: false, site: None }
     }
 
@@ -99,7 +99,7 @@ impl FindingBook {
     }
 
     /// Takes note of failures that are told of elsewhere.
-    pub fn are_seen(&mut self, failures: impl IntoIterator<Item = (Option<TestIndex>, Crash)>) {
+    pub fn are_seen(&mut self, failures: impl IntoIterator<Item = (Option<TestIndex>, FailureLocation)>) {
         self.seen.extend(failures.into_iter().map(|(test, crash)| Seen::anywhere(test, crash)));
     }
 
@@ -144,11 +144,13 @@ impl FindingBook {
     }
 
     /// What other tests show of a cause that is explained needs no finding of its own.
-    fn fold_circle(&mut self, finding: &Finding) {
-        let circles = finding.explanation.iter().map(|explanation| &explanation.circle);
-        for circle in circles.filter(|circle| !circle.victims.is_empty()) {
-            let polluters: BTreeSet<_> = circle.polluters.iter().chain(finding.causes().0).copied().collect();
-            self.explained.extend(circle.victims.iter().map(|victim| (victim.clone(), polluters.clone())));
+    fn fold_related(&mut self, finding: &Finding) {
+        let circles = finding.explanation.iter().map(|explanation| &explanation.related_tests);
+        for related_tests in circles.filter(|related_tests| !related_tests.victims.is_empty()) {
+            let polluters: BTreeSet<_> =
+                related_tests.polluters.iter().chain(finding.causes().0).copied().collect();
+            self.explained
+                .extend(related_tests.victims.iter().map(|victim| (victim.clone(), polluters.clone())));
         }
         let waiting = std::mem::take(&mut self.waiting);
         let (explained, left): (Vec<_>, Vec<_>) =
@@ -165,7 +167,7 @@ impl FindingBook {
     }
 
     /// Whether a finding tells of the same test and the same cause as one before.
-    pub fn is_told(&self, finding: &Finding) -> bool {
+    pub fn is_duplicate(&self, finding: &Finding) -> bool {
         self.findings.iter().any(|told| is_same(told, finding))
     }
 
@@ -188,7 +190,7 @@ impl FindingBook {
     pub fn looked_into(&mut self, at: usize, suite: &Suite) {
         self.identify(at, suite);
         let finding = self.findings[at].clone();
-        self.fold_circle(&finding);
+        self.fold_related(&finding);
     }
 
     /// Finds out whether a finding is known: what was recorded of it may be its state.
@@ -256,7 +258,7 @@ fn is_alike(finding: &Finding, suspect: &Suspect) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explain::{Circle, Explanation};
+    use crate::explain::{Explanation, RelatedTests};
     use crate::finding::{Minimal, Origin};
     use crate::judge::site::{Lines, words};
     use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
@@ -283,7 +285,7 @@ mod tests {
     }
 
     fn suspect(test: u32, phase: Phase, fixture: Option<Fixture>) -> Suspect {
-        let crash = Crash {
+        let crash = FailureLocation {
             phase,
             exception: "ValueError".into(),
             file: "capture.py".into(),
@@ -419,10 +421,10 @@ mod tests {
         let mut book = FindingBook::default();
         let waits = at(&[5, 1], 6, "");
         book.take_in([waits.clone()]);
-        let circle = Circle {
+        let related_tests = RelatedTests {
             victims: [waits.signature.clone()].into(),
             polluters: [TestIndex(7)].into(),
-            ..Circle::default()
+            ..RelatedTests::default()
         };
         let explanation = Explanation {
             confirmed: true,
@@ -433,7 +435,7 @@ mod tests {
             changed: 0,
             cut_off: false,
             fixtures: Vec::new(),
-            circle,
+            related_tests,
             fix: None,
             no_fix: None,
             experiments: 0,
@@ -442,7 +444,7 @@ mod tests {
         let (culprits, imports) = (vec![TestIndex(5)], Vec::new());
         let minimal = Minimal { plan: plan(&[5, 0]), culprits, imports, one_minimal: true, calls: 1 };
         let of = finding(Kind::Victim, &suspect(0, Phase::Call, None));
-        book.fold_circle(&Finding { shrunk: Some(minimal), explanation: Some(explanation), ..of });
+        book.fold_related(&Finding { shrunk: Some(minimal), explanation: Some(explanation), ..of });
         assert_eq!(book.waiting.len(), 0);
         for (list, waiting) in [(&[7, 2, 1][..], 0), (&[2, 5, 1], 0), (&[1, 1], 1), (&[2, 1], 2)] {
             book.take_in([at(list, 6, "")]);

@@ -23,11 +23,11 @@ use crate::session::explain::details;
 use crate::session::fix::search;
 use crate::session::investigate::{investigate, investigate_named};
 use crate::session::lab::deadline::Deadline;
-use crate::session::lab::{Lab, Notice, Observer, serial};
-use crate::session::outline::{Limits, Outline};
+use crate::session::lab::{Event, Lab, Reporter, serial};
 use crate::session::race::campaign::{Bounds, Racing};
 use crate::session::race::pairs::Races;
 use crate::session::race::recording;
+use crate::session::result::{Limits, SessionResult};
 use crate::session::stress::findings::FindingBook;
 use crate::session::stress::leftovers::Leftovers;
 use crate::session::stress::ran::{Ran, part_that_ran};
@@ -61,16 +61,16 @@ const SQUARE_SPAWNED: usize = 20;
 /// in the outline, beside what is known by then.
 pub fn stress(
     engine: &mut dyn Engine,
-    observer: &mut dyn Observer,
+    observer: &mut dyn Reporter,
     seed: Seed,
     axes: &Axes,
     limits: &Limits,
-) -> Result<Outline, RunError> {
+) -> Result<SessionResult, RunError> {
     let start = Instant::now();
     let hash_seeds = axes.hash_seed_values(seed);
     let mut collected = network::collect(engine, hash_seeds[0])?;
     let (first, neutralised) = (&collected.suite, &collected.neutralised);
-    observer.notice(first, &Notice::Collected { suite: first, neutralised });
+    observer.notice(first, &Event::Collected { suite: first, neutralised });
     let others = if limits.victim.is_some() { &[] } else { &hash_seeds[1..] };
     let (suite, unstable) = match collections::compare(engine, first, seed, hash_seeds[0], others) {
         Ok(compared) => (compared.suite, Ok(compared.findings)),
@@ -126,7 +126,7 @@ pub fn stress(
     }
     findings.extend(left);
     findings.sort_by_key(|finding| (finding.kind, finding.test));
-    let outline = Outline {
+    let outline = SessionResult {
         seed,
         axes: axes.clone(),
         unseen,
@@ -416,7 +416,7 @@ impl Session<'_> {
                 shown => shown?,
             };
             let waiting = self.book.waiting.len() - 1;
-            lab.tell(&Notice::Investigating { test: suspect.signature.test, waiting });
+            lab.tell(&Event::Investigating { test: suspect.signature.test, waiting });
             let look_into = if self.victim.is_some() { investigate_named } else { investigate };
             let finding = match look_into(lab, &suspect) {
                 // What could not be confirmed is not judged.
@@ -428,12 +428,12 @@ impl Session<'_> {
                 return Ok(());
             }
             self.book.waiting.remove(0);
-            if self.book.is_told(&finding) {
+            if self.book.is_duplicate(&finding) {
                 self.book.add_note(&finding);
                 continue;
             }
             let at = self.book.keep(finding, lab.suite);
-            lab.tell(&Notice::Found(&self.book.findings()[at]));
+            lab.tell(&Event::Found(&self.book.findings()[at]));
             let rootdir = &self.interpreter.rootdir;
             let trials = search::Trials { rootdir, seed: self.seed, axes: self.axes };
             let added = details::add(lab, self.interpreter, trials, self.book.finding_mut(at));
@@ -445,9 +445,9 @@ impl Session<'_> {
 
     /// Keeps a finding and tells of it, unless that was done.
     fn found(&mut self, lab: &mut Lab<'_>, finding: Finding) {
-        if !self.book.is_told(&finding) {
+        if !self.book.is_duplicate(&finding) {
             let at = self.book.keep(finding, lab.suite);
-            lab.tell(&Notice::Found(&self.book.findings()[at]));
+            lab.tell(&Event::Found(&self.book.findings()[at]));
         }
     }
 

@@ -1,7 +1,7 @@
 //! Whether the suite needs the machine's network: found out where something cannot be collected, or
 //! fails alone, with a loopback of the trial's own.
 
-use crate::judge::sight::{Sight, Wanted, look};
+use crate::judge::observation::{FailureMatcher, Observation, observe};
 use crate::plan::Plan;
 use crate::run::{Engine, RunError};
 use crate::session::lab::{Lab, alone};
@@ -59,13 +59,13 @@ pub fn check(lab: &mut Lab<'_>, plan: &Plan, failing: &[TestIndex]) -> Result<bo
 }
 
 fn needs_network(lab: &mut Lab<'_>, plan: &Plan, test: TestIndex) -> Result<bool, RunError> {
-    let any = Wanted::Failure(test);
+    let any = FailureMatcher::Failure(test);
     for random_seed in 0..ROUNDS {
         let alone = alone(plan, lab.suite, test, random_seed);
-        if look(&lab.probe_on_host_network(&alone)?, &any) != Sight::Passed {
+        if observe(&lab.probe_on_host_network(&alone)?, &any) != Observation::Passed {
             return Ok(false);
         }
-        if look(&lab.probe_fresh(&alone)?, &any) != Sight::Same {
+        if observe(&lab.probe_fresh(&alone)?, &any) != Observation::Same {
             return Ok(false);
         }
     }

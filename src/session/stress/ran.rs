@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::judge::sight::Fate;
+use crate::judge::observation::Fate;
 use crate::plan::Plan;
 use crate::suite::{Suite, TestIndex};
 use crate::trial::{NOT_COLLECTED, Outcome, Trial};

@@ -2,7 +2,7 @@
 //! the place of the one that the finding names, and has to fail in the same way.
 
 use crate::finding::{Finding, Kind};
-use crate::judge::sight::{Sight, Wanted, look};
+use crate::judge::observation::{FailureMatcher, Observation, observe};
 use crate::plan::{Imports, Plan};
 use crate::run::{Job, RunError};
 use crate::session::lab::Lab;
@@ -42,13 +42,13 @@ fn is_of(lab: &mut Lab<'_>, finding: &Finding, suspect: &Suspect) -> Result<bool
     let plans: Vec<Plan> = std::iter::once(alone).chain(instead).collect();
     let trials = lab.probes(&plans.iter().map(Job::of).collect::<Vec<_>>())?;
     let wanted = match suspect.fixture() {
-        Some(fixture) => Wanted::Fixture(fixture.clone(), suspect.signature.crash.clone()),
+        Some(fixture) => FailureMatcher::Fixture(fixture.clone(), suspect.signature.crash.clone()),
         None => suspect.wanted(),
     };
-    let sights: Vec<Sight> = trials.iter().map(|trial| look(trial, &wanted)).collect();
+    let sights: Vec<Observation> = trials.iter().map(|trial| observe(trial, &wanted)).collect();
     Ok(match (finding.kind, sights.as_slice()) {
-        (Kind::Broken, sights) => sights == [Sight::Same],
-        (_, sights) => sights == [Sight::Passed, Sight::Same],
+        (Kind::Broken, sights) => sights == [Observation::Same],
+        (_, sights) => sights == [Observation::Passed, Observation::Same],
     })
 }
 

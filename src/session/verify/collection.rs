@@ -6,7 +6,7 @@ use crate::run::RunError;
 use crate::session::lab::Lab;
 use crate::session::verify::{Stage, Verified};
 use crate::suite::function;
-use crate::verify::{Claim, Rigour};
+use crate::verify::{Claim, VerifyLimits};
 
 /// Collects under the two recorded pairs of seeds, once as they come to the same each time, and under others until
 /// it takes no more.
@@ -16,7 +16,7 @@ use crate::verify::{Claim, Rigour};
 pub fn verify_collection(
     lab: &mut Lab<'_>,
     file: &FailureFile,
-    rigour: Rigour,
+    rigour: VerifyLimits,
 ) -> Result<Verified, RunError> {
     let mut verified = Verified::new(Claim::new(file.failed, rigour.confidence));
     let name = function(&file.test);

@@ -4,8 +4,8 @@
 pub(crate) mod collection;
 
 use crate::finding::Kind;
-use crate::judge::sight::{Sight, Wanted, last, look};
-use crate::judge::signature::Crash;
+use crate::judge::observation::{FailureMatcher, Observation, last, observe};
+use crate::judge::signature::FailureLocation;
 use crate::judge::{Signature, Tally};
 use crate::plan::{Imports, Plan};
 use crate::record::FailureFile;
@@ -15,7 +15,7 @@ use crate::session::verify::collection::verify_collection;
 use crate::suite::TestIndex;
 use crate::trial::{Outcome, Trial};
 use crate::verify::neighbourhood::Core;
-use crate::verify::{Claim, Rigour, Status};
+use crate::verify::{Claim, Status, VerifyLimits};
 
 /// Runs of the test alone, which must pass before anything is said of isolation.
 const ALONE: u32 = 2;
@@ -49,7 +49,7 @@ pub struct Verified {
     /// The neighbours' runs.
     pub neighbourhood: Tally,
     /// Where it failed, and how, if it did.
-    pub failed: Option<(Stage, Crash)>,
+    pub failed: Option<(Stage, FailureLocation)>,
     /// Why nothing can be told.
     pub why: Option<String>,
     /// What the reader should know besides.
@@ -74,7 +74,7 @@ impl Verified {
         Self { status: Status::CannotTell, why: Some(why), ..self }
     }
 
-    pub(super) fn still_fails(self, stage: Stage, crash: Crash) -> Self {
+    pub(super) fn still_fails(self, stage: Stage, crash: FailureLocation) -> Self {
         Self { status: Status::StillFails, failed: Some((stage, crash)), ..self }
     }
 
@@ -95,7 +95,7 @@ impl Verified {
 pub fn verify(
     lab: &mut Lab<'_>,
     file: &FailureFile,
-    rigour: Rigour,
+    rigour: VerifyLimits,
     expected_to_fail: bool,
 ) -> Result<Verified, RunError> {
     if file.kind == Kind::UnstableCollection {
@@ -115,7 +115,7 @@ pub fn verify(
 
 /// A failure in one run: how, and whether the process was started for it.
 struct Shown {
-    crash: Crash,
+    crash: FailureLocation,
     fresh: bool,
     plan: Plan,
 }
@@ -124,7 +124,7 @@ struct Case<'a, 'b> {
     lab: &'a mut Lab<'b>,
     file: &'a FailureFile,
     core: Core<'a>,
-    rigour: Rigour,
+    rigour: VerifyLimits,
     verified: Verified,
     /// Whether forks were seen to fail where fresh processes do not.
     forks_mislead: bool,
@@ -206,7 +206,7 @@ impl Case<'_, '_> {
     }
 
     /// Runs the minimal plan, of a brittle test itself alone.
-    fn minimal(&mut self, runs: u32) -> Result<Option<Crash>, RunError> {
+    fn minimal(&mut self, runs: u32) -> Result<Option<FailureLocation>, RunError> {
         let plan = if self.file.kind == Kind::Brittle { self.alone(0) } else { self.core.minimal.clone() };
         let cheap = if matches!(plan.imports, Imports::Only(_))
             && self.file.kind != Kind::Race
@@ -231,7 +231,7 @@ impl Case<'_, '_> {
     }
 
     /// Runs the original plan as far as the suite can follow it.
-    fn original(&mut self, runs: u32) -> Result<Option<Crash>, RunError> {
+    fn original(&mut self, runs: u32) -> Result<Option<FailureLocation>, RunError> {
         let (plan, missing) = match self.file.original.plan_of_present(self.lab.suite) {
             Ok(plan) => plan,
             Err(error) => {
@@ -250,7 +250,7 @@ impl Case<'_, '_> {
     }
 
     /// Runs plans near the minimal one.
-    fn neighbourhood(&mut self, runs: u32) -> Result<Option<Crash>, RunError> {
+    fn neighbourhood(&mut self, runs: u32) -> Result<Option<FailureLocation>, RunError> {
         let numbers = 0..u64::from(runs.max(NEIGHBOURS));
         let plans: Vec<Plan> = numbers.map(|number| self.core.neighbour(self.lab.suite, number)).collect();
         let mut shown = self.stage(&plans, false, Stage::Neighbourhood)?;
@@ -308,7 +308,7 @@ impl Case<'_, '_> {
         fresh: bool,
         stage: Stage,
         times: u32,
-    ) -> Result<Option<Crash>, RunError> {
+    ) -> Result<Option<FailureLocation>, RunError> {
         let before = *self.verified.tally(stage);
         let shown = self.stage(plans, fresh, stage)?;
         let Some(first) = shown.into_iter().next() else {
@@ -332,7 +332,12 @@ impl Case<'_, '_> {
     }
 
     /// The failure, if it shows in a fresh process, which is tried so often.
-    fn confirmed(&mut self, shown: Shown, stage: Stage, times: u32) -> Result<Option<Crash>, RunError> {
+    fn confirmed(
+        &mut self,
+        shown: Shown,
+        stage: Stage,
+        times: u32,
+    ) -> Result<Option<FailureLocation>, RunError> {
         if shown.fresh {
             return Ok(Some(shown.crash));
         }
@@ -367,21 +372,21 @@ impl Case<'_, '_> {
     }
 
     fn is_silent(&self, trial: &Trial) -> bool {
-        look(trial, &Wanted::Failure(self.core.victim)) == Sight::Unknown
+        observe(trial, &FailureMatcher::Failure(self.core.victim)) == Observation::Unknown
     }
 
     /// How the test failed, in whichever way; a fixture that workers share fails under any test.
-    fn failure(&self, trial: &Trial) -> Option<Crash> {
+    fn failure(&self, trial: &Trial) -> Option<FailureLocation> {
         let crash = &self.file.crash;
         let anywhere = match &self.file.fixture {
-            Some(fixture) => Some(Wanted::Fixture(fixture.clone(), crash.clone())),
+            Some(fixture) => Some(FailureMatcher::Fixture(fixture.clone(), crash.clone())),
             None if self.file.kind == Kind::Race && crash.is_of_a_fixture() => {
-                Some(Wanted::Crash(crash.clone()))
+                Some(FailureMatcher::Location(crash.clone()))
             }
             None => None,
         };
         if let Some(wanted) = anywhere {
-            return (look(trial, &wanted) == Sight::Same).then(|| crash.clone());
+            return (observe(trial, &wanted) == Observation::Same).then(|| crash.clone());
         }
         let run = last(trial, self.core.victim)?;
         Signature::of(run.test, &run.outcome).map(|signature| signature.crash)

@@ -9,7 +9,7 @@ use super::values::whole;
 /// How trials are kept apart.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Keeping trials apart")]
-pub struct ApartArgs {
+pub struct IsolationArgs {
     /// Run each trial in a sandbox, of which no file, port or process is left [default: auto, where
     /// one can be had]
     #[arg(long, value_name = "WHEN")]

@@ -31,7 +31,7 @@ pub struct Limits {
 
 /// All that a session found out.
 #[derive(Clone, Debug)]
-pub struct Outline {
+pub struct SessionResult {
     /// What was collected.
     pub collected: Collected,
     /// The seed.
@@ -64,7 +64,7 @@ pub struct Outline {
     pub duration: Duration,
 }
 
-impl Outline {
+impl SessionResult {
     /// The same, of a session that was ended by an interrupt or an error, or by neither.
     #[must_use]
     pub fn ended(self, by: Option<Arc<RunError>>) -> Self {

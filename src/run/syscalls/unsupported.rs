@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 
 use super::names::Names;
-use super::{Family, Kept, Noticed};
+use super::{Kept, Noticed, ProcessTree};
 use crate::plan::schedule::Resource;
 use crate::race::Access;
 
@@ -46,7 +46,7 @@ impl Supervisor {
     }
 
     /// The worker's processes.
-    pub(in crate::run) fn family(&self) -> Family {
+    pub(in crate::run) fn family(&self) -> ProcessTree {
         match self.never {}
     }
 

@@ -1,6 +1,6 @@
 //! What a trial shows of one test.
 
-use crate::judge::signature::{Crash, Signature};
+use crate::judge::signature::{FailureLocation, Signature};
 use crate::judge::site::{Lines, Site};
 use crate::suite::Fixture;
 use crate::suite::TestIndex;
@@ -42,7 +42,7 @@ impl Fate {
 
 /// What a trial shows of a failure that is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sight {
+pub enum Observation {
     /// The test failed with the signature that is looked for.
     Same,
     /// It failed in another way.
@@ -53,7 +53,7 @@ pub enum Sight {
     Unknown,
 }
 
-impl Sight {
+impl Observation {
     /// Whether the failure that is looked for showed; nothing if the trial does not tell.
     pub fn shown(self) -> Option<bool> {
         match self {
@@ -66,20 +66,20 @@ impl Sight {
 
 /// What a failure is recognised by.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub enum FailureMatcher {
     /// The test, failing with this signature.
     Signature(Signature),
     /// The test, failing with this signature at these lines: what else may fail in one function.
     At(Signature, Lines),
     /// A fixture, failing in this way under whichever test.
-    Fixture(Fixture, Crash),
+    Fixture(Fixture, FailureLocation),
     /// This failure, under whichever test.
-    Crash(Crash),
+    Location(FailureLocation),
     /// The test, failing at all.
     Failure(TestIndex),
 }
 
-impl Wanted {
+impl FailureMatcher {
     /// What a failure is recognised by, for whose sake other tests may be left out. pytest charges the teardown of
     /// a fixture that tests share to whichever of them comes last, so that this is known by its fixture.
     pub fn of(signature: &Signature, failure: Option<&Failure>) -> Self {
@@ -100,26 +100,28 @@ impl Wanted {
 
 /// Looks for a failure in a trial. A test that ran more than once is judged by its last run, which
 /// is the one that everything else of its worker's list comes before.
-pub fn look(trial: &Trial, wanted: &Wanted) -> Sight {
+pub fn observe(trial: &Trial, wanted: &FailureMatcher) -> Observation {
     match wanted {
-        Wanted::Signature(signature) => match last(trial, signature.test) {
-            Some(run) => see(run, |found| found == signature),
-            None => Sight::Unknown,
+        FailureMatcher::Signature(signature) => match last(trial, signature.test) {
+            Some(run) => observed(run, |found| found == signature),
+            None => Observation::Unknown,
         },
-        Wanted::At(signature, lines) => match last(trial, signature.test) {
-            Some(run) => see(run, |found| found == signature && Site::of(&run.outcome).lines == *lines),
-            None => Sight::Unknown,
+        FailureMatcher::At(signature, lines) => match last(trial, signature.test) {
+            Some(run) => observed(run, |found| found == signature && Site::of(&run.outcome).lines == *lines),
+            None => Observation::Unknown,
         },
-        Wanted::Failure(test) => match last(trial, *test) {
-            Some(run) => see(run, |_| true),
-            None => Sight::Unknown,
+        FailureMatcher::Failure(test) => match last(trial, *test) {
+            Some(run) => observed(run, |_| true),
+            None => Observation::Unknown,
         },
-        Wanted::Crash(crash) => anywhere(trial, |run| see(run, |found| found.crash == *crash)),
-        Wanted::Fixture(fixture, crash) => {
+        FailureMatcher::Location(crash) => {
+            anywhere(trial, |run| observed(run, |found| found.crash == *crash))
+        }
+        FailureMatcher::Fixture(fixture, crash) => {
             let of_it = |run: &Execution| is_of(&run.outcome, fixture);
-            match anywhere(trial, |run| see(run, |found| found.crash == *crash && of_it(run))) {
+            match anywhere(trial, |run| observed(run, |found| found.crash == *crash && of_it(run))) {
                 // That tests pass says nothing of a fixture which failed in another way.
-                Sight::Passed if trial.executions.iter().any(of_it) => Sight::Other,
+                Observation::Passed if trial.executions.iter().any(of_it) => Observation::Other,
                 sight => sight,
             }
         }
@@ -128,14 +130,14 @@ pub fn look(trial: &Trial, wanted: &Wanted) -> Sight {
 
 /// Whether any test shows what is looked for. If none does, one that failed in another way may have kept a fixture from
 /// being used.
-fn anywhere(trial: &Trial, see: impl Fn(&Execution) -> Sight) -> Sight {
-    let order = |sight: &Sight| match sight {
-        Sight::Same => 0,
-        Sight::Passed => 1,
-        Sight::Other => 2,
-        Sight::Unknown => 3,
+fn anywhere(trial: &Trial, observed: impl Fn(&Execution) -> Observation) -> Observation {
+    let order = |sight: &Observation| match sight {
+        Observation::Same => 0,
+        Observation::Passed => 1,
+        Observation::Other => 2,
+        Observation::Unknown => 3,
     };
-    trial.executions.iter().map(see).min_by_key(order).unwrap_or(Sight::Unknown)
+    trial.executions.iter().map(observed).min_by_key(order).unwrap_or(Observation::Unknown)
 }
 
 fn is_of(outcome: &Outcome, fixture: &Fixture) -> bool {
@@ -147,12 +149,12 @@ pub fn last(trial: &Trial, test: TestIndex) -> Option<&Execution> {
     trial.executions.iter().rev().find(|run| run.test == test)
 }
 
-fn see(run: &Execution, same: impl Fn(&Signature) -> bool) -> Sight {
+fn observed(run: &Execution, same: impl Fn(&Signature) -> bool) -> Observation {
     match (Fate::of(&run.outcome).failed(), Signature::of(run.test, &run.outcome)) {
-        (Some(false), _) => Sight::Passed,
-        (Some(true), Some(found)) if same(&found) => Sight::Same,
-        (Some(true), _) => Sight::Other,
-        (None, _) => Sight::Unknown,
+        (Some(false), _) => Observation::Passed,
+        (Some(true), Some(found)) if same(&found) => Observation::Same,
+        (Some(true), _) => Observation::Other,
+        (None, _) => Observation::Unknown,
     }
 }
 
@@ -211,39 +213,48 @@ mod tests {
 
     #[test]
     fn a_skip_is_no_pass_and_no_failure() {
-        let of = |outcome: Outcome| look(&trial([(1, outcome)]), &Wanted::Failure(TestIndex(1))).shown();
+        let of = |outcome: Outcome| {
+            observe(&trial([(1, outcome)]), &FailureMatcher::Failure(TestIndex(1))).shown()
+        };
         assert_eq!(of(Outcome::Skipped), None);
         assert_eq!(of(not_run()), None);
         assert_eq!(of(Outcome::Passed), Some(false));
         assert_eq!(of(failed("KeyError")), Some(true));
         assert_eq!(of(Outcome::Timeout { limit: Duration::ZERO }), Some(true));
         assert_eq!(of(Outcome::Crashed { how: String::new() }), Some(true));
-        assert_eq!(look(&trial([(2, Outcome::Passed)]), &Wanted::Failure(TestIndex(1))), Sight::Unknown);
+        assert_eq!(
+            observe(&trial([(2, Outcome::Passed)]), &FailureMatcher::Failure(TestIndex(1))),
+            Observation::Unknown
+        );
     }
 
     #[test]
     fn the_last_run_of_a_test_counts() {
-        let wanted = Wanted::Failure(TestIndex(1));
+        let wanted = FailureMatcher::Failure(TestIndex(1));
         let twice = |second| trial([(1, Outcome::Passed), (2, failed("KeyError")), (1, second)]);
-        assert_eq!(look(&twice(failed("KeyError")), &wanted), Sight::Same);
-        assert_eq!(look(&twice(Outcome::Skipped), &wanted), Sight::Unknown);
+        assert_eq!(observe(&twice(failed("KeyError")), &wanted), Observation::Same);
+        assert_eq!(observe(&twice(Outcome::Skipped), &wanted), Observation::Unknown);
     }
 
     #[test]
     fn a_fixture_is_seen_under_any_test_and_holds_only_if_some_test_passed() {
         let crash = Signature::of(TestIndex(0), &failed("KeyError")).map(|signature| signature.crash);
         let crash = crash.expect("a failure has one");
-        let wanted = Wanted::Fixture(fixture("module"), crash.clone());
-        let of = |first, second| look(&trial([(1, first), (2, second)]), &wanted);
-        assert_eq!(of(Outcome::Passed, failed("KeyError")), Sight::Same);
-        assert_eq!(of(Outcome::Skipped, Outcome::Passed), Sight::Passed);
-        assert_eq!(of(Outcome::Skipped, failed("ValueError")), Sight::Other);
-        assert_eq!(of(Outcome::Skipped, not_run()), Sight::Unknown);
-        let another = Wanted::Fixture(fixture("session"), crash.clone());
+        let wanted = FailureMatcher::Fixture(fixture("module"), crash.clone());
+        let of = |first, second| observe(&trial([(1, first), (2, second)]), &wanted);
+        assert_eq!(of(Outcome::Passed, failed("KeyError")), Observation::Same);
+        assert_eq!(of(Outcome::Skipped, Outcome::Passed), Observation::Passed);
+        assert_eq!(of(Outcome::Skipped, failed("ValueError")), Observation::Other);
+        assert_eq!(of(Outcome::Skipped, not_run()), Observation::Unknown);
+        let another = FailureMatcher::Fixture(fixture("session"), crash.clone());
         let failing = trial([(1, failed("KeyError"))]);
-        assert_eq!(look(&failing, &another), Sight::Other, "it is the crash of another fixture");
-        assert_eq!(look(&failing, &Wanted::Crash(crash)), Sight::Same);
-        assert_eq!(of(failed("ValueError"), Outcome::Passed), Sight::Other, "the fixture, in another way");
+        assert_eq!(observe(&failing, &another), Observation::Other, "it is the crash of another fixture");
+        assert_eq!(observe(&failing, &FailureMatcher::Location(crash)), Observation::Same);
+        assert_eq!(
+            of(failed("ValueError"), Outcome::Passed),
+            Observation::Other,
+            "the fixture, in another way"
+        );
     }
 
     #[test]
@@ -252,11 +263,11 @@ mod tests {
         let signature = Signature::of(TestIndex(1), &failed("KeyError")).expect("a failure has one");
         let of = |scope, phase| {
             let failure = Failure { fixture: Some(Fixture { phase, ..fixture(scope) }), ..setup.clone() };
-            matches!(Wanted::of(&signature, Some(&failure)), Wanted::Fixture(..))
+            matches!(FailureMatcher::of(&signature, Some(&failure)), FailureMatcher::Fixture(..))
         };
         assert!(of("module", Phase::Teardown));
         assert!(!of("module", Phase::Setup));
         assert!(!of("function", Phase::Teardown));
-        assert_eq!(Wanted::any(&signature, Some(&setup)), Wanted::Failure(TestIndex(1)));
+        assert_eq!(FailureMatcher::any(&signature, Some(&setup)), FailureMatcher::Failure(TestIndex(1)));
     }
 }

@@ -31,7 +31,7 @@ pub struct Sandboxing {
 /// What the workers of a trial share: a folder, whose `tmp` is their `TMPDIR`, and a sandbox if there
 /// is one.
 #[derive(Debug)]
-pub struct Site {
+pub struct TrialEnv {
     /// The folder, as the workers see it. It has one name for all trials, since paths may show up in a
     /// test's verdict.
     pub path: PathBuf,
@@ -40,7 +40,7 @@ pub struct Site {
 
 /// Where a process is started.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Place<'a> {
+pub(crate) enum SpawnTarget<'a> {
     /// On the host.
     Host,
     /// In a sandbox.
@@ -51,19 +51,19 @@ pub(crate) enum Place<'a> {
 
 /// What trials start from.
 #[derive(Debug)]
-pub(crate) enum Ground {
+pub(crate) enum BaseEnv {
     /// The host's files, and what a zygote had written into its own folder.
     Host {
         /// Where that is kept, if it wrote anything.
         left: Option<PathBuf>,
     },
     /// What has been written in a base.
-    Base(Layers),
+    Base(SandboxPool),
 }
 
 /// Sandboxes on top of a base, each of which is made while the one before it is in use.
 #[derive(Debug)]
-pub(crate) struct Layers {
+pub(crate) struct SandboxPool {
     base: Arc<Base>,
     path: PathBuf,
     next: Mutex<Option<JoinHandle<Result<Sandbox, SandboxError>>>>,
@@ -82,7 +82,7 @@ impl Sandboxing {
     }
 }
 
-impl Site {
+impl TrialEnv {
     /// A folder on the host.
     pub(crate) fn on_host(path: PathBuf) -> Self {
         Self { path, sandbox: None }
@@ -94,12 +94,12 @@ impl Site {
     }
 
     /// Where its processes are started.
-    pub(crate) fn place(&self) -> Place<'_> {
-        self.sandbox.as_ref().map_or(Place::Host, Place::Sandbox)
+    pub(crate) fn place(&self) -> SpawnTarget<'_> {
+        self.sandbox.as_ref().map_or(SpawnTarget::Host, SpawnTarget::Sandbox)
     }
 }
 
-impl Drop for Site {
+impl Drop for TrialEnv {
     fn drop(&mut self) {
         if self.sandbox.is_none() {
             // What is left is removed with the session's folder, or by the next trial.
@@ -108,15 +108,15 @@ impl Drop for Site {
     }
 }
 
-impl Ground {
-    /// Ground without a trace of any process: the host, or a new base.
+impl BaseEnv {
+    /// An environment without a trace of any process: the host, or a new base.
     ///
     /// # Errors
     /// There can be no sandbox here.
     pub(crate) fn new(workspace: &Workspace, sandboxing: Option<&Sandboxing>) -> Result<Self, SandboxError> {
         match sandboxing {
             None => Ok(Self::Host { left: None }),
-            Some(sandboxing) => Ok(Self::Base(Layers::new(workspace, sandboxing)?)),
+            Some(sandboxing) => Ok(Self::Base(SandboxPool::new(workspace, sandboxing)?)),
         }
     }
 
@@ -124,7 +124,7 @@ impl Ground {
     ///
     /// # Errors
     /// The folder or the sandbox cannot be made.
-    pub(crate) fn site(&self, workspace: &Workspace) -> Result<Site, RunError> {
+    pub(crate) fn site(&self, workspace: &Workspace) -> Result<TrialEnv, RunError> {
         match self {
             Self::Host { left } => workspace.trial(left.as_deref()),
             Self::Base(layers) => layers.site(),
@@ -132,7 +132,7 @@ impl Ground {
     }
 }
 
-impl Layers {
+impl SandboxPool {
     fn new(workspace: &Workspace, sandboxing: &Sandboxing) -> Result<Self, SandboxError> {
         let path = workspace.shown().map_err(|source| SandboxError::Io {
             what: format!("cannot make a folder in {}", workspace.path().display()),
@@ -160,7 +160,7 @@ impl Layers {
     }
 
     /// A sandbox of its own; one more is begun, so that the next trial does not wait for its.
-    fn site(&self) -> Result<Site, RunError> {
+    fn site(&self) -> Result<TrialEnv, RunError> {
         let begin = |base: Arc<Base>| std::thread::spawn(move || Sandbox::on(&base));
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let made = match next.take() {
@@ -169,11 +169,11 @@ impl Layers {
         };
         *next = Some(begin(Arc::clone(&self.base)));
         let sandbox = made.map_err(|error| RunError::Sandbox(error.to_string()))?;
-        Ok(Site { path: self.path.clone(), sandbox: Some(sandbox) })
+        Ok(TrialEnv { path: self.path.clone(), sandbox: Some(sandbox) })
     }
 }
 
-impl Drop for Layers {
+impl Drop for SandboxPool {
     fn drop(&mut self) {
         let begun = self.next.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(begun) = begun {

@@ -8,7 +8,7 @@ use crate::suite::TestIndex;
 /// The tests besides those of a finding that have to do with its place; each was seen to, in a fresh process
 /// as well.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Circle {
+pub struct RelatedTests {
     /// Tests that leave the place changed, so that the victim fails after them.
     pub polluters: BTreeSet<TestIndex>,
     /// Tests that fail after the polluter, and pass once the place is put back.

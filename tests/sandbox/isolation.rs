@@ -7,7 +7,7 @@ use super::stage::{Project, as_everybody, line, run, says, shell, start};
 
 #[test]
 fn a_layer_sees_what_the_base_wrote_and_the_base_nothing_of_the_layer() {
-    as_everybody("apart::a_layer_sees_what_the_base_wrote_and_the_base_nothing_of_the_layer", || {
+    as_everybody("isolation::a_layer_sees_what_the_base_wrote_and_the_base_nothing_of_the_layer", || {
         let project = Project::new();
         let base = project.base.sandbox();
         says(
@@ -35,7 +35,7 @@ fn a_layer_sees_what_the_base_wrote_and_the_base_nothing_of_the_layer() {
 
 #[test]
 fn private_places_are_empty_at_first_and_hold_nothing_of_the_hosts() {
-    as_everybody("apart::private_places_are_empty_at_first_and_hold_nothing_of_the_hosts", || {
+    as_everybody("isolation::private_places_are_empty_at_first_and_hold_nothing_of_the_hosts", || {
         let host: Vec<_> = ["/tmp", "/var/tmp", "/dev/shm"]
             .map(|folder| tempfile::Builder::new().prefix("jostle-host").tempfile_in(folder).expect("a file"))
             .into();
@@ -75,7 +75,7 @@ sys.stdin.read()
 
 #[test]
 fn what_one_sandbox_holds_is_free_in_another_and_taken_in_its_own() {
-    as_everybody("apart::what_one_sandbox_holds_is_free_in_another_and_taken_in_its_own", || {
+    as_everybody("isolation::what_one_sandbox_holds_is_free_in_another_and_taken_in_its_own", || {
         let project = Project::new();
         let (one, two) = (project.top(), project.top());
         let held: Vec<_> = [&one, &two, project.base.sandbox()]

@@ -16,7 +16,7 @@ const PATIENCE: usize = 30;
 const WORTH_TELLING: f64 = 0.01;
 
 /// The oracle with a memory.
-pub struct Asker<'o> {
+pub struct CachedOracle<'o> {
     oracle: &'o mut dyn Oracle,
     known: HashMap<Plan, bool>,
     best: Plan,
@@ -30,8 +30,8 @@ pub struct Asker<'o> {
     tests_are_found: bool,
 }
 
-impl<'o> Asker<'o> {
-    /// An asker for a problem.
+impl<'o> CachedOracle<'o> {
+    /// An oracle for a problem.
     pub fn new(problem: &Problem<'_>, oracle: &'o mut dyn Oracle) -> Self {
         let passes = if problem.rate < 1.0 { (DOUBT.ln() / (1.0 - problem.rate).ln()).ceil() } else { 1.0 };
         let repetitions = (passes as u32).clamp(1, MOST_REPETITIONS);

@@ -6,7 +6,7 @@ use crate::finding::Finding;
 use crate::plan::Seed;
 use crate::record::history_file::{Ended, Entry, FoundEntry, Head, HistoryError, NightFile, TrialEntry};
 use crate::report::words;
-use crate::session::{Notice, Observer, Outline};
+use crate::session::{Event, Reporter, SessionResult};
 use crate::suite::Suite;
 
 /// Where a session is kept, and under which name.
@@ -23,21 +23,21 @@ pub struct Keep {
 }
 
 /// An observer that keeps trials, and passes everything on. A history that cannot be written costs no more than itself.
-pub struct Keeper<'a> {
+pub struct HistoryRecorder<'a> {
     keep: Option<Keep>,
     file: Option<NightFile>,
-    next: &'a mut dyn Observer,
+    next: &'a mut dyn Reporter,
     tell: fn(&str),
 }
 
-impl<'a> Keeper<'a> {
+impl<'a> HistoryRecorder<'a> {
     /// Keeps a session, if that is wanted.
-    pub fn new(keep: Option<Keep>, next: &'a mut dyn Observer, tell: fn(&str)) -> Self {
+    pub fn new(keep: Option<Keep>, next: &'a mut dyn Reporter, tell: fn(&str)) -> Self {
         Self { keep, file: None, next, tell }
     }
 
     /// Keeps what the session came to.
-    pub fn ended(mut self, outline: &Outline) {
+    pub fn ended(mut self, outline: &SessionResult) {
         let suite = &outline.collected.suite;
         self.begin(suite);
         let found = |finding: &Finding| FoundEntry {
@@ -75,9 +75,9 @@ impl<'a> Keeper<'a> {
     }
 }
 
-impl Observer for Keeper<'_> {
-    fn notice(&mut self, suite: &Suite, notice: &Notice<'_>) {
-        if let Notice::TrialFinished { origin, plan, trial } = notice {
+impl Reporter for HistoryRecorder<'_> {
+    fn notice(&mut self, suite: &Suite, notice: &Event<'_>) {
+        if let Event::TrialFinished { origin, plan, trial } = notice {
             self.begin(suite);
             self.add(|| Entry::Trial(TrialEntry::new(*origin, plan, trial)));
         }

@@ -16,8 +16,8 @@ use rustix::thread::{CapabilitySet, UnshareFlags, capabilities};
 use super::init::{self, Calling};
 use super::layout::{Place, parse_mounts, places};
 use super::mounts::{BASE, LAYER, SKELETONS, check_attributes, make_stage, mount_tmpfs};
-use super::protocol::{Birth, During, Failed, ToKeeper, receive, send};
-use super::unfold::{look, make_skeletons, unfold};
+use super::protocol::{Birth, During, Failed, ToMonitor, receive, send};
+use super::split_overlay::{look, make_skeletons, split_overlay};
 use super::{Network, Step};
 
 /// The descriptor of jostle's socket in the keeper.
@@ -44,7 +44,9 @@ pub struct Ground {
 pub fn sandbox_main() {
     let socket = inherited_socket();
     let jostle = getppid().and_then(|parent| pidfd_open(parent, PidfdFlags::empty()).ok());
-    let Ok(Some((ToKeeper::Base { keep, share, network, disk }, mut fds))) = receive(&socket) else { return };
+    let Ok(Some((ToMonitor::Base { keep, share, network, disk }, mut fds))) = receive(&socket) else {
+        return;
+    };
     let Some(control) = fds.pop().map(UnixStream::from) else { return };
     let ground = match make_ground(&keep, &share, network, disk) {
         Ok(ground) => ground,
@@ -55,7 +57,7 @@ pub fn sandbox_main() {
     }
     drop(control);
     while is_spoken_to(&socket, jostle.as_ref()) {
-        let Ok(Some((ToKeeper::Layer, mut fds))) = receive(&socket) else { return };
+        let Ok(Some((ToMonitor::Layer, mut fds))) = receive(&socket) else { return };
         let Some(control) = fds.pop().map(UnixStream::from) else { return };
         if let Err(failed) = start_layer(&ground, &control) {
             refuse(&control, failed);
@@ -116,7 +118,7 @@ fn make_ground(keep: &[PathBuf], share: &[PathBuf], network: Network, disk: u64)
     check_attributes(user_attributes)?;
     let mut places = places(&mounts, keep, share, &look);
     if user_attributes {
-        unfold(&mut places, &mounts);
+        split_overlay(&mut places, &mounts);
     }
     make_skeletons(&places, Path::new(SKELETONS))?;
     mount_tmpfs(Path::new(BASE), Some(disk))?;

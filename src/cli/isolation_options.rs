@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bytesize::ByteSize;
 
-use crate::cli::args::{ApartArgs, NetworkArg, SandboxArg};
+use crate::cli::args::{IsolationArgs, NetworkArg, SandboxArg};
 use crate::cli::options::SuiteOptions;
 use crate::cli::values::{UsageError, cores, named};
 
@@ -19,7 +19,7 @@ const MOST_JOBS: u32 = 256;
 
 /// How trials are kept apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApartOptions {
+pub struct IsolationOptions {
     /// Whether sandboxes are used.
     pub sandbox: SandboxArg,
     /// Absolute paths that trials write to for good.
@@ -36,12 +36,12 @@ pub struct ApartOptions {
     pub report_leftovers: bool,
 }
 
-impl ApartOptions {
+impl IsolationOptions {
     /// Resolves the arguments.
     ///
     /// # Errors
     /// A value is wrong, or a path does not exist.
-    pub fn new(args: &ApartArgs, suite: &SuiteOptions) -> Result<Self, UsageError> {
+    pub fn new(args: &IsolationArgs, suite: &SuiteOptions) -> Result<Self, UsageError> {
         let config = &suite.config;
         let word = |word: &Option<String>, name| named_one(word.as_ref(), name);
         let given = if args.share.is_empty() {
@@ -79,7 +79,7 @@ impl ApartOptions {
 }
 
 /// An option that means nothing without sandboxes.
-fn of_sandboxes_only(args: &ApartArgs) -> Option<&'static str> {
+fn of_sandboxes_only(args: &IsolationArgs) -> Option<&'static str> {
     let share = (!args.share.is_empty()).then_some("--share");
     let others = [
         args.network.map(|_| "--network"),

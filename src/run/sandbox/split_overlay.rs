@@ -27,7 +27,7 @@ pub fn look(path: &Path) -> Found {
 }
 
 /// Unfolds each overlay that has a mount below.
-pub fn unfold(places: &mut Vec<Place>, mounts: &[HostMount]) {
+pub fn split_overlay(places: &mut Vec<Place>, mounts: &[HostMount]) {
     let below = |path: &Path| mounts.iter().any(|mount| mount.at != path && mount.at.starts_with(path));
     let mut next = 0;
     while let Some(place) = places.get_mut(next) {
