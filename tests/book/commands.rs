@@ -160,6 +160,10 @@ impl Rooms {
         let mut command = support::jostle(if place == Where::Empty { &self.empty } else { &self.suite });
         // A night of a thousand trials is a matter of hours.
         command.args(arguments.iter().map(|argument| if argument == "1000" { "4" } else { argument }));
+        if typed.line == KEEPS {
+            // The first session of the history that is asked for later.
+            command.args(["--history", ".jostle-history"]);
+        }
         let output = command.env("VIRTUAL_ENV", environment).output().expect("jostle runs");
         judge(typed, place, &output, &self.python);
     }
@@ -172,7 +176,7 @@ impl Rooms {
             panic!("{}: {} is no jostle stress", typed.at, typed.line);
         };
         args.suite.rootdir = Some(self.empty.clone());
-        args.apart.share.iter_mut().for_each(|path| *path = self.empty.join(&path));
+        args.isolation.share.iter_mut().for_each(|path| *path = self.empty.join(&path));
         let resolved = StressOptions::new(&args);
         assert!(resolved.is_ok(), "{}: {}: {resolved:?}", typed.at, typed.line);
     }

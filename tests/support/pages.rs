@@ -226,7 +226,26 @@ fn missing(excerpt: &[String], told: &str) -> Option<String> {
 /// A text without what differs from machine to machine: where Python is, versions, times and what follows from them.
 fn steady(text: &str, python: &Path) -> String {
     let text = text.replace(&python.display().to_string(), "python");
-    text.lines().map(steady_line).collect::<Vec<_>>().join("\n")
+    text.lines().map(|line| without_dates(&steady_line(line))).collect::<Vec<_>>().join("\n")
+}
+
+/// A line with `(then)` for each time like 2026-02-03 02:17.
+fn without_dates(line: &str) -> String {
+    const TIME: &str = "0000-00-00 00:00";
+    let mut steady = String::new();
+    let mut rest = line;
+    while let Some(first) = rest.chars().next() {
+        let fits =
+            |(c, pattern): (char, char)| if pattern == '0' { c.is_ascii_digit() } else { c == pattern };
+        if rest.chars().count() >= TIME.len() && rest.chars().zip(TIME.chars()).all(fits) {
+            steady.push_str("(then)");
+            rest = &rest[TIME.len()..];
+        } else {
+            steady.push(first);
+            rest = &rest[first.len_utf8()..];
+        }
+    }
+    steady
 }
 
 fn steady_line(line: &str) -> String {
@@ -240,4 +259,29 @@ fn steady_line(line: &str) -> String {
         (Some((before, _)), Some((_, after))) => format!("{before}(pytest){after}"),
         _ => line,
     }
+}
+
+#[test]
+fn an_excerpt_that_differs_is_told() {
+    let python = Path::new("/env/bin/python");
+    let told = "a\nb  \n\nc at 2026-02-03 02:17\nd /env/bin/python\n2 tests (pytest 8.4.2 on Python 3.11.7), seed 1: 4 trials and 9 probes in 3 s\ne";
+    let told = steady(told, python);
+    let missing = |excerpt: &[&str]| {
+        let excerpt: Vec<String> = excerpt.iter().map(|line| steady(line, python)).collect();
+        missing(&excerpt, &told)
+    };
+    for same in [
+        &["a", "b", "", "c at 2027-12-31 00:00"][..],
+        &["b", "    …", "d python"],
+        &["2 tests (pytest 9.0 on Python 3.12.1), seed 1: 4 trials and 10 probes in 9 s", "e"],
+        &["…", "e", "…"],
+    ] {
+        assert_eq!(missing(same), None);
+    }
+    assert_eq!(missing(&["a", "c"]).as_deref(), Some("c"), "a line is left out without a sign");
+    assert_eq!(missing(&["e", "…", "a"]).as_deref(), Some("a"), "another order");
+    assert_eq!(
+        missing(&["d python", "2 tests (pytest), seed 2: 4 trials and probes"]).as_deref().map(str::len),
+        Some(45)
+    );
 }
