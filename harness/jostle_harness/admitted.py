@@ -16,10 +16,12 @@ import signal
 import sys
 import types
 import warnings
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Tuple, TypedDict
 
+import pluggy
 import pytest
 
+from . import messages, pytest_private
 from .channel import text
 from .precedence import Precedence
 
@@ -38,10 +40,19 @@ Order = List[int]
 Sort = Callable[[Order], Order]
 
 
+class _Answer(TypedDict, total=False):
+    """What the fork finds out, as :class:`Admitted` has it."""
+
+    ranks: List[int]
+    edges: List[Tuple[int, int]]
+    sorted_by: List[str]
+    doubts: List[str]
+
+
 class Admitted:
     """What was learnt of the orders that the plugins admit."""
 
-    def __init__(self, answer: Dict[str, Any]) -> None:
+    def __init__(self, answer: _Answer) -> None:
         #: For each test its rank: tests of a lower rank come first. Empty if all have the same.
         self.ranks: List[int] = answer.get("ranks", [])
         #: Pairs of places of tests of one rank of which the first comes first.
@@ -55,7 +66,7 @@ class Admitted:
         """The rank of the test at a place of the collected list."""
         return self.ranks[place] if self.ranks else 0
 
-    def message(self) -> Dict[str, Any]:
+    def message(self) -> messages.Orders:
         """What jostle is told besides the ranks."""
         return {"edges": self.edges, "sorted_by": self.sorted_by, "doubts": self.doubts}
 
@@ -79,13 +90,13 @@ class _Changed(Exception):
 class _Inquiry:
     """Asks, in the fork."""
 
-    def __init__(self, session: pytest.Session, items: List[pytest.Item], plugins: List[Any]) -> None:
+    def __init__(self, session: pytest.Session, items: List[pytest.Item], plugins: List[object]) -> None:
         self._session = session
         self._items = items
         self._plugins = plugins
         self._doubts: List[str] = []
 
-    def answer(self) -> Dict[str, Any]:
+    def answer(self) -> _Answer:
         sorting = [plugin for plugin in self._plugins if self._sorts(plugin)]
         if not sorting:
             return {"doubts": self._doubts}
@@ -104,10 +115,10 @@ class _Inquiry:
         if any(answer != order for order, answer in checked):
             precedence = Precedence(asked + checked)
             self._doubts.append(f"what {_listed(names)} sorts by is known in part only, as no fixed rule tells it")
-        answer = {"ranks": precedence.ranks, "edges": precedence.edges}
-        return {**answer, "sorted_by": names, "doubts": self._doubts}
+        learnt: _Answer = {"ranks": precedence.ranks, "edges": precedence.edges}
+        return {**learnt, "sorted_by": names, "doubts": self._doubts}
 
-    def _sorts(self, plugin: Any) -> bool:
+    def _sorts(self, plugin: object) -> bool:
         """Whether a plugin changes the order of tests, by rules that can be learnt."""
         sort, name = self._sort_of([plugin]), _name(plugin, self._session.config)
         collected, shuffled = self._collected(), self._shuffled(0)
@@ -125,7 +136,7 @@ class _Inquiry:
             return False
         return answers != orders
 
-    def _sort_of(self, plugins: List[Any]) -> Sort:
+    def _sort_of(self, plugins: List[object]) -> Sort:
         """What plugins make of an order, in the sequence in which pytest calls them."""
         manager = self._session.config.pluginmanager
         others = [impl.plugin for impl in _implementations(self._session.config) if impl.plugin not in plugins]
@@ -156,22 +167,24 @@ class _Inquiry:
         return sorted(self._collected(), key=key)
 
 
-def _implementations(config: pytest.Config) -> List[Any]:
+def _implementations(config: pytest.Config) -> List[pluggy.HookImpl]:
     return list(config.pluginmanager.hook.pytest_collection_modifyitems.get_hookimpls())
 
 
-def _plugins(config: pytest.Config) -> List[Any]:
+def _plugins(config: pytest.Config) -> List[object]:
     """Who has a collection hook and is neither of pytest itself nor of jostle, in the order of registration."""
     plugins = [impl.plugin for impl in _implementations(config)]
-    return [plugin for plugin in plugins if _module(plugin).split(".")[0] not in ("_pytest", "jostle_harness")]
+    return [
+        plugin for plugin in plugins if _module(plugin).split(".")[0] not in (pytest_private.PACKAGE, "jostle_harness")
+    ]
 
 
-def _module(plugin: Any) -> str:
+def _module(plugin: object) -> str:
     """The name of the module that a plugin is, or that its class is of."""
     return text(plugin.__name__ if isinstance(plugin, types.ModuleType) else type(plugin).__module__)
 
 
-def _name(plugin: Any, config: pytest.Config) -> str:
+def _name(plugin: object, config: pytest.Config) -> str:
     """How a plugin is called: by its package on the index, else by its file, relative to rootdir."""
     module = plugin if isinstance(plugin, types.ModuleType) else sys.modules.get(_module(plugin))
     file = getattr(module, "__file__", None)
@@ -192,7 +205,7 @@ def _listed(names: List[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _in_a_fork(work: Callable[[], Dict[str, Any]]) -> Optional[Dict[str, Any]]:
+def _in_a_fork(work: Callable[[], _Answer]) -> Optional[_Answer]:
     """What some work came to in a fork that ends without a trace; nothing if it hung or died."""
     reading, writing = os.pipe()
     with warnings.catch_warnings():
@@ -209,10 +222,11 @@ def _in_a_fork(work: Callable[[], Dict[str, Any]]) -> Optional[Dict[str, Any]]:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-    return json.loads(answer) if answer else None
+    found: Optional[_Answer] = json.loads(answer) if answer else None
+    return found
 
 
-def _work_silently(work: Callable[[], Dict[str, Any]], writing: int) -> None:
+def _work_silently(work: Callable[[], _Answer], writing: int) -> None:
     try:
         nowhere = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
@@ -226,7 +240,7 @@ def _work_silently(work: Callable[[], Dict[str, Any]], writing: int) -> None:
 
 def _read_all(descriptor: int) -> bytes:
     """All that is written until the other end closes; nothing if that takes too long."""
-    pieces = []
+    pieces: List[bytes] = []
     while select.select([descriptor], [], [], _PATIENCE)[0]:
         piece = os.read(descriptor, 1 << 20)
         if not piece:

@@ -7,9 +7,10 @@ import itertools
 import random
 import re
 import types
-from typing import Any, Callable, Dict, Iterator, Optional
+from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Set
 
-from .places import MISSING, Place, is_mock, key_name, names_its_item, same, show
+from .messages import How, Kind, Mend
+from .places import MISSING, Place, is_a, is_mock, key_name, names_its_item, same, show
 from .snapshot import LOCKS, Node, is_plain, read_again, refill, restorer, same_list
 
 #: Keys of one dictionary that are named one by one; more are one place, and so are keys that no later run could find.
@@ -29,38 +30,48 @@ def changed_places(node: Node) -> Iterator[Place]:
 
 def _whole_place(node: Node, now: Any) -> Place:
     obj, old = node.obj, node.state
-    mend: Optional[Dict[str, Any]] = None
+    mend: Optional[Mend] = None
     restore: Optional[Callable[[], None]]
-    if isinstance(obj, (list, bytearray)):
+    if is_a(obj, (list, bytearray)):
         restore = lambda: obj.__setitem__(slice(None), old)
         mend = _mend(node, "list")
-    elif isinstance(obj, collections.deque):
-        restore = lambda: (obj.clear(), obj.extend(old))  # type: ignore[assignment]
-    elif isinstance(obj, set):
-        restore = lambda: (set.clear(obj), set.update(obj, old))  # type: ignore[assignment]
+    elif is_a(obj, collections.deque):
+        restore = lambda: _refill_deque(obj, old)
+    elif is_a(obj, set):
+        restore = lambda: _refill_set(obj, old)
         mend = _mend(node, "set")
-    elif isinstance(obj, random.Random):
+    elif is_a(obj, random.Random):
         restore = lambda: obj.setstate(old)
         return Place(node.path, "random state", "its state", "another state", restore, node.weak)
-    elif isinstance(obj, types.CellType):
+    elif is_a(obj, types.CellType):
         restore = lambda: setattr(obj, "cell_contents", old[0])
         return Place(node.path, "global/module state", show(old[0]), show(now[0]), restore, node.weak)
     elif type(obj) in LOCKS:
         restore = obj.release if now else lambda: obj.acquire(blocking=False)
-        shown = ["locked" if state else "unlocked" for state in (old, now)]
+        shown = ("locked" if old else "unlocked", "locked" if now else "unlocked")
         return Place(node.path, "global/module state", *shown, restore, node.weak, _mend(node, "lock"))
-    elif isinstance(obj, types.GeneratorType):
+    elif is_a(obj, types.GeneratorType):
         return Place(node.path, "global/module state", old, now, None, node.weak)
-    elif isinstance(obj, itertools.count):
+    elif is_a(obj, itertools.count):
         start, rebind = re.match(r"count\((\d+)\)$", old), node.rebind
         restore = None
         if start is not None and rebind is not None:
             number = int(start.group(1))
             restore = lambda: rebind(itertools.count(number))
     else:
-        shown = [f"{state[0]} cached results" for state in (old, now)]
+        shown = (f"{old[0]} cached results", f"{now[0]} cached results")
         return Place(node.path, "global/module state", *shown, obj.cache_clear, node.weak, _mend(node, "cache"))
     return Place(node.path, _kind(node.path, old, now), show(old), show(now), restore, node.weak, mend)
+
+
+def _refill_deque(held: Deque[Any], items: List[Any]) -> None:
+    held.clear()
+    held.extend(items)
+
+
+def _refill_set(held: Set[Any], items: Set[Any]) -> None:
+    set.clear(held)
+    set.update(held, items)
 
 
 def _slot_places(node: Node, now: Dict[Any, Any]) -> Iterator[Place]:
@@ -76,7 +87,7 @@ def _slot_places(node: Node, now: Dict[Any, Any]) -> Iterator[Place]:
         return
     for key in changed:
         before, after = old.get(key, MISSING), now.get(key, MISSING)
-        if isinstance(node.obj, types.ModuleType) and isinstance(after, types.ModuleType) and before is MISSING:
+        if is_a(node.obj, types.ModuleType) and is_a(after, types.ModuleType) and before is MISSING:
             continue  # a submodule that was imported; the module table tells of it
         name = f"{node.path}[{key_name(key)}]" if node.sort == "items" else f"{node.path}.{key}"
         restore = restorer(node.obj, node.sort, key, before)
@@ -89,7 +100,7 @@ def _slot_places(node: Node, now: Dict[Any, Any]) -> Iterator[Place]:
         yield Place(name, _kind(name, before, after), show(before), show(after), restore, weak, mend)
 
 
-def _kind(path: str, old: Any, new: Any) -> str:
+def _kind(path: str, old: object, new: object) -> Kind:
     if "dependency_overrides" in path:
         return "dependency override"
     if path.startswith("fixture "):
@@ -97,7 +108,7 @@ def _kind(path: str, old: Any, new: Any) -> str:
     return "mock left active" if is_mock(new) and not is_mock(old) else "global/module state"
 
 
-def _mend(node: Node, how: str) -> Optional[Dict[str, Any]]:
+def _mend(node: Node, how: How) -> Optional[Mend]:
     """What a fixture that keeps this object needs to know, if an expression leads to it."""
     expression = node.expression or node.path
     if node.reach is None or re.search(r"<locals>|\[<|…|^\w+ \w+ ", expression):

@@ -7,11 +7,11 @@ import json
 import os
 import socket
 import threading
-from typing import Any, Dict, List, Optional, Tuple
+from typing import FrozenSet, List, Optional, Tuple
 
+from . import messages
+from .messages import PROTOCOL, ToHarness, ToJostle
 from .stable import set_folder
-
-PROTOCOL = 7
 
 #: Descriptors that one message may bring along.
 _MOST_DESCRIPTORS = 16
@@ -39,11 +39,11 @@ class Channel:
         self._lock = threading.Lock()
         self._pid = os.getpid()
 
-    def send(self, kind: str, descriptor: Optional[int] = None, **fields: Any) -> None:
+    def send(self, message: ToJostle, descriptor: Optional[int] = None) -> None:
         """Send a message, with a descriptor if there is one. A fork that comes here by accident says nothing."""
         if os.getpid() != self._pid:
             return
-        line = json.dumps({"type": kind, **fields}, ensure_ascii=True).encode("ascii") + b"\n"
+        line = json.dumps(message, ensure_ascii=True).encode("ascii") + b"\n"
         try:
             with self._lock:
                 if descriptor is not None:
@@ -52,7 +52,7 @@ class Channel:
         except OSError as error:
             raise ChannelClosed(str(error)) from error
 
-    def receive(self) -> Dict[str, Any]:
+    def receive(self) -> ToHarness:
         """Wait for the next message."""
         pieces = [self._pending]
         while b"\n" not in pieces[-1]:
@@ -65,13 +65,13 @@ class Channel:
             self._descriptors += descriptors
             pieces.append(more)
         line, self._pending = b"".join(pieces).split(b"\n", 1)
-        message: Dict[str, Any] = json.loads(line)
+        message: ToHarness = json.loads(line)
         return message
 
-    def receive_with_descriptors(self) -> Tuple[Dict[str, Any], List[int]]:
+    def receive_with_descriptors(self) -> Tuple[ToHarness, List[int]]:
         """Wait for the next message, and take as many of the descriptors that came as it says are its own."""
         message = self.receive()
-        count = message.get("descriptors", 0)
+        count = message["descriptors"] if message["type"] == "fork" else 0
         own, self._descriptors = self._descriptors[:count], self._descriptors[count:]
         return message, own
 
@@ -91,22 +91,33 @@ class Channel:
 class Setup:
     """What jostle wants of this process: the fields of the ``setup`` message."""
 
-    def __init__(self, message: Dict[str, Any]) -> None:
-        #: ``collect``, ``run`` or ``serve``
-        self.purpose: str = message["purpose"]
+    def __init__(self, message: messages.Setup) -> None:
+        self.purpose: messages.Purpose = message["purpose"]
         self.imports: Optional[List[str]] = message["imports"]
-        self.worker: Optional[Dict[str, Any]] = message["worker"]
+        self.worker: Optional[messages.WorkerIdentity] = message["worker"]
         self.random_seed: int = message["random_seed"]
-        self.tests: List[List[Any]] = message["tests"]
-        self.meetings = frozenset(message["meetings"])
+        self.tests: List[Tuple[str, int]] = message["tests"]
+        self.meetings: FrozenSet[int] = frozenset(message["meetings"])
         self.folder: str = message["folder"]
         set_folder(self.folder)
         #: ``at``: the resources at which to ask for turns, or nothing to note what tests touch. Nothing: no watch.
-        self.watch: Optional[Dict[str, Any]] = message["watch"]
+        self.watch: Optional[messages.WatchSetup] = message["watch"]
         #: What is to be found out of the state that the tests before the last one leave.
-        self.explain: Optional[Dict[str, Any]] = message.get("explain")
+        self.explain: Optional[messages.Instructions] = message.get("explain")
         #: Whether this is the setup of a zygote's fork.
         self.is_fork = False
+
+
+def receive_setup(channel: Channel) -> Setup:
+    """Wait for the first message, which is no other."""
+    message = channel.receive()
+    if message["type"] != "setup":
+        raise ValueError(f"jostle's first message is {message['type']!r}")
+    if message.get("protocol") != PROTOCOL:
+        why = f"the harness speaks protocol {PROTOCOL}, jostle {message.get('protocol')}"
+        channel.send(messages.Error(type="error", message=why))
+        raise SystemExit(3)
+    return Setup(message)
 
 
 def text(value: object, most: int = 0) -> str:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import Any, Dict, Iterator, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Iterator, Optional, Tuple
 
-from . import doctests
+from . import doctests, messages
 from .channel import text
+from .pytest_private import fixture_at
 from .stable import stable
+
+if TYPE_CHECKING:
+    from pytest import FixtureDef
 
 _MESSAGE = 2_000
 _TRACE = 20_000
@@ -60,7 +64,7 @@ def location(error: BaseException, rootdir: str) -> Tuple[str, str, int]:
     return own or found
 
 
-def failing_fixture(error: BaseException) -> Optional[Tuple[Any, str]]:
+def failing_fixture(error: BaseException) -> Optional[Tuple[FixtureDef[Any], messages.Phase]]:
     """The definition of the fixture that raised this, and the phase of it in which it did; nothing if none did.
 
     It is read off the traceback: pytest charges a test with it, in whichever phase of that test it was needed or over.
@@ -69,17 +73,12 @@ def failing_fixture(error: BaseException) -> Optional[Tuple[Any, str]]:
     found = None
     traceback = error.__traceback__
     while traceback is not None:
-        frame = traceback.tb_frame
-        if frame.f_globals.get("__name__") == "_pytest.fixtures":
-            if frame.f_code.co_name == "finish":
-                found = (frame.f_locals.get("self"), "teardown")
-            elif frame.f_code.co_name == "pytest_fixture_setup":
-                found = (frame.f_locals.get("fixturedef"), "setup")
+        found = fixture_at(traceback.tb_frame) or found
         traceback = traceback.tb_next
-    return None if found is None or not hasattr(found[0], "argname") else found
+    return found
 
 
-def fixture(definition: Any, phase: str, rootdir: str) -> Dict[str, Any]:
+def fixture(definition: FixtureDef[Any], phase: messages.Phase, rootdir: str) -> messages.Fixture:
     """The ``fixture`` field of a failure."""
     made = _MADE.match(definition.argname)
     code = getattr(definition.func, "__code__", None)
@@ -114,7 +113,7 @@ def _example(error: BaseException, rootdir: str) -> Optional[Tuple[str, str, int
     return None
 
 
-def failure(phase: str, error: BaseException, trace: object, rootdir: str, test: str) -> Dict[str, Any]:
+def failure(phase: messages.Phase, error: BaseException, trace: object, rootdir: str, test: str) -> messages.Failure:
     """The ``failure`` field of a ``finish`` message; ``test`` is the test's own file, relative to rootdir."""
     error = _of_doctest(error)
     file, function, line = location(error, rootdir)
@@ -133,14 +132,23 @@ def failure(phase: str, error: BaseException, trace: object, rootdir: str, test:
     }
 
 
-def verdict(phase: str, reason: str, file: str, function: str) -> Dict[str, Any]:
+def verdict(phase: messages.Phase, reason: str, file: str, function: str) -> messages.Failure:
     """A ``failure`` field for a verdict of pytest's own, without an exception: a strict xfail that passed."""
     trace = stable(text(reason, _TRACE))
-    where = {"phase": phase, "exception": "Failed", "file": text(file), "function": text(function), "line": 0}
-    return {**where, "message": trace[:_MESSAGE], "trace": trace}
+    return {
+        "fixture": None,
+        "phase": phase,
+        "exception": "Failed",
+        "file": text(file),
+        "function": text(function),
+        "line": 0,
+        "test_line": 0,
+        "message": trace[:_MESSAGE],
+        "trace": trace,
+    }
 
 
-def collection_error(node_id: str, error: BaseException, trace: object, rootdir: str) -> Dict[str, Any]:
+def collection_error(node_id: str, error: BaseException, trace: object, rootdir: str) -> messages.CollectionError:
     """An entry of the ``errors`` field of a ``collected`` message."""
     # pytest wraps what an import raised in a CollectError, whose cause is the exception itself.
     cause = error.__cause__ if type(error).__name__ == "CollectError" and error.__cause__ else error

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Dict, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, NamedTuple, Optional, Tuple
+
+if TYPE_CHECKING:
+    import doctest
+
+    import pytest
 
 #: How such code is called. Doctests of two files may share a name: it is of the file that was run last.
 PREFIX = "<doctest "
@@ -21,9 +26,9 @@ class _Doctest(NamedTuple):
 _known: Dict[str, _Doctest] = {}
 
 
-def know(item: Any) -> None:
+def know(item: pytest.Item) -> None:
     """Note where the examples of a test are, if it is a doctest whose lines can be told."""
-    dtest = getattr(item, "dtest", None)
+    dtest: Optional[doctest.DocTest] = getattr(item, "dtest", None)
     if dtest is None or dtest.filename is None or dtest.lineno is None:
         return
     is_text = dtest.name == os.path.basename(dtest.filename)

@@ -11,7 +11,7 @@ import contextlib
 import random
 import sys
 import types
-from typing import Any, Optional, Tuple
+from typing import Any, Mapping, Optional, Tuple
 
 #: Draws during collection after which a generator is taken for seeded, four bytes each.
 _MOST = 1 << 18
@@ -21,6 +21,8 @@ _FEW = 1 << 12
 _ENOUGH = 16
 
 _Words = Tuple[int, ...]
+#: What :func:`random.getstate` returns: a version, the words, and what is left of a pair of Gaussian numbers.
+_State = Tuple[Any, ...]
 
 
 class Draws:
@@ -31,9 +33,9 @@ class Draws:
         random.seed(f"jostle {seed}")
         self._start = random.getstate()[1]
         #: The state that the suite has set, or nothing if it left that to chance; and whether it left numpy's.
-        self._found: Optional[Tuple[Any, bool]] = None
+        self._found: Optional[Tuple[Optional[_State], bool]] = None
 
-    def look(self) -> Tuple[Any, bool]:
+    def look(self) -> Tuple[Optional[_State], bool]:
         """Find out, once, what the suite has set. Collection is over by now."""
         if self._found is None:
             state = random.getstate()
@@ -83,6 +85,6 @@ def _is_seeded(mtrand: Any) -> bool:
     return not _leads_to(start, end)
 
 
-def _words(state: Any) -> _Words:
+def _words(state: Mapping[str, Any]) -> _Words:
     """The state of numpy's Mersenne Twister as Python's own has it."""
     return (*map(int, state["key"]), int(state["pos"]))

@@ -10,11 +10,12 @@ With ``import`` all this is about the import of that file, and not about the tes
 from __future__ import annotations
 
 import sys
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Generator, Iterator, List, Optional, Sequence, Set, Tuple
 
+import pluggy
 import pytest
 
-from . import graph
+from . import graph, messages, pytest_private
 from .channel import Channel, text
 from .crash import fixture, inside
 from .files import Files
@@ -26,6 +27,11 @@ from .process_state import ProcessState
 from .reads import Reads
 from .writes import Writes
 
+if TYPE_CHECKING:
+    #: A fixture, and the request that it was set up for.
+    _SetUp = Tuple[pytest.FixtureDef[Any], pytest.FixtureRequest]
+
+#: Places that are told of at most.
 _PLACES = 300
 
 
@@ -33,7 +39,11 @@ class Explainer:
     """Watches the state from its making to :meth:`look`."""
 
     def __init__(
-        self, instructions: Dict[str, Any], rootdir: str, config: pytest.Config, items: Sequence[Any] = ()
+        self,
+        instructions: messages.Instructions,
+        rootdir: str,
+        config: pytest.Config,
+        items: Sequence[pytest.Item] = (),
     ) -> None:
         self._restore: Set[str] = set(instructions["restore"])
         self._watch: Optional[str] = instructions["watch"]
@@ -41,8 +51,8 @@ class Explainer:
         #: The place in the list of the test before which the state is noted.
         self._from: int = instructions["from"]
         #: The fixture before whose teardown is looked, and not before the last test.
-        self._teardown: Optional[Dict[str, Any]] = instructions["teardown"]
-        self._early: List[Tuple[Any, Any]] = []
+        self._teardown: Optional[messages.Fixture] = instructions["teardown"]
+        self._early: List[_SetUp] = []
         self._follower: Optional[Follower] = None
         self._is_import = instructions["import"] is not None
         self._writes: Optional[Writes] = None
@@ -51,11 +61,11 @@ class Explainer:
         self._config = config
         self._items = items
         self._own: Dict[str, bool] = {}
-        self._fixtures: List[Tuple[Any, Any]] = []
+        self._fixtures: List[_SetUp] = []
         self._graph: Optional[Graph] = None
-        self._read: Optional[Dict[str, Any]] = None
+        self._read: Optional[messages.Line] = None
 
-    def before(self, position: int, is_last: bool, channel: Channel, item: Any) -> None:
+    def before(self, position: int, is_last: bool, channel: Channel, item: Optional[pytest.Item]) -> None:
         """Do what there is to do before a test."""
         if position == self._from:
             self.start()
@@ -72,7 +82,7 @@ class Explainer:
     def start(self) -> None:
         """Note how everything is."""
         self._files = Files(self._rootdir, lambda: Holders(self.is_own))
-        self._process_state = ProcessState(self._config.pluginmanager.getplugin("capturemanager"))
+        self._process_state = ProcessState(pytest_private.capture_manager(self._config))
         # What a test that pollutes itself is given is its own before it is whoever else's.
         itself = len({id(item) for item in self._items}) == 1
         parameters = self._parameters()
@@ -110,14 +120,15 @@ class Explainer:
                     known.add_module(path, plugin)
         known.walk()
 
-    def _parameters(self) -> List[Tuple[str, Any]]:
+    def _parameters(self) -> List[Tuple[str, object]]:
         """The parameters of the tests: one lives as long as its test, and a test may change it."""
-        specs = [(item, getattr(item, "callspec", None)) for item in self._items]
-        named = [(item, pair) for item, spec in specs for pair in getattr(spec, "params", {}).items()]
-        return [(f"parameter {name} of {item.name}", value) for item, (name, value) in named]
+        named = ((item, *pair) for item in self._items for pair in pytest_private.parameters(item))
+        return [(f"parameter {name} of {item.name}", value) for item, name, value in named]
 
     @pytest.hookimpl(hookwrapper=True)
-    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Any:
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, pluggy.Result[object], None]:
         """Note the values of wider fixtures, and the files they made, as they are when they begin to be shared."""
         outcome = yield
         if self._graph is None and fixturedef.scope != "function" and outcome.excinfo is None:
@@ -144,9 +155,9 @@ class Explainer:
         if self._reads is not None and self._teardown is not None and self._graph is None:
             self._read = self._reads.stop()
         if self._reads is not None and self._read is not None:
-            channel.send("read", **self._read)
+            channel.send(messages.Read(type="read", **self._read))
 
-    def follow(self, position: int, channel: Channel, next_item: Any) -> None:
+    def follow(self, position: int, channel: Channel, next_item: Optional[pytest.Item]) -> None:
         """Tell, after a test, what has become of the place that is followed, and put it back if it is to be."""
         if self._follower is None:
             return
@@ -157,9 +168,9 @@ class Explainer:
             failed = self._put_back([place for place in self._places() if place.name in self._restore])
             changed = not failed
             self._follower.start()
-        channel.send("followed", position=position, moved=moved, changed=changed)
+        channel.send(messages.Followed(type="followed", position=position, moved=moved, changed=changed))
 
-    def look(self, channel: Channel, next_item: Any = None) -> None:
+    def look(self, channel: Channel, next_item: Optional[pytest.Item] = None) -> None:
         """Tell what has changed, and restore what is to be restored."""
         if self._follower is not None or self._graph is None:
             return
@@ -170,7 +181,7 @@ class Explainer:
         self._process_state.streams.next_item = next_item
         failed = self._put_back(places)
         self._graph = None
-        channel.send("changed", places=changes, cut_off=cut_off, failed=failed, written=written)
+        channel.send(messages.Changed(type="changed", places=changes, cut_off=cut_off, failed=failed, written=written))
         if self._reads is not None and not self._is_import:
             self._reads.start()
 
@@ -196,10 +207,13 @@ class Explainer:
         for definition, request in self._fixtures:
             if definition.cached_result is None:
                 continue
-            mend = {"how": "fixture", "key": definition.argname, "scope": definition.scope, **_defined(definition)}
+            mend: messages.Mend = {"how": "fixture", "key": definition.argname, "scope": definition.scope}
+            code = getattr(definition.func, "__code__", None)
+            if code is not None:
+                mend = {**mend, "file": code.co_filename, "line": code.co_firstlineno}
             value = definition.cached_result[0]
             finish = _finisher(definition, request)
-            kind = "session/module fixture state"
+            kind: messages.Kind = "session/module fixture state"
             yield Place(_fixture_name(definition), kind, "(not set up)", show(value), finish, True, mend)
 
     def _put_back(self, places: List[Place]) -> List[str]:
@@ -215,16 +229,9 @@ class Explainer:
         return failed + sorted(text(name) for name in self._restore - known)
 
 
-def _fixture_name(definition: Any) -> str:
+def _fixture_name(definition: pytest.FixtureDef[Any]) -> str:
     return f"fixture {definition.argname} (scope {definition.scope})"
 
 
-def _finisher(definition: Any, request: Any) -> Callable[[], None]:
-    return lambda: definition.finish(request)
-
-
-def _defined(definition: Any) -> Dict[str, Any]:
-    code = getattr(definition.func, "__code__", None)
-    if code is None:
-        return {}
-    return {"file": code.co_filename, "line": code.co_firstlineno}
+def _finisher(definition: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Callable[[], None]:
+    return lambda: pytest_private.finish(definition, request)

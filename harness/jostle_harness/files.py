@@ -7,9 +7,10 @@ import os
 import re
 import sqlite3
 import tempfile
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from .holders import Holders
+from .messages import Mend
 from .places import Place, show
 
 #: Files and folders that are looked at: in about a second. A count and no clock, so that a slow machine sees the same.
@@ -43,7 +44,10 @@ _BESIDE_DATABASE = ("-wal", "-shm", "-journal")
 #: pytest keeps the number of its process in its folders for temporary files.
 _LOCK = re.compile(r"/pytest-\d+/\.lock$")
 _MAGIC = b"SQLite format 3\0"
-Rows = Dict[str, List[Tuple[Any, ...]]]
+#: A row of a table.
+Row = Tuple[Union[None, int, float, str, bytes], ...]
+#: The rows of each table.
+Rows = Dict[str, List[Row]]
 
 
 class _File(NamedTuple):
@@ -164,14 +168,15 @@ class Files:
     def _name(self, path: str) -> str:
         for folder, where in ((self._temporary, " in the temporary folder"), (self._rootdir, "")):
             if path.startswith(folder + os.sep):
-                return os.path.relpath(path, folder).replace(os.sep, "/") + where
+                return _relative(path, folder) + where
         return path
 
-    def _mend(self, path: str, holders: Holders) -> Optional[Dict[str, Any]]:
-        for folder, base in ((self._temporary, "temporary"), (self._rootdir, "rootdir")):
-            if path.startswith(folder + os.sep):
-                key = os.path.relpath(path, folder).replace(os.sep, "/")
-                return {"how": "file", "key": key, "base": base, "holders": holders.of(path)}
+    def _mend(self, path: str, holders: Holders) -> Optional[Mend]:
+        mend: Mend = {"how": "file", "holders": holders.of(path)}
+        if path.startswith(self._temporary + os.sep):
+            return {**mend, "base": "temporary", "key": _relative(path, self._temporary)}
+        if path.startswith(self._rootdir + os.sep):
+            return {**mend, "base": "rootdir", "key": _relative(path, self._rootdir)}
         return None
 
     def _came_or_went(self, path: str, old: Optional[_File], holders: Holders) -> Place:
@@ -228,6 +233,10 @@ def _distinct(folders: List[str]) -> List[str]:
     return kept
 
 
+def _relative(path: str, folder: str) -> str:
+    return os.path.relpath(path, folder).replace(os.sep, "/")
+
+
 def _writer(path: str, content: bytes) -> Callable[[], None]:
     def restore() -> None:
         os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -251,7 +260,7 @@ def _shown(content: Optional[bytes]) -> str:
     return f"{len(content)} bytes"
 
 
-def _rows(rows: Optional[List[Tuple[Any, ...]]]) -> str:
+def _rows(rows: Optional[List[Row]]) -> str:
     if rows is None:
         return "(absent)"
     return f"{len(rows)} row{'' if len(rows) == 1 else 's'}" + (f", {show(rows)}" if rows else "")
@@ -275,7 +284,7 @@ def read_tables(path: str) -> Optional[Rows]:
     return tables
 
 
-def table_restorer(path: str, table: str, rows: List[Tuple[Any, ...]]) -> Callable[[], None]:
+def table_restorer(path: str, table: str, rows: List[Row]) -> Callable[[], None]:
     """Puts a table's rows back."""
 
     def restore() -> None:

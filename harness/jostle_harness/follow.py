@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Optional
 
 from .graph import Graph
 from .process_state import ProcessState
@@ -18,8 +18,8 @@ class Follower:
         self._graph = graph
         self._process_state = process_state
         self._probe: Optional[Probe] = None
-        self._first: Any = None
-        self._last: Any = None
+        self._first: object = None
+        self._last: object = None
         self.resolve()
 
     def resolve(self) -> None:

@@ -13,32 +13,39 @@ import heapq
 import itertools
 import sys
 import types
-from typing import Any, Callable, Collection, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Collection, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, TypeVar
 
 from .changes import changed_places
-from .places import Place, key_name
-from .snapshot import FOREIGN, OF_MODULE, Node, binder, cell_binder, identity, read, sort_of
+from .places import Place, is_a, is_atomic, key_name
+from .snapshot import FOREIGN, OF_MODULE, Node, Sort, binder, cell_binder, identity, read, sort_of
+
+_T = TypeVar("_T")
 
 #: Objects that are noted, and references that are followed: in a second or so, and a hundred megabytes. Counts and no
 #: clock, so that a slow machine sees the same.
 _NODES = 30_000
 _REFERENCES = 100_000
+#: Steps from a module, a class or a function: a registry of objects that hold registries is reached, and no path is longer
+#: than a reader can follow. The places of the corpus take three at most.
 _DEPTH = 7
+#: Entries of one table or list that are looked into, so that a hundred large ones have their share of the objects.
 _CHILDREN = 300
 #: What cannot change, and leads to nothing.
 _ATOMS = frozenset((int, str, float, bool, bytes, type(None)))
 
 
+#: Binds another object in the place of one.
+Binder = Callable[[object], None]
 #: Whether it is weak, or of a test module; then the steps that lead there, and the length of the path.
 _Rank = Tuple[bool, bool, int, int, str]
 #: An object, its path, how deep it lies, whether it is weak, the module that brings it, and what binds another instead.
-_Reference = Tuple[Any, str, int, bool, Optional[str], Optional[Callable[[Any], None]]]
+_Reference = Tuple[Any, str, int, bool, Optional[str], Optional[Binder]]
 
 
 class Graph:
     """What is reachable from the roots, as it was when each object was first seen."""
 
-    def __init__(self, is_own: Callable[[str], bool], elsewhere: Iterable[Any] = ()) -> None:
+    def __init__(self, is_own: Callable[[str], bool], elsewhere: Iterable[object] = ()) -> None:
         self._is_own = is_own
         self._elsewhere = {id(obj): obj for obj in elsewhere}
         #: By what holds their state: objects may share one namespace, and a dictionary may be one.
@@ -48,8 +55,14 @@ class Graph:
         #: What is still to be looked into, those first whose name is the one to tell.
         self._queue: List[Tuple[_Rank, int, _Reference]] = []
         self._left = _REFERENCES
-        #: Whether there was more than could be looked at.
-        self.is_cut_off = False
+        #: What lies too deep, unless another path leads there.
+        self._deep: Dict[int, Tuple[object, Sort]] = {}
+        self._is_full = False
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether there was more than could be looked at."""
+        return self._is_full or any(identity(*deep) not in self._nodes for deep in self._deep.values())
 
     def add_module(self, name: str, module: types.ModuleType) -> None:
         """A module of the project; its globals are looked into."""
@@ -61,12 +74,12 @@ class Graph:
                 rebind = binder(module, "attributes", attribute)
                 self._later(value, f"{name}.{attribute}", 1, False, name, rebind)
 
-    def add_foreign(self, name: str, namespace: Any) -> None:
+    def add_foreign(self, name: str, namespace: object) -> None:
         """A module or class of others; only what its names are bound to is noted."""
         if identity(namespace, "attributes") not in self._nodes:
             self._note(namespace, name, "attributes", True, name)
 
-    def add_value(self, path: str, value: Any) -> None:
+    def add_value(self, path: str, value: object) -> None:
         """A value that no module may hold, such as a fixture's."""
         self._later(value, path, 1, False, None, None)
 
@@ -74,41 +87,44 @@ class Graph:
         """Look into everything that is waiting."""
         while self._queue:
             if len(self._nodes) >= _NODES:
-                self.is_cut_off = True
+                self._is_full = True
                 self._queue.clear()
                 return
             self._visit(*heapq.heappop(self._queue)[-1])
 
     def _later(
-        self, obj: Any, path: str, depth: int, weak: bool, reach: Optional[str], rebind: Optional[Callable[[Any], None]]
+        self, obj: object, path: str, depth: int, weak: bool, reach: Optional[str], rebind: Optional[Binder]
     ) -> None:
         """Look into a value once those before it have been looked into, unless there are too many."""
         if type(obj) in _ATOMS:
             return
         if self._left == 0:
-            self.is_cut_off = True
+            self._is_full = True
             return
         self._left -= 1
         module = reach or ""
         rank = (weak, _is_of_tests(module), depth + module.count("."), len(path), path)
         heapq.heappush(self._queue, (rank, self._left, (obj, path, depth, weak, reach, rebind)))
 
-    def _first(self, held: Collection[Any]) -> List[Any]:
+    def _first(self, held: Collection[_T]) -> List[_T]:
         """As many of what an object holds as are looked into."""
-        self.is_cut_off |= len(held) > _CHILDREN
+        self._is_full |= len(held) > _CHILDREN
         return list(itertools.islice(held, _CHILDREN))
 
-    def _note(self, obj: Any, path: str, sort: str, weak: bool, reach: Optional[str]) -> Node:
+    def _note(self, obj: object, path: str, sort: Sort, weak: bool, reach: Optional[str]) -> Node:
         node = Node(obj, path, sort, read(obj, sort), weak, reach)
         node.expression = self._expressions.get(path)
         self._nodes[identity(obj, sort)] = node
         return node
 
     def _visit(
-        self, obj: Any, path: str, depth: int, weak: bool, reach: Optional[str], rebind: Optional[Callable[[Any], None]]
+        self, obj: Any, path: str, depth: int, weak: bool, reach: Optional[str], rebind: Optional[Binder]
     ) -> None:
         kind = type(obj)
-        if kind in _ATOMS or id(obj) in self._nodes or id(obj) in self._elsewhere or depth > _DEPTH:
+        if kind in _ATOMS or id(obj) in self._nodes or id(obj) in self._elsewhere:
+            return
+        if depth > _DEPTH:
+            self._leave_out(obj)
             return
         if kind in (staticmethod, classmethod):
             obj, kind = obj.__func__, type(obj.__func__)
@@ -116,7 +132,7 @@ class Graph:
             for index, item in enumerate(self._first(obj)):
                 self._later(item, f"{path}[{index}]", depth + 1, weak, reach, None)
             return
-        if isinstance(obj, type):
+        if is_a(obj, type):
             if self._is_own(obj.__module__):
                 self._class(obj)
             return
@@ -139,9 +155,15 @@ class Graph:
             for key, value in self._first(node.state.items()):
                 rebind = binder(obj, sort, key)
                 self._later(value, f"{path}[{key_name(key)}]", depth + 1, weak, reach, rebind)
-        elif isinstance(obj, (list, collections.deque)):
+        elif is_a(obj, (list, collections.deque)):
             for index, value in enumerate(self._first(node.state)):
                 self._later(value, f"{path}[{index}]", depth + 1, weak, reach, None)
+
+    def _leave_out(self, obj: object) -> None:
+        """Remember what lies too deep, if it is anything that may change."""
+        sort = "whole" if type(obj) in (tuple, frozenset) and not is_atomic(obj) else sort_of(obj)
+        if sort is not None and not is_a(obj, (type, types.FunctionType)):
+            self._deep[id(obj)] = (obj, sort)
 
     def _class(self, cls: type) -> None:
         name = f"{cls.__module__}.{cls.__qualname__}"
@@ -198,7 +220,7 @@ class Graph:
 
 
 def loaded(
-    is_own: Callable[[str], bool], first: Sequence[Tuple[str, Any]] = (), elsewhere: Iterable[Any] = ()
+    is_own: Callable[[str], bool], first: Sequence[Tuple[str, object]] = (), elsewhere: Iterable[object] = ()
 ) -> Graph:
     """The graph of everything that is imported by now, and of values that are known by other paths first.
 
@@ -211,19 +233,19 @@ def loaded(
     modules = [
         (name, module)
         for name, module in list(sys.modules.items())
-        if isinstance(module, types.ModuleType) and name.split(".")[0] not in FOREIGN
+        if is_a(module, types.ModuleType) and name.split(".")[0] not in FOREIGN
     ]
     own = [(name, module) for name, module in modules if is_own(name)]
     own.sort(key=lambda pair: _module_rank(*pair))
-    used = {id(value) for _, module in own for value in vars(module).values() if isinstance(value, types.ModuleType)}
-    classes = [value for _, module in own for value in vars(module).values() if isinstance(value, type)]
+    used = {id(value) for _, module in own for value in vars(module).values() if is_a(value, types.ModuleType)}
+    classes = [value for _, module in own for value in vars(module).values() if is_a(value, type)]
     for name, module in own:
         graph.add_module(name, module)
     for name, module in modules:
         if not is_own(name):
             graph.add_foreign(name, module)
             if id(module) in used:
-                classes += [value for value in list(vars(module).values()) if isinstance(value, type)]
+                classes += [value for value in list(vars(module).values()) if is_a(value, type)]
     for cls in classes:
         if not is_own(cls.__module__) and cls.__module__ != "builtins":
             graph.add_foreign(f"{cls.__module__}.{cls.__qualname__}", cls)

@@ -7,41 +7,47 @@ import os
 import pathlib
 import sys
 import types
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+from typing import Callable, Dict, Iterator, List, Tuple, Union
+
+from .messages import Holder
+from .places import is_a
 
 #: An object that holds names, the expression for it, and the module whose import makes it reachable.
-_Owner = Tuple[Any, str, str]
+_Owner = Tuple[Union[types.ModuleType, types.FunctionType, type], str, str]
 
 
 class Holders:
     """What names which path now."""
 
     def __init__(self, is_own: Callable[[str], bool]) -> None:
-        self._known: Dict[str, List[Dict[str, Any]]] = {}
+        self._known: Dict[str, List[Holder]] = {}
         for owner, expression, module in _owners(is_own):
-            if isinstance(owner, types.FunctionType):
+            if is_a(owner, types.FunctionType):
                 defaults = owner.__defaults__ or ()
                 for index, value in enumerate(defaults):
-                    self._add(value, module, expression, "__defaults__", index=index, count=len(defaults))
+                    held = _held(value, module, expression, "__defaults__")
+                    self._add(value, {**held, "index": index, "count": len(defaults)})
                 continue
             for name, value in list(vars(owner).items()):
-                self._add(value, module, expression, name)
+                self._add(value, _held(value, module, expression, name))
 
-    def of(self, path: str) -> List[Dict[str, Any]]:
+    def of(self, path: str) -> List[Holder]:
         """The names of a file, or, if there is none, those of the folder it is in."""
         folder, name = os.path.split(path)
         return [{**held, "rest": name} for held in self._known.get(path, [])] or self._known.get(folder, [])
 
-    def _add(self, value: Any, module: str, expression: str, attribute: str, **which: int) -> None:
-        kind = type(value)
-        if kind is not str and not isinstance(value, pathlib.PurePath):
+    def _add(self, value: object, held: Holder) -> None:
+        if type(value) is not str and not is_a(value, pathlib.PurePath):
             return
         text = str(value)
-        if len(text) < 2 or len(text) > 1000 or "\0" in text or "\n" in text or attribute.startswith("__file"):
+        if len(text) < 2 or len(text) > 1000 or "\0" in text or "\n" in text or held["attribute"].startswith("__file"):
             return
-        held = {"module": module, "object": expression, "attribute": attribute, "text": kind is str, **which}
         with contextlib.suppress(OSError):  # a relative path, and the working folder is gone
             self._known.setdefault(os.path.realpath(text), []).append(held)
+
+
+def _held(value: object, module: str, expression: str, attribute: str) -> Holder:
+    return {"module": module, "object": expression, "attribute": attribute, "text": type(value) is str}
 
 
 def _owners(is_own: Callable[[str], bool]) -> Iterator[_Owner]:
@@ -51,13 +57,13 @@ def _owners(is_own: Callable[[str], bool]) -> Iterator[_Owner]:
             continue
         yield module, name, name
         for attribute, value in list(vars(module).items()):
-            if isinstance(value, (type, types.FunctionType)) and value.__module__ == name:
+            if is_a(value, (type, types.FunctionType)) and value.__module__ == name:
                 yield value, f"{name}.{attribute}", name
-                if isinstance(value, type):
+                if is_a(value, type):
                     yield from _methods(value, f"{name}.{attribute}", name)
 
 
 def _methods(cls: type, expression: str, module: str) -> Iterator[_Owner]:
     for attribute, value in list(vars(cls).items()):
-        if isinstance(value, types.FunctionType):
+        if is_a(value, types.FunctionType):
             yield value, f"{expression}.{attribute}", module

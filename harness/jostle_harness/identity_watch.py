@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Dict, Optional
+from types import FrameType
+from typing import Dict, Optional
 
 import pytest
 
@@ -35,7 +36,7 @@ class IdentityWatch:
         watched.watch = self
         _set_environ(watched)
 
-        def workerinput(config: Any) -> Any:
+        def workerinput(config: pytest.Config) -> None:
             self.note()
             raise AttributeError("workerinput")
 
@@ -53,12 +54,12 @@ class IdentityWatch:
 
     def note(self) -> None:
         """Note who asks, if a file of the suite is among the callers: plugins ask out of habit."""
-        frame = sys._getframe(1)
+        frame: Optional[FrameType] = sys._getframe(1)
         while self.asked_at is None and frame is not None:
             file = inside(frame.f_code.co_filename, self._rootdir)
             if file is not None:
                 self.asked_at = f"{file}:{frame.f_lineno}"
-            frame = frame.f_back  # type: ignore[assignment]
+            frame = frame.f_back
 
 
 class _WatchedEnviron(Dict[bytes, bytes]):

@@ -10,9 +10,13 @@ import json
 import os
 import platform
 import sys
-from typing import Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, List, Optional, Tuple
 
+from . import messages
 from .channel import Channel, text
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 #: The number of ``seccomp`` among the system calls.
 _SECCOMP = {"x86_64": 317, "aarch64": 277}
@@ -28,7 +32,7 @@ class Kernel:
     """What jostle is told of, and where the harness is meanwhile."""
 
     def __init__(self) -> None:
-        self._place: Dict[str, Any] = {"position": None, "fixture": None, "started": None, "asleep": False}
+        self._place: messages.Whereabouts = {"position": None, "fixture": None, "started": None, "asleep": False}
         self._pid = 0
 
     def start(
@@ -37,15 +41,15 @@ class Kernel:
         """Put the filter on this thread and on all that it starts; where that cannot be had, say so."""
         number = _SECCOMP.get(platform.machine())
         if program is None or number is None or sys.maxsize < 1 << 32:
-            channel.send("unseen", why="this system does not tell of them")
+            channel.send(messages.Unseen(type="unseen", why="this system does not tell of them"))
             return
         try:
             listener = _install(number, bytes.fromhex(program))
         except OSError as error:
-            channel.send("unseen", why=text(error))
+            channel.send(messages.Unseen(type="unseen", why=text(error)))
             return
         # From here on no file can be opened until jostle has the listener.
-        channel.send("listener", listener, roots=roots, worker=worker)
+        channel.send(messages.Listener(type="listener", roots=roots, worker=worker), listener)
         os.close(listener)
         self._pid = os.getpid()
 
@@ -54,7 +58,7 @@ class Kernel:
         """Whether system calls are seen."""
         return self._pid != 0
 
-    def is_at(self, **changes: Any) -> None:
+    def is_at(self, **changes: Unpack[messages.Whereabouts]) -> None:
         """Say where the harness is, if anybody listens."""
         if self._pid and os.getpid() == self._pid and _make is not None:
             self._place.update(changes)

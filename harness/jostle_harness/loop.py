@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import re
 from time import perf_counter  # bound now: a test may replace it
-from typing import Any, Dict, List, Optional, Set, Tuple
+from typing import Any, Dict, Generator, List, Optional, Tuple
 
+import pluggy
 import pytest
 
-from . import crash, doctests, phase, zygote
-from .channel import Channel, Setup, text
+from . import crash, doctests, messages, phase, pytest_private, zygote
+from .channel import Channel, Setup, receive_setup, text
 from .draws import Draws
 from .explain import Explainer
 from .places import are_passing
@@ -26,13 +27,13 @@ class Loop:
     def __init__(self, channel: Channel, setup: Setup) -> None:
         self._channel = channel
         self._setup = setup
-        self._failure: Optional[Dict[str, Any]] = None
+        self._failure: Optional[messages.Failure] = None
         #: For fixtures of a wider scope, where in the plan the test is for which each was set up.
         self._users: Dict[int, int] = {}
         #: Where the test is for which the fixture was set up that has failed.
         self._user: Optional[int] = None
         self._position = 0
-        self._outcomes: List[str] = []
+        self._outcomes: List[messages.Outcome] = []
         self._subtest_failed = False
         #: Where the suite asked for its xdist identity while it was imported.
         self.identity_asked_at: Optional[str] = None
@@ -48,9 +49,9 @@ class Loop:
         self.items = [self._find(node_id, occurrence) for node_id, occurrence in self._setup.tests]
         missing = [position for position, item in enumerate(self.items) if item is None]
         if missing:
-            self._channel.send("missing", positions=missing)
-        seen: Set[int] = set()
-        items[:] = [item for item in self.items if item is not None and not (id(item) in seen or seen.add(id(item)))]
+            self._channel.send(messages.Missing(type="missing", positions=missing))
+        # The plan may have a test twice; the session has it once.
+        items[:] = {id(item): item for item in self.items if item is not None}.values()
 
     def _find(self, node_id: str, occurrence: int) -> Optional[pytest.Item]:
         """The test of a name, which is pytest's own or, where that is another in each process, tells its position."""
@@ -81,13 +82,16 @@ class Loop:
 
     def _become(self, channel: Channel, session: pytest.Session) -> None:
         """Take up the work of a fork."""
-        self._channel, self._setup = channel, Setup(channel.receive())
+        self._channel, self._setup = channel, receive_setup(channel)
         self._setup.is_fork = True
         zygote.become(session.config, self._setup)
         self.choose(session.items)
 
     def _run_all(self) -> None:
-        self._channel.send("running", **({} if self._watch is None else self._watch.process()))
+        running = messages.Running(type="running")
+        if self._watch is not None:
+            running = {**running, **self._watch.process()}
+        self._channel.send(running)
         self._draws.settle(self._setup.random_seed)
         explainer = self._explainer()
         if self._watch is not None:
@@ -110,21 +114,21 @@ class Loop:
         items = [item for item in self.items if item is not None]
         names = [node_id for node_id, _ in self._setup.tests]
         passing = [item for item, name in zip(self.items, names) if item is not None and text(item.nodeid) != name]
-        are_passing(value for item in passing for value in item.callspec.params.values())  # type: ignore[attr-defined]
+        are_passing(value for item in passing for _, value in pytest_private.parameters(item))
         explainer = Explainer(self._setup.explain, str(item.config.rootpath), item.config, items)
         item.config.pluginmanager.register(explainer, "jostle-explainer")
         return explainer
 
-    def _next(self, position: int, item: pytest.Item) -> Optional[Any]:
+    def _next(self, position: int, item: pytest.Item) -> Optional[pytest.Item]:
         for following in self.items[position + 1 :]:
             if following is not None:
                 # An item that follows itself would keep its own fixtures; its parent keeps only theirs.
-                return item.parent if following is item else following
+                return item.parent if following is item else following  # type: ignore[return-value]
         return None
 
     def _run(self, position: int, item: pytest.Item) -> None:
         if position in self._setup.meetings:
-            self._channel.send("waiting", position=position)
+            self._channel.send(messages.Waiting(type="waiting", position=position))
             self._channel.receive()
         self._failure = None
         self._user = None
@@ -133,7 +137,7 @@ class Loop:
         self._subtest_failed = False
         doctests.know(item)
         doctest_globals = _doctest_globals(item)
-        self._channel.send("start", position=position)
+        self._channel.send(messages.Start(type="start", position=position))
         start = perf_counter()
         if self._watch is not None:
             self._watch.start(position, item)
@@ -155,7 +159,7 @@ class Loop:
 
     def _finish(self, position: int, start: float) -> None:
         if self._failure is not None:
-            outcome = "failed"
+            outcome: messages.Outcome = "failed"
         elif "failed" in self._outcomes or self._subtest_failed:
             outcome = "failed"
             self._failure = crash.verdict("call", "a subtest failed", "", "")
@@ -163,17 +167,24 @@ class Loop:
             outcome = phase.verdict(self._outcomes)
         duration = perf_counter() - start
         self._channel.send(
-            "finish", position=position, outcome=outcome, duration=duration, failure=self._failure, user=self._user
+            messages.Finish(
+                type="finish",
+                position=position,
+                outcome=outcome,
+                duration=duration,
+                failure=self._failure,
+                user=self._user,
+            )
         )
 
     @pytest.hookimpl(hookwrapper=True)
-    def pytest_fixture_setup(self, fixturedef: Any) -> Any:
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, None, None]:
         """Charge what a fixture of a wider scope touches to the fixture, not to the test that happens to need it."""
         wide = is_wide(fixturedef)
         if wide:
             self._users[id(fixturedef)] = self._position
-        watched = wide and self._watch is not None
-        with self._watch.fixture(fixturedef) if watched else contextlib.nullcontext():
+        watch = self._watch if wide else None
+        with contextlib.nullcontext() if watch is None else watch.fixture(fixturedef):
             yield
 
     @pytest.hookimpl(tryfirst=True)
@@ -183,7 +194,9 @@ class Loop:
             self._watch.tear_down()
 
     @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Any:
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pluggy.Result[pytest.TestReport], None]:
         """Note the first failing phase, with the exception while it is still at hand."""
         outcome = yield
         report = outcome.get_result()
@@ -198,9 +211,9 @@ class Loop:
                 function = getattr(item, "originalname", None) or item.name
                 self._failure = crash.verdict(report.when, _rendering(report), file, function)
 
-    def pytest_runtest_logreport(self, report: Any) -> None:
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note what each phase came to; subtests belong to their parent's verdict."""
-        if type(report).__name__ == "SubtestReport" or type(report).__name__ == "SubTestReport":
+        if pytest_private.is_subtest(report):
             self._subtest_failed = self._subtest_failed or report.failed
             return
         self._outcomes.append(phase.outcome(report))
@@ -219,7 +232,7 @@ def _doctest_globals(item: pytest.Item) -> Optional[Dict[str, Any]]:
     return None if dtest is None else dict(dtest.globs)
 
 
-def _rendering(report: Any) -> str:
+def _rendering(report: pytest.TestReport) -> str:
     try:
         return str(report.longreprtext)
     except Exception as error:  # a broken __repr__ in the suite

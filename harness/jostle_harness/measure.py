@@ -12,14 +12,18 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Dict, Generator, List, Optional, Tuple
 
 import pytest
 
-from . import neutralise, phase, xdist_identity
+from . import messages, neutralise, phase, pytest_private, xdist_identity
 from .channel import Channel, ChannelClosed, text
+from .messages import Outcome
 
+#: Characters of an error that are told.
 _ERROR = 500
+#: A test that runs: its node id, and the worker of pytest-xdist's that runs it.
+_Run = Tuple[str, Optional[str]]
 
 
 class Undo:
@@ -29,7 +33,7 @@ class Undo:
         self._workers = workers
         self._mode = mode
 
-    def flags(self, config: Any) -> List[str]:
+    def flags(self, config: pytest.Config) -> List[str]:
         flags = neutralise.counter_flags(config)
         if self._workers > 1:
             # Of two values the last one counts, so that this undoes what undoes the suite's own number.
@@ -52,24 +56,24 @@ class Watch:
         self._channel = channel
         self._first: Optional[float] = None
         self._last = 0.0
-        self._running: Dict[Tuple[str, Any], List[Any]] = {}
-        self._tests: List[List[Any]] = []
-        self._errors: List[List[str]] = []
+        self._running: Dict[_Run, Tuple[List[Outcome], List[float]]] = {}
+        self._tests: List[Tuple[str, Outcome, float, float, float]] = []
+        self._errors: List[Tuple[str, str]] = []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         if self._first is None:
             self._first = self._last = time.perf_counter()
-            self._send("first")
+            self._send(messages.First(type="first"))
 
-    def pytest_runtest_logreport(self, report: Any) -> None:
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._last = time.perf_counter()
         node_id = text(report.nodeid)
         # Two tests may share a node id and run on two workers at a time.
         gateway = getattr(getattr(report, "node", None), "gateway", None)
         key = (node_id, getattr(gateway, "id", None))
-        outcomes, seconds = self._running.setdefault(key, [[], [0.0, 0.0, 0.0]])
-        if type(report).__name__ in ("SubtestReport", "SubTestReport"):
+        outcomes, seconds = self._running.setdefault(key, ([], [0.0, 0.0, 0.0]))
+        if pytest_private.is_subtest(report):
             outcomes += ["failed"] if report.failed else []
             return
         phases = ("setup", "call", "teardown")
@@ -83,13 +87,14 @@ class Watch:
             # The teardown, or xdist's word for the test in which a worker crashed.
             self._finish(key)
 
-    def _finish(self, key: Tuple[str, Any]) -> None:
+    def _finish(self, key: _Run) -> None:
         outcomes, seconds = self._running.pop(key)
-        self._tests.append([key[0], phase.verdict(outcomes), *seconds])
+        setup, call, teardown = seconds
+        self._tests.append((key[0], phase.verdict(outcomes), setup, call, teardown))
 
-    def pytest_collectreport(self, report: Any) -> None:
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self._errors.append([text(report.nodeid), text(report.longrepr)[:_ERROR]])
+            self._errors.append((text(report.nodeid), text(report.longrepr)[:_ERROR]))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
@@ -97,16 +102,22 @@ class Watch:
             self._running[key][0].append("failed")
             self._finish(key)
         work = 0.0 if self._first is None else self._last - self._first
-        self._send("measured", status=int(exitstatus), work=work, tests=self._tests, errors=self._errors)
+        self._send(
+            messages.Measured(
+                type="measured", status=int(exitstatus), work=work, tests=self._tests, errors=self._errors
+            )
+        )
 
-    def _send(self, kind: str, **fields: Any) -> None:
+    def _send(self, message: messages.ToJostle) -> None:
         # A test that closed the channel must not end a run that is otherwise as the user's own.
         with contextlib.suppress(ChannelClosed):
-            self._channel.send(kind, **fields)
+            self._channel.send(message)
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-def pytest_load_initial_conftests(early_config: Any, parser: Any, args: List[str]) -> Any:
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: List[str]
+) -> Generator[None, None, None]:
     """The last moment at which arguments can be added; a wrapper, to come before plugins that read them here."""
     wanted = os.environ.get("JOSTLE_MEASURE")
     if wanted is not None:

@@ -7,7 +7,9 @@ suite needs. So flags that undo flags are appended, each only if the plugin that
 from __future__ import annotations
 
 import copy
-from typing import Any, List
+from typing import List
+
+import pytest
 
 #: Plugin name, as pytest registers it, and the flags that undo it.
 _COUNTER_FLAGS = (
@@ -30,7 +32,7 @@ _OPTIONS = (
 )
 
 
-def counter_flags(config: Any) -> List[str]:
+def counter_flags(config: pytest.Config) -> List[str]:
     """The flags that undo what the suite's options, and the loaded plugins' defaults, would do."""
     flags = ["--maxfail=0", "--continue-on-collection-errors"]
     for plugin, undo in _COUNTER_FLAGS:
@@ -41,11 +43,11 @@ def counter_flags(config: Any) -> List[str]:
     return flags
 
 
-def _randomly(config: Any) -> bool:
+def _randomly(config: pytest.Config) -> bool:
     return bool(config.pluginmanager.hasplugin("randomly") or config.pluginmanager.hasplugin("pytest_randomly"))
 
 
-def append(config: Any, parser: Any, args: List[str], flags: List[str]) -> None:
+def append(config: pytest.Config, parser: pytest.Parser, args: List[str], flags: List[str]) -> None:
     """Append flags to the arguments pytest is about to parse, before a ``--`` if there is one."""
     at = args.index("--") if "--" in args else len(args)
     args[at:at] = flags
@@ -53,7 +55,7 @@ def append(config: Any, parser: Any, args: List[str], flags: List[str]) -> None:
     config.known_args_namespace = parser.parse_known_args(args, namespace=copy.copy(config.option))
 
 
-def set_options(config: Any, random_seed: int) -> List[str]:
+def set_options(config: pytest.Config, random_seed: int) -> List[str]:
     """Set options that no flag undoes; tells which were changed."""
     changed = []
     for name, value in _OPTIONS:

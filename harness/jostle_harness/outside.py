@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import sysconfig
+from types import FrameType
 from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional, Tuple
 
 from . import doctests
@@ -60,7 +61,7 @@ class Outside:
 
     def place(self, depth: int) -> str:
         """``file:line`` of the innermost frame of the project, else of the innermost that is not Python's own."""
-        frame: Any = sys._getframe(depth + 1)
+        frame: Optional[FrameType] = sys._getframe(depth + 1)
         foreign = ""
         while frame is not None:
             name = frame.f_code.co_filename

@@ -5,18 +5,46 @@ A value is shown without running any code of the suite: a ``__repr__`` may be br
 
 from __future__ import annotations
 
+import itertools
 import types
-from typing import Any, Callable, Dict, Iterable, List, Optional, Set
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    Optional,
+    Set,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+    overload,
+)
 
+from . import messages
 from .channel import text
 from .stable import is_stable, stable
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+_T = TypeVar("_T")
+_U = TypeVar("_U")
+_V = TypeVar("_V")
 
 _MOST = 120
 _ITEMS = 5
 _DEPTH = 3
 #: Types whose ``repr`` is known to be short and without effects.
 _PLAIN_MODULES = frozenset({"datetime", "decimal", "fractions", "uuid", "pathlib", "pathlib._local", "ipaddress"})
-_OPEN_CLOSE = {list: "[]", tuple: "()", set: "{}", frozenset: ("frozenset({", "})")}
+_OPEN_CLOSE: Dict[type, Tuple[str, str]] = {
+    list: ("[", "]"),
+    tuple: ("(", ")"),
+    set: ("{", "}"),
+    frozenset: ("frozenset({", "})"),
+}
 
 
 class Missing:
@@ -35,18 +63,18 @@ class Place:
     def __init__(
         self,
         name: str,
-        kind: str,
+        kind: messages.Kind,
         old: str,
         new: str,
         restore: Optional[Callable[[], None]],
         weak: bool = False,
-        mend: Optional[Dict[str, Any]] = None,
+        mend: Optional[messages.Mend] = None,
         along: Optional[str] = None,
     ) -> None:
         #: As a developer would write it; the same in every process that runs the same tests.
         self.name = stable(name)
         #: The field's word for this sort of state.
-        self.kind = kind
+        self.kind: messages.Kind = kind
         self.old = stable(old)
         self.new = stable(new)
         #: Puts the old value back, in place where that can be. Nothing if it cannot be put back.
@@ -58,7 +86,7 @@ class Place:
         #: A call that is part of putting the value back.
         self.along = along
 
-    def message(self) -> Dict[str, Any]:
+    def message(self) -> messages.Place:
         """The place as it is told to jostle."""
         return {
             "name": text(self.name),
@@ -72,29 +100,45 @@ class Place:
         }
 
 
-def is_atomic(value: Any) -> bool:
+@overload
+def is_a(value: object, kind: Type[_T]) -> TypeIs[_T]: ...
+@overload
+def is_a(value: object, kind: Tuple[Type[_T], Type[_U]]) -> TypeIs[Union[_T, _U]]: ...
+@overload
+def is_a(value: object, kind: Tuple[Type[_T], Type[_U], Type[_V]]) -> TypeIs[Union[_T, _U, _V]]: ...
+@overload
+def is_a(value: object, kind: Tuple[type, ...]) -> bool: ...
+def is_a(value: object, kind: Union[type, Tuple[type, ...]]) -> bool:
+    """Whether a value is of a class, or of one of several. ``isinstance`` would ask the value as well.
+
+    One that stands for another makes that for the answer, or fails: so do Django's lazy objects and Werkzeug's proxies.
+    """
+    return issubclass(type(value), kind)
+
+
+def is_atomic(value: object) -> bool:
     """Whether a value is immutable through and through, so that equality says it has not changed."""
     kind = type(value)
-    if kind is tuple or kind is frozenset:
+    if is_a(value, (tuple, frozenset)) and kind in (tuple, frozenset):
         return len(value) <= 100 and all(is_atomic(item) for item in value)
     return kind in (int, float, bool, str, bytes, complex, type(None))
 
 
-def same(old: Any, new: Any) -> bool:
+def same(old: object, new: object) -> bool:
     """Whether two bindings hold the same value, as far as can be told without the suite's code."""
     if old is new:
         return True
     return type(old) is type(new) and is_atomic(old) and is_atomic(new) and old == new
 
 
-def is_mock(value: Any) -> bool:
+def is_mock(value: object) -> bool:
     """Whether a value is one of :mod:`unittest.mock`'s."""
     return type(value).__module__ in ("unittest.mock", "mock", "mock.mock")
 
 
-def key_name(key: Any) -> str:
+def key_name(key: object) -> str:
     """A key as it stands between the brackets."""
-    if isinstance(key, (type, types.FunctionType, types.BuiltinFunctionType)):
+    if is_a(key, (type, types.FunctionType, types.BuiltinFunctionType)):
         return text(key.__qualname__)
     if type(key) is str and len(key) <= _MOST and key.isprintable() and '"' not in key and "\\" not in key:
         return f'"{stable(key)}"'
@@ -102,21 +146,21 @@ def key_name(key: Any) -> str:
 
 
 #: Parameters, and their texts, that are others in each process.
-_passing: Set[Any] = set()
+_passing: Set[object] = set()
 
 
-def are_passing(values: Iterable[Any]) -> None:
+def are_passing(values: Iterable[object]) -> None:
     """Take it that these values, and their texts, name nothing that a later run could find."""
     for value in filter(_is_simple, values):
         _passing.update((value, str(value)))
 
 
-def _is_simple(value: Any) -> bool:
+def _is_simple(value: object) -> bool:
     """Whether no code of the suite is run to compare or to show it."""
     return type(value) in (int, float, str, bytes) or type(value).__module__ in ("uuid", "datetime")
 
 
-def names_its_item(key: Any) -> bool:
+def names_its_item(key: object) -> bool:
     """Whether a key is the same in the next run and no other's name is the same."""
     if _passing and _is_simple(key) and key in _passing:
         return False
@@ -126,7 +170,7 @@ def names_its_item(key: Any) -> bool:
     return is_stable(shown) and not any(symbol in shown for symbol in ("…", "$TMPDIR"))
 
 
-def show(value: Any, depth: int = 0) -> str:
+def show(value: object, depth: int = 0) -> str:
     """A value in one short line."""
     shown = stable(_show(value, depth))
     if depth == 0:
@@ -145,39 +189,34 @@ def _show(value: Any, depth: int) -> str:
     if kind in (str, bytes, bytearray):
         return repr(value[:_MOST]) + ("…" if len(value) > _MOST else "")
     if kind is dict:
-        items = [f"{show(k, depth + 1)}: {_inner(v, depth)}" for k, v in _first(value.items(), len(value))]
+        items = [f"{show(k, depth + 1)}: {_inner(v, depth)}" for k, v in _first(value.items())]
         return "{" + _joined(items, len(value)) + "}"
     if kind in _OPEN_CLOSE:
         opening, closing = _OPEN_CLOSE[kind]
-        items = [_inner(item, depth) for item in _first(value, len(value))]
+        items = [_inner(item, depth) for item in _first(value)]
         if kind in (set, frozenset):
             items = sorted(items)
             if not items:
                 return f"{kind.__name__}()"
         comma = "," if kind is tuple and len(value) == 1 else ""
         return opening + _joined(items, len(value)) + comma + closing
-    if isinstance(value, type):
+    if is_a(value, type):
         return f"<class {_qualified(value)}>"
-    if isinstance(value, (types.FunctionType, types.BuiltinFunctionType)):
+    if is_a(value, (types.FunctionType, types.BuiltinFunctionType)):
         return f"<function {value.__module__}.{value.__qualname__}>"
-    if isinstance(value, types.ModuleType):
+    if is_a(value, types.ModuleType):
         return f"<module {vars(value).get('__name__')}>"
     if kind.__module__ in _PLAIN_MODULES:
         return repr(value)
     return _instance(value, depth)
 
 
-def _inner(value: Any, depth: int) -> str:
+def _inner(value: object, depth: int) -> str:
     return "…" if depth >= _DEPTH else show(value, depth + 1)
 
 
-def _first(items: Any, size: int) -> List[Any]:
-    found: List[Any] = []
-    for item in items:
-        if len(found) == _ITEMS:
-            break
-        found.append(item)
-    return found
+def _first(items: Iterable[_T]) -> List[_T]:
+    return list(itertools.islice(items, _ITEMS))
 
 
 def _joined(items: List[str], size: int) -> str:
@@ -188,10 +227,10 @@ def _joined(items: List[str], size: int) -> str:
 def _qualified(kind: type) -> str:
     module = vars(kind).get("__module__", "builtins")
     name = type.__dict__["__qualname__"].__get__(kind)
-    return name if module == "builtins" or not isinstance(module, str) else f"{module}.{name}"
+    return name if module == "builtins" or not is_a(module, str) else f"{module}.{name}"
 
 
-def _instance(value: Any, depth: int) -> str:
+def _instance(value: object, depth: int) -> str:
     name = _qualified(type(value))
     try:
         attributes = object.__getattribute__(value, "__dict__")
@@ -199,5 +238,5 @@ def _instance(value: Any, depth: int) -> str:
         attributes = None
     if type(attributes) is not dict or not attributes or depth >= _DEPTH - 1 or is_mock(value):
         return f"<{name} object>"
-    shown = [f"{k}={_inner(v, depth + 1)}" for k, v in _first(list(attributes.items()), len(attributes))]
+    shown = [f"{k}={_inner(v, depth + 1)}" for k, v in _first(list(attributes.items()))]
     return f"<{name} {_joined(shown, len(attributes))}>"

@@ -8,12 +8,14 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-from typing import Any, Dict, List, Optional, Tuple
+from pathlib import Path
+from typing import Dict, Generator, Iterable, List, Optional, Tuple, Union
 
+import pluggy
 import pytest
 
-from . import admitted, crash, neutralise, xdist_identity
-from .channel import PROTOCOL, Channel, ChannelClosed, Setup, text
+from . import admitted, crash, messages, neutralise, xdist_identity
+from .channel import Channel, ChannelClosed, Setup, receive_setup, text
 from .explain import Explainer
 from .identity_watch import IdentityWatch
 from .loop import Loop
@@ -26,11 +28,7 @@ def _start() -> Optional["Harness"]:
     if descriptor is None:
         return None
     channel = Channel(int(descriptor))
-    message = channel.receive()
-    if message.get("protocol") != PROTOCOL:
-        channel.send("error", message=f"the harness speaks protocol {PROTOCOL}, jostle {message.get('protocol')}")
-        raise SystemExit(3)
-    return Harness(channel, Setup(message))
+    return Harness(channel, receive_setup(channel))
 
 
 class Harness:
@@ -40,18 +38,18 @@ class Harness:
         self.channel = channel
         self.setup = setup
         self.loop = Loop(channel, setup)
-        self.errors: List[Dict[str, Any]] = []
+        self.errors: List[messages.CollectionError] = []
         self.deselected = 0
         self.neutralised: List[str] = []
         self.watch: Optional[IdentityWatch] = None
         xdist_identity.set_environment(setup.worker)
 
-    def watch_identity(self, config: Any) -> None:
+    def watch_identity(self, config: pytest.Config) -> None:
         if self.setup.purpose == "serve":
             self.watch = IdentityWatch(str(config.rootpath))
             self.watch.start()
 
-    def undo_options(self, config: Any, parser: Any, args: List[str]) -> None:
+    def undo_options(self, config: pytest.Config, parser: pytest.Parser, args: List[str]) -> None:
         flags = neutralise.counter_flags(config)
         self.neutralised = list(flags)
         if self.setup.worker is not None:
@@ -74,13 +72,15 @@ class Harness:
             config.args[:] = [arg for arg in config.args if self._argument_stays(arg, config)]
         plugins = sorted({f"{d.project_name}-{d.version}" for _, d in config.pluginmanager.list_plugin_distinfo()})
         self.channel.send(
-            "hello",
-            protocol=PROTOCOL,
-            python=platform.python_version(),
-            pytest=pytest.__version__,
-            rootdir=text(self.rootdir),
-            plugins=[text(plugin) for plugin in plugins],
-            neutralised=self.neutralised,
+            messages.Hello(
+                type="hello",
+                protocol=messages.PROTOCOL,
+                python=platform.python_version(),
+                pytest=pytest.__version__,
+                rootdir=text(self.rootdir),
+                plugins=[text(plugin) for plugin in plugins],
+                neutralised=self.neutralised,
+            )
         )
 
     def _argument_stays(self, argument: str, config: pytest.Config) -> bool:
@@ -88,7 +88,7 @@ class Harness:
         return not os.path.isfile(path) or os.path.realpath(path) in self.imports
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_ignore_collect(self, collection_path: Any) -> Optional[bool]:
+    def pytest_ignore_collect(self, collection_path: Path) -> Optional[bool]:
         """Leave out files that the plan does not import."""
         if self.setup.imports is None:
             return None
@@ -96,7 +96,9 @@ class Harness:
         return True if os.path.isfile(path) and os.path.realpath(path) not in self.imports else None
 
     @pytest.hookimpl(hookwrapper=True)
-    def pytest_make_collect_report(self, collector: pytest.Collector) -> Any:
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pluggy.Result[pytest.CollectReport], None]:
         """Note why something cannot be collected, while the exception is still at hand."""
         _guard_exit(collector)
         explainer = self._explainer_of_import(collector)
@@ -123,7 +125,9 @@ class Harness:
         self.deselected += len(items)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_collection_modifyitems(self, session: pytest.Session, items: List[pytest.Item]) -> Any:
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, items: List[pytest.Item]
+    ) -> Generator[None, None, None]:
         """Choose and order after every other plugin: a ``tryfirst`` wrapper is the outermost one."""
         yield
         self.loop.collected = _occurrences(items)
@@ -133,10 +137,17 @@ class Harness:
         orders = admitted.ask(session, items)
         named = enumerate(self.loop.collected.items())
         tests = [self._describe(key, item, orders.rank(place)) for place, (key, item) in named]
-        found = {"tests": tests, "errors": self.errors, "deselected": self.deselected}
-        self.channel.send("collected", **found, orders=orders.message())
+        self.channel.send(
+            messages.Collected(
+                type="collected",
+                tests=tests,
+                errors=self.errors,
+                deselected=self.deselected,
+                orders=orders.message(),
+            )
+        )
 
-    def _describe(self, key: Tuple[str, int], item: pytest.Item, rank: int) -> Dict[str, Any]:
+    def _describe(self, key: Tuple[str, int], item: pytest.Item, rank: int) -> messages.CollectedTest:
         _, line, _ = item.reportinfo()
         file = key[0].split("::")[0]
         if getattr(item, "path", None) is not None:
@@ -158,14 +169,14 @@ class Harness:
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         with contextlib.suppress(ChannelClosed):  # a zygote ends because jostle is done
-            self.channel.send("done", status=int(exitstatus))
+            self.channel.send(messages.Done(type="done", status=int(exitstatus)))
 
 
 def _guard_exit(collector: pytest.Collector) -> None:
     """Make ``sys.exit`` in a module an error of that module: pytest itself would end the whole run."""
     collect = collector.collect
 
-    def guarded() -> Any:
+    def guarded() -> Iterable[Union[pytest.Item, pytest.Collector]]:
         try:
             return collect()
         except SystemExit as error:
@@ -174,7 +185,7 @@ def _guard_exit(collector: pytest.Collector) -> None:
     collector.collect = guarded  # type: ignore[method-assign]
 
 
-def _exception(report: Any, collector: pytest.Collector) -> BaseException:
+def _exception(report: pytest.CollectReport, collector: pytest.Collector) -> BaseException:
     call = getattr(report, "call", None)
     if call is not None and call.excinfo is not None:
         error: BaseException = call.excinfo.value
@@ -202,7 +213,9 @@ def _group(item: pytest.Item) -> Optional[str]:
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-def pytest_load_initial_conftests(early_config: Any, parser: Any, args: List[str]) -> Any:
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: List[str]
+) -> Generator[None, None, None]:
     """The last moment at which arguments can be added; a wrapper, to come before plugins that read them here."""
     global _plugin
     _plugin = _start()

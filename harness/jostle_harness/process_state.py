@@ -10,15 +10,20 @@ import os
 import random
 import re
 import signal
+import socket
 import sys
 import threading
 import time
 import types
 import warnings
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, NamedTuple, Optional, Set, Tuple
 
-from .places import MISSING, Place, same, show
+from .messages import How, Kind, Mend
+from .places import MISSING, Place, is_a, same, show
 from .streams import Streams
+
+if TYPE_CHECKING:
+    from _pytest.capture import CaptureManager
 
 #: What pytest itself sets for each test.
 _OF_PYTEST = frozenset({"PYTEST_CURRENT_TEST", "COLUMNS", "LINES"})
@@ -29,22 +34,26 @@ _OF_ZONE = frozenset({"time.tzname", "time.timezone", "time.altzone", "time.dayl
 _FDS = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
 
 
+#: What gives a value, and what sets it.
+_Access = Tuple[Callable[[], Any], Callable[[Any], Any]]
+
+
 class _Setting(NamedTuple):
     """A single value of the process."""
 
     name: str
-    kind: str
+    kind: Kind
     get: Callable[[], Any]
     put: Optional[Callable[[Any], Any]]
     weak: bool = False
     #: Whether the values say something to a reader.
     telling: bool = True
     #: The object that holds the values, if it is one.
-    held: Any = None
+    held: object = None
     #: What is said of a value that cannot be had.
     missing: str = "(absent)"
 
-    def show(self, value: Any) -> str:
+    def show(self, value: object) -> str:
         """A value for a reader."""
         return self.missing if value is MISSING else show(value)
 
@@ -52,7 +61,7 @@ class _Setting(NamedTuple):
 class ProcessState:
     """The process's state as it was when this was made."""
 
-    def __init__(self, capture: Any = None) -> None:
+    def __init__(self, capture: Optional[CaptureManager] = None) -> None:
         self.streams = Streams(capture)
         self._settings = list(_settings())
         self._values = [_get(setting) for setting in self._settings]
@@ -62,7 +71,7 @@ class ProcessState:
         self._threads = set(threading.enumerate())
         self._descriptors = _descriptors()
 
-    def held(self) -> Iterator[Any]:
+    def held(self) -> Iterator[object]:
         """The tables and lists that are watched here, whatever names others have for them."""
         yield sys.modules
         yield os.environ._data  # type: ignore[attr-defined]
@@ -104,8 +113,10 @@ class ProcessState:
         for key in sorted({*self._environ, *now} - _OF_PYTEST):
             old, new = self._environ.get(key, MISSING), now.get(key, MISSING)
             if old != new:
-                kind = "locale/time zone" if key in ("TZ", "LANG") or key.startswith("LC_") else "environment"
-                mend, along = {"how": "environ", "key": key}, _ZONE_SETTER if key == "TZ" else None
+                of_locale = key in ("TZ", "LANG") or key.startswith("LC_")
+                kind: Kind = "locale/time zone" if of_locale else "environment"
+                mend: Mend = {"how": "environ", "key": key}
+                along = _ZONE_SETTER if key == "TZ" else None
                 name, restore = f'os.environ["{key}"]', _environ_putter(key, old)
                 yield Place(name, kind, show(old), show(new), restore, mend=mend, along=along)
 
@@ -114,11 +125,11 @@ class ProcessState:
         for name in sorted({*self._modules, *now}):
             old, new = self._modules.get(name, MISSING), now.get(name, MISSING)
             if old is not new:
-                imported = old is MISSING and isinstance(new, types.ModuleType) and hasattr(new, "__spec__")
+                imported = old is MISSING and is_a(new, types.ModuleType) and hasattr(new, "__spec__")
                 weak = imported and getattr(new, "__spec__", None) is not None
                 restore = _modules_putter(name, old)
-                mend = {"how": "modules", "key": name}
-                kind = "import-time" if weak and is_own(name) else "module table"
+                mend: Mend = {"how": "modules", "key": name}
+                kind: Kind = "import-time" if weak and is_own(name) else "module table"
                 yield Place(f'sys.modules["{name}"]', kind, show(old), show(new), restore, weak, mend)
 
 
@@ -142,9 +153,9 @@ def _safe(get: Callable[[], Any]) -> Callable[[], Any]:
     return safe
 
 
-def _equal(old: Any, new: Any) -> bool:
+def _equal(old: object, new: object) -> bool:
     """Whether two lists hold the same objects."""
-    if type(old) is not type(new) or not isinstance(old, (list, tuple)):
+    if type(old) is not type(new) or not isinstance(old, (list, tuple)) or not isinstance(new, (list, tuple)):
         return False
     return len(old) == len(new) and all(same(a, b) or _equal(a, b) for a, b in zip(old, new))
 
@@ -179,7 +190,7 @@ def _modules_putter(name: str, old: Any) -> Callable[[], None]:
 
 
 #: Settings that a fixture of their own keeps.
-_KEEPERS = {
+_KEEPERS: Dict[str, How] = {
     "os.getcwd()": "cwd",
     "random": "random",
     "sys.path": "path",
@@ -192,7 +203,7 @@ _ATTRIBUTE = re.compile(r"((decimal|logging)\..*)\.(prec|rounding|E\w+|capitals|
 _LIST = re.compile(r"(logging|warnings|sys)\..*(handlers|filters|argv|meta_path|path_hooks)$")
 
 
-def _mend(setting: _Setting) -> Optional[Dict[str, Any]]:
+def _mend(setting: _Setting) -> Optional[Mend]:
     """What a fixture that keeps a setting needs to know, if one can."""
     name = setting.name
     if name in _KEEPERS:
@@ -286,13 +297,12 @@ def _signal_name(number: int) -> str:
     )
 
 
-def _signal(number: int) -> List[Callable[..., Any]]:
-    return [lambda: signal.getsignal(number), lambda value: signal.signal(number, value)]
+def _signal(number: int) -> _Access:
+    return lambda: signal.getsignal(number), lambda value: signal.signal(number, value)
 
 
-def _socket_timeout() -> List[Optional[Callable[..., Any]]]:
-    socket = sys.modules["socket"]
-    return [socket.getdefaulttimeout, socket.setdefaulttimeout]
+def _socket_timeout() -> _Access:
+    return socket.getdefaulttimeout, socket.setdefaulttimeout
 
 
 def _decimal() -> Iterator[_Setting]:
@@ -300,8 +310,8 @@ def _decimal() -> Iterator[_Setting]:
         yield _Setting(f"decimal.getcontext().{name}", "global/module state", *_attribute(decimal.getcontext(), name))
 
 
-def _attribute(obj: Any, name: str) -> List[Callable[..., Any]]:
-    return [lambda: getattr(obj, name), lambda value: setattr(obj, name, value)]
+def _attribute(obj: object, name: str) -> _Access:
+    return lambda: getattr(obj, name), lambda value: setattr(obj, name, value)
 
 
 def _logging() -> Iterator[_Setting]:
@@ -321,7 +331,7 @@ def _logging() -> Iterator[_Setting]:
                 yield _Setting(f"{path}.{attribute}", "logging/warnings", _lister(held), _list_putter(held), held=held)
 
 
-def _descriptors() -> "set[int]":
+def _descriptors() -> Set[int]:
     found = set()
     with contextlib.suppress(OSError):
         for name in os.listdir(_FDS):

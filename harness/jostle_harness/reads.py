@@ -12,10 +12,13 @@ import re
 import sys
 import tempfile
 import types
-from typing import Any, Dict, FrozenSet, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, FrozenSet, Optional, Set, Tuple
 
-from . import doctests
+from . import doctests, messages
 from .crash import inside
+
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
 
 _IN_TEMPORARY = " in the temporary folder"
 
@@ -41,7 +44,7 @@ class Reads:
         else:
             sys.settrace(self._enter)
 
-    def stop(self) -> Optional[Dict[str, Any]]:
+    def stop(self) -> Optional[messages.Line]:
         """Look no more; tells the last line that was seen to read the place."""
         if self._looks and self._sort != "file":
             sys.settrace(self._before)
@@ -51,22 +54,21 @@ class Reads:
         file, line, function = self._found
         return {"file": file, "line": line, "function": function}
 
-    def _enter(self, frame: types.FrameType, event: str, _: Any) -> Any:
+    def _enter(self, frame: types.FrameType, event: str, _: object) -> Optional[TraceFunction]:
         code = frame.f_code
         if code not in self._lines:
             own = inside(code.co_filename, self._rootdir) is not None
             self._lines[code] = frozenset(_lines(code, str(self._sort), self._text)) if own else frozenset()
         return self._step if self._lines[code] else None
 
-    def _step(self, frame: types.FrameType, event: str, _: Any) -> Any:
+    def _step(self, frame: types.FrameType, event: str, _: object) -> TraceFunction:
         if event == "line" and frame.f_lineno in self._lines[frame.f_code]:
             self._note(frame)
         return self._step
 
-    def _hear(self, event: str, arguments: Tuple[Any, ...]) -> None:
-        if not self._looks or event != "open" or not isinstance(arguments[0], (str, bytes)):
-            return
-        if os.path.realpath(os.fsdecode(arguments[0])) == self._text:
+    def _hear(self, event: str, arguments: Tuple[object, ...]) -> None:
+        path = arguments[0] if self._looks and event == "open" else None
+        if isinstance(path, (str, bytes)) and os.path.realpath(os.fsdecode(path)) == self._text:
             self._note(sys._getframe(1))
 
     def _note(self, frame: Optional[types.FrameType]) -> None:
@@ -101,7 +103,7 @@ def _sought(name: str, rootdir: str) -> Tuple[Optional[str], str]:
     return None, ""
 
 
-def _lines(code: types.CodeType, sort: str, text: str) -> "set[int]":
+def _lines(code: types.CodeType, sort: str, text: str) -> Set[int]:
     """The lines of a function that load what is sought."""
     starts = dict(dis.findlinestarts(code))
     found = set()

@@ -8,11 +8,12 @@ import random
 import re
 import threading
 import types
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Literal, Optional, Type
 
-from .places import MISSING, same
+from .places import MISSING, is_a, same
 
 FOREIGN = ("_pytest", "pytest", "pluggy", "jostle_harness", "xdist", "importlib", "logging", "_frozen_importlib")
+#: The classes of :mod:`threading`'s locks.
 LOCKS = (type(threading.Lock()), type(threading.RLock()))
 _OF_CLASS = re.compile(
     "__(dict|weakref|doc|module|annotations|annotate|annotate_func|annotations_cache|static_attributes|firstlineno|"
@@ -21,18 +22,22 @@ _OF_CLASS = re.compile(
 OF_MODULE = re.compile(r"__\w+__$|@py_builtins|@pytest_ar|pytestmark$")
 
 
+#: How an object is read: its attributes, the items of a dictionary, or the whole of anything else.
+Sort = Literal["attributes", "items", "whole"]
+
+
 class Node:
     """A mutable object and what it held."""
 
     __slots__ = ("expression", "foreign", "namespace", "obj", "path", "reach", "rebind", "sort", "state", "weak")
 
-    def __init__(self, obj: Any, path: str, sort: str, state: Any, weak: bool, reach: Optional[str]) -> None:
+    def __init__(self, obj: Any, path: str, sort: Sort, state: Any, weak: bool, reach: Optional[str]) -> None:
         self.obj = obj
         #: Kept alive, as it is known by where it lies.
         self.namespace = _namespace(obj, sort)
         self.path = path
-        #: ``attributes``, ``items``, ``whole``
-        self.sort = sort
+        self.sort: Sort = sort
+        #: What :func:`read` made of it.
         self.state = state
         self.weak = weak
         #: The module that an import brings, if the path is an expression in it.
@@ -45,75 +50,76 @@ class Node:
         self.foreign = False
 
 
-def _namespace(obj: Any, sort: str) -> Optional[Dict[str, Any]]:
+def _namespace(obj: object, sort: Sort) -> Optional[Dict[str, Any]]:
     """The dictionary that holds an object's attributes, which others may share; classes and functions have their own."""
-    if sort != "attributes" or isinstance(obj, (type, types.FunctionType)):
+    if sort != "attributes" or is_a(obj, (type, types.FunctionType)):
         return None
-    return vars(obj) if isinstance(obj, types.ModuleType) else _attributes(obj)
+    return vars(obj) if is_a(obj, types.ModuleType) else _attributes(obj)
 
 
-def identity(obj: Any, sort: str) -> int:
+def identity(obj: object, sort: Sort) -> int:
     """What tells the state of an object from that of others, as long as it lives."""
     namespace = _namespace(obj, sort)
     return id(obj) if namespace is None else id(namespace)
 
 
-def sort_of(obj: Any) -> Optional[str]:
+def sort_of(obj: object) -> Optional[Sort]:
     """How an object is read; nothing if it is not looked into."""
     kind = type(obj)
-    if isinstance(obj, dict):
+    if is_a(obj, dict):
         return "items"
-    if isinstance(obj, (list, set, bytearray, collections.deque, random.Random)) or kind in LOCKS:
+    if is_a(obj, (list, set, bytearray, collections.deque, random.Random)) or kind in LOCKS:
         return "whole"
     if hasattr(kind, "cache_clear") and hasattr(kind, "cache_info"):
         return "whole"
     if kind is itertools.count or kind is types.GeneratorType:
         return "whole"
     module = str(kind.__module__)
-    if isinstance(obj, types.ModuleType) or module.split(".")[0] in FOREIGN or module == "os":
+    if is_a(obj, types.ModuleType) or module.split(".")[0] in FOREIGN or module == "os":
         return None
     return "attributes" if _attributes(obj) is not None else None
 
 
-def _attributes(obj: Any) -> Optional[Dict[str, Any]]:
+def _attributes(obj: object) -> Optional[Dict[str, Any]]:
     try:
         found = object.__getattribute__(obj, "__dict__")
     except Exception:
         return None
-    return found if isinstance(found, dict) else None
+    return found if is_a(found, dict) else None
 
 
-def is_plain(obj: Any) -> bool:
-    return not isinstance(obj, (list, collections.deque, types.CellType))
+def is_plain(obj: object) -> bool:
+    """Whether ``!=`` tells two states of an object apart without running code of the suite."""
+    return not is_a(obj, (list, collections.deque, types.CellType))
 
 
-def read(obj: Any, sort: str) -> Any:
+def read(obj: Any, sort: Sort) -> Any:
     """A shallow copy of what an object holds."""
     if sort == "items":
         return dict(dict.items(obj))
     if sort == "attributes":
-        if isinstance(obj, type):
+        if is_a(obj, type):
             return {name: value for name, value in vars(obj).items() if not _OF_CLASS.match(name)}
-        if isinstance(obj, types.ModuleType):
+        if is_a(obj, types.ModuleType):
             return {name: value for name, value in vars(obj).items() if not OF_MODULE.match(name)}
-        if isinstance(obj, types.FunctionType):
+        if is_a(obj, types.FunctionType):
             return dict(vars(obj))
         return dict(_attributes(obj) or {})
-    if isinstance(obj, (list, collections.deque)):
+    if is_a(obj, (list, collections.deque)):
         return list(obj)
-    if isinstance(obj, set):
+    if is_a(obj, set):
         return set(obj)
-    if isinstance(obj, bytearray):
+    if is_a(obj, bytearray):
         return bytes(obj)
-    if isinstance(obj, random.Random):
+    if is_a(obj, random.Random):
         return obj.getstate()
-    if isinstance(obj, types.CellType):
+    if is_a(obj, types.CellType):
         return [obj.cell_contents]
     if type(obj) in LOCKS:
         return _is_locked(obj)
-    if isinstance(obj, itertools.count):
+    if is_a(obj, itertools.count):
         return repr(obj)
-    if isinstance(obj, types.GeneratorType):
+    if is_a(obj, types.GeneratorType):
         return "exhausted" if obj.gi_frame is None else f"at byte {obj.gi_frame.f_lasti} of its code"
     info = obj.cache_info()
     return (info.currsize, info.misses)
@@ -136,31 +142,35 @@ def _is_locked(lock: Any) -> bool:
     return True
 
 
-def same_list(old: List[Any], new: List[Any]) -> bool:
+def same_list(old: List[object], new: List[object]) -> bool:
+    """Whether two lists hold the same values."""
     return len(old) == len(new) and all(same(a, b) for a, b in zip(old, new))
 
 
-def binder(obj: Any, sort: str, key: Any) -> Callable[[Any], None]:
+def binder(obj: object, sort: Sort, key: Any) -> Callable[[object], None]:
+    """What binds another value to a slot of an object."""
     return lambda value: _put(obj, sort, key, value)
 
 
-def cell_binder(cell: Any) -> Callable[[Any], None]:
+def cell_binder(cell: types.CellType) -> Callable[[object], None]:
+    """What gives a variable that a function encloses another value."""
     return lambda value: setattr(cell, "cell_contents", value)
 
 
-def restorer(obj: Any, sort: str, key: Any, value: Any) -> Callable[[], None]:
+def restorer(obj: object, sort: Sort, key: Any, value: object) -> Callable[[], None]:
+    """What binds a value to a slot of an object."""
     return lambda: _put(obj, sort, key, value)
 
 
-def _put(obj: Any, sort: str, key: Any, value: Any) -> None:
+def _put(obj: object, sort: Sort, key: Any, value: object) -> None:
     """Bind a value to a slot, or take the slot away, past any code of the suite."""
-    if isinstance(obj, type):
+    if is_a(obj, type):
         if value is MISSING:
             type.__delattr__(obj, key)
         else:
             type.__setattr__(obj, key, value)
         return
-    target: Any = obj if sort == "items" else vars(obj) if isinstance(obj, types.ModuleType) else _attributes(obj)
+    target: Any = obj if sort == "items" else vars(obj) if is_a(obj, types.ModuleType) else _attributes(obj)
     if value is MISSING:
         _base(target).pop(target, key, None)
     else:
@@ -173,6 +183,6 @@ def refill(held: Dict[Any, Any], items: Dict[Any, Any]) -> None:
     _base(held).update(held, items)
 
 
-def _base(held: Any) -> Any:
+def _base(held: object) -> Type[Dict[Any, Any]]:
     """The class of Python's own whose methods a dictionary is changed by: an ordered one keeps its order apart."""
-    return collections.OrderedDict if isinstance(held, collections.OrderedDict) else dict
+    return collections.OrderedDict if is_a(held, collections.OrderedDict) else dict

@@ -16,10 +16,74 @@ import re
 import sys
 import tokenize
 import warnings
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple, TypedDict, Union
 
 BOM = b"\xef\xbb\xbf"
 COMPOUND_BODIES = ("body", "orelse", "finalbody", "handlers", "cases")
+
+
+#: A node that has a place in the text.
+_Placed = Union[ast.stmt, ast.expr, ast.keyword]
+_Function = Union[ast.FunctionDef, ast.AsyncFunctionDef]
+
+
+class Body(TypedDict):
+    """Where a statement can stand first in a function."""
+
+    at: int
+    indent: str
+    open: bool
+
+
+class Function(TypedDict):
+    """A function of a module or a class."""
+
+    name: str
+    line: int
+    start: int
+    indent: str
+    body: Optional[Body]
+    parameters: List[str]
+    scope: Optional[Tuple[int, int]]
+
+
+class Line(TypedDict):
+    """A statement that is a line."""
+
+    line: int
+    start: int
+    end: int
+    text: str
+
+
+class Layout(TypedDict):
+    """Where a module can be edited."""
+
+    newline: str
+    utf8: bool
+    top: int
+    open: bool
+    first: bool
+    imports: bool
+    blank: int
+    last: bool
+    modules: Dict[str, str]
+    bindings: Dict[str, List[str]]
+    words: List[str]
+    functions: List[Function]
+    statements: List[Line]
+
+
+class Refusal(TypedDict):
+    """Why a module is not edited."""
+
+    refused: str
+
+
+class Compiled(TypedDict):
+    """What keeps a module from being compiled, if anything does."""
+
+    error: Optional[str]
 
 
 class Refused(Exception):
@@ -38,7 +102,7 @@ class Text:
             body = data[skipped:]
             self.encoding = "utf-8" if encoding == "utf-8-sig" else encoding
             text = body.decode(self.encoding)
-            self.lines = re.findall(r"[^\n]*\n|[^\n]+", text)
+            self.lines: List[str] = re.findall(r"[^\n]*\n|[^\n]+", text)
             encoded = [line.encode(self.encoding) for line in self.lines]
         except (SyntaxError, UnicodeError, LookupError) as error:
             raise Refused(f"cannot be decoded: {error}") from None
@@ -93,7 +157,11 @@ def _logical_lines(text: str) -> Iterator[Tuple[int, int]]:
             start = token.start[0]
 
 
-def layout(data: bytes) -> Dict[str, Any]:
+def layout(data: bytes) -> Layout:
+    """Where a module can be edited.
+
+    Raises :class:`Refused` where that cannot be told.
+    """
     text = Text(data)
     top, imports, run = _top(text)
     bindings = _bindings(text.tree)
@@ -126,10 +194,10 @@ def _top(text: Text) -> Tuple[int, bool, List[ast.stmt]]:
     body = text.tree.body
     end, at, imports = 0, 0, False
     if body and _is_docstring(body[0]):
-        end, at = text.last_row(body[0].end_lineno or 1), 1
+        end, at = _last(text, body[0]), 1
     while at < len(body) and (_is_import(body[at]) or _first(text, body[at]) <= end):
         imports = imports or _is_import(body[at])
-        end = max(end, text.last_row(body[at].end_lineno or 1))
+        end = max(end, _last(text, body[at]))
         at += 1
     return (end + 1 if end else _after_head(text)), imports, body[:at]
 
@@ -146,9 +214,13 @@ def _after_head(text: Text) -> int:
     return max(special, default=0) + 1
 
 
-def _first(text: Text, node: Any) -> int:
-    decorators = getattr(node, "decorator_list", [])
+def _first(text: Text, node: ast.stmt) -> int:
+    decorators: Sequence[ast.expr] = getattr(node, "decorator_list", [])
     return text.first_row(min([node.lineno, *(decorator.lineno for decorator in decorators)]))
+
+
+def _last(text: Text, node: ast.stmt) -> int:
+    return text.last_row(node.end_lineno or node.lineno)
 
 
 def _is_docstring(node: ast.stmt) -> bool:
@@ -179,7 +251,7 @@ def _inner(node: ast.AST) -> Iterator[ast.stmt]:
 
 def _bindings(tree: ast.Module) -> Dict[str, List[str]]:
     """What each name is bound to, anywhere in the module: the module that is imported, or "" for all else."""
-    found: Dict[str, set] = {}
+    found: Dict[str, Set[str]] = {}
 
     def bind(name: Optional[str], target: str = "") -> None:
         if name is not None:
@@ -221,7 +293,7 @@ def _modules(run: List[ast.stmt], bindings: Dict[str, List[str]]) -> Dict[str, s
     return found
 
 
-def _words(tree: ast.Module) -> set:
+def _words(tree: ast.Module) -> Set[str]:
     """All names that the module binds or looks up, and texts that may be names of fixtures."""
     words = set()
     for node in ast.walk(tree):
@@ -232,7 +304,7 @@ def _words(tree: ast.Module) -> set:
     return words
 
 
-def _functions(text: Text, body: Any, prefix: str) -> Iterator[Dict[str, Any]]:
+def _functions(text: Text, body: Iterable[ast.stmt], prefix: str) -> Iterator[Function]:
     """The functions of the module and of its classes."""
     for node in body:
         if isinstance(node, ast.ClassDef):
@@ -243,7 +315,7 @@ def _functions(text: Text, body: Any, prefix: str) -> Iterator[Dict[str, Any]]:
             yield from _functions(text, _inner(node), prefix)
 
 
-def _function(text: Text, node: Any, prefix: str) -> Dict[str, Any]:
+def _function(text: Text, node: _Function, prefix: str) -> Function:
     row = _first(text, node)
     arguments = node.args
     named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
@@ -258,7 +330,7 @@ def _function(text: Text, node: Any, prefix: str) -> Dict[str, Any]:
     }
 
 
-def _body(text: Text, node: Any) -> Optional[Dict[str, Any]]:
+def _body(text: Text, node: _Function) -> Optional[Body]:
     """Where a statement can stand first in a function; nowhere if its body stands on the line of its `def`."""
     statements = node.body
     docstring = statements[0] if _is_docstring(statements[0]) else None
@@ -266,7 +338,7 @@ def _body(text: Text, node: Any) -> Optional[Dict[str, Any]]:
         statements = statements[1:]
     row = _first(text, (statements or node.body)[0])
     header = text.last_row(node.lineno)
-    end = text.last_row(docstring.end_lineno) if docstring is not None else header
+    end = header if docstring is None else _last(text, docstring)
     if row <= header or statements and row <= end:
         return None
     if statements:
@@ -274,7 +346,7 @@ def _body(text: Text, node: Any) -> Optional[Dict[str, Any]]:
     return {"at": text.start(end + 1), "indent": text.indent(row), "open": not text.lines[end - 1].endswith("\n")}
 
 
-def _scope(text: Text, node: Any) -> Optional[List[int]]:
+def _scope(text: Text, node: _Function) -> Optional[Tuple[int, int]]:
     """What is to be left out of a fixture's decorator to make its scope that of a function."""
     for decorator in node.decorator_list:
         if not isinstance(decorator, ast.Call):
@@ -282,27 +354,30 @@ def _scope(text: Text, node: Any) -> Optional[List[int]]:
         name = getattr(decorator.func, "attr", getattr(decorator.func, "id", ""))
         if name not in ("fixture", "yield_fixture") or any(keyword.arg is None for keyword in decorator.keywords):
             continue
-        given = sorted([*decorator.args, *decorator.keywords], key=lambda part: (part.lineno, part.col_offset))
+        given: List[Union[ast.expr, ast.keyword]] = sorted(
+            [*decorator.args, *decorator.keywords], key=lambda part: (part.lineno, part.col_offset)
+        )
         for at, part in enumerate(given):
             if not (isinstance(part, ast.keyword) and part.arg == "scope" and isinstance(part.value, ast.Constant)):
                 continue
             if len(given) == 1:
-                return [_end(text, decorator.func), _end(text, decorator)]
+                return _end(text, decorator.func), _end(text, decorator)
             if at + 1 < len(given):
-                return [_start(text, part), _start(text, given[at + 1])]
-            return [_end(text, given[at - 1]), _end(text, part)]
+                return _start(text, part), _start(text, given[at + 1])
+            return _end(text, given[at - 1]), _end(text, part)
     return None
 
 
-def _start(text: Text, node: Any) -> int:
+def _start(text: Text, node: _Placed) -> int:
     return text.offset(node.lineno, node.col_offset)
 
 
-def _end(text: Text, node: Any) -> int:
+def _end(text: Text, node: _Placed) -> int:
+    assert node.end_lineno is not None and node.end_col_offset is not None  # what was parsed has both
     return text.offset(node.end_lineno, node.end_col_offset)
 
 
-def _statements(text: Text) -> Iterator[Dict[str, Any]]:
+def _statements(text: Text) -> Iterator[Line]:
     """The module's own statements that stand alone on one line and bind no name of it."""
     body = text.tree.body
     for at, node in enumerate(body):
@@ -345,7 +420,8 @@ def problem(data: bytes, name: str) -> Optional[str]:
     return None
 
 
-def answer(asked: Dict[str, Any]) -> Dict[str, Any]:
+def answer(asked: Dict[str, str]) -> Union[Layout, Refusal, Compiled]:
+    """The answer to one line of jostle's."""
     if "compile" in asked:
         return {"error": problem(asked["compile"].encode("latin-1"), asked["name"])}
     try:

@@ -6,12 +6,18 @@ each phase of a test, so that a test which merely replaces one harms nobody; one
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-from typing import Any, Callable, Dict, Iterator, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Optional, Tuple
 
+from . import pytest_private
 from .places import Place
+
+if TYPE_CHECKING:
+    import asyncio
+
+    import pytest
+    from _pytest.capture import CaptureManager
 
 _NAMES = ("stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__")
 _CAPTURED = {"stdout": "out", "stderr": "err"}
@@ -24,10 +30,10 @@ _State = Tuple[Optional[int], bool]
 class Streams:
     """The streams as they were when this was made."""
 
-    def __init__(self, capture: Any) -> None:
+    def __init__(self, capture: Optional[CaptureManager]) -> None:
         self._capture = capture
         #: The test before which places are put back.
-        self.next_item: Any = None
+        self.next_item: Optional[pytest.Item] = None
         self._objects = {name: self._stream(name) for name in _NAMES}
         self._closed = {name: _is_closed(stream) for name, stream in self._objects.items()}
         self._descriptors = [_descriptor(number) for number in range(3)]
@@ -57,30 +63,29 @@ class Streams:
             now, old = self._stream(name), self._objects[name]
             is_closed, was_closed = _is_closed(now), self._closed[name]
             if (now is not old and not self._is_captured(name)) or is_closed != was_closed:
-                shown = [_show(old, was_closed), _show(now, is_closed)]
+                shown = (_show(old, was_closed), _show(now, is_closed))
                 yield Place(f"sys.{name}", "standard stream", *shown, self._restorer(name))
         for number, old_file in enumerate(self._descriptors):
             new_file = _descriptor(number)
             if new_file != old_file:
-                shown = ["closed" if file is None else "open" for file in (old_file, new_file)]
-                shown[1] = "another file" if shown[0] == shown[1] else shown[1]
-                yield Place(f"descriptor {number}", "descriptor", *shown, self._putter(number))
+                before, after = ("closed" if file is None else "open" for file in (old_file, new_file))
+                after = "another file" if before == after else after
+                yield Place(f"descriptor {number}", "descriptor", before, after, self._putter(number))
         if _loop_state() != self._loop:
-            shown = [_show_loop(*state) for state in (self._loop, _loop_state())]
-            shown[1] = "another loop" if shown[0] == shown[1] else shown[1]
-            yield Place(_LOOP, "event loop", *shown, self._put_loop)
+            before, after = (_show_loop(*state) for state in (self._loop, _loop_state()))
+            after = "another loop" if before == after else after
+            yield Place(_LOOP, "event loop", before, after, self._put_loop)
 
     def _captured(self, name: str) -> Any:
-        """pytest's capturing of a stream, if it is captured."""
-        capturing = getattr(self._capture, "_global_capturing", None)
-        return getattr(capturing, _CAPTURED.get(name, ""), None)
+        """pytest's capturing file in the place of a stream, if that is captured."""
+        return pytest_private.captured_stream(self._capture, _CAPTURED.get(name, ""))
 
     def _is_captured(self, name: str) -> bool:
-        return hasattr(self._captured(name), "tmpfile")
+        return self._captured(name) is not None
 
     def _stream(self, name: str) -> Any:
         """What tests find under this name."""
-        return self._captured(name).tmpfile if self._is_captured(name) else getattr(sys, name, None)
+        return self._captured(name) if self._is_captured(name) else getattr(sys, name, None)
 
     def _state(self, name: str) -> _State:
         stream = self._stream(name)
@@ -93,14 +98,10 @@ class Streams:
 
     def _capture_anew(self) -> None:
         """Give pytest new capturing files, as it cannot go on without one that is closed, and end what it could not."""
-        capturing, self._capture._global_capturing = self._capture._global_capturing, None
-        for part in (capturing.out, capturing.err, capturing.in_):
-            with contextlib.suppress(Exception):  # one that was never started, or is broken
-                part.done()
-        self._capture.start_global_capturing()
-        self._capture.suspend_global_capture()
+        assert self._capture is not None
+        pytest_private.capture_anew(self._capture)
         if self.next_item is not None:
-            _end_what_is_left(self.next_item)
+            pytest_private.tear_down_left(self.next_item)
 
     def _put(self, name: str) -> None:
         stream = self._objects[name]
@@ -110,15 +111,14 @@ class Streams:
             if copy is None:
                 raise OSError(f"descriptor {number} was closed")
             os.dup2(copy, number)
-            mode = "r" if number == 0 else "w"
-            stream = open(number, mode, closefd=False)  # noqa: SIM115
+            stream = open(number, "r" if number == 0 else "w", closefd=False)  # noqa: SIM115
         setattr(sys, name, stream)
 
     def _putter(self, number: int) -> Optional[Callable[[], None]]:
         copy = self._copies[number]
         if copy is None:
             return None
-        return lambda: (os.dup2(copy, number), None)[1]
+        return lambda: _copy_to(copy, number)
 
     def _put_loop(self) -> None:
         local = _local()
@@ -126,29 +126,25 @@ class Streams:
             return
         loop, (_, was_closed) = self._loop_object, self._loop
         if loop is not None and loop.is_closed() and not was_closed:
-            loop = sys.modules["asyncio"].new_event_loop()  # type: ignore[attr-defined]
+            loop = sys.modules["asyncio"].new_event_loop()
         local._loop = loop
         if loop is None and hasattr(local, "_set_called"):
             local._set_called = False
 
 
-def _end_what_is_left(next_item: Any) -> None:
-    """Tear down what pytest did not get to, as its capturing failed before: it would fail the next test for that."""
-    state = next_item.session._setupstate
-    needed = next_item.listchain()
-    if any(node not in needed for node in state.stack):
-        state.teardown_exact(next_item)
+def _copy_to(copy: int, number: int) -> None:
+    os.dup2(copy, number)
 
 
-def _is_closed(stream: Any) -> bool:
+def _is_closed(stream: object) -> bool:
     return bool(getattr(stream, "closed", False))
 
 
-def _show(stream: Any, is_closed: bool) -> str:
+def _show(stream: object, is_closed: bool) -> str:
     if stream is None:
         return "None"
     kind = type(stream)
-    if kind.__module__ == "_pytest.capture":
+    if pytest_private.is_capturing_file(kind):
         return f"pytest's capturing file, {'closed' if is_closed else 'open'}"
     return f"<{kind.__module__}.{kind.__qualname__}>, {'closed' if is_closed else 'open'}"
 
@@ -175,7 +171,7 @@ def _local() -> Any:
     return getattr(events.get("_event_loop_policy"), "_local", None)
 
 
-def _loop() -> Any:
+def _loop() -> Optional[asyncio.AbstractEventLoop]:
     return getattr(_local(), "_loop", None)
 
 

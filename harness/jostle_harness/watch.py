@@ -16,13 +16,21 @@ import pathlib
 import sys
 import threading
 import time
-from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Tuple
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Tuple, Union
 
+from . import messages, pytest_private
 from .channel import Channel, Setup, text
-from .effects import Effects
+from .effects import Effect, Effects
 from .idle import Idle
 from .kernel import Kernel
 from .outside import EVENTS, Access, Outside, last_names
+
+if TYPE_CHECKING:
+    import pytest
+
+#: What changes whenever a database does.
+_Version = Tuple[Optional[int], ...]
 
 _list_folder = os.listdir  # bound now: a test may replace it
 #: Seconds without anything to do that are told.
@@ -68,9 +76,9 @@ class Watch:
         self._asked: Dict[Tuple[str, str, str], int] = {}
         self._fixtures: List[str] = []
         self._used: List[str] = []
-        self._touched: Dict[Tuple[Any, ...], Dict[str, Any]] = {}
-        self._databases: Dict[str, Tuple[Any, str]] = {}
-        self._effects = Effects(lambda effect: channel.send("did", **effect._asdict()))
+        self._touched: Dict[Tuple[Access, Optional[str]], messages.Access] = {}
+        self._databases: Dict[str, Tuple[_Version, str]] = {}
+        self._effects = Effects(self._tell_effect)
         sys.addaudithook(self._hear)
         for name in ("stat", "lstat", "access"):
             self._stand_in(name)
@@ -80,7 +88,7 @@ class Watch:
         if setup.watch["system_calls"]:
             self._kernel.start(channel, setup.watch["filter"], self._outside.roots, self._outside.worker)
 
-    def process(self) -> Dict[str, Any]:
+    def process(self) -> messages.Process:
         """What this process is known by, so that jostle can see whether it computes or waits."""
         try:
             namespace = os.readlink("/proc/self/ns/pid")
@@ -91,9 +99,9 @@ class Watch:
     def come(self) -> None:
         """The first test is next: wait for the turn, which lasts until a call asks for the next."""
         if self._at is not None:
-            self._wait("comes")
+            self._wait(lambda turn: messages.Comes(type="comes", turn=turn))
 
-    def start(self, position: int, item: Any) -> None:
+    def start(self, position: int, item: pytest.Item) -> None:
         """A test starts."""
         self._subprocess = False
         if self._at is None:
@@ -121,18 +129,17 @@ class Watch:
         for path, (before, place) in self._databases.items():
             if _version(path) != before:
                 self._note(self._outside.file(path, "write", True), place)
-        self._channel.send(
-            "touched", position=position, accesses=list(self._touched.values()), fixtures=sorted(set(self._used))
-        )
+        accesses, fixtures = list(self._touched.values()), sorted(set(self._used))
+        self._channel.send(messages.Touched(type="touched", position=position, accesses=accesses, fixtures=fixtures))
 
     def tear_down(self) -> None:
         """The test's teardown starts. That is no news before the test has asked for a turn, if all asking is done here."""
         self._in_teardown = True
         if self._at is not None and (self._turn > self._turn_before or self._kernel.works):
-            self._channel.send("teardown")
+            self._channel.send(messages.Teardown(type="teardown"))
 
     @contextlib.contextmanager
-    def fixture(self, definition: Any) -> Iterator[None]:
+    def fixture(self, definition: pytest.FixtureDef[Any]) -> Iterator[None]:
         """While a fixture of a wider scope is set up, and later torn down, what is touched is charged to it."""
         name = fixture_name(definition)
         self._used.append(name)
@@ -230,7 +237,13 @@ class Watch:
         for access in accesses:
             key = (access, fixture)
             if key not in self._touched:
-                self._touched[key] = {**access._asdict(), "at": place, "fixture": fixture}
+                self._touched[key] = {
+                    "resource": access.resource,
+                    "call": access.call,
+                    "writes": access.writes,
+                    "at": place,
+                    "fixture": fixture,
+                }
 
     def _ask(self, accesses: List[Access], place: str) -> bool:
         access = accesses[0]
@@ -241,26 +254,34 @@ class Watch:
         writes = any(access.writes for access in accesses)
         self._tell_rest()
         if sys.exc_info()[0] is not None:
-            self._channel.send("handling")
-        self._wait("yield", resource=access.resource, call=access.call, writes=writes, at=place)
+            self._channel.send(messages.Handling(type="handling"))
+        resource, call = access.resource, access.call
+        self._wait(
+            lambda turn: messages.Yield(type="yield", turn=turn, resource=resource, call=call, writes=writes, at=place)
+        )
         return True
+
+    def _tell_effect(self, effect: Effect) -> None:
+        self._channel.send(messages.Did(type="did", statement=effect.statement, writes=effect.writes, idle=effect.idle))
 
     def _tell_rest(self) -> None:
         seconds = self._idle.seconds(_REST)
         if seconds > 0 and not self._subprocess:
-            self._channel.send("rested", seconds=seconds)
+            self._channel.send(messages.Rested(type="rested", seconds=seconds))
 
-    def _wait(self, kind: str, **fields: Any) -> None:
+    def _wait(self, question: Callable[[int], messages.ToJostle]) -> None:
+        """Wait for the answer to a question, which bears the number that it is made with."""
         if self._in_teardown and self._turn == self._turn_before and not self._kernel.works:
-            self._channel.send("teardown")
+            self._channel.send(messages.Teardown(type="teardown"))
         self._turn += 1
-        self._channel.send(kind, turn=self._turn, **fields)
+        self._channel.send(question(self._turn))
         # An exception from a signal's handler may have left the answer to an earlier question behind.
-        while self._channel.receive().get("turn") != self._turn:
-            pass
+        answer = self._channel.receive()
+        while answer["type"] != "turn" or answer["turn"] != self._turn:
+            answer = self._channel.receive()
         self._idle.start()
 
-    def _profile(self, frame: Any, event: str, function: Any) -> None:
+    def _profile(self, frame: FrameType, event: str, function: Any) -> None:
         if event != "c_call":
             if self._effects.made is not None:
                 self._effects.over(function, event == "c_return")
@@ -315,20 +336,21 @@ class Watch:
     def _stand_in_for_sleep(self) -> None:
         real = time.sleep
 
-        def sleep(seconds: Any) -> None:
+        def sleep(seconds: float) -> None:
             if threading.get_ident() != self._main or not self._is_of_test():
                 real(seconds)
                 return
             self._busy.busy = True
             try:
                 self._tell_rest()
-                self._channel.send("asleep", seconds=float(seconds), at=self._outside.place(1))
+                at = self._outside.place(1)
+                self._channel.send(messages.Asleep(type="asleep", seconds=float(seconds), at=at))
                 self._kernel.is_at(asleep=True)
                 real(seconds)
             finally:
                 self._kernel.is_at(asleep=False)
                 # Whoever interrupted the sleep waits for the turn as well.
-                self._wait("awake")
+                self._wait(lambda turn: messages.Awake(type="awake", turn=turn))
                 self._busy.busy = False
 
         sleep.__doc__ = real.__doc__
@@ -338,7 +360,7 @@ class Watch:
             if names.get("sleep") is real and module is not sys.modules[__name__]:
                 names["sleep"] = sleep
 
-    def _remember(self, database: Any) -> None:
+    def _remember(self, database: Union[str, bytes, "os.PathLike[str]"]) -> None:
         """Note a database as it was before the test, as statements raise no audit event."""
         with contextlib.suppress(TypeError, ValueError):
             path = os.path.abspath(os.fsdecode(database))
@@ -346,9 +368,9 @@ class Watch:
                 self._databases.setdefault(path, (_version(path), self._outside.place(2)))
 
 
-def _version(path: str) -> Tuple[Any, ...]:
+def _version(path: str) -> _Version:
     """What changes whenever a database does: size and time of its file and of its log."""
-    seen: List[Any] = []
+    seen: List[Optional[int]] = []
     for name in (path, path + "-wal", path + "-journal"):
         try:
             status = os.stat(name)
@@ -358,18 +380,16 @@ def _version(path: str) -> Tuple[Any, ...]:
     return tuple(seen)
 
 
-def _wide_fixtures(item: Any) -> List[str]:
+def _wide_fixtures(item: pytest.Item) -> List[str]:
     """The names of the fixtures that a test shares with others."""
-    info = getattr(item, "_fixtureinfo", None)
-    definitions = getattr(info, "name2fixturedefs", {})
-    return [fixture_name(found[-1]) for found in definitions.values() if found and is_wide(found[-1])]
+    return [fixture_name(definition) for definition in pytest_private.fixtures_of(item) if is_wide(definition)]
 
 
-def is_wide(definition: Any) -> bool:
+def is_wide(definition: pytest.FixtureDef[Any]) -> bool:
     """Whether a fixture is set up once for several tests."""
     return bool(definition.scope != "function")
 
 
-def fixture_name(definition: Any) -> str:
+def fixture_name(definition: pytest.FixtureDef[Any]) -> str:
     """A fixture's name, told apart from those of the same name elsewhere."""
     return text(f"{definition.baseid}::{definition.argname}")

@@ -5,6 +5,7 @@ A trace function serves on every supported Python; the run is made for this alon
 
 from __future__ import annotations
 
+import collections
 import inspect
 import itertools
 import os
@@ -12,16 +13,20 @@ import sys
 import tempfile
 import threading
 import types
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple
 
-from . import doctests
+from . import doctests, messages
 from .crash import inside
 from .graph import Graph
-from .places import MISSING, key_name
+from .places import MISSING, is_a, key_name
 from .process_state import ProcessState
-from .snapshot import Node
+from .snapshot import LOCKS, Node, read
 
-Probe = Callable[[], Any]
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
+
+#: What gives something that differs whenever a place is another.
+Probe = Callable[[], object]
 
 _TAKES_MORE = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 _WAITS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
@@ -37,10 +42,10 @@ class Writes:
         self._process_state = process_state
         self._files: Dict[str, Optional[str]] = {}
         self._probe: Optional[Probe] = None
-        self._value: Any = None
+        self._value: object = None
         self._line: Optional[Tuple[str, int, str]] = None
         self._found: Optional[Tuple[str, int, str]] = None
-        self._call: Optional[Dict[str, str]] = None
+        self._call: Optional[messages.Statement] = None
 
     def start(self) -> None:
         """Look from here on, in this thread."""
@@ -55,7 +60,7 @@ class Writes:
             self._probe = find(self._name, self._rootdir, self._graph, self._process_state)
             self._value = None if self._probe is None else self._probe()
 
-    def stop(self) -> Optional[Dict[str, Any]]:
+    def stop(self) -> Optional[messages.Written]:
         """Look no more; tells where the place was written last."""
         sys.settrace(self._before)
         self._look()
@@ -64,13 +69,13 @@ class Writes:
         file, line, function = self._found
         return {"file": file, "line": line, "function": function, "call": self._call}
 
-    def _enter(self, frame: types.FrameType, event: str, _: Any) -> Any:
+    def _enter(self, frame: types.FrameType, event: str, _: object) -> Optional[TraceFunction]:
         file = frame.f_code.co_filename
         if file not in self._files or file.startswith(doctests.PREFIX):
             self._files[file] = inside(file, self._rootdir)
         return None if self._files[file] is None else self._step
 
-    def _step(self, frame: types.FrameType, event: str, _: Any) -> Any:
+    def _step(self, frame: types.FrameType, event: str, _: object) -> TraceFunction:
         if event in ("line", "return"):
             self._look(frame)
             # What pytest does after the project's code has returned is no line of the project's.
@@ -95,7 +100,7 @@ class Writes:
             self._found = self._line
             self._call = self._outermost_call(frame)
 
-    def _outermost_call(self, frame: Optional[types.FrameType]) -> Optional[Dict[str, str]]:
+    def _outermost_call(self, frame: Optional[types.FrameType]) -> Optional[messages.Statement]:
         """What the test, or its fixture, called to write the place, if that can be called by others as well."""
         own = []
         while frame is not None:
@@ -120,7 +125,7 @@ def find(name: str, rootdir: str, graph: Graph, process_state: ProcessState) -> 
     return None if node is None else _node_probe(node, name[len(node.path) :])
 
 
-def _identity(value: Any) -> Any:
+def _identity(value: object) -> object:
     """What tells a binding from another without the suite's ``__eq__``; the value is kept alive by its holder."""
     return value if type(value) in (int, str, bool, float, bytes, type(None)) else id(value)
 
@@ -131,15 +136,14 @@ def _node_probe(node: Node, slot: str) -> Probe:
         return lambda: _signature(obj)
     if node.sort == "attributes":
         attribute = slot[1:]
-        holder = obj if isinstance(obj, type) or not hasattr(obj, "__dict__") else None
-        if holder is not None:
-            return lambda: _identity(vars(holder).get(attribute, MISSING))
+        if is_a(obj, type):
+            return lambda: _identity(vars(obj).get(attribute, MISSING))
         namespace = object.__getattribute__(obj, "__dict__")
         return lambda: _identity(namespace.get(attribute, MISSING))
-    key: Any = MISSING
+    key: object = MISSING
     size = -1
 
-    def probe() -> Any:
+    def probe() -> object:
         nonlocal key, size
         if key is MISSING and len(obj) != size:
             size = len(obj)
@@ -149,18 +153,16 @@ def _node_probe(node: Node, slot: str) -> Probe:
     return probe
 
 
-def _signature(obj: Any) -> Any:
-    if isinstance(obj, dict):
+def _signature(obj: Any) -> object:
+    if is_a(obj, dict):
         return (len(obj), [_identity(value) for value in itertools.islice(dict.values(obj), 100)])
-    if isinstance(obj, (list, tuple)) or hasattr(obj, "appendleft"):
+    if is_a(obj, (list, tuple, collections.deque)):
         return (len(obj), [_identity(value) for value in itertools.islice(obj, 100)])
-    if isinstance(obj, set):
+    if is_a(obj, set):
         return (len(obj), sum(id(value) for value in itertools.islice(obj, 100)))
-    if hasattr(obj, "locked"):
-        return obj.locked()
-    if hasattr(obj, "cache_info"):
-        return tuple(obj.cache_info())[1:]
-    return repr(obj) if isinstance(obj, (bytearray, itertools.count)) else id(obj)
+    if type(obj) in LOCKS or hasattr(type(obj), "cache_info"):
+        return read(obj, "whole")
+    return repr(obj) if is_a(obj, (bytearray, itertools.count)) else id(obj)
 
 
 def _file_probe(name: str, rootdir: str) -> Optional[Probe]:
@@ -176,7 +178,7 @@ def _file_probe(name: str, rootdir: str) -> Optional[Probe]:
     if name.endswith(where):
         path = os.path.join(os.path.realpath(tempfile.gettempdir()), name[: -len(where)])
 
-    def probe() -> Any:
+    def probe() -> object:
         try:
             stat = os.stat(path)
         except OSError:

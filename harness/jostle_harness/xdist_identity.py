@@ -10,6 +10,7 @@ from typing import Any, Dict, Optional
 import pytest
 
 from .channel import Setup
+from .messages import WorkerIdentity
 
 _VARIABLES = (
     "PYTEST_XDIST_WORKER",
@@ -19,7 +20,7 @@ _VARIABLES = (
 )
 
 
-def set_environment(worker: Optional[Dict[str, Any]]) -> None:
+def set_environment(worker: Optional[WorkerIdentity]) -> None:
     """Set the variables an xdist worker has, or remove every sign of xdist."""
     for name in _VARIABLES:
         os.environ.pop(name, None)
@@ -36,7 +37,7 @@ class WorkerInput(Dict[str, Any]):
     part is missed.
     """
 
-    def __init__(self, config: Any, worker: Dict[str, Any]) -> None:
+    def __init__(self, config: pytest.Config, worker: WorkerIdentity) -> None:
         super().__init__(workerid=worker["id"], workercount=worker["count"], testrunuid=worker["uid"], mainargv=[])
         self._config = config
 
@@ -53,10 +54,10 @@ class WorkerInput(Dict[str, Any]):
         raise KeyError(key)
 
 
-def set_workerinput(config: Any, worker: Dict[str, Any]) -> None:
+def set_workerinput(config: pytest.Config, worker: WorkerIdentity) -> None:
     """Give the configuration what xdist's worker gives it."""
-    config.workerinput = WorkerInput(config, worker)
-    config.workeroutput = {}
+    config.workerinput = WorkerInput(config, worker)  # type: ignore[attr-defined]
+    config.workeroutput = {}  # type: ignore[attr-defined]
 
 
 def basetemp(setup: Setup) -> str:
@@ -67,7 +68,7 @@ def basetemp(setup: Setup) -> str:
     return os.path.join(parent, "popen-" + str(setup.worker["id"]))
 
 
-def remove_plugins(config: Any) -> None:
+def remove_plugins(config: pytest.Config) -> None:
     """Remove what calls a server of xdist's controller from a worker, or starts one in a zygote."""
     plugin = config.pluginmanager.get_plugin("rerunfailures")
     if plugin is not None:
@@ -77,7 +78,7 @@ def remove_plugins(config: Any) -> None:
 class WorkerFixtures:
     """xdist's fixtures, for suites whose environment lacks xdist."""
 
-    def __init__(self, worker: Dict[str, Any]) -> None:
+    def __init__(self, worker: WorkerIdentity) -> None:
         self._worker = worker
 
     @pytest.fixture(scope="session")

@@ -20,11 +20,11 @@ import stat
 import sys
 import threading
 import traceback
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Dict, Iterator, List, Optional
 
 import pytest
 
-from . import neutralise, xdist_identity
+from . import messages, neutralise, pytest_private, xdist_identity
 from .channel import Channel, ChannelClosed, Setup, text
 from .namespaces import Namespaces
 
@@ -92,7 +92,9 @@ class Zygote:
         gc.collect()
         gc.freeze()
         shared = shared_files(self._channel.fileno())
-        self._channel.send("ready", threads=other_threads(), shared=shared, identity_asked_at=identity_asked_at)
+        self._channel.send(
+            messages.Ready(type="ready", threads=other_threads(), shared=shared, identity_asked_at=identity_asked_at)
+        )
         while True:
             if self._wait():
                 try:
@@ -141,7 +143,7 @@ class Zygote:
         for descriptor in descriptors:
             os.close(descriptor)
         self._forks[pid] = _pidfd(pid)
-        self._channel.send("forked", pid=pid)
+        self._channel.send(messages.Forked(type="forked", pid=pid))
         return None
 
     def _kill(self, pid: int, number: int) -> None:
@@ -162,7 +164,7 @@ class Zygote:
                 os.close(pidfd)
             code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
             number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
-            self._channel.send("exited", pid=pid, code=code, signal=number)
+            self._channel.send(messages.Exited(type="exited", pid=pid, code=code, signal=number))
 
     def _end_forks(self) -> None:
         for pid in self._forks:
@@ -172,7 +174,7 @@ class Zygote:
 
 def _pidfd(pid: int) -> Optional[int]:
     try:
-        return os.pidfd_open(pid)  # type: ignore[attr-defined]
+        return os.pidfd_open(pid)
     except (AttributeError, OSError):
         return None
 
@@ -182,30 +184,16 @@ def redirect(config: pytest.Config, output: int) -> None:
 
     pytest's capturing is started anew on them: the offsets of its temporary files are shared between forks.
     """
-    capture = config.pluginmanager.getplugin("capturemanager")
-    capture.stop_global_capturing()
-    targets = [1, 2, _faulthandler_descriptor(config)]
-    for target in targets:
+    capture = pytest_private.capture_manager(config)
+    if capture is not None:
+        capture.stop_global_capturing()
+    for target in (1, 2, pytest_private.faulthandler_descriptor(config)):
         if target is not None:
             os.dup2(output, target)
     os.close(output)
-    capture.start_global_capturing()
-    capture.suspend_global_capture()
-
-
-def _faulthandler_descriptor(config: pytest.Config) -> Optional[int]:
-    """The copy of standard error that pytest keeps for tracebacks of crashes."""
-    with contextlib.suppress(ImportError):
-        from _pytest import faulthandler
-
-        # An open file before pytest 7.2, a descriptor since.
-        for name in ("fault_handler_stderr_fd_key", "fault_handler_stderr_key"):
-            key = getattr(faulthandler, name, None)
-            kept: Any = None if key is None else config.stash.get(key, None)
-            if kept is not None:
-                descriptor: int = kept if isinstance(kept, int) else kept.fileno()
-                return descriptor
-    return None
+    if capture is not None:
+        capture.start_global_capturing()
+        capture.suspend_global_capture()
 
 
 def become(config: pytest.Config, setup: Setup) -> None:
@@ -215,18 +203,7 @@ def become(config: pytest.Config, setup: Setup) -> None:
     if setup.worker is not None:
         xdist_identity.set_workerinput(config, setup.worker)
         config.option.basetemp = xdist_identity.basetemp(setup)
-    renew_temporary_folders(config)
-
-
-def renew_temporary_folders(config: pytest.Config) -> None:
-    """Forget the folder for ``tmp_path`` that the zygote may have made."""
-    from _pytest.tmpdir import TempPathFactory
-
-    factory = TempPathFactory.from_config(config, _ispytest=True)
-    config._tmp_path_factory = factory  # type: ignore[attr-defined]
-    legacy = getattr(config, "_tmpdirhandler", None)
-    if legacy is not None:
-        legacy._tmppath_factory = factory
+    pytest_private.renew_temporary_folders(config)
 
 
 @contextlib.contextmanager
@@ -235,7 +212,7 @@ def ending_here(channel: Channel) -> Iterator[None]:
     status = 1
     try:
         yield
-        channel.send("done", status=0)
+        channel.send(messages.Done(type="done", status=0))
         status = 0
     except BaseException:  # pytest.exit and the like end a process; what they ended has been told
         traceback.print_exc()
