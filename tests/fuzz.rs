@@ -16,6 +16,8 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
 
+use crate::wire::examples;
+
 /// One change of a document's bytes.
 #[derive(Clone, Debug)]
 enum Mutation {
@@ -119,27 +121,6 @@ fn baseline() -> Value {
 
 const CONFIG: &str = "[project]\nname = \"a\"\n[tool.jostle]\nseed = 3\ntrials = 10\ntime = \"30m\"\nworkers = [1, \"auto\"]\n\
     dist = [\"no\", \"load\"]\nhash-seeds = 2\nignore-rank = true\nfailures = \"kept\"\npytest-args = [\"-k\", \"a b\"]\n";
-
-fn messages() -> Vec<Value> {
-    let failure = json!({
-        "phase": "call", "exception": "ValueError", "file": "a.py", "function": "f", "line": 3, "message": "m", "trace": "t",
-    });
-    vec![
-        json!({
-            "type": "hello", "protocol": 2, "python": "3.11.7", "pytest": "8.4.2", "rootdir": "/r", "plugins": ["p-1"],
-            "neutralised": ["-n0"],
-        }),
-        json!({
-            "type": "collected", "deselected": 0, "errors": [],
-            "tests": [{"id": "a.py::t", "occurrence": 0, "file": "a.py", "line": 1, "group": null, "rank": 0}],
-        }),
-        json!({"type": "missing", "positions": [0, 3]}),
-        json!({"type": "running"}),
-        json!({"type": "finish", "position": 3, "outcome": "failed", "duration": 0.25, "failure": failure}),
-        json!({"type": "exited", "pid": 3, "code": null, "signal": 9}),
-        json!({"type": "measured", "status": 0, "work": 1.5, "tests": [["a.py::t", "passed", 0.1, 0.2, 0.3]], "errors": []}),
-    ]
-}
 
 fn header() -> Header {
     Header {
@@ -301,7 +282,7 @@ proptest! {
 
     #[test]
     fn changed_messages(which in any::<Index>(), changes in mutations()) {
-        let messages = messages();
+        let messages = examples("to_jostle.jsonl");
         all_hold(&mutated(messages[which.index(messages.len())].to_string().as_bytes(), &changes));
     }
 
@@ -332,7 +313,7 @@ fn what_is_valid_is_read() {
     assert_eq!(serde_json::from_value::<PlanDocument>(plan()).expect("a plan").check(), Ok(()));
     let config = config::parse(CONFIG).expect("a configuration").expect("a table");
     assert_eq!(config.seed, Some(3.into()));
-    for message in messages() {
+    for message in examples("to_jostle.jsonl") {
         assert!(protocol::parse(&bytes(&message)).is_ok(), "{message}");
     }
     let (plan, trial) = trial(2);

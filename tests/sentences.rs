@@ -250,6 +250,14 @@ fn names_of_tests() -> BTreeSet<String> {
         let tests = source.split("#[test]").skip(1).filter_map(|rest| rest.split("fn ").nth(1));
         names.extend(tests.filter_map(|rest| rest.split(['(', '<']).next()).map(str::to_owned));
     }
+    for entry in fs::read_dir(root().join("harness/tests")).expect("the harness's tests") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|extension| extension == "py") {
+            let source = read(&path);
+            let tests = source.lines().filter_map(|line| line.strip_prefix("def ")?.split('(').next());
+            names.extend(tests.map(str::to_owned));
+        }
+    }
     for entry in fs::read_dir(root().join("corpus")).expect("the corpus") {
         names.insert(entry.expect("an entry").file_name().to_string_lossy().into_owned());
     }

@@ -317,11 +317,3 @@ fn a_token_from_before_plugins_were_asked_says_so() {
     let now = replay(&token);
     assert!(!now.contains("the token"), "{now}");
 }
-
-#[test]
-fn hidden_rules_are_learnt_from_a_few_orders() {
-    let mut command = Command::new(support::light_python());
-    command.env("PYTHONPATH", support::root().join("harness"));
-    command.arg(support::root().join("tests/sorted_suites.py")).arg("200");
-    assert_eq!(support::said(&mut command), "200 rounds hold\n");
-}

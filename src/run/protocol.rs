@@ -284,6 +284,19 @@ pub enum Message {
     },
 }
 
+/// Where the harness is, which it says by a system call, so that it comes in order with those of the tests.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Whereabouts {
+    /// The test that runs, by its position in the setup.
+    pub position: Option<u32>,
+    /// The fixture of a wider scope that is set up or torn down.
+    pub fixture: Option<String>,
+    /// `file:line` from which the last subprocess was started.
+    pub started: Option<String>,
+    /// Whether it sleeps, which jostle knows.
+    pub asleep: bool,
+}
+
 /// What the suite's plugins impose on orders, besides ranks.
 #[derive(Debug, Default, Deserialize)]
 pub struct Orders {

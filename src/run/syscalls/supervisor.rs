@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use libc::seccomp_notif;
-use serde::Deserialize;
 
 use super::calls::{Reader, Touch};
 use super::filter::does;
@@ -20,24 +19,12 @@ use super::target::Target;
 use super::{Kept, Noticed, ProcessTree};
 use crate::plan::schedule::Resource;
 use crate::race::{Access, Call};
+use crate::run::protocol::Whereabouts;
 
 /// Above this a call of a program on a resource is not asked for any more, as with the harness.
 const MOST: u32 = 40;
 /// What C code is told as: the worker's own, or that of its other threads.
 const C_CODE: &str = "C code";
-
-/// Where the harness is.
-#[derive(Clone, Debug, Default, Deserialize)]
-struct Place {
-    /// The test that runs, by its position in the setup.
-    position: Option<u32>,
-    /// The fixture of a wider scope that is set up or torn down.
-    fixture: Option<String>,
-    /// `file:line` from which the last subprocess was started.
-    started: Option<String>,
-    /// Whether it sleeps, which jostle knows.
-    asleep: bool,
-}
 
 /// What the thread and the trial share.
 #[derive(Debug, Default)]
@@ -83,7 +70,7 @@ impl Supervisor {
             at,
             tell: Box::new(tell),
             main: None,
-            place: Place::default(),
+            place: Whereabouts::default(),
             processes: BTreeMap::new(),
             asked: BTreeMap::new(),
             sleeping: Vec::new(),
@@ -168,7 +155,7 @@ struct Watcher {
     tell: Box<dyn Fn(Noticed) + Send>,
     /// The worker's main thread, which is the one that says where it is.
     main: Option<i32>,
-    place: Place,
+    place: Whereabouts,
     /// The process of each thread.
     processes: BTreeMap<i32, i32>,
     /// How often was asked for a call of a subprocess, or of the worker, in this test.
@@ -246,7 +233,7 @@ impl Watcher {
         if *self.main.get_or_insert(thread) != thread {
             return;
         }
-        if let Ok(place) = serde_json::from_str::<Place>(said) {
+        if let Ok(place) = serde_json::from_str::<Whereabouts>(said) {
             if place.position != self.place.position {
                 self.asked.clear();
                 locked(&self.shared).granted = None;
