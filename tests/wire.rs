@@ -17,6 +17,9 @@ use serde_json::{Value, json};
 
 use crate::support;
 
+/// Has the examples written anew.
+const WRITE: &str = "JOSTLE_TEST_WRITE";
+
 /// Fields of what jostle reads that are its own to fill: from later answers, and from what the system tells.
 const ADDED: [(&str, &str); 12] = [
     ("changed", "followed: []"),
@@ -64,11 +67,14 @@ fn the_examples_are_made_of_the_harness_s_types() {
         let mut command = Command::new(support::light_python());
         command.env("PYTHONPATH", support::root().join("harness")).arg(script).arg(union);
         let path = support::root().join("tests/messages").join(file);
+        let made = support::said(&mut command);
+        if std::env::var_os(WRITE).is_some() {
+            fs::write(&path, &made).expect("the examples");
+        }
         let kept = fs::read_to_string(&path).unwrap_or_default();
         assert!(
-            support::said(&mut command) == kept,
-            "the types of harness/jostle_harness/messages.py have changed: write into {} what \
-             `PYTHONPATH=harness python harness/tests/message_examples.py {union}` prints",
+            made == kept,
+            "{} is not what messages.py says now; {WRITE}=1 writes it anew",
             path.display()
         );
     }

@@ -25,6 +25,7 @@ from .effects import Effect, Effects
 from .idle import Idle
 from .kernel import Kernel
 from .outside import EVENTS, Access, Outside, last_names
+from .profile_hook import ProfileHook
 
 if TYPE_CHECKING:
     import pytest
@@ -65,7 +66,7 @@ class Watch:
         self._pid = os.getpid()
         self._busy = threading.local()
         self._running = False
-        self._hooked = False
+        self._hook = ProfileHook(self._profile)
         #: Whether something shared may be open; nothing before the first test.
         self._shared_open: Optional[bool] = None
         self._turn = self._turn_before = 0
@@ -113,7 +114,7 @@ class Watch:
                 self._kernel.is_at(position=position)  # once, as turns are not counted by tests
                 self._shared_open = self._may_share_open(self._at)
             if self._shared_open:
-                self._hook()
+                self._hook.set()
         self._running = True
         self._idle.start()
 
@@ -121,8 +122,7 @@ class Watch:
         """The test is over: tell what it touched."""
         self._running = False
         if self._at is not None:
-            sys.setprofile(None)
-            self._hooked = False
+            self._hook.unset()
             self._tell_rest()
             return
         self._kernel.is_at(position=None)
@@ -174,7 +174,7 @@ class Watch:
             self._busy.busy = True
             self._remember(arguments[0])
             self._busy.busy = False
-        elif event == "sqlite3.connect/handle" and self._hooked:
+        elif event == "sqlite3.connect/handle" and self._hook.is_set:
             self._effects.born(arguments[0])
         self._meet(lambda: self._outside.accesses(event, arguments))
 
@@ -210,7 +210,7 @@ class Watch:
             if shared:
                 self._shared_open = True
                 if threading.get_ident() == self._main:
-                    self._hook()
+                    self._hook.set()
                     return self._ask(shared, self._outside.place(2))
             return False
         finally:
@@ -225,12 +225,6 @@ class Watch:
         except OSError:
             return True
         return any(f"file:{self._outside.name(descriptor)}" in at for descriptor in descriptors)
-
-    def _hook(self) -> None:
-        """Look at each call of a C function until the test is over."""
-        if not self._hooked:
-            self._hooked = True
-            sys.setprofile(self._profile)
 
     def _note(self, accesses: List[Access], place: Optional[str]) -> None:
         fixture = self._fixtures[-1] if self._fixtures else None
