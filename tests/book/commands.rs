@@ -281,9 +281,10 @@ fn every_command_is_run() {
     let rooms = Rooms::new();
     let keeps = commands.iter().find(|command| command.line == KEEPS).expect("the book keeps failures");
     rooms.run(keeps, Where::Failing);
-    of(Where::Failing)
-        .filter(|command| command.line != KEEPS)
-        .for_each(|command| rooms.run(command, Where::Failing));
+    let mut failing: Vec<&Typed> = of(Where::Failing).filter(|command| command.line != KEEPS).collect();
+    // Resumed at once: the cache that all tests share keeps the newest journals only.
+    failing.sort_by_key(|command| !command.words.iter().any(|word| word == "--resume"));
+    failing.into_iter().for_each(|command| rooms.run(command, Where::Failing));
     of(Where::Empty).for_each(|command| rooms.run(command, Where::Empty));
     of(Where::Resolved).for_each(|command| rooms.resolve(command));
     rooms.fix();
