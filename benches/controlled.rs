@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use jostle::plan::schedule::{Resource, Schedule};
 use jostle::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
+use jostle::run::engine::Collect;
 use jostle::run::engine::fresh::SpawnEngine;
 use jostle::run::engine::warm::WarmEngine;
 use jostle::run::{Engine, Job};
@@ -65,7 +66,7 @@ fn main() {
             (0..tests).map(|test| format!("def test_{test:05}({fixture}):\n{body}\n\n")).collect();
         std::fs::write(folder.path().join("test_all.py"), text).expect("a file");
         let mut engine = engine(folder.path());
-        let suite = engine.collect(1).expect("a suite").suite;
+        let suite = engine.collect(Collect::kept(1)).expect("a suite").suite;
         let pair = suite.collected[..2].iter().map(|&test| vec![test]).collect();
         for (how, workers) in
             [("on one worker", vec![suite.collected.clone()]), ("two, on two workers", pair)]

@@ -11,6 +11,7 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use jostle::finding::{Kind, Origin};
 use jostle::plan::{Plan, Seed, WorkerId};
+use jostle::run::engine::Collect;
 use jostle::run::engine::fresh::SpawnEngine;
 use jostle::run::engine::warm::WarmEngine;
 use jostle::run::{Engine, Job};
@@ -96,7 +97,7 @@ fn finding(criterion: &mut Criterion) {
         options.sandboxing = support::sandboxing(&options.python.paths);
         options.jobs = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
         let mut engine = WarmEngine::new(SpawnEngine::new(options).expect("an engine"), true);
-        let suite = engine.collect(1).expect("a suite").suite;
+        let suite = engine.collect(Collect::kept(1)).expect("a suite").suite;
         let plan = suite_order(&suite, Seed(1), 1);
         let trial = engine.run(&suite, Job::of(&plan)).expect("a trial");
         let suspect = suspects(Origin::Baseline, &plan, &trial).remove(0);

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, SamplingMode};
 use jostle::plan::schedulers::partition;
 use jostle::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, durations};
+use jostle::run::engine::Collect;
 use jostle::run::engine::warm::WarmEngine;
 use jostle::run::{Engine, Job};
 use jostle::speedup::statistics::Estimate;
@@ -82,7 +83,7 @@ fn worker_counts(cores: usize) -> Vec<usize> {
 fn measure(criterion: &mut Criterion, name: &'static str, bodies: &[&str], cores: usize) -> Vec<Measured> {
     let folder = suite(bodies);
     let mut engine = engine(folder.path());
-    let suite = engine.collect(1).expect("the suite is collected").suite;
+    let suite = engine.collect(Collect::kept(1)).expect("the suite is collected").suite;
     let mut group = criterion.benchmark_group(format!("trial of {TESTS} tests, {name}"));
     group.sample_size(SAMPLES).sampling_mode(SamplingMode::Flat);
     group.warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_millis(1));

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use jostle::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
+use jostle::run::engine::Collect;
 use jostle::run::engine::fresh::SpawnEngine;
 use jostle::run::engine::warm::WarmEngine;
 use jostle::run::{Engine, Job};
@@ -61,7 +62,7 @@ fn trials(criterion: &mut Criterion) {
         let folder = tempfile::tempdir().expect("a folder");
         suite(folder.path(), tests, per_file);
         let mut warm = WarmEngine::new(spawn(folder.path()), true);
-        let collected = warm.collect(1).expect("a suite").suite;
+        let collected = warm.collect(Collect::kept(1)).expect("a suite").suite;
         let whole = plan(vec![collected.collected.clone()]);
         let two = plan(vec![vec![collected.collected[0], collected.collected[tests - 1]]]);
         let mut group = criterion.benchmark_group(format!("{tests} tests"));

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use jostle::judge::Signature;
 use jostle::plan::{Axes, Mode, Plan, Seed, TrialIndex, plan};
+use jostle::run::engine::Collect;
 use jostle::run::engine::fresh::SpawnEngine;
 use jostle::run::engine::warm::WarmEngine;
 use jostle::run::{Engine, Job};
@@ -53,7 +54,8 @@ fn verdicts(folder: &Path, forks: bool, jobs: u32, trials: u64) -> Option<Verdic
     let mut engine = WarmEngine::new(SpawnEngine::new(options).expect("an engine"), false);
     // How workers of one trial interleave is luck, so that only serial trials can be compared.
     let axes = Axes { workers: vec![1], modes: vec![Mode::No], ..Axes::default() };
-    let suite = engine.collect(axes.hash_seed_values(Seed(1))[0]).expect("it is collected").suite;
+    let suite =
+        engine.collect(Collect::kept(axes.hash_seed_values(Seed(1))[0])).expect("it is collected").suite;
     if suite.tests.is_empty() {
         return Some(Vec::new());
     }

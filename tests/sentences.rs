@@ -21,7 +21,7 @@ const SPEAKERS: &[&str] = &[
     "src/verify",
     "src/shrink",
     "src/run/engine/warm.rs",
-    "src/run/engine/fresh.rs",
+    "src/run/host",
 ];
 
 /// Below those, what writes no sentence of a report.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jostle::plan::{Axes, Mode, Plan, Seed, TrialIndex, plan};
 use jostle::run::Engine;
+use jostle::run::engine::Collect;
 use jostle::suite::{Suite, TestIndex};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -37,7 +38,7 @@ fn project(files: &[(&str, &str)]) -> TempDir {
 
 fn collected(python: &Path, folder: &Path) -> Suite {
     let mut engine = support::engine(python.to_owned(), folder, Duration::from_secs(60));
-    engine.collect(1).expect("a collected suite").suite
+    engine.collect(Collect::kept(1)).expect("a collected suite").suite
 }
 
 fn names(suite: &Suite, list: &[TestIndex]) -> Vec<String> {

@@ -13,7 +13,8 @@ pub mod site;
 pub mod project;
 pub(crate) mod limits;
 mod error;
-pub mod options;
+pub mod host;
+pub mod remarks;
 
 pub use engine::{Engine, Job};
 pub use error::RunError;

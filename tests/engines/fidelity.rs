@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use jostle::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
+use jostle::run::engine::Collect;
 use jostle::run::engine::warm::WarmEngine;
 use jostle::run::{Engine, Job, RunError};
 use jostle::suite::Suite;
@@ -127,8 +128,8 @@ fn where_forks_are_not_safe_fresh_processes_are_used_and_it_is_said() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("test_a.py"), threaded).expect("a file");
     let mut auto = WarmEngine::new(spawn(folder.path()), false);
-    let suite = auto.collect(1).expect("the suite is collected").suite;
-    let said = auto.remarks();
+    let suite = auto.collect(Collect::kept(1)).expect("the suite is collected").suite;
+    let said = auto.remarks().take();
     assert!(said.len() == 1 && said[0].contains("poller"), "{said:?}");
     let plan = Plan {
         seed: Seed(1),
@@ -141,9 +142,9 @@ fn where_forks_are_not_safe_fresh_processes_are_used_and_it_is_said() {
         random_seed: 7,
         imports: Imports::All,
     };
-    assert!(!auto.forks(&plan));
+    assert!(!auto.capabilities(&plan).forks);
     assert_eq!(words(&auto.run(&suite, Job::of(&plan)).expect("the plan is run")), ["passed"]);
-    let error = WarmEngine::new(spawn(folder.path()), true).collect(1);
+    let error = WarmEngine::new(spawn(folder.path()), true).collect(Collect::kept(1));
     assert!(
         matches!(&error, Err(RunError::Pytest(text)) if text.contains("--engine warm") && text.contains("poller")),
         "{error:?}"
@@ -169,8 +170,8 @@ fn what_forks_would_share_is_found_and_a_log_is_not() {
             support::engine(support::light_python(), folder.path(), Duration::from_secs(2)),
             false,
         );
-        auto.collect(1).expect("the suite is collected");
-        let said = auto.remarks();
+        auto.collect(Collect::kept(1)).expect("the suite is collected");
+        let said = auto.remarks().take();
         assert_eq!(said.iter().any(|remark| remark.contains("forks would share")), refused, "{said:?}");
     }
 }
@@ -184,9 +185,9 @@ fn a_suite_that_asks_who_it_is_while_it_is_imported_gets_the_right_answer() {
     for (source, forks) in sources.iter().zip([false, true]) {
         let mut project = Project::forking(&[("test_a.py", source)]);
         let plan = project.plan(Mode::Load, &[&["test_a"], &["test_b"]]);
-        assert_eq!(project.engine.forks(&plan), forks);
+        assert_eq!(project.engine.capabilities(&plan).forks, forks);
         assert_eq!(words(&project.run(&plan)), ["passed", "passed"]);
-        let said = project.engine.remarks();
+        let said = project.engine.remarks().take();
         assert_eq!(said.iter().any(|remark| remark.contains("test_a.py:2")), !forks, "{said:?}");
     }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use jostle::plan::Mode;
+use jostle::run::engine::Collect;
 use jostle::run::{Engine, RunError};
 use jostle::trial::Change;
 use jostle::trial::Outcome;
@@ -70,7 +71,7 @@ fn memory_and_disk_have_limits_and_the_rest_of_the_trial_is_judged() {
         def test_user():\n    if os.geteuid() == 0: os.setuid(65534)\n\
         def test_last(): pass\n";
     let names = ["test_hog", "test_fill", "test_make_room", "test_deadlock", "test_user", "test_last"];
-    let limits = |options: &mut jostle::run::options::SpawnOptions| {
+    let limits = |options: &mut jostle::run::host::HostOptions| {
         options.memory = Some(1 << 30);
         options.sandboxing.iter_mut().for_each(|sandboxing| sandboxing.disk = 64 << 20);
     };
@@ -88,7 +89,7 @@ fn memory_and_disk_have_limits_and_the_rest_of_the_trial_is_judged() {
 #[test]
 fn a_gigabyte_of_output_is_read_and_forgotten() {
     let source = "import os\ndef test_flood():\n    for _ in range(1024): os.write(1, bytes(1 << 20))\ndef test_last(): pass\n";
-    let uncaptured = |options: &mut jostle::run::options::SpawnOptions| {
+    let uncaptured = |options: &mut jostle::run::host::HostOptions| {
         options.pytest_args = vec!["-s".into()];
         options.test_timeout = Duration::from_secs(60);
     };
@@ -120,7 +121,7 @@ fn collecting_that_hangs_or_exits_is_an_error_with_its_cause() {
         options.sandboxing = support::sandboxing(&options.python.paths);
         options.trial_timeout = Some(Duration::from_secs(if words.contains("1 s") { 1 } else { 30 }));
         let mut engine = jostle::run::engine::fresh::SpawnEngine::new(options).expect("an engine");
-        let error = engine.collect(1);
+        let error = engine.collect(Collect::kept(1));
         assert!(matches!(&error, Err(RunError::Pytest(text)) if text.contains(words)), "{error:?}");
     }
 }

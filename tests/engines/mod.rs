@@ -10,6 +10,7 @@ use std::fs;
 use std::time::Duration;
 
 use jostle::plan::{Imports, Interleaving, Meeting, Mode, Plan, WorkerId};
+use jostle::run::engine::Collect;
 use jostle::run::{Engine, Job, RunError};
 use jostle::trial::Outcome;
 use project::{Project, words};
@@ -106,7 +107,7 @@ fn the_suites_own_options_do_not_disturb_a_plan() {
         let names = ["test_3", "test_2", "test_1", "test_end"];
         let plan = project.plan(Mode::Load, &[&names]);
         assert_eq!(words(&project.run(&plan)), ["passed", "call", "passed", "passed"]);
-        let collected = project.engine.collect(1).expect("collected");
+        let collected = project.engine.collect(Collect::kept(1)).expect("collected");
         for flag in
             ["-n0", "--dist=no", "--no-cov", "--reruns=0", "--randomly-dont-reorganize", "--maxfail=0"]
         {
@@ -200,6 +201,7 @@ fn collection_goes_on_past_what_cannot_be_collected() {
 fn what_keeps_pytest_from_running_is_told_with_its_own_words() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("conftest.py"), "import no_such_module\n").expect("a file");
-    let error = support::engine(support::light_python(), folder.path(), Duration::from_secs(5)).collect(1);
+    let error = support::engine(support::light_python(), folder.path(), Duration::from_secs(5))
+        .collect(Collect::kept(1));
     assert!(matches!(&error, Err(RunError::Pytest(text)) if text.contains("no_such_module")), "{error:?}");
 }

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use jostle::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
+use jostle::run::engine::Collect;
 use jostle::run::engine::fresh::SpawnEngine;
 use jostle::run::engine::warm::WarmEngine;
-use jostle::run::options::SpawnOptions;
+use jostle::run::host::HostOptions;
 use jostle::run::{Engine, Job};
 use jostle::suite::Phase;
 use jostle::suite::{Suite, TestIndex};
@@ -52,7 +53,7 @@ impl Project {
 
     /// The project in each way that can be had, asked what its trials leave behind.
     pub fn each_way_asking(files: &[(&str, &str)]) -> Vec<Self> {
-        let ask = |options: &mut SpawnOptions| options.tells_leftovers = true;
+        let ask = |options: &mut HostOptions| options.tells_leftovers = true;
         Way::ALL.into_iter().filter_map(|way| Self::with(way, &support::light_python(), files, ask)).collect()
     }
 
@@ -63,7 +64,7 @@ impl Project {
     }
 
     /// The project in the ways that have sandboxes, with options of its own.
-    pub fn sandboxed(files: &[(&str, &str)], change: impl Fn(&mut SpawnOptions)) -> Vec<Self> {
+    pub fn sandboxed(files: &[(&str, &str)], change: impl Fn(&mut HostOptions)) -> Vec<Self> {
         let ways = [false, true].map(|forks| Way { forks, sandboxed: true });
         ways.into_iter().filter_map(|way| Self::with(way, &support::light_python(), files, &change)).collect()
     }
@@ -73,7 +74,7 @@ impl Project {
         way: Way,
         python: &Path,
         files: &[(&str, &str)],
-        change: impl Fn(&mut SpawnOptions),
+        change: impl Fn(&mut HostOptions),
     ) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
         for (name, text) in files {
@@ -89,7 +90,7 @@ impl Project {
         let spawn = SpawnEngine::new(options).expect("an engine");
         let mut engine: Box<dyn Engine> =
             if way.forks { Box::new(WarmEngine::new(spawn, true)) } else { Box::new(spawn) };
-        let suite = engine.collect(1).expect("the suite is collected").suite;
+        let suite = engine.collect(Collect::kept(1)).expect("the suite is collected").suite;
         Some(Self { folder, engine, suite, way })
     }
 

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use jostle::run::engine::fresh::SpawnEngine;
-use jostle::run::options::SpawnOptions;
+use jostle::run::host::HostOptions;
 use jostle::run::process::interrupt::Interrupt;
 use jostle::run::process::python;
 use jostle::run::sandbox::{self, Network};
@@ -118,8 +118,8 @@ pub fn said(command: &mut Command) -> String {
 }
 
 /// How the spawn engine runs a folder's suite, ended by the `jostle` under test if the tests die.
-pub fn options(python: PathBuf, folder: &Path, test_timeout: Duration) -> SpawnOptions {
-    SpawnOptions {
+pub fn options(python: PathBuf, folder: &Path, test_timeout: Duration) -> HostOptions {
+    HostOptions {
         python: python::find(Some(&python), folder).expect("a Python with pytest"),
         invocation_dir: folder.to_owned(),
         pytest_args: Vec::new(),
@@ -131,6 +131,7 @@ pub fn options(python: PathBuf, folder: &Path, test_timeout: Duration) -> SpawnO
         memory: None,
         jobs: 1,
         tells_leftovers: false,
+        remarks: jostle::run::remarks::Remarks::default(),
     }
 }
 

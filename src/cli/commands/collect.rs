@@ -10,6 +10,7 @@ use crate::cli::options::SuiteOptions;
 use crate::report::document::{CauseGroup, SuiteSummary, cause_groups};
 use crate::report::terminal;
 use crate::run::Engine;
+use crate::run::engine::Collect;
 
 #[derive(Serialize)]
 struct Triage {
@@ -24,7 +25,8 @@ struct Triage {
 /// The options are wrong or pytest cannot be run.
 pub fn run(args: &CollectArgs) -> anyhow::Result<ExitCode> {
     let options = SuiteOptions::new(&args.suite)?;
-    let collected = spawn_engine(&options, &IsolationOptions::new(&args.isolation, &options)?)?.collect(0)?;
+    let collected = spawn_engine(&options, &IsolationOptions::new(&args.isolation, &options)?)?
+        .collect(Collect::once(0, 0))?;
     let suite = &collected.suite;
     let triage = Triage {
         schema: "jostle.collect/1",

@@ -8,6 +8,7 @@ use crate::cli::options::SuiteOptions;
 use crate::plan::{Axes, Seed};
 use crate::report::conflicts::{self, ConflictsDocument};
 use crate::report::terminal;
+use crate::run::engine::Collect;
 use crate::session::lab::Lab;
 use crate::session::race::recording;
 use crate::session::{Event, Reporter};
@@ -22,7 +23,7 @@ pub fn run(args: &ConflictsArgs) -> anyhow::Result<ExitCode> {
     let mut engine = engine(&options, &IsolationOptions::new(&args.isolation, &options)?)?;
     let seed = Seed(0);
     let hash_seed = Axes::default().hash_seed_values(seed)[0];
-    let collected = engine.collect(hash_seed)?;
+    let collected = engine.collect(Collect::kept(hash_seed))?;
     let suite = &collected.suite;
     let found = if suite.tests.is_empty() {
         Vec::new()

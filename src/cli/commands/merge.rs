@@ -45,7 +45,7 @@ pub fn run(args: &MergeArgs) -> anyhow::Result<ExitCode> {
     let mut engine = engine(&options.suite, &options.isolation)?;
     let collected = network::collect(&mut *engine, night.axes.hash_seed_values(night.seed)[0])?;
     check(&night, &collected, &args.plan)?;
-    contradictions(&merged, &collected).into_iter().for_each(|remark| engine.remark(remark));
+    contradictions(&merged, &collected).into_iter().for_each(|remark| engine.remarks().add(remark));
     let mut journal = Journal::create(&options.journal.path, header(&terms, &collected), false)
         .map_err(anyhow::Error::new)?;
     for record in merged.records() {

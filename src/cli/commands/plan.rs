@@ -13,6 +13,7 @@ use crate::plan::token::Token;
 use crate::plan::{Interleaving, TrialIndex, plan};
 use crate::report::words;
 use crate::run::Engine;
+use crate::run::engine::Collect;
 
 /// Runs the command.
 ///
@@ -26,7 +27,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     let axes = options.axes(&args.axes)?;
     let seed = args.seed.resolve()?.seed;
     let suite = spawn_engine(&options, &IsolationOptions::new(&args.isolation, &options)?)?
-        .collect(axes.hash_seed_values(seed)[0])?
+        .collect(Collect::once(axes.hash_seed_values(seed)[0], 0))?
         .suite;
     let document = PlanDocument::new(&plan(seed, TrialIndex(index), &suite, &axes), &suite);
     if !write_json(options.json.as_ref(), &document)? {

@@ -19,6 +19,7 @@ use crate::record::FailureFile;
 use crate::report::Verbosity;
 use crate::report::progress::Progress;
 use crate::report::{Document, terminal, words};
+use crate::run::engine::Collect;
 use crate::run::{Engine, RunError};
 use crate::session::race::pairs;
 use crate::session::replay::{Replayed, explain, replay};
@@ -61,7 +62,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         Named::File(file) => file.failing().seed,
     };
     let mut engine = engine(&options, &IsolationOptions::new(&args.isolation, &options)?)?;
-    let mut collected = engine.collect(axes.hash_seed_values(seed)[0])?;
+    let mut collected = engine.collect(Collect::kept(axes.hash_seed_values(seed)[0]))?;
     collected.suite = as_named(&named, &collected.suite, &mut *engine, seed, &axes)?;
     let suite = axes.heeded_of(&collected.suite);
     let Some((plan, wanted)) = plan_of(&named, &collected.suite, &axes) else {

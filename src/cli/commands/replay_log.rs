@@ -19,6 +19,7 @@ use crate::report::Verbosity;
 use crate::report::progress::Progress;
 use crate::report::{Document, terminal as report, words};
 use crate::run::Engine;
+use crate::run::engine::Collect;
 use crate::session::replay::{Replayed, explain, replay};
 use crate::session::{Lab, Limits, SessionResult};
 use crate::suite::TestIndex;
@@ -112,7 +113,7 @@ pub fn run(args: &ReplayArgs, log: &str) -> anyhow::Result<ExitCode> {
     let seed = Seed(told.randomly.unwrap_or(0));
     let hash_seeds = axes.hash_seed_values(seed);
     let mut engine = engine(&options, &IsolationOptions::new(&args.isolation, &options)?)?;
-    let collected = engine.collect(hash_seeds[0])?;
+    let collected = engine.collect(Collect::kept(hash_seeds[0]))?;
     if let (true, Some(seed)) = (told.runs.is_empty(), told.randomly) {
         told.runs = order_of_randomly(&mut *engine, &collected, seed, hash_seeds[0])?;
     }

@@ -12,6 +12,7 @@ use crate::report::progress::RunProgress;
 use crate::report::speedup::{Against, Speedup, speedup, xdist};
 use crate::report::speedup_document::SpeedupDocument;
 use crate::run::Engine;
+use crate::run::engine::Collect;
 use crate::run::process::python;
 use crate::session::speedup::{Measurements, measure};
 use crate::speedup::compare::compare;
@@ -28,7 +29,7 @@ pub fn run(args: &SpeedupArgs) -> anyhow::Result<ExitCode> {
     let quiet = options.suite.verbosity == Verbosity::Quiet;
     let runs = options.configurations.len() as u64 * u64::from(options.rounds) + 1;
     let mut progress = RunProgress::new(runs, quiet);
-    let collected = engine.collect(0)?;
+    let collected = engine.collect(Collect::kept(0))?;
     check_xdist(&options, &collected)?;
     let suite = &collected.suite;
     let measured = match suite.tests.len() {

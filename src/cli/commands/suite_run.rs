@@ -11,11 +11,12 @@ use crate::cli::options::{JsonTarget, SuiteOptions};
 use crate::cli::values::UsageError;
 use crate::record::atomic_file;
 use crate::run::Engine;
-use crate::run::engine::fresh::{SpawnEngine, SpawnError};
+use crate::run::engine::fresh::SpawnEngine;
 use crate::run::engine::warm::WarmEngine;
-use crate::run::options::SpawnOptions;
+use crate::run::host::{HostError, HostOptions};
 use crate::run::process::interrupt::Interrupt;
 use crate::run::process::python;
+use crate::run::remarks::Remarks;
 use crate::run::sandbox::Network;
 use crate::run::site::trial_env::Sandboxing;
 
@@ -41,7 +42,7 @@ pub fn spawn_engine(options: &SuiteOptions, isolation: &IsolationOptions) -> any
     let bare = bare_options(options)?;
     let executable = std::env::current_exe();
     if isolation.sandbox == SandboxArg::Off {
-        return Ok(SpawnEngine::new(SpawnOptions { memory: isolation.memory, ..bare })?);
+        return Ok(SpawnEngine::new(HostOptions { memory: isolation.memory, ..bare })?);
     }
     let sandboxing = Sandboxing {
         executable: executable.context("cannot find this jostle's own executable")?,
@@ -51,8 +52,8 @@ pub fn spawn_engine(options: &SuiteOptions, isolation: &IsolationOptions) -> any
         network_may_change: isolation.network == NetworkArg::Auto,
         disk: isolation.disk,
     };
-    let bare = SpawnOptions { memory: isolation.memory, ..bare };
-    let sandboxed = SpawnOptions {
+    let bare = HostOptions { memory: isolation.memory, ..bare };
+    let sandboxed = HostOptions {
         sandboxing: Some(sandboxing),
         jobs: isolation.jobs,
         tells_leftovers: isolation.report_leftovers,
@@ -60,12 +61,12 @@ pub fn spawn_engine(options: &SuiteOptions, isolation: &IsolationOptions) -> any
     };
     match SpawnEngine::new(sandboxed) {
         Ok(engine) => Ok(engine),
-        Err(SpawnError::Sandbox(error)) if isolation.sandbox == SandboxArg::Auto => {
-            let mut engine = SpawnEngine::new(bare)?;
-            engine.remark(error.to_string());
+        Err(HostError::Sandbox(error)) if isolation.sandbox == SandboxArg::Auto => {
+            let engine = SpawnEngine::new(bare)?;
+            engine.remarks().add(error.to_string());
             Ok(engine)
         }
-        Err(SpawnError::Sandbox(error)) => Err(UsageError(format!("--sandbox on: {error}")).into()),
+        Err(HostError::Sandbox(error)) => Err(UsageError(format!("--sandbox on: {error}")).into()),
         Err(error) => Err(error.into()),
     }
 }
@@ -78,10 +79,10 @@ pub fn bare_engine(options: &SuiteOptions) -> anyhow::Result<SpawnEngine> {
     Ok(SpawnEngine::new(bare_options(options)?)?)
 }
 
-fn bare_options(options: &SuiteOptions) -> anyhow::Result<SpawnOptions> {
+fn bare_options(options: &SuiteOptions) -> anyhow::Result<HostOptions> {
     let python = python::find(options.python.as_deref(), &options.folder)
         .map_err(|error| UsageError(error.to_string()))?;
-    Ok(SpawnOptions {
+    Ok(HostOptions {
         python,
         invocation_dir: options.folder.clone(),
         pytest_args: options.pytest_args.clone(),
@@ -93,6 +94,7 @@ fn bare_options(options: &SuiteOptions) -> anyhow::Result<SpawnOptions> {
         memory: None,
         jobs: 1,
         tells_leftovers: false,
+        remarks: Remarks::default(),
     })
 }
 

@@ -5,8 +5,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use crate::run::RunError;
-use crate::run::engine::fresh::SpawnEngine;
 use crate::run::error::with_output;
+use crate::run::host::PytestHost;
 use crate::run::limits::COLLECT;
 use crate::run::limits::{CLOSED, ENDING, TICK};
 use crate::run::process::interrupt::Interrupt;
@@ -14,7 +14,6 @@ use crate::run::process::pytest::{Heard, Process};
 use crate::run::protocol::check_protocol;
 use crate::run::protocol::{self, Message, Orders, Purpose, Setup};
 use crate::run::site::trial_env::{SpawnTarget, TrialEnv};
-use crate::run::worker::trial_run::Launcher;
 use crate::suite::{Suite, Test};
 use crate::trial::{Collected, Interpreter};
 
@@ -27,7 +26,7 @@ pub(crate) struct Seeds {
     pub(crate) random_seed: u32,
 }
 
-impl SpawnEngine {
+impl PytestHost {
     /// Collects in a fresh process.
     pub(crate) fn collect_at(
         &self,

@@ -13,7 +13,6 @@ use crate::run::error::with_output;
 use crate::run::limits::CLOSED;
 use crate::run::process::pytest::{Heard, Process};
 use crate::run::protocol::Message;
-use crate::run::worker::trial_run::Launcher;
 use crate::trial::MeasuredRun;
 
 /// How often the process and the clock are looked at: the precision of what is measured.
@@ -32,22 +31,22 @@ pub trait Stopwatch {
 
 impl Stopwatch for SpawnEngine {
     fn measure(&mut self, configuration: Configuration) -> Result<MeasuredRun, RunError> {
-        let site = self.site()?;
-        let mut command = self.command_with("jostle_harness.measure", &site.path, HASH_SEED);
+        let site = self.host.site()?;
+        let mut command = self.host.command_with("jostle_harness.measure", &site.path, HASH_SEED);
         let Configuration { workers, mode } = configuration;
         command.env("JOSTLE_MEASURE", format!("{workers}:{}", mode.name()));
         // A worker is told from its controller by this variable.
         command.env_remove("PYTEST_XDIST_WORKER");
         let (sender, receiver) = channel();
         let start = Instant::now();
-        let mut process = self.start_untold(command, site.place(), (), &sender)?;
+        let mut process = self.host.start_untold(command, site.place(), (), &sender)?;
         let watched = self.attend(&mut process, &receiver, start);
-        let how = self.ended(&mut process, Duration::ZERO);
+        let how = self.host.ended(&mut process, Duration::ZERO);
         let (mut run, in_time) = watched?;
         if run.start_up.is_zero() {
             run.start_up = run.duration;
         }
-        self.took(run.duration);
+        self.host.took(run.duration);
         let why = match (in_time, &run.broken_off) {
             (true, None) => return Ok(run),
             (true, Some(_)) => format!("pytest {} without telling of its tests", how.unwrap_or_default()),
@@ -67,11 +66,11 @@ impl SpawnEngine {
         receiver: &Receiver<((), Heard)>,
         start: Instant,
     ) -> Result<(MeasuredRun, bool), RunError> {
-        let limit = self.limit();
+        let limit = self.host.limit();
         let mut run = MeasuredRun { broken_off: Some(String::new()), ..MeasuredRun::default() };
         let mut open = true;
         loop {
-            if self.options.interrupt.is_set() {
+            if self.host.options.interrupt.is_set() {
                 return Err(RunError::Interrupted);
             }
             let ended = process.has_ended();

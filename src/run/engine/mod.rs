@@ -14,6 +14,7 @@ use std::time::Duration;
 use crate::plan::Plan;
 use crate::run::RunError;
 use crate::run::process::plain::PlainRun;
+use crate::run::remarks::Remarks;
 use crate::state::Instructions;
 use crate::suite::Suite;
 use crate::trial::{Collected, Trial};
@@ -26,7 +27,7 @@ pub struct Job<'a> {
     /// Whether in processes that were started for it alone. Only what was seen there is claimed.
     pub fresh: bool,
     /// Whether in fresh processes that may use the machine's network; see
-    /// [`Engine::may_use_host_network`].
+    /// [`Isolation::network`].
     pub host_network: bool,
     /// Whether to note what each test touches outside of its process.
     pub recorded: bool,
@@ -46,20 +47,56 @@ impl<'a> Job<'a> {
     }
 }
 
+/// A suite to be collected, without running a test.
+#[derive(Clone, Copy, Debug)]
+pub struct Collect {
+    /// `PYTHONHASHSEED` while it is imported.
+    pub hash_seed: u32,
+    /// Where `random` starts while it is imported.
+    pub random_seed: u32,
+    /// Whether it may use the machine's network; see [`Isolation::network`].
+    pub host_network: bool,
+    /// Whether to keep ready what later runs under this hash seed can be made from.
+    pub keep: bool,
+}
+
+impl Collect {
+    /// As the session's trials find it: `random` starts from 0, and it is kept ready for them.
+    pub fn kept(hash_seed: u32) -> Self {
+        Self { hash_seed, random_seed: 0, host_network: false, keep: true }
+    }
+
+    /// To see what is collected, and no more.
+    pub fn once(hash_seed: u32, random_seed: u32) -> Self {
+        Self { hash_seed, random_seed, host_network: false, keep: false }
+    }
+}
+
+/// What an engine can do for a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Whether it would be run in forks, each of which has the whole suite imported and costs next to nothing.
+    pub forks: bool,
+    /// How many trials of such a plan [`Engine::run_all`] runs at the same time: 1 at least.
+    pub at_once: u32,
+}
+
+/// What trials are kept from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Isolation {
+    /// Whether a trial finds the project as it was before every other.
+    pub project: bool,
+    /// Whether trials are kept from the machine's network, and could be let use it.
+    pub network: bool,
+}
+
 /// Runs plans.
-pub trait Engine {
-    /// Collects the suite under a hash seed, without running a test.
+pub trait Engine: PlainPytest + ProjectCopies {
+    /// Collects the suite.
     ///
     /// # Errors
     /// pytest could not be started, refused its arguments, or did not finish collecting.
-    fn collect(&mut self, hash_seed: u32) -> Result<Collected, RunError>;
-
-    /// As [`Engine::collect`], with nothing kept ready for later runs under that hash seed. While the suite is
-    /// imported, `random` starts from `random_seed`; there, it starts from 0.
-    ///
-    /// # Errors
-    /// As there.
-    fn collect_once(&mut self, hash_seed: u32, random_seed: u32) -> Result<Collected, RunError>;
+    fn collect(&mut self, request: Collect) -> Result<Collected, RunError>;
 
     /// Runs several plans, side by side where trials are kept apart. Each trial is given to `finished`, in
     /// the plans' order, until that says to stop or there are no more. Failures, crashes and hangs of
@@ -88,40 +125,17 @@ pub trait Engine {
         only.ok_or(RunError::Interrupted)
     }
 
-    /// How many trials of a plan like this [`Engine::run_all`] runs at the same time: 1 at least.
-    fn at_once(&self, plan: &Plan) -> u32;
+    /// What it can do for a plan.
+    fn capabilities(&self, plan: &Plan) -> Capabilities;
 
-    /// The Python that runs the suite.
-    fn python(&self) -> &Path;
-
-    /// Whether a trial finds the project as it was before every other.
-    fn keeps_apart(&self) -> bool;
-
-    /// An engine of the same sort for a copy of the project, which stands for the folder `rootdir`.
-    /// None if this engine cannot be had there.
-    ///
-    /// # Errors
-    /// The folders or sandboxes cannot be made.
-    fn for_project_copy(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError>;
-
-    /// Whether this plan would be run in forks, each of which has the whole suite imported and costs
-    /// next to nothing.
-    fn forks(&self, plan: &Plan) -> bool;
+    /// What trials are kept from.
+    fn isolation(&self) -> Isolation;
 
     /// Gives up forks for the rest of the session, since they were seen to differ from fresh processes.
     ///
     /// # Errors
     /// The user insists on forks.
     fn refuse_forks(&mut self, why: &str) -> Result<(), RunError>;
-
-    /// Whether trials are kept from the machine's network, and could be let use it.
-    fn may_use_host_network(&self) -> bool;
-
-    /// Collects as [`Engine::collect`] does, but with the machine's network.
-    ///
-    /// # Errors
-    /// As those of [`Engine::collect`].
-    fn collect_on_host_network(&mut self, hash_seed: u32) -> Result<Collected, RunError>;
 
     /// Lets trials use the machine's network from now on.
     ///
@@ -132,14 +146,17 @@ pub trait Engine {
     /// Takes note of how long a trial took that was run earlier: later ones may take a multiple of it.
     fn took(&mut self, duration: Duration);
 
-    /// Adds to what the user should know of how plans are run.
-    fn remark(&mut self, remark: String);
-
     /// What the user should know of how plans are run, each said once.
-    fn remarks(&mut self) -> Vec<String>;
+    fn remarks(&self) -> &Remarks;
+}
+
+/// Runs pytest as its users do.
+pub trait PlainPytest {
+    /// The Python that runs the suite.
+    fn python(&self) -> &Path;
 
     /// Runs plain pytest, without a harness, with arguments added to the suite's own; returns the
-    /// command as a user would type it, and what it showed. None if this engine cannot.
+    /// command as a user would type it, and what it showed. None if that cannot be written as a command.
     ///
     /// # Errors
     /// pytest could not be run at all, or the run was interrupted.
@@ -148,4 +165,14 @@ pub trait Engine {
         arguments: &[String],
         hash_seed: Option<u32>,
     ) -> Result<Option<(String, PlainRun)>, RunError>;
+}
+
+/// Runs copies of the project.
+pub trait ProjectCopies {
+    /// An engine of the same sort for a copy of the project, which stands for the folder `rootdir`.
+    /// None if pytest would look at something else than the copy.
+    ///
+    /// # Errors
+    /// The folders or sandboxes cannot be made.
+    fn for_project_copy(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError>;
 }

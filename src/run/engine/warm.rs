@@ -12,7 +12,9 @@ use std::time::Duration;
 use crate::plan::{Imports, Mode, Plan};
 use crate::run::engine::fresh::SpawnEngine;
 use crate::run::engine::zygote::{ForkLauncher, Readiness, Zygote};
+use crate::run::engine::{Capabilities, Collect, Isolation, PlainPytest, ProjectCopies};
 use crate::run::process::plain::PlainRun;
+use crate::run::remarks::Remarks;
 use crate::run::worker::trial_run::run_trial;
 use crate::run::{Engine, Job, RunError};
 use crate::suite::Suite;
@@ -24,7 +26,8 @@ const ATTEMPTS: u32 = 2;
 /// Runs workers as forks of zygotes.
 #[derive(Debug)]
 pub struct WarmEngine {
-    spawn: SpawnEngine,
+    /// Runs what a fork cannot show.
+    fresh: SpawnEngine,
     zygotes: BTreeMap<u32, Zygote>,
     /// Whether forks may be given up, or are insisted on.
     insists: bool,
@@ -33,16 +36,16 @@ pub struct WarmEngine {
 
 impl WarmEngine {
     /// An engine that forks where that is safe, or, if it `insists`, fails where it is not.
-    pub fn new(spawn: SpawnEngine, insists: bool) -> Self {
-        Self { spawn, zygotes: BTreeMap::new(), insists, refusal: None }
+    pub fn new(fresh: SpawnEngine, insists: bool) -> Self {
+        Self { fresh, zygotes: BTreeMap::new(), insists, refusal: None }
     }
 
     fn start_zygote(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
-        let (zygote, collected) = Zygote::start(&self.spawn, hash_seed)?;
+        let (zygote, collected) = Zygote::start(&self.fresh.host, hash_seed)?;
         let first = self.zygotes.is_empty();
         let Readiness { threads, shared, identity_asked_at } = &zygote.readiness;
         if let (Some(place), true) = (identity_asked_at, first) {
-            self.spawn.remark(format!(
+            self.remarks().add(format!(
                 "plans with several workers run in fresh processes: the suite asks which worker it is while it is \
                  imported ({place})"
             ));
@@ -74,7 +77,7 @@ impl WarmEngine {
         let plan = job.plan;
         let dead = self.zygotes.get(&plan.hash_seed).is_some_and(|zygote| !zygote.is_alive());
         if dead && let Some(zygote) = self.zygotes.remove(&plan.hash_seed) {
-            zygote.end(&self.spawn);
+            zygote.end(&self.fresh.host);
         }
         if self.forks_for(job) && !self.zygotes.contains_key(&plan.hash_seed) {
             self.start_zygote(plan.hash_seed)?;
@@ -86,12 +89,12 @@ impl WarmEngine {
     fn run_prepared(&self, suite: &Suite, job: Job<'_>) -> Result<Option<Trial>, RunError> {
         let zygote = self.zygotes.get(&job.plan.hash_seed).filter(|_| self.forks_for(job));
         let Some(zygote) = zygote else {
-            return self.spawn.run_apart(suite, job).map(Some);
+            return self.fresh.run_apart(suite, job).map(Some);
         };
-        let site = zygote.site(&self.spawn)?;
-        let launcher = ForkLauncher { spawn: &self.spawn, zygote };
-        self.spawn.files.before(&site);
-        let trial = run_trial(&launcher, suite, job, &site, self.spawn.limit());
+        let site = zygote.site(&self.fresh.host)?;
+        let launcher = ForkLauncher { host: &self.fresh.host, zygote };
+        self.fresh.host.files.before(&site);
+        let trial = run_trial(&launcher, suite, job, &site, self.fresh.host.limit());
         if !zygote.is_alive() {
             return if matches!(trial, Err(RunError::Interrupted)) {
                 Err(RunError::Interrupted)
@@ -99,11 +102,19 @@ impl WarmEngine {
                 Ok(None)
             };
         }
-        self.spawn.ended_trial(trial?, &site).map(Some)
+        self.fresh.host.ended_trial(trial?, &site).map(Some)
     }
 
     fn forks_for(&self, job: Job<'_>) -> bool {
-        !job.fresh && !job.host_network && self.forks(job.plan)
+        !job.fresh && !job.host_network && self.may_fork(job.plan)
+    }
+
+    fn may_fork(&self, plan: &Plan) -> bool {
+        let asks = || {
+            let zygote = self.zygotes.get(&plan.hash_seed).or_else(|| self.zygotes.values().next());
+            zygote.is_some_and(|zygote| zygote.readiness.identity_asked_at.is_some())
+        };
+        self.refusal.is_none() && plan.imports == Imports::All && (plan.mode == Mode::No || !asks())
     }
 
     /// Runs plans as [`Engine::run_all`] does, up to the first whose zygote dies; returns how many have
@@ -116,7 +127,7 @@ impl WarmEngine {
     ) -> Result<ControlFlow<(), usize>, RunError> {
         let mut ended = Ok(ControlFlow::Continue(0));
         let run = |at: usize| self.run_prepared(suite, jobs[at]);
-        self.spawn.side_by_side(jobs, &run, &mut |at, trial| {
+        self.fresh.side_by_side(jobs, &run, &mut |at, trial| {
             ended = match trial {
                 Err(error) => Err(error),
                 Ok(None) => return ControlFlow::Break(()),
@@ -133,20 +144,14 @@ impl WarmEngine {
 }
 
 impl Engine for WarmEngine {
-    fn for_project_copy(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
-        Ok(self.spawn.for_copy(rootdir, copy)?.map(|spawn| {
-            let mut engine = Self::new(spawn, false);
-            engine.refusal.clone_from(&self.refusal);
-            Box::new(engine) as Box<dyn Engine>
-        }))
-    }
-
-    fn collect(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
-        if self.refusal.is_some() { self.spawn.collect(hash_seed) } else { self.start_zygote(hash_seed) }
-    }
-
-    fn collect_once(&mut self, hash_seed: u32, random_seed: u32) -> Result<Collected, RunError> {
-        self.spawn.collect_once(hash_seed, random_seed)
+    fn collect(&mut self, request: Collect) -> Result<Collected, RunError> {
+        let Collect { hash_seed, random_seed, host_network, keep } = request;
+        let usual = random_seed == 0 && !host_network;
+        if keep && usual && self.refusal.is_none() {
+            self.start_zygote(hash_seed)
+        } else {
+            self.fresh.collect(request)
+        }
     }
 
     fn run_all(
@@ -158,7 +163,7 @@ impl Engine for WarmEngine {
         let (mut done, mut deaths) = (0, 0);
         while done < jobs.len() {
             if deaths == ATTEMPTS {
-                let trial = self.spawn.run_apart(suite, jobs[done])?;
+                let trial = self.fresh.run_apart(suite, jobs[done])?;
                 (done, deaths) = (done + 1, 0);
                 if finished(done - 1, trial).is_break() {
                     return Ok(());
@@ -181,24 +186,12 @@ impl Engine for WarmEngine {
         Ok(())
     }
 
-    fn python(&self) -> &Path {
-        &self.spawn.options.python.path
+    fn capabilities(&self, plan: &Plan) -> Capabilities {
+        Capabilities { forks: self.may_fork(plan), ..self.fresh.capabilities(plan) }
     }
 
-    fn keeps_apart(&self) -> bool {
-        self.spawn.keeps_apart()
-    }
-
-    fn at_once(&self, plan: &Plan) -> u32 {
-        self.spawn.at_once(plan)
-    }
-
-    fn forks(&self, plan: &Plan) -> bool {
-        let asks = || {
-            let zygote = self.zygotes.get(&plan.hash_seed).or_else(|| self.zygotes.values().next());
-            zygote.is_some_and(|zygote| zygote.readiness.identity_asked_at.is_some())
-        };
-        self.refusal.is_none() && plan.imports == Imports::All && (plan.mode == Mode::No || !asks())
+    fn isolation(&self) -> Isolation {
+        self.fresh.isolation()
     }
 
     fn refuse_forks(&mut self, why: &str) -> Result<(), RunError> {
@@ -208,36 +201,30 @@ impl Engine for WarmEngine {
             )));
         }
         if self.refusal.is_none() {
-            self.spawn.remark(format!("every plan runs in fresh processes: {why}"));
+            self.remarks().add(format!("every plan runs in fresh processes: {why}"));
             self.refusal = Some(why.to_owned());
             self.end_zygotes();
         }
         Ok(())
     }
 
-    fn may_use_host_network(&self) -> bool {
-        self.spawn.may_use_host_network()
-    }
-
-    fn collect_on_host_network(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
-        self.spawn.collect_on_host_network(hash_seed)
-    }
-
     fn use_host_network(&mut self) -> Result<(), RunError> {
         self.end_zygotes();
-        self.spawn.use_host_network()
+        self.fresh.use_host_network()
     }
 
     fn took(&mut self, duration: Duration) {
-        self.spawn.took(duration);
+        self.fresh.took(duration);
     }
 
-    fn remark(&mut self, remark: String) {
-        self.spawn.remark(remark);
+    fn remarks(&self) -> &Remarks {
+        self.fresh.remarks()
     }
+}
 
-    fn remarks(&mut self) -> Vec<String> {
-        self.spawn.remarks()
+impl PlainPytest for WarmEngine {
+    fn python(&self) -> &Path {
+        self.fresh.python()
     }
 
     fn plain(
@@ -245,7 +232,17 @@ impl Engine for WarmEngine {
         arguments: &[String],
         hash_seed: Option<u32>,
     ) -> Result<Option<(String, PlainRun)>, RunError> {
-        self.spawn.plain(arguments, hash_seed)
+        self.fresh.plain(arguments, hash_seed)
+    }
+}
+
+impl ProjectCopies for WarmEngine {
+    fn for_project_copy(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
+        Ok(self.fresh.for_copy(rootdir, copy)?.map(|fresh| {
+            let mut engine = Self::new(fresh, false);
+            engine.refusal.clone_from(&self.refusal);
+            Box::new(engine) as Box<dyn Engine>
+        }))
     }
 }
 
@@ -254,7 +251,7 @@ impl WarmEngine {
     fn end_zygotes(&mut self) {
         self.zygotes.values().for_each(Zygote::hang_up);
         for zygote in std::mem::take(&mut self.zygotes).values() {
-            zygote.end(&self.spawn);
+            zygote.end(&self.fresh.host);
         }
     }
 }

@@ -11,10 +11,9 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::run::RunError;
 use crate::run::engine::collecting::{Seeds, hear_collection};
-use crate::run::engine::fresh::SpawnEngine;
+use crate::run::host::PytestHost;
 use crate::run::limits::PROMPTLY;
 use crate::run::limits::{ENDING, TICK};
-use crate::run::options::SpawnOptions;
 use crate::run::process::interrupt::Interrupt;
 use crate::run::process::pytest::{Ending, Ends, Heard, Process, Speaker, Started};
 use crate::run::protocol::{Message, Purpose, Request, Setup};
@@ -57,23 +56,23 @@ impl Zygote {
     ///
     /// # Errors
     /// As those of collecting.
-    pub fn start(spawn: &SpawnEngine, hash_seed: u32) -> Result<(Self, Collected), RunError> {
-        let ground = spawn.new_ground()?;
+    pub fn start(host: &PytestHost, hash_seed: u32) -> Result<(Self, Collected), RunError> {
+        let ground = host.new_base()?;
         let seeds = Seeds { hash_seed, random_seed: 0 };
         let (sender, receiver) = channel();
         let collecting = |folder: &Path, place: SpawnTarget<'_>| {
-            let mut process = spawn.start_collecting(folder, place, seeds, Purpose::Serve, &sender)?;
-            let heard = spawn.hear(&mut process, |interrupt| {
-                let collected = hear_collection(&receiver, interrupt, spawn.collecting())?;
+            let mut process = host.start_collecting(folder, place, seeds, Purpose::Serve, &sender)?;
+            let heard = host.hear(&mut process, |interrupt| {
+                let collected = hear_collection(&receiver, interrupt, host.collecting())?;
                 Ok((collected, hear_readiness(&receiver, interrupt)?))
             })?;
             Ok((process, heard))
         };
         let (ground, process, (collected, readiness)) = match ground {
             BaseEnv::Host { .. } => {
-                let site = ground.site(&spawn.workspace)?;
+                let site = ground.site(&host.workspace)?;
                 let (process, heard) = collecting(&site.path, SpawnTarget::Host)?;
-                let left = spawn.workspace.keep(&site, &format!("collected-{hash_seed}"))?;
+                let left = host.workspace.keep(&site, &format!("collected-{hash_seed}"))?;
                 (BaseEnv::Host { left: Some(left) }, process, heard)
             }
             BaseEnv::Base(layers) => {
@@ -93,8 +92,8 @@ impl Zygote {
     }
 
     /// A site for a trial.
-    pub(crate) fn site(&self, spawn: &SpawnEngine) -> Result<TrialEnv, RunError> {
-        self.ground.site(&spawn.workspace)
+    pub(crate) fn site(&self, host: &PytestHost) -> Result<TrialEnv, RunError> {
+        self.ground.site(&host.workspace)
     }
 
     fn speaking(&self) -> MutexGuard<'_, Speaking> {
@@ -136,10 +135,10 @@ impl Zygote {
     }
 
     /// Ends it, after it was told or not.
-    pub fn end(&self, spawn: &SpawnEngine) {
+    pub fn end(&self, host: &PytestHost) {
         let mut speaking = self.speaking();
         speaking.process.hang_up();
-        spawn.ended(&mut speaking.process, ENDING);
+        host.ended(&mut speaking.process, ENDING);
     }
 }
 
@@ -266,14 +265,14 @@ impl Ending for Fork {
 /// Launches the workers of a trial as forks of a zygote.
 pub(crate) struct ForkLauncher<'a> {
     /// Whose options and reaper are used.
-    pub(crate) spawn: &'a SpawnEngine,
+    pub(crate) host: &'a PytestHost,
     /// What forks.
     pub(crate) zygote: &'a Zygote,
 }
 
 impl Launcher for ForkLauncher<'_> {
-    fn options(&self) -> &SpawnOptions {
-        &self.spawn.options
+    fn host(&self) -> &PytestHost {
+        self.host
     }
 
     fn launch(
@@ -286,16 +285,8 @@ impl Launcher for ForkLauncher<'_> {
     ) -> Result<Process, RunError> {
         let mut process = self.zygote.fork(site.sandbox(), name, sender)?;
         // Only a fork that the reaper knows of gets its setup, so that none can outlive jostle.
-        self.spawn.watch(&process);
+        self.host.watch(&process);
         process.say(&Request::Setup(setup));
         Ok(process)
-    }
-
-    fn cannot_see(&self, why: &str) {
-        self.spawn.cannot_see(why);
-    }
-
-    fn ended(&self, process: &mut Process, patience: Duration) -> Option<String> {
-        self.spawn.ended(process, patience)
     }
 }

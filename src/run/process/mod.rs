@@ -4,5 +4,4 @@ pub mod pytest;
 pub mod reaper;
 pub mod interrupt;
 pub mod plain;
-pub(crate) mod command;
 pub mod python;

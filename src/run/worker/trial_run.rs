@@ -10,9 +10,9 @@ use crate::plan::schedule::Resource;
 use crate::plan::{Imports, Interleaving, Meeting, Mode, WorkerId};
 use crate::race::{Access, Touched};
 use crate::run::error::with_output;
+use crate::run::host::PytestHost;
 use crate::run::limits::COLLECT;
 use crate::run::limits::{CLOSED, ENDING, TICK};
-use crate::run::options::SpawnOptions;
 use crate::run::process::pytest::{Heard, Process};
 use crate::run::protocol::check_protocol;
 use crate::run::protocol::{self, Message, Purpose, Request, Setup, WatchSetup, WorkerIdentity};
@@ -31,8 +31,8 @@ pub(crate) type Name = (usize, u32);
 
 /// Starts and ends the processes of a trial's workers.
 pub(crate) trait Launcher: Sync {
-    /// How the suite is run.
-    fn options(&self) -> &SpawnOptions;
+    /// Whose processes they are.
+    fn host(&self) -> &PytestHost;
 
     /// Starts a process for a worker.
     fn launch(
@@ -43,12 +43,6 @@ pub(crate) trait Launcher: Sync {
         sender: &Sender<(Name, Heard)>,
         setup: Setup<'_>,
     ) -> Result<Process, RunError>;
-
-    /// Notes that system calls cannot be seen here.
-    fn cannot_see(&self, why: &str);
-
-    /// Ends a process, after so much patience; tells how it ended, if by itself.
-    fn ended(&self, process: &mut Process, patience: Duration) -> Option<String>;
 }
 
 /// Runs a plan to its end, or to the time limit.
@@ -136,7 +130,7 @@ impl<'a> TrialRun<'a> {
     fn take(mut self) -> (Vec<Worker>, u32) {
         for process in &mut self.processes {
             if let Some(mut process) = process.take() {
-                self.launcher.ended(&mut process, Duration::ZERO);
+                self.launcher.host().ended(&mut process, Duration::ZERO);
             }
         }
         (std::mem::take(&mut self.workers), self.started)
@@ -150,7 +144,7 @@ impl<'a> TrialRun<'a> {
             }
         }
         while self.processes.iter().any(Option::is_some) {
-            if self.launcher.options().interrupt.is_set() {
+            if self.launcher.host().options.interrupt.is_set() {
                 return Err(RunError::Interrupted);
             }
             match self.receiver.recv_timeout(if self.control.is_some() { LOOK } else { TICK }) {
@@ -225,7 +219,7 @@ impl<'a> TrialRun<'a> {
         match heard {
             Heard::Listener(listener, names) => self.supervise(worker, listener, names),
             Heard::Noticed(noticed) => self.take_turns(|control| control.notices(worker, noticed)),
-            Heard::Message(Message::Unseen { why }) => self.launcher.cannot_see(&why),
+            Heard::Message(Message::Unseen { why }) => self.launcher.host().cannot_see(&why),
             Heard::Message(Message::Hello { protocol, .. }) => check_protocol(protocol)?,
             Heard::Message(Message::Missing { positions }) => {
                 for place in
@@ -320,7 +314,8 @@ impl<'a> TrialRun<'a> {
         let Some(mut process) = self.processes[worker].take() else {
             return Ok(());
         };
-        let how = self.launcher.ended(&mut process, patience).unwrap_or_else(|| "closed its channel".into());
+        let how =
+            self.launcher.host().ended(&mut process, patience).unwrap_or_else(|| "closed its channel".into());
         self.supervisors[worker] = None;
         self.take_turns(|control| control.ends(worker));
         // What the tests of another worker have done may keep this one from starting.
@@ -363,7 +358,7 @@ impl<'a> TrialRun<'a> {
                 self.lost(worker, Duration::ZERO, None)?;
             }
         }
-        let test_timeout = self.launcher.options().test_timeout;
+        let test_timeout = self.launcher.host().options.test_timeout;
         for worker in 0..self.workers.len() {
             if self.control.as_ref().is_some_and(|control| control.holds(worker)) {
                 continue;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::explain::fix::Edit;
 use crate::plan::Plan;
+use crate::run::engine::Collect;
 use crate::run::project::copy::Copy;
 use crate::run::{Engine, Job, RunError};
 use crate::session::fix::search::for_project_copy;
@@ -57,7 +58,7 @@ impl<'a> Control<'a> {
     /// # Errors
     /// As those of [`Control::trial`].
     pub fn collect(&mut self, lab: &Lab<'_>, hash_seed: u32) -> Result<Suite, RunError> {
-        Ok(self.engine(lab)?.collect(hash_seed)?.suite)
+        Ok(self.engine(lab)?.collect(Collect::kept(hash_seed))?.suite)
     }
 
     fn engine(&mut self, lab: &Lab<'_>) -> Result<&mut dyn Engine, RunError> {

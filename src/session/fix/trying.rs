@@ -10,6 +10,7 @@ use crate::judge::Tally;
 use crate::judge::observation::{self, FailureMatcher, Observation};
 use crate::judge::patched::{Harm, How, Said, collects_other, is_to_blame, look, new_harms, shows};
 use crate::plan::{Axes, Imports, Mode, Plan, Seed, TrialIndex, order, plan};
+use crate::run::engine::Collect;
 use crate::run::{Engine, Job, RunError};
 use crate::session::fix::control::Control;
 use crate::session::lab::{Event, Lab, Reporter, serial};
@@ -132,7 +133,7 @@ impl Attempt<'_, '_, '_> {
 
     /// Whether the patched copy collects what the project does, or what a copy does under this hash seed.
     fn collects_the_same(&mut self, hash_seed: u32) -> Result<(), End> {
-        let collected = match self.engine.collect(hash_seed) {
+        let collected = match self.engine.collect(Collect::kept(hash_seed)) {
             Err(RunError::Interrupted) => return Err(RunError::Interrupted.into()),
             collected => collected.map(|collected| collected.suite).ok(),
         };

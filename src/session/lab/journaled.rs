@@ -15,7 +15,9 @@ use crate::plan::{Plan, Seed};
 use crate::record::Journal;
 use crate::record::journal::{Header, How, Key, Record, SCHEMA};
 use crate::record::journal_file;
+use crate::run::engine::{Capabilities, Collect, Isolation, PlainPytest, ProjectCopies};
 use crate::run::process::plain::PlainRun;
+use crate::run::remarks::Remarks;
 use crate::run::{Engine, Job, RunError};
 use crate::session::fix::edits;
 use crate::suite::Suite;
@@ -220,14 +222,10 @@ fn or_none(text: &str) -> &str {
 }
 
 impl Engine for JournaledEngine {
-    fn collect(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
-        let collected = self.engine.collect(hash_seed)?;
+    fn collect(&mut self, request: Collect) -> Result<Collected, RunError> {
+        let collected = self.engine.collect(request)?;
         self.interpreter.get_or_insert_with(|| collected.interpreter.clone());
         Ok(collected)
-    }
-
-    fn collect_once(&mut self, hash_seed: u32, random_seed: u32) -> Result<Collected, RunError> {
-        self.engine.collect_once(hash_seed, random_seed)
     }
 
     fn run_all(
@@ -264,6 +262,54 @@ impl Engine for JournaledEngine {
         Ok(())
     }
 
+    fn capabilities(&self, plan: &Plan) -> Capabilities {
+        self.engine.capabilities(plan)
+    }
+
+    fn isolation(&self) -> Isolation {
+        self.engine.isolation()
+    }
+
+    fn refuse_forks(&mut self, why: &str) -> Result<(), RunError> {
+        self.engine.refuse_forks(why)
+    }
+
+    fn use_host_network(&mut self) -> Result<(), RunError> {
+        self.engine.use_host_network()
+    }
+
+    fn took(&mut self, duration: Duration) {
+        self.engine.took(duration);
+    }
+
+    fn remarks(&self) -> &Remarks {
+        self.engine.remarks()
+    }
+}
+
+impl PlainPytest for JournaledEngine {
+    fn python(&self) -> &Path {
+        self.engine.python()
+    }
+
+    fn plain(
+        &mut self,
+        arguments: &[String],
+        hash_seed: Option<u32>,
+    ) -> Result<Option<(String, PlainRun)>, RunError> {
+        let key = Key::of_command(arguments, hash_seed).besides(self.copy.as_deref(), None);
+        if let Some(known) = self.recall(&key)?.and_then(|record| record.command) {
+            return Ok(Some(known));
+        }
+        let ran = self.engine.plain(arguments, hash_seed)?;
+        if let Some((line, run)) = &ran {
+            keep(&self.journal, &Record::of_command(key, line, run), self.tell);
+        }
+        Ok(ran)
+    }
+}
+
+impl ProjectCopies for JournaledEngine {
     fn for_project_copy(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
         let Some(engine) = self.engine.for_project_copy(rootdir, copy)? else {
             return Ok(None);
@@ -281,65 +327,5 @@ impl Engine for JournaledEngine {
             copy: Some(edits),
             tell: self.tell,
         })))
-    }
-
-    fn python(&self) -> &Path {
-        self.engine.python()
-    }
-
-    fn keeps_apart(&self) -> bool {
-        self.engine.keeps_apart()
-    }
-
-    fn at_once(&self, plan: &Plan) -> u32 {
-        self.engine.at_once(plan)
-    }
-
-    fn forks(&self, plan: &Plan) -> bool {
-        self.engine.forks(plan)
-    }
-
-    fn refuse_forks(&mut self, why: &str) -> Result<(), RunError> {
-        self.engine.refuse_forks(why)
-    }
-
-    fn may_use_host_network(&self) -> bool {
-        self.engine.may_use_host_network()
-    }
-
-    fn collect_on_host_network(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
-        self.engine.collect_on_host_network(hash_seed)
-    }
-
-    fn use_host_network(&mut self) -> Result<(), RunError> {
-        self.engine.use_host_network()
-    }
-
-    fn took(&mut self, duration: Duration) {
-        self.engine.took(duration);
-    }
-
-    fn remark(&mut self, remark: String) {
-        self.engine.remark(remark);
-    }
-
-    fn remarks(&mut self) -> Vec<String> {
-        self.engine.remarks()
-    }
-
-    fn plain(
-        &mut self,
-        arguments: &[String],
-        hash_seed: Option<u32>,
-    ) -> Result<Option<(String, PlainRun)>, RunError> {
-        let key = Key::of_command(arguments, hash_seed).besides(self.copy.as_deref(), None);
-        if let Some(known) = self.recall(&key)?.and_then(|record| record.command) {
-            return Ok(Some(known));
-        }
-        let ran = self.engine.plain(arguments, hash_seed)?;
-        if let Some((line, run)) = &ran {
-            keep(&self.journal, &Record::of_command(key, line, run), self.tell);
-        }
-        Ok(ran)
     }
 }

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use crate::finding::{Finding, Origin};
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, WorkerId};
+use crate::run::engine::Collect;
 use crate::run::process::plain::PlainRun;
 use crate::run::{Engine, Job, RunError};
 use crate::session::lab::deadline::Deadline;
@@ -200,7 +201,7 @@ impl<'a> Lab<'a> {
 
     /// How many trials of a plan like this can run at the same time.
     pub fn at_once(&self, plan: &Plan) -> u32 {
-        self.engine.at_once(plan)
+        self.engine.capabilities(plan).at_once
     }
 
     /// Runs plans that help to judge, shrink or confirm; the trials are in the plans' order.
@@ -257,7 +258,7 @@ impl<'a> Lab<'a> {
         Ok((trial, changed))
     }
 
-    /// An engine for a copy of the project; see [`Engine::for_project_copy`].
+    /// An engine for a copy of the project; see [`ProjectCopies::for_project_copy`].
     ///
     /// # Errors
     /// Those of the engine.
@@ -272,12 +273,12 @@ impl<'a> Lab<'a> {
 
     /// Whether a trial finds the project as it was before every other.
     pub fn keeps_apart(&self) -> bool {
-        self.engine.keeps_apart()
+        self.engine.isolation().project
     }
 
     /// Whether a plan would be run in forks.
     pub fn forks(&self, plan: &Plan) -> bool {
-        self.engine.forks(plan)
+        self.engine.capabilities(plan).forks
     }
 
     /// Gives up forks; see [`Engine::refuse_forks`].
@@ -290,7 +291,7 @@ impl<'a> Lab<'a> {
 
     /// Whether trials are kept from the machine's network, and could be let use it.
     pub fn may_use_host_network(&self) -> bool {
-        self.engine.may_use_host_network()
+        self.engine.isolation().network
     }
 
     /// Runs a plan in processes started for it alone, with the machine's network. Nothing is kept of it,
@@ -303,12 +304,12 @@ impl<'a> Lab<'a> {
         self.engine.run(self.suite, Job { host_network: true, ..Job::fresh(plan) })
     }
 
-    /// Collects the suite under other seeds; see [`Engine::collect_once`].
+    /// Collects the suite under other seeds; see [`Engine::collect`].
     ///
     /// # Errors
     /// Those of the engine.
     pub fn collect(&mut self, hash_seed: u32, random_seed: u32) -> Result<Collected, RunError> {
-        self.engine.collect_once(hash_seed, random_seed)
+        self.engine.collect(Collect::once(hash_seed, random_seed))
     }
 
     /// Lets trials use the machine's network from now on.
@@ -321,12 +322,12 @@ impl<'a> Lab<'a> {
 
     /// Adds to what the user should know.
     pub fn remark(&mut self, remark: String) {
-        self.engine.remark(remark);
+        self.engine.remarks().add(remark);
     }
 
     /// What the engine has to say of how plans were run.
     pub fn remarks(&mut self) -> Vec<String> {
-        self.engine.remarks()
+        self.engine.remarks().take()
     }
 
     /// A plan with the whole suite imported, if it can then be run in forks; else as it is.
@@ -343,7 +344,7 @@ impl<'a> Lab<'a> {
         if passes { self.in_forks(&only) } else { only }
     }
 
-    /// Runs plain pytest; see [`Engine::plain`].
+    /// Runs plain pytest; see [`PlainPytest::plain`].
     ///
     /// # Errors
     /// Those of the engine.

@@ -7,6 +7,7 @@ use crate::finding::{Finding, Kind, Minimal, Origin};
 use crate::judge::Tally;
 use crate::judge::unstable::{difference, stops_xdist};
 use crate::plan::{Plan, Seed};
+use crate::run::engine::Collect;
 use crate::run::{Engine, RunError};
 use crate::session::stress::baseline::{compare_collections, suite_order};
 use crate::suite::{Suite, TestIndex};
@@ -36,16 +37,16 @@ pub fn compare(
     hash_seed: u32,
     others: &[u32],
 ) -> Result<Compared, RunError> {
-    let drawn = engine.collect_once(hash_seed, OTHER)?.suite;
+    let drawn = engine.collect(Collect::once(hash_seed, OTHER))?.suite;
     let mut hashed = Vec::new();
     for &other in others {
-        hashed.push((other, engine.collect(other)?.suite));
+        hashed.push((other, engine.collect(Collect::kept(other))?.suite));
     }
     let differs = |other: &Suite| difference(first, other).is_some();
     if !differs(&drawn) && !hashed.iter().any(|(_, other)| differs(other)) {
         return Ok(Compared { suite: first.clone(), findings: Vec::new() });
     }
-    let again = engine.collect_once(hash_seed, 0)?.suite;
+    let again = engine.collect(Collect::once(hash_seed, 0))?.suite;
     let collections = Collections { first, drawn, again, hashed };
     Ok(collections.compared(seed, hash_seed))
 }

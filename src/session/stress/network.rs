@@ -3,6 +3,7 @@
 
 use crate::judge::observation::{FailureMatcher, Observation, observe};
 use crate::plan::Plan;
+use crate::run::engine::Collect;
 use crate::run::{Engine, RunError};
 use crate::session::lab::{Lab, alone};
 use crate::suite::TestIndex;
@@ -18,22 +19,22 @@ const ROUNDS: u32 = 2;
 /// # Errors
 /// It cannot be collected either way.
 pub fn collect(engine: &mut dyn Engine, hash_seed: u32) -> Result<Collected, RunError> {
-    let first = engine.collect(hash_seed);
+    let first = engine.collect(Collect::kept(hash_seed));
     let lacking = match &first {
         Ok(collected) => collected.suite.errors.len(),
         Err(RunError::Pytest(_)) => usize::MAX,
         Err(_) => return first,
     };
-    if lacking == 0 || !engine.may_use_host_network() {
+    if lacking == 0 || !engine.isolation().network {
         return first;
     }
-    match engine.collect_on_host_network(hash_seed) {
+    match engine.collect(Collect { host_network: true, ..Collect::kept(hash_seed) }) {
         Ok(other) if other.suite.errors.len() < lacking => {}
         _ => return first,
     }
     engine.use_host_network()?;
-    engine.remark("trials use the machine's network: more of the suite can be collected with it".into());
-    engine.collect(hash_seed)
+    engine.remarks().add("trials use the machine's network: more of the suite can be collected with it");
+    engine.collect(Collect::kept(hash_seed))
 }
 
 /// Goes over to the machine's network if one of these tests fails alone and passes with it; tells

@@ -1,14 +1,15 @@
-//! How a suite is run.
+//! How the processes of a suite are started.
 
 use crate::run::process::interrupt::Interrupt;
 use crate::run::process::python::Python;
+use crate::run::remarks::Remarks;
 use crate::run::site::trial_env::Sandboxing;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// How a suite is run.
 #[derive(Clone, Debug)]
-pub struct SpawnOptions {
+pub struct HostOptions {
     /// The Python that has pytest.
     pub python: Python,
     /// The folder pytest is run in.
@@ -32,4 +33,6 @@ pub struct SpawnOptions {
     /// Whether to tell what each trial leaves behind in the project. Without sandboxes that is always
     /// told, as it is there for the trials after it.
     pub tells_leftovers: bool,
+    /// Where it is told what the user should know of how plans are run.
+    pub remarks: Remarks,
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::run::engine::fresh::SpawnEngine;
+use crate::run::host::PytestHost;
 
 /// Variables of other tools that would make pytest print, measure or record.
 const REMOVED: [&str; 7] = [
@@ -16,7 +16,7 @@ const REMOVED: [&str; 7] = [
     "PYTEST_CURRENT_TEST",
 ];
 
-impl SpawnEngine {
+impl PytestHost {
     /// The command that runs pytest for a trial.
     pub(crate) fn command(&self, folder: &Path, hash_seed: u32) -> Command {
         self.command_with("jostle_harness.plugin", folder, hash_seed)

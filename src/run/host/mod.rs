@@ -1,0 +1,277 @@
+//! The host of a session's pytest processes: where they run, how they are started, how long they may take, and that
+//! each is ended.
+
+pub(crate) mod command;
+mod options;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::mpsc::Sender;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use rustix::process::Pid;
+
+use crate::run::RunError;
+use crate::run::process::plain;
+use crate::run::process::plain::PlainRun;
+use crate::run::process::pytest::{Heard, Process};
+use crate::run::process::reaper::Reaper;
+use crate::run::protocol::{Request, Setup};
+use crate::run::sandbox::{SandboxError, check_owners};
+use crate::run::site::leftovers::Watch;
+use crate::run::site::trial_env::{BaseEnv, Sandboxing, SpawnTarget, TrialEnv};
+use crate::run::site::workspace::{Workspace, cache_dir, unpack_harness};
+use crate::trial::Trial;
+
+use crate::run::remarks::Remarks;
+
+pub use options::HostOptions;
+
+/// A trial without a limit of its own may take this and ten times the longest before it.
+const TRIAL: Duration = Duration::from_secs(600);
+
+/// Why there is no host.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The folders or the reaper.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The sandboxes.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+}
+
+/// Starts and ends the processes of a session, in folders or sandboxes that it makes for them.
+#[derive(Debug)]
+pub struct PytestHost {
+    pub(crate) options: HostOptions,
+    // Dropped before the workspace, which its sandboxes show.
+    base: BaseEnv,
+    pub(crate) workspace: Workspace,
+    pub(crate) harness: PathBuf,
+    pub(crate) pycache: PathBuf,
+    reaper: Mutex<Option<Reaper>>,
+    longest: Mutex<Duration>,
+    /// Whether it was told that system calls cannot be seen.
+    unseen: OnceLock<()>,
+    pub(crate) files: Watch,
+}
+
+impl PytestHost {
+    /// Makes the session's folders, and what sandboxes stand on.
+    ///
+    /// # Errors
+    /// They cannot be made, or the reaper cannot be started.
+    pub fn new(mut options: HostOptions) -> Result<Self, HostError> {
+        let workspace = Workspace::new()?;
+        let reaper = match &options.reaper {
+            Some(executable) => Some(Reaper::start(executable, workspace.path())?),
+            None => None,
+        };
+        let (harness, pycache) = (unpack_harness()?, cache_dir()?.join("pycache"));
+        if let Some(sandboxing) = &mut options.sandboxing {
+            check_owners(&options.invocation_dir).map_err(SandboxError::from)?;
+            std::fs::create_dir_all(&pycache)
+                .map_err(|source| RunError::io(format!("cannot make {}", pycache.display()), source))?;
+            // Bytecode is worth keeping between trials, and nothing else is written there.
+            sandboxing.share.push(pycache.clone());
+            sandboxing.keep.push(harness.clone());
+            sandboxing.keep.push(options.invocation_dir.clone());
+        }
+        let base = BaseEnv::new(&workspace, options.sandboxing.as_ref())?;
+        let files = Watch::new(&options.invocation_dir, options.tells_leftovers);
+        Ok(Self {
+            options,
+            base,
+            workspace,
+            harness,
+            pycache,
+            reaper: Mutex::new(reaper),
+            longest: Mutex::new(Duration::ZERO),
+            unseen: OnceLock::new(),
+            files,
+        })
+    }
+
+    /// An engine that runs a copy of the project. None if pytest is not run in the project's folder, or
+    /// was told to look at an absolute path: what would be run then is not the copy.
+    pub(crate) fn for_copy(&self, rootdir: &Path, copy: &Path) -> Result<Option<Self>, RunError> {
+        let Ok(inside) = self.options.invocation_dir.strip_prefix(rootdir) else {
+            return Ok(None);
+        };
+        if self.options.pytest_args.iter().any(|argument| Path::new(argument).is_absolute()) {
+            return Ok(None);
+        }
+        let mut options = HostOptions {
+            invocation_dir: copy.join(inside),
+            tells_leftovers: false,
+            // What is said of a copy is of no use to who runs the project.
+            remarks: Remarks::default(),
+            ..self.options.clone()
+        };
+        if let Some(sandboxing) = &mut options.sandboxing {
+            sandboxing.keep.push(copy.to_owned());
+        }
+        Self::new(options).map(Some).map_err(|error| match error {
+            HostError::Run(error) => error,
+            HostError::Sandbox(error) => RunError::Pytest(error.to_string()),
+        })
+    }
+
+    /// Adds to a trial what it left behind, and notes how long it took.
+    pub(crate) fn ended_trial(&self, trial: Trial, site: &TrialEnv) -> Result<Trial, RunError> {
+        self.took(trial.duration);
+        Ok(Trial { leftovers: self.files.after(site)?, ..trial })
+    }
+
+    /// How many workers run at once, over all trials.
+    pub(crate) fn room(&self) -> u32 {
+        if self.options.sandboxing.is_some() { self.options.jobs } else { 1 }
+    }
+
+    pub(crate) fn sandboxing_on_host_network(&self) -> Option<Sandboxing> {
+        self.options.sandboxing.as_ref().and_then(Sandboxing::on_host_network)
+    }
+
+    /// An environment with the machine's network, if trials do not use that and may.
+    pub(crate) fn base_on_host_network(&self) -> Result<Option<BaseEnv>, RunError> {
+        let base = self
+            .sandboxing_on_host_network()
+            .map(|sandboxing| BaseEnv::new(&self.workspace, Some(&sandboxing)));
+        base.transpose().map_err(|error| RunError::Sandbox(error.to_string()))
+    }
+
+    /// An environment for a zygote to live on.
+    pub(crate) fn new_base(&self) -> Result<BaseEnv, RunError> {
+        BaseEnv::new(&self.workspace, self.options.sandboxing.as_ref())
+            .map_err(|error| RunError::Sandbox(error.to_string()))
+    }
+
+    /// A site for a trial in fresh processes, with the machine's network if that is asked for and there is another.
+    pub(crate) fn site_for(&self, host_network: bool) -> Result<TrialEnv, RunError> {
+        let other = if host_network { self.base_on_host_network()? } else { None };
+        other.as_ref().unwrap_or(&self.base).site(&self.workspace)
+    }
+
+    /// A site for a trial in fresh processes.
+    pub(crate) fn site(&self) -> Result<TrialEnv, RunError> {
+        self.base.site(&self.workspace)
+    }
+
+    pub(crate) fn start<N: Copy + Send + 'static>(
+        &self,
+        command: Command,
+        place: SpawnTarget<'_>,
+        name: N,
+        sender: &Sender<(N, Heard)>,
+        setup: Setup<'_>,
+    ) -> Result<Process, RunError> {
+        let mut process = self.start_untold(command, place, name, sender)?;
+        process.say(&Request::Setup(setup));
+        Ok(process)
+    }
+
+    /// Starts a process that is not told what it is for.
+    pub(crate) fn start_untold<N: Copy + Send + 'static>(
+        &self,
+        command: Command,
+        place: SpawnTarget<'_>,
+        name: N,
+        sender: &Sender<(N, Heard)>,
+    ) -> Result<Process, RunError> {
+        let process = Process::start(command, place, self.options.memory, name, sender.clone())?;
+        self.watch(&process);
+        Ok(process)
+    }
+
+    /// How long a trial, or a run as long as one, may take.
+    pub(crate) fn limit(&self) -> Duration {
+        let longest = *self.longest.lock().unwrap_or_else(PoisonError::into_inner);
+        self.options.trial_timeout.unwrap_or_else(|| TRIAL + longest * 10)
+    }
+
+    /// Notes how long a trial took, as later ones may take a multiple of it.
+    pub(crate) fn took(&self, duration: Duration) {
+        let mut longest = self.longest.lock().unwrap_or_else(PoisonError::into_inner);
+        *longest = duration.max(*longest);
+    }
+
+    /// Tells the reaper of a process.
+    pub(crate) fn watch(&self, process: &Process) {
+        self.tell_reaper(process, Reaper::watch);
+    }
+
+    /// Tells the reaper that a process has been ended.
+    pub(crate) fn forget(&self, process: &Process) {
+        self.tell_reaper(process, Reaper::forget);
+    }
+
+    /// What is in a sandbox is ended with it, and is no group of the host's.
+    fn tell_reaper(&self, process: &Process, tell: fn(&mut Reaper, Pid)) {
+        let mut reaper = self.reaper.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(reaper), Some(group)) = (&mut *reaper, process.group()) {
+            tell(reaper, group);
+        }
+    }
+
+    /// Tells, once, that system calls cannot be seen here.
+    pub(crate) fn cannot_see(&self, why: &str) {
+        if self.unseen.set(()).is_ok() {
+            self.options.remarks.add(format!(
+                "races of C code and of subprocesses are not looked for, as their system calls cannot be seen here: {why}"
+            ));
+        }
+    }
+
+    /// Ends a process, after so much patience; tells how it ended, if by itself.
+    pub(crate) fn ended(&self, process: &mut Process, patience: Duration) -> Option<String> {
+        let how = process.end(patience);
+        self.forget(process);
+        how
+    }
+
+    /// Lets what is made from now on use the machine's network.
+    ///
+    /// # Errors
+    /// The sandboxes for it cannot be made.
+    pub(crate) fn use_host_network(&mut self) -> Result<(), RunError> {
+        if let Some(base) = self.base_on_host_network()? {
+            self.options.sandboxing.iter_mut().for_each(Sandboxing::use_host_network);
+            self.base = base;
+        }
+        Ok(())
+    }
+
+    /// Runs plain pytest, as [`PlainPytest::plain`](crate::run::engine::PlainPytest::plain) says.
+    ///
+    /// # Errors
+    /// pytest could not be run at all, or the run was interrupted.
+    pub(crate) fn plain(
+        &self,
+        arguments: &[String],
+        hash_seed: Option<u32>,
+    ) -> Result<Option<(String, PlainRun)>, RunError> {
+        let site = self.site()?;
+        let arguments: Vec<&String> = self.options_of_suite().chain(arguments).collect();
+        let mut command = self.plain_command(&site.path);
+        command.args(&arguments);
+        // What is only for the try: a wide summary of what failed, and no cache in the user's project.
+        let own = std::env::var("PYTEST_ADDOPTS").unwrap_or_default();
+        let cache = site.path.join("cache");
+        command.env("PYTEST_ADDOPTS", format!("{own} -rfE -o cache_dir={}", cache.display()));
+        command.env("COLUMNS", "4000");
+        if let Some(hash_seed) = hash_seed {
+            command.env("PYTHONHASHSEED", hash_seed.to_string());
+        }
+        let limit = self.options.test_timeout * 2;
+        let run = plain::run(command, site.place(), self.options.memory, limit, &self.options.interrupt)?;
+        let python = self.options.python.path.to_string_lossy();
+        let words = [&*python, "-m", "pytest"].into_iter().chain(arguments.iter().map(|word| word.as_str()));
+        let Ok(line) = shlex::try_join(words) else {
+            return Ok(None);
+        };
+        let prefix = hash_seed.map_or_else(String::new, |seed| format!("PYTHONHASHSEED={seed} "));
+        Ok(Some((prefix + &line, run)))
+    }
+}
