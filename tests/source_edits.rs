@@ -12,8 +12,8 @@ use jostle::explain::fix::{
 };
 use jostle::run::project::git::{Applied, apply};
 use jostle::run::project::source::Reader;
-use jostle::state::RestoreRecipe;
 use jostle::state::Statement;
+use jostle::state::{PathBase, RestoreMethod, RestoreRecipe};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::FileFailurePersistence;
@@ -195,14 +195,13 @@ fn source(content: &[u8]) -> Result<Source, String> {
     Ok(Source { file: "my tests/test_a.py".into(), content: content.to_owned(), layout })
 }
 
-fn mend(how: &str) -> RestoreRecipe {
+fn recipe(how: RestoreMethod) -> RestoreRecipe {
     RestoreRecipe {
-        how: how.into(),
         module: "shop.prices".into(),
         object: "shop.prices._DISCOUNTS".into(),
         key: "out.txt".into(),
-        base: "rootdir".into(),
-        ..RestoreRecipe::default()
+        base: PathBase::Rootdir,
+        ..RestoreRecipe::new(how)
     }
 }
 
@@ -216,21 +215,27 @@ fn edited(source: &Source, kind: Kind, at: usize) -> Option<(Edited, &'static st
     let of = nth(tests.len());
     Some(match kind {
         Kind::Fixture { all, own_folder } => {
-            let (mend, purpose) = match own_folder {
-                true => (mend("file"), Purpose::OwnFolder),
-                false => (mend("dict"), Purpose::Keep),
+            let (recipe, purpose) = match own_folder {
+                true => (recipe(RestoreMethod::File), Purpose::OwnFolder),
+                false => (recipe(RestoreMethod::Dict), Purpose::Keep),
             };
             let targets: Vec<Target> = of.into_iter().map(test).collect();
             let users = if all { Users::File } else { Users::Tests(&targets) };
             let uses = if all { 0 } else { targets.len() };
-            (with_fixture(source, &mend, purpose, users), "fixture", uses, None)
+            (with_fixture(source, &recipe, purpose, users), "fixture", uses, None)
         }
         Kind::Copy => (with_copied_parameter(source, &test(of?), "items"), "copy", 0, None),
         Kind::Scope => (with_function_scope(source, tests[of?].line), "scope", 0, None),
         Kind::Moved => {
             let line = layout.statements[nth(layout.statements.len())?].line;
             let edit = without_statement(source, line).and_then(|(mut edit, statement)| {
-                add_fixture(&mut edit, source, &mend("dict"), Purpose::SetUp(&statement), Users::File)?;
+                add_fixture(
+                    &mut edit,
+                    source,
+                    &recipe(RestoreMethod::Dict),
+                    Purpose::SetUp(&statement),
+                    Users::File,
+                )?;
                 Ok(edit)
             });
             (edit, "fixture", 0, Some(line))
@@ -278,16 +283,16 @@ proptest! {
     #[test]
     fn two_fixtures_go_into_one_file(content in modules(), at in any::<(usize, usize)>()) {
         let Ok(source) = source(&content) else { return Ok(()) };
-        let fixture = |at: usize, how: &str, purpose| {
+        let fixture = |at: usize, how: RestoreMethod, purpose| {
             let functions = &source.layout.functions;
             let tests: Vec<Target> = (!functions.is_empty())
                 .then(|| &functions[at % functions.len()])
                 .map(|function| Target { name: function.name.clone(), line: Some(function.line) })
                 .into_iter()
                 .collect();
-            with_fixture(&source, &mend(how), purpose, Users::Tests(&tests))
+            with_fixture(&source, &recipe(how), purpose, Users::Tests(&tests))
         };
-        let made = (fixture(at.0, "dict", Purpose::Keep), fixture(at.1, "file", Purpose::OwnFolder));
+        let made = (fixture(at.0, RestoreMethod::Dict, Purpose::Keep), fixture(at.1, RestoreMethod::File, Purpose::OwnFolder));
         let (Ok(first), Ok(second)) = made else { return Ok(()) };
         let both = first.with(&second).expect("they have different names");
         let after = both.after();
@@ -350,7 +355,8 @@ fn names_that_are_taken_are_left_alone() {
         let source = source(content.as_bytes()).expect("Python");
         let test = [Target { name: "test_a".into(), line: None }];
         let edit: Edit =
-            with_fixture(&source, &mend("dict"), Purpose::Keep, Users::Tests(&test)).expect("a fixture");
+            with_fixture(&source, &recipe(RestoreMethod::Dict), Purpose::Keep, Users::Tests(&test))
+                .expect("a fixture");
         String::from_utf8(edit.after()).expect("UTF-8")
     };
     let test = "\n\ndef test_a():\n    pass\n";
@@ -371,8 +377,8 @@ fn names_that_are_taken_are_left_alone() {
     assert!(rebound.contains("    import shop.prices\n"), "{rebound}");
     let statement = Statement { module: "shop".into(), text: "shop.setup()".into() };
     let source = source(test.as_bytes()).expect("Python");
-    let set_up =
-        with_fixture(&source, &mend("dict"), Purpose::SetUp(&statement), Users::File).expect("a fixture");
+    let set_up = with_fixture(&source, &recipe(RestoreMethod::Dict), Purpose::SetUp(&statement), Users::File)
+        .expect("a fixture");
     let body = "    import shop.prices\n    import shop\n\n    saved = dict(shop.prices._DISCOUNTS)\n    shop.setup()\n    yield\n";
     let said = String::from_utf8(set_up.after()).expect("UTF-8");
     assert!(said.contains(body), "{said}");

@@ -9,7 +9,7 @@ import re
 import types
 from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Set
 
-from .messages import How, Kind, Mend
+from .messages import How, Kind, RestoreRecipe
 from .places import MISSING, Place, is_a, is_mock, key_name, names_its_item, same, show
 from .snapshot import LOCKS, Node, is_plain, read_again, refill, restorer, same_list
 
@@ -30,16 +30,16 @@ def changed_places(node: Node) -> Iterator[Place]:
 
 def _whole_place(node: Node, now: Any) -> Place:
     obj, old = node.obj, node.state
-    mend: Optional[Mend] = None
+    recipe: Optional[RestoreRecipe] = None
     restore: Optional[Callable[[], None]]
     if is_a(obj, (list, bytearray)):
         restore = lambda: obj.__setitem__(slice(None), old)
-        mend = _mend(node, "list")
+        recipe = _recipe(node, "list")
     elif is_a(obj, collections.deque):
         restore = lambda: _refill_deque(obj, old)
     elif is_a(obj, set):
         restore = lambda: _refill_set(obj, old)
-        mend = _mend(node, "set")
+        recipe = _recipe(node, "set")
     elif is_a(obj, random.Random):
         restore = lambda: obj.setstate(old)
         return Place(node.path, "random state", "its state", "another state", restore, node.weak)
@@ -49,7 +49,7 @@ def _whole_place(node: Node, now: Any) -> Place:
     elif type(obj) in LOCKS:
         restore = obj.release if now else lambda: obj.acquire(blocking=False)
         shown = ("locked" if old else "unlocked", "locked" if now else "unlocked")
-        return Place(node.path, "global/module state", *shown, restore, node.weak, _mend(node, "lock"))
+        return Place(node.path, "global/module state", *shown, restore, node.weak, _recipe(node, "lock"))
     elif is_a(obj, types.GeneratorType):
         return Place(node.path, "global/module state", old, now, None, node.weak)
     elif is_a(obj, itertools.count):
@@ -60,8 +60,8 @@ def _whole_place(node: Node, now: Any) -> Place:
             restore = lambda: rebind(itertools.count(number))
     else:
         shown = (f"{old[0]} cached results", f"{now[0]} cached results")
-        return Place(node.path, "global/module state", *shown, obj.cache_clear, node.weak, _mend(node, "cache"))
-    return Place(node.path, _kind(node.path, old, now), show(old), show(now), restore, node.weak, mend)
+        return Place(node.path, "global/module state", *shown, obj.cache_clear, node.weak, _recipe(node, "cache"))
+    return Place(node.path, _kind(node.path, old, now), show(old), show(now), restore, node.weak, recipe)
 
 
 def _refill_deque(held: Deque[Any], items: List[Any]) -> None:
@@ -83,7 +83,7 @@ def _slot_places(node: Node, now: Dict[Any, Any]) -> Iterator[Place]:
     if node.sort == "items" and (len(changed) > _KEYS or not all(names_its_item(key) for key in changed)):
         restore = lambda: refill(node.obj, old)
         kind = _kind(node.path, old, now)
-        yield Place(node.path, kind, show(old), show(now), restore, node.weak, _mend(node, "dict"))
+        yield Place(node.path, kind, show(old), show(now), restore, node.weak, _recipe(node, "dict"))
         return
     for key in changed:
         before, after = old.get(key, MISSING), now.get(key, MISSING)
@@ -91,13 +91,13 @@ def _slot_places(node: Node, now: Dict[Any, Any]) -> Iterator[Place]:
             continue  # a submodule that was imported; the module table tells of it
         name = f"{node.path}[{key_name(key)}]" if node.sort == "items" else f"{node.path}.{key}"
         restore = restorer(node.obj, node.sort, key, before)
-        mend = _mend(node, "dict") if node.sort == "items" else _mend(node, "attribute")
-        if mend is not None and node.sort == "attributes":
-            mend = {**mend, "attribute": str(key)} if before is not MISSING else None
+        recipe = _recipe(node, "dict") if node.sort == "items" else _recipe(node, "attribute")
+        if recipe is not None and node.sort == "attributes":
+            recipe = {**recipe, "attribute": str(key)} if before is not MISSING else None
         weak = node.weak and not (callable(before) or is_mock(after))
         if node.foreign and node.sort == "attributes":  # what a library remembers for itself
             weak = weak or before is MISSING or str(key).startswith("_")
-        yield Place(name, _kind(name, before, after), show(before), show(after), restore, weak, mend)
+        yield Place(name, _kind(name, before, after), show(before), show(after), restore, weak, recipe)
 
 
 def _kind(path: str, old: object, new: object) -> Kind:
@@ -108,7 +108,7 @@ def _kind(path: str, old: object, new: object) -> Kind:
     return "mock left active" if is_mock(new) and not is_mock(old) else "global/module state"
 
 
-def _mend(node: Node, how: How) -> Optional[Mend]:
+def _recipe(node: Node, how: How) -> Optional[RestoreRecipe]:
     """What a fixture that keeps this object needs to know, if an expression leads to it."""
     expression = node.expression or node.path
     if node.reach is None or re.search(r"<locals>|\[<|…|^\w+ \w+ ", expression):

@@ -21,7 +21,7 @@ from .crash import fixture, inside
 from .files import Files
 from .follow import Follower
 from .graph import Graph
-from .holders import Holders
+from .path_bindings import PathBindings
 from .places import Place, show
 from .process_state import ProcessState
 from .reads import Reads
@@ -81,7 +81,7 @@ class Explainer:
 
     def start(self) -> None:
         """Note how everything is."""
-        self._files = Files(self._rootdir, lambda: Holders(self.is_own))
+        self._files = Files(self._rootdir, lambda: PathBindings(self.is_own))
         self._process_state = ProcessState(pytest_private.capture_manager(self._config))
         # What a test that pollutes itself is given is its own before it is whoever else's.
         itself = len({id(item) for item in self._items}) == 1
@@ -207,14 +207,14 @@ class Explainer:
         for definition, request in self._fixtures:
             if definition.cached_result is None:
                 continue
-            mend: messages.Mend = {"how": "fixture", "key": definition.argname, "scope": definition.scope}
+            recipe: messages.RestoreRecipe = {"how": "fixture", "key": definition.argname, "scope": definition.scope}
             code = getattr(definition.func, "__code__", None)
             if code is not None:
-                mend = {**mend, "file": code.co_filename, "line": code.co_firstlineno}
+                recipe = {**recipe, "file": code.co_filename, "line": code.co_firstlineno}
             value = definition.cached_result[0]
             finish = _finisher(definition, request)
             kind: messages.Kind = "session/module fixture state"
-            yield Place(_fixture_name(definition), kind, "(not set up)", show(value), finish, True, mend)
+            yield Place(_fixture_name(definition), kind, "(not set up)", show(value), finish, True, recipe)
 
     def _put_back(self, places: List[Place]) -> List[str]:
         """Restore what is to be restored; tells what could not be."""

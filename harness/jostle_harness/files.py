@@ -9,8 +9,8 @@ import sqlite3
 import tempfile
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
-from .holders import Holders
-from .messages import Mend
+from .messages import RestoreRecipe
+from .path_bindings import PathBindings
 from .places import Place, show
 
 #: Files and folders that are looked at: in about a second. A count and no clock, so that a slow machine sees the same.
@@ -60,9 +60,9 @@ class _File(NamedTuple):
 class Files:
     """The files as they were when this was made; what appears later can be noted anew."""
 
-    def __init__(self, rootdir: str, holders: Callable[[], Holders]) -> None:
+    def __init__(self, rootdir: str, bindings: Callable[[], PathBindings]) -> None:
         self._rootdir = rootdir
-        self._holders = holders
+        self._bindings = bindings
         self._temporary = os.path.realpath(tempfile.gettempdir())
         self._folders = _distinct([rootdir, os.getcwd(), self._temporary])
         self._left = _KEPT_IN_ALL
@@ -85,7 +85,7 @@ class Files:
     def changes(self) -> Iterator[Place]:
         """What differs by now."""
         now = self._now()
-        holders = self._holders()
+        bindings = self._bindings()
         for path in sorted({*self._known, *now}):
             if path.endswith(_BESIDE_DATABASE) or _LOCK.search(path):
                 continue
@@ -93,7 +93,7 @@ class Files:
                 yield from self._changed(path, self._later[path], now[path])
             old, new = self._known.get(path), now.get(path)
             if old is None or new is None:
-                yield self._came_or_went(path, old, holders)
+                yield self._came_or_went(path, old, bindings)
             else:
                 yield from self._changed(path, old, new)
 
@@ -171,21 +171,21 @@ class Files:
                 return _relative(path, folder) + where
         return path
 
-    def _mend(self, path: str, holders: Holders) -> Optional[Mend]:
-        mend: Mend = {"how": "file", "holders": holders.of(path)}
+    def _recipe(self, path: str, bindings: PathBindings) -> Optional[RestoreRecipe]:
+        recipe: RestoreRecipe = {"how": "file", "bindings": bindings.of(path)}
         if path.startswith(self._temporary + os.sep):
-            return {**mend, "base": "temporary", "key": _relative(path, self._temporary)}
+            return {**recipe, "base": "temporary", "key": _relative(path, self._temporary)}
         if path.startswith(self._rootdir + os.sep):
-            return {**mend, "base": "rootdir", "key": _relative(path, self._rootdir)}
+            return {**recipe, "base": "rootdir", "key": _relative(path, self._rootdir)}
         return None
 
-    def _came_or_went(self, path: str, old: Optional[_File], holders: Holders) -> Place:
+    def _came_or_went(self, path: str, old: Optional[_File], bindings: PathBindings) -> Place:
         name = f"file {self._name(path)}"
         weak = "pytest-of-" in name
         if old is None:
             shown = "(created)" if path.endswith(_DATABASES) else _beginning(path)
-            mend = self._mend(path, holders)
-            return Place(name, "file system", "(absent)", shown, lambda: os.remove(path), weak, mend)
+            recipe = self._recipe(path, bindings)
+            return Place(name, "file system", "(absent)", shown, lambda: os.remove(path), weak, recipe)
         restore = None if old.content is None else _writer(path, old.content)
         return Place(name, "file system", _shown(old.content), "(absent)", restore, weak)
 

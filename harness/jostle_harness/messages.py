@@ -364,14 +364,14 @@ class Finish(TypedDict):
     user: Optional[int]
 
 
-class _Holder(TypedDict):
+class _PathBinding(TypedDict):
     module: str
     object: str
     attribute: str
     text: bool
 
 
-class Holder(_Holder, total=False):
+class PathBinding(_PathBinding, total=False):
     """A name for a path."""
 
     rest: str
@@ -379,11 +379,11 @@ class Holder(_Holder, total=False):
     count: int
 
 
-class _Mend(TypedDict):
+class _RestoreRecipe(TypedDict):
     how: How
 
 
-class Mend(_Mend, total=False):
+class RestoreRecipe(_RestoreRecipe, total=False):
     """What a fixture that keeps a place needs to know."""
 
     module: str
@@ -394,7 +394,7 @@ class Mend(_Mend, total=False):
     scope: str
     file: str
     line: int
-    holders: List[Holder]
+    bindings: List[PathBinding]
 
 
 class Place(TypedDict):
@@ -406,7 +406,7 @@ class Place(TypedDict):
     new: str
     restorable: bool
     weak: bool
-    mend: Optional[Mend]
+    recipe: Optional[RestoreRecipe]
     along: Optional[str]
 
 

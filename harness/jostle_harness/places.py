@@ -68,7 +68,7 @@ class Place:
         new: str,
         restore: Optional[Callable[[], None]],
         weak: bool = False,
-        mend: Optional[messages.Mend] = None,
+        recipe: Optional[messages.RestoreRecipe] = None,
         along: Optional[str] = None,
     ) -> None:
         #: As a developer would write it; the same in every process that runs the same tests.
@@ -82,7 +82,7 @@ class Place:
         #: Whether it changes in many healthy suites, or its restoring disturbs others.
         self.weak = weak
         #: What a fixture needs to know to keep it.
-        self.mend = mend
+        self.recipe = recipe
         #: A call that is part of putting the value back.
         self.along = along
 
@@ -95,7 +95,7 @@ class Place:
             "new": text(self.new),
             "restorable": self.restore is not None,
             "weak": self.weak,
-            "mend": self.mend,
+            "recipe": self.recipe,
             "along": self.along,
         }
 

@@ -18,7 +18,7 @@ import types
 import warnings
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, NamedTuple, Optional, Set, Tuple
 
-from .messages import How, Kind, Mend
+from .messages import How, Kind, RestoreRecipe
 from .places import MISSING, Place, is_a, same, show
 from .streams import Streams
 
@@ -100,7 +100,7 @@ class ProcessState:
                 shown = (setting.show(old), setting.show(new)) if setting.telling else ("its state", "another state")
                 restore = None if setting.put is None else _putter(setting.put, old)
                 along = _ZONE_SETTER if setting.name in _OF_ZONE else None
-                yield Place(setting.name, setting.kind, *shown, restore, setting.weak, _mend(setting), along)
+                yield Place(setting.name, setting.kind, *shown, restore, setting.weak, _recipe(setting), along)
         for thread in threading.enumerate():
             if thread not in self._threads:
                 yield Place(f"thread {thread.name}", "thread", "(absent)", "alive", None, True)
@@ -115,10 +115,10 @@ class ProcessState:
             if old != new:
                 of_locale = key in ("TZ", "LANG") or key.startswith("LC_")
                 kind: Kind = "locale/time zone" if of_locale else "environment"
-                mend: Mend = {"how": "environ", "key": key}
+                recipe: RestoreRecipe = {"how": "environ", "key": key}
                 along = _ZONE_SETTER if key == "TZ" else None
                 name, restore = f'os.environ["{key}"]', _environ_putter(key, old)
-                yield Place(name, kind, show(old), show(new), restore, mend=mend, along=along)
+                yield Place(name, kind, show(old), show(new), restore, recipe=recipe, along=along)
 
     def _changed_modules(self, is_own: Callable[[str], bool]) -> Iterator[Place]:
         now = dict(sys.modules)
@@ -128,9 +128,9 @@ class ProcessState:
                 imported = old is MISSING and is_a(new, types.ModuleType) and hasattr(new, "__spec__")
                 weak = imported and getattr(new, "__spec__", None) is not None
                 restore = _modules_putter(name, old)
-                mend: Mend = {"how": "modules", "key": name}
+                recipe: RestoreRecipe = {"how": "modules", "key": name}
                 kind: Kind = "import-time" if weak and is_own(name) else "module table"
-                yield Place(f'sys.modules["{name}"]', kind, show(old), show(new), restore, weak, mend)
+                yield Place(f'sys.modules["{name}"]', kind, show(old), show(new), restore, weak, recipe)
 
 
 def _getter(held: Any, key: str) -> Callable[[], Any]:
@@ -203,7 +203,7 @@ _ATTRIBUTE = re.compile(r"((decimal|logging)\..*)\.(prec|rounding|E\w+|capitals|
 _LIST = re.compile(r"(logging|warnings|sys)\..*(handlers|filters|argv|meta_path|path_hooks)$")
 
 
-def _mend(setting: _Setting) -> Optional[Mend]:
+def _recipe(setting: _Setting) -> Optional[RestoreRecipe]:
     """What a fixture that keeps a setting needs to know, if one can."""
     name = setting.name
     if name in _KEEPERS:

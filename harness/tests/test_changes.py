@@ -13,7 +13,7 @@ from unittest import mock
 
 import pytest
 from jostle_harness.changes import changed_places
-from jostle_harness.messages import Mend
+from jostle_harness.messages import RestoreRecipe
 from jostle_harness.places import Place
 from jostle_harness.snapshot import Node, Sort, read, sort_of
 
@@ -43,7 +43,7 @@ def only(node: Node) -> Place:
     return place
 
 
-MENDS: List[Tuple[str, Callable[[], Any], Callable[[Any], object], str]] = [
+RECIPES: List[Tuple[str, Callable[[], Any], Callable[[Any], object], str]] = [
     ("list", lambda: [1], lambda obj: obj.append(2), "shop.thing"),
     ("list", lambda: bytearray(b"a"), lambda obj: obj.append(2), "shop.thing"),
     ("set", lambda: {1}, lambda obj: obj.add(2), "shop.thing"),
@@ -55,7 +55,7 @@ MENDS: List[Tuple[str, Callable[[], Any], Callable[[Any], object], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("how", "make", "change", "name"), MENDS)
+@pytest.mark.parametrize(("how", "make", "change", "name"), RECIPES)
 def test_a_fixture_learns_how_to_keep_an_object(
     how: str, make: Callable[[], Any], change: Callable[[Any], object], name: str
 ) -> None:
@@ -66,7 +66,7 @@ def test_a_fixture_learns_how_to_keep_an_object(
     place = only(node)
     attribute: Dict[str, str] = {"attribute": "value"} if how == "attribute" else {}
     assert place.name == name
-    assert place.mend == {"how": how, "module": "shop", "object": PATH, **attribute}
+    assert place.recipe == {"how": how, "module": "shop", "object": PATH, **attribute}
 
 
 UNKEPT: List[Tuple[Callable[[], Any], Callable[[Any], object]]] = [
@@ -80,7 +80,7 @@ UNKEPT: List[Tuple[Callable[[], Any], Callable[[Any], object]]] = [
 def test_what_no_fixture_keeps_has_nothing_to_learn(make: Callable[[], Any], change: Callable[[Any], object]) -> None:
     node = noted(make())
     change(node.obj)
-    assert only(node).mend is None
+    assert only(node).recipe is None
 
 
 PATHS: List[Tuple[str, Optional[str]]] = [
@@ -96,22 +96,22 @@ PATHS: List[Tuple[str, Optional[str]]] = [
 def test_what_no_expression_leads_to_has_nothing_to_learn(path: str, reach: Optional[str]) -> None:
     node = noted([1], path, reach)
     node.obj.append(2)
-    assert only(node).mend is None
+    assert only(node).recipe is None
 
 
 def test_an_expression_may_be_another_than_the_path() -> None:
     node = noted([1], "default argument into of shop.collect")
     node.expression = "shop.collect.__defaults__[0]"
     node.obj.append(2)
-    mend: Mend = {"how": "list", "module": "shop", "object": "shop.collect.__defaults__[0]"}
-    assert only(node).mend == mend
+    recipe: RestoreRecipe = {"how": "list", "module": "shop", "object": "shop.collect.__defaults__[0]"}
+    assert only(node).recipe == recipe
 
 
 def test_an_attribute_that_was_not_there_cannot_be_kept() -> None:
     node = noted(Thing())
     node.obj.more = 1
     place = only(node)
-    assert (place.name, place.old, place.mend) == ("shop.thing.more", "(absent)", None)
+    assert (place.name, place.old, place.recipe) == ("shop.thing.more", "(absent)", None)
     assert place.restore is not None
     place.restore()
     assert not hasattr(node.obj, "more")

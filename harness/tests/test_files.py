@@ -14,7 +14,7 @@ from typing import Dict, Iterator, List, Tuple
 import pytest
 from jostle_harness import files
 from jostle_harness.files import Files
-from jostle_harness.holders import Holders
+from jostle_harness.path_bindings import PathBindings
 
 Told = List[Tuple[str, str, str]]
 
@@ -32,7 +32,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def noted(project: Path) -> Files:
-    return Files(str(project), lambda: Holders(lambda name: name == "shop"))
+    return Files(str(project), lambda: PathBindings(lambda name: name == "shop"))
 
 
 def told(known: Files) -> Told:
@@ -98,13 +98,13 @@ def test_a_file_is_kept_by_the_names_for_its_path(project: Path, monkeypatch: py
     known = noted(project)
     for name in ("log.txt", "b/new.txt"):
         Path(name).write_text("x")
-    mends = {place.name: place.mend for place in known.changes()}
+    recipes = {place.name: place.recipe for place in known.changes()}
     log = {"module": "shop", "object": "shop", "attribute": "LOG", "text": True, "rest": "log.txt"}
     folder = {"module": "shop", "object": "shop", "attribute": "FOLDER", "text": False}
-    mend = {"how": "file", "base": "rootdir"}
-    assert mends == {
-        "file log.txt": {**mend, "key": "log.txt", "holders": [log]},
-        "file b/new.txt": {**mend, "key": "b/new.txt", "holders": [folder]},
+    recipe = {"how": "file", "base": "rootdir"}
+    assert recipes == {
+        "file log.txt": {**recipe, "key": "log.txt", "bindings": [log]},
+        "file b/new.txt": {**recipe, "key": "b/new.txt", "bindings": [folder]},
     }
 
 

@@ -25,7 +25,7 @@ pub struct ChangedRecord {
 struct PlaceRecord {
     #[serde(flatten)]
     place: Place,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, alias = "mend", skip_serializing_if = "Option::is_none")]
     recipe: Option<RestoreRecipe>,
 }
 
@@ -71,17 +71,14 @@ impl From<ChangedRecord> for Changed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::RestoreMethod;
 
     #[test]
     fn what_was_told_is_read_again_as_it_was() {
         let call = Some(Statement { module: "shop".into(), text: "shop.setup()".into() });
         let line = Written { file: "test_a.py".into(), line: 3, function: "test_a".into(), call };
-        let recipe = RestoreRecipe {
-            how: "dict".into(),
-            object: "shop.STATE".into(),
-            line: 7,
-            ..RestoreRecipe::default()
-        };
+        let recipe =
+            RestoreRecipe { object: "shop.STATE".into(), line: 7, ..RestoreRecipe::new(RestoreMethod::Dict) };
         let place = Place {
             name: "shop.STATE".into(),
             kind: "global/module state".into(),

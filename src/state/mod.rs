@@ -27,7 +27,7 @@ pub struct Place {
     #[serde(default)]
     pub read: Option<Written>,
     /// What a fixture needs to know to keep it, if one can.
-    #[serde(skip_serializing, rename = "mend")]
+    #[serde(skip_serializing)]
     pub recipe: Option<RestoreRecipe>,
     /// A call that is a part of putting the value back, as one would write it: `time.tzset()`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,31 +35,113 @@ pub struct Place {
 }
 
 /// What a fixture that keeps a place needs to know.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestoreRecipe {
-    /// `dict`, `list`, `set`, `attribute`, `cache`, `lock`, `environ`, `modules`, `file`, `fixture`, …
-    pub how: String,
+    /// What sort of thing is kept.
+    pub how: RestoreMethod,
     /// The module whose import makes the object reachable.
+    #[serde(default)]
     pub module: String,
     /// The expression for the object that holds the state.
+    #[serde(default)]
     pub object: String,
     /// The attribute of that object.
+    #[serde(default)]
     pub attribute: String,
     /// What the attribute is set to, if not to what it was.
+    #[serde(default)]
     pub value: String,
     /// The key, path or name.
+    #[serde(default)]
     pub key: String,
-    /// What a path is relative to: `rootdir` or `temporary`.
-    pub base: String,
+    /// What a path is relative to.
+    #[serde(default)]
+    pub base: PathBase,
     /// The scope of a fixture.
+    #[serde(default)]
     pub scope: String,
     /// The file that defines a fixture.
+    #[serde(default)]
     pub file: String,
     /// The line where its definition starts.
+    #[serde(default)]
     pub line: u32,
     /// The names for a file's path, or for its folder's.
-    pub holders: Vec<PathBinding>,
+    #[serde(default, alias = "holders")]
+    pub bindings: Vec<PathBinding>,
+}
+
+impl RestoreRecipe {
+    /// A recipe of which no more is known than what sort of thing is kept.
+    pub fn new(how: RestoreMethod) -> Self {
+        Self {
+            how,
+            module: String::new(),
+            object: String::new(),
+            attribute: String::new(),
+            value: String::new(),
+            key: String::new(),
+            base: PathBase::Nothing,
+            scope: String::new(),
+            file: String::new(),
+            line: 0,
+            bindings: Vec::new(),
+        }
+    }
+}
+
+/// What sort of thing a fixture keeps, and so how it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RestoreMethod {
+    /// An attribute of an object.
+    Attribute,
+    /// What a cached function remembers.
+    Cache,
+    /// The working folder.
+    Cwd,
+    /// What a dictionary holds.
+    Dict,
+    /// The level below which logging is off.
+    Disable,
+    /// A variable of the environment.
+    Environ,
+    /// A file that was not there.
+    File,
+    /// A fixture of a wider scope, which is set up anew.
+    Fixture,
+    /// A logger's level.
+    Level,
+    /// What a list holds.
+    List,
+    /// The locale.
+    Locale,
+    /// A lock that was not held.
+    Lock,
+    /// An entry of the table of modules.
+    Modules,
+    /// The path that modules are looked for on.
+    Path,
+    /// The state of `random`.
+    Random,
+    /// What a set holds.
+    Set,
+    /// The time zone.
+    Zone,
+}
+
+/// What a path is relative to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PathBase {
+    /// What is kept is no path.
+    #[default]
+    #[serde(rename = "")]
+    Nothing,
+    /// pytest's rootdir.
+    Rootdir,
+    /// The temporary folder.
+    Temporary,
 }
 
 /// A name for a path.

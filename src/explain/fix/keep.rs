@@ -2,7 +2,7 @@
 
 use crate::explain::fix::layout::Layout;
 use crate::explain::fix::{is_literal, quoted};
-use crate::state::RestoreRecipe;
+use crate::state::{PathBase, RestoreMethod, RestoreRecipe};
 
 /// What is kept, as it is named in a module.
 pub(super) struct Subject<'a> {
@@ -24,7 +24,8 @@ impl RestoreRecipe {
     /// The same place, given its first value for each test instead of being kept as it was found; none
     /// unless that value is a literal. It serves where what was found is changed in place.
     pub fn from_scratch(&self, old: &str) -> Option<Self> {
-        (self.how == "attribute" && is_literal(old)).then(|| Self { value: old.to_owned(), ..self.clone() })
+        (self.how == RestoreMethod::Attribute && is_literal(old))
+            .then(|| Self { value: old.to_owned(), ..self.clone() })
     }
 }
 
@@ -84,18 +85,18 @@ impl<'a> Subject<'a> {
 
     /// The place as its reader would name it.
     pub fn shown(&self, recipe: &RestoreRecipe) -> String {
-        match recipe.how.as_str() {
-            "attribute" => format!("{}.{}", self.object, recipe.attribute),
-            "environ" => format!("os.environ[\"{}\"]", recipe.key),
-            "modules" => format!("sys.modules[\"{}\"]", recipe.key),
-            "file" => recipe.key.clone(),
-            "cwd" => "os.getcwd()".to_owned(),
-            "path" => "sys.path".to_owned(),
-            "random" => "random".to_owned(),
-            "locale" => "locale".to_owned(),
-            "zone" => "time.tzname".to_owned(),
-            "disable" => "logging.root.manager.disable".to_owned(),
-            "level" => format!("{}.level", self.object),
+        match recipe.how {
+            RestoreMethod::Attribute => format!("{}.{}", self.object, recipe.attribute),
+            RestoreMethod::Environ => format!("os.environ[\"{}\"]", recipe.key),
+            RestoreMethod::Modules => format!("sys.modules[\"{}\"]", recipe.key),
+            RestoreMethod::File => recipe.key.clone(),
+            RestoreMethod::Cwd => "os.getcwd()".to_owned(),
+            RestoreMethod::Path => "sys.path".to_owned(),
+            RestoreMethod::Random => "random".to_owned(),
+            RestoreMethod::Locale => "locale".to_owned(),
+            RestoreMethod::Zone => "time.tzname".to_owned(),
+            RestoreMethod::Disable => "logging.root.manager.disable".to_owned(),
+            RestoreMethod::Level => format!("{}.level", self.object),
             _ => self.object.to_owned(),
         }
     }
@@ -109,21 +110,23 @@ impl<'a> Subject<'a> {
         let o = self.object;
         let own: Vec<&str> = self.import.into_iter().collect();
         let refill = [format!("{o}.clear()"), format!("{o}.update(saved)")];
-        Some(match recipe.how.as_str() {
-            "dict" => Body::around(&own, &[format!("saved = dict({o})")], &refill),
-            "set" => Body::around(&own, &[format!("saved = set({o})")], &refill),
-            "list" => Body::around(&own, &[format!("saved = list({o})")], &[format!("{o}[:] = saved")]),
-            "attribute" => {
+        Some(match recipe.how {
+            RestoreMethod::Dict => Body::around(&own, &[format!("saved = dict({o})")], &refill),
+            RestoreMethod::Set => Body::around(&own, &[format!("saved = set({o})")], &refill),
+            RestoreMethod::List => {
+                Body::around(&own, &[format!("saved = list({o})")], &[format!("{o}[:] = saved")])
+            }
+            RestoreMethod::Attribute => {
                 let a = &recipe.attribute;
                 let value = if recipe.value.is_empty() { format!("{o}.{a}") } else { recipe.value.clone() };
                 Body::with_monkeypatch(&own, format!("monkeypatch.setattr({o}, \"{a}\", {value})"))
             }
-            "cache" => Body::around(&own, &[], &[format!("{o}.cache_clear()")]),
-            "lock" => {
+            RestoreMethod::Cache => Body::around(&own, &[], &[format!("{o}.cache_clear()")]),
+            RestoreMethod::Lock => {
                 let release = [format!("if {o}.locked():"), format!("    {o}.release()")];
                 Body::around(&own, &[], &release)
             }
-            "level" => {
+            RestoreMethod::Level => {
                 let before = [format!("saved = {o}.level")];
                 Body::around(&["logging"], &before, &[format!("{o}.setLevel(saved)")])
             }
@@ -144,8 +147,8 @@ pub(super) fn is_module(module: &str, own: &str) -> bool {
 fn of_process(recipe: &RestoreRecipe) -> Option<Body> {
     let key = quoted(&recipe.key);
     let saved = |what: &str| [format!("saved = {what}")];
-    Some(match recipe.how.as_str() {
-        "environ" => {
+    Some(match recipe.how {
+        RestoreMethod::Environ => {
             let before = saved(&format!("os.environ.get({key})"));
             let mut after = vec![
                 "if saved is None:".into(),
@@ -159,8 +162,8 @@ fn of_process(recipe: &RestoreRecipe) -> Option<Body> {
             after.push("time.tzset()".into());
             Body::around(&["os", "time"], &before, &after)
         }
-        "zone" => Body::around(&["time"], &[], &["time.tzset()".into()]),
-        "modules" => Body::around(
+        RestoreMethod::Zone => Body::around(&["time"], &[], &["time.tzset()".into()]),
+        RestoreMethod::Modules => Body::around(
             &["sys"],
             &saved("dict(sys.modules)"),
             &[
@@ -170,19 +173,21 @@ fn of_process(recipe: &RestoreRecipe) -> Option<Body> {
                 format!("    sys.modules.pop({key}, None)"),
             ],
         ),
-        "cwd" => Body::with_monkeypatch(&["os"], "monkeypatch.chdir(os.getcwd())".into()),
-        "path" => Body::around(&["sys"], &saved("list(sys.path)"), &["sys.path[:] = saved".into()]),
-        "disable" => Body::around(
+        RestoreMethod::Cwd => Body::with_monkeypatch(&["os"], "monkeypatch.chdir(os.getcwd())".into()),
+        RestoreMethod::Path => {
+            Body::around(&["sys"], &saved("list(sys.path)"), &["sys.path[:] = saved".into()])
+        }
+        RestoreMethod::Disable => Body::around(
             &["logging"],
             &saved("logging.root.manager.disable"),
             &["logging.disable(saved)".into()],
         ),
-        "locale" => Body::around(
+        RestoreMethod::Locale => Body::around(
             &["locale"],
             &saved("locale.setlocale(locale.LC_ALL)"),
             &["locale.setlocale(locale.LC_ALL, saved)".into()],
         ),
-        "random" => {
+        RestoreMethod::Random => {
             Body::around(&["random"], &saved("random.getstate()"), &["random.setstate(saved)".into()])
         }
         _ => return None,
@@ -191,12 +196,12 @@ fn of_process(recipe: &RestoreRecipe) -> Option<Body> {
 
 fn of_file(recipe: &RestoreRecipe) -> Option<Body> {
     let key = quoted(&recipe.key);
-    match (recipe.how.as_str(), recipe.base.as_str()) {
-        ("file", "temporary") => {
+    match (recipe.how, recipe.base) {
+        (RestoreMethod::File, PathBase::Temporary) => {
             let remove = format!("pathlib.Path(tempfile.gettempdir(), {key}).unlink(missing_ok=True)");
             Some(Body::around(&["pathlib", "tempfile"], &[], &[remove]))
         }
-        ("file", _) => {
+        (RestoreMethod::File, _) => {
             let remove = format!("(request.config.rootpath / {key}).unlink(missing_ok=True)");
             Some(Body { arguments: "request", ..Body::around(&[], &[], &[remove]) })
         }

@@ -4,8 +4,7 @@
 
 use crate::explain::fix::keep::{Body, is_module};
 use crate::explain::fix::quoted;
-use crate::state::PathBinding;
-use crate::state::RestoreRecipe;
+use crate::state::{PathBase, PathBinding, RestoreMethod, RestoreRecipe};
 
 /// Names of one path that are replaced at most; with more of them nobody would call it a fix.
 const MOST: usize = 4;
@@ -18,45 +17,45 @@ pub(super) fn body(recipe: &RestoreRecipe, own: &str) -> Option<Body> {
         before,
         after: Vec::new(),
     };
-    if recipe.how != "file" || recipe.holders.len() > MOST {
+    if recipe.how != RestoreMethod::File || recipe.bindings.len() > MOST {
         return None;
     }
-    if recipe.holders.is_empty() {
-        let relative = recipe.base == "rootdir" && !recipe.key.contains('/');
+    if recipe.bindings.is_empty() {
+        let relative = recipe.base == PathBase::Rootdir && !recipe.key.contains('/');
         return relative.then(|| body(Vec::new(), vec!["monkeypatch.chdir(tmp_path)".into()]));
     }
     let mut imports = Vec::new();
-    for holder in &recipe.holders {
-        let module = if is_module(&holder.module, own) { "sys".to_owned() } else { holder.module.clone() };
+    for binding in &recipe.bindings {
+        let module = if is_module(&binding.module, own) { "sys".to_owned() } else { binding.module.clone() };
         if !imports.contains(&module) {
             imports.push(module);
         }
     }
-    let patches = recipe.holders.iter().map(|holder| patch(holder, own));
+    let patches = recipe.bindings.iter().map(|binding| patch(binding, own));
     Some(body(imports, patches.collect::<Option<_>>()?))
 }
 
-fn patch(holder: &PathBinding, own: &str) -> Option<String> {
-    let object = if is_module(&holder.module, own) {
-        let rest = holder.object.strip_prefix(&holder.module)?;
+fn patch(binding: &PathBinding, own: &str) -> Option<String> {
+    let object = if is_module(&binding.module, own) {
+        let rest = binding.object.strip_prefix(&binding.module)?;
         format!("{}{rest}", "sys.modules[__name__]")
     } else {
-        holder.object.clone()
+        binding.object.clone()
     };
-    let path = if holder.rest.is_empty() {
+    let path = if binding.rest.is_empty() {
         "tmp_path".to_owned()
     } else {
-        format!("tmp_path / {}", quoted(&holder.rest))
+        format!("tmp_path / {}", quoted(&binding.rest))
     };
-    let path = if holder.text { format!("str({path})") } else { path };
-    let value = match holder.index {
+    let path = if binding.text { format!("str({path})") } else { path };
+    let value = match binding.index {
         None => path,
         Some(index) => {
             let (defaults, after) = (format!("{object}.__defaults__"), index + 1);
             let before = (index > 0).then(|| format!("*{defaults}[:{index}], "));
-            let after = (after < holder.count).then(|| format!(" *{defaults}[{after}:]"));
+            let after = (after < binding.count).then(|| format!(" *{defaults}[{after}:]"));
             format!("({}{path},{})", before.unwrap_or_default(), after.unwrap_or_default())
         }
     };
-    Some(format!("monkeypatch.setattr({object}, \"{}\", {value})", holder.attribute))
+    Some(format!("monkeypatch.setattr({object}, \"{}\", {value})", binding.attribute))
 }

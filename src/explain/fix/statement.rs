@@ -8,15 +8,15 @@ use crate::explain::fix::is_literal;
 use crate::explain::fix::keep::{Body, is_module};
 use crate::explain::fix::layout::Source;
 use crate::explain::fix::source::Refusal;
-use crate::state::Place;
+use crate::state::{Place, RestoreMethod};
 
 impl Statement {
     /// What gives a place the value it has; none unless that is a literal, and the place's name an expression.
     pub fn that_sets(place: &Place) -> Option<Self> {
         let recipe = place.recipe.as_ref()?;
-        let named = match recipe.how.as_str() {
-            "dict" => place.name.strip_prefix(&recipe.object)?.starts_with("[\""),
-            "attribute" | "environ" => true,
+        let named = match recipe.how {
+            RestoreMethod::Dict => place.name.strip_prefix(&recipe.object)?.starts_with("[\""),
+            RestoreMethod::Attribute | RestoreMethod::Environ => true,
             _ => false,
         };
         let text = format!("{} = {}", place.name, place.new);

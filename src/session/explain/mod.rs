@@ -12,7 +12,7 @@ use crate::plan::Plan;
 use crate::run::RunError;
 use crate::session::lab::Lab;
 use crate::shrink::Stopped;
-use crate::state::{Changed, Instructions, Place, Written};
+use crate::state::{Changed, Instructions, Place, RestoreMethod, Written};
 use crate::suite::Fixture;
 use crate::trial::{Outcome, Trial};
 
@@ -304,7 +304,7 @@ fn hangs(trial: &Trial) -> bool {
 }
 
 fn is_fixture(place: &Place) -> bool {
-    place.recipe.as_ref().is_some_and(|recipe| recipe.how == "fixture")
+    place.recipe.as_ref().is_some_and(|recipe| recipe.how == RestoreMethod::Fixture)
 }
 
 fn unexplained(why: &str, places: Vec<Place>, experiments: u32) -> Explanation {

@@ -11,7 +11,7 @@ use crate::explain::fix::{
 };
 use crate::run::project::source::Reader;
 use crate::state::Statement;
-use crate::state::{Place, RestoreRecipe};
+use crate::state::{Place, RestoreMethod, RestoreRecipe};
 use crate::suite::{Suite, Test, TestIndex};
 
 /// Whose doing is to be changed.
@@ -99,7 +99,7 @@ impl Editor<'_> {
         if let Some(parameter) = parameter(place) {
             return self.copied(parameter).into_iter().collect();
         }
-        let Some(recipe) = place.recipe.as_ref().filter(|recipe| recipe.how != "fixture") else {
+        let Some(recipe) = place.recipe.as_ref().filter(|recipe| recipe.how != RestoreMethod::Fixture) else {
             return Vec::new();
         };
         if !self.targets.imports.is_empty() {
@@ -113,7 +113,7 @@ impl Editor<'_> {
             return statements.into_iter().flatten().filter_map(set_up).collect();
         }
         let ways: Vec<(RestoreRecipe, Purpose<'_>)> = [
-            (recipe.how == "file").then(|| (self.with_holders(recipe), Purpose::OwnFolder)),
+            (recipe.how == RestoreMethod::File).then(|| (self.with_bindings(recipe), Purpose::OwnFolder)),
             Some((recipe.clone(), Purpose::Keep)),
             recipe.from_scratch(&place.old).map(|recipe| (recipe, Purpose::Keep)),
         ]
@@ -158,13 +158,13 @@ impl Editor<'_> {
     }
 
     /// A file's recipe without the names that other test files have for its path.
-    fn with_holders(&self, recipe: &RestoreRecipe) -> RestoreRecipe {
+    fn with_bindings(&self, recipe: &RestoreRecipe) -> RestoreRecipe {
         let own: BTreeSet<&str> =
             self.targets.tests.iter().map(|&test| stem(&self.targets.suite.test(test).file)).collect();
         let others: BTreeSet<&str> = self.targets.suite.tests.iter().map(|test| stem(&test.file)).collect();
         let mut recipe = recipe.clone();
-        recipe.holders.retain(|holder| {
-            let module = holder.module.rsplit('.').next().unwrap_or_default();
+        recipe.bindings.retain(|binding| {
+            let module = binding.module.rsplit('.').next().unwrap_or_default();
             own.contains(module) || !others.contains(module)
         });
         recipe
