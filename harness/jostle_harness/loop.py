@@ -187,9 +187,16 @@ class Loop:
         with contextlib.nullcontext() if watch is None else watch.fixture(fixturedef):
             yield
 
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_call(self) -> Any:
+        """Tell what a test does from what is done after it, which begins with the rendering of its failure."""
+        yield
+        if self._watch is not None:
+            self._watch.tear_down()
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self) -> None:
-        """Tell what a test does from what is done after it."""
+        """Tell so of a test whose setup has failed."""
         if self._watch is not None:
             self._watch.tear_down()
 

@@ -133,7 +133,9 @@ class Watch:
         self._channel.send(messages.Touched(type="touched", position=position, accesses=accesses, fixtures=fixtures))
 
     def tear_down(self) -> None:
-        """The test's teardown starts. That is no news before the test has asked for a turn, if all asking is done here."""
+        """The test is over but for its teardown. That is no news before it has asked for a turn, if all asking is done here."""
+        if self._in_teardown:
+            return
         self._in_teardown = True
         if self._at is not None and (self._turn > self._turn_before or self._kernel.works):
             self._channel.send(messages.Teardown(type="teardown"))

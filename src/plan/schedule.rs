@@ -57,6 +57,10 @@ pub struct Schedule {
     /// sleeps, nobody runs for so many milliseconds: to see what the mere delay does.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub pause: u32,
+    /// If not 0, a worker that is overtaken goes on only when so many milliseconds are over since its last call, or when
+    /// the others have ended. If it goes on before they have, nobody waits for a turn any more.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub delay: u32,
     /// Whether workers ask before system calls of their C code and subprocesses as well, which is dear.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub system_calls: bool,
@@ -93,6 +97,7 @@ impl Schedule {
             switches: Vec::new(),
             patience: PATIENCE,
             pause: 0,
+            delay: 0,
             system_calls: false,
             calls: Vec::new(),
         }

@@ -156,6 +156,8 @@ pub enum StepKind {
     },
     /// It waited for something, so that the other was let go.
     Waits,
+    /// It was overtaken, and has not gone on for so many milliseconds since its last call.
+    Takes(u32),
     /// It waited for too long while the other one was held in the middle of its calls.
     Rests,
     /// The teardown of its test started.

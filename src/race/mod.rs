@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod conflicts;
+pub mod delay;
 pub mod fairness;
 pub mod likeness;
 pub mod schedules;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::plan::WorkerId;
 use crate::plan::schedule::Resource;
 use crate::race::access::{Call, Step, StepKind};
+use crate::race::delay::Delay;
 use crate::suite::TestIndex;
 
 /// One call of a story.
@@ -28,6 +29,8 @@ pub struct Story {
     pub folder: Option<String>,
     /// The calls that matter, in the order that breaks.
     pub turns: Vec<Turn>,
+    /// The time that the other worker takes, if the order alone does not break it.
+    pub delay: Option<Delay>,
     /// Runs in fresh processes whose calls, or their order, were not the recorded ones.
     pub diverged: u32,
 }
@@ -68,7 +71,7 @@ pub fn tell(steps: &[Step], failed: WorkerId, resource: &Resource) -> Option<Sto
     let mut told: Vec<usize> = stale.into_iter().chain(before).chain([other, last]).collect();
     told.sort_unstable();
     let turns = told.into_iter().map(|at| on[at].clone()).collect();
-    Some(Story { resource: resource.clone(), folder: None, turns, diverged: 0 })
+    Some(Story { resource: resource.clone(), folder: None, turns, delay: None, diverged: 0 })
 }
 
 /// Whether a change can be seen by what comes later: one in a transaction that ends after that only keeps others

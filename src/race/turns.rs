@@ -39,6 +39,8 @@ pub enum Heard {
     },
     /// It has slept, and waits to go on.
     Awake,
+    /// It was overtaken, is delayed, and has not gone on for so many milliseconds since its last call.
+    Takes(u32),
     /// It has not been heard of for long, and does not compute.
     Stuck,
     /// It has run all its tests, or its process has ended.
@@ -49,6 +51,8 @@ pub enum Heard {
 enum State {
     Coming,
     Ready(Wish),
+    /// It was overtaken, and is not to go on yet.
+    Delayed(Wish),
     Running,
     Sleeping,
     Ended,
@@ -83,6 +87,8 @@ pub struct Turns {
     /// Who had the turn last, and what it did since it got it.
     stay: (usize, Stay),
     started: bool,
+    /// Whether nobody waits for a turn any more.
+    free: bool,
     clock: f64,
     used: BTreeSet<usize>,
     steps: Vec<Step>,
@@ -98,6 +104,7 @@ impl Turns {
             holder: None,
             stay: (0, Stay::default()),
             started: false,
+            free: false,
             clock: 0.0,
             used: BTreeSet::new(),
             steps: Vec::new(),
@@ -133,10 +140,12 @@ impl Turns {
             }
             Heard::Awake => self.wishes(index, Wish::WakeUp),
             Heard::Sleeps { seconds, at } => self.sleeps(index, seconds, at),
+            Heard::Takes(milliseconds) => self.takes(index, milliseconds),
             Heard::Stuck => self.stuck(index),
             Heard::Ended => {
                 self.note(index, StepKind::Ends);
                 self.players[index].state = State::Ended;
+                self.end_delays();
                 self.leave(index)
             }
         };
@@ -160,7 +169,14 @@ impl Turns {
 
     /// Whether a worker waits for its turn to come.
     pub fn waits(&self, worker: WorkerId) -> bool {
-        self.players.get(worker.0 as usize).is_some_and(|player| matches!(player.state, State::Ready(_)))
+        let waits = |player: &Player| matches!(player.state, State::Ready(_) | State::Delayed(_));
+        self.players.get(worker.0 as usize).is_some_and(waits)
+    }
+
+    /// The worker that was overtaken and is not to go on yet.
+    pub fn delayed(&self) -> Option<WorkerId> {
+        let at = self.players.iter().position(|player| matches!(player.state, State::Delayed(_)))?;
+        Some(WorkerId(at as u32))
     }
 
     /// Whether one that has the turn keeps another from going on that is in the middle of its calls. Who has
@@ -202,6 +218,10 @@ impl Turns {
     }
 
     fn wishes(&mut self, index: usize, wish: Wish) -> Option<usize> {
+        if self.free {
+            self.players[index].state = State::Ready(wish);
+            return self.grant(index);
+        }
         if let Wish::Call(call) = &wish {
             self.stays(index, |stay| stay.calls(call));
         }
@@ -221,7 +241,8 @@ impl Turns {
         if let (Some(_), Wish::Call(call)) = (switch, &wish) {
             self.note(index, StepKind::Overtaken(call.clone()));
         }
-        self.players[index].state = State::Ready(wish);
+        let delayed = switch.is_some() && self.schedule.delay > 0;
+        self.players[index].state = if delayed { State::Delayed(wish) } else { State::Ready(wish) };
         match switch {
             Some(other) => {
                 // One that still sleeps has the turn from when it wakes.
@@ -231,6 +252,35 @@ impl Turns {
             None if had_turn => self.grant(index),
             None => self.pick(),
         }
+    }
+
+    /// A worker that is delayed goes on once it has taken as long as it is to. The others do not wait for that, and
+    /// their time runs: from then on all go on as they please.
+    fn takes(&mut self, index: usize, milliseconds: u32) -> Option<usize> {
+        self.note(index, StepKind::Takes(milliseconds));
+        if milliseconds < self.schedule.delay || !self.end_delay(index) {
+            return None;
+        }
+        self.free = true;
+        self.grant(index)
+    }
+
+    /// Nobody is delayed any more whom nobody is left to notice.
+    fn end_delays(&mut self) {
+        for index in 0..self.players.len() {
+            let mut others = self.players.iter().enumerate().filter(|&(other, _)| other != index);
+            if others.all(|(_, player)| player.state == State::Ended) {
+                self.end_delay(index);
+            }
+        }
+    }
+
+    /// Whether the worker was delayed.
+    fn end_delay(&mut self, index: usize) -> bool {
+        let state = &mut self.players[index].state;
+        let State::Delayed(wish) = state else { return false };
+        *state = State::Ready(wish.clone());
+        true
     }
 
     fn is_impatient(&self) -> bool {
@@ -345,7 +395,7 @@ impl Turns {
                 return None;
             }
         }
-        self.holder = Some(index);
+        self.holder = (!self.free).then_some(index);
         if self.stay.0 != index {
             self.stay = (index, Stay::default());
         }
@@ -439,6 +489,7 @@ mod tests {
                 switches,
                 patience: PATIENCE,
                 pause: 0,
+                delay: 0,
                 system_calls: false,
                 calls: Vec::new(),
             },
@@ -527,6 +578,51 @@ mod tests {
         let mut late = held_in_the_middle(IMPATIENT);
         late.hear(WorkerId(1), Heard::Rested(Duration::from_millis(30)));
         assert!(is_unfair(late.steps()));
+    }
+
+    /// Two workers of which the first is delayed for 50 ms before its second call, while the other has the turn.
+    fn delayed() -> Turns {
+        let at = BTreeSet::from([Resource("file:0".into())]);
+        let switches = vec![Switch { worker: WorkerId(0), point: 1, to: WorkerId(1) }];
+        let schedule = Schedule { switches, delay: 50, ..Schedule::undisturbed(WorkerId(0), at) };
+        let mut turns = Turns::new(schedule, 2);
+        let (one, other) = (WorkerId(0), WorkerId(1));
+        turns.hear(one, Heard::Comes);
+        turns.hear(other, Heard::Comes);
+        assert_eq!(turns.hear(one, Heard::Asks(call(0))), Some(one));
+        assert_eq!(turns.hear(one, Heard::Asks(call(0))), Some(other));
+        assert_eq!((turns.delayed(), turns.waits(one)), (Some(one), true));
+        turns
+    }
+
+    #[test]
+    fn who_is_delayed_goes_on_at_its_time_whatever_the_other_does_and_nobody_has_turns_any_more() {
+        let (one, other) = (WorkerId(0), WorkerId(1));
+        let mut turns = delayed();
+        // The other one waits, sleeps and tries again, and has the turn each time.
+        assert_eq!(turns.hear(other, Heard::Stuck), None);
+        assert_eq!(turns.hear(other, Heard::Asks(call(0))), Some(other));
+        assert_eq!(turns.hear(one, Heard::Takes(20)), None);
+        assert_eq!(turns.hear(other, Heard::Sleeps { seconds: 9.0, at: None }), None);
+        assert_eq!(turns.hear(other, Heard::Awake), Some(other));
+        assert_eq!(turns.hear(one, Heard::Takes(50)), Some(one));
+        assert_eq!((turns.delayed(), turns.holder()), (None, None));
+        for _ in 0..3 {
+            assert_eq!(turns.hear(other, Heard::Asks(call(0))), Some(other));
+            assert_eq!(turns.hear(one, Heard::Asks(call(0))), Some(one));
+        }
+        assert_eq!(turns.hear(one, Heard::Takes(100)), None);
+        assert_eq!(turns.hear(one, Heard::Ended), None);
+        assert_eq!(turns.hear(other, Heard::Asks(call(0))), Some(other));
+    }
+
+    #[test]
+    fn who_is_delayed_goes_on_when_nobody_else_is_left() {
+        let mut turns = delayed();
+        assert_eq!(turns.hear(WorkerId(1), Heard::Ended), Some(WorkerId(0)));
+        assert_eq!(turns.hear(WorkerId(0), Heard::Takes(50)), None);
+        let steps = turns.steps().iter().map(|step| &step.kind);
+        assert_eq!(steps.filter(|kind| matches!(kind, StepKind::Calls(_))).count(), 2);
     }
 
     #[test]

@@ -129,7 +129,18 @@ struct RaceDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     folder: Option<String>,
     calls: Vec<TurnDocument>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delay: Option<DelayDocument>,
     diverged: u32,
+}
+
+/// The time that the other worker takes.
+#[derive(Debug, Serialize)]
+struct DelayDocument {
+    milliseconds: u32,
+    passes: u32,
+    after: String,
+    before: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -342,6 +353,12 @@ impl RaceDocument {
             resource: story.resource.clone(),
             folder: story.folder.clone(),
             calls: story.turns.iter().map(turn).collect(),
+            delay: story.delay.as_ref().map(|delay| DelayDocument {
+                milliseconds: delay.milliseconds,
+                passes: delay.passes,
+                after: delay.after.place(),
+                before: delay.before.place(),
+            }),
             diverged: story.diverged,
         }
     }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 
 use crate::finding::{Finding, Kind};
+use crate::race::delay::RUNS;
 use crate::report::Verbosity;
 use crate::report::document::token;
 use crate::report::explanation;
@@ -284,10 +285,19 @@ fn story(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Result<()
             "diverged", story.diverged, finding.with.runs
         )?;
     }
+    let Some(delay) = &story.delay else {
+        return writeln!(
+            out,
+            "  {:<13} none is tried for a race: give each worker one of its own (tmp_path, port 0, worker_id), or \
+             make these calls one step (a lock, os.replace)",
+            "fix"
+        );
+    };
+    writeln!(out, "  {:<13} {RUNS} of {RUNS} runs in which it takes {} ms there", "passed", delay.passes)?;
     writeln!(
         out,
-        "  {:<13} none is tried for a race: give each worker one of its own (tmp_path, port 0, worker_id), or make \
-         these calls one step (a lock, os.replace)",
+        "  {:<13} none is tried for a race: give each worker one of its own (tmp_path, port 0, worker_id), or have \
+         the test wait for longer",
         "fix"
     )
 }

@@ -1,5 +1,7 @@
 //! The words in which findings are told, used by every report.
 
+use std::borrow::Cow;
+
 use crate::explain::Explanation;
 use crate::finding::group::Group;
 use crate::finding::known::{Known, Same};
@@ -22,8 +24,11 @@ pub fn role(kind: Kind) -> &'static str {
 }
 
 /// One line that says what the kind means.
-pub fn meaning(finding: &Finding) -> &'static str {
-    match finding.kind {
+pub fn meaning(finding: &Finding) -> Cow<'static, str> {
+    if let Some(delay) = finding.story.as_ref().and_then(|story| story.delay.as_ref()) {
+        return format!("passes alone and in its worker's order, fails if the other worker {delay}").into();
+    }
+    Cow::Borrowed(match finding.kind {
         Kind::Victim | Kind::Race | Kind::Brittle if finding.given_up.is_some() => {
             "fails with others otherwise than alone; which of them it takes was not found"
         }
@@ -58,7 +63,7 @@ pub fn meaning(finding: &Finding) -> &'static str {
         Kind::Unreproduced => "failed once and not again: no claim is made",
         Kind::Leftover => "left in the project what was not there, or not so, before",
         Kind::Broken => "fails alone and wherever it was run: an ordinary bug, not an isolation failure",
-    }
+    })
 }
 
 /// Whether what fails is the teardown of a fixture that tests share.

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use crate::plan::schedule::{PATIENCE, Resource, Schedule, Switch};
 use crate::plan::{Interleaving, Plan, WorkerId};
+use crate::race::access::StepKind;
+use crate::race::delay::GRID;
 use crate::race::turns::{Heard, Turns};
 use crate::race::{Call, Effect, Step};
 use crate::run::syscalls::{Kept, Noticed, ProcessTree};
@@ -76,6 +78,10 @@ struct WorkerTurn {
     asked: Option<(Question, Option<Instant>)>,
     /// What it asks as well, and cannot be told to [`Turns`] before that is answered.
     queue: VecDeque<(Question, Heard, Instant)>,
+    /// When it was let make its last call.
+    called: Option<Instant>,
+    /// For how much of the time since then it is known to have been delayed, as an entry of [`GRID`].
+    takes: usize,
     /// For how long it was held.
     held: Duration,
     /// For how much of the time since the harness was last heard it slept in C code, or waited for answers to
@@ -116,6 +122,8 @@ impl Control {
         let asker = || WorkerTurn {
             asked: None,
             queue: VecDeque::new(),
+            called: None,
+            takes: 0,
             held: Duration::ZERO,
             excused: Duration::ZERO,
             asleep: None,
@@ -284,6 +292,25 @@ impl Control {
         self.hears(holder, Heard::Stuck)
     }
 
+    /// Takes in that time passes for the worker that is delayed. To be asked before anything is heard, as that
+    /// came later.
+    pub(super) fn lets_pass(&mut self) -> Option<Grant> {
+        loop {
+            let worker = self.turns.delayed()?.0 as usize;
+            let asker = &mut self.workers[worker];
+            let takes = GRID.get(asker.takes).copied().unwrap_or(u32::MAX).min(self.schedule.delay);
+            let asked = asker.asked.and_then(|(_, since)| since);
+            if asker.called.or(asked)?.elapsed() < Duration::from_millis(takes.into()) {
+                return None;
+            }
+            asker.takes += 1;
+            let next = self.hears(worker, Heard::Takes(takes));
+            if next.is_some() {
+                return next;
+            }
+        }
+    }
+
     /// What a worker's test itself makes a call on, as far as the harness told.
     pub(crate) fn wanted(&self, worker: usize) -> Option<&Resource> {
         self.workers[worker].wanted.as_ref()
@@ -321,6 +348,10 @@ impl Control {
         let (question, since) = asker.asked.take()?;
         let held = since.map_or(Duration::ZERO, |since| since.elapsed());
         asker.held += held;
+        let is_call = |step: &Step| step.worker.0 as usize == next && matches!(step.kind, StepKind::Calls(_));
+        if self.turns.steps().last().is_some_and(is_call) {
+            (asker.called, asker.takes) = (Some(Instant::now()), 0);
+        }
         if matches!(question, Question::SystemCall(_)) {
             asker.excused += held;
         }

@@ -410,7 +410,13 @@ impl<'a> TrialRun<'a> {
 
     /// Tells the control of a controlled trial something, and answers the worker whose turn it is then.
     fn take_turns(&mut self, tell: impl FnOnce(&mut Control) -> Option<Grant>) {
-        let mut next = self.control.as_mut().and_then(tell);
+        let due = self.control.as_mut().and_then(Control::lets_pass);
+        self.let_go_on(due);
+        let next = self.control.as_mut().and_then(tell);
+        self.let_go_on(next);
+    }
+
+    fn let_go_on(&mut self, mut next: Option<Grant>) {
         while let Some(grant) = next {
             // Nobody else has the turn meanwhile, and it is only delayed to see what that does.
             std::thread::sleep(grant.pause);

@@ -10,9 +10,9 @@ use crate::judge::signature::FailureLocation;
 use crate::plan::Plan;
 use crate::run::RunError;
 use crate::session::lab::Lab;
-use crate::session::race::gathering;
-use crate::session::race::gathering::{Loser, gather};
+use crate::session::race::gathering::{self, Loser, gather};
 use crate::session::race::pairs::{Judged, PAIRS, Races, fresh_suspects, judge, seems_no_race};
+use crate::session::race::waiting::Waits;
 use crate::session::suspect::Suspect;
 use crate::suite::TestIndex;
 use crate::trial::Trial;
@@ -41,13 +41,19 @@ pub struct Bounds {
 
 /// What racing has shown so far.
 pub struct Racing {
-    bounds: Bounds,
+    pub(super) bounds: Bounds,
     left: u64,
     end: Option<Instant>,
     /// Failures that are known, or were judged.
-    seen: BTreeSet<Signature>,
-    /// How often failures only showed while a worker was held.
-    held: BTreeMap<Signature, u32>,
+    pub(super) seen: BTreeSet<Signature>,
+    /// How often failures only showed while a worker was held, or late.
+    pub(super) held: BTreeMap<Signature, u32>,
+    /// Where tests waited for a worker that was overtaken.
+    pub(super) waits: Waits,
+    /// What takes a longer delay than counts, as remarks.
+    pub(super) long: Vec<String>,
+    /// Plans in which a test waited that were not run with a delay.
+    pub(super) undelayed: usize,
     /// How often one and the same schedule showed them at times only.
     unsteady: BTreeMap<Signature, u32>,
     /// The races, each of another pair.
@@ -59,7 +65,7 @@ pub struct Racing {
     /// Whether there were more pairs than those.
     more: bool,
     /// How many tests were not tried in the place of one that was found to lose.
-    ungathered: usize,
+    pub(super) ungathered: usize,
 }
 
 /// A pair that is raced.
@@ -111,6 +117,9 @@ impl Racing {
             bounds,
             seen: known.collect(),
             held: BTreeMap::new(),
+            waits: Waits::default(),
+            long: Vec::new(),
+            undelayed: 0,
             unsteady: BTreeMap::new(),
             found: Vec::new(),
             cut_short: Vec::new(),
@@ -129,34 +138,40 @@ impl Racing {
         self.left == 0 || self.is_late(lab) || self.bounds.first_only && !self.found.is_empty()
     }
 
-    fn is_late(&self, lab: &Lab<'_>) -> bool {
+    pub(super) fn is_late(&self, lab: &Lab<'_>) -> bool {
         self.end.is_some_and(|end| Instant::now() > end) || lab.out_of_time()
     }
 
-    /// Races all pairs, as far as the bounds allow.
+    /// Races all pairs, as far as the bounds allow, and then delays those that others waited for.
     ///
     /// # Errors
     /// Those of the engine; what was found before stays.
     pub fn run(&mut self, lab: &mut Lab<'_>, races: &Races) -> Result<(), RunError> {
         self.more = races.more;
         let mut racers: Vec<Racer> = Vec::new();
+        self.race(lab, races, &mut racers)?;
+        let found: Vec<bool> = racers.iter().map(|racer| racer.found.is_some()).collect();
+        self.delay(lab, races, &found)
+    }
+
+    fn race(&mut self, lab: &mut Lab<'_>, races: &Races, racers: &mut Vec<Racer>) -> Result<(), RunError> {
         loop {
             for pair in 0..races.pairs.len() {
                 if self.is_over(lab) {
-                    self.unraced = self.unraced(races, &racers);
+                    self.unraced = self.unraced(races, racers);
                     return Ok(());
                 }
                 if racers.len() == pair {
-                    let settled = self.is_settled(races, &racers, pair);
+                    let settled = self.is_settled(races, racers, pair);
                     racers.push(if settled { Racer::idle(pair) } else { Racer::new(lab, races, pair)? });
-                } else if racers[pair].found.is_none() && self.is_settled(races, &racers, pair) {
+                } else if racers[pair].found.is_none() && self.is_settled(races, racers, pair) {
                     racers[pair] = Racer::idle(pair);
                 }
                 self.turn(lab, races, &mut racers[pair])?;
             }
             let mut goes_on = racers.iter().any(|racer| !racer.is_done());
             if !goes_on && self.bounds.draw && self.left > 0 {
-                for racer in &mut racers {
+                for racer in racers.iter_mut() {
                     goes_on |= racer.draws(races);
                 }
             }
@@ -203,6 +218,7 @@ impl Racing {
             };
             racer.next += 1;
             self.left -= 1;
+            self.waits.add(racer.pair, &plan, &trial);
             let mut suspects =
                 fresh_suspects(&plan, &trial, |signature| self.is_known(signature)).into_iter();
             while let Some(suspect) = suspects.next() {
@@ -218,7 +234,7 @@ impl Racing {
         Ok(())
     }
 
-    fn is_known(&self, signature: &Signature) -> bool {
+    pub(super) fn is_known(&self, signature: &Signature) -> bool {
         self.seen.contains(signature) || self.bounds.victim.is_some_and(|victim| victim != signature.test)
     }
 
@@ -241,12 +257,12 @@ impl Racing {
                     self.seen.insert(signature.clone());
                     racer.found = Some(self.add(races, racer.pair, *finding));
                 }
-                judged => self.is_no_race(&judged, signature),
+                judged => self.is_no_race(&judged, suspect),
             }
             return self.gather(lab, races, racer, None);
         };
         match seems_no_race(lab, suspect)? {
-            Some(judged) => self.is_no_race(&judged, signature),
+            Some(judged) => self.is_no_race(&judged, suspect),
             None => return self.other_test(lab, races, racer, found, suspect),
         }
         Ok(())
@@ -284,7 +300,7 @@ impl Racing {
                 self.seen.insert(signature.clone());
                 self.add(races, racer.pair, *finding);
             }
-            judged => self.is_no_race(&judged, signature),
+            judged => self.is_no_race(&judged, suspect),
         }
         let (one, two) = races.pairs[racer.pair].tests;
         racer.both = self.was_found(one) && self.was_found(two);
@@ -342,10 +358,14 @@ impl Racing {
     }
 
     /// Takes in that a failure is no race under its schedule. Another one may show it better.
-    fn is_no_race(&mut self, judged: &Judged, signature: &Signature) {
+    fn is_no_race(&mut self, judged: &Judged, suspect: &Suspect) {
+        let signature = &suspect.signature;
+        if matches!(judged, Judged::Held) {
+            self.waits.add_held(suspect);
+        }
         let enough = match judged {
             Judged::Unsteady => count(&mut self.unsteady, signature) >= UNSTEADY,
-            Judged::Held => count(&mut self.held, signature) >= HELD,
+            Judged::Held | Judged::Late => count(&mut self.held, signature) >= HELD,
             Judged::Serial | Judged::Race(_) => true,
         };
         if enough {
@@ -368,7 +388,7 @@ impl Racing {
     }
 
     /// Whether a test was found to lose a race.
-    fn was_found(&self, test: TestIndex) -> bool {
+    pub(super) fn was_found(&self, test: TestIndex) -> bool {
         self.found.iter().any(|finding| is_duplicate(finding, test))
     }
 
@@ -398,6 +418,11 @@ impl Racing {
                 "more tests reach what is raced on by the same lines, and were not tried",
             ),
             some(
+                self.undelayed,
+                "1 more schedule under which a test waited for another worker was not tried with a delay of that",
+                "more schedules under which a test waited for another worker were not tried with a delay of that",
+            ),
+            some(
                 unclaimed(&self.held),
                 "1 failure only showed while jostle held a worker back for longer than the suite waits: no race",
                 "failures only showed while jostle held a worker back for longer than the suite waits: no race",
@@ -410,6 +435,7 @@ impl Racing {
         ]
         .into_iter()
         .flatten()
+        .chain(self.long.iter().cloned())
         .collect()
     }
 }

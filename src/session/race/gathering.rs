@@ -7,16 +7,20 @@ use crate::judge::{Signature, Tally};
 use crate::plan::schedule::{Resource, Schedule};
 use crate::plan::{Plan, WorkerId};
 use crate::race::conflicts::Pair;
+use crate::race::delay::{COMMON, Delay};
 use crate::race::likeness::{folder, like};
 use crate::race::story::{self, Story};
 use crate::run::RunError;
 use crate::session::lab::Lab;
+use crate::session::race::delays::suffices;
 use crate::session::race::pairs::Races;
 use crate::session::race::probe_effect::fails_without_overlap;
 use crate::session::race::reruns::{Reruns, schedule_of, with_schedule};
 use crate::session::suspect::Suspect;
 use crate::suite::TestIndex;
 
+/// By how much the delays that two tests take may differ, as a machine that is busy tells them.
+const NEAR: u32 = 2;
 /// How many tests are tried in the place of one that was found to lose.
 pub const PLACES: usize = 64;
 
@@ -85,14 +89,28 @@ pub fn gather(
     candidates.retain(|(test, _)| finding.test != Some(*test) && !finding.also.contains(test));
     let left = candidates.len().saturating_sub(PLACES);
     for (test, theirs) in candidates.into_iter().take(PLACES) {
-        if shows(lab, loser, test, &theirs)? {
-            finding.also.push(test);
-            if let (Some(story), true) = (&mut finding.story, theirs != *resource) {
-                story.folder = folder(resource).map(str::to_owned);
-            }
+        let Some(suspect) = shows(lab, loser, test, &theirs)? else { continue };
+        let delay = finding.story.as_mut().and_then(|story| story.delay.as_mut());
+        if let Some(delay) = delay
+            && !takes_no_longer(lab, &suspect, delay)?
+        {
+            continue;
+        }
+        finding.also.push(test);
+        if let (Some(story), true) = (&mut finding.story, theirs != *resource) {
+            story.folder = folder(resource).map(str::to_owned);
         }
     }
     Ok(left)
+}
+
+/// Whether about the same delay suffices for another test, as it does if it waits by the same limit. The longer of
+/// both is told then.
+fn takes_no_longer(lab: &mut Lab<'_>, suspect: &Suspect, delay: &mut Delay) -> Result<bool, RunError> {
+    let most = COMMON.min(delay.milliseconds * NEAR);
+    let took = suffices(lab, suspect)?.filter(|&took| took <= most);
+    delay.milliseconds = delay.milliseconds.max(took.unwrap_or_default());
+    Ok(took.is_some())
 }
 
 /// The failures of tests that were shown to fail as another does.
@@ -101,10 +119,15 @@ pub fn signatures(tests: &[TestIndex], loser: &Loser) -> Vec<Signature> {
     tests.iter().map(of).collect()
 }
 
-/// Whether a test loses as another does, in its place.
-fn shows(lab: &mut Lab<'_>, loser: &Loser, test: TestIndex, resource: &Resource) -> Result<bool, RunError> {
+/// The failure of a test that loses as another does, in its place.
+fn shows(
+    lab: &mut Lab<'_>,
+    loser: &Loser,
+    test: TestIndex,
+    resource: &Resource,
+) -> Result<Option<Suspect>, RunError> {
     let Some(plan) = loser.replaced(test, resource) else {
-        return Ok(false);
+        return Ok(None);
     };
     let crash = loser.signature.crash.clone();
     let suspect = Suspect {
@@ -119,13 +142,14 @@ fn shows(lab: &mut Lab<'_>, loser: &Loser, test: TestIndex, resource: &Resource)
     };
     let mut runs = Reruns::new(&suspect);
     let Some(steps) = runs.once(lab, &plan)? else {
-        return Ok(false);
+        return Ok(None);
     };
     let story = story::tell(runs.told(&steps), loser.worker, resource);
     let same = story.is_some_and(|story| story.conflict() == loser.story.conflict());
-    Ok(same
+    let shows = same
         && runs.always(lab, &plan)?
-        && !fails_without_overlap(lab, &suspect, false, &mut Tally::default())?)
+        && !fails_without_overlap(lab, &suspect, false, &mut Tally::default())?;
+    Ok(shows.then_some(suspect))
 }
 
 /// Whether a race has the cause of one that was found before: the same failure by the same conflicting calls, on the
@@ -137,6 +161,7 @@ pub fn is_of(known: &Finding, finding: &Finding) -> bool {
     };
     let beside = folder(&one.resource).is_some() && folder(&one.resource) == folder(&other.resource);
     crash(known) == crash(finding)
+        && one.delay.is_none()
         && one.conflict() == other.conflict()
         && (one.resource == other.resource || beside)
 }

@@ -6,3 +6,5 @@ pub mod campaign;
 pub mod reruns;
 pub mod probe_effect;
 pub mod gathering;
+mod delays;
+mod waiting;

@@ -18,6 +18,7 @@ use crate::race::schedules::{Calls, drawn, schedules};
 use crate::race::story;
 use crate::run::{Job, RunError};
 use crate::session::lab::Lab;
+use crate::session::race::delays::{self, Measured};
 use crate::session::race::probe_effect::{fails_without_overlap, not_a_race};
 use crate::session::race::recording::{Recording, record};
 use crate::session::race::reruns::{Reruns, hangs, schedule_of, with_schedule};
@@ -31,8 +32,11 @@ pub const PAIRS: usize = 32;
 pub const SCHEDULES: usize = 48;
 /// Where in a race's number the test stands, counted from 1, whose pairs alone are raced.
 const VICTIM: u32 = 32;
+/// Where in it stands whether the worker that is overtaken is delayed. No session has so many rounds that their
+/// numbers come to this.
+const DELAYED: u64 = 1 << 31;
 /// Runs of the shrunk schedule in fresh processes, all of which must fail.
-const FRESH: usize = 10;
+pub const FRESH: usize = 10;
 /// Those of a test that hangs.
 const FRESH_HANGS: usize = 2;
 
@@ -42,9 +46,10 @@ pub enum Judged {
     Race(Box<Finding>),
     /// It does not pass alone, or not with the workers one after the other.
     Serial,
-    /// It passes unless a worker is held in the middle of its calls while the other waits, or it fails for
-    /// being late: a time limit shorter than that.
+    /// It passes unless a worker is held in the middle of its calls while the other waits.
     Held,
+    /// It fails for being late: a time limit of its own.
+    Late,
     /// The same schedule fails at times only.
     Unsteady,
 }
@@ -129,6 +134,11 @@ impl Races {
     }
 }
 
+/// A plan in which a worker that is overtaken is delayed, under a number of its own.
+pub fn delayed_index(plan: &Plan) -> Plan {
+    Plan { index: TrialIndex(plan.index.0 | DELAYED), ..plan.clone() }
+}
+
 /// The plan that a race's token names; nothing if the recording does not lead to one.
 ///
 /// # Errors
@@ -142,13 +152,19 @@ pub fn plan_of_token(
     let recording = record(lab, seed, hash_seed)?;
     let victim = u32::try_from(index.0 >> VICTIM).ok().and_then(|test| test.checked_sub(1)).map(TestIndex);
     let races = Races::new(seed, hash_seed, &recording, victim);
-    let index = (index.0 - races.base()) as usize;
+    let is_delayed = index.0 & DELAYED != 0;
+    let index = ((index.0 & !DELAYED) - races.base()) as usize;
     let (round, pair) = (index / SCHEDULES / PAIRS, index / SCHEDULES % PAIRS);
     if pair >= races.pairs.len() {
         return Ok(None);
     }
     let undisturbed = races.undisturbed(lab, pair)?;
-    Ok(races.plans(pair, round as u64, &undisturbed).get(index % SCHEDULES).cloned())
+    let plan = races.plans(pair, round as u64, &undisturbed).get(index % SCHEDULES).cloned();
+    if is_delayed {
+        Ok(plan.and_then(|plan| delays::delayed(&plan).first().map(delayed_index)))
+    } else {
+        Ok(plan)
+    }
 }
 
 /// Judges a failure under a schedule and, if it is a race, shrinks and confirms it.
@@ -156,6 +172,12 @@ pub fn plan_of_token(
 /// # Errors
 /// Those of the engine.
 pub fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunError> {
+    if schedule_of(&suspect.plan).is_some_and(|schedule| schedule.delay > 0) {
+        return Ok(match delays::measure(lab, suspect)? {
+            Measured::Race(finding) => Judged::Race(finding),
+            Measured::Long(_) | Measured::Nothing => Judged::Held,
+        });
+    }
     let mut without = Tally::default();
     let mut runs = Reruns::new(suspect);
     if let Some(judged) = not_a_race(lab, suspect, &mut runs, &mut without)? {
@@ -223,6 +245,7 @@ pub fn finding(lab: &mut Lab<'_>, suspect: &Suspect, unclaimed: Finding) -> Resu
         Judged::Held => {
             "it passes unless jostle holds a worker back for longer than the suite waits: no race"
         }
+        Judged::Late => "it fails for being late, with nobody in between, as well: no race",
         Judged::Unsteady => "it fails at times only under one and the same schedule",
     };
     Ok(Finding { note: Some(why.into()), ..unclaimed })

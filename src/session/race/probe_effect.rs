@@ -38,9 +38,10 @@ pub fn not_a_race(
         return Ok(Some(Judged::Unsteady));
     }
     runs.fair_only = !runs.unfair;
-    let held =
-        runs.unfair && !runs.impatiently(lab, &suspect.plan)? || fails_when_paused(lab, suspect, runs)?;
-    Ok(held.then_some(Judged::Held))
+    if fails_when_paused(lab, suspect, runs)? {
+        return Ok(Some(Judged::Late));
+    }
+    Ok((runs.unfair && !runs.impatiently(lab, &suspect.plan)?).then_some(Judged::Held))
 }
 
 /// Whether the test does not pass alone, or not with the workers one after the other. `without` counts in
@@ -83,6 +84,24 @@ fn fails_when_paused(lab: &mut Lab<'_>, suspect: &Suspect, runs: &Reruns) -> Res
     Ok(false)
 }
 
+/// Whether the test fails for the time alone that a worker takes where it was overtaken, with nobody in between.
+///
+/// # Errors
+/// Those of the engine.
+pub fn fails_paused_for(
+    lab: &mut Lab<'_>,
+    suspect: &Suspect,
+    worker: WorkerId,
+    milliseconds: u32,
+) -> Result<bool, RunError> {
+    let Some(schedule) = schedule_of(&suspect.plan) else {
+        return Ok(false);
+    };
+    let schedule = paused(schedule, worker, Duration::from_millis(milliseconds.into()));
+    let trial = lab.probe(&with_schedule(&suspect.plan, schedule))?;
+    Ok(observe(&trial, &FailureMatcher::Failure(suspect.signature.test)) != Observation::Passed)
+}
+
 /// For how long each worker is to be delayed, that of the failing test first. Others only if they were held
 /// for longer than may be anywhere.
 fn delays(failing: WorkerId, held: &[Duration]) -> Vec<(WorkerId, Duration)> {
@@ -98,6 +117,7 @@ fn paused(schedule: &Schedule, delayed: WorkerId, held: Duration) -> Schedule {
     Schedule {
         first: delayed,
         pause: u32::try_from(held.as_millis()).unwrap_or(u32::MAX),
+        delay: 0,
         switches: schedule.switches.iter().filter(own).copied().collect(),
         ..schedule.clone()
     }

@@ -41,7 +41,7 @@ pub struct Reruns {
     /// The worker on which it shows.
     pub worker: WorkerId,
     /// Whether it is one of a teardown, or may be: where a test is ended, its phase is not known.
-    in_teardown: bool,
+    pub in_teardown: bool,
     /// How many runs there were.
     pub count: u32,
     /// How long each worker was held in the failing run in which the failing one was held least.
