@@ -41,7 +41,8 @@ impl SpawnEngine {
 
     /// Runs a plan in fresh processes; several may be run so at the same time, in sandboxes.
     pub(crate) fn run_apart(&self, suite: &Suite, job: Job<'_>) -> Result<Trial, RunError> {
-        let site = self.host.site_for(job.host_network)?;
+        let other = self.host.base_for(job.host_network)?;
+        let site = self.host.site_on(other.as_ref())?;
         self.host.files.before(&site);
         let trial = run_trial(&FreshLauncher { host: &self.host }, suite, job, &site, self.host.limit())?;
         self.host.ended_trial(trial, &site)
@@ -63,7 +64,8 @@ impl SpawnEngine {
 impl Engine for SpawnEngine {
     fn collect(&mut self, request: Collect) -> Result<Collected, RunError> {
         let Collect { hash_seed, random_seed, host_network, .. } = request;
-        self.host.collect_at(&self.host.site_for(host_network)?, hash_seed, random_seed)
+        let other = self.host.base_for(host_network)?;
+        self.host.collect_at(&self.host.site_on(other.as_ref())?, hash_seed, random_seed)
     }
 
     fn run_all(

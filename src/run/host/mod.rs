@@ -142,16 +142,20 @@ impl PytestHost {
         base.transpose().map_err(|error| RunError::Sandbox(error.to_string()))
     }
 
+    /// Another environment for a run that may use the machine's network, where there is one.
+    pub(crate) fn base_for(&self, host_network: bool) -> Result<Option<BaseEnv>, RunError> {
+        if host_network { self.base_on_host_network() } else { Ok(None) }
+    }
+
     /// An environment for a zygote to live on.
     pub(crate) fn new_base(&self) -> Result<BaseEnv, RunError> {
         BaseEnv::new(&self.workspace, self.options.sandboxing.as_ref())
             .map_err(|error| RunError::Sandbox(error.to_string()))
     }
 
-    /// A site for a trial in fresh processes, with the machine's network if that is asked for and there is another.
-    pub(crate) fn site_for(&self, host_network: bool) -> Result<TrialEnv, RunError> {
-        let other = if host_network { self.base_on_host_network()? } else { None };
-        other.as_ref().unwrap_or(&self.base).site(&self.workspace)
+    /// A site for a trial in fresh processes on another base, if there is one; that has to outlive the trial.
+    pub(crate) fn site_on(&self, other: Option<&BaseEnv>) -> Result<TrialEnv, RunError> {
+        other.unwrap_or(&self.base).site(&self.workspace)
     }
 
     /// A site for a trial in fresh processes.

@@ -53,16 +53,17 @@ impl History {
         self.records.iter().rev().find(alone).and_then(|record| record.processes[0][0].1.failed())
     }
 
-    /// A trial with other tests before it in which a test passed: one with the given hash seed if
-    /// there is one, and of those the one with the fewest tests before it.
+    /// A trial in which a test passed: with other tests before it, or under another hash seed than this. One with the
+    /// given hash seed if there is one, and of those the one with the fewest tests before it.
     pub fn passed_in(&self, test: TestIndex, hash_seed: u32) -> Option<&Record> {
         let passing = self.records.iter().filter_map(|record| {
+            let elsewhere = record.plan.hash_seed != hash_seed;
             let before = record.processes.iter().filter_map(|list| prefix(list, test));
             let shortest = before
-                .filter(|(before, failed)| !failed && !before.is_empty())
+                .filter(|(before, failed)| !failed && (elsewhere || !before.is_empty()))
                 .map(|(b, _)| b.len())
                 .min()?;
-            Some(((record.plan.hash_seed != hash_seed, shortest), record))
+            Some(((elsewhere, shortest), record))
         });
         passing.min_by_key(|&(rank, _)| rank).map(|(_, record)| record)
     }

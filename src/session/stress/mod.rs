@@ -1,6 +1,7 @@
 //! The main job.
 
 pub mod baseline;
+pub mod hash_seeds;
 pub mod network;
 pub mod fidelity;
 pub mod leftovers;
@@ -31,7 +32,7 @@ use crate::session::result::{Limits, SessionResult};
 use crate::session::stress::findings::FindingBook;
 use crate::session::stress::leftovers::Leftovers;
 use crate::session::stress::ran::{Ran, part_that_ran};
-use crate::session::suspect::suspects;
+use crate::session::suspect::{Suspect, suspects};
 use crate::suite::{Suite, TestId, TestIndex};
 use crate::trial::{Interpreter, Trial};
 
@@ -97,6 +98,7 @@ pub fn stress(
         book: FindingBook::new(victim, &limits.known),
         leftovers: Leftovers::default(),
         ran: Ran::default(),
+        under_other_hash_seeds: BTreeSet::new(),
     };
     let mut lab = Lab::new(&suite, engine, observer, limits.time.map(|time| Deadline::new(start, time)));
     let ended = unstable.and_then(|unstable| {
@@ -186,6 +188,8 @@ struct Session<'a> {
     leftovers: Leftovers,
     /// Which tests were run at all.
     ran: Ran,
+    /// Tests that were never seen to pass, and have been run under other hash seeds.
+    under_other_hash_seeds: BTreeSet<TestIndex>,
 }
 
 impl Session<'_> {
@@ -399,8 +403,30 @@ impl Session<'_> {
         self.book.take_in(suspects(origin, plan, trial));
     }
 
+    /// Runs what was never seen to pass under hash seeds that the session does not use.
+    fn try_other_hash_seeds(&mut self, lab: &mut Lab<'_>) -> Result<(), RunError> {
+        let failed = |suspect: &Suspect| {
+            let (test, hash_seed) = (suspect.signature.test, suspect.plan.hash_seed);
+            // A worker that was lost is no run to repeat five times.
+            let fails = suspect.failure.is_some() && lab.history.passed_in(test, hash_seed).is_none();
+            fails.then_some(test)
+        };
+        let tests: BTreeSet<TestIndex> = self.book.waiting.iter().filter_map(failed).collect();
+        let untried: BTreeSet<TestIndex> = tests.difference(&self.under_other_hash_seeds).copied().collect();
+        let Some(suspect) = self.book.waiting.first() else {
+            return Ok(());
+        };
+        let like = suspect.plan.clone();
+        self.under_other_hash_seeds.extend(&untried);
+        hash_seeds::try_others(lab, self.axes, self.seed, &like, &untried)
+    }
+
     /// Looks into every failure that waits.
     fn judge_waiting(&mut self, lab: &mut Lab<'_>) -> Result<(), RunError> {
+        match self.try_other_hash_seeds(lab) {
+            Err(RunError::OutOfTime) => return Ok(()),
+            tried => tried?,
+        }
         self.book.sort();
         while !lab.out_of_time() && !self.stops_early() {
             let Some(suspect) = self.book.first() else {
