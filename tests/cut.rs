@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 use jostle::record::journal::{How, Record, parse};
 use jostle::trial::Outcome;
@@ -155,6 +156,23 @@ fn err(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// A session that nothing ended before its time.
+struct Whole {
+    stage: Stage,
+    report: Value,
+    records: Vec<Record>,
+}
+
+fn whole() -> &'static Whole {
+    static WHOLE: OnceLock<Whole> = OnceLock::new();
+    WHOLE.get_or_init(|| {
+        let stage = Stage::new(SUITE);
+        let journal = stage.journal();
+        let report = report(&stage.run(&[&SERIAL[..], &["--journal", &journal]].concat(), 0, ""));
+        Whole { report, records: stage.records(), stage }
+    })
+}
+
 /// The number of the process with which the run begins that this one of the journal is.
 fn first_process(records: &[Record], run: usize) -> usize {
     records[..run].iter().map(|record| record.processes as usize).sum::<usize>() + 1
@@ -163,9 +181,8 @@ fn first_process(records: &[Record], run: usize) -> usize {
 #[test]
 fn a_session_that_is_killed_again_and_again_ends_and_repeats_one_run_for_each_time() {
     /// Runs that each session can make before it is killed.
-    const RUNS: usize = 15;
-    let whole = Stage::new(SUITE);
-    let expected = report(&whole.run(&SERIAL, 0, ""));
+    const RUNS: usize = 24;
+    let Whole { stage: whole, report: expected, .. } = whole();
     let fix = &expected["findings"][0]["explanation"]["fix"];
     assert!(fix["diff"].is_string(), "{expected:#}");
 
@@ -181,20 +198,17 @@ fn a_session_that_is_killed_again_and_again_ends_and_repeats_one_run_for_each_ti
         (kills, how) = (kills + 1, "--resume");
         assert_eq!(stage.records().len(), kills * RUNS, "every run that came to its end is kept");
     };
-    assert_eq!(report(&last), expected, "{}", err(&last));
+    assert_eq!(report(&last), *expected, "{}", err(&last));
     // Judging, shrinking, explaining, other tests of the cause, commands and fixes: each run was made once, but for
     // the one that was under way when the session was killed.
     assert_eq!(stage.processes(), whole.processes() + kills);
-    assert!(kills >= 4, "{kills}");
+    assert!(kills >= 2, "{kills}");
 }
 
 #[test]
 fn whatever_is_found_is_told_wherever_the_session_is_interrupted() {
-    let whole = Stage::new(SUITE);
-    let journal = whole.journal();
-    let expected = report(&whole.run(&[&SERIAL[..], &["--journal", &journal]].concat(), 0, ""));
+    let Whole { report: expected, records, .. } = whole();
     let victim = expected["findings"][0]["test"].clone();
-    let records = whole.records();
     let first = |what: &dyn Fn(&Record) -> bool| records.iter().position(what).expect("such a run");
     let json = |record: &Record| serde_json::to_string(record).expect("JSON");
     let command = first(&|record| record.key.how == How::Command);
@@ -208,9 +222,11 @@ fn whatever_is_found_is_told_wherever_the_session_is_interrupted() {
         (others, "SIGTERM", "others"),
         (copy + 3, "SIGINT", "fix"),
     ];
-    for (run, signal, stage) in stages {
+    // By day one that is told, and one that is not: what lies between is for the night.
+    let of_the_day = |stage: &&str| support::night() || ["confirming", "fix"].contains(stage);
+    for (run, signal, stage) in stages.into_iter().filter(|(.., stage)| of_the_day(stage)) {
         let project = Stage::new(SUITE);
-        let output = project.run(&SERIAL, first_process(&records, run), signal);
+        let output = project.run(&SERIAL, first_process(records, run), signal);
         assert_eq!(output.status.code(), Some(2), "{stage}: {}", err(&output));
         let report = report(&output);
         assert_eq!(report["interrupted"], true, "{stage}");
@@ -242,13 +258,10 @@ fn whatever_is_found_is_told_wherever_the_session_is_interrupted() {
 
 #[test]
 fn an_error_ends_a_session_as_an_interrupt_does() {
-    let whole = Stage::new(SUITE);
-    let journal = whole.journal();
-    whole.run(&[&SERIAL[..], &["--journal", &journal]].concat(), 0, "");
-    let records = whole.records();
+    let Whole { records, .. } = whole();
     let command = records.iter().position(|record| record.key.how == How::Command).expect("a command");
     let stage = Stage::new(SUITE);
-    let output = stage.run(&SERIAL, first_process(&records, command - 1), "PYTHON");
+    let output = stage.run(&SERIAL, first_process(records, command - 1), "PYTHON");
     assert_eq!(output.status.code(), Some(3), "{}", err(&output));
     let report = report(&output);
     let error = report["error"].as_str().expect("an error");

@@ -66,7 +66,7 @@ const SPOOL: [(&str, &str); 2] = [
 #[test]
 fn a_fix_that_collides_on_two_workers_is_not_shown() {
     let folder = project(&SPOOL);
-    let report = stress(folder.path(), &[]);
+    let report = stress(folder.path(), &["-n", "1,2", "--dist", "load", "--hash-seeds", "1"]);
     let finding = explained(&report);
     assert_eq!(finding["explanation"]["places"][0]["name"], "file spool.txt in the temporary folder");
     assert_eq!(
@@ -75,7 +75,7 @@ fn a_fix_that_collides_on_two_workers_is_not_shown() {
         "the file is still there while the other test runs"
     );
 
-    let report = stress(folder.path(), &["-n", "1"]);
+    let report = stress(folder.path(), &support::NARROW);
     let finding = explained(&report);
     let fix = diff(finding);
     assert!(fix.contains("unlink(missing_ok=True)"), "{fix}");
@@ -88,10 +88,11 @@ fn a_fix_that_collides_on_two_workers_is_not_shown() {
 fn a_replay_that_shrinks_shows_the_fix_as_well() {
     let source = "STATE = {}\n\n\ndef test_polluter():\n    STATE['a'] = 1\n\n\ndef test_victim():\n    assert not STATE\n";
     let folder = project(&[("test_state.py", source)]);
-    let report = report(folder.path(), &["replay", "1:0", "--shrink"]);
+    let replay = |token| report(folder.path(), &["replay", token, "--shrink", "--hash-seeds", "1"]);
+    let report = replay("1:0");
     let report = if report["findings"].as_array().is_some_and(Vec::is_empty) {
         // Of the two orders only one shows it.
-        self::report(folder.path(), &["replay", "1:1", "--shrink"])
+        replay("1:1")
     } else {
         report
     };
@@ -122,7 +123,7 @@ fn the_line_that_reads_the_place_is_told() {
              def test_x_rate():\n    assert shop.rate() == 1\n",
         ),
     ]);
-    let report = stress(folder.path(), &["-n", "1"]);
+    let report = stress(folder.path(), &support::NARROW);
     let place = |finding: &Value| {
         let place = &finding["explanation"]["places"][0];
         let at =
@@ -168,31 +169,28 @@ def test_ends_in_time():
     pytest.fail(f'{Ticket()} of {tempfile.gettempdir()} took {time.perf_counter():.3f} s')
 ";
 
-/// What one session after the other writes to stdout, but for the line that says how long it took.
-fn twice(folder: &Path, more: &[&str]) -> [String; 2] {
-    [(); 2].map(|()| {
-        let mut command = support::jostle(folder);
-        command.args(["stress", "--seed", "1", "--trials", "2", "-n", "1", "--python"]);
-        let output = command.arg(support::light_python()).args(more).output().expect("jostle runs");
-        let said = String::from_utf8(output.stdout).expect("text");
-        assert!(said.contains("test_none_is_open"), "{said}{}", String::from_utf8_lossy(&output.stderr));
-        said.lines().filter(|line| !line.contains(" probes in ")).collect::<Vec<_>>().join("\n")
-    })
+/// What a session writes as text, but for the line that says how long it took, and as JSON, but for the times.
+fn written(folder: &Path, file: &Path) -> (String, Value) {
+    let mut command = support::jostle(folder);
+    command.args(["stress", "-v", "--seed", "1", "--trials", "2"]).args(support::NARROW);
+    command.arg(format!("--json={}", file.display())).arg("--python").arg(support::light_python());
+    let output = command.output().expect("jostle runs");
+    let said = String::from_utf8(output.stdout).expect("text");
+    assert!(said.contains("test_none_is_open"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let lines = said.lines().filter(|line| !line.contains(" probes in ") && !line.contains("wrote "));
+    let mut report: Value = serde_json::from_slice(&fs::read(file).expect("a report")).expect("JSON");
+    report["times"].take();
+    (lines.collect::<Vec<_>>().join("\n"), report)
 }
 
 #[test]
 fn two_reports_of_one_seed_are_the_same_text() {
     let folder = project(&[("test_tickets.py", TICKETS)]);
-    let [first, second] = twice(folder.path(), &["-v"]);
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let [first, second] = ["1", "2"].map(|name| written(folder.path(), &elsewhere.path().join(name)));
     assert_eq!(first, second);
-    assert!(first.contains("<test_tickets.Ticket object at 0x…> of $TMPDIR took … s"), "{first}");
-    assert!(first.contains("shared state  test_tickets.OPEN  (global/module state)"), "{first}");
-    assert!(first.contains("Ticket object at 0x…> in $TMPDIR/tmp…'"), "{first}");
-
-    let [first, second] = twice(folder.path(), &["--json"]).map(|said| {
-        let mut report: Value = serde_json::from_str(&said).expect("JSON");
-        report["times"].take();
-        report
-    });
-    assert_eq!(first, second);
+    let (said, _) = first;
+    assert!(said.contains("<test_tickets.Ticket object at 0x…> of $TMPDIR took … s"), "{said}");
+    assert!(said.contains("shared state  test_tickets.OPEN  (global/module state)"), "{said}");
+    assert!(said.contains("Ticket object at 0x…> in $TMPDIR/tmp…'"), "{said}");
 }

@@ -1,9 +1,8 @@
 //! Trials that run at once, in forks, come to the verdicts of trials that run one by one, and of those in
 //! fresh processes; and a seed to the same ones each time: over the specimens, with real pytest.
 //!
-//! `JOSTLE_TEST_SPECIMENS` names some specimens (default: a few), `JOSTLE_TEST_TRIALS` says how many
-//! trials each has (default: 6). Where no sandbox can be had nothing is tested, unless
-//! `JOSTLE_TEST_SANDBOX=required` is set.
+//! `JOSTLE_TEST_SPECIMENS` names some specimens (by day two, at night all), `JOSTLE_TEST_TRIALS` says how many
+//! trials each has (by day 3, at night 6).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,23 +21,17 @@ use jostle::trial::Trial;
 
 use crate::support;
 
-const FEW: &str = "leftover-file,removes-project,race-port,crash-after-pollution";
+/// Those that are run by day: they write into their project, or do away with it.
+const FEW: &str = "leftover-file,removes-project";
 /// Those whose tests pass or fail by chance.
 const BY_CHANCE: [&str; 3] = ["nod", "nod-random", "flaky-victim"];
 
 fn specimens() -> Vec<String> {
-    let named = std::env::var("JOSTLE_TEST_SPECIMENS").unwrap_or_else(|_| FEW.into());
-    let all = || {
-        let folders = fs::read_dir(support::root().join("corpus")).expect("the corpus");
-        let paths = folders.map(|entry| entry.expect("an entry").path());
-        paths.filter(|path| path.join("specimen.toml").is_file()).collect::<Vec<_>>()
-    };
-    let names: Vec<String> = if named == "all" {
-        all().iter().map(|path| path.file_name().expect("a name").to_string_lossy().into_owned()).collect()
-    } else {
-        named.split(',').map(str::to_owned).collect()
-    };
-    names.into_iter().filter(|name| !BY_CHANCE.contains(&name.as_str())).collect()
+    let default = if support::night() { "all" } else { FEW };
+    let named = std::env::var("JOSTLE_TEST_SPECIMENS").unwrap_or_else(|_| default.into());
+    let wanted = |name: &String| named == "all" || named.split(',').any(|wanted| wanted == name);
+    let constant = |name: &String| !BY_CHANCE.contains(&name.as_str());
+    support::specimens().into_iter().filter(|name| wanted(name) && constant(name)).collect()
 }
 
 type Verdicts = Vec<BTreeMap<TestIndex, Option<Signature>>>;
@@ -75,7 +68,7 @@ fn verdicts(folder: &Path, forks: bool, jobs: u32, trials: u64) -> Option<Verdic
 
 #[test]
 fn no_verdict_depends_on_the_engine_or_on_which_trials_run_at_the_same_time() {
-    let trials = std::env::var("JOSTLE_TEST_TRIALS").map_or(6, |trials| trials.parse().expect("a number"));
+    let trials = u64::from(support::number("JOSTLE_TEST_TRIALS", 3, 6));
     for name in specimens() {
         let folder = tempfile::tempdir().expect("a folder");
         let suite = folder.path().join(&name);
@@ -101,7 +94,9 @@ fn no_verdict_depends_on_the_engine_or_on_which_trials_run_at_the_same_time() {
 /// A session's report without its times.
 fn report(suite: &Path, sandbox: &str) -> serde_json::Value {
     let output = support::jostle(suite)
-        .args(["stress", "--json", "--seed", "1", "--trials", "6", "--sandbox", sandbox, "--python"])
+        .args(["stress", "--json", "--seed", "1", "--trials", "2", "--sandbox", sandbox])
+        .args(support::NARROW)
+        .arg("--python")
         .arg(support::light_python())
         .output()
         .expect("jostle runs");
@@ -112,7 +107,7 @@ fn report(suite: &Path, sandbox: &str) -> serde_json::Value {
 
 #[test]
 fn a_seed_gives_the_same_report_each_time_although_tests_leave_files() {
-    let runs: u32 = std::env::var("JOSTLE_TEST_RUNS").map_or(2, |runs| runs.parse().expect("a number"));
+    let runs = support::number("JOSTLE_TEST_RUNS", 2, 4);
     if support::sandboxing(&[]).is_none() {
         return;
     }
@@ -155,7 +150,9 @@ fn a_suite_that_needs_the_machines_network_gets_it_and_it_is_said() {
         fs::write(folder.path().join("test_a.py"), source).expect("a file");
         let stress = |network: &str| {
             let output = support::jostle(folder.path())
-                .args(["stress", "--json", "--seed", "1", "--trials", "2", "--network", network, "--python"])
+                .args(["stress", "--json", "--seed", "1", "--trials", "2", "--network", network])
+                .args(support::NARROW)
+                .arg("--python")
                 .arg(support::light_python())
                 .output()
                 .expect("jostle runs");

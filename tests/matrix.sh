@@ -11,7 +11,7 @@ for python in "$@"; do
         # pytest 9 needs Python 3.10.
         [ "$pytest" = 9 ] && [ "$minor" -lt 10 ] && continue
         echo "== Python 3.$minor, pytest $pytest"
-        JOSTLE_TEST_PYTHON=$python JOSTLE_TEST_PYTEST=$pytest cargo test --quiet --locked --test main specimens:: || failed+=("3.$minor/$pytest")
+        JOSTLE_TEST_PYTHON=$python JOSTLE_TEST_PYTEST=$pytest JOSTLE_TEST_SPECIMENS=${JOSTLE_TEST_SPECIMENS-all} cargo test --quiet --locked --test main specimens:: -- --include-ignored || failed+=("3.$minor/$pytest")
     done
 done
 echo "failed: ${failed[*]:-none}"

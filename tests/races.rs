@@ -73,11 +73,15 @@ fn conflicts_are_listed_with_the_lines_that_make_them_and_without_what_each_work
     assert_eq!(output.status.code(), Some(0));
 }
 
+/// A session that is about races alone: one hash seed, one trial.
+const RACING: [&str; 10] =
+    ["stress", "--jobs", "1", "--trials", "1", "--hash-seeds", "1", "--dist", "load", "--json"];
+
 /// The failure file and the token of the only race in a suite.
 fn only_race(folder: &Path) -> (PathBuf, String) {
     let failures = folder.join("failures");
     let name = failures.to_string_lossy().into_owned();
-    let output = jostle(folder, &["stress", "--seed", "3", "--trials", "2", "--json", "--failures", &name]);
+    let output = jostle(folder, &[&RACING[..], &["--seed", "3", "--failures", &name]].concat());
     let report = json(&output);
     support::validate_report(&report).unwrap_or_else(|error| panic!("{error}: {report:#}"));
     let races: Vec<&Value> = report["findings"]
@@ -97,13 +101,18 @@ fn a_race_is_replayed_by_token_and_file_and_a_run_that_diverges_is_told() {
     support::copy(&support::root().join("corpus/race-config-rewrite"), folder.path());
     let (file, token) = only_race(folder.path());
     let file = file.to_string_lossy();
+    let replay_file = |times: &str| {
+        let output = jostle(folder.path(), &["replay", &file, "--times", times]);
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
     let replay = |what: &str| {
-        let output = jostle(folder.path(), &["replay", what, "--times", "3"]);
+        let output =
+            jostle(folder.path(), &["replay", what, "--times", "3", "--hash-seeds", "1", "--dist", "load"]);
         assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
     assert!(replay(&token).contains("tests failed in 3 of 3 runs"));
-    let as_recorded = replay(&file);
+    let as_recorded = replay_file("3");
     assert!(as_recorded.contains("failed as recorded in 3 of 3 runs"), "{as_recorded}");
     assert!(!as_recorded.contains("made other calls"), "{as_recorded}");
 
@@ -114,16 +123,16 @@ fn a_race_is_replayed_by_token_and_file_and_a_run_that_diverges_is_told() {
         text.replace("    if not PATH.exists()", "    PATH.exists()\n    if not PATH.exists()"),
     )
     .expect("the module");
-    let output = jostle(folder.path(), &["replay", &file, "--times", "2"]);
-    let said = String::from_utf8_lossy(&output.stdout);
+    let said = replay_file("2");
     assert!(said.contains("2 of 2 runs made other calls than recorded"), "{said}");
 }
 
 #[test]
+#[ignore = "at night: by day the recorded schedule of the specimen is replayed, and its victim raced by name"]
 fn tests_that_save_and_load_one_file_lose_to_each_other_though_they_wait_for_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     support::copy(&support::root().join("corpus/race-save-load"), folder.path());
-    let report = json(&jostle(folder.path(), &["stress", "--seed", "3", "--trials", "1", "--json"]));
+    let report = json(&jostle(folder.path(), &[&RACING[..], &["--seed", "3"]].concat()));
     let races = report["findings"].as_array().expect("findings").iter().filter(|one| one["kind"] == "race");
     let name = |test: &Value| test["node_id"].as_str().expect("a name").to_owned();
     let mut losers: Vec<String> = races
@@ -135,6 +144,7 @@ fn tests_that_save_and_load_one_file_lose_to_each_other_though_they_wait_for_not
 }
 
 #[test]
+#[ignore = "at night: a specimen states the call that fails, and unit tests of `race::story` where a story ends"]
 fn the_story_of_a_race_ends_with_the_call_that_fails_and_not_with_one_of_the_teardown() {
     let test = |name: &str| {
         format!(
@@ -152,7 +162,7 @@ fn the_story_of_a_race_ends_with_the_call_that_fails_and_not_with_one_of_the_tea
         ("test_one.py", &test("one")),
         ("test_two.py", &test("two")),
     ]);
-    let report = json(&jostle(folder.path(), &["stress", "--seed", "1", "--trials", "1", "--json"]));
+    let report = json(&jostle(folder.path(), &[&RACING[..], &["--seed", "1"]].concat()));
     let findings = report["findings"].as_array().expect("findings");
     let races: Vec<&Value> = findings.iter().filter(|one| one["kind"] == "race").collect();
     assert!(!races.is_empty(), "{report:#}");
@@ -168,23 +178,27 @@ fn a_named_victim_is_raced_with_what_it_is_in_conflict_with_and_its_token_replay
     let folder = tempfile::tempdir().expect("a folder");
     support::copy(&support::root().join("corpus/race-save-load"), folder.path());
     let victim = "tests/test_login.py::test_login_is_saved";
-    let arguments = ["stress", "--seed", "3", "--trials", "2", "--victim", victim, "--json"];
-    let report = json(&jostle(folder.path(), &arguments));
+    let report = json(&jostle(folder.path(), &[&RACING[..], &["--seed", "3", "--victim", victim]].concat()));
     let findings = report["findings"].as_array().expect("findings");
     assert_eq!(findings.len(), 1, "{report:#}");
     assert_eq!((&findings[0]["kind"], &findings[0]["test"]["node_id"]), (&"race".into(), &victim.into()));
     let token = findings[0]["token"].as_str().expect("a token");
     assert!(token.starts_with("3:r"), "{token}");
-    let output = jostle(folder.path(), &["replay", token, "--times", "2"]);
+    let output =
+        jostle(folder.path(), &["replay", token, "--times", "2", "--hash-seeds", "1", "--dist", "load"]);
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.contains("tests failed in 2 of 2 runs"), "{said}");
+    assert!(
+        said.contains("tests failed in 2 of 2 runs"),
+        "{said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(said.contains(victim), "{said}");
 }
 
-/// Suites in which no test can lose, raced: by default only a little. `JOSTLE_TEST_SCHEDULES=2000` races on.
+/// Suites in which no test can lose, raced: by day only a little. `JOSTLE_TEST_SCHEDULES=2000` races on.
 #[test]
 fn as_many_schedules_as_are_asked_for_are_tried_and_show_no_race_where_files_are_shared_properly() {
-    let schedules = std::env::var("JOSTLE_TEST_SCHEDULES").unwrap_or_else(|_| "16".into());
+    let schedules = support::number("JOSTLE_TEST_SCHEDULES", 16, 400).to_string();
     let numbered = suite(&[
         (
             "store.py",
@@ -202,8 +216,10 @@ fn as_many_schedules_as_are_asked_for_are_tried_and_show_no_race_where_files_are
     let depot = tempfile::tempdir().expect("a folder");
     support::copy(&support::root().join("corpus/clean-shared-files"), depot.path());
     for folder in [depot, numbered] {
-        let arguments = ["stress", "--seed", "1", "--trials", "1", "--schedules", &schedules, "--json"];
-        let report = json(&jostle(folder.path(), &arguments));
+        let report = json(&jostle(
+            folder.path(),
+            &[&RACING[..], &["--seed", "1", "--schedules", &schedules]].concat(),
+        ));
         support::validate_report(&report).unwrap_or_else(|error| panic!("{error}: {report:#}"));
         assert_eq!(report["schedules"].to_string(), schedules, "{report:#}");
         assert_eq!(report["findings"], Value::Array(Vec::new()), "{report:#}");
@@ -215,8 +231,7 @@ fn racing_that_is_cut_short_is_told_and_none_is_none() {
     let folder = tempfile::tempdir().expect("a folder");
     support::copy(&support::root().join("corpus/clean-shared-files"), folder.path());
     let raced = |schedules: &str| {
-        let report =
-            json(&jostle(folder.path(), &["stress", "--trials", "1", "--schedules", schedules, "--json"]));
+        let report = json(&jostle(folder.path(), &[&RACING[..], &["--schedules", schedules]].concat()));
         (report["schedules"].as_u64().expect("a number"), report["remarks"].to_string())
     };
     let (tried, remarks) = raced("3");
@@ -243,8 +258,7 @@ fn tests_of_one_pair_that_lose_in_different_ways_are_not_told_as_losing_in_the_s
             ),
         ),
     ]);
-    let report =
-        json(&jostle(folder.path(), &["stress", "--seed", "1", "--trials", "1", "--dist", "load", "--json"]));
+    let report = json(&jostle(folder.path(), &[&RACING[..], &["--seed", "1"]].concat()));
     support::validate_report(&report).unwrap_or_else(|error| panic!("{error}: {report:#}"));
     let findings = report["findings"].as_array().expect("findings");
     let mut told: Vec<String> = findings
@@ -377,6 +391,7 @@ fn what_takes_a_longer_delay_than_a_second_is_a_remark_and_what_waits_for_longer
 }
 
 #[test]
+#[ignore = "at night: it is about time, and other tests take some of it; `race::fairness` has unit tests"]
 fn what_fails_only_because_a_worker_was_late_is_no_race() {
     let note = "import pathlib, tempfile, time\nNOTE = pathlib.Path(tempfile.gettempdir()) / 'note'\n";
     let folder = suite(&[
@@ -395,8 +410,7 @@ fn what_fails_only_because_a_worker_was_late_is_no_race() {
             ),
         ),
     ]);
-    let report =
-        json(&jostle(folder.path(), &["stress", "--seed", "1", "--trials", "1", "--dist", "load", "--json"]));
+    let report = json(&jostle(folder.path(), &[&RACING[..], &["--seed", "1"]].concat()));
     assert!(
         report["findings"].as_array().expect("findings").iter().all(|one| one["kind"] != "race"),
         "{report:#}"
@@ -416,8 +430,8 @@ fn a_deadlock_is_told_as_such() {
         ("test_there.py", "import locks\n\ndef test_there():\n    locks.take('one', 'two')\n"),
         ("test_back.py", "import locks\n\ndef test_back():\n    locks.take('two', 'one')\n"),
     ]);
-    let arguments = ["stress", "--seed", "1", "--trials", "1", "--test-timeout", "4s", "--json"];
-    let report = json(&jostle(folder.path(), &arguments));
+    let report =
+        json(&jostle(folder.path(), &[&RACING[..], &["--seed", "1", "--test-timeout", "4s"]].concat()));
     let deadlock = |finding: &Value| {
         let note = finding["note"].as_str().unwrap_or_default();
         finding["kind"] == "race" && finding["crash"]["exception"] == "timeout" && note.contains("deadlock")

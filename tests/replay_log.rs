@@ -70,11 +70,12 @@ fn a_log_of_pytest_xdist_becomes_the_pair() {
     // As continuous integration keeps it: each line with a time before it.
     let stamped: Vec<String> = text.lines().map(|line| format!("2026-01-02T03:04:05.678Z {line}")).collect();
     fs::write(&log, stamped.join("\r\n")).expect("a file");
-    let report = is_the_pair(&replay(&python, &suite, &log, &["--json"]));
+    let json = folder.path().join("report.json");
+    let shown = replay(&python, &suite, &log, &[&format!("--json={}", json.display())]);
+    let report = fs::read_to_string(json).expect("a report");
+    let report = is_the_pair(&Output { stdout: report.into_bytes(), ..shown.clone() });
     let remarks = report["remarks"].to_string();
     assert!(remarks.contains("PYTHONHASHSEED") && remarks.contains("overlapped"), "{remarks}");
-
-    let shown = replay(&python, &suite, &log, &[]);
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
     assert!(shown.contains("the order of 8 tests on 2 workers, 1 of which failed"), "{shown}");
     assert!(shown.contains(&format!("polluter      {POLLUTER}")), "{shown}");
@@ -95,8 +96,7 @@ fn a_junit_file_becomes_the_pair() {
 #[test]
 fn a_seed_of_pytest_randomly_becomes_the_pair() {
     let (folder, suite) = specimen();
-    let python =
-        support::python_with("randomly", "pytest==8.4.2\npytest-xdist==3.8.0\npytest-randomly==3.16.0\n");
+    let python = support::python_with_plugins();
     // Without -v the log has the seed and the summary only.
     let log = folder.path().join("ci.log");
     let text = failing_log(&python, &suite, |attempt| {

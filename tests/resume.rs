@@ -15,13 +15,12 @@ use tempfile::TempDir;
 
 use crate::support;
 
-/// Two polluters of two victims, and a list of all tests that were ever started.
+/// A polluter of a victim, and a list of all tests that were ever started.
 const SUITE: &str = r#"
 import os
 import pytest
 
 STATE = []
-OTHER = {}
 
 @pytest.fixture(autouse=True)
 def count(request):
@@ -38,11 +37,6 @@ def test_polluter():
 def test_bystander(number):
     pass
 
-def test_other_victim():
-    assert "key" not in OTHER
-
-def test_other_polluter():
-    OTHER["key"] = 1
 "#;
 
 /// A project beside the list of what was run.
@@ -52,9 +46,18 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
+        Self::of(SUITE)
+    }
+
+    /// One in which nothing fails, for what is not about failures.
+    fn clean() -> Self {
+        Self::of(&clean())
+    }
+
+    fn of(suite: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir(folder.path().join("project")).expect("a folder");
-        fs::write(folder.path().join("project/test_state.py"), SUITE).expect("a file");
+        fs::write(folder.path().join("project/test_state.py"), suite).expect("a file");
         Self { folder }
     }
 
@@ -89,16 +92,15 @@ impl Stage {
         self.settle();
     }
 
-    /// Waits until no test has been started for a while.
+    /// Waits until no process is left that could start a test: all of them have inherited where to note it.
     fn settle(&self) {
-        let mut last = None;
-        loop {
-            let now = self.started();
-            if last == Some(now) {
-                return;
-            }
-            last = Some(now);
-            std::thread::sleep(Duration::from_millis(500));
+        let variable = format!("RUNS={}", self.path("runs").display()).into_bytes();
+        let has_it = |process: fs::DirEntry| {
+            let environment = fs::read(process.path().join("environ")).unwrap_or_default();
+            environment.split(|&byte| byte == 0).any(|one| one == variable)
+        };
+        while fs::read_dir("/proc").expect("a system with /proc").flatten().any(has_it) {
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 
@@ -119,6 +121,10 @@ impl Stage {
     }
 }
 
+fn clean() -> String {
+    SUITE.replace("STATE.append(1)", "pass")
+}
+
 fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes.split_inclusive(|&byte| byte == b'\n')
 }
@@ -136,36 +142,47 @@ fn err(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// What a session with these options comes to if nothing befalls it, and how many tests it starts.
-fn whole() -> &'static (Value, usize) {
-    static WHOLE: OnceLock<(Value, usize)> = OnceLock::new();
+/// A session that nothing befell: what it came to, and how many tests it started.
+struct Whole {
+    stage: Stage,
+    report: Value,
+    started: usize,
+}
+
+fn whole() -> &'static Whole {
+    static WHOLE: OnceLock<Whole> = OnceLock::new();
     WHOLE.get_or_init(|| {
         let stage = Stage::new();
-        let report = report(&stage.run(&OPTIONS));
-        (report, stage.started())
+        let report = report(&stage.run(&with(&["--journal", &stage.journal()])));
+        Whole { report, started: stage.started(), stage }
     })
 }
 
 /// On one worker: how far pairs of tests are raced depends on the time.
-const OPTIONS: [&str; 6] = ["--seed", "7", "--trials", "6", "-n", "1"];
+const OPTIONS: [&str; 8] = ["--seed", "7", "--trials", "6", "-n", "1", "--hash-seeds", "1"];
 
 fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&OPTIONS, more].concat()
 }
 
+/// What a session that goes on is told besides its journal.
+fn resuming(journal: &str) -> [&str; 8] {
+    ["--resume", journal, "--trials", "6", "-n", "1", "--hash-seeds", "1"]
+}
+
 #[test]
 fn a_session_that_was_killed_goes_on_as_if_it_had_not_been() {
-    let (expected, started) = whole();
-    assert_eq!(expected["findings"].as_array().map(Vec::len), Some(2), "{expected}");
+    let Whole { report: expected, started, .. } = whole();
+    assert_eq!(expected["findings"].as_array().map(Vec::len), Some(1), "{expected}");
 
     let stage = Stage::new();
     let journal = stage.journal();
     stage.kill_after(4, &with(&["--journal", &journal]));
     let after_one = (stage.started(), stage.recorded());
-    stage.kill_after(24, &["--resume", &journal, "--trials", "6", "-n", "1"]);
+    stage.kill_after(16, &resuming(&journal));
     let after_two = (stage.started(), stage.recorded());
     assert!(after_one.1 < after_two.1, "{after_one:?} {after_two:?}");
-    let resumed = stage.run(&["--resume", &journal, "--trials", "6", "-n", "1"]);
+    let resumed = stage.run(&resuming(&journal));
     assert_eq!(resumed.status.code(), Some(1), "{}", err(&resumed));
     assert!(err(&resumed).contains("going on from"), "{}", err(&resumed));
     assert_eq!(report(&resumed), *expected);
@@ -175,28 +192,28 @@ fn a_session_that_was_killed_goes_on_as_if_it_had_not_been() {
 
 #[test]
 fn what_is_left_of_a_damaged_journal_is_used_and_the_loss_told() {
-    let stage = Stage::new();
-    let journal = stage.journal();
-    let (expected, _) = whole();
-    stage.run(&with(&["--journal", &journal]));
-    let bytes = fs::read(&journal).expect("the journal");
+    let Whole { stage, report: expected, .. } = whole();
+    let bytes = fs::read(stage.journal()).expect("the journal");
+    let journal = stage.path("damaged").display().to_string();
     let count = lines(&bytes).count();
     let until = |line: usize| lines(&bytes).take(line).map(<[u8]>::len).sum::<usize>();
     let mut damaged = bytes.clone();
-    damaged[until(9) + 40] ^= 1;
-    let following = format!("and the {} lines after it", count - 10);
+    // Few runs are lost, so that few are to be made again.
+    let (cut, wrong) = (count - 4, count - 6);
+    damaged[until(wrong - 1) + 40] ^= 1;
+    let following = format!("and the {} lines after it", count - wrong);
     let cases = [
         (bytes[..bytes.len() - 1].to_vec(), format!("line {count} is dropped (it is cut short)")),
-        (bytes[..until(6) + 9].to_vec(), "line 7 is dropped (it is cut short)".to_owned()),
-        (damaged, format!("line 10 is dropped (its content does not match its sum), {following}")),
+        (bytes[..until(cut - 1) + 9].to_vec(), format!("line {cut} is dropped (it is cut short)")),
+        (damaged, format!("line {wrong} is dropped (its content does not match its sum), {following}")),
     ];
     for (content, told) in cases {
         fs::write(&journal, content).expect("a file");
-        let (before, known) = (stage.started(), stage.recorded());
-        let resumed = stage.run(&["--resume", &journal, "--trials", "6", "-n", "1"]);
+        let before = stage.started();
+        let resumed = stage.run(&resuming(&journal));
         assert!(err(&resumed).contains(&told), "{told}: {}", err(&resumed));
         assert_eq!(report(&resumed), *expected);
-        assert!(stage.started() > before, "{told}: {known} were known");
+        assert!(stage.started() > before, "{told}");
         let mended = fs::read(&journal).expect("the journal");
         assert!(lines(&mended).skip(1).all(|line| parse::<Record>(line).is_ok()), "{told}");
         assert_eq!(lines(&mended).count(), count, "{told}");
@@ -205,7 +222,7 @@ fn what_is_left_of_a_damaged_journal_is_used_and_the_loss_told() {
 
 #[test]
 fn other_plans_and_other_suites_are_refused() {
-    let stage = Stage::new();
+    let stage = Stage::clean();
     let journal = stage.journal();
     stage.run(&["--seed", "7", "--trials", "1", "--journal", &journal]);
     let bytes = fs::read(&journal).expect("the journal");
@@ -223,18 +240,18 @@ fn other_plans_and_other_suites_are_refused() {
     refused(&["--engine", "spawn"], "--engine auto then, spawn now");
     refused(&["--test-timeout", "5s"], "--test-timeout 1m then, 5s now");
     let file = stage.path("project/test_state.py");
-    fs::write(&file, SUITE.replace("pass", "print()")).expect("a file");
+    fs::write(&file, clean().replace("pass", "print()")).expect("a file");
     refused(&[], "the files of the tests have been changed");
-    fs::write(&file, SUITE.replace("range(4)", "range(5)")).expect("a file");
+    fs::write(&file, clean().replace("range(4)", "range(5)")).expect("a file");
     refused(&[], "other tests are collected");
-    fs::write(&file, SUITE).expect("a file");
+    fs::write(&file, clean()).expect("a file");
     fs::write(stage.path("project/conftest.py"), "").expect("a file");
     refused(&[], "the files of the tests have been changed");
 }
 
 #[test]
 fn without_a_name_the_newest_journal_of_the_folder_is_gone_on_with() {
-    let stage = Stage::new();
+    let stage = Stage::clean();
     let cache = stage.path("cache");
     let run = |arguments: &[&str]| {
         let output = stage.command(arguments).env("JOSTLE_CACHE_DIR", &cache).output().expect("jostle runs");
@@ -260,7 +277,7 @@ fn report_or_null(output: &Output) -> Value {
 
 #[test]
 fn two_sessions_do_not_share_a_journal() {
-    let stage = Stage::new();
+    let stage = Stage::clean();
     let journal = stage.journal();
     stage.run(&["--seed", "7", "--trials", "1", "--journal", &journal]);
     let held = Journal::open(Path::new(&journal)).expect("a journal");
@@ -273,11 +290,12 @@ fn two_sessions_do_not_share_a_journal() {
     assert!(err(&again).contains(&format!("--resume {journal}")), "{}", err(&again));
 }
 
-/// Whether a folder of a few kilobytes can be had.
+/// A command in whose folder a few kilobytes can be written; none where such a folder cannot be had, which is said.
 fn in_small_folder(folder: &Path, kilobytes: u32, command: &Command) -> Option<Command> {
     let mount = format!("mount -t tmpfs -o size={kilobytes}k tmpfs '{}'", folder.display());
     let mut probe = Command::new("unshare");
     if !probe.args(["-Urm", "sh", "-c", &mount]).output().is_ok_and(|output| output.status.success()) {
+        support::skipped("no folder of a few kilobytes can be mounted");
         return None;
     }
     let mut inside = Command::new("unshare");
@@ -297,16 +315,13 @@ fn in_small_folder(folder: &Path, kilobytes: u32, command: &Command) -> Option<C
 #[test]
 fn a_full_disk_costs_the_journal_and_nothing_else() {
     let stage = Stage::new();
-    let (expected, _) = whole();
+    let Whole { report: expected, .. } = whole();
     let (small, kept) = (stage.path("small"), stage.path("small-kept"));
     fs::create_dir(&small).expect("a folder");
     fs::create_dir(&kept).expect("a folder");
     let journal = small.join("journal").display().to_string();
     let command = stage.command(&with(&["--journal", &journal]));
-    let Some(mut command) = in_small_folder(&small, 8, &command) else {
-        println!("no small folder can be had here");
-        return;
-    };
+    let Some(mut command) = in_small_folder(&small, 8, &command) else { return };
     let output = command.output().expect("unshare runs");
     assert_eq!(output.status.code(), Some(1), "{}", err(&output));
     assert!(err(&output).contains("No space left on device"), "{}", err(&output));
@@ -317,7 +332,7 @@ fn a_full_disk_costs_the_journal_and_nothing_else() {
     let opened = Journal::open(&left).expect("a journal");
     assert!(opened.len() > 2 && opened.lost().is_none(), "{opened:?}");
     drop(opened);
-    let resumed = stage.run(&["--resume", &left.display().to_string(), "--trials", "6", "-n", "1"]);
+    let resumed = stage.run(&resuming(&left.display().to_string()));
     assert_eq!(report(&resumed), *expected);
 }
 
@@ -326,21 +341,21 @@ fn results_that_cannot_be_written_are_told_and_shown_where_they_can() {
     let stage = Stage::new();
     let mut command = support::jostle(&stage.path("project"));
     command.env("RUNS", stage.path("runs")).args(["stress", "--sandbox", "off", "--json=/dev/full"]);
-    command.args(["--seed", "7", "--trials", "2", "--python"]).arg(support::light_python());
-    let output = command.output().expect("jostle runs");
+    command.args(["--seed", "7", "--trials", "2"]).args(support::NARROW);
+    let output = command.arg("--python").arg(support::light_python()).output().expect("jostle runs");
     assert_eq!(output.status.code(), Some(4), "{}", err(&output));
     assert!(err(&output).contains("cannot write --json=/dev/full: No space left"), "{}", err(&output));
     let shown = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(shown.contains("2 isolation failures"), "{shown}");
+    assert!(shown.contains("1 isolation failure"), "{shown}");
 
     let full = File::options().write(true).open("/dev/full").expect("/dev/full");
     assert!(full.write_all_at(b"x", 0).is_err());
     let failures = stage.path("failures");
     let failures = failures.to_str().expect("text");
-    let mut command = stage.command(&["--seed", "7", "--trials", "2", "--failures", failures]);
+    let mut command = stage.command(&with(&["--failures", failures]));
     let output = command.stdout(full).output().expect("jostle runs");
     assert_eq!(output.status.code(), Some(3), "{}", err(&output));
     assert!(err(&output).contains("cannot write the results to standard output"), "{}", err(&output));
     assert!(err(&output).contains("what was run is kept"), "{}", err(&output));
-    assert_eq!(fs::read_dir(failures).expect("the folder").count(), 2);
+    assert_eq!(fs::read_dir(failures).expect("the folder").count(), 1);
 }

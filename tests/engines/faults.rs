@@ -149,7 +149,7 @@ fn a_zygote_does_not_grow_with_its_trials() {
         let (resident, files) = measured.split_once(' ').expect("two numbers");
         (resident.parse().expect("KiB"), files.parse().expect("a number"))
     };
-    let trials = std::env::var("JOSTLE_TEST_FORKS").map_or(300, |trials| trials.parse().expect("a number"));
+    let trials = support::number("JOSTLE_TEST_FORKS", 100, 3000);
     let (resident_first, files_first) = measured_after(20);
     let (resident, files) = measured_after(trials);
     assert_eq!(files, files_first);

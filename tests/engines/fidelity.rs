@@ -70,7 +70,7 @@ fn what_a_test_sees_is_the_same_in_a_fork_and_in_a_fresh_process() {
             failure.message.clone()
         };
         let mut seen: BTreeMap<bool, Vec<String>> = BTreeMap::new();
-        for project in Project::each_way(&[("test_a.py", &source)]) {
+        for project in Project::both_engines(&[("test_a.py", &source)]) {
             // A sandbox does not pass on what jostle itself was started with, such as open descriptors.
             seen.entry(project.way.sandboxed).or_default().push(sees(project));
         }

@@ -17,10 +17,6 @@ use project::{Project, words};
 
 use crate::support;
 
-/// pytest with the plugins whose options have to be neutralised.
-const PLUGINS: &str = "pytest==8.4.2\npytest-xdist==3.8.0\npytest-cov==7.0.0\npytest-randomly==3.16.0\n\
-    pytest-rerunfailures==16.0.1\npytest-random-order==1.2.0\npytest-timeout==2.4.0\npytest-subtests==0.14.2\n";
-
 #[test]
 fn a_plan_is_followed_exactly_even_where_a_test_comes_twice() {
     for mut project in Project::each_way(&[
@@ -99,7 +95,7 @@ fn the_suites_own_options_do_not_disturb_a_plan() {
         def test_3(): SEEN.append(3)\n\
         def test_end(): assert SEEN == [3, 2, 1]\n";
     let options = "[tool.pytest.ini_options]\naddopts = '-n auto --dist loadfile -x --reruns 2 --cov --random-order --lf -p no:doctest --sw'\n";
-    let python = support::python_with("plugins", PLUGINS);
+    let python = support::python_with_plugins();
     for mut project in Project::each_way_with(&python, &[("test_a.py", source), ("pyproject.toml", options)])
     {
         let trial = project.serial(&["test_3", "test_2", "test_1", "test_end"]);
@@ -136,9 +132,7 @@ fn outcomes_are_those_of_pytest() {
         @pytest.mark.xfail\ndef test_xpass(): pass\n\
         @pytest.mark.xfail(strict=True)\ndef test_strict(): pass\n\
         def test_subtests(subtests):\n    with subtests.test('a'): assert False\n";
-    for mut project in
-        Project::each_way_with(&support::python_with("plugins", PLUGINS), &[("test_a.py", source)])
-    {
+    for mut project in Project::each_way_with(&support::python_with_plugins(), &[("test_a.py", source)]) {
         let trial = project.serial(&[
             "test_setup",
             "test_teardown",

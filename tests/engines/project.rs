@@ -39,22 +39,33 @@ impl Way {
         Self { forks: true, sandboxed: false },
         Self { forks: true, sandboxed: true },
     ];
+
+    /// Those that differ in all; at night each.
+    fn chosen() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|way| way.forks == way.sandboxed || support::night())
+    }
 }
 
 impl Project {
-    /// The project in each way that can be had.
+    /// The project in each way: by day in fresh processes on the machine as it is, and in forks in sandboxes.
     pub fn each_way(files: &[(&str, &str)]) -> Vec<Self> {
         Self::each_way_with(&support::light_python(), files)
     }
 
     pub fn each_way_with(python: &Path, files: &[(&str, &str)]) -> Vec<Self> {
-        Way::ALL.into_iter().filter_map(|way| Self::with(way, python, files, |_| {})).collect()
+        Way::chosen().filter_map(|way| Self::with(way, python, files, |_| {})).collect()
     }
 
-    /// The project in each way that can be had, asked what its trials leave behind.
+    /// The project in forks and in fresh processes, by day in sandboxes alone.
+    pub fn both_engines(files: &[(&str, &str)]) -> Vec<Self> {
+        let ways = Way::ALL.into_iter().filter(|way| way.sandboxed || support::night());
+        ways.filter_map(|way| Self::with(way, &support::light_python(), files, |_| {})).collect()
+    }
+
+    /// The project in each way, asked what its trials leave behind.
     pub fn each_way_asking(files: &[(&str, &str)]) -> Vec<Self> {
         let ask = |options: &mut HostOptions| options.tells_leftovers = true;
-        Way::ALL.into_iter().filter_map(|way| Self::with(way, &support::light_python(), files, ask)).collect()
+        Way::chosen().filter_map(|way| Self::with(way, &support::light_python(), files, ask)).collect()
     }
 
     /// The project with the warm engine, on the machine as it is.

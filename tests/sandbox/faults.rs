@@ -9,7 +9,8 @@ use jostle::run::sandbox::{Base, Exit, Sandbox, SandboxOptions};
 use jostle::trial::Change;
 use rustix::process::geteuid;
 
-use super::stage::{Project, as_everybody, copies, is_possible, jostle, named, run, says};
+use super::stage::{HELPER, Project, as_everybody, copies, is_helper, is_possible, jostle, named, run, says};
+use crate::support;
 
 #[test]
 fn a_project_removed_in_a_sandbox_is_whole_outside() {
@@ -98,9 +99,18 @@ fn nobody_has_no_more_rights_than_he_had() {
     });
 }
 
+/// Whether this is root, for tests that are about nobody else.
+fn is_root() -> bool {
+    let is_root = geteuid().is_root();
+    if !is_root {
+        support::not_for_us("only root may mount");
+    }
+    is_root
+}
+
 #[test]
 fn root_may_mount_and_unmount_and_be_somebody_else() {
-    if !is_possible() || !geteuid().is_root() {
+    if !is_possible() || !is_root() {
         return;
     }
     let mounts = || fs::read_to_string("/proc/self/mountinfo").expect("the mounts");
@@ -128,7 +138,7 @@ fn root_may_mount_and_unmount_and_be_somebody_else() {
 
 #[test]
 fn a_mount_within_the_project_is_seen_and_safe() {
-    if !is_possible() || !geteuid().is_root() {
+    if !is_possible() || !is_root() {
         return;
     }
     // Seen from a user namespace the mount is locked, so that the project cannot be one lower layer.
@@ -144,6 +154,7 @@ fn a_mount_within_the_project_is_seen_and_safe() {
             .args(who)
             .arg(copies().join("test"))
             .args([&named("faults::with_a_mount_within_the_project"), "--exact", "--ignored", "--nocapture"])
+            .env(HELPER, "1")
             .env("JOSTLE_TEST_EXECUTABLE", copies().join("jostle"))
             .output()
             .expect("unshare is there");
@@ -160,6 +171,9 @@ fn a_mount_within_the_project_is_seen_and_safe() {
 #[test]
 #[ignore = "run by another test, in a folder with a mount"]
 fn with_a_mount_within_the_project() {
+    if !is_helper() {
+        return;
+    }
     let folder = std::env::current_dir().expect("the folder");
     let options = SandboxOptions { keep: vec![folder.clone()], ..SandboxOptions::default() };
     let base = Base::start(jostle(), &options).expect("a base");

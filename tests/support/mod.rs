@@ -5,8 +5,10 @@
 pub mod pages;
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use jostle::run::engine::fresh::SpawnEngine;
@@ -42,11 +44,17 @@ pub fn python_with_base(name: &str, requirements: &str, base: &Path) -> PathBuf 
     if fs::read_to_string(&done).is_ok_and(|installed| installed == requirements) {
         return python;
     }
-    said(Command::new(base).args(["-m", "venv", "--clear"]).arg(folder.join("env")));
+    said(Command::new(base).args(["-m", "venv", "--clear", "--without-pip"]).arg(folder.join("env")));
     let wanted = folder.join("wanted.txt");
     fs::write(&wanted, requirements).expect("target/ can be written");
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
-    said(Command::new(&python).args(pip).arg(&wanted));
+    let pip = ["install", "--quiet", "--disable-pip-version-check", "-r"];
+    let mut of_base = Command::new(base);
+    of_base.args(["-m", "pip", "--python"]).arg(&python).args(pip).arg(&wanted);
+    // A pip of its own takes as long as all the rest; a base may have none that installs elsewhere.
+    if !of_base.output().is_ok_and(|output| output.status.success()) {
+        said(Command::new(&python).args(["-m", "ensurepip"]));
+        said(Command::new(&python).args(["-m", "pip"]).args(pip).arg(&wanted));
+    }
     fs::rename(wanted, done).expect("target/ can be written");
     python
 }
@@ -75,6 +83,61 @@ pub fn with_pytest(requirements: &str, version: &str) -> String {
     requirements.lines().map(line).collect()
 }
 
+/// Whether this is the run of the night, which does in full what that of the day does in part: `JOSTLE_TEST_NIGHT=1`.
+pub fn night() -> bool {
+    std::env::var_os("JOSTLE_TEST_NIGHT").is_some()
+}
+
+/// A number that a variable gives, else that of the day or of the night.
+pub fn number(variable: &str, by_day: u32, by_night: u32) -> u32 {
+    let given = std::env::var(variable).ok();
+    given.map_or(if night() { by_night } else { by_day }, |given| given.parse().expect("a number"))
+}
+
+/// What is asked for of a specimen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// What each run of the tests does.
+    Day,
+    /// All there is to it.
+    Whole,
+    /// Nothing: others are named.
+    Nothing,
+}
+
+/// What `JOSTLE_TEST_SPECIMENS` and the time of day ask for of a specimen.
+pub fn asked_for(name: &str) -> Asked {
+    match std::env::var("JOSTLE_TEST_SPECIMENS") {
+        Err(_) if !night() => Asked::Day,
+        Ok(names) if names != "all" && names.split(',').all(|named| named != name) => Asked::Nothing,
+        _ => Asked::Whole,
+    }
+}
+
+/// The names of all specimens, in order.
+pub fn specimens() -> Vec<String> {
+    let folders = fs::read_dir(root().join("corpus")).expect("the corpus");
+    let folders = folders.map(|entry| entry.expect("an entry"));
+    let specimens = folders.filter(|folder| folder.path().join("specimen.toml").is_file());
+    let mut names: Vec<String> =
+        specimens.map(|folder| folder.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// Says that a test cannot be made here, which `JOSTLE_TEST_NO_SKIPS=1` makes an error.
+pub fn skipped(why: &str) {
+    let allowed = std::env::var_os("JOSTLE_TEST_NO_SKIPS").is_none_or(|value| value.is_empty());
+    assert!(allowed, "not tested: {why}");
+    not_for_us(why);
+}
+
+/// Says that a test is none for this user or system.
+pub fn not_for_us(why: &str) {
+    // Past the capture of a test that passes: it is to be seen.
+    writeln!(std::io::stderr(), "NOT TESTED: {why}").expect("standard error");
+}
+
 /// What [`light_python`] has.
 pub const LIGHT: &str = "pytest==8.4.2\npytest-xdist==3.8.0\n";
 
@@ -82,6 +145,15 @@ pub const LIGHT: &str = "pytest==8.4.2\npytest-xdist==3.8.0\n";
 pub fn light_python() -> PathBuf {
     of_pytest("light", LIGHT)
 }
+
+/// [`light_python`] with the plugins that jostle has to come to terms with.
+pub fn python_with_plugins() -> PathBuf {
+    python_with("plugins", PLUGINS)
+}
+
+/// What [`python_with_plugins`] has.
+const PLUGINS: &str = "pytest==8.4.2\npytest-xdist==3.8.0\npytest-cov==7.0.0\npytest-randomly==3.16.0\n\
+    pytest-rerunfailures==16.0.1\npytest-random-order==1.2.0\npytest-timeout==2.4.0\npytest-subtests==0.14.2\n";
 
 /// Every file below a folder with its content, in order.
 pub fn listing(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
@@ -140,12 +212,14 @@ pub fn engine(python: PathBuf, folder: &Path, test_timeout: Duration) -> SpawnEn
     SpawnEngine::new(options(python, folder, test_timeout)).expect("an engine")
 }
 
-/// Sandboxes for trials, which show these paths. None if none can be had here, unless
-/// `JOSTLE_TEST_SANDBOX=required` is set.
+/// Sandboxes for trials, which show these paths. None if none can be had here, which is said.
 pub fn sandboxing(keep: &[PathBuf]) -> Option<Sandboxing> {
     let executable = PathBuf::from(env!("CARGO_BIN_EXE_jostle"));
-    if let Err(missing) = sandbox::probe(&executable) {
-        assert!(std::env::var_os("JOSTLE_TEST_SANDBOX").is_none(), "{missing}");
+    static MISSING: OnceLock<Option<String>> = OnceLock::new();
+    let missing =
+        MISSING.get_or_init(|| sandbox::probe(&executable).err().map(|missing| missing.to_string()));
+    if let Some(missing) = missing {
+        skipped(missing);
         return None;
     }
     Some(Sandboxing {
@@ -157,6 +231,9 @@ pub fn sandboxing(keep: &[PathBuf]) -> Option<Sandboxing> {
         disk: 256 << 20,
     })
 }
+
+/// What a session varies where that is not what is tested: one worker and one hash seed take the fewest starts of pytest.
+pub const NARROW: [&str; 4] = ["-n", "1", "--hash-seeds", "1"];
 
 /// A command that runs the `jostle` under test in a folder, with a cache of the tests' own.
 pub fn jostle(folder: &Path) -> Command {

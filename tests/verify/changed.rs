@@ -23,7 +23,11 @@ fn small() -> (TempDir, PathBuf, PathBuf) {
     let source = "STATE = []\n\ndef test_polluter():\n    STATE.append(1)\n\ndef test_victim():\n    assert not STATE\n";
     fs::write(suite.join("test_state.py"), source).expect("a file");
     let mut command = support::jostle(&suite);
-    command.args(["stress", "--seed", "1", "--trials", "2", "--failures"]).arg(&kept);
+    command
+        .args(["stress", "--seed", "1", "--trials", "2"])
+        .args(support::NARROW)
+        .arg("--failures")
+        .arg(&kept);
     found(command.arg("--python").arg(support::light_python()));
     (folder, suite, kept)
 }

@@ -1,43 +1,32 @@
-//! Every specimen of the corpus, found and shrunk to exactly its stated truth.
-//!
-//! `JOSTLE_TEST_SEEDS` names the seeds (default: 1), `JOSTLE_TEST_SPECIMENS` some specimens (default: `all`),
-//! `JOSTLE_TEST_TRIALS` how many trials each has (default: 20, and 6 for races),
-//! `JOSTLE_TEST_REPLAYS` how often each race is replayed (default: 5), `JOSTLE_TEST_ENGINE` the engine
-//! (default: auto).
+//! What a specimen states, and what differs between that and a report.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::thread;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::support;
-
 /// The stated truth; see corpus/README.md.
 #[derive(Clone, Deserialize)]
 #[expect(dead_code, reason = "what is not compared is for readers")]
-struct Truth {
-    name: String,
+pub struct Truth {
+    pub name: String,
     about: String,
     kind: String,
-    requires: Vec<String>,
+    pub requires: Vec<String>,
     exit: i32,
     modes: Vec<String>,
     #[serde(default)]
-    sandbox: bool,
+    pub sandbox: bool,
     #[serde(default)]
-    failure: Vec<Failure>,
+    pub failure: Vec<Failure>,
     #[serde(default)]
     collection: Vec<Collection>,
 }
 
 #[derive(Clone, Deserialize)]
 #[expect(dead_code, reason = "what is not compared is for readers")]
-struct Failure {
-    kind: String,
+pub struct Failure {
+    pub kind: String,
     test: String,
     #[serde(default)]
     phase: String,
@@ -73,7 +62,7 @@ struct Failure {
 }
 
 #[derive(Clone, Deserialize)]
-struct Collection {
+pub struct Collection {
     file: String,
     cause: String,
 }
@@ -184,7 +173,7 @@ fn explained(failure: &Failure, finding: &Value) -> Option<String> {
 }
 
 /// What differs between a report and the truth; nothing if all is as stated.
-fn compare(truth: &Truth, report: &Value, exit: Option<i32>) -> Vec<String> {
+pub fn compare(truth: &Truth, report: &Value, exit: Option<i32>) -> Vec<String> {
     let mut wrong = Vec::new();
     let findings = report["findings"].as_array().expect("findings");
     let isolation = |finding: &&Value| ISOLATION.iter().any(|kind| finding["kind"] == *kind);
@@ -244,138 +233,4 @@ fn compare(truth: &Truth, report: &Value, exit: Option<i32>) -> Vec<String> {
         wrong.push(format!("exit code {exit:?}, not {}", truth.exit));
     }
     wrong
-}
-
-fn python_for(truth: &Truth) -> PathBuf {
-    let light = truth.requires.iter().all(|name| name == "pytest-xdist");
-    if light { support::light_python() } else { support::corpus_python() }
-}
-
-fn check(name: &str, seed: u64) -> Result<String, String> {
-    let source = support::root().join("corpus").join(name);
-    let text = fs::read_to_string(source.join("specimen.toml")).expect("specimen.toml");
-    let truth: Truth = toml::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
-    assert_eq!(truth.name, name);
-    if truth.sandbox && support::sandboxing(&[]).is_none() {
-        return Ok(format!("{name}: not run, as there is no sandbox"));
-    }
-    let folder = tempfile::tempdir().expect("a folder");
-    let suite = folder.path().join(name);
-    support::copy(&source, &suite);
-    let before = support::listing(&suite);
-    // Trials find races by luck only, which is dear; the race phase comes before them.
-    let fewer = truth.failure.iter().any(|failure| failure.kind == "race");
-    let trials =
-        std::env::var("JOSTLE_TEST_TRIALS").unwrap_or_else(|_| if fewer { "6" } else { "20" }.into());
-    let failures = folder.path().join("failures");
-    let engine = std::env::var("JOSTLE_TEST_ENGINE").unwrap_or_else(|_| "auto".into());
-    let json = folder.path().join("report.json");
-    let output = support::jostle(&suite)
-        .args(["stress", "--engine", &engine, "--trials", &trials, "--seed", &seed.to_string()])
-        .arg(format!("--json={}", json.display()))
-        .arg("--failures")
-        .arg(&failures)
-        .arg("--python")
-        .arg(python_for(&truth))
-        .output()
-        .expect("jostle runs");
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    let written = fs::read(&json).map_err(|error| format!("{name}: {error}: {stderr}"))?;
-    let report: Value =
-        serde_json::from_slice(&written).map_err(|error| format!("{name}: {error}: {stderr}"))?;
-    let mut wrong = compare(&truth, &report, output.status.code());
-    let shown = seed == 1 && engine == "auto";
-    if shown && std::env::var_os("JOSTLE_TEST_TRIALS").is_none() {
-        let printed = String::from_utf8_lossy(&output.stdout);
-        wrong.extend(support::pages::not_printed(name, &printed, &python_for(&truth)));
-    }
-    support::validate_report(&report).map_err(|error| format!("{name}: {error}"))?;
-    if fewer && failures.is_dir() {
-        wrong.extend(replay_races(&truth, &suite, &failures));
-    }
-    if support::listing(&suite) != before {
-        wrong.push("the project's files have changed".into());
-    }
-    if report["trials"].as_u64().expect("trials") > 20 {
-        wrong.push("more than 20 trials".into());
-    }
-    let calls: Vec<u64> = report["findings"]
-        .as_array()
-        .expect("findings")
-        .iter()
-        .filter_map(|finding| finding["shrink_calls"].as_u64())
-        .collect();
-    let line = format!(
-        "{name} seed {seed}: {:.0} s, shrink calls {calls:?}",
-        report["times"]["seconds"].as_f64().unwrap_or(0.0)
-    );
-    if wrong.is_empty() { Ok(line) } else { Err(format!("{line}: {}", wrong.join("; "))) }
-}
-
-/// Replays each race that was found; tells what did not come out as recorded.
-fn replay_races(truth: &Truth, suite: &Path, failures: &Path) -> Vec<String> {
-    let times = std::env::var("JOSTLE_TEST_REPLAYS").unwrap_or_else(|_| "5".into());
-    let mut wrong = Vec::new();
-    for entry in fs::read_dir(failures).expect("the failures") {
-        let path = entry.expect("an entry").path();
-        let output = support::jostle(suite)
-            .args(["replay", "--times", &times, "--python"])
-            .arg(python_for(truth))
-            .arg(&path)
-            .output()
-            .expect("jostle runs");
-        let said = String::from_utf8_lossy(&output.stdout);
-        let reproduced = said.contains(&format!("failed as recorded in {times} of {times} runs"));
-        if !reproduced || said.contains("made other calls") {
-            wrong.push(format!("{} does not replay: {said}", path.display()));
-        }
-    }
-    wrong
-}
-
-fn specimens() -> Vec<String> {
-    if let Ok(names) = std::env::var("JOSTLE_TEST_SPECIMENS")
-        && names != "all"
-    {
-        return names.split(',').map(str::to_owned).collect();
-    }
-    let folders = fs::read_dir(support::root().join("corpus")).expect("the corpus");
-    let names = folders
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path: &PathBuf| path.join("specimen.toml").is_file());
-    let mut names: Vec<String> = names.map(|path: PathBuf| file_name(&path)).collect();
-    names.sort();
-    names
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().expect("a name").to_string_lossy().into_owned()
-}
-
-#[test]
-fn every_specimen_is_shrunk_to_its_stated_truth() {
-    let seeds = std::env::var("JOSTLE_TEST_SEEDS").unwrap_or_else(|_| "1".into());
-    let seeds: Vec<u64> = seeds.split(',').map(|seed| seed.parse().expect("a seed")).collect();
-    let jobs: Vec<(String, u64)> =
-        seeds.iter().flat_map(|&seed| specimens().into_iter().map(move |name| (name, seed))).collect();
-    let next = Mutex::new(jobs.iter());
-    let failures = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                loop {
-                    let Some((name, seed)) = next.lock().expect("no panic").next() else { return };
-                    match check(name, *seed) {
-                        Ok(line) => println!("{line}"),
-                        Err(line) => {
-                            println!("WRONG {line}");
-                            failures.lock().expect("no panic").push(line);
-                        }
-                    }
-                }
-            });
-        }
-    });
-    let failures = failures.into_inner().expect("no panic");
-    assert!(failures.is_empty(), "{} of {} wrong:\n{}", failures.len(), jobs.len(), failures.join("\n"));
 }
