@@ -224,7 +224,7 @@ fn what_is_left_of_a_damaged_journal_is_used_and_the_loss_told() {
 fn other_plans_and_other_suites_are_refused() {
     let stage = Stage::clean();
     let journal = stage.journal();
-    stage.run(&["--seed", "7", "--trials", "1", "--journal", &journal]);
+    stage.run(&["--seed", "7", "--trials", "1", "--schedules", "0", "--journal", &journal]);
     let bytes = fs::read(&journal).expect("the journal");
     let refused = |arguments: &[&str], part: &str| {
         let output = stage.run(&[&["--resume", &journal], arguments].concat());
@@ -279,7 +279,7 @@ fn report_or_null(output: &Output) -> Value {
 fn two_sessions_do_not_share_a_journal() {
     let stage = Stage::clean();
     let journal = stage.journal();
-    stage.run(&["--seed", "7", "--trials", "1", "--journal", &journal]);
+    stage.run(&["--seed", "7", "--trials", "1", "--schedules", "0", "--journal", &journal]);
     let held = Journal::open(Path::new(&journal)).expect("a journal");
     let output = stage.run(&["--resume", &journal]);
     assert_eq!(output.status.code(), Some(4));

@@ -29,8 +29,6 @@ enum Day {
     Parallel,
     /// A session on one worker, with several hash seeds.
     Hashed,
-    /// A session with the trials that chance needs.
-    Chance,
     /// The whole effort, as a page shows what is printed then.
     Shown,
     /// A replay of the recorded schedule.
@@ -43,7 +41,7 @@ macro_rules! specimens {
         const ALL: &[&str] = &[$(stringify!($night),)* $($(stringify!($name),)*)*];
         $(
             #[test]
-            #[ignore = "at night: it shows by another library or place of state what others show by day"]
+            #[ignore = "at night: it shows by another library, place of state or chance what others show by day"]
             fn $night() {
                 Specimen::named(stringify!($night)).check(Day::Serial);
             }
@@ -60,7 +58,7 @@ macro_rules! specimens {
 specimens! {
     by night alone:
         adjacent_victim continued_import default_argument demo doctest_time_zone event_loop_closed fastapi_conftests
-        hypothesis_shared keys_with_addresses leftover_file logging_disabled mock_left_active module_cache
+        flaky_victim hypothesis_shared keys_with_addresses leftover_file logging_disabled mock_left_active module_cache
         module_table_alias mutable_parameter race_sqlalchemy nio_and_victim_same_line odd_ids random_ids_pollute random_seeded
         removes_project singleton sqlalchemy_module_engine stdout_closed sys_modules_numpy working_folder;
     Serial:
@@ -72,8 +70,6 @@ specimens! {
         clean_shared_files fixed_tmp_path race_port race_sqlite_locked;
     Hashed:
         hash_seed_test random_params set_ordered_params;
-    Chance:
-        flaky_victim;
     Shown:
         environ;
     Replay:
@@ -126,7 +122,6 @@ impl Specimen {
         match day {
             Day::Serial => "--jobs 1 --hash-seeds 1 -n 1 --trials 6",
             Day::Hashed => "--jobs 1 --hash-seeds 2 -n 1 --trials 6",
-            Day::Chance => "--jobs 1 --hash-seeds 1 -n 1 --trials 20",
             Day::Parallel | Day::Replay | Day::Shown => {
                 "--jobs 1 --hash-seeds 1 -n 1,2 --dist load --trials 1"
             }
