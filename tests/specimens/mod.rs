@@ -59,7 +59,7 @@ specimens! {
     by night alone:
         adjacent_victim continued_import default_argument demo doctest_time_zone event_loop_closed fastapi_conftests
         flaky_victim hypothesis_shared keys_with_addresses leftover_file logging_disabled mock_left_active module_cache
-        module_table_alias mutable_parameter race_sqlalchemy nio_and_victim_same_line odd_ids random_ids_pollute random_seeded
+        module_table_alias mutable_parameter nio_and_victim_same_line odd_ids random_ids_pollute random_seeded
         removes_project singleton sqlalchemy_module_engine stdout_closed sys_modules_numpy working_folder;
     Serial:
         brittle broken clean_fastapi clean_kinds clean_parametrised clean_skipped_steps collection_errors
@@ -75,7 +75,7 @@ specimens! {
     Replay:
         race_attached_database race_check_then_create race_config_rewrite race_database_rows race_one_folder
         race_pid_file race_pool
-        race_same_file race_save_load race_session_fixture race_subprocess session_fixture_global;
+        race_same_file race_save_load race_session_fixture race_sqlalchemy race_subprocess session_fixture_global;
 }
 
 /// Where the schedule of a race is recorded, beside its truth.
