@@ -213,13 +213,30 @@ mod tests {
         }
 
         #[test]
-        fn what_few_places_of_one_sort_hold_is_found((places, mut experiment) in suites(SINGLES)) {
+        fn what_the_places_of_one_sort_hold_is_found((places, mut experiment) in suites(MOST_SINGLES)) {
             let reachable = [false, true].into_iter().any(|weak| {
-                let of = |at: &usize| places[*at].weak == weak && !experiment.harmful.contains(at);
-                experiment.undoes(&(0..places.len()).filter(of).collect::<Vec<_>>())
+                let of: Vec<usize> = (0..places.len()).filter(|&at| places[at].weak == weak).collect();
+                let harmless: Vec<usize> =
+                    of.iter().copied().filter(|at| !experiment.harmful.contains(at)).collect();
+                // Of many, those that do harm are known only once each was tried alone.
+                let together = of.len() <= SINGLES || harmless.len() == of.len();
+                let alone = harmless.iter().any(|&at| experiment.undoes(&[at]));
+                alone || together && experiment.undoes(&harmless)
             });
             let found = find(&places, &mut experiment).unwrap();
             prop_assert_eq!(found.is_some(), reachable, "{:?}", experiment);
+        }
+
+        #[test]
+        fn of_the_others_is_told_what_they_show((places, experiment) in suites(60)) {
+            let mut experiment = Simulated { harmful: Vec::new(), ..experiment };
+            let Some(cause) = find(&places, &mut experiment).unwrap() else {
+                prop_assert!(places.iter().any(|place| place.weak), "all of one sort undo it together");
+                return Ok(());
+            };
+            let of = |at: &usize| !places[*at].weak && !cause.places.contains(at);
+            let others: Vec<usize> = (0..places.len()).filter(of).collect();
+            prop_assert_eq!(cause.others, if experiment.undoes(&others) { 0 } else { others.len() });
         }
 
         #[test]
@@ -252,6 +269,22 @@ mod tests {
     fn where_nothing_else_has_changed_nothing_is_said_of_it() {
         let found = find(&places(1, |_| false), &mut Simulated::new(vec![vec![0]]));
         assert_eq!(found, Ok(Some(Cause { places: vec![0], jointly: false, others: 0 })));
+    }
+
+    #[test]
+    fn what_does_harm_is_put_back_with_no_others() {
+        let found = |count: usize, cause: &[usize], harmful: usize| {
+            let causes = cause.iter().map(|&at| vec![at]).collect();
+            let mut experiment = Simulated { harmful: vec![harmful], ..Simulated::new(causes) };
+            find(&places(count, |_| false), &mut experiment).unwrap()
+        };
+        let cause =
+            |places: &[usize], others| Cause { places: places.to_vec(), jointly: places.len() > 1, others };
+        assert_eq!(found(4, &[0], 1), Some(cause(&[0], 2)));
+        assert_eq!(found(4, &[0, 2], 1), Some(cause(&[0, 2], 1)));
+        assert_eq!(found(SINGLES + 6, &[0], 1), Some(cause(&[0], SINGLES + 4)));
+        assert_eq!(found(SINGLES + 6, &[0, 2], 1), None, "all of them at once tell nothing");
+        assert_eq!(found(2, &[0], 1), Some(cause(&[0], 0)), "no other could be put back");
     }
 
     #[test]
