@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
+use crate::sentences::is_of_tests;
+
 /// The last of the rooms that know no clock, file or process.
 const LAST_PURE: &str = "logs";
 
@@ -168,7 +170,11 @@ fn modules() -> Modules {
         if parts == ["lib"] {
             continue;
         }
-        let (paths, exports) = read(&fs::read_to_string(&path).expect("a source"));
+        let source = fs::read_to_string(&path).expect("a source");
+        if is_of_tests(&source) {
+            continue;
+        }
+        let (paths, exports) = read(&source);
         modules.insert(parts.join("::"), Module { is_folder, paths, exports });
     }
     modules

@@ -108,15 +108,21 @@ fn printed() -> Sentences {
     for path in SPEAKERS.iter().flat_map(|speaker| sources(&root().join(speaker))) {
         let name =
             path.strip_prefix(root()).expect("a path below the root").to_string_lossy().replace('\\', "/");
-        if SILENT.iter().any(|silent| name.starts_with(silent)) {
+        let source = read(&path);
+        if SILENT.iter().any(|silent| name.starts_with(silent)) || is_of_tests(&source) {
             continue;
         }
-        let sentences = sentences_of(&read(&path));
+        let sentences = sentences_of(&source);
         if !sentences.is_empty() {
             found.insert(name, sentences);
         }
     }
     found
+}
+
+/// Whether a file is a part of the tests alone.
+pub(crate) fn is_of_tests(source: &str) -> bool {
+    source.lines().any(|line| line == "#![cfg(test)]")
 }
 
 fn sources(path: &Path) -> Vec<PathBuf> {

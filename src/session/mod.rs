@@ -16,6 +16,7 @@ pub mod verify;
 pub mod race;
 pub mod fix;
 pub mod suspect;
+pub(crate) mod fake_engine;
 
 pub use lab::{Event, Lab, Reporter};
 pub use result::{Limits, SessionResult};

@@ -252,3 +252,81 @@ fn broken_elsewhere(lab: &mut Lab<'_>, suspect: &Suspect, plan: &Plan) -> Result
     }
     Ok(None)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::fake_engine::{FakeEngine, Situation, Unheard, failed, fails_if, plan, suite, test};
+    use crate::session::investigate::investigate;
+    use crate::trial::Outcome;
+
+    /// The sides of a comparison of `f` after `b` with `f` alone: how often each failed, and of the first in fresh
+    /// processes.
+    fn compared(becomes: impl FnMut(Situation<'_>) -> Outcome, varies: bool) -> [Tally; 3] {
+        let (suite, mut unheard) = (suite(8), Unheard);
+        let mut engine = FakeEngine::new(suite.clone(), becomes);
+        let mut lab = Lab::new(&suite, &mut engine, &mut unheard, None);
+        let any = FailureMatcher::Failure(test('f'));
+        let with = Side::new(plan("bf"), plan("bf"), any.clone(), Tally::always);
+        let without = Side::new(plan("f"), plan("f"), any, Tally::never);
+        let (with, without) = compare(&mut lab, with, without, varies).unwrap();
+        [with.all, without.all, with.fresh_runs]
+    }
+
+    fn tally(failed: u32, runs: u32) -> Tally {
+        Tally { runs, failed }
+    }
+
+    #[test]
+    fn as_many_runs_are_made_as_the_answers_ask_for() {
+        let victim = |run: Situation<'_>| fails_if(run.is('f') && run.after('b'));
+        assert_eq!(compared(victim, false), [tally(8, 8), tally(0, 8), tally(1, 1)]);
+        assert_eq!(compared(victim, true), [tally(16, 16), tally(0, 16), tally(8, 8)]);
+        let nobody = |_: Situation<'_>| fails_if(false);
+        assert_eq!(compared(nobody, false), [tally(0, 16), tally(0, 16), tally(0, 8)]);
+        let rarely = |run: Situation<'_>| fails_if(victim_under(run, |seed| seed % 5 == 0));
+        assert_eq!(compared(rarely, false)[0].runs, OPEN);
+        let in_forks = |run: Situation<'_>| fails_if(!run.fresh && victim_under(run, |seed| seed % 5 == 0));
+        assert_eq!(
+            compared(in_forks, false)[2],
+            tally(0, OPEN / 2),
+            "bad luck of few fresh runs is no proof"
+        );
+    }
+
+    fn victim_under(run: Situation<'_>, seeds: fn(u32) -> bool) -> bool {
+        run.is('f') && run.after('b') && seeds(run.plan.random_seed)
+    }
+
+    #[test]
+    fn runs_that_give_no_answer_are_not_counted() {
+        let skipped = |run: Situation<'_>| {
+            if run.plan.random_seed.is_multiple_of(2) { Outcome::Skipped } else { fails_if(run.after('b')) }
+        };
+        let [with, without, _] = compared(skipped, false);
+        assert!(with.always() && without.never() && with.runs < OPEN, "{with:?} {without:?}");
+    }
+
+    #[test]
+    fn a_teardown_that_fails_under_whichever_test_comes_last_is_that_of_the_test_which_fails_alone() {
+        let torn_down = |run: Situation<'_>| {
+            let last = run.plan.workers[0].last() == Some(&run.test);
+            match failed("OSError") {
+                Outcome::Failed(failure) if last && (run.is('d') || run.after('d')) => {
+                    Outcome::Failed(crate::trial::Failure { phase: Phase::Teardown, ..failure })
+                }
+                _ => Outcome::Passed,
+            }
+        };
+        let (suite, mut unheard) = (suite(8), Unheard);
+        let mut engine = FakeEngine::new(suite.clone(), torn_down);
+        let mut lab = Lab::new(&suite, &mut engine, &mut unheard, None);
+        let whole = plan("abcdef");
+        let trial = lab.trial(Origin::Trial(0), &whole).unwrap();
+        let suspect = suspects(Origin::Trial(0), &whole, &trial).remove(0);
+        assert_eq!(suspect.signature.test, test('f'));
+        let finding = investigate(&mut lab, &suspect).unwrap();
+        assert_eq!((finding.kind, finding.test), (Kind::Broken, Some(test('d'))));
+        assert_eq!(finding.without, tally(BROKEN, BROKEN));
+    }
+}

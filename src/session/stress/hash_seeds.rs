@@ -45,3 +45,64 @@ fn under(lab: &Lab<'_>, like: &Plan, tests: &BTreeSet<TestIndex>, hash_seed: u32
     let files = tests.iter().map(|&test| lab.suite.test(test).file.clone()).collect();
     Plan { hash_seed, imports: Imports::Only(files), ..serial(like, list) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Kind;
+    use crate::session::fake_engine::{FakeEngine, Situation, Unheard, fails_if, lost, suite, test};
+    use crate::session::result::{Limits, SessionResult};
+    use crate::session::stress::stress;
+    use crate::trial::Outcome;
+
+    const SEED: Seed = Seed(3);
+
+    fn axes(hash_seeds: u32) -> Axes {
+        Axes { hash_seeds, workers: vec![1], ..Axes::default() }
+    }
+
+    /// What a session says of five tests of which `c` becomes so, and the hash seeds that it ran tests under.
+    fn session(axes: &Axes, becomes: impl Fn(u32) -> Outcome) -> (SessionResult, BTreeSet<u32>) {
+        let one =
+            |run: Situation<'_>| if run.is('c') { becomes(run.plan.hash_seed) } else { Outcome::Passed };
+        let mut engine = FakeEngine::new(suite(5), one);
+        let limits = Limits { trials: Some(2), ..Limits::default() };
+        let result = stress(&mut engine, &mut Unheard, SEED, axes, &limits).unwrap();
+        (result, engine.ran.iter().map(|(plan, _)| plan.hash_seed).collect())
+    }
+
+    fn kinds(result: &SessionResult) -> Vec<(Kind, Option<TestIndex>)> {
+        result.findings.iter().map(|finding| (finding.kind, finding.test)).collect()
+    }
+
+    #[test]
+    fn what_fails_under_all_seeds_of_the_session_is_run_under_others_before_it_is_called_broken() {
+        let axes = axes(3);
+        let used = axes.hash_seed_values(SEED);
+        let last = others(&axes, SEED).pop().unwrap();
+        assert_eq!(others(&axes, SEED).len(), MORE as usize);
+        assert!(!used.contains(&last));
+        let (by_hash, _) = session(&axes, |hash_seed| fails_if(hash_seed != last));
+        assert_eq!(kinds(&by_hash), [(Kind::HashSeed, Some(test('c')))]);
+        let (always, ran) = session(&axes, |_| fails_if(true));
+        assert_eq!(kinds(&always), [(Kind::Broken, Some(test('c')))]);
+        assert!(others(&axes, SEED).iter().all(|seed| ran.contains(seed)), "{ran:?}");
+    }
+
+    #[test]
+    fn nothing_is_run_under_others_where_that_is_not_wanted_or_says_nothing_new() {
+        let one = axes(1);
+        let (always, ran) = session(&one, |_| fails_if(true));
+        assert_eq!(kinds(&always), [(Kind::Broken, Some(test('c')))]);
+        assert_eq!(ran, one.hash_seed_values(SEED).into_iter().collect(), "one hash seed is wanted");
+        let three = axes(3);
+        let session_seeds: BTreeSet<u32> = three.hash_seed_values(SEED).into_iter().collect();
+        let (_, ran) = session(&three, |_| lost());
+        assert!(ran.is_subset(&session_seeds), "a lost worker is dear");
+        let (_, ran) = session(&three, |_| Outcome::Passed);
+        assert!(ran.is_subset(&session_seeds), "nothing fails");
+        let first = three.hash_seed_values(SEED)[0];
+        let (by_hash, _) = session(&three, |hash_seed| fails_if(hash_seed == first));
+        assert_eq!(kinds(&by_hash), [(Kind::HashSeed, Some(test('c')))]);
+    }
+}

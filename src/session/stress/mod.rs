@@ -10,6 +10,7 @@ pub mod same_cause;
 pub mod collections;
 pub mod draws;
 pub mod ran;
+mod tests;
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;

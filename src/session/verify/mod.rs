@@ -2,6 +2,7 @@
 //! until enough passed, or one failed in a fresh process.
 
 pub(crate) mod collection;
+mod tests;
 
 use crate::finding::Kind;
 use crate::judge::observation::{FailureMatcher, Observation, last, observe};

@@ -1,0 +1,279 @@
+//! An engine without processes, for tests: a suite is a function that says what becomes of a test.
+//!
+//! Its tests are called by letters, `a` the first, each in a file of its own: `test_a.py::a`.
+
+#![cfg(test)]
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
+use crate::run::engine::{Capabilities, Collect, Isolation, PlainPytest, ProjectCopies};
+use crate::run::process::plain::PlainRun;
+use crate::run::remarks::Remarks;
+use crate::run::{Engine, Job, RunError};
+use crate::session::lab::{Event, Reporter};
+use crate::suite::{Phase, Suite, Test, TestId, TestIndex};
+use crate::trial::{Collected, Execution, Failure, Interpreter, Outcome, Trial};
+
+/// A test about to run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Situation<'a> {
+    /// The tests that ran before it in its process, in their order.
+    pub before: &'a [TestIndex],
+    /// The test.
+    pub test: TestIndex,
+    /// The plan of its trial.
+    pub plan: &'a Plan,
+    /// Whether its process was started for this plan alone.
+    pub fresh: bool,
+}
+
+impl Situation<'_> {
+    /// Whether it is about this test.
+    pub fn is(&self, letter: char) -> bool {
+        name(self.test) == letter
+    }
+
+    /// Whether this test ran before.
+    pub fn after(&self, letter: char) -> bool {
+        self.before.contains(&test(letter))
+    }
+
+    /// Which of these tests ran last, if any did.
+    pub fn last_of(&self, letters: &str) -> Option<char> {
+        self.before.iter().rev().map(|&test| name(test)).find(|&letter| letters.contains(letter))
+    }
+
+    /// Whether the file of this test is imported.
+    pub fn imports(&self, letter: char) -> bool {
+        match &self.plan.imports {
+            Imports::All => true,
+            Imports::Only(files) => files.contains(&file(letter)),
+        }
+    }
+}
+
+/// The test with a letter.
+pub(crate) fn test(letter: char) -> TestIndex {
+    TestIndex(letter as u32 - 'a' as u32)
+}
+
+/// The letter of a test.
+pub(crate) fn name(test: TestIndex) -> char {
+    (b'a' + test.0 as u8) as char
+}
+
+fn file(letter: char) -> String {
+    format!("test_{letter}.py")
+}
+
+/// A suite of so many tests, 26 at most.
+pub(crate) fn suite(tests: u32) -> Suite {
+    let test = |number: u32| {
+        let letter = name(TestIndex(number));
+        let id = TestId { node_id: format!("{}::{letter}", file(letter)), occurrence: 0 };
+        Test { id, file: file(letter), line: Some(1), group: None, rank: 0 }
+    };
+    Suite::new((0..tests).map(test).collect(), Vec::new(), 0)
+}
+
+/// A plan with these tests in this order: `abc`, or `ab|c` for two workers.
+pub(crate) fn plan(lists: &str) -> Plan {
+    let workers: Vec<Vec<TestIndex>> =
+        lists.split('|').map(|list| list.chars().map(test).collect()).collect();
+    Plan {
+        seed: Seed(1),
+        index: TrialIndex(0),
+        order: OrderKind::Explicit,
+        mode: if workers.len() == 1 { Mode::No } else { Mode::Load },
+        workers,
+        interleaving: Interleaving::Free,
+        hash_seed: 1,
+        random_seed: 7,
+        imports: Imports::All,
+    }
+}
+
+/// A failure in the body of a test.
+pub(crate) fn failed(exception: &str) -> Outcome {
+    Outcome::Failed(Failure {
+        phase: Phase::Call,
+        exception: exception.into(),
+        file: "test.py".into(),
+        function: "body".into(),
+        line: 3,
+        test_line: 3,
+        message: "assert 1 == 2".into(),
+        trace: "E  assert 1 == 2".into(),
+        fixture: None,
+        user: None,
+    })
+}
+
+/// A failure if so, else a pass.
+pub(crate) fn fails_if(fails: bool) -> Outcome {
+    if fails { failed("AssertionError") } else { Outcome::Passed }
+}
+
+/// A worker that was lost.
+pub(crate) fn lost() -> Outcome {
+    Outcome::Crashed { how: "killed by signal 11 (SIGSEGV)".into() }
+}
+
+/// The engine.
+pub(crate) struct FakeEngine<'a> {
+    suite: Suite,
+    becomes: Box<dyn FnMut(Situation<'_>) -> Outcome + 'a>,
+    /// Whether plans with all imports are run in forks.
+    forks: bool,
+    /// What was run: each plan, and whether in fresh processes.
+    pub ran: Vec<(Plan, bool)>,
+    remarks: Remarks,
+}
+
+impl<'a> FakeEngine<'a> {
+    /// An engine with forks.
+    pub fn new(suite: Suite, becomes: impl FnMut(Situation<'_>) -> Outcome + 'a) -> Self {
+        let (becomes, ran, remarks) = (Box::new(becomes), Vec::new(), Remarks::default());
+        Self { suite, becomes, forks: true, ran, remarks }
+    }
+
+    /// An engine that starts a process for each plan.
+    pub fn without_forks(self) -> Self {
+        Self { forks: false, ..self }
+    }
+
+    fn run_list(&mut self, worker: WorkerId, list: &[TestIndex], plan: &Plan, fresh: bool) -> Vec<Execution> {
+        let (mut before, mut process) = (Vec::new(), 0);
+        let mut executions = Vec::new();
+        for &test in list {
+            let outcome = (self.becomes)(Situation { before: &before, test, plan, fresh });
+            let lost = matches!(outcome, Outcome::Crashed { .. } | Outcome::Timeout { .. });
+            executions.push(Execution { worker, process, test, outcome, duration: Duration::ZERO });
+            before.push(test);
+            if lost {
+                before.clear();
+                process += 1;
+            }
+        }
+        executions
+    }
+
+    fn trial(&mut self, job: Job<'_>) -> Trial {
+        let fresh = job.fresh || !self.capabilities(job.plan).forks;
+        self.ran.push((job.plan.clone(), fresh));
+        let lists = (0..).zip(&job.plan.workers);
+        let executions =
+            lists.flat_map(|(worker, list)| self.run_list(WorkerId(worker), list, job.plan, fresh)).collect();
+        Trial {
+            executions,
+            duration: Duration::ZERO,
+            processes: job.plan.workers.len() as u32,
+            steps: Vec::new(),
+            held: Vec::new(),
+            touched: Vec::new(),
+            leftovers: Vec::new(),
+            changed: None,
+        }
+    }
+}
+
+impl Engine for FakeEngine<'_> {
+    fn collect(&mut self, _: Collect) -> Result<Collected, RunError> {
+        let interpreter = Interpreter {
+            python: "3.12.1".into(),
+            pytest: "8.4.2".into(),
+            rootdir: "/nowhere".into(),
+            plugins: Vec::new(),
+        };
+        Ok(Collected { suite: self.suite.clone(), interpreter, neutralised: Vec::new() })
+    }
+
+    fn run_all(
+        &mut self,
+        _: &Suite,
+        jobs: &[Job<'_>],
+        finished: &mut dyn FnMut(usize, Trial) -> ControlFlow<()>,
+    ) -> Result<(), RunError> {
+        for (at, &job) in jobs.iter().enumerate() {
+            let trial = self.trial(job);
+            if finished(at, trial).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn capabilities(&self, plan: &Plan) -> Capabilities {
+        Capabilities { forks: self.forks && plan.imports == Imports::All, at_once: 2 }
+    }
+
+    fn isolation(&self) -> Isolation {
+        Isolation { project: true, network: false }
+    }
+
+    fn refuse_forks(&mut self, why: &str) -> Result<(), RunError> {
+        self.forks = false;
+        self.remarks.add(why);
+        Ok(())
+    }
+
+    fn use_host_network(&mut self) -> Result<(), RunError> {
+        Ok(())
+    }
+
+    fn took(&mut self, _: Duration) {}
+
+    fn remarks(&self) -> &Remarks {
+        &self.remarks
+    }
+}
+
+impl PlainPytest for FakeEngine<'_> {
+    fn python(&self) -> &Path {
+        Path::new("python")
+    }
+
+    /// Runs the named tests as one process of the engine does, and prints pytest's summary.
+    fn plain(
+        &mut self,
+        arguments: &[String],
+        hash_seed: Option<u32>,
+    ) -> Result<Option<(String, PlainRun)>, RunError> {
+        let left_out = |file: &str| arguments.contains(&format!("--deselect={file}"));
+        let named = |argument: &String| self.suite.find(&TestId { node_id: argument.clone(), occurrence: 0 });
+        let named: Vec<TestIndex> = arguments.iter().filter_map(named).collect();
+        let files = named.iter().map(|&test| self.suite.test(test).file.clone()).collect();
+        let list: Vec<TestIndex> =
+            named.into_iter().filter(|&test| !left_out(&self.suite.test(test).file)).collect();
+        let like = plan("");
+        let plan = Plan {
+            workers: vec![list],
+            imports: Imports::Only(files),
+            hash_seed: hash_seed.unwrap_or(like.hash_seed),
+            ..like
+        };
+        let trial = self.trial(Job::fresh(&plan));
+        let failed = trial.executions.iter().filter(|run| run.outcome.is_failure());
+        let lines: Vec<String> =
+            failed.map(|run| format!("FAILED {} - assert", self.suite.test(run.test).id)).collect();
+        let code = Some(i32::from(!lines.is_empty()));
+        let run = PlainRun { code, timed_out: false, output: lines.join("\n") };
+        Ok(Some((format!("pytest {}", arguments.join(" ")), run)))
+    }
+}
+
+impl ProjectCopies for FakeEngine<'_> {
+    fn for_project_copy(&self, _: &Path, _: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
+        Ok(None)
+    }
+}
+
+/// Is told, and tells nobody.
+pub(crate) struct Unheard;
+
+impl Reporter for Unheard {
+    fn notice(&mut self, _: &Suite, _: &Event<'_>) {}
+}

@@ -1,0 +1,113 @@
+//! Whole sessions of a small suite whose truth is known.
+
+#![cfg(test)]
+
+use super::*;
+use crate::session::fake_engine::{FakeEngine, Situation, Unheard, failed, fails_if, name, suite};
+use crate::trial::Outcome;
+
+const TESTS: u32 = 10;
+
+/// Ten tests: `h` fails after `b`, `c` alone passes only after `a`, `e` fails always, `g` under odd random seeds, `i`
+/// beside `f` on another worker, `j` when it runs again.
+fn becomes(run: Situation<'_>) -> Outcome {
+    let beside = |letter: char| {
+        let others = run.plan.workers.iter().filter(|list| !list.contains(&run.test));
+        others.flatten().any(|&other| name(other) == letter)
+    };
+    match name(run.test) {
+        'c' => fails_if(!run.after('a')),
+        'e' => failed("KeyError"),
+        'g' => fails_if(run.plan.random_seed % 2 == 1),
+        'h' => fails_if(run.after('b')),
+        'i' => fails_if(beside('f')),
+        'j' => fails_if(run.after('j')),
+        _ => Outcome::Passed,
+    }
+}
+
+fn limits() -> Limits {
+    Limits { trials: Some(60), ..Limits::default() }
+}
+
+/// Each finding as `victim h: b`.
+fn told(result: &SessionResult) -> Vec<String> {
+    let of = |finding: &Finding| {
+        let culprits: String = finding.causes().0.iter().map(|&test| format!(" {}", name(test))).collect();
+        let test = finding.test.map_or('-', name);
+        format!("{} {test}:{culprits}", finding.kind.name())
+    };
+    result.findings.iter().map(of).collect()
+}
+
+fn session(engine: &mut FakeEngine<'_>, limits: &Limits) -> SessionResult {
+    stress(engine, &mut Unheard, Seed(1), &Axes::default(), limits).unwrap()
+}
+
+const ALL: [&str; 6] =
+    ["victim h: b", "brittle c: a", "nio j: j", "race i: f", "random-draws g:", "broken e:"];
+
+#[test]
+fn a_session_finds_what_there_is_and_no_more_with_forks_and_without() {
+    let forking = session(&mut FakeEngine::new(suite(TESTS), becomes), &limits());
+    assert_eq!(told(&forking), ALL);
+    assert!(forking.unjudged.is_empty() && !forking.interrupted && forking.error.is_none());
+    let commands: Vec<Option<&str>> =
+        forking.findings.iter().map(|finding| finding.command.as_deref()).collect();
+    let victim = Some("pytest test_b.py::b test_h.py::h");
+    assert_eq!(commands, [victim, Some("pytest test_c.py::c"), None, None, None, None]);
+    let fresh = session(&mut FakeEngine::new(suite(TESTS), becomes).without_forks(), &limits());
+    assert_eq!(told(&fresh), ALL);
+}
+
+#[test]
+fn a_healthy_suite_has_no_finding_and_all_of_its_trials() {
+    let healthy = session(&mut FakeEngine::new(suite(TESTS), |_| Outcome::Passed), &limits());
+    assert_eq!((told(&healthy).len(), healthy.trials), (0, 60));
+    assert_eq!(healthy.alone, TESTS as usize);
+    assert!(healthy.coverage.adjacent > 0.99, "each was run after each: {:?}", healthy.coverage);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_session() {
+    let once = || {
+        let mut engine = FakeEngine::new(suite(TESTS), becomes);
+        let result = session(&mut engine, &limits());
+        (result.findings, engine.ran)
+    };
+    assert_eq!(once(), once());
+}
+
+#[test]
+fn a_session_for_one_victim_tells_of_no_other_test() {
+    let limits = Limits { victim: Some("test_h.py::h".into()), ..limits() };
+    let result = session(&mut FakeEngine::new(suite(TESTS), becomes), &limits);
+    assert_eq!(told(&result), ["victim h: b"]);
+    let unknown = Limits { victim: Some("test_z.py::z".into()), ..limits };
+    let mut engine = FakeEngine::new(suite(TESTS), becomes);
+    let error = stress(&mut engine, &mut Unheard, Seed(1), &Axes::default(), &unknown).unwrap_err();
+    assert!(error.to_string().contains("no such test was collected"), "{error}");
+    assert!(engine.ran.is_empty());
+}
+
+#[test]
+fn a_session_that_fails_fast_ends_with_its_first_isolation_failure() {
+    let limits = Limits { fail_fast: true, ..limits() };
+    let result = session(&mut FakeEngine::new(suite(TESTS), becomes), &limits);
+    let isolation = result.findings.iter().filter(|finding| finding.kind.is_isolation_failure()).count();
+    assert_eq!(isolation, 1, "{:?}", told(&result));
+    assert!(!result.unjudged.is_empty(), "what is not looked into is said");
+}
+
+#[test]
+fn forks_that_differ_from_fresh_processes_are_given_up() {
+    let differs = |run: Situation<'_>| fails_if(run.is('d') && !run.fresh);
+    let mut engine = FakeEngine::new(suite(TESTS), differs);
+    let result = session(&mut engine, &limits());
+    assert_eq!(told(&result), [] as [&str; 0]);
+    assert!(
+        result.remarks.iter().any(|remark| remark.contains("test_d.py::d the first")),
+        "{:?}",
+        result.remarks
+    );
+}
