@@ -118,7 +118,7 @@ mod tests {
     use super::*;
     use crate::finding::Origin;
     use crate::judge::Tally;
-    use crate::plan::Plan;
+    use crate::plan::{Imports, Plan};
     use crate::session::fake_engine::{
         FakeEngine, Situation, Unheard, failed, fails_if, lost, name, plan, suite, test,
     };
@@ -185,8 +185,14 @@ mod tests {
     fn an_import_that_is_enough_is_told_as_one() {
         let becomes =
             |run: Situation<'_>| if run.is('f') { fails_if(run.imports('b')) } else { Outcome::Passed };
-        let finding = found(&mut FakeEngine::new(suite(8), becomes), 8, &in_order(), 'f');
+        let mut engine = FakeEngine::new(suite(8), becomes);
+        let finding = found(&mut engine, 8, &in_order(), 'f');
         assert_eq!(told(&finding), "victim: [test_b.py]");
+        let whole =
+            |(ran, _): &&(Plan, bool)| ran.workers == plan("f").workers && ran.imports == Imports::All;
+        let judged_and_shrunk = 2;
+        let runs = engine.ran.iter().filter(whole).count();
+        assert_eq!(runs, judged_and_shrunk, "a run with all imported confirms nothing of one import");
         assert_eq!(finding.without.failed, 0, "with its own file imported alone it passes");
     }
 
@@ -226,6 +232,15 @@ mod tests {
     }
 
     #[test]
+    fn a_seed_that_was_not_drawn_while_it_was_judged_may_still_decide() {
+        // Runs alone that judge have the seeds 7, 8 and 9.
+        let victim = |run: Situation<'_>| fails_if(run.after('b') || run.plan.random_seed == 5);
+        assert_eq!(of_f(&in_order(), victim), "random-draws:");
+        let brittle = |run: Situation<'_>| fails_if(!run.after('b') && run.plan.random_seed != 5);
+        assert_eq!(of_f(&then("fabcdegh"), brittle), "random-draws:");
+    }
+
+    #[test]
     fn where_a_test_is_skipped_alone_no_claim_is_made() {
         let skipped = |run: Situation<'_>| match run.before {
             [] => Outcome::Skipped,
@@ -241,7 +256,11 @@ mod tests {
     fn a_test_that_fails_the_second_time_pollutes_itself() {
         let twice = plan("aabbccddeeffgghh");
         assert_eq!(of_f(std::slice::from_ref(&twice), |run| fails_if(run.after('f'))), "nio: f");
-        // It fails after another too, so that it is none.
+        // It fails the first time as well where its file alone is imported, so that it is none.
+        let alone_too = |run: Situation<'_>| fails_if(run.is('f') && (!run.imports('a') || run.after('f')));
+        let mut fresh = FakeEngine::new(suite(8), alone_too).without_forks();
+        assert_eq!(told(&found(&mut fresh, 8, std::slice::from_ref(&twice), 'f')), "broken:");
+        // It takes another test besides.
         assert_eq!(of_f(&[twice], |run| fails_if(run.after('f') && run.after('b'))), "victim: b f");
     }
 

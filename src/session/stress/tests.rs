@@ -4,7 +4,8 @@
 
 use super::*;
 use crate::session::fake_engine::{FakeEngine, Situation, Unheard, failed, fails_if, name, suite};
-use crate::trial::Outcome;
+use crate::suite::Phase;
+use crate::trial::{Failure, Outcome};
 
 const TESTS: u32 = 10;
 
@@ -81,8 +82,14 @@ fn the_same_seed_gives_the_same_session() {
 #[test]
 fn a_session_for_one_victim_tells_of_no_other_test() {
     let limits = Limits { victim: Some("test_h.py::h".into()), ..limits() };
-    let result = session(&mut FakeEngine::new(suite(TESTS), becomes), &limits);
+    let mut engine = FakeEngine::new(suite(TESTS), becomes);
+    let result = session(&mut engine, &limits);
     assert_eq!(told(&result), ["victim h: b"]);
+    let serial = |ran: &&(Plan, bool)| ran.0.workers.len() == 1 && ran.0.len() == TESTS as usize;
+    assert!(
+        engine.ran.iter().filter(serial).count() <= 2,
+        "the plan that showed it is not run again and again"
+    );
     let unknown = Limits { victim: Some("test_z.py::z".into()), ..limits };
     let mut engine = FakeEngine::new(suite(TESTS), becomes);
     let error = stress(&mut engine, &mut Unheard, Seed(1), &Axes::default(), &unknown).unwrap_err();
@@ -110,4 +117,46 @@ fn forks_that_differ_from_fresh_processes_are_given_up() {
         "{:?}",
         result.remarks
     );
+}
+
+#[test]
+fn in_a_small_suite_each_test_is_run_directly_after_each_other_however_few_trials_there_are() {
+    let next_to = |run: Situation<'_>| {
+        let before = run.before.last().map(|&test| name(test));
+        fails_if(run.is('d') && before == Some('h'))
+    };
+    let one = Limits { trials: Some(1), ..Limits::default() };
+    let result = session(&mut FakeEngine::new(suite(TESTS), next_to), &one);
+    assert_eq!(told(&result), ["victim d: h"]);
+}
+
+#[test]
+fn failures_of_one_test_and_one_cause_are_told_once() {
+    let in_words = |run: Situation<'_>| match fails_if(run.is('h') && run.after('b')) {
+        Outcome::Failed(failure) => {
+            let message = if run.before.len().is_multiple_of(2) { "even" } else { "odd" };
+            Outcome::Failed(Failure { message: message.into(), ..failure })
+        }
+        passed => passed,
+    };
+    assert_eq!(told(&session(&mut FakeEngine::new(suite(TESTS), in_words), &limits())), ["victim h: b"]);
+}
+
+#[test]
+fn what_fails_in_its_setup_is_told_with_another_only_if_it_does_so_in_its_place_and_not_alone() {
+    let setup = |fails: bool| match fails_if(fails) {
+        Outcome::Failed(failure) => Outcome::Failed(Failure { phase: Phase::Setup, ..failure }),
+        passed => passed,
+    };
+    let becomes = |run: Situation<'_>| match name(run.test) {
+        'g' => setup(true),
+        'h' | 'i' => setup(run.after('b')),
+        'j' => setup(run.after('c')),
+        _ => Outcome::Passed,
+    };
+    let result = session(&mut FakeEngine::new(suite(TESTS), becomes), &limits());
+    assert_eq!(told(&result), ["victim h: b", "victim j: c", "broken g:"]);
+    let also: Vec<String> =
+        result.findings.iter().map(|finding| finding.also.iter().map(|&test| name(test)).collect()).collect();
+    assert_eq!(also, ["i", "", ""]);
 }

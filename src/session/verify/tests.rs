@@ -114,6 +114,17 @@ fn runs_that_say_nothing_of_isolation_are_no_proof() {
 }
 
 #[test]
+fn plans_near_the_recorded_one_in_which_the_test_is_skipped_are_not_counted() {
+    let beside_k = |run: Situation<'_>| if run.after('k') { Outcome::Skipped } else { Outcome::Passed };
+    let some = verified(&victim(), beside_k);
+    assert!((1..NEIGHBOURS).contains(&some.neighbourhood.runs), "{:?}", some.neighbourhood);
+    let crowded = |run: Situation<'_>| if run.before.len() > 1 { Outcome::Skipped } else { Outcome::Passed };
+    let none = verified(&victim(), crowded);
+    assert_eq!((none.status, none.original.runs), (Status::CannotTell, 0));
+    assert!(none.why.is_some_and(|why| why.starts_with("too few plans near")));
+}
+
+#[test]
 fn what_forks_alone_show_is_no_failure() {
     let verified = verified(&victim(), |run| fails_if(!run.fresh && run.after('b')));
     assert_eq!(told(&verified), (Status::Holds, None));
