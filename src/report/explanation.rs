@@ -109,8 +109,9 @@ fn unconfirmed(out: &mut dyn Write, explanation: &Explanation) -> io::Result<()>
         writeln!(out, "  {:<13} {}  ({})", "changed", place.name, place.kind)?;
         change(out, place)?;
     }
-    if explanation.changed > LISTED {
-        writeln!(out, "  {:<13} … and {} more places", "changed", explanation.changed - LISTED)?;
+    let listed = explanation.places.len().min(LISTED);
+    if listed > 0 && explanation.changed > listed {
+        writeln!(out, "  {:<13} … and {} more places", "changed", explanation.changed - listed)?;
     }
     if explanation.cut_off {
         writeln!(out, "  {:<13} there is more state than is looked at", "note")?;

@@ -16,6 +16,8 @@ pub mod verify;
 pub mod history;
 pub mod progress;
 pub mod words;
+mod samples;
+mod tests;
 
 pub use document::Document;
 

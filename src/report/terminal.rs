@@ -307,7 +307,13 @@ fn evidence(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
     match finding.kind {
         Kind::Victim | Kind::Race | Kind::Brittle => {
             let role = words::role(finding.kind);
-            let role = if finding.kind == Kind::Race { "other worker" } else { role };
+            let (tests, imports) = finding.causes();
+            let role = match tests.len() + imports.len() {
+                _ if finding.kind == Kind::Race => "other worker".into(),
+                _ if finding.given_up.is_some() => "other tests".into(),
+                2.. => format!("{role}s"),
+                _ => role.to_owned(),
+            };
             writeln!(out, "  {:<13} {with} with the {role}, {without} without", "failed")
         }
         Kind::Nio => writeln!(out, "  {:<13} {with} when run twice, {without} the first time", "failed"),
@@ -390,8 +396,9 @@ fn unseen(out: &mut dyn Write, files: &[String]) -> io::Result<()> {
         return Ok(());
     };
     let more = if files.len() > 1 { ", …" } else { "" };
+    let gone = if files.len() > 1 { "they are" } else { "it is" };
     let number = words::count(files.len(), "known failure");
-    writeln!(out, "note: {number} did not show ({first}{more}); jostle verify tells whether it is gone")
+    writeln!(out, "note: {number} did not show ({first}{more}); jostle verify tells whether {gone} gone")
 }
 
 fn verdict(out: &mut dyn Write, outline: &SessionResult) -> io::Result<()> {

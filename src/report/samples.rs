@@ -1,0 +1,385 @@
+//! Findings of each kind, as a session has them, for tests of what reports show of them.
+
+#![cfg(test)]
+
+use std::time::Duration;
+
+use crate::explain::{Explanation, Fix, NoFix, NoFixReason, RelatedTests};
+use crate::finding::known::{Known, Same};
+use crate::finding::{Finding, GivenUp, Kind, Minimal, NoCommand, Origin};
+use crate::judge::unstable::stops_xdist;
+use crate::judge::{Signature, Tally};
+use crate::plan::coverage::Shares;
+use crate::plan::schedule::Resource;
+use crate::plan::{Axes, Imports, Plan, Seed, WorkerId};
+use crate::race::access::Call;
+use crate::race::delay::Delay;
+use crate::race::story::{Story, Turn};
+use crate::session::SessionResult;
+use crate::session::fake_engine::{failed, plan, suite, test};
+use crate::session::stress::baseline::compare_collections;
+use crate::session::suspect::Suspect;
+use crate::state::{Place, Written};
+use crate::suite::{CollectionError, Fixture, Phase, Suite, Test};
+use crate::trial::{Collected, Failure, Interpreter, Outcome};
+
+/// `failed` of `runs`.
+pub(super) fn tally(failed: u32, runs: u32) -> Tally {
+    Tally { runs, failed }
+}
+
+fn failure(exception: &str, message: &str) -> Failure {
+    match failed(exception) {
+        Outcome::Failed(failure) => {
+            let trace = format!("    def body():\n>       {message}\nE       {exception}");
+            Failure { message: message.into(), trace, ..failure }
+        }
+        _ => unreachable!("it is a failure"),
+    }
+}
+
+/// A finding of a test that fails with an assertion.
+pub(super) fn finding(kind: Kind, letter: char, origin: Origin) -> Finding {
+    let failure = failure("AssertionError", "assert 3 == 2");
+    Finding {
+        signature: Signature::of(test(letter), &Outcome::Failed(failure.clone())),
+        failure: Some(failure),
+        plan: Some(plan("abcdefgh")),
+        ..Finding::new(kind, Some(test(letter)), origin)
+    }
+}
+
+/// What is left of a plan, the last test of which is the one that fails.
+fn minimal(lists: &str, culprits: &str) -> Option<Minimal> {
+    Some(Minimal {
+        plan: plan(lists),
+        culprits: culprits.chars().map(test).collect(),
+        imports: Vec::new(),
+        one_minimal: true,
+        calls: 9,
+    })
+}
+
+fn place(name: &str, kind: &str, old: &str, new: &str) -> Place {
+    let at = |line| Written { file: "shop/prices.py".into(), line, function: "load".into(), call: None };
+    Place {
+        name: name.into(),
+        kind: kind.into(),
+        old: old.into(),
+        new: new.into(),
+        restorable: true,
+        weak: false,
+        written: Some(at(12)),
+        read: Some(at(30)),
+        recipe: None,
+        along: None,
+    }
+}
+
+fn explained(places: Vec<Place>) -> Explanation {
+    Explanation {
+        confirmed: true,
+        changed: places.len(),
+        places,
+        jointly: false,
+        alone: false,
+        others: 0,
+        cut_off: false,
+        fixtures: Vec::new(),
+        related_tests: RelatedTests::default(),
+        fix: None,
+        no_fix: None,
+        experiments: 7,
+        why: None,
+    }
+}
+
+/// Victims: with all that can be told, with nothing, and of what is neither a test nor a place.
+fn victims() -> Vec<Finding> {
+    let victim = |letter| Finding {
+        with: tally(8, 8),
+        without: tally(0, 8),
+        ..finding(Kind::Victim, letter, Origin::Trial(3))
+    };
+    let diff =
+        "--- a/tests/conftest.py\n+++ b/tests/conftest.py\n@@ -1 +1,2 @@\n import pytest\n+import shop\n";
+    let fix =
+        Fix { diff: diff.into(), edits: Vec::new(), trials: 20, parallel: 5, raced: 2, git_applied: true };
+    let related_tests = RelatedTests {
+        polluters: [test('c')].into(),
+        victims: victim('g').signature.into_iter().collect(),
+        cleaners: [test('d')].into(),
+        whole: true,
+    };
+    let prices = place("shop.prices.CACHE", "global/module state", "{}", "{'tea': 3}");
+    let whole = Explanation {
+        alone: true,
+        others: 3,
+        changed: 4,
+        related_tests,
+        fix: Some(fix),
+        ..explained(vec![prices.clone()])
+    };
+    let unknown = Explanation {
+        confirmed: false,
+        cut_off: true,
+        changed: 7,
+        why: Some("putting back each place that changed did not help".into()),
+        ..explained(vec![prices.clone()])
+    };
+    let zone = Place {
+        along: Some("time.tzset()".into()),
+        ..place("os.environ[\"TZ\"]", "environment", "unset", "'UTC'")
+    };
+    let no_fix = NoFix { why: NoFixReason::Unknown, says: "none is known for this kind of place".into() };
+    let both = Explanation { jointly: true, no_fix: Some(no_fix), ..explained(vec![prices, zone]) };
+    let import = Minimal {
+        imports: vec!["test_b.py".into()],
+        plan: Plan { imports: Imports::Only(["test_b.py".into(), "test_h.py".into()].into()), ..plan("h") },
+        ..minimal("h", "").expect("a plan")
+    };
+    let fixture = Fixture {
+        name: "db".into(),
+        scope: "module".into(),
+        file: "conftest.py".into(),
+        phase: Phase::Teardown,
+    };
+    let torn = Failure {
+        phase: Phase::Teardown,
+        fixture: Some(fixture),
+        user: Some(test('e')),
+        ..failure("OSError", "")
+    };
+    let given_up = GivenUp { runs: 1000, suspects: vec![(test('b'), 0.82), (test('d'), 0.091)] };
+    vec![
+        Finding {
+            shrunk: minimal("bh", "b"),
+            command: Some("pytest test_b.py::b test_h.py::h".into()),
+            explanation: Some(whole),
+            ..victim('h')
+        },
+        Finding {
+            shrunk: minimal("cdg", "cd").map(|minimal| Minimal { one_minimal: false, ..minimal }),
+            no_command: Some(NoCommand::Passed(3)),
+            explanation: Some(unknown),
+            also: vec![test('a'), test('b')],
+            ..victim('g')
+        },
+        Finding {
+            shrunk: minimal("df", "d"),
+            no_command: Some(NoCommand::Order(test('f'), test('d'))),
+            explanation: Some(both),
+            known: Some(Known { file: "failures/victim-f-1f6a09c2.json".into(), same: Same::State }),
+            ..victim('f')
+        },
+        Finding {
+            shrunk: Some(import),
+            with: tally(9, 16),
+            without: tally(0, 16),
+            command: Some("pytest test_b.py::b --deselect=test_b.py test_h.py::h".into()),
+            ..finding(Kind::Victim, 'h', Origin::Baseline)
+        },
+        Finding {
+            failure: Some(torn.clone()),
+            signature: Signature::of(test('e'), &Outcome::Failed(torn)),
+            shrunk: minimal("ea", "a"),
+            ..victim('e')
+        },
+        Finding {
+            shrunk: minimal("abcdefh", "abcdef"),
+            given_up: Some(given_up),
+            with: tally(5, 20),
+            without: tally(0, 20),
+            ..finding(Kind::Victim, 'h', Origin::Trial(9))
+        },
+    ]
+}
+
+fn brittle_and_nio() -> Vec<Finding> {
+    let table = place("shop.db.TABLES", "global/module state", "[]", "['items']");
+    vec![
+        Finding {
+            shrunk: minimal("ac", "a"),
+            with: tally(0, 8),
+            without: tally(8, 8),
+            command: Some("pytest test_c.py::c".into()),
+            explanation: Some(Explanation { alone: true, others: 1, changed: 2, ..explained(vec![table]) }),
+            ..finding(Kind::Brittle, 'c', Origin::Alone)
+        },
+        Finding {
+            shrunk: minimal("dd", "d"),
+            with: tally(8, 8),
+            without: tally(0, 8),
+            no_command: Some(NoCommand::Twice),
+            ..finding(Kind::Nio, 'd', Origin::Twice)
+        },
+    ]
+}
+
+fn races() -> Vec<Finding> {
+    let resource = Resource("file:$TMPDIR/shelf/jars.json".into());
+    let call = |call: &str, writes, line| Call {
+        resource: resource.clone(),
+        call: call.into(),
+        writes,
+        idle: false,
+        statement: None,
+        at: Some(format!("shop/shelf.py:{line}")),
+        by: None,
+    };
+    let turn = |worker, letter, call| Turn { worker: WorkerId(worker), test: test(letter), call };
+    let story = Story {
+        resource: resource.clone(),
+        folder: Some("$TMPDIR/shelf".into()),
+        turns: vec![
+            turn(0, 'b', call("open to write", true, 7)),
+            turn(1, 'f', call("remove", true, 21)),
+            turn(
+                0,
+                'b',
+                Call { at: None, by: Some("the subprocess git".into()), ..call("open to read", false, 9) },
+            ),
+        ],
+        delay: None,
+        diverged: 1,
+    };
+    let delay = Delay {
+        milliseconds: 250,
+        passes: 120,
+        after: call("lock", true, 3),
+        before: call("unlock", true, 5),
+    };
+    let waits = Story {
+        folder: None,
+        turns: vec![turn(1, 'f', call("lock", true, 3))],
+        delay: Some(delay),
+        diverged: 0,
+        resource,
+    };
+    let race = |story, origin| Finding {
+        shrunk: minimal("b|f", "f"),
+        with: tally(8, 8),
+        without: tally(0, 8),
+        no_command: Some(NoCommand::Workers),
+        story,
+        ..finding(Kind::Race, 'b', origin)
+    };
+    vec![
+        race(Some(story), Origin::Race(14)),
+        race(Some(waits), Origin::Race(15)),
+        Finding { no_command: None, ..race(None, Origin::Trial(5)) },
+    ]
+}
+
+fn collections(suite: &Suite) -> Vec<Finding> {
+    let swapped = |suite: &Suite| {
+        let mut tests: Vec<Test> = suite.collected.iter().map(|&test| suite.test(test).clone()).collect();
+        tests.swap(2, 3);
+        Suite::new(tests, Vec::new(), 0)
+    };
+    let by_hash = compare_collections(suite, suite, &swapped(suite), Seed(1), (11, 12)).expect("they differ");
+    let note = "test_d.py::d (test_d.py:1): differs with nothing changed".to_owned();
+    let by_chance = Finding {
+        signature: Some(stops_xdist(suite, test('d'))),
+        failure: None,
+        note: Some(note),
+        shrunk: minimal("abcdefgh", ""),
+        with: tally(2, 2),
+        ..finding(Kind::UnstableCollection, 'd', Origin::Baseline)
+    };
+    vec![Finding { with: tally(3, 3), ..by_hash }, by_chance]
+}
+
+/// What is no isolation failure.
+fn others() -> Vec<Finding> {
+    let noted = |note: &str, finding: Finding| Finding { note: Some(note.into()), ..finding };
+    let of = |kind, letter, with, without| Finding { with, without, ..finding(kind, letter, Origin::Alone) };
+    let none = Tally::default();
+    let left = "created out/report.txt, changed data.json";
+    vec![
+        of(Kind::HashSeed, 'a', none, tally(3, 3)),
+        noted(
+            "fails each time with random seed 3 and passes each time with random seed 4, 5 more runs of the same plan each",
+            of(Kind::RandomDraws, 'b', none, tally(4, 10)),
+        ),
+        of(Kind::Nod, 'c', tally(1, 4), tally(5, 10)),
+        noted(
+            "when its plan was run again, it was skipped, or not run",
+            of(Kind::Unreproduced, 'd', none, none),
+        ),
+        of(Kind::Unreproduced, 'e', tally(2, 20), tally(0, 3)),
+        of(Kind::Unreproduced, 'f', tally(0, 3), tally(0, 3)),
+        noted(
+            "beside other tests it was seen to fail in another way",
+            of(Kind::Broken, 'g', none, tally(3, 3)),
+        ),
+        noted(left, Finding::new(Kind::Leftover, Some(test('h')), Origin::Alone)),
+        noted(left, Finding::new(Kind::Leftover, None, Origin::Trial(2))),
+    ]
+}
+
+/// A session of eight tests that found nothing.
+pub(super) fn session() -> SessionResult {
+    let interpreter = Interpreter {
+        python: "3.12.1".into(),
+        pytest: "8.4.2".into(),
+        rootdir: "/work/shop".into(),
+        plugins: vec!["pytest-xdist-3.8.0".into()],
+    };
+    let neutralised = vec!["-n0".into(), "--no-cov".into()];
+    SessionResult {
+        collected: Collected { suite: suite(8), interpreter, neutralised },
+        seed: Seed(7),
+        axes: Axes::default(),
+        remarks: Vec::new(),
+        alone: 8,
+        trials: 40,
+        schedules: 12,
+        probes: 97,
+        coverage: Shares { ordered: 1.0, adjacent: 0.876, same_worker: 0.999, cross_worker: 0.5, tests: 8 },
+        findings: Vec::new(),
+        unjudged: Vec::new(),
+        unseen: Vec::new(),
+        interrupted: false,
+        error: None,
+        duration: Duration::from_millis(12_345),
+    }
+}
+
+/// A session with a finding of each kind, in each of its forms, and all else that a report tells.
+pub(super) fn everything() -> SessionResult {
+    let mut result = session();
+    let findings = [victims(), brittle_and_nio(), races(), collections(&result.collected.suite), others()];
+    result.findings = findings.concat();
+    result.unjudged = vec![unjudged()];
+    result.remarks = vec!["every plan runs in fresh processes: threads are alive after collection".into()];
+    result.unseen = vec!["failures/victim-a-00000001.json".into(), "failures/race-b-00000002.json".into()];
+    result.collected.suite.errors = vec![collection_error()];
+    result
+}
+
+/// A failure that was seen and not looked into.
+pub(super) fn unjudged() -> Suspect {
+    let failure = failure("KeyError", "'tea'");
+    Suspect {
+        signature: Signature::of(test('a'), &Outcome::Failed(failure.clone())).expect("it is a failure"),
+        charged: test('a'),
+        site: None,
+        again: false,
+        failure: Some(failure),
+        origin: Origin::Trial(39),
+        plan: plan("ba"),
+        worker: WorkerId(0),
+    }
+}
+
+fn collection_error() -> CollectionError {
+    CollectionError {
+        node_id: "test_i.py".into(),
+        exception: "ModuleNotFoundError".into(),
+        message: "No module named 'kettle'".into(),
+        file: Some("test_i.py".into()),
+        line: Some(3),
+        trace: "test_i.py:3: in <module>\n    import kettle".into(),
+    }
+}

@@ -1,0 +1,293 @@
+//! What people and other programs read of each kind of finding, as snapshots in `tests/snapshots`.
+
+#![cfg(test)]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::*;
+use crate::finding::known::{Known, Same};
+use crate::finding::{Finding, Kind, Origin};
+use crate::history::Status as Became;
+use crate::history::{Found, NightRate, Rate, Seen, Session, Share, Slow, Summary};
+use crate::judge::signature::FailureLocation;
+use crate::plan::document::PlanDocument;
+use crate::record::{FailureFile, failure_file};
+use crate::report::samples::{everything, finding, session, tally, unjudged};
+use crate::report::verify::{Looked, Verification};
+use crate::run::RunError;
+use crate::session::SessionResult;
+use crate::session::fake_engine::{plan, suite, test};
+use crate::session::verify::{Stage, Verified};
+use crate::verify::{Claim, Status};
+
+/// Compares with a snapshot beside those of the integration tests.
+fn is_as_before(name: &str, text: &str) {
+    insta::with_settings!({snapshot_path => "../../tests/snapshots", prepend_module_to_snapshot => false, omit_expression => true}, {
+        insta::assert_snapshot!(format!("report__{name}"), text);
+    });
+}
+
+fn people(result: &SessionResult, verbosity: Verbosity) -> String {
+    let mut out = Vec::new();
+    terminal::session(&mut out, result, verbosity, "", None).unwrap();
+    plain(&out)
+}
+
+fn plain(out: &[u8]) -> String {
+    anstream::adapter::strip_str(std::str::from_utf8(out).unwrap()).to_string()
+}
+
+#[test]
+fn each_kind_of_finding_reads_as_before() {
+    is_as_before("people", &people(&everything(), Verbosity::Normal));
+}
+
+#[test]
+fn who_wants_less_has_the_same_findings_and_who_wants_more_has_traces_besides() {
+    let [quiet, normal, verbose] = [Verbosity::Quiet, Verbosity::Normal, Verbosity::Verbose]
+        .map(|verbosity| people(&everything(), verbosity));
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
+    let [quiet, normal, verbose] = [lines(&quiet), lines(&normal), lines(&verbose)];
+    assert!(quiet.is_subset(&normal) && normal.is_subset(&verbose));
+    let only = |more: &BTreeSet<String>, less| more.difference(less).cloned().collect::<Vec<_>>().join("\n");
+    is_as_before("left_out_when_quiet", &only(&normal, &quiet));
+    is_as_before("added_when_verbose", &only(&verbose, &normal));
+}
+
+#[test]
+fn the_last_line_says_what_was_found_and_whether_that_is_all() {
+    let last =
+        |result: SessionResult| people(&result, Verbosity::Quiet).lines().last().map(str::to_owned).unwrap();
+    let failed = || finding(Kind::Victim, 'h', Origin::Trial(3));
+    let known = || {
+        let known = Known { file: "failures/a.json".into(), same: Same::Failure };
+        Finding { known: Some(known), ..failed() }
+    };
+    let with = |findings: Vec<Finding>| last(SessionResult { findings, ..session() });
+    assert_eq!(with(Vec::new()), "no isolation failure");
+    assert_eq!(with(vec![finding(Kind::Broken, 'h', Origin::Baseline)]), "no isolation failure");
+    assert_eq!(with(vec![failed()]), "1 isolation failure");
+    assert_eq!(with(vec![failed(), failed()]), "2 isolation failures");
+    assert_eq!(with(vec![known()]), "1 isolation failure, which is known");
+    assert_eq!(with(vec![known(), known()]), "2 isolation failures, all known");
+    assert_eq!(with(vec![known(), failed()]), "2 isolation failures, 1 of them known");
+    let unjudged = SessionResult { unjudged: vec![unjudged()], ..session() };
+    assert_eq!(last(unjudged.clone()), "no isolation failure in what was looked into; 1 failure was not");
+    let cut = last(SessionResult { interrupted: true, ..unjudged });
+    assert_eq!(
+        cut,
+        "no isolation failure in what was looked into; 1 failure was not; interrupted, so this is not all"
+    );
+    let error = Some(Arc::new(RunError::Pytest("it is gone".into())));
+    let ended = last(SessionResult { error, findings: vec![failed()], ..session() });
+    assert_eq!(ended, "1 isolation failure; ended by an error, so this is not all");
+    let mut empty = session();
+    empty.collected.suite = suite(0);
+    assert_eq!(last(empty), "no test was collected");
+    let mut hidden = session();
+    hidden.collected.suite.errors = everything().collected.suite.errors;
+    assert_eq!(
+        last(hidden),
+        "no isolation failure in what could be collected; the rest is hidden by 1 collection error"
+    );
+}
+
+#[test]
+fn how_often_it_failed_is_told_where_there_were_runs() {
+    let broken = Finding { without: tally(3, 3), ..finding(Kind::Broken, 'h', Origin::Baseline) };
+    let told = people(&SessionResult { findings: vec![broken], ..session() }, Verbosity::Quiet);
+    assert!(told.contains("\n  failed        3 of 3 runs alone\n"), "{told}");
+}
+
+#[test]
+fn other_programs_read_as_before() {
+    let result = everything();
+    let mut entries = entry::entries(&result, false);
+    // What people read is in a snapshot of its own.
+    let first = |text: &str| text.lines().next().map(str::to_owned).unwrap_or_default();
+    entries.iter_mut().for_each(|entry| entry.text = first(&entry.text));
+    let (rootdir, repository) = (Path::new("/work/shop"), Some(Path::new("/work")));
+    is_as_before("junit", &junit::report(&result, &entries).unwrap());
+    is_as_before("github_annotations", &github::annotations(&entries, rootdir, repository));
+    let issues = code_quality::issues(&entries, rootdir, repository);
+    is_as_before("gitlab_code_quality", &serde_json::to_string_pretty(&issues).unwrap());
+    assert_eq!(github::verdict(&entries), "12 isolation failures, 1 known, 1 collection error");
+    let strict = entry::entries(&result, true);
+    assert_eq!(github::verdict(&strict), "13 isolation failures, 1 collection error");
+}
+
+#[test]
+fn each_finding_is_a_section_of_its_own_and_open_only_if_it_is_a_new_failure() {
+    let mut out = Vec::new();
+    let result = everything();
+    let sections = Some(gitlab::Sections { time: 1_700_000_000 });
+    terminal::session(&mut out, &result, Verbosity::Normal, "", sections).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    for (number, finding) in (1..).zip(&result.findings) {
+        let open = finding.kind.is_isolation_failure() && finding.known.is_none();
+        let folded = if open { "" } else { "[collapsed=true]" };
+        assert!(text.contains(&format!("section_start:1700000000:jostle_{number}{folded}\r")), "{number}");
+        assert_eq!(text.matches(&format!("section_end:1700000000:jostle_{number}\r")).count(), 1);
+    }
+}
+
+#[test]
+fn recorded_failures_are_told_as_before() {
+    let record = |kind, letter| {
+        let plan = || PlanDocument::new(&plan("bh"), &suite(8));
+        let of = finding(kind, letter, Origin::Baseline);
+        FailureFile {
+            version: failure_file::VERSION,
+            kind,
+            test: suite(8).test(test(letter)).id.clone(),
+            crash: of.signature.unwrap().crash,
+            fixture: None,
+            failed: Some(tally(8, 8)),
+            places: Vec::new(),
+            pytest: "8.4.2".into(),
+            minimal: plan(),
+            original: plan(),
+            also: Vec::new(),
+        }
+    };
+    let looked = |file: FailureFile, verified: Verified| Looked {
+        path: format!("failures/{}", file.file_name()),
+        file,
+        verified,
+    };
+    let verified = |recorded| Verified {
+        status: Status::Holds,
+        claim: Claim::new(recorded, 0.95),
+        minimal: tally(0, 4),
+        original: tally(0, 1),
+        neighbourhood: tally(0, 12),
+        failed: None,
+        why: None,
+        notes: Vec::new(),
+    };
+    let crash =
+        |exception: &str| FailureLocation { exception: exception.into(), ..record(Kind::Victim, 'h').crash };
+    let fails = |stage, exception: &str| Verified {
+        status: Status::StillFails,
+        minimal: tally(1, 1),
+        original: tally(0, 0),
+        neighbourhood: tally(0, 0),
+        failed: Some((stage, crash(exception))),
+        ..verified(Some(tally(8, 8)))
+    };
+    let why = Some("test_f.py::f fails alone (KeyError in body): make it pass alone first".into());
+    let nothing = tally(0, 0);
+    let cannot = Verified {
+        status: Status::CannotTell,
+        why,
+        minimal: nothing,
+        original: nothing,
+        neighbourhood: nothing,
+        ..verified(Some(tally(8, 8)))
+    };
+    let notes = vec!["2 tests of the original plan are gone and were left out of it".into()];
+    let assumed = FailureFile { failed: None, ..record(Kind::Brittle, 'c') };
+    let mut report = Verification {
+        collected: session().collected,
+        looked: vec![
+            looked(record(Kind::Victim, 'h'), verified(Some(tally(8, 8)))),
+            looked(assumed, Verified { notes, ..verified(None) }),
+            looked(record(Kind::Victim, 'g'), fails(Stage::Minimal, "AssertionError")),
+            looked(record(Kind::Race, 'e'), fails(Stage::Original, "KeyError")),
+            looked(record(Kind::Nio, 'd'), fails(Stage::Neighbourhood, "AssertionError")),
+            looked(record(Kind::Victim, 'f'), cannot),
+        ],
+        require_fail: false,
+        confidence: 0.95,
+        remarks: vec!["trials use the machine's network".into()],
+        interrupted: false,
+        seconds: 3.2,
+    };
+    let text = |report: &Verification, verbosity| {
+        let mut out = Vec::new();
+        verify::verification(&mut out, report, verbosity).unwrap();
+        plain(&out)
+    };
+    is_as_before("verify", &text(&report, Verbosity::Normal));
+    assert!(!text(&report, Verbosity::Quiet).contains("note: "));
+    (report.require_fail, report.interrupted) = (true, true);
+    let last: Vec<String> =
+        text(&report, Verbosity::Quiet).lines().rev().take(2).map(str::to_owned).collect();
+    assert_eq!(last[0], "4 did not fail as recorded, which --require-fail asks for");
+    assert!(last[1].ends_with("; interrupted, so this is not all"), "{}", last[1]);
+}
+
+/// A history of two sessions, of which the second came to its end or did not.
+fn kept(ended: bool) -> Summary {
+    let found = |kind: &str, test: &str, after| Found {
+        kind: kind.into(),
+        test: Some(test.into()),
+        told: format!("{kind} {test}, polluter test_b.py::b"),
+        counts: true,
+        after,
+    };
+    let night = |name: &str, started, ended, findings| Session {
+        name: name.into(),
+        started,
+        seed: 7,
+        revision: Some("1a2b3c4d5e6f7a8b".into()),
+        tests: 8,
+        trials: 400,
+        ended,
+        ran: BTreeSet::new(),
+        raced: true,
+        findings,
+    };
+    let h = || found("victim", "test_h.py::h", Some(12));
+    let seen = |status, test: &str| Seen {
+        found: found("victim", test, (status == Became::New).then_some(1)),
+        nights: 1,
+        first: "one".into(),
+        first_revision: None,
+        last: "two".into(),
+        status,
+    };
+    let statuses = [
+        (Became::New, "test_h.py::h"),
+        (Became::Back, "test_g.py::g"),
+        (Became::Still, "test_f.py::f"),
+        (Became::Gone, "test_e.py::e"),
+        (Became::NotRun, "test_d.py::d"),
+        (Became::Past, "test_c.py::c"),
+    ];
+    let share = |failed, runs| Share::from(tally(failed, runs));
+    let of_night = |night: &str, failed| NightRate { night: night.into(), share: share(failed, 400) };
+    Summary {
+        nights: vec![
+            night("one", 1_764_000_000_000, true, Vec::new()),
+            night("two", 1_764_086_400_000, ended, vec![h()]),
+        ],
+        findings: statuses.into_iter().map(|(status, test)| seen(status, test)).collect(),
+        rates: vec![Rate {
+            test: "test_h.py::h".into(),
+            all: share(12, 800),
+            nights: vec![of_night("one", 0), of_night("two", 12)],
+        }],
+        slowest: vec![Slow { test: "test_a.py::a".into(), runs: 800, mean: 1.25, longest: 3.0 }],
+    }
+}
+
+#[test]
+fn the_history_is_told_as_before() {
+    let whole = |summary: &Summary| {
+        let mut out = Vec::new();
+        history::history(&mut out, summary).unwrap();
+        plain(&out)
+    };
+    is_as_before("history", &whole(&kept(true)));
+    let cut = whole(&kept(false));
+    assert!(cut.contains("note: the session of 2025-11-25 16:00 did not come to its end"), "{cut}");
+    let nothing =
+        Summary { nights: Vec::new(), findings: Vec::new(), rates: Vec::new(), slowest: Vec::new() };
+    assert_eq!(whole(&nothing), "no session is kept here\n");
+    let mut out = Vec::new();
+    history::of_test(&mut out, &kept(true).of_test("test_h.py::h"), "test_h.py::h").unwrap();
+    is_as_before("history_of_a_test", &plain(&out));
+}
