@@ -88,6 +88,8 @@ pub enum Origin {
     Trial(u64),
     /// The row with this number of a square in which every test comes directly after every other.
     Adjacent(u64),
+    /// The run with this number of two tests by themselves.
+    Pair(u64),
     /// Every test once, with a note of what it touches outside of its process.
     Recording,
     /// The controlled trial of two tests in conflict with this number.

@@ -219,6 +219,7 @@ pub fn token(origin: Origin, seed: Seed, suite: &Suite) -> Option<Token> {
         | Origin::Alone
         | Origin::Twice
         | Origin::Adjacent(_)
+        | Origin::Pair(_)
         | Origin::Recording
         | Origin::Replay => None,
     }

@@ -160,6 +160,7 @@ pub fn origin(origin: Origin) -> String {
         Origin::Twice => "every test twice".into(),
         Origin::Trial(index) => format!("trial {index}"),
         Origin::Adjacent(row) => format!("row {row} of every test directly after every other"),
+        Origin::Pair(number) => format!("run {number} of two tests by themselves"),
         Origin::Recording => "the recording run".into(),
         Origin::Race(index) => format!("race trial {index}"),
         Origin::Replay => "the replayed plan".into(),

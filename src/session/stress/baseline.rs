@@ -42,6 +42,21 @@ pub fn each_after_each(
     })
 }
 
+/// Every two tests by themselves, one after the other. They show what other tests would hide: those that reset a place
+/// before it is read, or draw from a generator that both share.
+pub fn pairs(suite: &Suite, seed: Seed, hash_seed: u32) -> Vec<Plan> {
+    let all = &suite.collected;
+    let pairs = all.iter().flat_map(|&first| all.iter().map(move |&then| [first, then]));
+    pairs
+        .filter(|pair| pair[0] != pair[1] && suite.admits(pair))
+        .map(|pair| Plan {
+            order: OrderKind::Explicit,
+            workers: vec![pair.to_vec()],
+            ..suite_order(suite, seed, hash_seed)
+        })
+        .collect()
+}
+
 /// Compares what was collected under two hash seeds. pytest-xdist refuses a suite whose workers
 /// collect different lists, and each worker has a hash seed of its own unless the user sets one.
 /// `suite` is the first as it is told of: its tests are the same in the same order.

@@ -1,6 +1,7 @@
 //! The main job.
 
 pub mod baseline;
+mod sweeps;
 pub mod hash_seeds;
 pub mod network;
 pub mod fidelity;
@@ -19,13 +20,13 @@ use std::time::{Duration, Instant};
 
 use crate::finding::{Finding, Kind, Origin};
 use crate::plan::coverage::Coverage;
-use crate::plan::{Axes, OrderKind, Plan, Seed, TrialIndex, plan};
+use crate::plan::{Axes, Plan, Seed, TrialIndex, plan};
 use crate::run::{Engine, RunError};
 use crate::session::explain::details;
 use crate::session::fix::search;
 use crate::session::investigate::{investigate, investigate_named};
 use crate::session::lab::deadline::Deadline;
-use crate::session::lab::{Event, Lab, Reporter, serial};
+use crate::session::lab::{Event, Lab, Reporter};
 use crate::session::race::campaign::{Bounds, Racing};
 use crate::session::race::pairs::Races;
 use crate::session::race::recording;
@@ -42,19 +43,10 @@ const ROUND: u64 = 20;
 /// The share of a time limit after which no further trial is started while failures wait.
 const TRIALS_SHARE: f64 = 0.6;
 
-/// Tests that are run alone before the first trial, in suite order: a fork takes some 10 ms, so that these are
-/// done in a minute or two.
-const ALONE: usize = 10_000;
-/// Which share of a time limit a sweep over all tests may take.
-const SWEEP_SHARE: f64 = 0.1;
 /// How many schedules of pairs in conflict are tried where no time is given, and which share of a time that
 /// is given racing may take.
 const SCHEDULES: u64 = 384;
 const RACES_SHARE: f64 = 0.25;
-/// The largest suite whose every test is run directly after every other, where trials are forks; and the
-/// most runs that takes where each is a start of pytest.
-const SQUARE: usize = 64;
-const SQUARE_SPAWNED: usize = 20;
 
 /// Runs a session: baseline, trials in rounds, and what follows from them.
 ///
@@ -228,6 +220,7 @@ impl Session<'_> {
             let more = self.round(lab)?;
             if !std::mem::replace(&mut swept, true) {
                 self.each_after_each(lab, hash_seed)?;
+                self.two_by_themselves(lab, hash_seed)?;
             }
             self.judge_waiting(lab)?;
             if !more || lab.out_of_time() || self.stops_early() || self.time_to_judge() {
@@ -302,65 +295,6 @@ impl Session<'_> {
         self.book.waiting.append(&mut racing.cut_short);
         racing.found.into_iter().for_each(|finding| self.found(lab, finding));
         ended
-    }
-
-    /// Runs each test alone where that is cheap, as far as a sweep goes.
-    fn each_alone(&mut self, lab: &mut Lab<'_>, suite_order: &Plan) -> Result<(), RunError> {
-        if !lab.forks(suite_order) {
-            return Ok(());
-        }
-        let plans = lab.suite.collected.iter().map(|&test| (Origin::Alone, serial(suite_order, vec![test])));
-        self.alone += self.sweep(lab, plans.take(ALONE).collect())?.len();
-        Ok(())
-    }
-
-    /// Says how many tests were run alone, if some were and others not.
-    fn tell_alone(&mut self, suite: &Suite) {
-        let (alone, tests) = (self.alone, suite.tests.len());
-        if alone > 0 && alone < tests {
-            let why = if alone == ALONE { "no more are" } else { "there was no time for more" };
-            self.remarks.push(format!(
-                "the first {alone} of {tests} tests in suite order were run alone before the trials: {why}"
-            ));
-        }
-    }
-
-    /// Runs every test directly after every other, in a suite small enough for that to be cheap.
-    fn each_after_each(&mut self, lab: &mut Lab<'_>, hash_seed: u32) -> Result<(), RunError> {
-        let wanted = self.axes.serial() && self.axes.orders.contains(&OrderKind::Adjacent);
-        if !wanted || lab.suite.tests.len() > SQUARE {
-            return Ok(());
-        }
-        let rows = baseline::each_after_each(lab.suite, self.seed, hash_seed, self.axes.ignore_rank);
-        let trials: Vec<_> = (0..).zip(rows).map(|(row, plan)| (Origin::Adjacent(row), plan)).collect();
-        let forks = trials.first().is_some_and(|(_, plan)| lab.forks(plan));
-        if !forks && trials.len() > SQUARE_SPAWNED {
-            return Ok(());
-        }
-        let of = trials.len();
-        let ran = self.sweep(lab, trials)?;
-        let swept = ran.len();
-        if swept < of {
-            self.remarks.push(format!(
-                "there was no time to run every test directly after every other: {swept} of {of} orders were run"
-            ));
-        }
-        ran.iter().for_each(|plan| self.coverage.add(plan));
-        Ok(())
-    }
-
-    /// Runs trials, as far as the share of a time limit goes; tells what ran of each.
-    fn sweep(&mut self, lab: &mut Lab<'_>, trials: Vec<(Origin, Plan)>) -> Result<Vec<Plan>, RunError> {
-        let end = self.limits.time.map(|time| Instant::now() + time.mul_f64(SWEEP_SHARE));
-        let mut swept = Vec::new();
-        lab.trials(&trials, &mut |at, trial| {
-            let (origin, plan) = &trials[at];
-            self.take_in(*origin, plan, &trial);
-            swept.push(part_that_ran(plan, &trial));
-            let over = end.is_some_and(|end| Instant::now() > end);
-            if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })?;
-        Ok(swept)
     }
 
     /// Runs the trials of a round; tells whether there are more.
