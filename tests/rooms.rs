@@ -92,6 +92,20 @@ fn only_the_command_line_knows_clap() {
 }
 
 #[test]
+fn what_the_architecture_names_is_there() {
+    let modules = modules();
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
+    let paths: Vec<&str> = text.split('`').skip(1).step_by(2).filter(|code| code.contains("::")).collect();
+    let is_there = |path: &&&str| {
+        let parent = path.rsplit_once("::").map_or("", |(parent, _)| parent);
+        modules.contains_key(**path) || modules.contains_key(parent)
+    };
+    let gone: Vec<_> = paths.iter().filter(|path| !is_there(path)).collect();
+    assert!(paths.len() > 10, "the paths of ARCHITECTURE.md were not found: {paths:?}");
+    assert!(gone.is_empty(), "ARCHITECTURE.md names what is not there: {gone:?}");
+}
+
+#[test]
 fn paths_are_found_however_they_are_written() {
     let source = r#"
         use crate::plan::{Plan, schedule::{self, Resource as R}};
