@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 use super::*;
+use crate::plan::coverage::Shares;
 use crate::session::fake_engine::{FakeEngine, Situation, Unheard, failed, fails_if, name, suite};
 use crate::suite::Phase;
 use crate::trial::{Failure, Outcome};
@@ -128,6 +129,8 @@ fn in_a_small_suite_each_test_is_run_directly_after_each_other_however_few_trial
     let one = Limits { trials: Some(1), ..Limits::default() };
     let result = session(&mut FakeEngine::new(suite(TESTS), next_to), &one);
     assert_eq!(told(&result), ["victim d: h"]);
+    let Shares { adjacent, .. } = result.coverage;
+    assert!(adjacent > 0.99, "{adjacent}");
 }
 
 #[test]

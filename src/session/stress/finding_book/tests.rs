@@ -1,0 +1,288 @@
+//! The account of failures, by tables.
+
+#![cfg(test)]
+
+use super::*;
+use crate::explain::{Explanation, RelatedTests};
+use crate::finding::{Minimal, Origin};
+use crate::judge::site::{Lines, words};
+use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
+use crate::suite::Fixture;
+use crate::trial::Failure;
+
+fn plan(list: &[u32]) -> Plan {
+    Plan {
+        seed: Seed(1),
+        index: TrialIndex(0),
+        order: OrderKind::Explicit,
+        mode: Mode::No,
+        workers: vec![list.iter().map(|&test| TestIndex(test)).collect()],
+        interleaving: Interleaving::Free,
+        hash_seed: 1,
+        random_seed: 1,
+        imports: Imports::All,
+    }
+}
+
+fn fixture(name: &str) -> Fixture {
+    let (scope, file) = ("module".into(), "test_a.py".into());
+    Fixture { name: name.into(), scope, file, phase: Phase::Teardown }
+}
+
+fn suspect(test: u32, phase: Phase, fixture: Option<Fixture>) -> Suspect {
+    let crash = FailureLocation {
+        phase,
+        exception: "ValueError".into(),
+        file: "capture.py".into(),
+        function: "resume".into(),
+    };
+    let failure = Failure {
+        phase,
+        exception: crash.exception.clone(),
+        file: crash.file.clone(),
+        function: crash.function.clone(),
+        line: 1,
+        test_line: 0,
+        message: String::new(),
+        trace: String::new(),
+        fixture,
+        user: None,
+    };
+    Suspect {
+        signature: Signature { test: TestIndex(test), crash },
+        site: Some(Site::default()),
+        again: false,
+        charged: TestIndex(test),
+        failure: Some(failure),
+        origin: Origin::Baseline,
+        plan: plan(&[0, test]),
+        worker: WorkerId(0),
+    }
+}
+
+fn finding(kind: Kind, of: &Suspect) -> Finding {
+    Finding {
+        signature: Some(of.signature.clone()),
+        failure: of.failure.clone(),
+        ..Finding::new(kind, Some(of.signature.test), of.origin)
+    }
+}
+
+#[test]
+fn nothing_is_told_with_another_for_its_looks_alone() {
+    let (setup, call) = (Phase::Setup, Phase::Call);
+    let like = |kind, one: Suspect, other: Suspect| is_alike(&finding(kind, &one), &other);
+    assert!(like(Kind::Broken, suspect(1, setup, None), suspect(2, setup, None)));
+    assert!(like(Kind::Victim, suspect(1, setup, None), suspect(2, setup, None)));
+    assert!(!like(Kind::Victim, suspect(1, call, None), suspect(2, call, None)));
+    assert!(!like(Kind::Broken, suspect(1, setup, None), suspect(2, call, None)));
+    assert!(!like(Kind::Nod, suspect(1, setup, None), suspect(2, setup, None)));
+    let mut elsewhere = suspect(2, setup, None);
+    elsewhere.signature.crash.function = "start".into();
+    assert!(!like(Kind::Victim, suspect(1, setup, None), elsewhere));
+    assert!(!like(Kind::Victim, suspect(1, setup, None), suspect(1, setup, None)));
+    let of = |name| suspect(2, setup, Some(fixture(name)));
+    assert!(like(Kind::Victim, suspect(1, setup, Some(fixture("a"))), of("a")));
+    assert!(!like(Kind::Victim, suspect(1, setup, Some(fixture("a"))), of("b")));
+    assert!(!like(Kind::Victim, suspect(1, setup, None), of("a")));
+    assert!(!like(Kind::Race, suspect(1, setup, None), suspect(2, setup, None)));
+    // What is alike waits until it is shown to be the same.
+    let mut book = FindingBook::default();
+    book.take_in([suspect(1, setup, None), suspect(2, setup, None)]);
+    let first = book.first().unwrap();
+    book.findings.push(finding(Kind::Broken, &first));
+    book.waiting.remove(0);
+    assert_eq!(book.alike(&suspect(2, setup, None)), [0]);
+    assert_eq!(book.first().unwrap().signature.test, TestIndex(2));
+    assert_eq!(book.findings[0].also, []);
+}
+
+#[test]
+fn what_is_shown_to_be_of_a_finding_is_told_with_it_once() {
+    let mut book = FindingBook::default();
+    let users = [1, 2]
+        .map(|test| Suspect { charged: TestIndex(7), ..suspect(test, Phase::Teardown, Some(fixture("a"))) });
+    book.take_in(users.clone());
+    book.take_in(users.clone());
+    assert_eq!(book.waiting.len(), 2);
+    book.waiting.remove(0);
+    book.findings.push(finding(Kind::Victim, &users[0]));
+    book.tell_with(0, &users[1]);
+    assert_eq!(book.findings[0].also, [TestIndex(2), TestIndex(7)]);
+    assert_eq!(book.first().map(|suspect| suspect.signature.test), None);
+    book.tell_with(0, &users[1]);
+    assert_eq!(book.findings[0].also.len(), 2);
+}
+
+#[test]
+fn of_a_named_victim_alone_failures_are_taken_in() {
+    let mut book = FindingBook::new(Some(TestIndex(2)), &[]);
+    let charged = Suspect { charged: TestIndex(2), ..suspect(3, Phase::Teardown, Some(fixture("a"))) };
+    book.take_in([suspect(1, Phase::Call, None), suspect(2, Phase::Call, None), charged]);
+    let tests: Vec<u32> = book.waiting.iter().map(|suspect| suspect.signature.test.0).collect();
+    assert_eq!(tests, [2, 3]);
+}
+
+#[test]
+fn an_ordinary_bug_hides_no_other_failure_of_its_test() {
+    let mut book = FindingBook::default();
+    let (broken, other) = (suspect(1, Phase::Call, None), suspect(1, Phase::Setup, None));
+    book.findings.push(finding(Kind::Broken, &broken));
+    let elsewhere = Suspect { site: None, ..broken.clone() };
+    book.take_in([broken.clone(), elsewhere, other.clone()]);
+    assert_eq!(book.first().map(|suspect| suspect.signature), Some(other.signature));
+    assert_eq!(book.waiting.len(), 1);
+    book.add_note(&Finding { note: Some("besides".into()), ..finding(Kind::Broken, &broken) });
+    assert_eq!(book.findings[0].note.as_deref(), Some("besides"));
+}
+
+/// A test failing last of a plan at a line, with a message.
+fn at(list: &[u32], line: u32, message: &str) -> Suspect {
+    let (&test, before) = list.split_last().unwrap();
+    Suspect {
+        site: Some(Site { lines: Lines { test: line, crash: line }, words: words(message) }),
+        again: before.contains(&test),
+        plan: plan(list),
+        ..suspect(test, Phase::Call, None)
+    }
+}
+
+#[test]
+fn failures_of_one_test_are_told_apart_by_line_words_and_whether_it_ran_before() {
+    let waiting = |suspects: Vec<Suspect>| {
+        let mut book = FindingBook::default();
+        book.take_in(suspects);
+        book.waiting.len()
+    };
+    let first = || at(&[2, 1], 6, "assert 2 == 1");
+    assert_eq!(waiting(vec![first(), at(&[3, 1], 6, "assert 3 == 1")]), 1, "another value");
+    assert_eq!(waiting(vec![first(), at(&[3, 1], 7, "assert 2 == 1")]), 2, "another line");
+    assert_eq!(waiting(vec![first(), at(&[3, 1], 6, "no books")]), 2, "other words");
+    assert_eq!(waiting(vec![first(), at(&[1, 1], 6, "assert 2 == 1")]), 2, "run twice");
+    assert_eq!(waiting((1..50).map(|line| at(&[2, 1], line, "")).collect()), SITES, "always another");
+}
+
+/// A suite of ten tests, whose indices are their numbers.
+fn suite() -> Suite {
+    crate::session::fake_engine::suite(10)
+}
+
+/// A victim of some tests, recorded in a file or found.
+fn victim(of: u32, culprits: &[u32]) -> Finding {
+    let list: Vec<u32> = culprits.iter().copied().chain([of]).collect();
+    let culprits = culprits.iter().map(|&test| TestIndex(test)).collect();
+    let minimal = Minimal { plan: plan(&list), culprits, imports: Vec::new(), one_minimal: true, calls: 1 };
+    Finding { shrunk: Some(minimal), ..finding(Kind::Victim, &suspect(of, Phase::Call, None)) }
+}
+
+#[test]
+fn a_finding_is_told_twice_only_of_another_test_kind_or_cause() {
+    let mut book = FindingBook::default();
+    book.keep(victim(5, &[1, 2]), &suite());
+    assert!(book.is_duplicate(&victim(5, &[1, 2])));
+    assert!(!book.is_duplicate(&victim(5, &[1])));
+    assert!(!book.is_duplicate(&victim(6, &[1, 2])));
+    assert!(!book.is_duplicate(&Finding { kind: Kind::Brittle, ..victim(5, &[1, 2]) }));
+    let import = |file: &str| {
+        let mut finding = victim(5, &[]);
+        finding.shrunk.iter_mut().for_each(|minimal| minimal.imports = vec![file.into()]);
+        finding
+    };
+    book.keep(import("test_a.py"), &suite());
+    assert!(book.is_duplicate(&import("test_a.py")) && !book.is_duplicate(&import("test_b.py")));
+    let noted = |note: &str| Finding { note: Some(note.into()), ..victim(5, &[1, 2]) };
+    book.add_note(&noted("first"));
+    book.add_note(&noted("then"));
+    assert_eq!(book.findings[0].note.as_deref(), Some("first"), "what is noted stays");
+}
+
+#[test]
+fn what_is_recorded_is_known_and_what_did_not_show_is_said() {
+    let recorded = |file: &str, of: &Finding| Recorded {
+        file: file.into(),
+        identity: Identity::of(of, &suite()).unwrap(),
+    };
+    let known = [recorded("a.json", &victim(5, &[1])), recorded("b.json", &victim(6, &[1]))];
+    let mut book = FindingBook::new(None, &known);
+    let at = book.keep(victim(5, &[1]), &suite());
+    assert_eq!(book.findings[at].known.as_ref().map(|known| known.file.as_str()), Some("a.json"));
+    assert!(!book.has_new(), "it is known");
+    assert_eq!(book.unseen(&suite()), ["b.json"]);
+    let broken = finding(Kind::Broken, &suspect(7, Phase::Call, None));
+    book.keep(Finding { plan: Some(plan(&[7])), ..broken }, &suite());
+    assert!(!book.has_new(), "it is no isolation failure");
+    book.keep(victim(5, &[2]), &suite());
+    assert!(book.has_new());
+    let unknown = FindingBook::default();
+    assert!(unknown.is_empty() && !unknown.has_new());
+}
+
+#[test]
+fn what_is_told_elsewhere_is_not_taken_in_and_what_is_forgotten_is() {
+    let failure = || suspect(1, Phase::Call, None);
+    let mut book = FindingBook::default();
+    book.take_in([failure()]);
+    assert_eq!(book.waiting.len(), 1);
+    book.forget_seen();
+    assert!(book.is_empty());
+    book.take_in([failure()]);
+    assert_eq!(book.waiting.len(), 1, "it is seen anew");
+    for test in [Some(TestIndex(1)), None] {
+        let mut book = FindingBook::default();
+        book.are_seen([(test, failure().signature.crash)]);
+        book.take_in([failure(), suspect(2, Phase::Setup, None)]);
+        let tests: Vec<u32> = book.waiting.iter().map(|suspect| suspect.signature.test.0).collect();
+        assert_eq!(tests, [2], "seen of {test:?}");
+    }
+}
+
+#[test]
+fn what_is_cheaper_to_shrink_is_looked_into_first() {
+    let seen = |workers: usize, origin| Suspect {
+        plan: Plan { workers: vec![Vec::new(); workers], ..plan(&[]) },
+        origin,
+        ..suspect(1, Phase::Call, None)
+    };
+    let waiting = vec![seen(2, Origin::Baseline), seen(1, Origin::Trial(4)), seen(1, Origin::Trial(2))];
+    let mut book = FindingBook { waiting, ..FindingBook::default() };
+    book.sort();
+    let order: Vec<(usize, Origin)> =
+        book.waiting.iter().map(|suspect| (suspect.plan.workers.len(), suspect.origin)).collect();
+    assert_eq!(order, [(1, Origin::Trial(2)), (1, Origin::Trial(4)), (2, Origin::Baseline)]);
+}
+
+#[test]
+fn what_a_cause_explains_fails_after_its_polluters_only() {
+    let mut book = FindingBook::default();
+    let waits = at(&[5, 1], 6, "");
+    book.take_in([waits.clone()]);
+    let related_tests = RelatedTests {
+        victims: [waits.signature.clone()].into(),
+        polluters: [TestIndex(7)].into(),
+        ..RelatedTests::default()
+    };
+    let explanation = Explanation {
+        confirmed: true,
+        places: Vec::new(),
+        jointly: false,
+        alone: true,
+        others: 1,
+        changed: 0,
+        cut_off: false,
+        fixtures: Vec::new(),
+        related_tests,
+        fix: None,
+        no_fix: None,
+        experiments: 0,
+        why: None,
+    };
+    let (culprits, imports) = (vec![TestIndex(5)], Vec::new());
+    let minimal = Minimal { plan: plan(&[5, 0]), culprits, imports, one_minimal: true, calls: 1 };
+    let of = finding(Kind::Victim, &suspect(0, Phase::Call, None));
+    book.fold_related(&Finding { shrunk: Some(minimal), explanation: Some(explanation), ..of });
+    assert_eq!(book.waiting.len(), 0);
+    for (list, waiting) in [(&[7, 2, 1][..], 0), (&[2, 5, 1], 0), (&[7, 1, 1], 1), (&[2, 1], 2)] {
+        book.take_in([at(list, 6, "")]);
+        assert_eq!(book.waiting.len(), waiting, "{list:?}");
+    }
+}
