@@ -252,6 +252,18 @@ mod tests {
     }
 
     #[test]
+    fn a_harm_is_shown_again_by_the_same_test_in_the_same_way_alone() {
+        let three = plan(&[&[1, 2, 0]]);
+        let harm = harms(&three, "psp")[0];
+        assert_eq!(harm, Harm { position: 1, test: TestIndex(2), how: How::Skipped });
+        for (outcomes, shown) in [("psp", true), ("fsf", true), ("pfp", false), ("ppp", false), ("p", false)]
+        {
+            assert_eq!(shows(&trial(&three, outcomes), harm), shown, "{outcomes}");
+        }
+        assert!(!shows(&trial(&plan(&[&[2, 1, 0]]), "psp"), harm), "another test is there");
+    }
+
+    #[test]
     fn a_patch_is_to_blame_unless_chance_is() {
         let tally = |failed: u32, runs: u32| Tally { runs, failed };
         assert!(is_to_blame(tally(1, 13), tally(0, 13)));

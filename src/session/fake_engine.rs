@@ -128,6 +128,8 @@ pub(crate) struct FakeEngine<'a> {
     becomes: Box<dyn FnMut(Situation<'_>) -> Outcome + 'a>,
     /// Whether plans with all imports are run in forks.
     forks: bool,
+    /// What becomes of the tests in a copy of the project, if there can be one.
+    copies: Option<fn(Situation<'_>) -> Outcome>,
     /// What was run: each plan, and whether in fresh processes.
     pub ran: Vec<(Plan, bool)>,
     remarks: Remarks,
@@ -137,12 +139,17 @@ impl<'a> FakeEngine<'a> {
     /// An engine with forks.
     pub fn new(suite: Suite, becomes: impl FnMut(Situation<'_>) -> Outcome + 'a) -> Self {
         let (becomes, ran, remarks) = (Box::new(becomes), Vec::new(), Remarks::default());
-        Self { suite, becomes, forks: true, ran, remarks }
+        Self { suite, becomes, forks: true, copies: None, ran, remarks }
     }
 
     /// An engine that starts a process for each plan.
     pub fn without_forks(self) -> Self {
         Self { forks: false, ..self }
+    }
+
+    /// An engine for whose project copies can be made, in which this becomes of a test.
+    pub fn copied_as(self, becomes: fn(Situation<'_>) -> Outcome) -> Self {
+        Self { copies: Some(becomes), ..self }
     }
 
     fn run_list(&mut self, worker: WorkerId, list: &[TestIndex], plan: &Plan, fresh: bool) -> Vec<Execution> {
@@ -267,7 +274,8 @@ impl PlainPytest for FakeEngine<'_> {
 
 impl ProjectCopies for FakeEngine<'_> {
     fn for_project_copy(&self, _: &Path, _: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
-        Ok(None)
+        let engine = |becomes| -> Box<dyn Engine> { Box::new(FakeEngine::new(self.suite.clone(), becomes)) };
+        Ok(self.copies.map(engine))
     }
 }
 

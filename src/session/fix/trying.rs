@@ -2,6 +2,8 @@
 //! reverse and in seeded trials on one and on two workers, and, where the patch is about what workers share, races
 //! under control. All of it is compared with the same plans without the patch.
 
+mod tests;
+
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
