@@ -63,11 +63,11 @@ specimens! {
         removes_project singleton sqlalchemy_module_engine stdout_closed sys_modules_numpy working_folder;
     Serial:
         brittle broken clean_fastapi clean_kinds clean_parametrised clean_skipped_steps collection_errors
-        crash_after_pollution fastapi_overrides first_asked_unit hang_after_pollution import_polluter nio nio_and_victim nod
+        crash_after_pollution fastapi_overrides first_asked_unit fixed_tmp_path hang_after_pollution import_polluter nio nio_and_victim nod
         nod_random one_cause polluter_cleaner_victim session_fixture sys_modules_numpy_hidden
         teardown_after_polluter teardown_charged two_polluters unittest_class_state waiting_room;
     Parallel:
-        clean_shared_files fixed_tmp_path race_port race_sqlite_locked;
+        clean_shared_files race_port race_sqlite_locked;
     Hashed:
         hash_seed_test random_params set_ordered_params;
     Shown:
