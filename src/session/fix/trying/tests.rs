@@ -121,3 +121,25 @@ fn a_patch_that_changes_what_is_collected_does_harm() {
     let says = against(tried_in(FakeEngine::new(suite(7), right), without));
     assert_eq!(says, ("changed what is collected: test_h.py::h".into(), true));
 }
+
+thread_local! {
+    /// Runs of `g` among all tests in the copy without the patch.
+    static RUNS: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+}
+
+#[test]
+fn what_fails_at_times_with_the_patch_and_without_is_not_laid_to_it() {
+    let at_times = |run: Situation<'_>| {
+        let of_g = run.is('g') && run.plan.len() == 8;
+        RUNS.set(RUNS.get() + u32::from(of_g));
+        fails_if(without(run) != Outcome::Passed || of_g && RUNS.get().is_multiple_of(2))
+    };
+    let runs = std::cell::Cell::new(0_u32);
+    let patched = |run: Situation<'_>| {
+        let of_g = run.is('g') && run.plan.len() == 8;
+        runs.set(runs.get() + u32::from(of_g));
+        fails_if(fails(run) || of_g && !runs.get().is_multiple_of(2))
+    };
+    let holds = tried_in(FakeEngine::new(suite(8), patched), at_times);
+    assert_eq!(holds, Tried::Holds { parallel: PARALLEL, raced: 0 });
+}
