@@ -16,7 +16,9 @@ use crate::plan::Interleaving;
 use crate::run::RunError;
 use crate::session::investigate::nio::pollutes_itself;
 use crate::session::investigate::oracle::run_shrinker;
-use crate::session::investigate::questions::{Judgement, exactly, judge, no_answer, wanted};
+use crate::session::investigate::questions::{
+    AS_A_WORKER, Judgement, exactly, fails_as_the_only_worker, judge, no_answer, wanted,
+};
 use crate::session::investigate::shrinking::{given_up, shrink_brittle, shrink_victim};
 use crate::session::lab::Lab;
 use crate::session::race::pairs;
@@ -80,6 +82,10 @@ fn look_into(lab: &mut Lab<'_>, suspect: &Suspect, assume_deterministic: bool) -
             let holds = found.kind == Kind::Victim && found.with.always();
             if holds || lab.out_of_time() { Ok(found) } else { look_into(lab, suspect, false) }
         }
+        Verdict::Race if fails_as_the_only_worker(lab, suspect)? => {
+            let unclaimed = finding_of(suspect, Verdict::Unreproduced, &evidence);
+            Ok(Finding { note: Some(AS_A_WORKER.to_owned()), ..unclaimed })
+        }
         Verdict::Victim | Verdict::Race => shrink_victim(lab, suspect, verdict, &evidence, finding),
         Verdict::Brittle => match reference {
             Some(passing) => shrink_brittle(lab, suspect, &passing, &evidence, finding),
@@ -118,6 +124,7 @@ mod tests {
     use super::*;
     use crate::finding::Origin;
     use crate::judge::Tally;
+    use crate::plan::Mode;
     use crate::plan::{Imports, Plan};
     use crate::session::fake_engine::{
         FakeEngine, Situation, Unheard, failed, fails_if, lost, name, plan, suite, test,
@@ -272,6 +279,13 @@ mod tests {
         };
         assert_eq!(of_f(&[plan("abcd|efgh")], raced), "race: b");
         assert_eq!(of_f(&[plan("acd|befgh")], |run| fails_if(run.after('b'))), "victim: b");
+    }
+
+    #[test]
+    fn what_fails_in_any_worker_of_xdist_is_no_race() {
+        let beside = |run: Situation<'_>| fails_if(run.is('f') && run.plan.mode != Mode::No);
+        let told = of_f(&[plan("abc|def")], beside);
+        assert!(told.starts_with("unreproduced"), "{told}");
     }
 
     #[test]

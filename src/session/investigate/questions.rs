@@ -6,7 +6,7 @@ use crate::judge::observation::{FailureMatcher, Observation, observe};
 use crate::judge::{Evidence, Facts, Next, Question, decide};
 use crate::plan::Plan;
 use crate::run::{Job, RunError};
-use crate::session::lab::{Lab, alone, serial_of_worker};
+use crate::session::lab::{Lab, alone, serial, serial_of_worker};
 use crate::session::stress::draws::Seen;
 use crate::session::suspect::{Suspect, suspects};
 use crate::suite::TestIndex;
@@ -118,6 +118,26 @@ pub(crate) fn know_alone(lab: &mut Lab<'_>, plan: &Plan, test: TestIndex) -> Res
         lab.probe(&in_fork)?;
     }
     Ok(())
+}
+
+/// Why no claim is made of what fails in any worker.
+pub(crate) const AS_A_WORKER: &str = "it fails alone as well where it runs in the only worker of pytest-xdist, and not where it \
+     runs without: it depends on being in a worker, and on no other test";
+
+/// Whether a test that passes alone fails so in the only worker of the plan's mode: then no other worker is to blame.
+///
+/// # Errors
+/// Those of the engine.
+pub(crate) fn fails_as_the_only_worker(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<bool, RunError> {
+    let alone = serial(&suspect.plan, vec![suspect.signature.test]);
+    let plan = Plan { mode: suspect.plan.mode, ..alone };
+    for run in 0..PATIENCE {
+        let trial = lab.probe(&Plan { random_seed: plan.random_seed.wrapping_add(run), ..plan.clone() })?;
+        if observe(&trial, &suspect.wanted()) != Observation::Same {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 pub(crate) fn question_plan(

@@ -217,9 +217,14 @@ impl FindingBook {
         &self.findings
     }
 
-    /// What was found, and what still waits.
+    /// What was found, and what still waits but for the sight that a finding was made of.
     pub fn close(self) -> (Vec<Finding>, Vec<Suspect>) {
-        (self.findings, self.waiting)
+        let Self { findings, mut waiting, .. } = self;
+        let is_of = |finding: &Finding, suspect: &Suspect| {
+            finding.signature.as_ref() == Some(&suspect.signature) && finding.origin == suspect.origin
+        };
+        waiting.retain(|suspect| !findings.iter().any(|finding| is_of(finding, suspect)));
+        (findings, waiting)
     }
 
     /// The known failures that no finding is.

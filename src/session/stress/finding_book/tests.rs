@@ -286,3 +286,17 @@ fn what_a_cause_explains_fails_after_its_polluters_only() {
         assert_eq!(book.waiting.len(), waiting, "{list:?}");
     }
 }
+
+#[test]
+fn what_was_found_does_not_wait_as_well() {
+    let suite = crate::session::fake_engine::suite(5);
+    let mut book = FindingBook::new(None, &[]);
+    let (found, elsewhere) = (suspect(1, Phase::Call, None), suspect(1, Phase::Call, None));
+    let elsewhere = Suspect { origin: Origin::Trial(3), ..elsewhere };
+    book.keep(finding(Kind::Race, &found), &suite);
+    book.waiting.extend([found, elsewhere, suspect(2, Phase::Call, None)]);
+    let (findings, waiting) = book.close();
+    let left: Vec<_> = waiting.iter().map(|suspect| (suspect.signature.test.0, suspect.origin)).collect();
+    assert_eq!(findings.len(), 1);
+    assert_eq!(left, [(1, Origin::Trial(3)), (2, Origin::Baseline)]);
+}
