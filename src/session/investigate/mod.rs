@@ -61,11 +61,19 @@ fn look_into(lab: &mut Lab<'_>, suspect: &Suspect, assume_deterministic: bool) -
     let reference = reference.map(|record| record.plan.clone());
     let Judgement { verdict, evidence, silent, alone, varying, moves } =
         judge(lab, suspect, reference.as_ref(), assume_deterministic)?;
-    if let (Verdict::Broken, Some(alone)) = (verdict, &alone)
+    // A teardown that tests share is charged to whichever comes last: that another was charged is no pass.
+    let tears_down = alone.as_ref().is_some_and(|alone| alone.fixture_torn_down().is_some());
+    if let (Verdict::Broken | Verdict::Brittle, Some(alone)) = (verdict, &alone)
         && alone.signature != suspect.signature
+        && (verdict == Verdict::Broken || tears_down)
     {
         return Ok(broken_otherwise(suspect, alone, &evidence));
     }
+    // A brittle test is one for how it fails alone; how it fails after some other is another matter.
+    let suspect = match (verdict, &alone) {
+        (Verdict::Brittle, Some(alone)) if alone.signature != suspect.signature => alone,
+        _ => suspect,
+    };
     let suspect = &if moves { Suspect { site: None, ..suspect.clone() } } else { suspect.clone() };
     let note = silent.map(|question| no_answer(question).to_owned());
     let finding = Finding { note, ..finding_of(suspect, verdict, &evidence) };
@@ -208,6 +216,16 @@ mod tests {
         assert_eq!(of_f(&then("fabcdegh"), |run| fails_if(!run.after('b'))), "brittle: b");
         let both = |run: Situation<'_>| fails_if(!(run.after('b') && run.after('e')));
         assert_eq!(of_f(&then("bfacdegh"), both), "brittle: b e");
+    }
+
+    #[test]
+    fn a_test_that_fails_in_another_way_after_some_test_is_not_said_to_pass_after_it() {
+        let becomes = |run: Situation<'_>| match (run.is('f'), run.after('b'), run.after('c')) {
+            (true, true, _) => failed("ServerDown"),
+            (true, _, false) => failed("LeftBad"),
+            _ => Outcome::Passed,
+        };
+        assert_eq!(of_f(&[plan("cf"), plan("bf")], becomes), "brittle: c");
     }
 
     #[test]
