@@ -34,6 +34,8 @@ struct Module {
     paths: BTreeSet<String>,
     /// What it passes on under its own name, by that name.
     exports: BTreeMap<String, String>,
+    /// The names of the items that it defines.
+    defines: BTreeSet<String>,
 }
 
 /// All modules by their path.
@@ -97,8 +99,9 @@ fn what_the_architecture_names_is_there() {
     let text = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
     let paths: Vec<&str> = text.split('`').skip(1).step_by(2).filter(|code| code.contains("::")).collect();
     let is_there = |path: &&&str| {
-        let parent = path.rsplit_once("::").map_or("", |(parent, _)| parent);
-        modules.contains_key(**path) || modules.contains_key(parent)
+        let (parent, name) = path.rsplit_once("::").expect("a path of two words");
+        let is_item = modules.get(parent).is_some_and(|module| module.defines.contains(name));
+        is_item || modules.contains_key(**path)
     };
     let gone: Vec<_> = paths.iter().filter(|path| !is_there(path)).collect();
     assert!(paths.len() > 10, "the paths of ARCHITECTURE.md were not found: {paths:?}");
@@ -189,7 +192,8 @@ fn modules() -> Modules {
             continue;
         }
         let (paths, exports) = read(&source);
-        modules.insert(parts.join("::"), Module { is_folder, paths, exports });
+        let defines = defined(&source);
+        modules.insert(parts.join("::"), Module { is_folder, paths, exports, defines });
     }
     modules
 }
@@ -278,6 +282,19 @@ fn reaches(arrows: &BTreeSet<(String, String)>, from: &str, to: &str) -> bool {
         }
     }
     false
+}
+
+/// The names of the items that a source defines at its outermost level.
+fn defined(source: &str) -> BTreeSet<String> {
+    let tokens: Vec<TokenTree> = TokenStream::from_str(source).expect("Rust").into_iter().collect();
+    let item = |two: &[TokenTree]| match two {
+        [TokenTree::Ident(what), TokenTree::Ident(name)] => {
+            let words = ["fn", "struct", "enum", "trait", "const", "static", "type"];
+            words.iter().any(|word| what == word).then(|| name.to_string())
+        }
+        _ => None,
+    };
+    tokens.windows(2).filter_map(item).collect()
 }
 
 /// The paths that a source names, and those that it passes on, its tests left out.

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use crate::cli::args::{DistArg, SpeedupArgs, SuiteArgs};
 use crate::cli::options::SuiteOptions;
 use crate::cli::values::{UsageError, cores, distinct, named, place_for, worker_counts};
-use crate::plan::Configuration;
-use crate::plan::Mode;
+use crate::plan::{Configuration, Mode};
 use crate::record::SpeedupBaseline;
 
 /// `--workers`.

@@ -13,7 +13,7 @@
 //! whichever test was charged with it; a test function that pollutes itself, or is collected in no fixed order,
 //! by each of its parameters; a brittle test by any state-setter.
 
-use crate::suite::function;
+use crate::suite::{Phase, Suite, TestId, function};
 use std::collections::BTreeSet;
 
 use serde::Serialize;
@@ -22,8 +22,6 @@ use crate::finding::{Finding, Kind};
 use crate::judge::signature::{FailureLocation, Signature};
 use crate::plan::document::PlanDocument;
 use crate::plan::{Imports, Plan};
-use crate::suite::Phase;
-use crate::suite::{Suite, TestId};
 
 /// What is to fail together with a test.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

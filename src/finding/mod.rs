@@ -12,8 +12,7 @@ use crate::judge::signature::Signature;
 use crate::judge::statistics::Tally;
 use crate::plan::Plan;
 use crate::race::story::Story;
-use crate::suite::Fixture;
-use crate::suite::TestIndex;
+use crate::suite::{Fixture, TestIndex};
 use crate::trial::Failure;
 
 /// What kind of failure a finding is; the words are the field's (see docs/src/kinds.md).

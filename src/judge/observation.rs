@@ -2,8 +2,7 @@
 
 use crate::judge::signature::{FailureLocation, Signature};
 use crate::judge::site::{Lines, Site};
-use crate::suite::Fixture;
-use crate::suite::TestIndex;
+use crate::suite::{Fixture, TestIndex};
 use crate::trial::{Execution, Failure, Outcome, Trial};
 
 /// What became of a test in one run. Every room that asks whether a test passed asks here.
@@ -199,16 +198,7 @@ mod tests {
             outcome,
             duration: Duration::ZERO,
         };
-        Trial {
-            executions: runs.into_iter().map(execution).collect(),
-            duration: Duration::ZERO,
-            processes: 1,
-            steps: Vec::new(),
-            held: Vec::new(),
-            touched: Vec::new(),
-            leftovers: Vec::new(),
-            changed: None,
-        }
+        Trial::of(runs.into_iter().map(execution))
     }
 
     #[test]

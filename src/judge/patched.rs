@@ -183,16 +183,7 @@ mod tests {
             outcome: outcome(letter),
             duration: Duration::ZERO,
         });
-        Trial {
-            executions: executions.collect(),
-            duration: Duration::ZERO,
-            processes: 1,
-            steps: Vec::new(),
-            held: Vec::new(),
-            touched: Vec::new(),
-            leftovers: Vec::new(),
-            changed: None,
-        }
+        Trial::of(executions)
     }
 
     fn harms(plan: &Plan, outcomes: &str) -> Vec<Harm> {

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::suite::Phase;
-use crate::suite::TestIndex;
+use crate::suite::{Phase, TestIndex};
 use crate::trial::Outcome;
 
 /// What makes a failure the same failure: never the text of a line or a message, which may hold

@@ -1,9 +1,7 @@
 //! Suites of which pytest collects other tests, or in another order, in another process.
 
 use crate::judge::signature::{FailureLocation, Signature};
-use crate::suite::Phase;
-use crate::suite::function;
-use crate::suite::{Suite, Test, TestIndex};
+use crate::suite::{Phase, Suite, Test, TestIndex, function};
 
 /// A place at which two lists of collected tests differ.
 #[derive(Clone, Debug, PartialEq, Eq)]

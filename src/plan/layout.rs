@@ -10,8 +10,10 @@ use std::collections::BTreeSet;
 
 use crate::plan::axes::Axes;
 use crate::plan::keyed::{Purpose, Stream};
-use crate::plan::{Imports, Interleaving, Meeting, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
-use crate::plan::{durations, order, schedulers};
+use crate::plan::{
+    Imports, Interleaving, Meeting, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId, durations, order,
+    schedulers,
+};
 use crate::suite::{Suite, TestIndex};
 
 /// Makes the plan of a trial: a pure function of its arguments, of which any index can be made alone.

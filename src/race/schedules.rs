@@ -8,10 +8,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::plan::Seed;
-use crate::plan::WorkerId;
 use crate::plan::keyed::{Purpose, Stream};
 use crate::plan::schedule::{Resource, Schedule, Switch};
+use crate::plan::{Seed, WorkerId};
 use crate::race::access::{Call, Step, StepKind};
 
 /// Schedules of each random sort.

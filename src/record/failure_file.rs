@@ -14,8 +14,7 @@ use crate::parse::{object, reason};
 use crate::plan::Imports;
 use crate::plan::document::PlanDocument;
 use crate::record::atomic_file;
-use crate::suite::Fixture;
-use crate::suite::{Suite, TestId};
+use crate::suite::{Fixture, Suite, TestId};
 use crate::trial::Collected;
 
 /// The version of the form.

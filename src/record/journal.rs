@@ -19,8 +19,7 @@ use crate::record::journal_changed::ChangedRecord;
 use crate::run::process::plain::PlainRun;
 use crate::state::{Changed, Instructions};
 use crate::suite::{Fingerprint, TestIndex};
-use crate::trial::Leftover;
-use crate::trial::{Execution, Outcome, Trial};
+use crate::trial::{Execution, Leftover, Outcome, Trial};
 
 /// Name and version of the form.
 pub const SCHEMA: &str = "jostle.journal/1";

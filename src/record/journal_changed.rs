@@ -3,8 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::state::Statement;
-use crate::state::{Changed, Followed, Place, RestoreRecipe, Written};
+use crate::state::{Changed, Followed, Place, RestoreRecipe, Statement, Written};
 
 /// [`Changed`], whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

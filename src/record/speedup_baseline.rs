@@ -6,10 +6,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::parse::{object, reason};
-use crate::plan::Configuration;
-use crate::plan::Mode;
-use crate::record::RecordError;
-use crate::record::atomic_file;
+use crate::plan::{Configuration, Mode};
+use crate::record::{RecordError, atomic_file};
 use crate::speedup::Summary;
 use crate::suite::{Fingerprint, Suite};
 use crate::trial::Interpreter;

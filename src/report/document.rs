@@ -21,9 +21,8 @@ use crate::race::story::{Story, Turn};
 use crate::report::given_up::GivenUpDocument;
 use crate::report::words;
 use crate::session::SessionResult;
-use crate::suite::Fixture;
 use crate::suite::triage::{Cause, by_cause};
-use crate::suite::{CollectionError, Fingerprint, Suite, TestId, TestIndex};
+use crate::suite::{CollectionError, Fingerprint, Fixture, Suite, TestId, TestIndex};
 use crate::trial::Interpreter;
 
 /// Name and version of the form. Fields may join within a version; none changes its meaning.

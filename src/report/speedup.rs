@@ -5,19 +5,16 @@ use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::plan::Configuration;
-use crate::plan::Mode;
-use crate::report::Verbosity;
-use crate::report::terminal;
+use crate::plan::{Configuration, Mode};
 use crate::report::words::count;
+use crate::report::{Verbosity, terminal};
 use crate::speedup::compare::Compared;
 use crate::speedup::limits::Limit;
 use crate::speedup::outcomes::Difference;
 use crate::speedup::statistics::{Change, Estimate};
 use crate::speedup::{Row, Summary};
 use crate::suite::Suite;
-use crate::trial::Collected;
-use crate::trial::Verdict;
+use crate::trial::{Collected, Verdict};
 
 /// How many tests that differ are listed before they are only counted.
 const LISTED: usize = 5;

@@ -6,12 +6,9 @@ use anstyle::{AnsiColor, Style};
 
 use crate::finding::{Finding, Kind};
 use crate::race::delay::RUNS;
-use crate::report::Verbosity;
 use crate::report::document::token;
-use crate::report::explanation;
 use crate::report::gitlab::Sections;
-use crate::report::given_up;
-use crate::report::words;
+use crate::report::{Verbosity, explanation, given_up, words};
 use crate::session::SessionResult;
 use crate::suite::triage::{Cause, by_cause};
 use crate::suite::{CollectionError, Suite, TestIndex};

@@ -11,8 +11,7 @@ use crate::judge::signature::Signature;
 use crate::judge::statistics::Tally;
 use crate::race::story::Story;
 use crate::state::Place;
-use crate::suite::Fixture;
-use crate::suite::Suite;
+use crate::suite::{Fixture, Suite};
 
 /// What the other tests of a minimal failure are to the one that fails.
 pub fn role(kind: Kind) -> &'static str {

@@ -8,8 +8,7 @@ use crate::run::RunError;
 use crate::run::syscalls::names::Names;
 use crate::state::{Changed, Followed, Instructions, Written};
 use crate::suite::{CollectionError, Test, TestId};
-use crate::trial::Failure;
-use crate::trial::{MeasuredTest, Verdict};
+use crate::trial::{Failure, MeasuredTest, Verdict};
 
 /// The version both sides must speak.
 pub const VERSION: u32 = 7;

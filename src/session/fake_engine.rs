@@ -172,18 +172,9 @@ impl<'a> FakeEngine<'a> {
         let fresh = job.fresh || !self.capabilities(job.plan).forks;
         self.ran.push((job.plan.clone(), fresh));
         let lists = (0..).zip(&job.plan.workers);
-        let executions =
+        let executions: Vec<Execution> =
             lists.flat_map(|(worker, list)| self.run_list(WorkerId(worker), list, job.plan, fresh)).collect();
-        Trial {
-            executions,
-            duration: Duration::ZERO,
-            processes: job.plan.workers.len() as u32,
-            steps: Vec::new(),
-            held: Vec::new(),
-            touched: Vec::new(),
-            leftovers: Vec::new(),
-            changed: None,
-        }
+        Trial { processes: job.plan.workers.len() as u32, ..Trial::of(executions) }
     }
 }
 

@@ -8,8 +8,7 @@ use crate::judge::{Evidence, Signature};
 use crate::plan::{Plan, WorkerId};
 use crate::session::lab::Lab;
 use crate::shrink::Shrunk;
-use crate::suite::Fixture;
-use crate::suite::TestIndex;
+use crate::suite::{Fixture, TestIndex};
 use crate::trial::{Execution, Failure, Outcome, Trial};
 
 /// A failure that was seen in a trial and not yet explained.

@@ -1,7 +1,6 @@
 //! From the runs of each configuration to a table's rows and what they say together.
 
-use crate::plan::Configuration;
-use crate::plan::Mode;
+use crate::plan::{Configuration, Mode};
 use crate::speedup::Timing;
 use crate::speedup::limits::{self, Limit, Observed, Parts, Serial, Unit};
 use crate::speedup::outcomes::{Difference, Expected};

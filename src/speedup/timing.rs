@@ -4,8 +4,7 @@ use std::collections::HashMap;
 
 use crate::plan::Mode;
 use crate::suite::{Suite, TestId, TestIndex};
-use crate::trial::MeasuredRun;
-use crate::trial::Verdict;
+use crate::trial::{MeasuredRun, Verdict};
 
 /// What a test was and took in one run.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -45,6 +45,23 @@ pub struct Trial {
     pub changed: Option<Changed>,
 }
 
+#[cfg(test)]
+impl Trial {
+    /// A trial of which nothing is told but what its tests came to.
+    pub(crate) fn of(executions: impl IntoIterator<Item = Execution>) -> Self {
+        Self {
+            executions: executions.into_iter().collect(),
+            duration: Duration::ZERO,
+            processes: 1,
+            steps: Vec::new(),
+            held: Vec::new(),
+            touched: Vec::new(),
+            leftovers: Vec::new(),
+            changed: None,
+        }
+    }
+}
+
 /// What was learnt from collecting the suite once.
 #[derive(Clone, Debug)]
 pub struct Collected {

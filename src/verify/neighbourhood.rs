@@ -4,8 +4,9 @@
 use crate::finding::Kind;
 use crate::plan::keyed::{Keyed, Purpose, Stream};
 use crate::plan::schedule::Switch;
-use crate::plan::{Imports, Interleaving, Meeting, Mode, OrderKind, Plan, Schedule, WorkerId};
-use crate::plan::{order, schedulers};
+use crate::plan::{
+    Imports, Interleaving, Meeting, Mode, OrderKind, Plan, Schedule, WorkerId, order, schedulers,
+};
 use crate::suite::{Suite, TestIndex};
 
 /// How many other tests are taken along; the last is more than any suite has.

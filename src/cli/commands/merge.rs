@@ -6,18 +6,16 @@ use std::time::SystemTime;
 
 use anyhow::Context;
 
-use crate::cli::ExitCode;
 use crate::cli::args::{MergeArgs, StressArgs};
 use crate::cli::commands::shard::{check, foreign, read, usage, with_arguments};
 use crate::cli::commands::stress::stress;
 use crate::cli::commands::suite_run::engine;
-use crate::cli::journal_options;
 use crate::cli::options::StressOptions;
 use crate::cli::values::UsageError;
-use crate::record::Journal;
+use crate::cli::{ExitCode, journal_options};
 use crate::record::journal::{Header, SCHEMA};
 use crate::record::night::{Merged, ShardPlan, TrialResult};
-use crate::record::{history_file, journal_file};
+use crate::record::{Journal, history_file, journal_file};
 use crate::session::Limits;
 use crate::session::lab::journaled::{Begin, JournalKey, JournaledEngine, Place};
 use crate::session::stress::network;

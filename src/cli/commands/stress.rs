@@ -4,21 +4,19 @@ use std::io::Write;
 
 use anyhow::Context;
 
-use crate::cli::ExitCode;
 use crate::cli::args::StressArgs;
 use crate::cli::commands::history_recorder::{HistoryRecorder, Keep, make_folder};
 use crate::cli::commands::replay::tell_error;
 use crate::cli::commands::suite_run::{STDOUT, engine, write_json};
 use crate::cli::commands::{ci, shard};
-use crate::cli::journal_options;
 use crate::cli::options::{JsonTarget, StressOptions};
 use crate::cli::revision::revision;
 use crate::cli::values::UsageError;
+use crate::cli::{ExitCode, journal_options};
 use crate::plan::Axes;
 use crate::record::{FailureFile, fix_files};
-use crate::report::Verbosity;
 use crate::report::progress::Progress;
-use crate::report::{Document, terminal};
+use crate::report::{Document, Verbosity, terminal};
 use crate::run::Engine;
 use crate::session::lab::journaled::JournaledEngine;
 use crate::session::{self, SessionResult};

@@ -14,8 +14,7 @@ mod scope;
 mod source;
 mod statement;
 
-use crate::state::RestoreRecipe;
-use crate::state::Statement;
+use crate::state::{RestoreRecipe, Statement};
 pub use diff::diff;
 pub use edit::Edit;
 use keep::Subject;

@@ -1,14 +1,13 @@
 //! A statement that a fixture runs: what sets a brittle test's state up, or what a module did when it was
 //! imported.
 
-use crate::state::Statement;
+use crate::state::{Place, RestoreMethod, Statement};
 
 use crate::explain::fix::edit::Edit;
 use crate::explain::fix::is_literal;
 use crate::explain::fix::keep::{Body, is_module};
 use crate::explain::fix::layout::Source;
 use crate::explain::fix::source::Refusal;
-use crate::state::{Place, RestoreMethod};
 
 impl Statement {
     /// What gives a place the value it has; none unless that is a literal, and the place's name an expression.

@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::plan::WorkerId;
 use crate::suite::TestIndex;
-use crate::trial::Verdict;
-use crate::trial::{Execution, Failure, Outcome};
+use crate::trial::{Execution, Failure, Outcome, Verdict};
 
 /// How far a process of a worker is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,11 +11,11 @@ use crate::plan::{Imports, Interleaving, Meeting, Mode, WorkerId};
 use crate::race::{Access, Touched};
 use crate::run::error::with_output;
 use crate::run::host::PytestHost;
-use crate::run::limits::COLLECT;
-use crate::run::limits::{CLOSED, ENDING, TICK};
+use crate::run::limits::{CLOSED, COLLECT, ENDING, TICK};
 use crate::run::process::pytest::{Heard, Process};
-use crate::run::protocol::check_protocol;
-use crate::run::protocol::{self, Message, Purpose, Request, Setup, WatchSetup, WorkerIdentity};
+use crate::run::protocol::{
+    self, Message, Purpose, Request, Setup, WatchSetup, WorkerIdentity, check_protocol,
+};
 use crate::run::site::trial_env::TrialEnv;
 use crate::run::syscalls::names::Names;
 use crate::run::syscalls::{Supervisor, filter};

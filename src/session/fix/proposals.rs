@@ -10,8 +10,7 @@ use crate::explain::fix::{
     with_function_scope, without_statement,
 };
 use crate::run::project::source::Reader;
-use crate::state::Statement;
-use crate::state::{Place, RestoreMethod, RestoreRecipe};
+use crate::state::{Place, RestoreMethod, RestoreRecipe, Statement};
 use crate::suite::{Suite, Test, TestIndex};
 
 /// Whose doing is to be changed.

@@ -12,9 +12,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::plan::{Plan, Seed};
-use crate::record::Journal;
 use crate::record::journal::{Header, How, Key, Record, SCHEMA};
-use crate::record::journal_file;
+use crate::record::{Journal, journal_file};
 use crate::run::engine::{Capabilities, Collect, Isolation, PlainPytest, ProjectCopies};
 use crate::run::process::plain::PlainRun;
 use crate::run::remarks::Remarks;

@@ -2,8 +2,7 @@
 
 use crate::finding::{Finding, Kind, Minimal, Origin};
 use crate::judge::unstable::{Difference, difference, stops_xdist};
-use crate::plan::order;
-use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
+use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, order};
 use crate::suite::{Suite, TestIndex};
 
 /// The plan of the baseline: suite order in one process.

@@ -5,14 +5,12 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use crate::finding::known;
 use crate::finding::known::{Identity, Recorded};
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, known};
 use crate::judge::signature::{FailureLocation, Signature};
 use crate::judge::site::Site;
 use crate::session::suspect::Suspect;
-use crate::suite::Phase;
-use crate::suite::{Suite, TestIndex};
+use crate::suite::{Phase, Suite, TestIndex};
 
 /// Places and messages of one failing function that are looked into: each may have a cause of its own, but where
 /// they change with every run they have not.

@@ -7,8 +7,7 @@ use std::path::Path;
 use crate::finding::{Finding, Kind, Origin};
 use crate::plan::Plan;
 use crate::suite::TestIndex;
-use crate::trial::Change;
-use crate::trial::Trial;
+use crate::trial::{Change, Trial};
 
 /// Paths that a finding names; the others are counted.
 const LISTED: usize = 10;

@@ -69,16 +69,7 @@ mod tests {
             outcome,
             duration: Duration::ZERO,
         };
-        Trial {
-            executions: (0..).zip(outcomes).map(execution).collect(),
-            duration: Duration::ZERO,
-            processes: 1,
-            steps: Vec::new(),
-            held: Vec::new(),
-            touched: Vec::new(),
-            leftovers: Vec::new(),
-            changed: None,
-        }
+        Trial::of((0..).zip(outcomes).map(execution))
     }
 
     #[test]
