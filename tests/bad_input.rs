@@ -336,7 +336,7 @@ fn wrong_failure_files() {
     let change = |place: &str, value: Value| changed(&good, place, value);
     let whole = serde_json::to_vec(&good).expect("JSON");
     let many = vec![json!([{"node_id": "test_a.py::test_a"}]); 300];
-    let meeting = |first, second| json!({"barrier": [{"first": first, "second": second}]});
+    let barrier = |first, second| json!({"barrier": [{"first": first, "second": second}]});
     let twice = [b"{\"version\":1,\"version\":1,".as_slice(), &whole[1..]].concat();
     let cases: Vec<(Vec<u8>, &str)> = vec![
         (b"".to_vec(), "EOF"),
@@ -359,8 +359,8 @@ fn wrong_failure_files() {
         (change("/minimal/workers", json!([])), "0 workers"),
         (change("/minimal/workers", json!([[]])), "workers"),
         (change("/original/workers", Value::Array(many)), "300 workers"),
-        (change("/minimal/interleaving", meeting([0, 1], [0, 0])), "wait for itself"),
-        (change("/minimal/interleaving", meeting([0, 1], [3, 0])), "no such test"),
+        (change("/minimal/interleaving", barrier([0, 1], [0, 0])), "wait for itself"),
+        (change("/minimal/interleaving", barrier([0, 1], [3, 0])), "no such test"),
         (change("/minimal/mode", json!("sideways")), "unknown variant `sideways`"),
         (change("/pytest", json!({"extra": 1})), "invalid type"),
     ];

@@ -144,7 +144,7 @@ fn tests_that_save_and_load_one_file_lose_to_each_other_though_they_wait_for_not
 }
 
 #[test]
-#[ignore = "at night: a specimen states the call that fails, and unit tests of `race::story` where a story ends"]
+#[ignore = "at night: a specimen states the call that fails, and unit tests of `race::trace` where a trace ends"]
 fn the_story_of_a_race_ends_with_the_call_that_fails_and_not_with_one_of_the_teardown() {
     let test = |name: &str| {
         format!(

@@ -201,7 +201,7 @@ fn the_harness_knows_all_that_jostle_says() {
             worker: Some(WorkerIdentity { id: place(), count: 1, uid: place() }),
             random_seed: 1,
             tests: vec![("a", 1)],
-            meetings: vec![1],
+            barriers: vec![1],
             folder: "a",
             watch: Some(WatchSetup { at: Some(vec!["a"]), system_calls: true, filter: Some(place()) }),
             explain: Some(&instructions),

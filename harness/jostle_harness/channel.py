@@ -97,7 +97,7 @@ class Setup:
         self.worker: Optional[messages.WorkerIdentity] = message["worker"]
         self.random_seed: int = message["random_seed"]
         self.tests: List[Tuple[str, int]] = message["tests"]
-        self.meetings: FrozenSet[int] = frozenset(message["meetings"])
+        self.barriers: FrozenSet[int] = frozenset(message["barriers"])
         self.folder: str = message["folder"]
         set_folder(self.folder)
         #: ``at``: the resources at which to ask for turns, or nothing to note what tests touch. Nothing: no watch.

@@ -127,7 +127,7 @@ class Loop:
         return None
 
     def _run(self, position: int, item: pytest.Item) -> None:
-        if position in self._setup.meetings:
+        if position in self._setup.barriers:
             self._channel.send(messages.Waiting(type="waiting", position=position))
             self._channel.receive()
         self._failure = None

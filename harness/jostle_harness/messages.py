@@ -104,7 +104,7 @@ class _Setup(TypedDict):
     worker: Optional[WorkerIdentity]
     random_seed: int
     tests: List[Tuple[str, int]]
-    meetings: List[int]
+    barriers: List[int]
     folder: str
     watch: Optional[WatchSetup]
 
@@ -116,7 +116,7 @@ class Setup(_Setup, total=False):
 
 
 class Go(TypedDict):
-    """The other side of a meeting is there."""
+    """The other side of a barrier is there."""
 
     type: Literal["go"]
 

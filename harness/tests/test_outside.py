@@ -41,7 +41,7 @@ def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outside
             "worker": {"id": "gw1", "count": 2, "uid": "u"},
             "random_seed": 1,
             "tests": [],
-            "meetings": [],
+            "barriers": [],
             "folder": str(tmp_path / "trial"),
             "watch": {"at": None, "system_calls": False, "filter": None},
         }

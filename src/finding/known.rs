@@ -116,7 +116,7 @@ impl Identity {
 pub fn places(finding: &Finding) -> Vec<String> {
     let confirmed = finding.explanation.iter().filter(|explanation| explanation.confirmed);
     let state = confirmed.flat_map(|explanation| &explanation.places).map(|place| place.name.clone());
-    state.chain(finding.story.iter().map(|story| story.resource.to_string())).collect()
+    state.chain(finding.trace.iter().map(|trace| trace.resource.to_string())).collect()
 }
 
 /// The tests that a plan runs with the failing one, and the files it imports for no test.

@@ -11,7 +11,7 @@ use crate::judge::observation::FailureMatcher;
 use crate::judge::signature::Signature;
 use crate::judge::statistics::Tally;
 use crate::plan::Plan;
-use crate::race::story::Story;
+use crate::race::trace::Trace;
 use crate::suite::{Fixture, TestIndex};
 use crate::trial::Failure;
 
@@ -145,7 +145,7 @@ pub struct Finding {
     /// What the reader should know besides.
     pub note: Option<String>,
     /// The calls that race, where the interleaving was controlled.
-    pub story: Option<Story>,
+    pub trace: Option<Trace>,
     /// What is known of it from earlier.
     pub known: Option<Known>,
     /// If the search for its causes was given up: how far it came. What is left of the plan holds them then, and
@@ -190,7 +190,7 @@ impl Finding {
             no_command: None,
             explanation: None,
             note: None,
-            story: None,
+            trace: None,
             known: None,
             given_up: None,
         }

@@ -55,7 +55,8 @@ pub struct Found {
     /// The test; none for what concerns the whole suite.
     pub test: Option<String>,
     /// The finding in one line.
-    pub told: String,
+    #[serde(rename = "told")]
+    pub summary: String,
     /// Whether it counts as an isolation failure.
     pub counts: bool,
     /// In how many seeded trials the test was run until it failed in one, that one counted; none if it failed in none.
@@ -208,11 +209,11 @@ pub fn summarise(mut nights: Vec<Session>, failing: Vec<Failing>, slowest: Vec<S
 
 fn findings(nights: &[Session]) -> Vec<Seen> {
     let ended: Vec<&Session> = nights.iter().filter(|night| night.ended).collect();
-    let mut told = BTreeSet::new();
+    let mut seen_before = BTreeSet::new();
     let mut all = Vec::new();
     for night in ended.iter().rev() {
         for found in &night.findings {
-            if !told.insert(found.identity()) {
+            if !seen_before.insert(found.identity()) {
                 continue;
             }
             let with: Vec<&&Session> = ended.iter().filter(|night| night.has(found)).collect();
@@ -276,8 +277,8 @@ mod tests {
     use super::*;
 
     fn found(test: &str) -> Found {
-        let (kind, told) = ("victim".into(), format!("victim {test}"));
-        Found { kind, test: Some(test.into()), told, counts: true, after: None }
+        let (kind, summary) = ("victim".into(), format!("victim {test}"));
+        Found { kind, test: Some(test.into()), summary, counts: true, after: None }
     }
 
     fn night(at: u64, ended: bool, tests: &[&str]) -> Session {
@@ -305,7 +306,7 @@ mod tests {
         ];
         let summary = summarise(nights, Vec::new(), Vec::new());
         assert_eq!(summary.last().map(|night| night.started), Some(3));
-        let told: Vec<(Option<&str>, Status, &str)> = summary
+        let seen: Vec<(Option<&str>, Status, &str)> = summary
             .findings
             .iter()
             .map(|seen| (seen.found.test.as_deref(), seen.status, seen.first.as_str()))
@@ -317,7 +318,7 @@ mod tests {
             (Some("gone"), Status::Gone, "night-2"),
             (Some("past"), Status::Past, "night-1"),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(seen, expected);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use quick_xml::Reader;
 use quick_xml::events::attributes::{AttrError, Attribute};
 use quick_xml::events::{BytesStart, Event};
 
-use crate::logs::{Name, Ran, Source, Told};
+use crate::logs::{Name, Ran, Source, ParsedLog};
 
 /// The name of jostle's own reports.
 pub const OURS: &str = "jostle";
@@ -64,26 +64,26 @@ pub fn reported(text: &str) -> Result<Option<Vec<Reported>>, String> {
 ///
 /// # Errors
 /// It is no well-formed XML; the text says why.
-pub fn read(text: &str) -> Result<Told, String> {
-    let mut told = Told::nothing(Source::Junit);
+pub fn read(text: &str) -> Result<ParsedLog, String> {
+    let mut parsed = ParsedLog::nothing(Source::Junit);
     let mut reader = Reader::from_str(text.trim_start_matches('\u{feff}').trim_start());
     loop {
         match reader.read_event().map_err(|error| error.to_string())? {
-            Event::Start(tag) | Event::Empty(tag) => take_in(&tag, &mut told)?,
-            Event::Eof => return Ok(told),
+            Event::Start(tag) | Event::Empty(tag) => take_in(&tag, &mut parsed)?,
+            Event::Eof => return Ok(parsed),
             _ => {}
         }
     }
 }
 
-fn take_in(tag: &BytesStart<'_>, told: &mut Told) -> Result<(), String> {
+fn take_in(tag: &BytesStart<'_>, parsed: &mut ParsedLog) -> Result<(), String> {
     match tag.name().as_ref() {
         "testcase" => {
             let (class, name) = case(tag)?;
-            told.runs.push(Ran { worker: 0, name: Name::Junit(class, name), failed: false });
+            parsed.runs.push(Ran { worker: 0, name: Name::Junit(class, name), failed: false });
         }
         "failure" | "error" => {
-            if let Some(last) = told.runs.last_mut() {
+            if let Some(last) = parsed.runs.last_mut() {
                 last.failed = true;
             }
         }
@@ -141,13 +141,13 @@ mod tests {
         let text = r#"<?xml version="1.0" encoding="utf-8"?><testsuites><testsuite name="pytest" tests="2">
             <testcase classname="tests.test_a.TestX" name="test_1[a &lt; b]" time="0.1"><failure message="x">y</failure></testcase>
             <testcase classname="tests.test_b" name="test_2" time="0.0" /></testsuite></testsuites>"#;
-        let told = read(text).unwrap();
+        let parsed = read(text).unwrap();
         let name = |class: &str, name: &str| Name::Junit(class.into(), name.into());
         assert_eq!(
-            told.runs[0],
+            parsed.runs[0],
             Ran { worker: 0, name: name("tests.test_a.TestX", "test_1[a < b]"), failed: true }
         );
-        assert_eq!(told.runs[1], Ran { worker: 0, name: name("tests.test_b", "test_2"), failed: false });
+        assert_eq!(parsed.runs[1], Ran { worker: 0, name: name("tests.test_b", "test_2"), failed: false });
         assert_eq!(
             names("tests/test_a.py::TestX::test_1[a < b]"),
             ("tests.test_a.TestX".into(), "test_1[a < b]".into())

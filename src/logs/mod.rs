@@ -1,7 +1,7 @@
 //! Logs of runs that were not jostle's, as far as they tell a plan: which tests ran, on which worker, in
 //! which order, and which of them failed.
 //!
-//! Pure: text in, [`Told`] out. No text makes a reader panic.
+//! Pure: text in, [`ParsedLog`] out. No text makes a reader panic.
 
 pub mod terminal;
 pub mod junit;
@@ -44,7 +44,7 @@ pub enum Source {
 
 /// What a log tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct ParsedLog {
     /// Where the order comes from.
     pub source: Source,
     /// The tests in the order of the log.
@@ -63,7 +63,7 @@ pub struct Told {
     pub lost: u32,
 }
 
-impl Told {
+impl ParsedLog {
     /// A log that tells nothing.
     pub fn nothing(source: Source) -> Self {
         Self {
@@ -91,11 +91,11 @@ pub struct Placed {
 }
 
 /// Finds a log's tests in a suite. Names that several tests share are taken in turn.
-pub fn place(told: &Told, suite: &Suite) -> Placed {
+pub fn place(parsed: &ParsedLog, suite: &Suite) -> Placed {
     let index = Index::new(suite);
     let mut placed = Placed::default();
     let mut taken: BTreeMap<(u32, &Name), usize> = BTreeMap::new();
-    for ran in &told.runs {
+    for ran in &parsed.runs {
         let found = index.find(&ran.name);
         let turn = taken.entry((ran.worker, &ran.name)).or_default();
         let Some(&test) = found.get(*turn).or(found.last()) else {
@@ -112,7 +112,7 @@ pub fn place(told: &Told, suite: &Suite) -> Placed {
             placed.failed.push(test);
         }
     }
-    for name in &told.summary {
+    for name in &parsed.summary {
         if let Some(&test) = index.find(name).first().filter(|test| !placed.failed.contains(test)) {
             placed.failed.push(test);
         }
@@ -121,35 +121,35 @@ pub fn place(told: &Told, suite: &Suite) -> Placed {
 }
 
 /// What a log does not tell of the plan it is of, and what is done in its place.
-pub fn untold(told: &Told, placed: &Placed) -> Vec<String> {
-    let mut untold = vec!["PYTHONHASHSEED: several are tried".to_owned()];
+pub fn unknown(parsed: &ParsedLog, placed: &Placed) -> Vec<String> {
+    let mut unknown = vec!["PYTHONHASHSEED: several are tried".to_owned()];
     let known: usize = placed.workers.iter().map(Vec::len).sum();
-    if let Some(all) = told.tests.filter(|&all| all > known as u64) {
-        untold.push(format!("{} of {all} tests: it names {known}", all - known as u64));
+    if let Some(all) = parsed.tests.filter(|&all| all > known as u64) {
+        unknown.push(format!("{} of {all} tests: it names {known}", all - known as u64));
     }
     if !placed.unknown.is_empty() {
         let (Name::Node(first) | Name::Junit(_, first)) = &placed.unknown[0];
-        untold.push(format!(
+        unknown.push(format!(
             "what {} of its names mean: they are not collected now, {first} the first",
             placed.unknown.len()
         ));
     }
-    match told.source {
+    match parsed.source {
         Source::Workers => {
-            untold.push("when tests of different workers overlapped: the workers run freely".into());
-            if told.mode.is_none() {
-                untold.push("how tests were distributed: `load` is taken".into());
+            unknown.push("when tests of different workers overlapped: the workers run freely".into());
+            if parsed.mode.is_none() {
+                unknown.push("how tests were distributed: `load` is taken".into());
             }
-            if told.lost > 0 {
-                untold.push("what a worker that was lost ran last".into());
+            if parsed.lost > 0 {
+                unknown.push("what a worker that was lost ran last".into());
             }
         }
         Source::Junit => {
-            untold.push("which worker ran what: all run in one process, in the order of the file".into());
+            unknown.push("which worker ran what: all run in one process, in the order of the file".into());
         }
         Source::Serial => {}
     }
-    untold
+    unknown
 }
 
 /// The tests of a suite by the names that logs have for them.

@@ -3,7 +3,7 @@
 //! Continuous integration puts times and names of steps before the lines and colours into them: what is
 //! looked for may stand anywhere in a line.
 
-use crate::logs::{Name, Ran, Source, Told};
+use crate::logs::{Name, Ran, Source, ParsedLog};
 use crate::plan::Mode;
 
 /// More workers than any run has.
@@ -21,8 +21,8 @@ const WORDS: [(&str, bool); 7] = [
 ];
 
 /// Reads a log.
-pub fn read(text: &str) -> Told {
-    let mut workers = Told::nothing(Source::Workers);
+pub fn read(text: &str) -> ParsedLog {
+    let mut workers = ParsedLog::nothing(Source::Workers);
     let mut serial = Vec::new();
     let mut last_of_worker = std::collections::BTreeMap::new();
     for line in text.lines() {
@@ -36,7 +36,7 @@ pub fn read(text: &str) -> Told {
             workers.summary.extend(of_summary(&line));
         }
     }
-    if workers.runs.is_empty() { Told { source: Source::Serial, runs: serial, ..workers } } else { workers }
+    if workers.runs.is_empty() { ParsedLog { source: Source::Serial, runs: serial, ..workers } } else { workers }
 }
 
 /// A test that fails in teardown, or is run again by a plugin, has a line more: it ran once.
@@ -70,22 +70,22 @@ fn plain(line: &str) -> String {
 }
 
 /// Takes in what stands before and between the tests.
-fn header(line: &str, told: &mut Told) {
+fn header(line: &str, parsed: &mut ParsedLog) {
     if let Some(rest) = after(line, "Using --randomly-seed=") {
-        told.randomly = number(rest).or(told.randomly);
+        parsed.randomly = number(rest).or(parsed.randomly);
     }
     if let Some(rest) = after(line, "scheduling tests via ") {
-        told.mode = mode(rest.trim());
+        parsed.mode = mode(rest.trim());
     }
     if let Some(at) = line.find(" workers [").or_else(|| line.find(" worker [")) {
         let count = line[..at].rsplit(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
-        told.workers = count.parse().ok().filter(|&count| count <= MOST_WORKERS);
-        told.tests = line[at..].split('[').nth(1).and_then(number);
+        parsed.workers = count.parse().ok().filter(|&count| count <= MOST_WORKERS);
+        parsed.tests = line[at..].split('[').nth(1).and_then(number);
     }
     if let Some(rest) = after(line, "collected ").filter(|_| line.contains("collected ")) {
-        told.tests = told.tests.or(number(rest));
+        parsed.tests = parsed.tests.or(number(rest));
     }
-    told.lost += u32::from(line.contains("replacing crashed worker gw"));
+    parsed.lost += u32::from(line.contains("replacing crashed worker gw"));
 }
 
 fn mode(scheduler: &str) -> Option<Mode> {
@@ -177,28 +177,28 @@ mod tests {
 
     #[test]
     fn the_lines_of_workers_tell_who_ran_what_in_which_order() {
-        let told = read(
+        let parsed = read(
             "Using --randomly-seed=4711\ncreated: 2/2 workers\n2 workers [4 items]\n\nscheduling tests via \
              LoadScheduling\n\ntests/test_a.py::test_x \n2026-01-02T03:04:05.67Z \u{1b}[36m[gw1] [ 25%] \u{1b}[0m\u{1b}[32mPASSED\u{1b}[0m \
              tests/test_a.py::test_x[a b] \n[gw0] [ 50%] FAILED tests/test_b.py::test_y <- other.py \n[gw1] [ 75%] \
              PASSED tests/test_b.py::test_z\n[gw1] [ 75%] ERROR tests/test_b.py::test_z\nFAILED tests/test_b.py::test_y - x\n",
         );
         assert_eq!(
-            told.runs,
+            parsed.runs,
             [
                 ran(1, "tests/test_a.py::test_x[a b]", false),
                 ran(0, "tests/test_b.py::test_y", true),
                 ran(1, "tests/test_b.py::test_z", true),
             ]
         );
-        assert_eq!((told.mode, told.workers, told.tests), (Some(Mode::Load), Some(2), Some(4)));
-        assert_eq!((told.source, told.randomly), (Source::Workers, Some(4711)));
-        assert_eq!(told.summary, [Name::Node("tests/test_b.py::test_y".into())]);
+        assert_eq!((parsed.mode, parsed.workers, parsed.tests), (Some(Mode::Load), Some(2), Some(4)));
+        assert_eq!((parsed.source, parsed.randomly), (Source::Workers, Some(4711)));
+        assert_eq!(parsed.summary, [Name::Node("tests/test_b.py::test_y".into())]);
     }
 
     #[test]
     fn the_lines_of_one_process_tell_its_order() {
-        let told = read(
+        let parsed = read(
             "collecting ... collected 3 items\n\ntests/test_a.py::test_x PASSED         [ 33%]\n\
              tests/test_a.py::test_y SKIPPED (why not)      [ 66%]\ntests/test_a.py::test_z FAILED [100%]\n\
              =========\nFAILED tests/test_a.py::test_z - assert 1\nERROR tests/test_q.py\n",
@@ -208,7 +208,7 @@ mod tests {
             ran(0, "tests/test_a.py::test_y", false),
             ran(0, "tests/test_a.py::test_z", true),
         ];
-        assert_eq!((told.runs.as_slice(), told.source, told.tests), (&expected[..], Source::Serial, Some(3)));
+        assert_eq!((parsed.runs.as_slice(), parsed.source, parsed.tests), (&expected[..], Source::Serial, Some(3)));
     }
 
     proptest! {

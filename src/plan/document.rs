@@ -60,11 +60,11 @@ pub enum DocumentError {
     /// A worker that waits for itself.
     #[error("the plan lets worker {0} wait for itself: it was changed by hand")]
     Alone(u32),
-    /// A meeting outside the workers' lists.
+    /// A barrier outside the workers' lists.
     #[error(
         "the plan lets worker {0} wait before test {1} of its list, which has no such test: the plan was changed by hand"
     )]
-    Meeting(u32, u32),
+    Barrier(u32, u32),
     /// A schedule of workers that there are not.
     #[error("the plan's schedule names worker {0}, which it has not: the plan was changed by hand")]
     Schedule(WorkerId),
@@ -123,7 +123,7 @@ impl PlanDocument {
     }
 
     /// The plan as far as a suite can follow it: tests that are not in the suite are left out, and are
-    /// returned. What is left is not bound to meetings then, as their places mean other tests.
+    /// returned. What is left is not bound to barriers then, as their places mean other tests.
     ///
     /// # Errors
     /// The version is unknown, or the plan was changed by hand.
@@ -142,7 +142,7 @@ impl PlanDocument {
     /// Whether it is a plan that some suite could follow.
     ///
     /// # Errors
-    /// The version is unknown, there are no workers or too many, or a meeting cannot take place.
+    /// The version is unknown, there are no workers or too many, or a barrier cannot take place.
     pub fn check(&self) -> Result<(), DocumentError> {
         if self.version != VERSION {
             return Err(DocumentError::Version(self.version));
@@ -151,23 +151,23 @@ impl PlanDocument {
         if running == 0 || self.workers.len() > MOST_WORKERS as usize {
             return Err(DocumentError::Workers(running.max(self.workers.len())));
         }
-        let meetings = match &self.interleaving {
+        let barriers = match &self.interleaving {
             Interleaving::Free => return Ok(()),
             Interleaving::Controlled(schedule) => {
                 let stranger = schedule.stranger(self.workers.len());
                 return stranger.map_or(Ok(()), |worker| Err(DocumentError::Schedule(worker)));
             }
-            Interleaving::Barrier(meetings) => meetings,
+            Interleaving::Barriers(barriers) => barriers,
         };
-        if let Some(alone) = meetings.iter().find(|meeting| meeting.first.0 == meeting.second.0) {
+        if let Some(alone) = barriers.iter().find(|barrier| barrier.first.0 == barrier.second.0) {
             return Err(DocumentError::Alone(alone.first.0.0));
         }
-        let places = meetings.iter().flat_map(|meeting| [meeting.first, meeting.second]);
+        let places = barriers.iter().flat_map(|barrier| [barrier.first, barrier.second]);
         let stands = |worker: WorkerId, place: u32| {
             self.workers.get(worker.0 as usize).is_some_and(|list| (place as usize) < list.len())
         };
         match places.into_iter().find(|&(worker, place)| !stands(worker, place)) {
-            Some((worker, place)) => Err(DocumentError::Meeting(worker.0, place)),
+            Some((worker, place)) => Err(DocumentError::Barrier(worker.0, place)),
             None => Ok(()),
         }
     }

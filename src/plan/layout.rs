@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use crate::plan::axes::Axes;
 use crate::plan::keyed::{Purpose, Stream};
 use crate::plan::{
-    Imports, Interleaving, Meeting, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId, durations, order,
+    Imports, Interleaving, Barrier, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId, durations, order,
     schedulers,
 };
 use crate::suite::{Suite, TestIndex};
@@ -141,12 +141,12 @@ fn row(cycle: &[OrderKind], turn: u64, pair: u64, suite: &Suite) -> (OrderKind, 
 /// Neighbouring workers start the tests at equal places of their lists together, so that each such
 /// pair of tests truly overlaps.
 fn lockstep(workers: &[Vec<TestIndex>]) -> Interleaving {
-    let mut meetings = Vec::new();
+    let mut barriers = Vec::new();
     for (left, lists) in workers.chunks_exact(2).enumerate() {
         let first = WorkerId(2 * left as u32);
         let second = WorkerId(first.0 + 1);
         let shared = lists[0].len().min(lists[1].len()) as u32;
-        meetings.extend((0..shared).map(|place| Meeting { first: (first, place), second: (second, place) }));
+        barriers.extend((0..shared).map(|place| Barrier { first: (first, place), second: (second, place) }));
     }
-    if meetings.is_empty() { Interleaving::Free } else { Interleaving::Barrier(meetings) }
+    if barriers.is_empty() { Interleaving::Free } else { Interleaving::Barriers(barriers) }
 }

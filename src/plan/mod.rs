@@ -119,15 +119,16 @@ impl OrderKind {
 pub enum Interleaving {
     /// Every worker runs as fast as it can.
     Free,
-    /// Each meeting names a place in two workers' lists: neither goes on until both are there.
-    Barrier(Vec<Meeting>),
+    /// Neither of a barrier's workers goes on until both are there.
+    #[serde(rename = "barrier")]
+    Barriers(Vec<Barrier>),
     /// One worker at a time, in the turns of a schedule.
     Controlled(Schedule),
 }
 
 /// Two tests on two workers that start together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Meeting {
+pub struct Barrier {
     /// Worker and 0-based position in its list.
     pub first: (WorkerId, u32),
     /// Another worker and position.

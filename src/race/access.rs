@@ -159,7 +159,8 @@ pub enum StepKind {
     /// It was overtaken, and has not gone on for so many milliseconds since its last call.
     Takes(u32),
     /// It waited for too long while the other one was held in the middle of its calls.
-    Rests,
+    #[serde(rename = "rests")]
+    UnfairWait,
     /// The teardown of its test started.
     TearsDown,
     /// It is about to make a call while an exception is being handled.

@@ -175,7 +175,7 @@ pub fn wait(steps: &[Step], worker: WorkerId) -> Option<String> {
     let end = steps[at..].iter().position(|step| is_call(step, worker)).map_or(steps.len(), |more| at + more);
     let waits = |step: &Step| {
         step.worker != worker
-            && matches!(step.kind, StepKind::Sleeps { .. } | StepKind::Waits | StepKind::Rests)
+            && matches!(step.kind, StepKind::Sleeps { .. } | StepKind::Waits | StepKind::UnfairWait)
     };
     let waits_at = at + steps[at..end].iter().position(waits)?;
     if let StepKind::Sleeps { at: Some(place) } = &steps[waits_at].kind

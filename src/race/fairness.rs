@@ -23,14 +23,14 @@ const ATTEMPTS: u32 = 4;
 
 /// What a worker did since it got its turn, while another one was held in the middle of its calls.
 #[derive(Clone, Debug, Default)]
-pub struct Stay {
+pub struct HolderActivity {
     idle: Duration,
     attempts: BTreeMap<Call, u32>,
 }
 
-impl Stay {
+impl HolderActivity {
     /// The worker had nothing to do for so long.
-    pub fn rests(&mut self, idle: Duration) {
+    pub fn idles(&mut self, idle: Duration) {
         self.idle += idle;
     }
 
@@ -57,7 +57,7 @@ impl Stay {
 
 /// Whether a worker was held, in the middle of its calls, while the other waited.
 pub fn is_unfair(steps: &[Step]) -> bool {
-    steps.iter().any(|step| step.kind == StepKind::Rests)
+    steps.iter().any(|step| step.kind == StepKind::UnfairWait)
 }
 
 #[cfg(test)]
@@ -78,22 +78,22 @@ mod tests {
     }
 
     #[test]
-    fn rest_and_attempts_are_waits_and_computing_and_writing_are_none() {
-        let mut rests = Stay::default();
-        rests.rests(Duration::from_millis(3));
-        assert!(!rests.is_a_wait());
-        rests.rests(Duration::from_millis(3));
-        assert!(rests.is_a_wait(), "short rests add up");
-        assert!(!rests.is_late());
+    fn idling_and_attempts_are_waits_and_computing_and_writing_are_none() {
+        let mut idle = HolderActivity::default();
+        idle.idles(Duration::from_millis(3));
+        assert!(!idle.is_a_wait());
+        idle.idles(Duration::from_millis(3));
+        assert!(idle.is_a_wait(), "short pauses add up");
+        assert!(!idle.is_late());
 
-        let (mut tries, mut writes) = (Stay::default(), Stay::default());
+        let (mut tries, mut writes) = (HolderActivity::default(), HolderActivity::default());
         for _ in 0..100 {
             tries.calls(&call("lock"));
             writes.calls(&call("write"));
         }
         assert!(tries.is_a_wait());
         assert!(!writes.is_a_wait());
-        let mut statements = Stay::default();
+        let mut statements = HolderActivity::default();
         for _ in 0..100 {
             statements.calls(&Call { by: Some("C code".into()), ..call("lock to read") });
         }

@@ -1,5 +1,5 @@
 //! Races between workers: who touches what ([`conflicts`]), in which orders it is worth trying
-//! ([`schedules`]), whose turn it is while one is tried ([`turns`]), and whether a failure may be our own
+//! ([`schedules`]), whose turn it is while one is tried ([`turn_scheduler`]), and whether a failure may be our own
 //! doing ([`fairness`]).
 //!
 //! Pure: what was touched and what workers ask for comes in as values.
@@ -10,8 +10,8 @@ pub mod delay;
 pub mod fairness;
 pub mod likeness;
 pub mod schedules;
-pub mod turns;
-pub mod story;
+pub mod turn_scheduler;
+pub mod trace;
 
 pub use access::{Access, Call, Effect, Step, Touched};
 pub use conflicts::{Conflict, conflicts};

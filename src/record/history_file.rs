@@ -177,7 +177,8 @@ pub struct FoundEntry {
     /// The test; none for what concerns the whole suite.
     pub test: Option<String>,
     /// The finding in one line.
-    pub told: String,
+    #[serde(rename = "told")]
+    pub summary: String,
     /// Whether it counts as an isolation failure.
     pub counts: bool,
     /// Whether it was known.

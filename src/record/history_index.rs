@@ -189,7 +189,7 @@ impl HistoryIndex {
                 Ok(Found {
                     kind: row.get(0)?,
                     test: row.get(1)?,
-                    told: row.get(2)?,
+                    summary: row.get(2)?,
                     counts: row.get(3)?,
                     after: Some(after).filter(|&after| after > 0),
                 })
@@ -355,7 +355,7 @@ fn add_end(to: &Transaction<'_>, night: &str, ended: &Ended) -> rusqlite::Result
         "INSERT INTO finding (night, kind, test, told, counts, known) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
     for found in &ended.findings {
-        add.execute(params![night, found.kind, found.test, found.told, found.counts, found.known])?;
+        add.execute(params![night, found.kind, found.test, found.summary, found.counts, found.known])?;
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use crate::plan::document::PlanDocument;
 use crate::plan::schedule::Resource;
 use crate::plan::token::Token;
 use crate::plan::{Axes, Plan, Seed, TrialIndex, WorkerId};
-use crate::race::story::{Story, Turn};
+use crate::race::trace::{Trace, TracedCall};
 use crate::report::given_up::GivenUpDocument;
 use crate::report::words;
 use crate::session::SessionResult;
@@ -127,7 +127,7 @@ struct RaceDocument {
     resource: Resource,
     #[serde(skip_serializing_if = "Option::is_none")]
     folder: Option<String>,
-    calls: Vec<TurnDocument>,
+    calls: Vec<TracedCallDocument>,
     #[serde(skip_serializing_if = "Option::is_none")]
     delay: Option<DelayDocument>,
     diverged: u32,
@@ -143,7 +143,7 @@ struct DelayDocument {
 }
 
 #[derive(Debug, Serialize)]
-struct TurnDocument {
+struct TracedCallDocument {
     worker: WorkerId,
     test: TestId,
     call: String,
@@ -312,7 +312,7 @@ impl FindingDocument {
             circle: related_tests.clone(),
             related_tests,
             note: finding.note.clone(),
-            race: finding.story.as_ref().map(|story| RaceDocument::new(story, suite)),
+            race: finding.trace.as_ref().map(|trace| RaceDocument::new(trace, suite)),
             known: finding.known.clone(),
             given_up: finding.given_up.as_ref().map(|given_up| GivenUpDocument::new(given_up, suite)),
         }
@@ -339,27 +339,27 @@ fn ids(tests: &BTreeSet<TestIndex>, suite: &Suite) -> Vec<TestId> {
 }
 
 impl RaceDocument {
-    fn new(story: &Story, suite: &Suite) -> Self {
-        let turn = |turn: &Turn| TurnDocument {
-            worker: turn.worker,
-            test: suite.test(turn.test).id.clone(),
-            call: turn.call.call.clone(),
-            statement: turn.call.statement.clone(),
-            writes: turn.call.writes,
-            at: turn.call.at.clone(),
-            by: turn.call.by.clone(),
+    fn new(trace: &Trace, suite: &Suite) -> Self {
+        let call = |made: &TracedCall| TracedCallDocument {
+            worker: made.worker,
+            test: suite.test(made.test).id.clone(),
+            call: made.call.call.clone(),
+            statement: made.call.statement.clone(),
+            writes: made.call.writes,
+            at: made.call.at.clone(),
+            by: made.call.by.clone(),
         };
         Self {
-            resource: story.resource.clone(),
-            folder: story.folder.clone(),
-            calls: story.turns.iter().map(turn).collect(),
-            delay: story.delay.as_ref().map(|delay| DelayDocument {
+            resource: trace.resource.clone(),
+            folder: trace.folder.clone(),
+            calls: trace.calls.iter().map(call).collect(),
+            delay: trace.delay.as_ref().map(|delay| DelayDocument {
                 milliseconds: delay.milliseconds,
                 passes: delay.passes,
                 after: delay.after.place(),
                 before: delay.before.place(),
             }),
-            diverged: story.diverged,
+            diverged: trace.diverged,
         }
     }
 }

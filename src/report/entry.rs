@@ -137,9 +137,9 @@ fn place(outline: &SessionResult, test: Option<TestIndex>) -> Entry {
 
 /// The report for people, without colours.
 fn plain(finding: &Finding, outline: &SessionResult) -> String {
-    let mut told = Vec::new();
-    match terminal::finding(&mut told, finding, outline, Verbosity::Normal, "") {
-        Ok(()) => anstream::adapter::strip_str(&String::from_utf8_lossy(&told)).to_string(),
+    let mut text = Vec::new();
+    match terminal::finding(&mut text, finding, outline, Verbosity::Normal, "") {
+        Ok(()) => anstream::adapter::strip_str(&String::from_utf8_lossy(&text)).to_string(),
         Err(error) => error.to_string(),
     }
 }

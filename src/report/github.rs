@@ -66,17 +66,17 @@ pub fn summary(entries: &[Entry], seed: u64, verdict: &str, most_bytes: usize) -
 pub fn verdict(entries: &[Entry]) -> String {
     let number = |weight| entries.iter().filter(|entry| entry.weight == weight).count();
     let (new, known, errors) = (number(Weight::Fails), number(Weight::Known), number(Weight::Error));
-    let mut told = match new {
+    let mut text = match new {
         0 => "no new isolation failure".to_owned(),
         _ => words::count(new, "isolation failure"),
     };
     if known > 0 {
-        told += &format!(", {known} known");
+        text += &format!(", {known} known");
     }
     if errors > 0 {
-        told += &format!(", {}", words::count(errors, "collection error"));
+        text += &format!(", {}", words::count(errors, "collection error"));
     }
-    told
+    text
 }
 
 /// A fence that the text does not end.
@@ -126,13 +126,13 @@ mod tests {
 
     #[test]
     fn an_annotation_is_one_line_whatever_it_says() {
-        let told = annotations(
+        let text = annotations(
             &[entry(Weight::Fails, "a::b", "one\ntwo\n")],
             Path::new("/w/b"),
             Some(Path::new("/w")),
         );
         assert_eq!(
-            told,
+            text,
             "::error file=b/tests/a%2Cb.py,line=3,title=victim%3A a%3A%3Ab::50 %25 of it%0Aone%0Atwo\n"
         );
     }
@@ -143,9 +143,9 @@ mod tests {
             .into_iter()
             .flat_map(|weight| (0..30).map(move |n| entry(weight, &n.to_string(), "")))
             .collect();
-        let told = annotations(&many, Path::new("/"), None);
-        assert_eq!(told.lines().filter(|line| line.starts_with("::error ")).count(), ANNOTATIONS);
-        assert_eq!(told.lines().filter(|line| line.starts_with("::warning ")).count(), ANNOTATIONS);
+        let text = annotations(&many, Path::new("/"), None);
+        assert_eq!(text.lines().filter(|line| line.starts_with("::error ")).count(), ANNOTATIONS);
+        assert_eq!(text.lines().filter(|line| line.starts_with("::warning ")).count(), ANNOTATIONS);
         assert_eq!(verdict(&many), "30 isolation failures, 30 known");
     }
 
@@ -153,9 +153,9 @@ mod tests {
         #[test]
         fn a_summary_keeps_to_its_room(texts in proptest::collection::vec("[`a<\\n]{0,40}", 0..20), room in 200_usize..2000) {
             let entries: Vec<Entry> = texts.iter().map(|text| entry(Weight::Fails, "a", text)).collect();
-            let told = summary(&entries, 7, "x", room);
-            prop_assert!(told.len() <= room, "{} of {room}", told.len());
-            prop_assert_eq!(told.matches("<details>").count(), told.matches("</details>").count());
+            let text = summary(&entries, 7, "x", room);
+            prop_assert!(text.len() <= room, "{} of {room}", text.len());
+            prop_assert_eq!(text.matches("<details>").count(), text.matches("</details>").count());
         }
     }
 }

@@ -130,7 +130,7 @@ fn findings(out: &mut dyn Write, summary: &Summary, names: &BTreeMap<&str, &Sess
             Status::NotRun => (DIM, "?"),
             Status::Past => (DIM, "past"),
         };
-        writeln!(out, "{style}{word:<6}{style:#} {}", seen.found.told)?;
+        writeln!(out, "{style}{word:<6}{style:#} {}", seen.found.summary)?;
         let of = |name: &str| {
             names.get(name).map_or_else(|| name.to_owned(), |night| time(night) + &commit(night))
         };
@@ -210,15 +210,15 @@ pub fn of_test(out: &mut dyn Write, summary: &Summary, test: &str) -> io::Result
         rate.iter().flat_map(|rate| &rate.nights).map(|night| (night.night.as_str(), night.share)).collect();
     writeln!(out, "{test}")?;
     for night in &summary.nights {
-        let (style, told) = match shares.get(night.name.as_str()) {
+        let (style, ended) = match shares.get(night.name.as_str()) {
             Some(&of_night) if of_night.tally.failed > 0 => (BAD, format!("failed in {}", share(of_night))),
             Some(&of_night) => (GOOD, format!("failed in {}", share(of_night))),
             None if night.findings.is_empty() => continue,
             None => (DIM, "not run in a seeded trial".into()),
         };
-        writeln!(out, "  {}  {style}{told}{style:#}{DIM}{}{DIM:#}", time(night), commit(night))?;
+        writeln!(out, "  {}  {style}{ended}{style:#}{DIM}{}{DIM:#}", time(night), commit(night))?;
         for found in &night.findings {
-            writeln!(out, "    {}", found.told)?;
+            writeln!(out, "    {}", found.summary)?;
         }
     }
     if let Some(rate) = rate {

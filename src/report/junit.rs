@@ -22,11 +22,11 @@ pub fn report(outline: &SessionResult, entries: &[Entry]) -> Result<String, quic
     suite.add_property(Property::new("trials", outline.trials.to_string()));
     suite.add_property(Property::new("fingerprint", outline.collected.suite.fingerprint.to_string()));
     suite.set_time(outline.duration);
-    let told: BTreeSet<&str> = entries.iter().map(|entry| entry.test.as_str()).collect();
+    let has_entry: BTreeSet<&str> = entries.iter().map(|entry| entry.test.as_str()).collect();
     suite.add_test_cases(entries.iter().map(case));
     for test in &outline.collected.suite.tests {
         let name = test.id.to_string();
-        if !told.contains(name.as_str()) {
+        if !has_entry.contains(name.as_str()) {
             suite.add_test_case(named(&name, TestCaseStatus::success()));
         }
     }

@@ -14,7 +14,7 @@ use crate::plan::schedule::Resource;
 use crate::plan::{Axes, Imports, Plan, Seed, WorkerId};
 use crate::race::access::Call;
 use crate::race::delay::Delay;
-use crate::race::story::{Story, Turn};
+use crate::race::trace::{Trace, TracedCall};
 use crate::session::SessionResult;
 use crate::session::fake_engine::{failed, plan, suite, test};
 use crate::session::stress::baseline::compare_collections;
@@ -227,11 +227,11 @@ fn races() -> Vec<Finding> {
         at: Some(format!("shop/shelf.py:{line}")),
         by: None,
     };
-    let turn = |worker, letter, call| Turn { worker: WorkerId(worker), test: test(letter), call };
-    let story = Story {
+    let turn = |worker, letter, call| TracedCall { worker: WorkerId(worker), test: test(letter), call };
+    let trace = Trace {
         resource: resource.clone(),
         folder: Some("$TMPDIR/shelf".into()),
-        turns: vec![
+        calls: vec![
             turn(0, 'b', call("open to write", true, 7)),
             turn(1, 'f', call("remove", true, 21)),
             turn(
@@ -249,23 +249,23 @@ fn races() -> Vec<Finding> {
         after: call("lock", true, 3),
         before: call("unlock", true, 5),
     };
-    let waits = Story {
+    let waits = Trace {
         folder: None,
-        turns: vec![turn(1, 'f', call("lock", true, 3))],
+        calls: vec![turn(1, 'f', call("lock", true, 3))],
         delay: Some(delay),
         diverged: 0,
         resource,
     };
-    let race = |story, origin| Finding {
+    let race = |trace, origin| Finding {
         shrunk: minimal("b|f", "f"),
         with: tally(8, 8),
         without: tally(0, 8),
         no_command: Some(NoCommand::Workers),
-        story,
+        trace,
         ..finding(Kind::Race, 'b', origin)
     };
     vec![
-        race(Some(story), Origin::Race(14)),
+        race(Some(trace), Origin::Race(14)),
         race(Some(waits), Origin::Race(15)),
         Finding { no_command: None, ..race(None, Origin::Trial(5)) },
     ]

@@ -212,13 +212,13 @@ fn limits(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
         seconds(summary.total),
         seconds(summary.start_up)
     )?;
-    let mut told = Vec::new();
+    let mut named = Vec::new();
     for row in &summary.rows {
         let noun = unit_noun(row.configuration.mode);
-        let Some(unit) = row.unit.as_ref().filter(|_| !told.contains(&noun)) else {
+        let Some(unit) = row.unit.as_ref().filter(|_| !named.contains(&noun)) else {
             continue;
         };
-        told.push(noun);
+        named.push(noun);
         let tests = if unit.tests > 1 { format!(", {} tests", unit.tests) } else { String::new() };
         writeln!(
             out,
@@ -273,7 +273,7 @@ fn differing_row(out: &mut dyn Write, row: &Row, suite: &Suite, verbosity: Verbo
         trouble.lines().try_for_each(|line| writeln!(out, "  {line}"))?;
     }
     for difference in &found.differences[..listed] {
-        writeln!(out, "  {}  {}", suite.test(difference.test).id, told(difference))?;
+        writeln!(out, "  {}  {}", suite.test(difference.test).id, differs(difference))?;
     }
     if number > listed {
         let more = if listed == 0 { "test" } else { "more test" };
@@ -285,7 +285,7 @@ fn differing_row(out: &mut dyn Write, row: &Row, suite: &Suite, verbosity: Verbo
     writeln!(out)
 }
 
-fn told(difference: &Difference) -> String {
+fn differs(difference: &Difference) -> String {
     let word = |verdict: Option<Verdict>| match verdict {
         Some(Verdict::Passed) => "passed",
         Some(Verdict::Failed) => "failed",

@@ -203,7 +203,7 @@ pub(super) fn finding(
             if message.is_empty() { "" } else { ": " }
         )?;
     }
-    story(out, finding, suite)?;
+    trace(out, finding, suite)?;
     explanation::write(out, finding, suite)?;
     evidence(out, finding)?;
     also(out, &finding.also, suite)?;
@@ -260,12 +260,12 @@ fn causes(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Result<(
 }
 
 /// The calls that race, in the order that breaks.
-fn story(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Result<()> {
-    let Some(story) = &finding.story else {
+fn trace(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Result<()> {
+    let Some(trace) = &finding.trace else {
         return Ok(());
     };
-    writeln!(out, "  {:<13} {}", "race on", words::raced_on(story))?;
-    for (number, turn) in (1..).zip(&story.turns) {
+    writeln!(out, "  {:<13} {}", "race on", words::raced_on(trace))?;
+    for (number, turn) in (1..).zip(&trace.calls) {
         writeln!(
             out,
             "    {number}. {}  {:<18} {}  {DIM}{}{DIM:#}",
@@ -275,14 +275,14 @@ fn story(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Result<()
             suite.test(turn.test).id
         )?;
     }
-    if story.diverged > 0 {
+    if trace.diverged > 0 {
         writeln!(
             out,
             "  {:<13} {} of {} confirming runs made other calls, or in another order, and failed as well",
-            "diverged", story.diverged, finding.with.runs
+            "diverged", trace.diverged, finding.with.runs
         )?;
     }
-    let Some(delay) = &story.delay else {
+    let Some(delay) = &trace.delay else {
         return writeln!(
             out,
             "  {:<13} none is tried for a race: give each worker one of its own (tmp_path, port 0, worker_id), or \

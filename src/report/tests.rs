@@ -97,8 +97,8 @@ fn the_last_line_says_what_was_found_and_whether_that_is_all() {
 #[test]
 fn how_often_it_failed_is_told_where_there_were_runs() {
     let broken = Finding { without: tally(3, 3), ..finding(Kind::Broken, 'h', Origin::Baseline) };
-    let told = people(&SessionResult { findings: vec![broken], ..session() }, Verbosity::Quiet);
-    assert!(told.contains("\n  failed        3 of 3 runs alone\n"), "{told}");
+    let text = people(&SessionResult { findings: vec![broken], ..session() }, Verbosity::Quiet);
+    assert!(text.contains("\n  failed        3 of 3 runs alone\n"), "{text}");
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn kept(ended: bool) -> Summary {
     let found = |kind: &str, test: &str, after| Found {
         kind: kind.into(),
         test: Some(test.into()),
-        told: format!("{kind} {test}, polluter test_b.py::b"),
+        summary: format!("{kind} {test}, polluter test_b.py::b"),
         counts: true,
         after,
     };

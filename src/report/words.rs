@@ -9,7 +9,7 @@ use crate::finding::{Finding, Kind, NoCommand, Origin};
 use crate::judge::observation::FailureMatcher;
 use crate::judge::signature::Signature;
 use crate::judge::statistics::Tally;
-use crate::race::story::Story;
+use crate::race::trace::Trace;
 use crate::state::Place;
 use crate::suite::{Fixture, Suite};
 
@@ -24,7 +24,7 @@ pub fn role(kind: Kind) -> &'static str {
 
 /// One line that says what the kind means.
 pub fn meaning(finding: &Finding) -> Cow<'static, str> {
-    if let Some(delay) = finding.story.as_ref().and_then(|story| story.delay.as_ref()) {
+    if let Some(delay) = finding.trace.as_ref().and_then(|trace| trace.delay.as_ref()) {
         return format!("passes alone and in its worker's order, fails if the other worker {delay}").into();
     }
     Cow::Borrowed(match finding.kind {
@@ -107,8 +107,8 @@ pub fn group(group: &Group) -> String {
         (&group.state_setters, "state-setter"),
         (&group.brittle, "brittle test"),
     ];
-    let told = sorts.iter().filter(|(tests, _)| !tests.is_empty());
-    told.map(|(tests, noun)| count(tests.len(), noun)).collect::<Vec<_>>().join(", ")
+    let words = sorts.iter().filter(|(tests, _)| !tests.is_empty());
+    words.map(|(tests, noun)| count(tests.len(), noun)).collect::<Vec<_>>().join(", ")
 }
 
 /// What was seen of the places that changed as well: `putting back the 3 other places that changed does not
@@ -167,14 +167,14 @@ pub fn origin(origin: Origin) -> String {
 }
 
 /// What a race is on: `file $TMPDIR/a.txt`, `folder $TMPDIR/shelf, here its file jars.json`.
-pub fn raced_on(story: &Story) -> String {
-    let inside = story.folder.as_deref().and_then(|folder| {
-        let path = story.resource.0.strip_prefix("file:")?;
+pub fn raced_on(trace: &Trace) -> String {
+    let inside = trace.folder.as_deref().and_then(|folder| {
+        let path = trace.resource.0.strip_prefix("file:")?;
         Some((folder, path.strip_prefix(folder)?.trim_start_matches('/')))
     });
     match inside {
         Some((folder, name)) => format!("folder {folder}, here its file {name}"),
-        None => story.resource.to_string(),
+        None => trace.resource.to_string(),
     }
 }
 
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn what_was_not_put_back_is_not_said_to_be_no_help() {
-        let told = |places: usize, changed: usize, tried: usize| {
+        let words = |places: usize, changed: usize, tried: usize| {
             let place = Place {
                 name: "a".into(),
                 kind: "environment".into(),
@@ -274,11 +274,11 @@ mod tests {
                 why: None,
             })
         };
-        assert_eq!(told(1, 1, 0), None, "nothing else had changed");
-        assert_eq!(told(1, 5, 0), None, "nothing else could be put back");
+        assert_eq!(words(1, 1, 0), None, "nothing else had changed");
+        assert_eq!(words(1, 5, 0), None, "nothing else could be put back");
         let said = |which: &str| Some(format!("putting back {which} does not help"));
-        assert_eq!(told(1, 2, 1), said("the other place that changed"));
-        assert_eq!(told(2, 5, 3), said("the 3 other places that changed"));
-        assert_eq!(told(1, 5, 3), said("3 of the 4 other places that changed"));
+        assert_eq!(words(1, 2, 1), said("the other place that changed"));
+        assert_eq!(words(2, 5, 3), said("the 3 other places that changed"));
+        assert_eq!(words(1, 5, 3), said("3 of the 4 other places that changed"));
     }
 }

@@ -19,7 +19,7 @@ pub const VERSION: u32 = 7;
 pub enum Request<'a> {
     /// What the process is for; the first message.
     Setup(Setup<'a>),
-    /// The other side of a meeting is there.
+    /// The other side of a barrier is there.
     Go,
     /// The turn that was asked for under this number.
     Turn {
@@ -72,7 +72,7 @@ pub struct Setup<'a> {
     /// change with the hash seed and the imports.
     pub tests: Vec<(&'a str, u32)>,
     /// Positions in `tests` before which to wait for `go`.
-    pub meetings: Vec<u32>,
+    pub barriers: Vec<u32>,
     /// The trial's folder.
     pub folder: &'a str,
     /// What to look at while tests run; nothing for nothing.

@@ -32,9 +32,9 @@ pub fn measure(
     suite: &Suite,
     configurations: &[Configuration],
     rounds: u32,
-    told: &mut dyn FnMut(Configuration),
+    started: &mut dyn FnMut(Configuration),
 ) -> Result<Measurements, RunError> {
-    told(Configuration::REFERENCE);
+    started(Configuration::REFERENCE);
     let first = stopwatch.measure(Configuration::REFERENCE)?;
     if let Some(why) = first.broken_off {
         return Err(RunError::Pytest(format!("cannot measure the suite on one worker: {why}")));
@@ -46,7 +46,7 @@ pub fn measure(
         for turn in 0..runs.len() {
             let at = if round % 2 == 0 { turn } else { runs.len() - 1 - turn };
             let configuration = runs[at].0;
-            told(configuration);
+            started(configuration);
             match stopwatch.measure(configuration) {
                 Ok(run) => runs[at].1.push(Timing::new(suite, configuration.mode, &run)),
                 Err(RunError::Interrupted) => return Ok(Measurements { warm_up, runs, interrupted: true }),
@@ -78,8 +78,8 @@ mod tests {
         let suite = Suite::new(Vec::new(), Vec::new(), 0);
         let configurations = Configuration::all(&[1, 2, 3], &[Mode::Load]);
         let mut order = Vec::new();
-        let result = measure(&mut Fake { left: runs }, &suite, &configurations, rounds, &mut |told| {
-            order.push(told.workers)
+        let result = measure(&mut Fake { left: runs }, &suite, &configurations, rounds, &mut |started| {
+            order.push(started.workers)
         });
         (result, order)
     }

@@ -5,7 +5,7 @@
 //! shrinker finds the state-setter.
 //!
 //! Simpler means, in this order: fewer workers, serial before concurrent, fewer tests, fewer imported
-//! files, suite order before another, fewer meetings. proptest's contract for shrinking (simplify,
+//! files, suite order before another, fewer barriers. proptest's contract for shrinking (simplify,
 //! keep what still fails) is kept; [`strategy`] makes the same passes a proptest `ValueTree`.
 
 pub mod cached_oracle;

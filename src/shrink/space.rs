@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::plan::{Imports, Interleaving, Meeting, Mode, OrderKind, Plan, WorkerId};
+use crate::plan::{Imports, Interleaving, Barrier, Mode, OrderKind, Plan, WorkerId};
 use crate::shrink::Target;
 use crate::suite::{Suite, TestIndex};
 
@@ -107,10 +107,10 @@ impl<'a> Space<'a> {
         }
     }
 
-    /// The meetings between tests that are left, under their new workers and places.
+    /// The barriers between tests that are left, under their new workers and places.
     fn interleaving(&self, kept: &[Vec<usize>]) -> Interleaving {
-        let meetings = match &self.plan.interleaving {
-            Interleaving::Barrier(meetings) => meetings,
+        let barriers = match &self.plan.interleaving {
+            Interleaving::Barriers(barriers) => barriers,
             // A schedule names the calls of all workers: it means nothing without one of them.
             Interleaving::Controlled(schedule) if kept.iter().all(|list| !list.is_empty()) => {
                 return Interleaving::Controlled(schedule.clone());
@@ -123,13 +123,13 @@ impl<'a> Space<'a> {
             let gone = kept[..old].iter().filter(|list| list.is_empty()).count();
             Some((WorkerId((old - gone) as u32), now as u32))
         };
-        let left: Vec<Meeting> = meetings
+        let left: Vec<Barrier> = barriers
             .iter()
-            .filter_map(|meeting| {
-                Some(Meeting { first: moved(meeting.first)?, second: moved(meeting.second)? })
+            .filter_map(|barrier| {
+                Some(Barrier { first: moved(barrier.first)?, second: moved(barrier.second)? })
             })
             .collect();
-        if left.is_empty() { Interleaving::Free } else { Interleaving::Barrier(left) }
+        if left.is_empty() { Interleaving::Free } else { Interleaving::Barriers(left) }
     }
 }
 

@@ -85,11 +85,11 @@ impl Timing {
 fn trouble(suite: &Suite, run: &MeasuredRun) -> Option<String> {
     let known = |id: &str| suite.errors.iter().any(|error| error.node_id == id);
     let unknown = run.errors.iter().find(|(id, _)| !known(id));
-    let told = |(id, error): &(String, String)| {
+    let words = |(id, error): &(String, String)| {
         let line = error.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
         format!("could not collect {id}: {}", line.trim())
     };
-    run.broken_off.clone().or_else(|| unknown.map(told))
+    run.broken_off.clone().or_else(|| unknown.map(words))
 }
 
 #[cfg(test)]

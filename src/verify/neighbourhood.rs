@@ -5,7 +5,7 @@ use crate::finding::Kind;
 use crate::plan::keyed::{Keyed, Purpose, Stream};
 use crate::plan::schedule::Switch;
 use crate::plan::{
-    Imports, Interleaving, Meeting, Mode, OrderKind, Plan, Schedule, WorkerId, order, schedulers,
+    Imports, Interleaving, Barrier, Mode, OrderKind, Plan, Schedule, WorkerId, order, schedulers,
 };
 use crate::suite::{Suite, TestIndex};
 
@@ -136,7 +136,7 @@ impl Core<'_> {
         after.unwrap_or_default()
     }
 
-    /// The workers of a race with as many other tests before the meeting on each, and more workers beside.
+    /// The workers of a race with as many other tests before the barrier on each, and more workers beside.
     fn race(&self, others: &[TestIndex], count: usize) -> (Vec<Vec<TestIndex>>, Interleaving) {
         let sides = self.minimal.workers.len().max(1);
         let shift = others.len() / count.max(sides);
@@ -153,30 +153,30 @@ impl Core<'_> {
             }
         }
         let moved = |(worker, place): (WorkerId, u32)| (worker, place + shift as u32);
-        let mut meetings: Vec<Meeting> = match &self.minimal.interleaving {
+        let mut barriers: Vec<Barrier> = match &self.minimal.interleaving {
             Interleaving::Free | Interleaving::Controlled(_) => Vec::new(),
-            Interleaving::Barrier(meetings) => meetings
+            Interleaving::Barriers(barriers) => barriers
                 .iter()
-                .map(|meeting| Meeting { first: moved(meeting.first), second: moved(meeting.second) })
+                .map(|barrier| Barrier { first: moved(barrier.first), second: moved(barrier.second) })
                 .collect(),
         };
-        if meetings.is_empty() {
-            meetings.extend(self.meeting(shift as u32));
+        if barriers.is_empty() {
+            barriers.extend(self.barrier(shift as u32));
         }
         let interleaving =
-            if meetings.is_empty() { Interleaving::Free } else { Interleaving::Barrier(meetings) };
+            if barriers.is_empty() { Interleaving::Free } else { Interleaving::Barriers(barriers) };
         (workers, interleaving)
     }
 
     /// The victim and the last test of another worker.
-    fn meeting(&self, shift: u32) -> Option<Meeting> {
+    fn barrier(&self, shift: u32) -> Option<Barrier> {
         let lists = || (0..).map(WorkerId).zip(&self.minimal.workers);
         let (worker, place) = lists().find_map(|(worker, list)| {
             list.iter().rposition(|&test| test == self.victim).map(|place| (worker, place as u32))
         })?;
         let (other, list) = lists().find(|&(other, list)| other != worker && !list.is_empty())?;
         let last = list.len() as u32 - 1;
-        Some(Meeting { first: (worker, place + shift), second: (other, last + shift) })
+        Some(Barrier { first: (worker, place + shift), second: (other, last + shift) })
     }
 }
 
@@ -254,9 +254,9 @@ mod tests {
 
             let two = minimal(vec![vec![0], vec![1]]);
             let race = Core { kind: Kind::Race, victim, minimal: &two }.neighbour(&suite, number);
-            let Interleaving::Barrier(meetings) = &race.interleaving else { panic!("no meeting") };
+            let Interleaving::Barriers(barriers) = &race.interleaving else { panic!("no barrier") };
             let at = |(worker, place): (WorkerId, u32)| race.workers[worker.0 as usize][place as usize];
-            prop_assert_eq!((at(meetings[0].first), at(meetings[0].second)), (victim, TestIndex(0)));
+            prop_assert_eq!((at(barriers[0].first), at(barriers[0].second)), (victim, TestIndex(0)));
 
             let schedule = Schedule::sequential(WorkerId(0));
             let controlled = Plan { interleaving: Interleaving::Controlled(schedule), ..two };

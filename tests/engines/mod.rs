@@ -9,7 +9,7 @@ mod hermetic;
 use std::fs;
 use std::time::Duration;
 
-use jostle::plan::{Imports, Interleaving, Meeting, Mode, Plan, WorkerId};
+use jostle::plan::{Imports, Interleaving, Barrier, Mode, Plan, WorkerId};
 use jostle::run::engine::Collect;
 use jostle::run::{Engine, Job, RunError};
 use jostle::trial::Outcome;
@@ -67,8 +67,8 @@ fn tests_that_meet_start_together_and_never_wait_for_one_that_will_not_come() {
     let source = "import time, os\ndef test_slow(): time.sleep(0.5)\ndef test_crash(): os._exit(1)\ndef test_a(): pass\ndef test_b(): pass\n";
     for mut project in Project::each_way(&[("test_a.py", source)]) {
         let plan = project.plan(Mode::Load, &[&["test_slow", "test_a"], &["test_b", "test_crash"]]);
-        let meeting = |first, second| Meeting { first: (WorkerId(0), first), second: (WorkerId(1), second) };
-        let plan = Plan { interleaving: Interleaving::Barrier(vec![meeting(0, 0), meeting(1, 1)]), ..plan };
+        let barrier = |first, second| Barrier { first: (WorkerId(0), first), second: (WorkerId(1), second) };
+        let plan = Plan { interleaving: Interleaving::Barriers(vec![barrier(0, 0), barrier(1, 1)]), ..plan };
         assert_eq!(words(&project.run(&plan)), ["passed", "passed", "passed", "crashed"]);
     }
 }

@@ -111,7 +111,7 @@ fn is(failure: &Failure, finding: &Value) -> bool {
         && same(&failure.exception, &crash["exception"])
 }
 
-/// What differs between the story of a race and the stated one.
+/// What differs between the trace of a race and the stated one.
 fn raced(failure: &Failure, finding: &Value) -> Option<String> {
     let mut losers = strings(&finding["also"]);
     losers.push(named_test(&finding["test"]));

@@ -43,7 +43,7 @@ impl<'a> HistoryRecorder<'a> {
         let found = |finding: &Finding| FoundEntry {
             kind: finding.kind.name().into(),
             test: finding.test.map(|test| suite.test(test).id.to_string()),
-            told: words::in_short(finding, suite),
+            summary: words::in_short(finding, suite),
             counts: finding.kind.is_isolation_failure(),
             known: finding.known.is_some(),
         };

@@ -38,10 +38,10 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn print(out: &mut dyn Write, token: &Token, plan: &PlanDocument) -> std::io::Result<()> {
-    let meetings = match &plan.interleaving {
+    let barriers = match &plan.interleaving {
         Interleaving::Free => String::new(),
-        Interleaving::Barrier(meetings) => {
-            format!(", {} started together", words::count(meetings.len(), "pair"))
+        Interleaving::Barriers(barriers) => {
+            format!(", {} started together", words::count(barriers.len(), "pair"))
         }
         Interleaving::Controlled(schedule) => {
             format!(", one at a time with {}", words::count(schedule.switches.len(), "switch"))
@@ -49,7 +49,7 @@ fn print(out: &mut dyn Write, token: &Token, plan: &PlanDocument) -> std::io::Re
     };
     writeln!(
         out,
-        "trial {token}  order {}, mode {}, {}{meetings}, PYTHONHASHSEED={}, random seed {}",
+        "trial {token}  order {}, mode {}, {}{barriers}, PYTHONHASHSEED={}, random seed {}",
         plan.order.name(),
         plan.mode.name(),
         words::count(plan.workers.len(), "worker"),

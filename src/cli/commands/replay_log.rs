@@ -12,7 +12,7 @@ use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::options::SuiteOptions;
 use crate::cli::values::UsageError;
 use crate::logs::junit::Reported;
-use crate::logs::{Name, Placed, Ran, Source, Told, junit, place, terminal, untold};
+use crate::logs::{Name, Placed, Ran, Source, ParsedLog, junit, place, terminal, unknown};
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
 use crate::record::atomic_file;
 use crate::report::progress::Progress;
@@ -47,8 +47,8 @@ pub fn log(named: &str) -> Result<Option<String>, UsageError> {
     if text.trim_start().starts_with('{') {
         return Ok(None);
     }
-    let told = read(&text).unwrap_or_else(|_| Told::nothing(Source::Serial));
-    let tells = junit::is(&text) || !told.runs.is_empty() || told.randomly.is_some();
+    let parsed = read(&text).unwrap_or_else(|_| ParsedLog::nothing(Source::Serial));
+    let tells = junit::is(&text) || !parsed.runs.is_empty() || parsed.randomly.is_some();
     if !tells && named == "-" {
         return Err(UsageError(format!("standard input {NOTHING}")));
     }
@@ -88,7 +88,7 @@ fn no_xml(named: &str, why: &str) -> UsageError {
 const NOTHING: &str = "tells no order of tests: give what `pytest -v` or `pytest -n N -v` printed, a JUnit XML file, \
                        or a log with pytest-randomly's line `Using --randomly-seed=…`";
 
-fn read(text: &str) -> Result<Told, String> {
+fn read(text: &str) -> Result<ParsedLog, String> {
     if junit::is(text) { junit::read(text) } else { Ok(terminal::read(text)) }
 }
 
@@ -99,8 +99,8 @@ fn read(text: &str) -> Result<Told, String> {
 pub fn run(args: &ReplayArgs, log: &str) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     let named = &args.token;
-    let mut told = read(log).map_err(|why| no_xml(named, &why))?;
-    if !told.runs.is_empty() && told.summary.is_empty() && !told.runs.iter().any(|ran| ran.failed) {
+    let mut parsed = read(log).map_err(|why| no_xml(named, &why))?;
+    if !parsed.runs.is_empty() && parsed.summary.is_empty() && !parsed.runs.iter().any(|ran| ran.failed) {
         return Err(UsageError(format!(
             "no test failed in this log, {named}: give the log of a run in which one did, or let jostle stress look for \
              failures"
@@ -109,20 +109,20 @@ pub fn run(args: &ReplayArgs, log: &str) -> anyhow::Result<ExitCode> {
     }
     let options = SuiteOptions::new(&args.suite)?;
     let axes = options.axes(&args.axes)?;
-    let seed = Seed(told.randomly.unwrap_or(0));
+    let seed = Seed(parsed.randomly.unwrap_or(0));
     let hash_seeds = axes.hash_seed_values(seed);
     let mut engine = engine(&options, &IsolationOptions::new(&args.isolation, &options)?)?;
     let collected = engine.collect(Collect::kept(hash_seeds[0]))?;
-    if let (true, Some(seed)) = (told.runs.is_empty(), told.randomly) {
-        told.runs = order_of_randomly(&mut *engine, &collected, seed, hash_seeds[0])?;
+    if let (true, Some(seed)) = (parsed.runs.is_empty(), parsed.randomly) {
+        parsed.runs = order_of_randomly(&mut *engine, &collected, seed, hash_seeds[0])?;
     }
-    let placed = place(&told, &collected.suite);
+    let placed = place(&parsed, &collected.suite);
     if placed.workers.iter().all(Vec::is_empty) {
         anstream::eprintln!("cannot replay {named}: none of its tests is collected now, or it {NOTHING}");
         return Ok(ExitCode::Undecided);
     }
-    let untold = untold(&told, &placed);
-    let plan = plan(&told, &placed, seed, hash_seeds[0]);
+    let unknown = unknown(&parsed, &placed);
+    let plan = plan(&parsed, &placed, seed, hash_seeds[0]);
     let times = args.times.unwrap_or(TIMES);
     let limits = Limits { trials: Some(u64::from(times)), ..Limits::default() };
     let mut progress = Progress::new(&limits, options.verbosity == Verbosity::Quiet);
@@ -134,11 +134,11 @@ pub fn run(args: &ReplayArgs, log: &str) -> anyhow::Result<ExitCode> {
     }
     let (probes, remarks) = (lab.count_of_probes(), lab.remarks());
     drop(progress);
-    let told_not = untold.iter().map(|what| format!("the log does not tell {what}"));
+    let not_known = unknown.iter().map(|what| format!("the log does not tell {what}"));
     let outline = SessionResult {
         probes,
         schedules: 0,
-        remarks: told_not.chain(remarks).collect(),
+        remarks: not_known.chain(remarks).collect(),
         duration: start.elapsed(),
         ..outline(collected, seed, axes, &plan, &replayed)
     };
@@ -149,19 +149,19 @@ pub fn run(args: &ReplayArgs, log: &str) -> anyhow::Result<ExitCode> {
         ExitCode::of_session(&outline, true)
     };
     if !write_json(options.json.as_ref(), &Document::new(&outline, code as u8))? {
-        print(&told, &placed, &replayed, &outline, options.verbosity)?;
+        print(&parsed, &placed, &replayed, &outline, options.verbosity)?;
     }
     Ok(code)
 }
 
 /// The plan that a log tells.
-fn plan(told: &Told, placed: &Placed, seed: Seed, hash_seed: u32) -> Plan {
-    let several = told.source == Source::Workers;
+fn plan(parsed: &ParsedLog, placed: &Placed, seed: Seed, hash_seed: u32) -> Plan {
+    let several = parsed.source == Source::Workers;
     Plan {
         seed,
         index: TrialIndex(0),
         order: OrderKind::Explicit,
-        mode: if several { told.mode.unwrap_or(Mode::Load) } else { Mode::No },
+        mode: if several { parsed.mode.unwrap_or(Mode::Load) } else { Mode::No },
         workers: placed.workers.clone(),
         interleaving: Interleaving::Free,
         hash_seed,
@@ -225,7 +225,7 @@ fn order_of_randomly(
 }
 
 fn print(
-    told: &Told,
+    parsed: &ParsedLog,
     placed: &Placed,
     replayed: &Replayed,
     outline: &SessionResult,
@@ -234,7 +234,7 @@ fn print(
     use std::io::Write;
     let mut out = anstream::stdout();
     let tests: usize = placed.workers.iter().map(Vec::len).sum();
-    let how = match told.source {
+    let how = match parsed.source {
         Source::Workers => words::count(placed.workers.len(), "worker"),
         Source::Serial | Source::Junit => "one process".into(),
     };

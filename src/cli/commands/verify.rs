@@ -82,12 +82,12 @@ fn code(report: &Verification) -> ExitCode {
         Status::Holds => report.require_fail,
         Status::StillFails => !report.require_fail || !looked.fails_as_recorded(),
     };
-    let untold = |looked: &Looked| looked.verified.status == Status::CannotTell;
+    let undecided = |looked: &Looked| looked.verified.status == Status::CannotTell;
     if report.interrupted {
         ExitCode::Interrupted
     } else if report.looked.iter().any(wrong) {
         ExitCode::Found
-    } else if report.looked.iter().any(untold) {
+    } else if report.looked.iter().any(undecided) {
         ExitCode::Undecided
     } else {
         ExitCode::Clean

@@ -64,7 +64,7 @@ impl PytestHost {
             worker: None,
             random_seed: seeds.random_seed,
             tests: Vec::new(),
-            meetings: Vec::new(),
+            barriers: Vec::new(),
             folder: &path,
             watch: None,
             explain: None,

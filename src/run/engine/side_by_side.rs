@@ -17,26 +17,26 @@ pub(crate) fn side_by_side<T: Send>(
     let starting = Mutex::new(Starting { next: 0, free: room, stopped: false });
     let changed = Condvar::new();
     let lock = || starting.lock().unwrap_or_else(PoisonError::into_inner);
-    let work = |tell: std::sync::mpsc::Sender<(usize, T)>| {
+    let work = |sender: std::sync::mpsc::Sender<(usize, T)>| {
         while let Some((at, weight)) = begin(lock(), &changed, room, weights) {
             let result = run(at);
             lock().free += weight;
             changed.notify_all();
-            if tell.send((at, result)).is_err() {
+            if sender.send((at, result)).is_err() {
                 return;
             }
         }
     };
     std::thread::scope(|scope| {
-        let (tell, told) = channel();
+        let (sender, results) = channel();
         for _ in 0..weights.len().min(room as usize) {
-            let tell = tell.clone();
-            scope.spawn(|| work(tell));
+            let sender = sender.clone();
+            scope.spawn(|| work(sender));
         }
-        drop(tell);
+        drop(sender);
         let mut early = BTreeMap::new();
         let mut next = 0;
-        for (at, result) in told {
+        for (at, result) in results {
             early.insert(at, result);
             while let Some(result) = early.remove(&next) {
                 if finished(next, result).is_break() {

@@ -212,10 +212,10 @@ impl PytestHost {
     }
 
     /// What is in a sandbox is ended with it, and is no group of the host's.
-    fn tell_reaper(&self, process: &Process, tell: fn(&mut Reaper, Pid)) {
+    fn tell_reaper(&self, process: &Process, say: fn(&mut Reaper, Pid)) {
         let mut reaper = self.reaper.lock().unwrap_or_else(PoisonError::into_inner);
         if let (Some(reaper), Some(group)) = (&mut *reaper, process.group()) {
-            tell(reaper, group);
+            say(reaper, group);
         }
     }
 

@@ -178,9 +178,9 @@ mod tests {
         fs::write(at("new"), "1").unwrap();
         fs::remove_file(at("gone")).unwrap();
         let after = Snapshot::of(folder.path()).unwrap().unwrap();
-        let told: Vec<_> = before.until(&after).into_iter().map(|left| (left.path, left.change)).collect();
+        let found: Vec<_> = before.until(&after).into_iter().map(|left| (left.path, left.change)).collect();
         assert_eq!(
-            told,
+            found,
             [(at("gone"), Change::Removed), (at("new"), Change::Created), (at("pkg/kept"), Change::Changed)]
         );
     }

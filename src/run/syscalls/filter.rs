@@ -178,15 +178,15 @@ mod tests {
     #[test]
     fn the_filter_tells_of_each_call_of_the_list_and_of_no_other() {
         for number in 0..1000_u32 {
-            let told = CALLS.iter().any(|(known, _)| *known == c_long::from(number));
-            let expected = if told { SECCOMP_RET_USER_NOTIF } else { SECCOMP_RET_ALLOW };
+            let is_seen = CALLS.iter().any(|(known, _)| *known == c_long::from(number));
+            let expected = if is_seen { SECCOMP_RET_USER_NOTIF } else { SECCOMP_RET_ALLOW };
             assert_eq!(verdict(ARCHITECTURE, number, u32::MAX), expected, "{number}");
             assert_eq!(verdict(ARCHITECTURE ^ 1, number, 0), SECCOMP_RET_ALLOW, "{number}");
-            assert_eq!(does(number as i32).is_some(), told || c_long::from(number) == libc::SYS_fcntl);
+            assert_eq!(does(number as i32).is_some(), is_seen || c_long::from(number) == libc::SYS_fcntl);
         }
         for command in 0..64 {
-            let told = LOCKS.contains(&command);
-            let expected = if told { SECCOMP_RET_USER_NOTIF } else { SECCOMP_RET_ALLOW };
+            let is_seen = LOCKS.contains(&command);
+            let expected = if is_seen { SECCOMP_RET_USER_NOTIF } else { SECCOMP_RET_ALLOW };
             assert_eq!(verdict(ARCHITECTURE, libc::SYS_fcntl as u32, command as u32), expected, "{command}");
         }
     }

@@ -55,7 +55,7 @@ impl Supervisor {
         listener: OwnedFd,
         names: Names,
         at: Option<BTreeSet<Resource>>,
-        tell: impl Fn(Noticed) + Send + 'static,
+        notify: impl Fn(Noticed) + Send + 'static,
     ) -> Option<Self> {
         let listener = Arc::new(Listener::new(listener));
         let (shared, family, kept) = (Arc::default(), ProcessTree::default(), Kept::default());
@@ -68,7 +68,7 @@ impl Supervisor {
             late: Duration::ZERO,
             names,
             at,
-            tell: Box::new(tell),
+            notify: Box::new(notify),
             main: None,
             place: Whereabouts::default(),
             processes: BTreeMap::new(),
@@ -122,10 +122,10 @@ impl Drop for Supervisor {
     }
 }
 
-/// How long this thread has waited for a core so far; nothing where the system does not tell.
+/// How long this thread has waited for a core so far; nothing where the system does not say.
 fn delayed() -> Duration {
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let nanoseconds = told.as_deref().and_then(|told| told.split_whitespace().nth(1)?.parse().ok());
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanoseconds = text.as_deref().and_then(|text| text.split_whitespace().nth(1)?.parse().ok());
     Duration::from_nanos(nanoseconds.unwrap_or_default())
 }
 
@@ -152,7 +152,7 @@ struct Watcher {
     late: Duration,
     names: Names,
     at: Option<BTreeSet<Resource>>,
-    tell: Box<dyn Fn(Noticed) + Send>,
+    notify: Box<dyn Fn(Noticed) + Send>,
     /// The worker's main thread, which is the one that says where it is.
     main: Option<i32>,
     place: Whereabouts,
@@ -188,7 +188,7 @@ impl Watcher {
             return self.go_on(call);
         };
         if let Some(said) = reader.mark(does, &call.data) {
-            self.is_told(target.thread, &said);
+            self.is_at(target.thread, &said);
             self.keeps(target.thread);
             return self.listener.is_done(call.id);
         }
@@ -229,7 +229,7 @@ impl Watcher {
         }
     }
 
-    fn is_told(&mut self, thread: i32, said: &str) {
+    fn is_at(&mut self, thread: i32, said: &str) {
         if *self.main.get_or_insert(thread) != thread {
             return;
         }
@@ -317,7 +317,7 @@ impl Watcher {
     }
 
     /// Lets a call wait for an answer, unless nobody is there to give it.
-    fn pend(&mut self, id: u64, made_up: bool, told: impl FnOnce(&mut Self) -> Noticed) {
+    fn pend(&mut self, id: u64, made_up: bool, notice: impl FnOnce(&mut Self) -> Noticed) {
         let mut shared = locked(&self.shared);
         if shared.free {
             drop(shared);
@@ -325,8 +325,8 @@ impl Watcher {
         }
         shared.pending.insert(id, made_up);
         drop(shared);
-        let told = told(self);
-        (self.tell)(told);
+        let noticed = notice(self);
+        (self.notify)(noticed);
     }
 
     fn wake(&mut self) {
@@ -336,7 +336,7 @@ impl Watcher {
         let mut over: Vec<(Instant, u64)> = over;
         over.sort_unstable();
         for (_, id) in over {
-            (self.tell)(Noticed::Awake { id });
+            (self.notify)(Noticed::Awake { id });
         }
     }
 }

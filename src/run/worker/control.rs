@@ -1,6 +1,6 @@
 //! Controlled trials: the workers' questions for their turn, answered as the schedule wants.
 //!
-//! The order is [`Turns`]' business. Here are the clock and the processes: how long a worker was held,
+//! The order is [`TurnScheduler`]' business. Here are the clock and the processes: how long a worker was held,
 //! and whether one that is not heard of computes or waits.
 
 use std::collections::{BTreeSet, VecDeque};
@@ -11,7 +11,7 @@ use crate::plan::schedule::{PATIENCE, Resource, Schedule, Switch};
 use crate::plan::{Interleaving, Plan, WorkerId};
 use crate::race::access::StepKind;
 use crate::race::delay::GRID;
-use crate::race::turns::{Heard, Turns};
+use crate::race::turn_scheduler::{Heard, TurnScheduler};
 use crate::race::{Call, Effect, Step};
 use crate::run::syscalls::{Kept, Noticed, ProcessTree};
 use crate::run::worker::activity::{ProcessActivity, look_at, on_host, waits_at};
@@ -76,7 +76,7 @@ impl WorkerPid {
 struct WorkerTurn {
     /// What it waits for an answer to, and since when its test is held by that.
     asked: Option<(Question, Option<Instant>)>,
-    /// What it asks as well, and cannot be told to [`Turns`] before that is answered.
+    /// What it asks as well, and cannot be told to [`TurnScheduler`] before that is answered.
     queue: VecDeque<(Question, Heard, Instant)>,
     /// When it was let make its last call.
     called: Option<Instant>,
@@ -104,7 +104,7 @@ struct WorkerTurn {
 /// The control of one trial.
 #[derive(Debug)]
 pub(crate) struct Control {
-    turns: Turns,
+    turns: TurnScheduler,
     schedule: Schedule,
     workers: Vec<WorkerTurn>,
     /// For how long the worker that has the turn was seen not to get on, and the CPU time it had used before.
@@ -135,7 +135,7 @@ impl Control {
             ended: false,
         };
         let mut control = Self {
-            turns: Turns::new(schedule.clone(), plan.workers.len()),
+            turns: TurnScheduler::new(schedule.clone(), plan.workers.len()),
             schedule: schedule.clone(),
             workers: plan.workers.iter().map(|_| asker()).collect(),
             quiet: (Duration::ZERO, 0),
@@ -182,7 +182,7 @@ impl Control {
         let idle = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         let asker = &mut self.workers[worker];
         let excused = std::mem::take(&mut asker.excused) + asker.kept.take();
-        self.hears(worker, Heard::Rested(idle.saturating_sub(excused)))
+        self.hears(worker, Heard::Idle(idle.saturating_sub(excused)))
     }
 
     /// The teardown of a worker's test starts.
@@ -283,7 +283,7 @@ impl Control {
         if self.quiet.0 <= patience {
             // Who waits for a subprocess cannot tell whether that rests.
             return if self.workers[holder].has_family() {
-                self.hears(holder, Heard::Rested(gap))
+                self.hears(holder, Heard::Idle(gap))
             } else {
                 None
             };
@@ -322,7 +322,7 @@ impl Control {
     }
 
     /// What was done, in its order, and how long each worker was held while its tests ran.
-    pub(crate) fn told(&self) -> (Vec<Step>, Vec<Duration>) {
+    pub(crate) fn record(&self) -> (Vec<Step>, Vec<Duration>) {
         (self.turns.steps().to_vec(), self.workers.iter().map(|asker| asker.held).collect())
     }
 
@@ -437,7 +437,7 @@ mod tests {
         assert_eq!(granted.worker, 1);
         time.add(kept);
         control.rested(1, rest.as_secs_f64());
-        is_unfair(&control.told().0)
+        is_unfair(&control.record().0)
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! One trial while it runs: its workers, what they say, the clock and the meetings. What starts the
+//! One trial while it runs: its workers, what they say, the clock and the barriers. What starts the
 //! workers' processes, and how, is a [`Launcher`]'s business.
 
 use std::collections::BTreeSet;
@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use crate::plan::schedule::Resource;
-use crate::plan::{Imports, Interleaving, Meeting, Mode, WorkerId};
+use crate::plan::{Imports, Interleaving, Barrier, Mode, WorkerId};
 use crate::race::{Access, Touched};
 use crate::run::error::with_output;
 use crate::run::host::PytestHost;
@@ -59,7 +59,7 @@ pub(crate) fn run_trial(
     let start = Instant::now();
     let mut run = TrialRun::new(launcher, suite, job, site, start + limit);
     let result = run.carry_out();
-    let (steps, held) = run.control.as_ref().map(Control::told).unwrap_or_default();
+    let (steps, held) = run.control.as_ref().map(Control::record).unwrap_or_default();
     let (touched, changed) = (std::mem::take(&mut run.touched), run.changed.take());
     let (workers, processes) = run.take();
     result?;
@@ -180,7 +180,7 @@ impl<'a> TrialRun<'a> {
                 .map(|&test| &self.suite.test(test).id)
                 .map(|id| (id.node_id.as_str(), id.occurrence))
                 .collect(),
-            meetings: self
+            barriers: self
                 .meetings_of(worker)
                 .filter_map(|place| place.checked_sub(state.offset as u32))
                 .collect(),
@@ -377,10 +377,10 @@ impl<'a> TrialRun<'a> {
         Ok(())
     }
 
-    fn meetings(&self) -> &'a [Meeting] {
+    fn barriers(&self) -> &'a [Barrier] {
         match &self.job.plan.interleaving {
             Interleaving::Free | Interleaving::Controlled(_) => &[],
-            Interleaving::Barrier(meetings) => meetings,
+            Interleaving::Barriers(barriers) => barriers,
         }
     }
 
@@ -401,18 +401,18 @@ impl<'a> TrialRun<'a> {
             _ => None,
         };
         let (name, sender) = ((worker, self.workers[worker].process), self.sender.clone());
-        let tell = move |noticed| drop(sender.send((name, Heard::Noticed(noticed))));
-        self.supervisors[worker] = Supervisor::start(listener, names, at, tell);
+        let notify = move |noticed| drop(sender.send((name, Heard::Noticed(noticed))));
+        self.supervisors[worker] = Supervisor::start(listener, names, at, notify);
         if let (Some(control), Some(supervisor)) = (&mut self.control, &self.supervisors[worker]) {
             control.is_supervised(worker, supervisor.family(), supervisor.kept());
         }
     }
 
     /// Tells the control of a controlled trial something, and answers the worker whose turn it is then.
-    fn take_turns(&mut self, tell: impl FnOnce(&mut Control) -> Option<Grant>) {
+    fn take_turns(&mut self, step: impl FnOnce(&mut Control) -> Option<Grant>) {
         let due = self.control.as_mut().and_then(Control::lets_pass);
         self.let_go_on(due);
-        let next = self.control.as_mut().and_then(tell);
+        let next = self.control.as_mut().and_then(step);
         self.let_go_on(next);
     }
 
@@ -443,7 +443,7 @@ impl<'a> TrialRun<'a> {
     }
 
     fn meetings_of(&self, worker: usize) -> impl Iterator<Item = u32> + 'a {
-        let places = self.meetings().iter().flat_map(|meeting| [meeting.first, meeting.second]);
+        let places = self.barriers().iter().flat_map(|barrier| [barrier.first, barrier.second]);
         places.filter(move |&(id, _)| id.0 as usize == worker).map(|(_, place)| place)
     }
 
@@ -471,9 +471,9 @@ impl<'a> TrialRun<'a> {
 
     fn partner_is_there(&self, worker: usize, place: usize) -> bool {
         let here = (WorkerId(worker as u32), place as u32);
-        let mut partners = self.meetings().iter().filter_map(|meeting| match meeting {
-            Meeting { first, second } if *first == here => Some(*second),
-            Meeting { first, second } if *second == here => Some(*first),
+        let mut partners = self.barriers().iter().filter_map(|barrier| match barrier {
+            Barrier { first, second } if *first == here => Some(*second),
+            Barrier { first, second } if *second == here => Some(*first),
             _ => None,
         });
         partners.all(|(other, at)| {

@@ -62,8 +62,8 @@ pub fn find(
             }
         }
     }
-    let told: Vec<String> = std::iter::once("-v".to_owned()).chain(selected).collect();
-    let Some((_, run)) = lab.plain(&told, Some(minimal.plan.hash_seed))? else {
+    let arguments: Vec<String> = std::iter::once("-v".to_owned()).chain(selected).collect();
+    let Some((_, run)) = lab.plain(&arguments, Some(minimal.plan.hash_seed))? else {
         return Ok(None);
     };
     let id = |test: TestIndex| lab.suite.test(test).id.node_id.as_str();

@@ -155,7 +155,7 @@ mod tests {
     }
 
     /// `victim: b d` for the kind and its culprits; an imported file is in brackets.
-    fn told(finding: &Finding) -> String {
+    fn verdict(finding: &Finding) -> String {
         let (culprits, imports) = finding.causes();
         let culprits = culprits.iter().map(|&test| format!(" {}", name(test)));
         let imports = imports.iter().map(|file| format!(" [{file}]"));
@@ -167,8 +167,8 @@ mod tests {
         let one = |run: Situation<'_>| if run.is('f') { becomes(run) } else { Outcome::Passed };
         let forking = found(&mut FakeEngine::new(suite(8), one), 8, trials, 'f');
         let fresh = found(&mut FakeEngine::new(suite(8), one).without_forks(), 8, trials, 'f');
-        assert_eq!(told(&forking), told(&fresh), "forks change nothing");
-        told(&forking)
+        assert_eq!(verdict(&forking), verdict(&fresh), "forks change nothing");
+        verdict(&forking)
     }
 
     fn in_order() -> Vec<Plan> {
@@ -202,7 +202,7 @@ mod tests {
             |run: Situation<'_>| if run.is('f') { fails_if(run.imports('b')) } else { Outcome::Passed };
         let mut engine = FakeEngine::new(suite(8), becomes);
         let finding = found(&mut engine, 8, &in_order(), 'f');
-        assert_eq!(told(&finding), "victim: [test_b.py]");
+        assert_eq!(verdict(&finding), "victim: [test_b.py]");
         let whole =
             |(ran, _): &&(Plan, bool)| ran.workers == plan("f").workers && ran.imports == Imports::All;
         let judged_and_shrunk = 2;
@@ -273,7 +273,7 @@ mod tests {
         };
         let alone = |run: Situation<'_>| if run.is('f') { skipped(run) } else { Outcome::Passed };
         let finding = found(&mut FakeEngine::new(suite(8), alone), 8, &in_order(), 'f');
-        assert_eq!(told(&finding), "unreproduced:");
+        assert_eq!(verdict(&finding), "unreproduced:");
         assert!(finding.note.is_some_and(|note| note.contains("skipped, or not run, alone")));
     }
 
@@ -284,7 +284,7 @@ mod tests {
         // It fails the first time as well where its file alone is imported, so that it is none.
         let alone_too = |run: Situation<'_>| fails_if(run.is('f') && (!run.imports('a') || run.after('f')));
         let mut fresh = FakeEngine::new(suite(8), alone_too).without_forks();
-        assert_eq!(told(&found(&mut fresh, 8, std::slice::from_ref(&twice), 'f')), "broken:");
+        assert_eq!(verdict(&found(&mut fresh, 8, std::slice::from_ref(&twice), 'f')), "broken:");
         // It takes another test besides.
         assert_eq!(of_f(&[twice], |run| fails_if(run.after('f') && run.after('b'))), "victim: b f");
     }
@@ -302,8 +302,8 @@ mod tests {
     #[test]
     fn what_fails_in_any_worker_of_xdist_is_no_race() {
         let beside = |run: Situation<'_>| fails_if(run.is('f') && run.plan.mode != Mode::No);
-        let told = of_f(&[plan("abc|def")], beside);
-        assert!(told.starts_with("unreproduced"), "{told}");
+        let verdict = of_f(&[plan("abc|def")], beside);
+        assert!(verdict.starts_with("unreproduced"), "{verdict}");
     }
 
     #[test]
@@ -321,7 +321,7 @@ mod tests {
             if run.is('f') { failed(exception) } else { Outcome::Passed }
         };
         let finding = found(&mut FakeEngine::new(suite(8), another), 8, &in_order(), 'f');
-        assert_eq!(told(&finding), "broken:");
+        assert_eq!(verdict(&finding), "broken:");
         assert_eq!(finding.signature.map(|signature| signature.crash.exception).as_deref(), Some("KeyError"));
         assert!(finding.note.is_some_and(|note| note.contains("ValueError in body (test.py)")));
     }
@@ -339,9 +339,9 @@ mod tests {
         };
         let findings: Vec<Finding> = (0..40).map(of).collect();
         let victims: Vec<&Finding> = findings.iter().filter(|finding| finding.kind == Kind::Victim).collect();
-        assert!(victims.len() > 30, "{:?}", findings.iter().map(told).collect::<Vec<_>>());
+        assert!(victims.len() > 30, "{:?}", findings.iter().map(verdict).collect::<Vec<_>>());
         for victim in victims {
-            assert_eq!(told(victim), "victim: b");
+            assert_eq!(verdict(victim), "victim: b");
             assert!(!victim.with.always() && victim.without.never(), "{victim:?}");
         }
     }
@@ -354,7 +354,7 @@ mod tests {
         let trial = lab.trial(Origin::Replay, &plan("abcdefgh")).unwrap();
         let suspect = suspects(Origin::Replay, &plan("abcdefgh"), &trial).remove(0);
         let finding = investigate_named(&mut lab, &suspect).unwrap();
-        assert_eq!(told(&finding), "victim: b");
+        assert_eq!(verdict(&finding), "victim: b");
         let again = engine.ran.iter().filter(|(ran, _)| ran.workers == plan("abcdefgh").workers).count();
         assert_eq!(again, 1, "the trial itself");
     }

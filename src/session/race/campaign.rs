@@ -286,8 +286,8 @@ impl Racing {
         let known = self.found[found].signature.as_ref();
         let how = |crash: &FailureLocation| (crash.phase, crash.exception.clone());
         let alike = known.is_some_and(|known| how(&known.crash) == how(&signature.crash));
-        let loser = match self.found[found].story.as_ref().filter(|_| alike) {
-            Some(story) => Loser::under(lab, suspect, story)?,
+        let loser = match self.found[found].trace.as_ref().filter(|_| alike) {
+            Some(trace) => Loser::under(lab, suspect, trace)?,
             None => None,
         };
         if loser.is_some() {
@@ -309,8 +309,8 @@ impl Racing {
 
     /// Keeps a race of a pair: by itself, or with one that has the same cause. Tells where.
     fn add(&mut self, races: &Races, pair: usize, mut finding: Finding) -> usize {
-        if let Some(story) = &mut finding.story {
-            story.folder = gathering::shared_folder(&races.pairs[pair], &story.resource);
+        if let Some(trace) = &mut finding.trace {
+            trace.folder = gathering::shared_folder(&races.pairs[pair], &trace.resource);
         }
         if let Some(at) = self.found.iter().position(|known| gathering::is_of(known, &finding)) {
             self.found[at].also.extend(finding.test);

@@ -13,7 +13,7 @@ use crate::plan::schedule::{Schedule, Switch};
 use crate::plan::{Plan, WorkerId};
 use crate::race::Call;
 use crate::race::delay::{COMMON, Delay, Found, LONGEST, Next, RUNS, Search, Shown, between, shortest, took};
-use crate::race::story::{self, Story};
+use crate::race::trace::{self, Trace};
 use crate::run::{Job, RunError};
 use crate::session::lab::Lab;
 use crate::session::race::pairs::FRESH;
@@ -67,8 +67,8 @@ pub fn measure(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Measured, RunErro
     }
     let in_forks = lab.probes(&vec![Job::of(&suspect.plan); RUNS as usize])?;
     let mut seen = all_shown(&in_forks, &runs, held);
-    let told = in_forks.first().and_then(|trial| tell(trial, &runs, held));
-    let Some((story, (after, before))) = told.filter(|_| shortest(&seen).is_some()) else {
+    let traced = in_forks.first().and_then(|trial| traced(trial, &runs, held));
+    let Some((trace, (after, before))) = traced.filter(|_| shortest(&seen).is_some()) else {
         return Ok(Measured::Nothing);
     };
     let fresh = lab.probes(&vec![Job::fresh(&suspect.plan); FRESH])?;
@@ -87,8 +87,8 @@ pub fn measure(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Measured, RunErro
         return Ok(Measured::Nothing);
     }
     let delay = Delay { milliseconds: found.fails, passes: found.passes, after, before };
-    let story = Story { delay: Some(delay), ..story };
-    let finding = Box::new(finding(suspect, runs.count, story, (with, without)));
+    let trace = Trace { delay: Some(delay), ..trace };
+    let finding = Box::new(finding(suspect, runs.count, trace, (with, without)));
     Ok(if found.fails <= COMMON { Measured::Race(finding) } else { Measured::Long(finding) })
 }
 
@@ -146,13 +146,13 @@ fn all_shown(trials: &[Trial], runs: &Reruns, held: WorkerId) -> Vec<Shown> {
 }
 
 /// What happens in a failing run, and between which calls the other worker stands still.
-fn tell(trial: &Trial, runs: &Reruns, held: WorkerId) -> Option<(Story, (Call, Call))> {
-    let told = runs.told(&trial.steps);
-    let resource = story::resources(told, runs.worker).into_iter().next()?;
-    story::tell(told, runs.worker, &resource).zip(between(&trial.steps, held))
+fn traced(trial: &Trial, runs: &Reruns, held: WorkerId) -> Option<(Trace, (Call, Call))> {
+    let steps = runs.up_to_failure(&trial.steps);
+    let resource = trace::resources(steps, runs.worker).into_iter().next()?;
+    trace::trace(steps, runs.worker, &resource).zip(between(&trial.steps, held))
 }
 
-fn finding(suspect: &Suspect, calls: u32, story: Story, (with, without): (Tally, Tally)) -> Finding {
+fn finding(suspect: &Suspect, calls: u32, trace: Trace, (with, without): (Tally, Tally)) -> Finding {
     let test = suspect.signature.test;
     let plan = suspect.plan.clone();
     let culprits = plan.workers.iter().flatten().copied().filter(|&other| other != test).collect();
@@ -163,7 +163,7 @@ fn finding(suspect: &Suspect, calls: u32, story: Story, (with, without): (Tally,
         shrunk: Some(Minimal { plan, culprits, imports: Vec::new(), one_minimal: true, calls }),
         with,
         without,
-        story: Some(story),
+        trace: Some(trace),
         ..Finding::new(Kind::Race, Some(test), suspect.origin)
     }
 }

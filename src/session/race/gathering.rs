@@ -9,7 +9,7 @@ use crate::plan::{Plan, WorkerId};
 use crate::race::conflicts::Pair;
 use crate::race::delay::{COMMON, Delay};
 use crate::race::likeness::{folder, like};
-use crate::race::story::{self, Story};
+use crate::race::trace::{Trace, trace};
 use crate::run::RunError;
 use crate::session::lab::Lab;
 use crate::session::race::delays::suffices;
@@ -33,28 +33,28 @@ pub struct Loser {
     /// The worker on which it shows.
     pub worker: WorkerId,
     /// What happens.
-    pub story: Story,
+    pub trace: Trace,
 }
 
 impl Loser {
     /// The test of a race that was found.
     pub fn of(finding: &Finding) -> Option<Self> {
         let (signature, minimal) = (finding.signature.clone()?, finding.shrunk.as_ref()?);
-        let story = finding.story.clone()?;
-        let worker = story.turns.last()?.worker;
-        Some(Self { signature, plan: minimal.plan.clone(), worker, story })
+        let trace = finding.trace.clone()?;
+        let worker = trace.calls.last()?.worker;
+        Some(Self { signature, plan: minimal.plan.clone(), worker, trace })
     }
 
     /// A test that was seen to lose to the same pair's other one; nothing if it does not lose what the race is on.
     ///
     /// # Errors
     /// Those of the engine.
-    pub fn under(lab: &mut Lab<'_>, suspect: &Suspect, race: &Story) -> Result<Option<Self>, RunError> {
+    pub fn under(lab: &mut Lab<'_>, suspect: &Suspect, race: &Trace) -> Result<Option<Self>, RunError> {
         let mut runs = Reruns::new(suspect);
         let steps = runs.once(lab, &suspect.plan)?.unwrap_or_default();
-        let story = story::tell(runs.told(&steps), suspect.worker, &race.resource);
+        let found = trace(runs.up_to_failure(&steps), suspect.worker, &race.resource);
         let Suspect { signature, plan, worker, .. } = suspect.clone();
-        Ok(story.map(|story| Self { signature, plan, worker, story }))
+        Ok(found.map(|trace| Self { signature, plan, worker, trace }))
     }
 
     /// The plan with another test in its place, which touches a resource in place of what this one lost.
@@ -68,7 +68,7 @@ impl Loser {
                 .for_each(|test| *test = if own { by } else { lost });
         }
         let schedule = schedule_of(&plan)?.clone();
-        let renamed = |one: Resource| if one == self.story.resource { resource.clone() } else { one };
+        let renamed = |one: Resource| if one == self.trace.resource { resource.clone() } else { one };
         let at = schedule.at.iter().cloned().map(renamed).collect();
         Some(with_schedule(&plan, Schedule { at, calls: Vec::new(), ..schedule }))
     }
@@ -84,21 +84,21 @@ pub fn gather(
     loser: &Loser,
     finding: &mut Finding,
 ) -> Result<usize, RunError> {
-    let resource = &loser.story.resource;
+    let resource = &loser.trace.resource;
     let mut candidates = like(&races.conflicts, loser.signature.test, resource);
     candidates.retain(|(test, _)| finding.test != Some(*test) && !finding.also.contains(test));
     let left = candidates.len().saturating_sub(PLACES);
     for (test, theirs) in candidates.into_iter().take(PLACES) {
         let Some(suspect) = shows(lab, loser, test, &theirs)? else { continue };
-        let delay = finding.story.as_mut().and_then(|story| story.delay.as_mut());
+        let delay = finding.trace.as_mut().and_then(|trace| trace.delay.as_mut());
         if let Some(delay) = delay
             && !takes_no_longer(lab, &suspect, delay)?
         {
             continue;
         }
         finding.also.push(test);
-        if let (Some(story), true) = (&mut finding.story, theirs != *resource) {
-            story.folder = folder(resource).map(str::to_owned);
+        if let (Some(trace), true) = (&mut finding.trace, theirs != *resource) {
+            trace.folder = folder(resource).map(str::to_owned);
         }
     }
     Ok(left)
@@ -144,8 +144,8 @@ fn shows(
     let Some(steps) = runs.once(lab, &plan)? else {
         return Ok(None);
     };
-    let story = story::tell(runs.told(&steps), loser.worker, resource);
-    let same = story.is_some_and(|story| story.conflict() == loser.story.conflict());
+    let found = trace(runs.up_to_failure(&steps), loser.worker, resource);
+    let same = found.is_some_and(|found| found.conflict() == loser.trace.conflict());
     let shows = same
         && runs.always(lab, &plan)?
         && !fails_without_overlap(lab, &suspect, false, &mut Tally::default())?;
@@ -156,7 +156,7 @@ fn shows(
 /// same resource or on one in the same folder.
 pub fn is_of(known: &Finding, finding: &Finding) -> bool {
     let crash = |finding: &Finding| finding.signature.as_ref().map(|signature| signature.crash.clone());
-    let (Some(one), Some(other)) = (&known.story, &finding.story) else {
+    let (Some(one), Some(other)) = (&known.trace, &finding.trace) else {
         return false;
     };
     let beside = folder(&one.resource).is_some() && folder(&one.resource) == folder(&other.resource);

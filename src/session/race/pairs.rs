@@ -15,7 +15,7 @@ use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex
 use crate::race::access::{Step, StepKind, recorded};
 use crate::race::conflicts::{Conflict, Pair, pairs};
 use crate::race::schedules::{Calls, drawn, schedules};
-use crate::race::story;
+use crate::race::trace::{self, trace};
 use crate::run::{Job, RunError};
 use crate::session::lab::Lab;
 use crate::session::race::delays::{self, Measured};
@@ -188,8 +188,8 @@ pub fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunError> {
         plan = suspect.plan.clone();
     }
     let (plan, steps, resource) = one_resource(lab, &mut runs, plan)?;
-    let told = resource.and_then(|resource| story::tell(runs.told(&steps), suspect.worker, &resource));
-    let Some(mut told) = told else {
+    let found = resource.and_then(|resource| trace(runs.up_to_failure(&steps), suspect.worker, &resource));
+    let Some(mut found) = found else {
         return Ok(Judged::Unsteady);
     };
     let calls = recorded(&steps);
@@ -200,8 +200,8 @@ pub fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunError> {
     let mut deadlocks = true;
     for trial in lab.probes(&vec![Job::fresh(&plan); fresh])? {
         with.add(observe(&trial, &runs.wanted) == Observation::Same);
-        deadlocks &= story::is_deadlock(&trial.steps, suspect.worker);
-        told.diverged += u32::from(recorded(&trial.steps) != calls);
+        deadlocks &= trace::is_deadlock(&trial.steps, suspect.worker);
+        found.diverged += u32::from(recorded(&trial.steps) != calls);
     }
     if !with.always() {
         return Ok(Judged::Unsteady);
@@ -228,7 +228,7 @@ pub fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunError> {
         note: (hangs(suspect) && deadlocks)
             .then(|| "a deadlock: each test waits for what the other has".to_owned()),
         explanation: None,
-        story: Some(told),
+        trace: Some(found),
         known: None,
         given_up: None,
     })))
@@ -286,7 +286,7 @@ fn one_resource(
     let Some(steps) = runs.once(lab, &plan)? else {
         return Ok((plan, Vec::new(), None));
     };
-    let candidates = story::resources(runs.told(&steps), runs.worker);
+    let candidates = trace::resources(runs.up_to_failure(&steps), runs.worker);
     for resource in &candidates {
         let Some(narrow) = schedule_of(&plan).and_then(|schedule| only_at(schedule, &steps, resource)) else {
             continue;
@@ -294,7 +294,7 @@ fn one_resource(
         let candidate = with_schedule(&plan, narrow);
         if runs.once(lab, &candidate)?.is_some()
             && let Some(steps) = runs.once(lab, &candidate)?
-            && story::tell(runs.told(&steps), runs.worker, resource).is_some()
+            && trace(runs.up_to_failure(&steps), runs.worker, resource).is_some()
         {
             return Ok((candidate, steps, Some(resource.clone())));
         }

@@ -6,7 +6,7 @@ use crate::judge::observation::{FailureMatcher, Observation, observe};
 use crate::plan::schedule::Schedule;
 use crate::plan::{Interleaving, Plan, WorkerId};
 use crate::race::fairness::{IMPATIENT, is_unfair};
-use crate::race::{Step, story};
+use crate::race::{Step, trace};
 use crate::run::RunError;
 use crate::session::lab::Lab;
 use crate::session::suspect::Suspect;
@@ -89,8 +89,8 @@ impl Reruns {
     }
 
     /// What was done up to the failure.
-    pub fn told<'a>(&self, steps: &'a [Step]) -> &'a [Step] {
-        story::up_to_failure(steps, self.worker, self.in_teardown)
+    pub fn up_to_failure<'a>(&self, steps: &'a [Step]) -> &'a [Step] {
+        trace::up_to_failure(steps, self.worker, self.in_teardown)
     }
 
     /// Whether the failure shows each time of several.

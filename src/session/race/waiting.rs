@@ -161,7 +161,7 @@ fn failing(lab: &mut Lab<'_>, plans: &[Plan]) -> Result<Vec<Suspect>, RunError> 
 
 /// What is to be known of a failure for which another worker has to take longer than a busy machine may make it.
 fn remark(finding: &Finding, name: impl Fn(TestIndex) -> String) -> Option<String> {
-    let (test, delay) = (finding.test?, finding.story.as_ref()?.delay.as_ref()?);
+    let (test, delay) = (finding.test?, finding.trace.as_ref()?.delay.as_ref()?);
     let (culprits, _) = finding.causes();
     let (test, other) = (name(test), name(*culprits.first()?));
     Some(format!("{test} fails if {other} {delay}: more than {COMMON} ms, so it is no isolation failure"))

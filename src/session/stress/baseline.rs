@@ -78,12 +78,12 @@ pub fn compare_collections(
         name(ours),
         name(theirs),
     );
-    let told = |index: TestIndex| {
+    let in_both = |index: TestIndex| {
         let at = first.collected.iter().position(|&other| other == index)?;
         suite.collected.get(at).copied()
     };
     // Tests that are not collected under the first hash seed can be part of no plan.
-    let known = other.collected.iter().filter_map(|&test| first.find(&other.test(test).id)).filter_map(told);
+    let known = other.collected.iter().filter_map(|&test| first.find(&other.test(test).id)).filter_map(in_both);
     let known = known.collect();
     let under = |hash_seed| suite_order(suite, seed, hash_seed);
     let minimal = Minimal {
@@ -93,7 +93,7 @@ pub fn compare_collections(
         one_minimal: true,
         calls: 0,
     };
-    let test = signature.as_ref().and_then(|signature| told(signature.test));
+    let test = signature.as_ref().and_then(|signature| in_both(signature.test));
     Some(Finding {
         signature: test.map(|test| stops_xdist(suite, test)),
         plan: Some(Plan { workers: vec![known], ..under(hash_seeds.1) }),

@@ -145,28 +145,28 @@ impl ByChance {
 
     fn note(&self, suite: &Suite) -> String {
         let named = |functions: &BTreeSet<String>| places(suite, functions);
-        let mut told = Vec::new();
+        let mut sentences = Vec::new();
         if !self.run_to_run.is_empty() {
-            told.push(format!("{}: differs with nothing changed", named(&self.run_to_run)));
+            sentences.push(format!("{}: differs with nothing changed", named(&self.run_to_run)));
         }
         if !self.draws.is_empty() {
-            told.push(format!("{}: differs by what `random` gives while it is imported", named(&self.draws)));
+            sentences.push(format!("{}: differs by what `random` gives while it is imported", named(&self.draws)));
         }
-        if told.is_empty() {
-            told.push("tests have come or gone".to_owned());
+        if sentences.is_empty() {
+            sentences.push("tests have come or gone".to_owned());
         }
-        told.push("pytest-xdist stops with \"Different tests were collected\"".into());
+        sentences.push("pytest-xdist stops with \"Different tests were collected\"".into());
         if self.functions().len() > self.order.len() {
-            told.push(
+            sentences.push(
                 "Give the parameters fixed ids (ids=[\"first\", …]) or fixed values; sorting does not help. Here \
                  the tests are named by their positions: [#1] is the first"
                     .into(),
             );
         }
         if !self.order.is_empty() {
-            told.push(format!("{}: only the order differs, so sort the parameters", named(&self.order)));
+            sentences.push(format!("{}: only the order differs, so sort the parameters", named(&self.order)));
         }
-        told.join(". ")
+        sentences.join(". ")
     }
 }
 
@@ -216,7 +216,7 @@ mod tests {
     }
 
     /// Of each finding: whether it is of the hash seed, and its tests.
-    fn told(compared: &Compared) -> Vec<(bool, Vec<String>)> {
+    fn sentences(compared: &Compared) -> Vec<(bool, Vec<String>)> {
         let of = |finding: &Finding| {
             let plans = (finding.plan.as_ref().unwrap(), &finding.shrunk.as_ref().unwrap().plan);
             let tests = finding.test.into_iter().chain(finding.also.clone());
@@ -231,12 +231,12 @@ mod tests {
     fn each_cause_is_told_by_the_collection_that_shows_it() {
         let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
         let by_hash = compared(&["f[a]", "f[b]"], &["f[a]", "f[b]"], &["f[a]", "f[b]"], &["f[b]", "f[a]"]);
-        assert_eq!(told(&by_hash), [(true, names(&["f[a]"]))]);
+        assert_eq!(sentences(&by_hash), [(true, names(&["f[a]"]))]);
         assert!(by_hash.suite.positional.is_empty(), "the ids are the same");
         let random = compared(&["t", "f[7]"], &["t", "f[8]"], &["t", "f[7]"], &["t", "f[7]"]);
-        assert_eq!(told(&random), [(false, names(&["f[#1]"]))]);
+        assert_eq!(sentences(&random), [(false, names(&["f[#1]"]))]);
         let anyway = compared(&["f[u]", "g[7]"], &["f[v]", "g[8]"], &["f[w]", "g[7]"], &["f[x]", "g[7]"]);
-        assert_eq!(told(&anyway), [(false, names(&["f[#1]", "g[#1]"]))]);
+        assert_eq!(sentences(&anyway), [(false, names(&["f[#1]", "g[#1]"]))]);
         let note = anyway.findings[0].note.as_deref().unwrap();
         assert!(note.contains("f (test_a.py:7): differs with nothing changed"), "{note}");
         assert!(note.contains("g (test_a.py:7): differs by what `random` gives"), "{note}");
@@ -246,19 +246,19 @@ mod tests {
             &["f[w]", "h[a]", "h[b]"],
             &["f[x]", "h[b]", "h[a]"],
         );
-        assert_eq!(told(&both), [(false, names(&["f[#1]"])), (true, names(&["h[a]"]))]);
+        assert_eq!(sentences(&both), [(false, names(&["f[#1]"])), (true, names(&["h[a]"]))]);
         let other_names = compared(&["t_u", "s"], &["t_v", "s"], &["t_w", "s"], &["t_x", "s"]);
         assert_eq!(
-            told(&other_names).len(),
+            sentences(&other_names).len(),
             1,
             "a test whose name is another each time is no matter of hashes"
         );
-        assert!(!told(&other_names)[0].0);
+        assert!(!sentences(&other_names)[0].0);
     }
 
     #[test]
     fn hashed_ids_are_told_as_such_and_known_by_their_positions() {
         let ids = compared(&["f[1]"], &["f[1]"], &["f[1]"], &["f[2]"]);
-        assert_eq!(told(&ids), [(true, vec!["f[#1]".to_owned()])]);
+        assert_eq!(sentences(&ids), [(true, vec!["f[#1]".to_owned()])]);
     }
 }

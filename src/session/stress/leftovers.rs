@@ -66,10 +66,10 @@ fn finding(test: Option<TestIndex>, origin: Origin, paths: &BTreeSet<(String, Ch
         Change::Changed => "changed",
         Change::Removed => "removed",
     };
-    let mut told: Vec<String> =
+    let mut listed: Vec<String> =
         paths.iter().take(LISTED).map(|(path, change)| format!("{} {path}", word(change))).collect();
     if paths.len() > LISTED {
-        told.push(format!("and {} more", paths.len() - LISTED));
+        listed.push(format!("and {} more", paths.len() - LISTED));
     }
-    Finding { note: Some(told.join(", ")), ..Finding::new(Kind::Leftover, test, origin) }
+    Finding { note: Some(listed.join(", ")), ..Finding::new(Kind::Leftover, test, origin) }
 }

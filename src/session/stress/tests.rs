@@ -33,7 +33,7 @@ fn limits() -> Limits {
 }
 
 /// Each finding as `victim h: b`.
-fn told(result: &SessionResult) -> Vec<String> {
+fn found(result: &SessionResult) -> Vec<String> {
     let of = |finding: &Finding| {
         let culprits: String = finding.causes().0.iter().map(|&test| format!(" {}", name(test))).collect();
         let test = finding.test.map_or('-', name);
@@ -52,20 +52,20 @@ const ALL: [&str; 6] =
 #[test]
 fn a_session_finds_what_there_is_and_no_more_with_forks_and_without() {
     let forking = session(&mut FakeEngine::new(suite(TESTS), becomes), &limits());
-    assert_eq!(told(&forking), ALL);
+    assert_eq!(found(&forking), ALL);
     assert!(forking.unjudged.is_empty() && !forking.interrupted && forking.error.is_none());
     let commands: Vec<Option<&str>> =
         forking.findings.iter().map(|finding| finding.command.as_deref()).collect();
     let victim = Some("pytest test_b.py::b test_h.py::h");
     assert_eq!(commands, [victim, Some("pytest test_c.py::c"), None, None, None, None]);
     let fresh = session(&mut FakeEngine::new(suite(TESTS), becomes).without_forks(), &limits());
-    assert_eq!(told(&fresh), ALL);
+    assert_eq!(found(&fresh), ALL);
 }
 
 #[test]
 fn a_healthy_suite_has_no_finding_and_all_of_its_trials() {
     let healthy = session(&mut FakeEngine::new(suite(TESTS), |_| Outcome::Passed), &limits());
-    assert_eq!((told(&healthy).len(), healthy.trials), (0, 60));
+    assert_eq!((found(&healthy).len(), healthy.trials), (0, 60));
     assert_eq!(healthy.alone, TESTS as usize);
     assert!(healthy.coverage.adjacent > 0.99, "each was run after each: {:?}", healthy.coverage);
 }
@@ -85,7 +85,7 @@ fn a_session_for_one_victim_tells_of_no_other_test() {
     let limits = Limits { victim: Some("test_h.py::h".into()), ..limits() };
     let mut engine = FakeEngine::new(suite(TESTS), becomes);
     let result = session(&mut engine, &limits);
-    assert_eq!(told(&result), ["victim h: b"]);
+    assert_eq!(found(&result), ["victim h: b"]);
     let serial = |ran: &&(Plan, bool)| ran.0.workers.len() == 1 && ran.0.len() == TESTS as usize;
     assert!(
         engine.ran.iter().filter(serial).count() <= 2,
@@ -103,7 +103,7 @@ fn a_session_that_fails_fast_ends_with_its_first_isolation_failure() {
     let limits = Limits { fail_fast: true, ..limits() };
     let result = session(&mut FakeEngine::new(suite(TESTS), becomes), &limits);
     let isolation = result.findings.iter().filter(|finding| finding.kind.is_isolation_failure()).count();
-    assert_eq!(isolation, 1, "{:?}", told(&result));
+    assert_eq!(isolation, 1, "{:?}", found(&result));
     assert!(!result.unjudged.is_empty(), "what is not looked into is said");
 }
 
@@ -112,7 +112,7 @@ fn forks_that_differ_from_fresh_processes_are_given_up() {
     let differs = |run: Situation<'_>| fails_if(run.is('d') && !run.fresh);
     let mut engine = FakeEngine::new(suite(TESTS), differs);
     let result = session(&mut engine, &limits());
-    assert_eq!(told(&result), [] as [&str; 0]);
+    assert_eq!(found(&result), [] as [&str; 0]);
     assert!(
         result.remarks.iter().any(|remark| remark.contains("test_d.py::d the first")),
         "{:?}",
@@ -128,7 +128,7 @@ fn in_a_small_suite_each_test_is_run_directly_after_each_other_however_few_trial
     };
     let one = Limits { trials: Some(1), ..Limits::default() };
     let result = session(&mut FakeEngine::new(suite(TESTS), next_to), &one);
-    assert_eq!(told(&result), ["victim d: h"]);
+    assert_eq!(found(&result), ["victim d: h"]);
     let Shares { adjacent, .. } = result.coverage;
     assert!(adjacent > 0.99, "{adjacent}");
 }
@@ -142,7 +142,7 @@ fn failures_of_one_test_and_one_cause_are_told_once() {
         }
         passed => passed,
     };
-    assert_eq!(told(&session(&mut FakeEngine::new(suite(TESTS), in_words), &limits())), ["victim h: b"]);
+    assert_eq!(found(&session(&mut FakeEngine::new(suite(TESTS), in_words), &limits())), ["victim h: b"]);
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn what_fails_in_its_setup_is_told_with_another_only_if_it_does_so_in_its_place_
         _ => Outcome::Passed,
     };
     let result = session(&mut FakeEngine::new(suite(TESTS), becomes), &limits());
-    assert_eq!(told(&result), ["victim h: b", "victim j: c", "broken g:"]);
+    assert_eq!(found(&result), ["victim h: b", "victim j: c", "broken g:"]);
     let also: Vec<String> =
         result.findings.iter().map(|finding| finding.also.iter().map(|&test| name(test)).collect()).collect();
     assert_eq!(also, ["i", "", ""]);

@@ -52,22 +52,22 @@ fn looked_at(file: &FailureFile, becomes: impl Fn(Situation<'_>) -> Outcome, exp
     verify(&mut lab, file, LIMITS, expected).unwrap()
 }
 
-fn told(verified: &Verified) -> (Status, Option<Stage>) {
+fn status(verified: &Verified) -> (Status, Option<Stage>) {
     (verified.status, verified.failed.as_ref().map(|(stage, _)| *stage))
 }
 
 #[test]
 fn a_fix_holds_once_the_recorded_plans_and_those_near_them_pass() {
     let fixed = verified(&victim(), |_| Outcome::Passed);
-    assert_eq!(told(&fixed), (Status::Holds, None));
+    assert_eq!(status(&fixed), (Status::Holds, None));
     assert!(fixed.claim.is_shown_by(fixed.minimal) && fixed.claim.is_shown_by(fixed.neighbourhood));
     assert_eq!(fixed.original, Tally { runs: 1, failed: 0 });
-    assert_eq!(told(&verified(&brittle(), |_| Outcome::Passed)), (Status::Holds, None));
+    assert_eq!(status(&verified(&brittle(), |_| Outcome::Passed)), (Status::Holds, None));
 }
 
 #[test]
 fn what_still_fails_is_told_with_the_plan_in_which_it_does() {
-    let of = |fails: fn(Situation<'_>) -> bool| told(&verified(&victim(), |run| fails_if(fails(run))));
+    let of = |fails: fn(Situation<'_>) -> bool| status(&verified(&victim(), |run| fails_if(fails(run))));
     assert_eq!(of(|run| run.after('b')), (Status::StillFails, Some(Stage::Minimal)));
     let whole = of(|run| run.after('b') && run.after('e'));
     assert_eq!(
@@ -78,14 +78,14 @@ fn what_still_fails_is_told_with_the_plan_in_which_it_does() {
     let near = of(|run| run.after('b') && run.after('k'));
     assert_eq!(near, (Status::StillFails, Some(Stage::Neighbourhood)));
     let alone = verified(&brittle(), |run| fails_if(!run.after('b')));
-    assert_eq!(told(&alone), (Status::StillFails, Some(Stage::Minimal)));
+    assert_eq!(status(&alone), (Status::StillFails, Some(Stage::Minimal)));
 }
 
 #[test]
 fn any_failure_of_the_test_is_one() {
     let verified =
         verified(&victim(), |run| if run.after('b') { failed("KeyError") } else { Outcome::Passed });
-    assert_eq!(told(&verified), (Status::StillFails, Some(Stage::Minimal)));
+    assert_eq!(status(&verified), (Status::StillFails, Some(Stage::Minimal)));
     assert_eq!(verified.failed.map(|(_, crash)| crash.exception).as_deref(), Some("KeyError"));
 }
 
@@ -127,7 +127,7 @@ fn plans_near_the_recorded_one_in_which_the_test_is_skipped_are_not_counted() {
 #[test]
 fn what_forks_alone_show_is_no_failure() {
     let verified = verified(&victim(), |run| fails_if(!run.fresh && run.after('b')));
-    assert_eq!(told(&verified), (Status::Holds, None));
+    assert_eq!(status(&verified), (Status::Holds, None));
     assert!(verified.notes.iter().any(|note| note.contains("only those count")), "{:?}", verified.notes);
     assert_eq!((verified.minimal.failed, verified.neighbourhood.failed), (0, 0));
 }
@@ -135,7 +135,7 @@ fn what_forks_alone_show_is_no_failure() {
 #[test]
 fn a_failure_without_the_recorded_cause_has_another_and_is_said_to() {
     let verified = verified(&victim(), |run| fails_if(run.after('k')));
-    assert_eq!(told(&verified), (Status::Holds, None));
+    assert_eq!(status(&verified), (Status::Holds, None));
     assert!(verified.notes.iter().any(|note| note.contains("so it has another")), "{:?}", verified.notes);
 }
 
@@ -143,19 +143,19 @@ fn a_failure_without_the_recorded_cause_has_another_and_is_said_to() {
 fn what_is_expected_to_fail_is_run_in_the_recorded_plans_alone() {
     let far = |run: Situation<'_>| fails_if(run.is('f') && run.after('k'));
     let verified = looked_at(&victim(), far, true);
-    assert_eq!(told(&verified), (Status::Holds, None));
+    assert_eq!(status(&verified), (Status::Holds, None));
     assert_eq!(verified.neighbourhood.runs, 0);
 }
 
 #[test]
 fn a_race_that_is_mended_holds_and_one_that_is_not_still_fails() {
     let race = file(Kind::Race, &plan("b|f"), &plan("ab|cf"));
-    assert_eq!(told(&verified(&race, |_| Outcome::Passed)).0, Status::Holds);
+    assert_eq!(status(&verified(&race, |_| Outcome::Passed)).0, Status::Holds);
     let raced = |run: Situation<'_>| {
         let others = run.plan.workers.iter().filter(|list| !list.contains(&run.test));
         fails_if(others.flatten().any(|&other| name(other) == 'b'))
     };
-    assert_eq!(told(&verified(&race, raced)), (Status::StillFails, Some(Stage::Minimal)));
+    assert_eq!(status(&verified(&race, raced)), (Status::StillFails, Some(Stage::Minimal)));
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn what_is_found_and_written_down_is_seen_to_still_fail() {
     let collected = lab_collected(&whole);
     let file = FailureFile::new(&finding, &collected).unwrap();
     let verified = verify(&mut lab, &file, LIMITS, false).unwrap();
-    assert_eq!(told(&verified), (Status::StillFails, Some(Stage::Minimal)));
+    assert_eq!(status(&verified), (Status::StillFails, Some(Stage::Minimal)));
 }
 
 fn lab_collected(suite: &crate::suite::Suite) -> crate::trial::Collected {

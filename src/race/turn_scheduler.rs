@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::plan::WorkerId;
 use crate::plan::schedule::{PATIENCE, Schedule};
 use crate::race::access::{Call, Effect, Step, StepKind};
-use crate::race::fairness::Stay;
+use crate::race::fairness::HolderActivity;
 use crate::suite::TestIndex;
 
 /// What is heard of a worker.
@@ -27,7 +27,7 @@ pub enum Heard {
     /// What the call that it was let make does.
     Did(Effect),
     /// It had nothing to do for so long since it got its turn or last said so.
-    Rested(Duration),
+    Idle(Duration),
     /// The teardown of its test starts.
     TearsDown,
     /// An exception is being handled where it will make its next call.
@@ -50,11 +50,11 @@ pub enum Heard {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum State {
+enum Status {
     Coming,
-    Ready(Wish),
+    Ready(PendingStep),
     /// It was overtaken, and is not to go on yet.
-    Delayed(Wish),
+    Delayed(PendingStep),
     Running,
     Sleeping,
     Ended,
@@ -62,15 +62,15 @@ enum State {
 
 /// What a worker that waits will do.
 #[derive(Clone, Debug, PartialEq)]
-enum Wish {
+enum PendingStep {
     Start,
     Call(Call),
     WakeUp,
 }
 
 #[derive(Clone, Debug)]
-struct Player {
-    state: State,
+struct WorkerState {
+    status: Status,
     /// How many calls it has made.
     points: u32,
     /// When its last sleep ends, on the trial's own clock, which only sleeps move.
@@ -82,12 +82,12 @@ const SOON: f64 = 1.0;
 
 /// The turns of one trial.
 #[derive(Clone, Debug)]
-pub struct Turns {
+pub struct TurnScheduler {
     schedule: Schedule,
-    players: Vec<Player>,
+    workers: Vec<WorkerState>,
     holder: Option<usize>,
     /// Who had the turn last, and what it did since it got it.
-    stay: (usize, Stay),
+    activity: (usize, HolderActivity),
     started: bool,
     /// Whether nobody waits for a turn any more.
     free: bool,
@@ -96,15 +96,15 @@ pub struct Turns {
     steps: Vec<Step>,
 }
 
-impl Turns {
+impl TurnScheduler {
     /// The turns of so many workers.
     pub fn new(schedule: Schedule, workers: usize) -> Self {
-        let player = Player { state: State::Coming, points: 0, deadline: 0.0 };
+        let state = WorkerState { status: Status::Coming, points: 0, deadline: 0.0 };
         Self {
             schedule,
-            players: vec![player; workers],
+            workers: vec![state; workers],
             holder: None,
-            stay: (0, Stay::default()),
+            activity: (0, HolderActivity::default()),
             started: false,
             free: false,
             clock: 0.0,
@@ -116,20 +116,20 @@ impl Turns {
     /// Takes in what a worker does; returns who may go on, each of whom has asked before.
     pub fn hear(&mut self, worker: WorkerId, heard: Heard) -> Option<WorkerId> {
         let index = worker.0 as usize;
-        self.players.get(index)?;
+        self.workers.get(index)?;
         let next = match heard {
-            Heard::Comes => self.wishes(index, Wish::Start),
+            Heard::Comes => self.waits_to(index, PendingStep::Start),
             Heard::Starts(test) => {
                 self.note(index, StepKind::Starts(test));
                 None
             }
-            Heard::Asks(call) => self.wishes(index, Wish::Call(call)),
+            Heard::Asks(call) => self.waits_to(index, PendingStep::Call(call)),
             Heard::Did(effect) => {
                 self.did(index, effect);
                 None
             }
-            Heard::Rested(idle) => {
-                self.stays(index, |stay| stay.rests(idle));
+            Heard::Idle(idle) => {
+                self.holder_does(index, |activity| activity.idles(idle));
                 None
             }
             Heard::TearsDown => {
@@ -140,13 +140,13 @@ impl Turns {
                 self.note(index, StepKind::Handles);
                 None
             }
-            Heard::Awake => self.wishes(index, Wish::WakeUp),
+            Heard::Awake => self.waits_to(index, PendingStep::WakeUp),
             Heard::Sleeps { seconds, at } => self.sleeps(index, seconds, at),
             Heard::Takes(milliseconds) => self.takes(index, milliseconds),
             Heard::Stuck => self.stuck(index),
             Heard::Ended => {
                 self.note(index, StepKind::Ends);
-                self.players[index].state = State::Ended;
+                self.workers[index].status = Status::Ended;
                 self.end_delays();
                 self.leave(index)
             }
@@ -166,18 +166,18 @@ impl Turns {
 
     /// How many calls a worker has made.
     pub fn points(&self, worker: WorkerId) -> u32 {
-        self.players.get(worker.0 as usize).map_or(0, |player| player.points)
+        self.workers.get(worker.0 as usize).map_or(0, |state| state.points)
     }
 
     /// Whether a worker waits for its turn to come.
     pub fn waits(&self, worker: WorkerId) -> bool {
-        let waits = |player: &Player| matches!(player.state, State::Ready(_) | State::Delayed(_));
-        self.players.get(worker.0 as usize).is_some_and(waits)
+        let waits = |state: &WorkerState| matches!(state.status, Status::Ready(_) | Status::Delayed(_));
+        self.workers.get(worker.0 as usize).is_some_and(waits)
     }
 
     /// The worker that was overtaken and is not to go on yet.
     pub fn delayed(&self) -> Option<WorkerId> {
-        let at = self.players.iter().position(|player| matches!(player.state, State::Delayed(_)))?;
+        let at = self.workers.iter().position(|state| matches!(state.status, Status::Delayed(_)))?;
         Some(WorkerId(at as u32))
     }
 
@@ -185,12 +185,12 @@ impl Turns {
     /// made none yet may as well have started late.
     pub fn holds_another(&self, worker: WorkerId) -> bool {
         let index = worker.0 as usize;
-        let held = |player: &Player| {
-            player.points > 0
-                && matches!(player.state, State::Ready(ref wish) if !matches!(wish, Wish::Start))
+        let held = |state: &WorkerState| {
+            state.points > 0
+                && matches!(state.status, Status::Ready(ref pending) if !matches!(pending, PendingStep::Start))
         };
         self.holder == Some(index)
-            && self.players.iter().enumerate().any(|(other, player)| other != index && held(player))
+            && self.workers.iter().enumerate().any(|(other, state)| other != index && held(state))
     }
 
     /// Notes what a worker's last call did. Those that C code makes meanwhile are others.
@@ -207,28 +207,28 @@ impl Turns {
 
     /// Takes in what the one that has the turn does while it holds another; notes when that is a wait. Under
     /// a schedule that has no patience with waits, only one that was not ended in time is noted.
-    fn stays(&mut self, index: usize, does: impl FnOnce(&mut Stay)) {
+    fn holder_does(&mut self, index: usize, does: impl FnOnce(&mut HolderActivity)) {
         if self.schedule.is_sequential() || !self.holds_another(WorkerId(index as u32)) {
             return;
         }
-        let unfair = if self.is_impatient() { Stay::is_late } else { Stay::is_a_wait };
-        let before = unfair(&self.stay.1);
-        does(&mut self.stay.1);
-        if !before && unfair(&self.stay.1) {
-            self.note(index, StepKind::Rests);
+        let unfair = if self.is_impatient() { HolderActivity::is_late } else { HolderActivity::is_a_wait };
+        let before = unfair(&self.activity.1);
+        does(&mut self.activity.1);
+        if !before && unfair(&self.activity.1) {
+            self.note(index, StepKind::UnfairWait);
         }
     }
 
-    fn wishes(&mut self, index: usize, wish: Wish) -> Option<usize> {
+    fn waits_to(&mut self, index: usize, pending: PendingStep) -> Option<usize> {
         if self.free {
-            self.players[index].state = State::Ready(wish);
+            self.workers[index].status = Status::Ready(pending);
             return self.grant(index);
         }
-        if let Wish::Call(call) = &wish {
-            self.stays(index, |stay| stay.calls(call));
+        if let PendingStep::Call(call) = &pending {
+            self.holder_does(index, |activity| activity.calls(call));
         }
-        let switch = match wish {
-            Wish::Call(_) if self.holder == Some(index) && !self.schedule.is_sequential() => {
+        let switch = match pending {
+            PendingStep::Call(_) if self.holder == Some(index) && !self.schedule.is_sequential() => {
                 self.switch(index)
             }
             _ => None,
@@ -236,15 +236,15 @@ impl Turns {
         let had_turn = self.holder == Some(index);
         if had_turn && switch.is_none() && self.is_to_give_way(index) {
             self.note(index, StepKind::Waits);
-            self.players[index].state = State::Ready(wish);
-            let others = (0..self.players.len()).filter(|&other| other != index && self.may_go(other));
+            self.workers[index].status = Status::Ready(pending);
+            let others = (0..self.workers.len()).filter(|&other| other != index && self.may_go(other));
             return others.min().and_then(|other| self.grant(other));
         }
-        if let (Some(_), Wish::Call(call)) = (switch, &wish) {
+        if let (Some(_), PendingStep::Call(call)) = (switch, &pending) {
             self.note(index, StepKind::Overtaken(call.clone()));
         }
         let delayed = switch.is_some() && self.schedule.delay > 0;
-        self.players[index].state = if delayed { State::Delayed(wish) } else { State::Ready(wish) };
+        self.workers[index].status = if delayed { Status::Delayed(pending) } else { Status::Ready(pending) };
         match switch {
             Some(other) => {
                 // One that still sleeps has the turn from when it wakes.
@@ -269,9 +269,9 @@ impl Turns {
 
     /// Nobody is delayed any more whom nobody is left to notice.
     fn end_delays(&mut self) {
-        for index in 0..self.players.len() {
-            let mut others = self.players.iter().enumerate().filter(|&(other, _)| other != index);
-            if others.all(|(_, player)| player.state == State::Ended) {
+        for index in 0..self.workers.len() {
+            let mut others = self.workers.iter().enumerate().filter(|&(other, _)| other != index);
+            if others.all(|(_, state)| state.status == Status::Ended) {
                 self.end_delay(index);
             }
         }
@@ -279,9 +279,9 @@ impl Turns {
 
     /// Whether the worker was delayed.
     fn end_delay(&mut self, index: usize) -> bool {
-        let state = &mut self.players[index].state;
-        let State::Delayed(wish) = state else { return false };
-        *state = State::Ready(wish.clone());
+        let status = &mut self.workers[index].status;
+        let Status::Delayed(pending) = status else { return false };
+        *status = Status::Ready(pending.clone());
         true
     }
 
@@ -293,21 +293,21 @@ impl Turns {
     fn is_to_give_way(&self, index: usize) -> bool {
         self.is_impatient()
             && self.holds_another(WorkerId(index as u32))
-            && self.stay.1.is_a_wait()
-            && (0..self.players.len()).any(|other| other != index && self.may_go(other))
+            && self.activity.1.is_a_wait()
+            && (0..self.workers.len()).any(|other| other != index && self.may_go(other))
     }
 
     /// Who overtakes a worker at its next call.
     fn switch(&mut self, index: usize) -> Option<usize> {
         let here = |switch: &crate::plan::schedule::Switch| {
-            switch.worker.0 as usize == index && switch.point == self.players[index].points
+            switch.worker.0 as usize == index && switch.point == self.workers[index].points
         };
         let at = self.schedule.switches.iter().position(here)?;
         let to = self.schedule.switches[at].to.0 as usize;
-        let waits = match &self.players.get(to)?.state {
+        let waits = match &self.workers.get(to)?.status {
             // Whether it has really woken yet is the clock's affair, and must make no difference.
-            State::Sleeping | State::Ready(Wish::WakeUp) => self.players[to].deadline <= self.clock + SOON,
-            state => matches!(state, State::Ready(_)),
+            Status::Sleeping | Status::Ready(PendingStep::WakeUp) => self.workers[to].deadline <= self.clock + SOON,
+            status => matches!(status, Status::Ready(_)),
         };
         (to != index && waits && self.used.insert(at)).then_some(to)
     }
@@ -317,23 +317,23 @@ impl Turns {
             return None;
         }
         self.note(index, StepKind::Sleeps { at });
-        let player = &mut self.players[index];
-        player.deadline = self.clock + seconds.max(0.0);
-        player.state = State::Sleeping;
+        let state = &mut self.workers[index];
+        state.deadline = self.clock + seconds.max(0.0);
+        state.status = Status::Sleeping;
         self.leave(index)
     }
 
     fn stuck(&mut self, index: usize) -> Option<usize> {
-        let other_waits = (0..self.players.len()).any(|other| self.may_go(other));
-        let runs = self.players[index].state == State::Running;
+        let other_waits = (0..self.workers.len()).any(|other| self.may_go(other));
+        let runs = self.workers[index].status == Status::Running;
         if self.schedule.is_sequential() || !runs || self.holder != Some(index) {
             return None;
         }
         let waited = Duration::from_millis(self.schedule.patience.into());
-        self.stays(index, |stay| stay.rests(waited));
+        self.holder_does(index, |activity| activity.idles(waited));
         let worker = WorkerId(index as u32);
-        let told = self.steps.iter().rfind(|step| step.worker == worker);
-        if other_waits || told.is_none_or(|step| step.kind != StepKind::Waits) {
+        let last = self.steps.iter().rfind(|step| step.worker == worker);
+        if other_waits || last.is_none_or(|step| step.kind != StepKind::Waits) {
             self.note(index, StepKind::Waits);
         }
         if other_waits { self.leave(index) } else { None }
@@ -348,58 +348,58 @@ impl Turns {
 
     /// Chooses who goes on if nobody has the turn: whoever was overtaken, else whoever slept least long.
     fn pick(&mut self) -> Option<usize> {
-        if self.holder.is_some() || self.players.iter().any(|player| player.state == State::Coming) {
+        if self.holder.is_some() || self.workers.iter().any(|state| state.status == Status::Coming) {
             return None;
         }
         let first = self.schedule.first.0 as usize;
         if !std::mem::replace(&mut self.started, true) && self.may_go(first) {
             return self.grant(first);
         }
-        let ready = (0..self.players.len()).filter(|&index| self.may_go(index));
+        let ready = (0..self.workers.len()).filter(|&index| self.may_go(index));
         let next = ready.min_by(|&one, &other| self.wakes(one).total_cmp(&self.wakes(other)))?;
         self.grant(next)
     }
 
     /// When a worker can go on, on the trial's clock.
     fn wakes(&self, index: usize) -> f64 {
-        match self.players[index].state {
-            State::Ready(Wish::WakeUp) | State::Sleeping => self.players[index].deadline,
+        match self.workers[index].status {
+            Status::Ready(PendingStep::WakeUp) | Status::Sleeping => self.workers[index].deadline,
             _ => self.clock,
         }
     }
 
     /// Whether a worker waits and no sleeping one is to wake before it, whichever really woke first.
     fn may_go(&self, index: usize) -> bool {
-        match self.players[index].state {
-            State::Ready(Wish::WakeUp) => {
-                let rank = (self.players[index].deadline, index);
-                let earlier = |(other, player): (usize, &Player)| {
-                    player.state == State::Sleeping && (player.deadline, other) < rank
+        match self.workers[index].status {
+            Status::Ready(PendingStep::WakeUp) => {
+                let rank = (self.workers[index].deadline, index);
+                let earlier = |(other, state): (usize, &WorkerState)| {
+                    state.status == Status::Sleeping && (state.deadline, other) < rank
                 };
-                !self.players.iter().enumerate().any(earlier)
+                !self.workers.iter().enumerate().any(earlier)
             }
-            State::Ready(_) => true,
+            Status::Ready(_) => true,
             _ => false,
         }
     }
 
     fn grant(&mut self, index: usize) -> Option<usize> {
-        let player = &mut self.players[index];
-        match std::mem::replace(&mut player.state, State::Running) {
-            State::Ready(Wish::Start) => {}
-            State::Ready(Wish::Call(call)) => {
-                player.points += 1;
+        let state = &mut self.workers[index];
+        match std::mem::replace(&mut state.status, Status::Running) {
+            Status::Ready(PendingStep::Start) => {}
+            Status::Ready(PendingStep::Call(call)) => {
+                state.points += 1;
                 self.note(index, StepKind::Calls(call));
             }
-            State::Ready(Wish::WakeUp) => self.clock = self.clock.max(player.deadline),
-            state => {
-                player.state = state;
+            Status::Ready(PendingStep::WakeUp) => self.clock = self.clock.max(state.deadline),
+            status => {
+                state.status = status;
                 return None;
             }
         }
         self.holder = (!self.free).then_some(index);
-        if self.stay.0 != index {
-            self.stay = (index, Stay::default());
+        if self.activity.0 != index {
+            self.activity = (index, HolderActivity::default());
         }
         Some(index)
     }

@@ -30,7 +30,7 @@ fn call(resource: u8) -> Call {
 
 /// Runs simulated workers; `eager` says in which order those that can be heard are. Panics if two run.
 fn run(schedule: &Schedule, scripts: &[Vec<Act>], mut eager: impl FnMut(usize) -> usize) -> Vec<Step> {
-    let mut turns = Turns::new(schedule.clone(), scripts.len());
+    let mut turns = TurnScheduler::new(schedule.clone(), scripts.len());
     // For each worker: its next act, and whether it has something to say.
     let mut next = vec![0; scripts.len()];
     let mut free: Vec<usize> = (0..scripts.len()).collect();
@@ -127,7 +127,7 @@ fn a_switch_lets_the_other_overtake_at_the_call_it_names() {
 #[test]
 fn who_is_stuck_gives_way_and_takes_its_turn_when_it_comes_back() {
     let at = BTreeSet::from([Resource("file:0".into())]);
-    let mut turns = Turns::new(Schedule::undisturbed(WorkerId(0), at), 2);
+    let mut turns = TurnScheduler::new(Schedule::undisturbed(WorkerId(0), at), 2);
     let (one, other) = (WorkerId(0), WorkerId(1));
     assert_eq!(turns.hear(one, Heard::Comes), None);
     assert_eq!(turns.hear(other, Heard::Comes), Some(one));
@@ -140,10 +140,10 @@ fn who_is_stuck_gives_way_and_takes_its_turn_when_it_comes_back() {
 }
 
 /// Two workers of which the first is held before its second call, while the other has the turn.
-fn held_in_the_middle(patience: u32) -> Turns {
+fn held_in_the_middle(patience: u32) -> TurnScheduler {
     let at = BTreeSet::from([Resource("file:0".into())]);
     let switches = vec![Switch { worker: WorkerId(0), point: 1, to: WorkerId(1) }];
-    let mut turns = Turns::new(Schedule { switches, patience, ..Schedule::undisturbed(WorkerId(0), at) }, 2);
+    let mut turns = TurnScheduler::new(Schedule { switches, patience, ..Schedule::undisturbed(WorkerId(0), at) }, 2);
     let (one, other) = (WorkerId(0), WorkerId(1));
     assert_eq!(turns.hear(one, Heard::Comes), None);
     assert_eq!(turns.hear(other, Heard::Comes), Some(one));
@@ -156,7 +156,7 @@ fn held_in_the_middle(patience: u32) -> Turns {
 
 #[test]
 fn a_rest_while_another_is_held_is_noted_and_makes_only_the_impatient_give_way() {
-    let rest = || Heard::Rested(Duration::from_millis(8));
+    let rest = || Heard::Idle(Duration::from_millis(8));
     let mut patient = held_in_the_middle(PATIENCE);
     patient.hear(WorkerId(1), rest());
     assert!(is_unfair(patient.steps()));
@@ -168,16 +168,16 @@ fn a_rest_while_another_is_held_is_noted_and_makes_only_the_impatient_give_way()
     assert!(!is_unfair(impatient.steps()), "it was let go in time");
 
     let mut late = held_in_the_middle(IMPATIENT);
-    late.hear(WorkerId(1), Heard::Rested(Duration::from_millis(30)));
+    late.hear(WorkerId(1), Heard::Idle(Duration::from_millis(30)));
     assert!(is_unfair(late.steps()));
 }
 
 /// Two workers of which the first is delayed for 50 ms before its second call, while the other has the turn.
-fn delayed() -> Turns {
+fn delayed() -> TurnScheduler {
     let at = BTreeSet::from([Resource("file:0".into())]);
     let switches = vec![Switch { worker: WorkerId(0), point: 1, to: WorkerId(1) }];
     let schedule = Schedule { switches, delay: 50, ..Schedule::undisturbed(WorkerId(0), at) };
-    let mut turns = Turns::new(schedule, 2);
+    let mut turns = TurnScheduler::new(schedule, 2);
     let (one, other) = (WorkerId(0), WorkerId(1));
     turns.hear(one, Heard::Comes);
     turns.hear(other, Heard::Comes);
@@ -220,10 +220,10 @@ fn who_is_delayed_goes_on_when_nobody_else_is_left() {
 #[test]
 fn a_rest_that_keeps_nobody_from_going_on_is_none() {
     let at = BTreeSet::from([Resource("file:0".into())]);
-    let mut turns = Turns::new(Schedule::undisturbed(WorkerId(0), at), 2);
+    let mut turns = TurnScheduler::new(Schedule::undisturbed(WorkerId(0), at), 2);
     turns.hear(WorkerId(0), Heard::Comes);
     turns.hear(WorkerId(1), Heard::Comes);
     turns.hear(WorkerId(0), Heard::Asks(call(0)));
-    turns.hear(WorkerId(0), Heard::Rested(Duration::from_secs(1)));
+    turns.hear(WorkerId(0), Heard::Idle(Duration::from_secs(1)));
     assert!(!is_unfair(turns.steps()));
 }
