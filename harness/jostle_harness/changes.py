@@ -42,16 +42,16 @@ def _whole_place(node: Node, now: Any) -> Place:
         recipe = _recipe(node, "set")
     elif is_a(obj, random.Random):
         restore = lambda: obj.setstate(old)
-        return Place(node.path, "random state", "its state", "another state", restore, node.weak)
+        return Place(node.path, "random state", "its state", "another state", restore, node.low_confidence)
     elif is_a(obj, types.CellType):
         restore = lambda: setattr(obj, "cell_contents", old[0])
-        return Place(node.path, "global/module state", show(old[0]), show(now[0]), restore, node.weak)
+        return Place(node.path, "global/module state", show(old[0]), show(now[0]), restore, node.low_confidence)
     elif type(obj) in LOCKS:
         restore = obj.release if now else lambda: obj.acquire(blocking=False)
         shown = ("locked" if old else "unlocked", "locked" if now else "unlocked")
-        return Place(node.path, "global/module state", *shown, restore, node.weak, _recipe(node, "lock"))
+        return Place(node.path, "global/module state", *shown, restore, node.low_confidence, _recipe(node, "lock"))
     elif is_a(obj, types.GeneratorType):
-        return Place(node.path, "global/module state", old, now, None, node.weak)
+        return Place(node.path, "global/module state", old, now, None, node.low_confidence)
     elif is_a(obj, itertools.count):
         start, rebind = re.match(r"count\((\d+)\)$", old), node.rebind
         restore = None
@@ -60,8 +60,10 @@ def _whole_place(node: Node, now: Any) -> Place:
             restore = lambda: rebind(itertools.count(number))
     else:
         shown = (f"{old[0]} cached results", f"{now[0]} cached results")
-        return Place(node.path, "global/module state", *shown, obj.cache_clear, node.weak, _recipe(node, "cache"))
-    return Place(node.path, _kind(node.path, old, now), show(old), show(now), restore, node.weak, recipe)
+        return Place(
+            node.path, "global/module state", *shown, obj.cache_clear, node.low_confidence, _recipe(node, "cache")
+        )
+    return Place(node.path, _kind(node.path, old, now), show(old), show(now), restore, node.low_confidence, recipe)
 
 
 def _refill_deque(held: Deque[Any], items: List[Any]) -> None:
@@ -83,7 +85,7 @@ def _slot_places(node: Node, now: Dict[Any, Any]) -> Iterator[Place]:
     if node.sort == "items" and (len(changed) > _KEYS or not all(names_its_item(key) for key in changed)):
         restore = lambda: refill(node.obj, old)
         kind = _kind(node.path, old, now)
-        yield Place(node.path, kind, show(old), show(now), restore, node.weak, _recipe(node, "dict"))
+        yield Place(node.path, kind, show(old), show(now), restore, node.low_confidence, _recipe(node, "dict"))
         return
     for key in changed:
         before, after = old.get(key, MISSING), now.get(key, MISSING)
@@ -94,10 +96,10 @@ def _slot_places(node: Node, now: Dict[Any, Any]) -> Iterator[Place]:
         recipe = _recipe(node, "dict") if node.sort == "items" else _recipe(node, "attribute")
         if recipe is not None and node.sort == "attributes":
             recipe = {**recipe, "attribute": str(key)} if before is not MISSING else None
-        weak = node.weak and not (callable(before) or is_mock(after))
+        low_confidence = node.low_confidence and not (callable(before) or is_mock(after))
         if node.foreign and node.sort == "attributes":  # what a library remembers for itself
-            weak = weak or before is MISSING or str(key).startswith("_")
-        yield Place(name, _kind(name, before, after), show(before), show(after), restore, weak, recipe)
+            low_confidence = low_confidence or before is MISSING or str(key).startswith("_")
+        yield Place(name, _kind(name, before, after), show(before), show(after), restore, low_confidence, recipe)
 
 
 def _kind(path: str, old: object, new: object) -> Kind:

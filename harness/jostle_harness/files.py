@@ -181,13 +181,13 @@ class Files:
 
     def _came_or_went(self, path: str, old: Optional[_File], bindings: PathBindings) -> Place:
         name = f"file {self._name(path)}"
-        weak = "pytest-of-" in name
+        low_confidence = "pytest-of-" in name
         if old is None:
             shown = "(created)" if path.endswith(_DATABASES) else _beginning(path)
             recipe = self._recipe(path, bindings)
-            return Place(name, "file system", "(absent)", shown, lambda: os.remove(path), weak, recipe)
+            return Place(name, "file system", "(absent)", shown, lambda: os.remove(path), low_confidence, recipe)
         restore = None if old.content is None else _writer(path, old.content)
-        return Place(name, "file system", _shown(old.content), "(absent)", restore, weak)
+        return Place(name, "file system", _shown(old.content), "(absent)", restore, low_confidence)
 
     def _changed(self, path: str, old: _File, new: _File) -> Iterator[Place]:
         if (old.size, old.time, old.inode) == (new.size, new.time, new.inode):

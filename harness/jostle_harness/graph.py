@@ -36,9 +36,10 @@ _ATOMS = frozenset((int, str, float, bool, bytes, type(None)))
 
 #: Binds another object in the place of one.
 Binder = Callable[[object], None]
-#: Whether it is weak, or of a test module; then the steps that lead there, and the length of the path.
+#: Whether it is of low confidence, or of a test module; then the steps that lead there, and the length of the path.
 _Rank = Tuple[bool, bool, int, int, str]
-#: An object, its path, how deep it lies, whether it is weak, the module that brings it, and what binds another instead.
+#: An object, its path, how deep it lies, whether it is of low confidence, the module that brings it, and what binds
+#: another instead.
 _Reference = Tuple[Any, str, int, bool, Optional[str], Optional[Binder]]
 
 
@@ -93,7 +94,7 @@ class Graph:
             self._visit(*heapq.heappop(self._queue)[-1])
 
     def _later(
-        self, obj: object, path: str, depth: int, weak: bool, reach: Optional[str], rebind: Optional[Binder]
+        self, obj: object, path: str, depth: int, low_confidence: bool, reach: Optional[str], rebind: Optional[Binder]
     ) -> None:
         """Look into a value once those before it have been looked into, unless there are too many."""
         if type(obj) in _ATOMS:
@@ -103,22 +104,22 @@ class Graph:
             return
         self._left -= 1
         module = reach or ""
-        rank = (weak, _is_of_tests(module), depth + module.count("."), len(path), path)
-        heapq.heappush(self._queue, (rank, self._left, (obj, path, depth, weak, reach, rebind)))
+        rank = (low_confidence, _is_of_tests(module), depth + module.count("."), len(path), path)
+        heapq.heappush(self._queue, (rank, self._left, (obj, path, depth, low_confidence, reach, rebind)))
 
     def _first(self, held: Collection[_T]) -> List[_T]:
         """As many of what an object holds as are looked into."""
         self._is_full |= len(held) > _CHILDREN
         return list(itertools.islice(held, _CHILDREN))
 
-    def _note(self, obj: object, path: str, sort: Sort, weak: bool, reach: Optional[str]) -> Node:
-        node = Node(obj, path, sort, read(obj, sort), weak, reach)
+    def _note(self, obj: object, path: str, sort: Sort, low_confidence: bool, reach: Optional[str]) -> Node:
+        node = Node(obj, path, sort, read(obj, sort), low_confidence, reach)
         node.expression = self._expressions.get(path)
         self._nodes[identity(obj, sort)] = node
         return node
 
     def _visit(
-        self, obj: Any, path: str, depth: int, weak: bool, reach: Optional[str], rebind: Optional[Binder]
+        self, obj: Any, path: str, depth: int, low_confidence: bool, reach: Optional[str], rebind: Optional[Binder]
     ) -> None:
         kind = type(obj)
         if kind in _ATOMS or id(obj) in self._nodes or id(obj) in self._elsewhere:
@@ -130,7 +131,7 @@ class Graph:
             obj, kind = obj.__func__, type(obj.__func__)
         if kind in (tuple, frozenset):
             for index, item in enumerate(self._first(obj)):
-                self._later(item, f"{path}[{index}]", depth + 1, weak, reach, None)
+                self._later(item, f"{path}[{index}]", depth + 1, low_confidence, reach, None)
             return
         if is_a(obj, type):
             if self._is_own(obj.__module__):
@@ -142,22 +143,22 @@ class Graph:
         sort = sort_of(obj)
         if sort is None or identity(obj, sort) in self._nodes:
             return
-        node = self._note(obj, path, sort, weak, reach)
+        node = self._note(obj, path, sort, low_confidence, reach)
         node.rebind = rebind
         foreign = not self._is_own(str(kind.__module__)) and kind.__module__ != "builtins"
         node.foreign = foreign
         if sort == "attributes":
             for name, value in self._first(node.state.items()):
-                hidden = weak or (foreign and name.startswith("_"))
+                hidden = low_confidence or (foreign and name.startswith("_"))
                 rebind = binder(obj, sort, name)
                 self._later(value, f"{path}.{name}", depth + 1, hidden, reach, rebind)
         elif sort == "items":
             for key, value in self._first(node.state.items()):
                 rebind = binder(obj, sort, key)
-                self._later(value, f"{path}[{key_name(key)}]", depth + 1, weak, reach, rebind)
+                self._later(value, f"{path}[{key_name(key)}]", depth + 1, low_confidence, reach, rebind)
         elif is_a(obj, (list, collections.deque)):
             for index, value in enumerate(self._first(node.state)):
-                self._later(value, f"{path}[{index}]", depth + 1, weak, reach, None)
+                self._later(value, f"{path}[{index}]", depth + 1, low_confidence, reach, None)
 
     def _leave_out(self, obj: object) -> None:
         """Remember what lies too deep, if it is anything that may change."""

@@ -405,7 +405,7 @@ class Place(TypedDict):
     old: str
     new: str
     restorable: bool
-    weak: bool
+    low_confidence: bool
     recipe: Optional[RestoreRecipe]
     along: Optional[str]
 

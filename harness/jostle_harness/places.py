@@ -67,7 +67,7 @@ class Place:
         old: str,
         new: str,
         restore: Optional[Callable[[], None]],
-        weak: bool = False,
+        low_confidence: bool = False,
         recipe: Optional[messages.RestoreRecipe] = None,
         along: Optional[str] = None,
     ) -> None:
@@ -80,7 +80,7 @@ class Place:
         #: Puts the old value back, in place where that can be. Nothing if it cannot be put back.
         self.restore = restore
         #: Whether it changes in many healthy suites, or its restoring disturbs others.
-        self.weak = weak
+        self.low_confidence = low_confidence
         #: What a fixture needs to know to keep it.
         self.recipe = recipe
         #: A call that is part of putting the value back.
@@ -94,7 +94,7 @@ class Place:
             "old": text(self.old),
             "new": text(self.new),
             "restorable": self.restore is not None,
-            "weak": self.weak,
+            "low_confidence": self.low_confidence,
             "recipe": self.recipe,
             "along": self.along,
         }

@@ -45,7 +45,7 @@ class _Setting(NamedTuple):
     kind: Kind
     get: Callable[[], Any]
     put: Optional[Callable[[Any], Any]]
-    weak: bool = False
+    low_confidence: bool = False
     #: Whether the values say something to a reader.
     telling: bool = True
     #: The object that holds the values, if it is one.
@@ -100,7 +100,9 @@ class ProcessState:
                 shown = (setting.show(old), setting.show(new)) if setting.telling else ("its state", "another state")
                 restore = None if setting.put is None else _putter(setting.put, old)
                 along = _ZONE_SETTER if setting.name in _OF_ZONE else None
-                yield Place(setting.name, setting.kind, *shown, restore, setting.weak, _recipe(setting), along)
+                yield Place(
+                    setting.name, setting.kind, *shown, restore, setting.low_confidence, _recipe(setting), along
+                )
         for thread in threading.enumerate():
             if thread not in self._threads:
                 yield Place(f"thread {thread.name}", "thread", "(absent)", "alive", None, True)
@@ -126,11 +128,11 @@ class ProcessState:
             old, new = self._modules.get(name, MISSING), now.get(name, MISSING)
             if old is not new:
                 imported = old is MISSING and is_a(new, types.ModuleType) and hasattr(new, "__spec__")
-                weak = imported and getattr(new, "__spec__", None) is not None
+                low_confidence = imported and getattr(new, "__spec__", None) is not None
                 restore = _modules_putter(name, old)
                 recipe: RestoreRecipe = {"how": "modules", "key": name}
-                kind: Kind = "import-time" if weak and is_own(name) else "module table"
-                yield Place(f'sys.modules["{name}"]', kind, show(old), show(new), restore, weak, recipe)
+                kind: Kind = "import-time" if low_confidence and is_own(name) else "module table"
+                yield Place(f'sys.modules["{name}"]', kind, show(old), show(new), restore, low_confidence, recipe)
 
 
 def _getter(held: Any, key: str) -> Callable[[], Any]:

@@ -29,9 +29,20 @@ Sort = Literal["attributes", "items", "whole"]
 class Node:
     """A mutable object and what it held."""
 
-    __slots__ = ("expression", "foreign", "namespace", "obj", "path", "reach", "rebind", "sort", "state", "weak")
+    __slots__ = (
+        "expression",
+        "foreign",
+        "low_confidence",
+        "namespace",
+        "obj",
+        "path",
+        "reach",
+        "rebind",
+        "sort",
+        "state",
+    )
 
-    def __init__(self, obj: Any, path: str, sort: Sort, state: Any, weak: bool, reach: Optional[str]) -> None:
+    def __init__(self, obj: Any, path: str, sort: Sort, state: Any, low_confidence: bool, reach: Optional[str]) -> None:
         self.obj = obj
         #: Kept alive, as it is known by where it lies.
         self.namespace = _namespace(obj, sort)
@@ -39,7 +50,7 @@ class Node:
         self.sort: Sort = sort
         #: What :func:`read` made of it.
         self.state = state
-        self.weak = weak
+        self.low_confidence = low_confidence
         #: The module that an import brings, if the path is an expression in it.
         self.reach = reach
         #: Binds another object in its stead, for what cannot be changed in place.

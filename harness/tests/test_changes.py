@@ -137,8 +137,8 @@ def test_what_a_library_remembers_for_itself_is_weak() -> None:
     node = noted(Thing())
     node.foreign = True
     node.obj.value, node.obj._cache, node.obj.more = 2, 1, 1
-    weak = {place.name: place.weak for place in changed_places(node)}
-    assert weak == {"shop.thing.value": False, "shop.thing._cache": True, "shop.thing.more": True}
+    low_confidence = {place.name: place.low_confidence for place in changed_places(node)}
+    assert low_confidence == {"shop.thing.value": False, "shop.thing._cache": True, "shop.thing.more": True}
 
 
 def test_a_module_that_was_imported_is_told_by_the_module_table() -> None:

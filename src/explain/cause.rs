@@ -49,16 +49,16 @@ pub struct Cause {
 /// # Errors
 /// Those of the experiment.
 pub fn find(places: &[Place], experiment: &mut dyn Experiment) -> Result<Option<Cause>, Stopped> {
-    let of = |weak: bool| -> Vec<usize> {
-        (0..places.len()).filter(|&at| places[at].restorable && places[at].weak == weak).collect()
+    let of = |low: bool| -> Vec<usize> {
+        (0..places.len()).filter(|&at| places[at].restorable && places[at].low_confidence == low).collect()
     };
-    let (strong, weak) = (of(false), of(true));
+    let (likely, unlikely) = (of(false), of(true));
     // What does harm when it is restored alone says nothing when it is restored with others.
     let mut harmful = Vec::new();
-    for candidates in [&strong, &weak] {
+    for candidates in [&likely, &unlikely] {
         if let Some((found, jointly)) = among(candidates, &mut harmful, experiment)? {
             let others: Vec<usize> =
-                strong.iter().copied().filter(|at| !found.contains(at) && !harmful.contains(at)).collect();
+                likely.iter().copied().filter(|at| !found.contains(at) && !harmful.contains(at)).collect();
             let stays = !others.is_empty() && experiment.answer(&others)? == Answer::Stays;
             return Ok(Some(Cause { places: found, jointly, others: if stays { others.len() } else { 0 } }));
         }
@@ -154,14 +154,14 @@ mod tests {
         }
     }
 
-    fn places(count: usize, weak: impl Fn(usize) -> bool) -> Vec<Place> {
+    fn places(count: usize, low: impl Fn(usize) -> bool) -> Vec<Place> {
         let place = |at: usize| Place {
             name: format!("m.p{at}"),
             kind: "global/module state".into(),
             old: "0".into(),
             new: "1".into(),
             restorable: true,
-            weak: weak(at),
+            low_confidence: low(at),
             written: None,
             read: None,
             recipe: None,
@@ -170,17 +170,17 @@ mod tests {
         (0..count).map(place).collect()
     }
 
-    /// Places of which some are weak, and a victim with causes among them and harmful ones beside these.
+    /// Places of which some are of low confidence, and a victim with causes among them and harmful ones beside these.
     fn suites(most: usize) -> impl Strategy<Value = (Vec<Place>, Simulated)> {
         let seeds = prop::collection::vec(prop::collection::vec(any::<prop::sample::Index>(), 1..3), 1..4);
-        let weak = prop::collection::vec(any::<bool>(), most);
+        let low = prop::collection::vec(any::<bool>(), most);
         let harmful = prop::collection::vec(any::<prop::sample::Index>(), 0..4);
-        (2..most, seeds, weak, harmful).prop_map(|(count, seeds, weak, harmful)| {
+        (2..most, seeds, low, harmful).prop_map(|(count, seeds, low, harmful)| {
             let causes: Vec<Vec<usize>> =
                 seeds.iter().map(|cause| cause.iter().map(|seed| seed.index(count)).collect()).collect();
             let mut harmful: Vec<usize> = harmful.iter().map(|seed| seed.index(count)).collect();
             harmful.retain(|at| !causes.iter().flatten().any(|of| of == at));
-            (places(count, |at| weak[at]), Simulated { causes, harmful, asked: 0 })
+            (places(count, |at| low[at]), Simulated { causes, harmful, asked: 0 })
         })
     }
 
@@ -214,8 +214,8 @@ mod tests {
 
         #[test]
         fn what_the_places_of_one_sort_hold_is_found((places, mut experiment) in suites(MOST_SINGLES)) {
-            let reachable = [false, true].into_iter().any(|weak| {
-                let of: Vec<usize> = (0..places.len()).filter(|&at| places[at].weak == weak).collect();
+            let reachable = [false, true].into_iter().any(|low| {
+                let of: Vec<usize> = (0..places.len()).filter(|&at| places[at].low_confidence == low).collect();
                 let harmless: Vec<usize> =
                     of.iter().copied().filter(|at| !experiment.harmful.contains(at)).collect();
                 // Of many, those that do harm are known only once each was tried alone.
@@ -231,10 +231,10 @@ mod tests {
         fn of_the_others_is_told_what_they_show((places, experiment) in suites(60)) {
             let mut experiment = Simulated { harmful: Vec::new(), ..experiment };
             let Some(cause) = find(&places, &mut experiment).unwrap() else {
-                prop_assert!(places.iter().any(|place| place.weak), "all of one sort undo it together");
+                prop_assert!(places.iter().any(|place| place.low_confidence), "all of one sort undo it together");
                 return Ok(());
             };
-            let of = |at: &usize| !places[*at].weak && !cause.places.contains(at);
+            let of = |at: &usize| !places[*at].low_confidence && !cause.places.contains(at);
             let others: Vec<usize> = (0..places.len()).filter(of).collect();
             prop_assert_eq!(cause.others, if experiment.undoes(&others) { 0 } else { others.len() });
         }

@@ -61,7 +61,7 @@ pub enum NoFixReason {
 }
 
 /// What is known of the state behind a failure.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
     /// Whether the places were shown to be the cause, in a fresh pytest process as well.
     pub confirmed: bool,
@@ -78,10 +78,8 @@ pub struct Explanation {
     /// Whether there was more state than could be looked at.
     pub cut_off: bool,
     /// Fixtures of a wider scope that were set up by then.
-    #[serde(skip)]
     pub fixtures: Vec<Place>,
     /// Who else pollutes the place, suffers from it, or resets it.
-    #[serde(skip)]
     pub related_tests: RelatedTests,
     /// A change that was seen to undo the failure for good.
     pub fix: Option<Fix>,

@@ -86,7 +86,7 @@ mod tests {
             old: "0".into(),
             new: "1".into(),
             restorable: true,
-            weak: false,
+            low_confidence: false,
             written: None,
             read: None,
             recipe: None,

@@ -84,7 +84,7 @@ mod tests {
             old: "{}".into(),
             new: "{'a': 1}".into(),
             restorable: true,
-            weak: false,
+            low_confidence: false,
             written: None,
             read: None,
             recipe: Some(recipe),

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::explain::{Explanation, RelatedTests};
+use crate::explain::RelatedTests;
 use crate::finding::group::{Group, groups};
 use crate::finding::known::Known;
 use crate::finding::{Finding, Kind, Origin};
@@ -18,6 +18,7 @@ use crate::plan::schedule::Resource;
 use crate::plan::token::Token;
 use crate::plan::{Axes, Plan, Seed, TrialIndex, WorkerId};
 use crate::race::trace::{Trace, TracedCall};
+use crate::report::explanation_document::ExplanationDocument;
 use crate::report::given_up::GivenUpDocument;
 use crate::report::words;
 use crate::session::SessionResult;
@@ -96,7 +97,7 @@ struct FindingDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     no_command: Option<String>,
     also: Vec<TestId>,
-    explanation: Option<Explanation>,
+    explanation: Option<ExplanationDocument>,
     related_tests: Option<RelatedDocument>,
     /// `related_tests` as version 0.1.0 calls it.
     circle: Option<RelatedDocument>,
@@ -308,7 +309,7 @@ impl FindingDocument {
             command: finding.command.clone(),
             no_command: finding.no_command.map(|why| words::no_command(why, suite)),
             also: finding.also.iter().map(id).collect(),
-            explanation: finding.explanation.clone(),
+            explanation: finding.explanation.as_ref().map(ExplanationDocument::new),
             circle: related_tests.clone(),
             related_tests,
             note: finding.note.clone(),

@@ -4,6 +4,7 @@ pub mod document;
 pub mod terminal;
 pub mod conflicts;
 mod explanation;
+mod explanation_document;
 pub mod entry;
 pub mod junit;
 pub mod code_quality;

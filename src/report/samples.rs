@@ -68,7 +68,7 @@ fn place(name: &str, kind: &str, old: &str, new: &str) -> Place {
         old: old.into(),
         new: new.into(),
         restorable: true,
-        weak: false,
+        low_confidence: false,
         written: Some(at(12)),
         read: Some(at(30)),
         recipe: None,

@@ -19,7 +19,8 @@ pub struct Place {
     /// Whether the old value can be put back.
     pub restorable: bool,
     /// Whether it changes in many healthy suites, or its restoring may disturb other state.
-    pub weak: bool,
+    #[serde(alias = "weak")]
+    pub low_confidence: bool,
     /// The line after which it had its new value, if that is known.
     #[serde(default)]
     pub written: Option<Written>,
