@@ -296,7 +296,7 @@ fn entry() -> impl Strategy<Value = Entry> {
     let found = (0..TESTS, any::<bool>()).prop_map(|(test, known)| FoundEntry {
         kind: "victim".into(),
         test: Some(format!("test_a.py::test_{test}")),
-        told: format!("victim {test}"),
+        summary: format!("victim {test}"),
         counts: true,
         known,
     });

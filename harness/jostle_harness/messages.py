@@ -57,6 +57,42 @@ Kind = Literal[
 ]
 
 
+#: What a call does to a resource.
+Operation = Literal[
+    "bind",
+    "change the mode of",
+    "close",
+    "close after writing",
+    "commit",
+    "connect to",
+    "create",
+    "execute",
+    "executemany",
+    "executescript",
+    "flush",
+    "link",
+    "list",
+    "listen",
+    "lock",
+    "lock to read",
+    "lock to write",
+    "look at",
+    "make the folder",
+    "open to append",
+    "open to read",
+    "open to write",
+    "read",
+    "remove",
+    "remove the folder",
+    "rename",
+    "rename to",
+    "rollback",
+    "truncate",
+    "unlock",
+    "write",
+]
+
+
 class WorkerIdentity(TypedDict):
     """Which worker of pytest-xdist a process looks like."""
 
@@ -277,7 +313,7 @@ class Yield(TypedDict):
     type: Literal["yield"]
     turn: int
     resource: str
-    call: str
+    call: Operation
     writes: bool
     at: Optional[str]
 
@@ -317,7 +353,7 @@ class Access(TypedDict):
     """What a test did to one resource."""
 
     resource: str
-    call: str
+    call: Operation
     writes: bool
     at: Optional[str]
     fixture: Optional[str]

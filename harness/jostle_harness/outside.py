@@ -16,6 +16,7 @@ from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional, T
 from . import doctests
 from .channel import Setup, text
 from .crash import inside
+from .messages import Operation
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _UNLOCK, _SHARED = 8, 1
@@ -28,8 +29,8 @@ class Access(NamedTuple):
 
     #: ``file:$TMPDIR/a.txt``, ``listing:$TMPDIR``, ``port:tcp 8080``
     resource: str
-    #: What is done, in words.
-    call: str
+    #: What is done.
+    call: Operation
     writes: bool
 
 
@@ -96,23 +97,23 @@ class Outside:
                 return text(symbol + absolute[len(root) :])
         return text(absolute)
 
-    def file(self, path: Any, call: str, writes: bool, folder: int = -1) -> List[Access]:
+    def file(self, path: Any, call: Operation, writes: bool, folder: int = -1) -> List[Access]:
         """An access to a file."""
         name = self.name(path, folder)
         return [] if name is None else [Access("file:" + name, call, writes)]
 
-    def entry(self, path: Any, call: str, folder: int = -1) -> List[Access]:
+    def entry(self, path: Any, call: Operation, folder: int = -1) -> List[Access]:
         """An access that changes what a folder lists, too."""
         name = self.name(path, folder)
         if name is None:
             return []
         return [Access("file:" + name, call, True), Access("listing:" + os.path.dirname(name), call, True)]
 
-    def stream(self, stream: Any, call: str, writes: bool) -> List[Access]:
+    def stream(self, stream: Any, call: Operation, writes: bool) -> List[Access]:
         """An access through an open file."""
         return self.file(stream.name, call, writes)
 
-    def port(self, address: Any, kind: int, call: str, writes: bool) -> List[Access]:
+    def port(self, address: Any, kind: int, call: Operation, writes: bool) -> List[Access]:
         """An access to a port, or to a socket in the file system."""
         if isinstance(address, tuple) and len(address) > 1 and address[1]:
             protocol = {1: "tcp", 2: "udp"}.get(kind, str(kind))
@@ -121,7 +122,7 @@ class Outside:
             return self.entry(address, call) if writes else self.file(address, call, writes)
         return []
 
-    def database(self, connection: Any, call: str) -> List[Access]:
+    def database(self, connection: Any, call: Operation) -> List[Access]:
         """An access through a connection of SQLite's."""
         name = self._databases.get(id(connection), self._database)
         return [] if name is None else [Access("file:" + name, call, True)]
@@ -131,7 +132,7 @@ class Outside:
             return self.file(path, "open to read", False)
         if flags & os.O_EXCL:
             return self.entry(path, "create")
-        call = "open to append" if flags & os.O_APPEND else "open to write"
+        call: Operation = "open to append" if flags & os.O_APPEND else "open to write"
         if flags & os.O_CREAT and not isinstance(path, int) and not os.path.lexists(path):
             return self.entry(path, call)
         return self.file(path, call, True)
@@ -150,7 +151,7 @@ class Outside:
         )
 
     def _lock(self, descriptor: Any, operation: int, *_: Any) -> List[Access]:
-        call = "unlock" if operation & _UNLOCK else "lock"
+        call: Operation = "unlock" if operation & _UNLOCK else "lock"
         return self.file(descriptor, call, not operation & _SHARED)
 
     def _connect(self, database: Any, *_: Any) -> List[Access]:

@@ -24,6 +24,7 @@ from .channel import Channel, Setup, text
 from .effects import Effect, Effects
 from .idle import Idle
 from .kernel import Kernel
+from .messages import Operation
 from .outside import EVENTS, Access, Outside, last_names
 from .profile_hook import ProfileHook
 
@@ -39,12 +40,18 @@ _REST = 0.0005
 #: Above this a call at one place is not asked for any more: a loop that writes a file line by line.
 _MOST_AT_A_PLACE = 40
 _STREAMS = (io.TextIOWrapper, io.BufferedIOBase, io.RawIOBase)
-_WRITING = {"write": "write", "writelines": "write", "truncate": "truncate", "flush": "flush"}
+_WRITING: Dict[str, Operation] = {"write": "write", "writelines": "write", "truncate": "truncate", "flush": "flush"}
 _READING = frozenset(("read", "readline", "readlines", "read1", "readinto"))
 _CLOSING = frozenset(("close", "__exit__"))
 _FLUSHING = _CLOSING | {"flush"}
-_SQL = {name: name for name in ("execute", "executemany", "executescript", "commit", "rollback")}
-_SQL["__exit__"] = "commit"
+_SQL: Dict[str, Operation] = {
+    "execute": "execute",
+    "executemany": "executemany",
+    "executescript": "executescript",
+    "commit": "commit",
+    "rollback": "rollback",
+    "__exit__": "commit",
+}
 #: Events before a subprocess is started.
 _STARTING = frozenset(("subprocess.Popen", "os.posix_spawn", "os.system", "os.fork", "os.forkpty", "os.spawn"))
 _HEARD = _STARTING | frozenset(EVENTS)

@@ -119,6 +119,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::state::StateKind;
 
     /// A victim that fails until one place of each cause is put back; where a harmful one is put back, it fails
     /// in another way.
@@ -157,7 +158,7 @@ mod tests {
     fn places(count: usize, low: impl Fn(usize) -> bool) -> Vec<Place> {
         let place = |at: usize| Place {
             name: format!("m.p{at}"),
-            kind: "global/module state".into(),
+            kind: StateKind::Global,
             old: "0".into(),
             new: "1".into(),
             restorable: true,

@@ -77,12 +77,12 @@ mod tests {
     use crate::explain::Explanation;
     use crate::explain::RelatedTests;
     use crate::finding::Origin;
-    use crate::state::Place;
+    use crate::state::{Place, StateKind};
 
     fn explained(kind: Kind, test: u32, place: &str, related_tests: RelatedTests) -> Finding {
         let place = Place {
             name: place.into(),
-            kind: "global/module state".into(),
+            kind: StateKind::Global,
             old: "0".into(),
             new: "1".into(),
             restorable: true,

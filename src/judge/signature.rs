@@ -28,6 +28,25 @@ pub struct FailureLocation {
     pub function: String,
 }
 
+/// How a worker was lost while it ran a test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// The test did not end in time.
+    Timeout,
+    /// The process ended.
+    Crash,
+}
+
+impl Loss {
+    /// What stands in the place of an exception.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Crash => "crash",
+        }
+    }
+}
+
 impl Signature {
     /// The signature of an outcome, if it is a failure.
     pub fn of(test: TestIndex, outcome: &Outcome) -> Option<Self> {
@@ -38,8 +57,8 @@ impl Signature {
                 file: failure.file.clone(),
                 function: failure.function.clone(),
             },
-            Outcome::Timeout { .. } => FailureLocation::lost("timeout", ""),
-            Outcome::Crashed { how } => FailureLocation::lost("crash", how),
+            Outcome::Timeout { .. } => FailureLocation::lost(Loss::Timeout, ""),
+            Outcome::Crashed { how } => FailureLocation::lost(Loss::Crash, how),
             Outcome::Passed | Outcome::Skipped | Outcome::NotRun { .. } => return None,
         };
         Some(Self { test, crash })
@@ -47,8 +66,15 @@ impl Signature {
 }
 
 impl FailureLocation {
-    fn lost(exception: &str, how: &str) -> Self {
-        Self { phase: Phase::Call, exception: exception.into(), file: String::new(), function: how.into() }
+    fn lost(loss: Loss, how: &str) -> Self {
+        let exception = loss.word().to_owned();
+        Self { phase: Phase::Call, exception, file: String::new(), function: how.into() }
+    }
+
+    /// How the worker was lost; none if the test failed by an exception, be it one that has such a name.
+    pub fn loss(&self) -> Option<Loss> {
+        let is = |loss: &Loss| self.file.is_empty() && self.exception == loss.word();
+        [Loss::Timeout, Loss::Crash].into_iter().find(is)
     }
 
     /// Whether the failure lies outside the test's own body. pytest charges a fixture of a wider

@@ -4,7 +4,7 @@ use quick_xml::Reader;
 use quick_xml::events::attributes::{AttrError, Attribute};
 use quick_xml::events::{BytesStart, Event};
 
-use crate::logs::{Name, Ran, Source, ParsedLog};
+use crate::logs::{Name, ParsedLog, Ran, Source};
 
 /// The name of jostle's own reports.
 pub const OURS: &str = "jostle";

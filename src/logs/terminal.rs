@@ -3,7 +3,7 @@
 //! Continuous integration puts times and names of steps before the lines and colours into them: what is
 //! looked for may stand anywhere in a line.
 
-use crate::logs::{Name, Ran, Source, ParsedLog};
+use crate::logs::{Name, ParsedLog, Ran, Source};
 use crate::plan::Mode;
 
 /// More workers than any run has.
@@ -36,7 +36,11 @@ pub fn read(text: &str) -> ParsedLog {
             workers.summary.extend(of_summary(&line));
         }
     }
-    if workers.runs.is_empty() { ParsedLog { source: Source::Serial, runs: serial, ..workers } } else { workers }
+    if workers.runs.is_empty() {
+        ParsedLog { source: Source::Serial, runs: serial, ..workers }
+    } else {
+        workers
+    }
 }
 
 /// A test that fails in teardown, or is run again by a plugin, has a line more: it ran once.
@@ -208,7 +212,10 @@ mod tests {
             ran(0, "tests/test_a.py::test_y", false),
             ran(0, "tests/test_a.py::test_z", true),
         ];
-        assert_eq!((parsed.runs.as_slice(), parsed.source, parsed.tests), (&expected[..], Source::Serial, Some(3)));
+        assert_eq!(
+            (parsed.runs.as_slice(), parsed.source, parsed.tests),
+            (&expected[..], Source::Serial, Some(3))
+        );
     }
 
     proptest! {

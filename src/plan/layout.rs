@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use crate::plan::axes::Axes;
 use crate::plan::keyed::{Purpose, Stream};
 use crate::plan::{
-    Imports, Interleaving, Barrier, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId, durations, order,
+    Barrier, Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId, durations, order,
     schedulers,
 };
 use crate::suite::{Suite, TestIndex};

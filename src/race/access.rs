@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::WorkerId;
 use crate::plan::schedule::Resource;
+use crate::race::operation::Operation;
 use crate::suite::TestIndex;
 
 /// One thing that is done to one resource.
@@ -13,8 +14,9 @@ use crate::suite::TestIndex;
 pub struct Call {
     /// To what.
     pub resource: Resource,
-    /// What is done, in words: `open to write`, `remove`, `bind`.
-    pub call: String,
+    /// What is done.
+    #[serde(rename = "call")]
+    pub operation: Operation,
     /// Whether it changes the resource, or keeps others out of it.
     pub writes: bool,
     /// Whether it was seen to do neither that nor to read it: a commit with nothing to commit.
@@ -45,15 +47,14 @@ impl Call {
     /// What is done, with the statement: `execute (SELECT)`.
     pub fn words(&self) -> String {
         match &self.statement {
-            Some(statement) => format!("{} ({statement})", self.call),
-            None => self.call.clone(),
+            Some(statement) => format!("{} ({statement})", self.operation),
+            None => self.operation.to_string(),
         }
     }
 
     /// Whether what it tells of the resource may be out of date when its worker acts on it.
     pub fn is_read(&self) -> bool {
-        let of_content = !["connect to", "lock", "lock to read", "unlock"].contains(&self.call.as_str());
-        !self.writes && !self.idle && of_content
+        !self.writes && !self.idle && !self.operation.is_beside_content()
     }
 
     /// Where it is made, in words.
@@ -69,31 +70,29 @@ impl Call {
     /// Whether it ends a transaction of a database.
     pub fn ends_transaction(&self) -> bool {
         let ends = |statement: &str| ["COMMIT", "END", "ROLLBACK"].contains(&statement);
-        ["commit", "rollback"].contains(&self.call.as_str()) || self.statement.as_deref().is_some_and(ends)
+        self.operation.ends_transaction() || self.statement.as_deref().is_some_and(ends)
     }
 
     /// Whether it opens a database.
     pub fn is_to_database(&self) -> bool {
-        self.call == "connect to" && self.resource.0.starts_with("file:")
+        self.operation == Operation::ConnectTo && self.resource.0.starts_with("file:")
     }
 
     /// Whether it is what is done at the end, be it after a failure.
     pub fn is_clean_up(&self) -> bool {
-        let ends =
-            ["close", "close after writing", "unlock", "remove", "remove the folder", "commit", "rollback"];
-        ends.contains(&self.call.as_str())
+        self.operation.is_clean_up()
     }
 
     /// Whether it goes on with what is open, as one that reads or writes a file piece by piece does again
     /// and again.
     pub fn is_transfer(&self) -> bool {
-        ["read", "write", "truncate", "flush", "close after writing"].contains(&self.call.as_str())
+        self.operation.is_transfer()
     }
 }
 
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.call, self.resource)
+        write!(f, "{} {}", self.operation, self.resource)
     }
 }
 

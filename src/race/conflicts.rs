@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::schedule::Resource;
 use crate::race::access::{Call, Touched};
+use crate::race::operation::Operation;
 use crate::suite::TestIndex;
 
 /// A resource in conflict.
@@ -81,14 +82,14 @@ pub struct Pair {
 /// (tests that reach a resource by the same lines tend to race in the same way), then the others. Only
 /// those with a test if one is named.
 pub fn pairs(conflicts: &[Conflict], most: usize, with: Option<TestIndex>) -> Vec<Pair> {
-    type Reach<'a> = BTreeSet<(&'a Resource, &'a str, Option<&'a str>)>;
+    type Reach<'a> = BTreeSet<(&'a Resource, Operation, Option<&'a str>)>;
     let mut reach: BTreeMap<TestIndex, Reach<'_>> = BTreeMap::new();
     for (test, call) in conflicts
         .iter()
         .flat_map(|conflict| &conflict.uses)
         .flat_map(|(test, calls)| calls.iter().map(move |call| (*test, call)))
     {
-        reach.entry(test).or_default().insert((&call.resource, &call.call, call.at.as_deref()));
+        reach.entry(test).or_default().insert((&call.resource, call.operation, call.at.as_deref()));
     }
     let mut known = BTreeMap::new();
     let (mut fresh, mut others) = (Vec::new(), Vec::new());
@@ -143,7 +144,7 @@ mod tests {
             |(resource, writes, line, fixture)| Access {
                 call: Call {
                     resource: Resource(resource.into()),
-                    call: if writes { "write" } else { "read" }.into(),
+                    operation: if writes { Operation::Write } else { Operation::Read },
                     writes,
                     at: Some(format!("a.py:{line}")),
                     by: None,

@@ -184,7 +184,9 @@ pub fn wait(steps: &[Step], worker: WorkerId) -> Option<String> {
         return Some(format!("sleep {place}"));
     }
     steps[..waits_at].iter().rev().find_map(|step| match &step.kind {
-        StepKind::Calls(call) if step.worker != worker => Some(format!("{} {}", call.call, call.place())),
+        StepKind::Calls(call) if step.worker != worker => {
+            Some(format!("{} {}", call.operation, call.place()))
+        }
         _ => None,
     })
 }
@@ -203,6 +205,7 @@ mod tests {
 
     use super::*;
     use crate::plan::schedule::Resource;
+    use crate::race::operation::Operation;
     use crate::suite::TestIndex;
 
     /// Searches in a simulated suite; returns the result and what was tried.
@@ -289,10 +292,10 @@ mod tests {
     const HELD: WorkerId = WorkerId(0);
     const OTHER: WorkerId = WorkerId(1);
 
-    fn call(call: &str, line: u32) -> Call {
+    fn call(operation: Operation, line: u32) -> Call {
         Call {
             resource: Resource("file:a".into()),
-            call: call.into(),
+            operation,
             writes: true,
             idle: false,
             statement: None,
@@ -307,23 +310,23 @@ mod tests {
 
     #[test]
     fn a_wait_is_one_while_the_other_is_held_in_the_middle_of_its_calls() {
-        let begins = step(HELD, StepKind::Calls(call("lock", 1)));
-        let overtaken = step(HELD, StepKind::Overtaken(call("unlock", 2)));
-        let tries = step(OTHER, StepKind::Calls(call("lock", 7)));
+        let begins = step(HELD, StepKind::Calls(call(Operation::Lock, 1)));
+        let overtaken = step(HELD, StepKind::Overtaken(call(Operation::Unlock, 2)));
+        let tries = step(OTHER, StepKind::Calls(call(Operation::Lock, 7)));
         let waits = step(OTHER, StepKind::Sleeps { at: None });
-        let goes_on = step(HELD, StepKind::Calls(call("unlock", 2)));
+        let goes_on = step(HELD, StepKind::Calls(call(Operation::Unlock, 2)));
         let steps = |steps: &[&Step]| steps.iter().map(|&step| step.clone()).collect::<Vec<_>>();
         let waited = steps(&[&begins, &overtaken, &tries, &waits, &goes_on]);
         assert_eq!(wait(&waited, HELD).as_deref(), Some("lock a.py:7"));
-        assert_eq!(between(&waited, HELD), Some((call("lock", 1), call("unlock", 2))));
+        assert_eq!(between(&waited, HELD), Some((call(Operation::Lock, 1), call(Operation::Unlock, 2))));
         assert_eq!(wait(&steps(&[&begins, &overtaken, &tries, &goes_on, &waits]), HELD), None);
         assert_eq!(wait(&steps(&[&overtaken, &tries, &waits, &goes_on]), HELD), None, "it was only late");
     }
 
     #[test]
     fn a_failure_counts_that_came_while_the_other_was_held_and_takes_the_time_that_was_not_over() {
-        let begins = step(HELD, StepKind::Calls(call("lock", 1)));
-        let overtaken = step(HELD, StepKind::Overtaken(call("unlock", 2)));
+        let begins = step(HELD, StepKind::Calls(call(Operation::Lock, 1)));
+        let overtaken = step(HELD, StepKind::Overtaken(call(Operation::Unlock, 2)));
         let starts = step(OTHER, StepKind::Starts(TestIndex(1)));
         let takes = |time| step(HELD, StepKind::Takes(time));
         let (fails, ends) = (step(OTHER, StepKind::TearsDown), step(OTHER, StepKind::Ends));

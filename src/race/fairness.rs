@@ -64,11 +64,12 @@ pub fn is_unfair(steps: &[Step]) -> bool {
 mod tests {
     use super::*;
     use crate::plan::schedule::Resource;
+    use crate::race::operation::Operation;
 
-    fn call(name: &str) -> Call {
+    fn call(operation: Operation) -> Call {
         Call {
             resource: Resource("file:a".into()),
-            call: name.into(),
+            operation,
             writes: true,
             idle: false,
             statement: None,
@@ -88,14 +89,14 @@ mod tests {
 
         let (mut tries, mut writes) = (HolderActivity::default(), HolderActivity::default());
         for _ in 0..100 {
-            tries.calls(&call("lock"));
-            writes.calls(&call("write"));
+            tries.calls(&call(Operation::Lock));
+            writes.calls(&call(Operation::Write));
         }
         assert!(tries.is_a_wait());
         assert!(!writes.is_a_wait());
         let mut statements = HolderActivity::default();
         for _ in 0..100 {
-            statements.calls(&Call { by: Some("C code".into()), ..call("lock to read") });
+            statements.calls(&Call { by: Some("C code".into()), ..call(Operation::LockToRead) });
         }
         assert!(!statements.is_a_wait());
     }

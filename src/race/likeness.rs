@@ -6,14 +6,15 @@ use std::collections::BTreeSet;
 use crate::plan::schedule::Resource;
 use crate::race::access::Call;
 use crate::race::conflicts::Conflict;
+use crate::race::operation::Operation;
 use crate::suite::TestIndex;
 
 /// The tests that do to a resource, or to one in the same folder, all that a test does to it, at the same lines;
 /// each with the resource. The test itself is none of them.
 pub fn like(conflicts: &[Conflict], test: TestIndex, resource: &Resource) -> Vec<(TestIndex, Resource)> {
-    type Lines<'a> = BTreeSet<(&'a str, Option<&'a str>)>;
-    let lines = |calls: &BTreeSet<Call>| -> BTreeSet<(String, Option<String>)> {
-        calls.iter().map(|call| (call.call.clone(), call.at.clone())).collect()
+    type Lines<'a> = BTreeSet<(Operation, Option<&'a str>)>;
+    let lines = |calls: &BTreeSet<Call>| -> BTreeSet<(Operation, Option<String>)> {
+        calls.iter().map(|call| (call.operation, call.at.clone())).collect()
     };
     let of = |conflict: &&Conflict| conflict.resource == *resource;
     let Some(own) = conflicts.iter().find(of).and_then(|conflict| conflict.uses.get(&test)).map(lines) else {
@@ -29,10 +30,9 @@ pub fn like(conflicts: &[Conflict], test: TestIndex, resource: &Resource) -> Vec
     let mut found: Vec<(TestIndex, Resource)> = Vec::new();
     for conflict in near {
         for (&other, calls) in &conflict.uses {
-            let theirs: Lines<'_> =
-                calls.iter().map(|call| (call.call.as_str(), call.at.as_deref())).collect();
+            let theirs: Lines<'_> = calls.iter().map(|call| (call.operation, call.at.as_deref())).collect();
             let known = other == test || found.iter().any(|(known, _)| *known == other);
-            let all = own.iter().all(|(call, at)| theirs.contains(&(call.as_str(), at.as_deref())));
+            let all = own.iter().all(|(operation, at)| theirs.contains(&(*operation, at.as_deref())));
             if !known && all {
                 found.push((other, conflict.resource.clone()));
             }
@@ -54,11 +54,11 @@ mod tests {
 
     use super::*;
 
-    fn conflict(resource: &str, uses: &[(u32, &[(&str, &str)])]) -> Conflict {
+    fn conflict(resource: &str, uses: &[(u32, &[(Operation, &str)])]) -> Conflict {
         let resource = Resource(resource.into());
-        let call = |&(call, at): &(&str, &str)| Call {
+        let call = |&(operation, at): &(Operation, &str)| Call {
             resource: resource.clone(),
-            call: call.into(),
+            operation,
             writes: true,
             idle: false,
             statement: None,
@@ -72,8 +72,8 @@ mod tests {
 
     #[test]
     fn tests_are_alike_that_do_all_of_it_by_the_same_lines_to_the_file_or_to_one_beside_it() {
-        let (reads, writes) = (("open to read", "a.py:1"), ("open to write", "a.py:2"));
-        let elsewhere = ("open to write", "a.py:9");
+        let (reads, writes) = ((Operation::OpenToRead, "a.py:1"), (Operation::OpenToWrite, "a.py:2"));
+        let elsewhere = (Operation::OpenToWrite, "a.py:9");
         let conflicts = [
             conflict("file:$TMPDIR/shelf/b", &[(5, &[reads, writes]), (1, &[reads, writes])]),
             conflict(

@@ -9,9 +9,11 @@ pub mod conflicts;
 pub mod delay;
 pub mod fairness;
 pub mod likeness;
+pub mod operation;
 pub mod schedules;
 pub mod turn_scheduler;
 pub mod trace;
 
 pub use access::{Access, Call, Effect, Step, Touched};
 pub use conflicts::{Conflict, conflicts};
+pub use operation::Operation;

@@ -151,11 +151,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::race::operation::Operation;
 
     fn calls() -> impl Strategy<Value = Calls> {
         let call = (0_u8..3, any::<bool>()).prop_map(|(resource, writes)| Call {
             resource: Resource(format!("file:{resource}")),
-            call: if writes { "write" } else { "read" }.into(),
+            operation: if writes { Operation::Write } else { Operation::Read },
             writes,
             at: None,
             by: None,

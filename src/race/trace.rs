@@ -6,6 +6,7 @@ use crate::plan::WorkerId;
 use crate::plan::schedule::Resource;
 use crate::race::access::{Call, Step, StepKind};
 use crate::race::delay::Delay;
+use crate::race::operation::Operation;
 use crate::suite::TestIndex;
 
 /// One call of a trace.
@@ -37,13 +38,13 @@ pub struct Trace {
 
 impl Trace {
     /// The lines that conflict, and what is done there: the other's, and the failing worker's last.
-    pub fn conflict(&self) -> Vec<(&str, Option<&str>)> {
+    pub fn conflict(&self) -> Vec<(Operation, Option<&str>)> {
         let failed = self.calls.last().map(|call| call.worker);
         let other = self.calls.iter().rfind(|call| Some(call.worker) != failed);
         other
             .into_iter()
             .chain(self.calls.last())
-            .map(|made| (made.call.call.as_str(), made.call.at.as_deref()))
+            .map(|made| (made.call.operation, made.call.at.as_deref()))
             .collect()
     }
 }
@@ -57,7 +58,8 @@ pub fn trace(steps: &[Step], failed: WorkerId, resource: &Resource) -> Option<Tr
     let on: Vec<&TracedCall> =
         calls.iter().filter(|made| made.call.resource == *resource && !made.call.idle).collect();
     let conflict = |at: usize| {
-        let conflicts = |other: &&TracedCall| other.worker != failed && other.call.conflicts_with(&on[at].call);
+        let conflicts =
+            |other: &&TracedCall| other.worker != failed && other.call.conflicts_with(&on[at].call);
         let writes = |other: &&TracedCall| conflicts(other) && other.call.writes;
         let seen = (0..at).rev().find(|&other| writes(&on[other]) && is_seen(&on, other, at));
         seen.or_else(|| on[..at].iter().rposition(writes)).or_else(|| on[..at].iter().rposition(conflicts))
@@ -181,13 +183,13 @@ mod tests {
     const LOSER: WorkerId = WorkerId(0);
     const WINNER: WorkerId = WorkerId(1);
 
-    fn call(worker: WorkerId, call: &str, writes: bool) -> Step {
+    fn call(worker: WorkerId, operation: Operation, writes: bool) -> Step {
         let resource = Resource("file:a".into());
         Step {
             worker,
             kind: StepKind::Calls(Call {
                 resource,
-                call: call.into(),
+                operation,
                 writes,
                 idle: false,
                 statement: None,
@@ -204,22 +206,22 @@ mod tests {
     fn traced(steps: &[Step], in_teardown: bool) -> Vec<String> {
         let steps = up_to_failure(steps, LOSER, in_teardown);
         let trace = trace(steps, LOSER, &Resource("file:a".into())).expect("a trace");
-        trace.calls.iter().map(|made| format!("{} {}", made.worker, made.call.call)).collect()
+        trace.calls.iter().map(|made| format!("{} {}", made.worker, made.call.operation)).collect()
     }
 
     fn lost() -> Vec<Step> {
         vec![
             is(LOSER, StepKind::Starts(TestIndex(0))),
-            call(LOSER, "open to write", true),
+            call(LOSER, Operation::OpenToWrite, true),
             is(WINNER, StepKind::Starts(TestIndex(1))),
-            call(WINNER, "remove", true),
-            call(LOSER, "open to read", false),
+            call(WINNER, Operation::Remove, true),
+            call(LOSER, Operation::OpenToRead, false),
         ]
     }
 
     #[test]
     fn a_trace_ends_with_the_call_that_failed_and_not_with_what_the_teardown_did() {
-        let after = [is(LOSER, StepKind::TearsDown), call(LOSER, "look at", false)];
+        let after = [is(LOSER, StepKind::TearsDown), call(LOSER, Operation::LookAt, false)];
         let steps = [lost(), after.to_vec()].concat();
         assert_eq!(traced(&steps, false), ["gw0 open to write", "gw1 remove", "gw0 open to read"]);
         assert_eq!(traced(&steps, true).last().map(String::as_str), Some("gw0 look at"));
@@ -227,18 +229,18 @@ mod tests {
 
     #[test]
     fn what_does_nothing_to_the_resource_is_no_part_of_the_trace() {
-        let mut idle = call(LOSER, "rollback", false);
+        let mut idle = call(LOSER, Operation::Rollback, false);
         if let StepKind::Calls(call) = &mut idle.kind {
             call.idle = true;
         }
-        let steps = [lost(), vec![call(WINNER, "open to write", true), idle]].concat();
+        let steps = [lost(), vec![call(WINNER, Operation::OpenToWrite, true), idle]].concat();
         assert_eq!(traced(&steps, false), ["gw0 open to write", "gw1 remove", "gw0 open to read"]);
     }
 
     #[test]
     fn what_is_read_was_changed_by_a_commit_and_not_by_what_is_still_to_be_committed() {
         let execute = |worker, statement: &str, writes| {
-            let mut step = call(worker, "execute", writes);
+            let mut step = call(worker, Operation::Execute, writes);
             if let StepKind::Calls(call) = &mut step.kind {
                 call.statement = Some(statement.into());
             }
@@ -249,12 +251,13 @@ mod tests {
                 is(LOSER, StepKind::Starts(TestIndex(0))),
                 is(WINNER, StepKind::Starts(TestIndex(1))),
                 execute(WINNER, "INSERT", true),
-                call(WINNER, "commit", true),
+                call(WINNER, Operation::Commit, true),
                 execute(WINNER, statement, true),
                 execute(LOSER, "SELECT", false),
             ]
         };
-        let committed_later = |statement| [changed(statement), vec![call(WINNER, "commit", true)]].concat();
+        let committed_later =
+            |statement| [changed(statement), vec![call(WINNER, Operation::Commit, true)]].concat();
         assert_eq!(traced(&committed_later("DELETE"), false)[0], "gw1 commit");
         assert_eq!(traced(&committed_later("BEGIN EXCLUSIVE"), false)[0], "gw1 execute");
         assert_eq!(
@@ -270,41 +273,42 @@ mod tests {
         let overwritten = [
             starts(LOSER, 0),
             starts(WINNER, 1),
-            call(WINNER, "look at", false),
-            call(WINNER, "read", false),
-            call(LOSER, "read", false),
-            call(LOSER, "write", true),
-            call(WINNER, "write", true),
-            call(LOSER, "read", false),
+            call(WINNER, Operation::LookAt, false),
+            call(WINNER, Operation::Read, false),
+            call(LOSER, Operation::Read, false),
+            call(LOSER, Operation::Write, true),
+            call(WINNER, Operation::Write, true),
+            call(LOSER, Operation::Read, false),
         ];
         assert_eq!(traced(&overwritten, false), ["gw1 read", "gw0 write", "gw1 write", "gw0 read"]);
         let created_meanwhile = [
             starts(LOSER, 0),
             starts(WINNER, 1),
-            call(LOSER, "look at", false),
-            call(LOSER, "lock", true),
-            call(WINNER, "create", true),
-            call(LOSER, "create", true),
+            call(LOSER, Operation::LookAt, false),
+            call(LOSER, Operation::Lock, true),
+            call(WINNER, Operation::Create, true),
+            call(LOSER, Operation::Create, true),
         ];
         assert_eq!(traced(&created_meanwhile, false), ["gw0 look at", "gw1 create", "gw0 create"]);
         // What was read after the failing worker's change is up to date.
         let on_purpose = [
             starts(LOSER, 0),
             starts(WINNER, 1),
-            call(LOSER, "write", true),
-            call(WINNER, "read", false),
-            call(WINNER, "write", true),
-            call(LOSER, "read", false),
+            call(LOSER, Operation::Write, true),
+            call(WINNER, Operation::Read, false),
+            call(WINNER, Operation::Write, true),
+            call(LOSER, Operation::Read, false),
         ];
         assert_eq!(traced(&on_purpose, false), ["gw0 write", "gw1 write", "gw0 read"]);
     }
 
     #[test]
     fn a_trace_does_not_end_with_a_clean_up_after_the_failure() {
-        let handled = |name: &str| [is(LOSER, StepKind::Handles), call(LOSER, name, true)];
-        let steps = [lost(), handled("rollback").to_vec(), handled("close").to_vec()].concat();
+        let handled = |operation| [is(LOSER, StepKind::Handles), call(LOSER, operation, true)];
+        let steps =
+            [lost(), handled(Operation::Rollback).to_vec(), handled(Operation::Close).to_vec()].concat();
         assert_eq!(traced(&steps, false).last().map(String::as_str), Some("gw0 open to read"));
-        let tried_again = [lost(), handled("open to write").to_vec()].concat();
+        let tried_again = [lost(), handled(Operation::OpenToWrite).to_vec()].concat();
         assert_eq!(traced(&tried_again, false).last().map(String::as_str), Some("gw0 open to write"));
     }
 

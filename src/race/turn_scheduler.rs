@@ -306,7 +306,9 @@ impl TurnScheduler {
         let to = self.schedule.switches[at].to.0 as usize;
         let waits = match &self.workers.get(to)?.status {
             // Whether it has really woken yet is the clock's affair, and must make no difference.
-            Status::Sleeping | Status::Ready(PendingStep::WakeUp) => self.workers[to].deadline <= self.clock + SOON,
+            Status::Sleeping | Status::Ready(PendingStep::WakeUp) => {
+                self.workers[to].deadline <= self.clock + SOON
+            }
             status => matches!(status, Status::Ready(_)),
         };
         (to != index && waits && self.used.insert(at)).then_some(to)

@@ -70,7 +70,7 @@ impl From<ChangedRecord> for Changed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::RestoreMethod;
+    use crate::state::{RestoreMethod, StateKind};
 
     #[test]
     fn what_was_told_is_read_again_as_it_was() {
@@ -80,7 +80,7 @@ mod tests {
             RestoreRecipe { object: "shop.STATE".into(), line: 7, ..RestoreRecipe::new(RestoreMethod::Dict) };
         let place = Place {
             name: "shop.STATE".into(),
-            kind: "global/module state".into(),
+            kind: StateKind::Global,
             old: "{}".into(),
             new: "{'a': 1}".into(),
             restorable: true,

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::plan::schedule::Resource;
 use crate::race::conflicts::Conflict;
+use crate::race::operation::Operation;
 use crate::report::document::SuiteSummary;
 use crate::report::{Verbosity, words};
 use crate::suite::{Suite, TestId};
@@ -47,7 +48,7 @@ struct UseDocument {
 
 #[derive(Debug, Serialize)]
 struct CallDocument {
-    call: String,
+    call: Operation,
     writes: bool,
     at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,7 +60,7 @@ impl ConflictsDocument {
     pub fn new(collected: &Collected, conflicts: &[Conflict]) -> Self {
         let calls = |calls: &BTreeSet<crate::race::Call>| {
             let call = |call: &crate::race::Call| CallDocument {
-                call: call.call.clone(),
+                call: call.operation,
                 writes: call.writes,
                 at: call.at.clone(),
                 by: call.by.clone(),
@@ -109,7 +110,7 @@ pub fn conflicts(
         for (&test, calls) in conflict.uses.iter().take(listed) {
             writeln!(out, "  {}", suite.test(test).id)?;
             for call in calls {
-                writeln!(out, "    {:<18} {DIM}{}{DIM:#}", call.call, call.place())?;
+                writeln!(out, "    {:<18} {DIM}{}{DIM:#}", call.operation, call.place())?;
             }
         }
         if conflict.uses.len() > listed {

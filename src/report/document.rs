@@ -17,6 +17,7 @@ use crate::plan::document::PlanDocument;
 use crate::plan::schedule::Resource;
 use crate::plan::token::Token;
 use crate::plan::{Axes, Plan, Seed, TrialIndex, WorkerId};
+use crate::race::operation::Operation;
 use crate::race::trace::{Trace, TracedCall};
 use crate::report::explanation_document::ExplanationDocument;
 use crate::report::given_up::GivenUpDocument;
@@ -147,7 +148,7 @@ struct DelayDocument {
 struct TracedCallDocument {
     worker: WorkerId,
     test: TestId,
-    call: String,
+    call: Operation,
     #[serde(skip_serializing_if = "Option::is_none")]
     statement: Option<String>,
     writes: bool,
@@ -344,7 +345,7 @@ impl RaceDocument {
         let call = |made: &TracedCall| TracedCallDocument {
             worker: made.worker,
             test: suite.test(made.test).id.clone(),
-            call: made.call.call.clone(),
+            call: made.call.operation,
             statement: made.call.statement.clone(),
             writes: made.call.writes,
             at: made.call.at.clone(),

@@ -14,12 +14,13 @@ use crate::plan::schedule::Resource;
 use crate::plan::{Axes, Imports, Plan, Seed, WorkerId};
 use crate::race::access::Call;
 use crate::race::delay::Delay;
+use crate::race::operation::Operation;
 use crate::race::trace::{Trace, TracedCall};
 use crate::session::SessionResult;
 use crate::session::fake_engine::{failed, plan, suite, test};
 use crate::session::stress::baseline::compare_collections;
 use crate::session::suspect::Suspect;
-use crate::state::{Place, Written};
+use crate::state::{Place, StateKind, Written};
 use crate::suite::{CollectionError, Fixture, Phase, Suite, Test};
 use crate::trial::{Collected, Failure, Interpreter, Outcome};
 
@@ -60,11 +61,11 @@ fn minimal(lists: &str, culprits: &str) -> Option<Minimal> {
     })
 }
 
-fn place(name: &str, kind: &str, old: &str, new: &str) -> Place {
+fn place(name: &str, kind: StateKind, old: &str, new: &str) -> Place {
     let at = |line| Written { file: "shop/prices.py".into(), line, function: "load".into(), call: None };
     Place {
         name: name.into(),
-        kind: kind.into(),
+        kind,
         old: old.into(),
         new: new.into(),
         restorable: true,
@@ -111,7 +112,7 @@ fn victims() -> Vec<Finding> {
         cleaners: [test('d')].into(),
         whole: true,
     };
-    let prices = place("shop.prices.CACHE", "global/module state", "{}", "{'tea': 3}");
+    let prices = place("shop.prices.CACHE", StateKind::Global, "{}", "{'tea': 3}");
     let whole = Explanation {
         alone: true,
         others: 3,
@@ -129,7 +130,7 @@ fn victims() -> Vec<Finding> {
     };
     let zone = Place {
         along: Some("time.tzset()".into()),
-        ..place("os.environ[\"TZ\"]", "environment", "unset", "'UTC'")
+        ..place("os.environ[\"TZ\"]", StateKind::Environment, "unset", "'UTC'")
     };
     let no_fix = NoFix { why: NoFixReason::Unknown, says: "none is known for this kind of place".into() };
     let both = Explanation { jointly: true, no_fix: Some(no_fix), ..explained(vec![prices, zone]) };
@@ -196,7 +197,7 @@ fn victims() -> Vec<Finding> {
 }
 
 fn brittle_and_nio() -> Vec<Finding> {
-    let table = place("shop.db.TABLES", "global/module state", "[]", "['items']");
+    let table = place("shop.db.TABLES", StateKind::Global, "[]", "['items']");
     vec![
         Finding {
             shrunk: minimal("ac", "a"),
@@ -218,9 +219,9 @@ fn brittle_and_nio() -> Vec<Finding> {
 
 fn races() -> Vec<Finding> {
     let resource = Resource("file:$TMPDIR/shelf/jars.json".into());
-    let call = |call: &str, writes, line| Call {
+    let call = |operation, writes, line| Call {
         resource: resource.clone(),
-        call: call.into(),
+        operation,
         writes,
         idle: false,
         statement: None,
@@ -232,12 +233,16 @@ fn races() -> Vec<Finding> {
         resource: resource.clone(),
         folder: Some("$TMPDIR/shelf".into()),
         calls: vec![
-            turn(0, 'b', call("open to write", true, 7)),
-            turn(1, 'f', call("remove", true, 21)),
+            turn(0, 'b', call(Operation::OpenToWrite, true, 7)),
+            turn(1, 'f', call(Operation::Remove, true, 21)),
             turn(
                 0,
                 'b',
-                Call { at: None, by: Some("the subprocess git".into()), ..call("open to read", false, 9) },
+                Call {
+                    at: None,
+                    by: Some("the subprocess git".into()),
+                    ..call(Operation::OpenToRead, false, 9)
+                },
             ),
         ],
         delay: None,
@@ -246,12 +251,12 @@ fn races() -> Vec<Finding> {
     let delay = Delay {
         milliseconds: 250,
         passes: 120,
-        after: call("lock", true, 3),
-        before: call("unlock", true, 5),
+        after: call(Operation::Lock, true, 3),
+        before: call(Operation::Unlock, true, 5),
     };
     let waits = Trace {
         folder: None,
-        calls: vec![turn(1, 'f', call("lock", true, 3))],
+        calls: vec![turn(1, 'f', call(Operation::Lock, true, 3))],
         delay: Some(delay),
         diverged: 0,
         resource,

@@ -221,6 +221,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::state::StateKind;
     use crate::suite::TestIndex;
 
     fn tests(count: u32) -> BTreeSet<TestIndex> {
@@ -248,7 +249,7 @@ mod tests {
         let words = |places: usize, changed: usize, tried: usize| {
             let place = Place {
                 name: "a".into(),
-                kind: "environment".into(),
+                kind: StateKind::Environment,
                 old: "0".into(),
                 new: "1".into(),
                 restorable: true,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::plan::{Imports, Interleaving, Barrier, Mode, OrderKind, Plan, WorkerId};
+use crate::plan::{Barrier, Imports, Interleaving, Mode, OrderKind, Plan, WorkerId};
 use crate::shrink::Target;
 use crate::suite::{Suite, TestIndex};
 

@@ -1,6 +1,10 @@
 //! Places of shared state, as the harness names them, and what to do with them before a test.
 
+mod kind;
+
 use serde::{Deserialize, Serialize};
+
+pub use kind::StateKind;
 
 use crate::suite::Fixture;
 
@@ -10,8 +14,8 @@ pub struct Place {
     /// As a developer would write it: `os.environ["TZ"]`, `shop.api.app.dependency_overrides[get_db]`,
     /// `fixture db (scope module)`. The same in every process that runs the same tests.
     pub name: String,
-    /// The field's word for this sort of state.
-    pub kind: String,
+    /// The sort of state.
+    pub kind: StateKind,
     /// The value before, in one short line.
     pub old: String,
     /// The value after.

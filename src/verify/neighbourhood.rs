@@ -5,7 +5,7 @@ use crate::finding::Kind;
 use crate::plan::keyed::{Keyed, Purpose, Stream};
 use crate::plan::schedule::Switch;
 use crate::plan::{
-    Imports, Interleaving, Barrier, Mode, OrderKind, Plan, Schedule, WorkerId, order, schedulers,
+    Barrier, Imports, Interleaving, Mode, OrderKind, Plan, Schedule, WorkerId, order, schedulers,
 };
 use crate::suite::{Suite, TestIndex};
 

@@ -9,7 +9,7 @@ mod hermetic;
 use std::fs;
 use std::time::Duration;
 
-use jostle::plan::{Imports, Interleaving, Barrier, Mode, Plan, WorkerId};
+use jostle::plan::{Barrier, Imports, Interleaving, Mode, Plan, WorkerId};
 use jostle::run::engine::Collect;
 use jostle::run::{Engine, Job, RunError};
 use jostle::trial::Outcome;

@@ -12,7 +12,7 @@ use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::options::SuiteOptions;
 use crate::cli::values::UsageError;
 use crate::logs::junit::Reported;
-use crate::logs::{Name, Placed, Ran, Source, ParsedLog, junit, place, terminal, unknown};
+use crate::logs::{Name, ParsedLog, Placed, Ran, Source, junit, place, terminal, unknown};
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
 use crate::record::atomic_file;
 use crate::report::progress::Progress;

@@ -8,6 +8,7 @@ use super::*;
 use crate::plan::schedule::{Resource, Switch};
 use crate::race::access::recorded;
 use crate::race::fairness::{IMPATIENT, is_unfair};
+use crate::race::operation::Operation;
 
 /// What a simulated worker does one after the other.
 #[derive(Clone, Debug)]
@@ -19,7 +20,7 @@ enum Act {
 fn call(resource: u8) -> Call {
     Call {
         resource: Resource(format!("file:{resource}")),
-        call: "write".into(),
+        operation: Operation::Write,
         writes: true,
         at: None,
         by: None,
@@ -143,7 +144,8 @@ fn who_is_stuck_gives_way_and_takes_its_turn_when_it_comes_back() {
 fn held_in_the_middle(patience: u32) -> TurnScheduler {
     let at = BTreeSet::from([Resource("file:0".into())]);
     let switches = vec![Switch { worker: WorkerId(0), point: 1, to: WorkerId(1) }];
-    let mut turns = TurnScheduler::new(Schedule { switches, patience, ..Schedule::undisturbed(WorkerId(0), at) }, 2);
+    let mut turns =
+        TurnScheduler::new(Schedule { switches, patience, ..Schedule::undisturbed(WorkerId(0), at) }, 2);
     let (one, other) = (WorkerId(0), WorkerId(1));
     assert_eq!(turns.hear(one, Heard::Comes), None);
     assert_eq!(turns.hear(other, Heard::Comes), Some(one));

@@ -10,6 +10,7 @@ use super::filter::Does;
 use super::names::Names;
 use super::target::Target;
 use crate::plan::schedule::Resource;
+use crate::race::Operation;
 
 /// What SQLite keeps beside a database while it is changed.
 const BESIDE_A_DATABASE: [&str; 3] = ["-journal", "-wal", "-shm"];
@@ -21,7 +22,7 @@ const NAMELESS: i32 = libc::O_TMPFILE & !libc::O_DIRECTORY;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Touch {
     pub(super) resource: Resource,
-    pub(super) call: &'static str,
+    pub(super) operation: Operation,
     pub(super) writes: bool,
 }
 
@@ -52,36 +53,43 @@ impl Reader<'_> {
             Does::Create => self.opened(path(here, args[0])?, libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC),
             Does::Rename => self.renamed(path(here, args[0])?, path(here, args[1])?),
             Does::RenameAt => self.renamed(path(number(0), args[1])?, path(number(2), args[3])?),
-            Does::Remove => self.entry(path(here, args[0])?, "remove"),
-            Does::RemoveFolder => self.entry(path(here, args[0])?, "remove the folder"),
+            Does::Remove => self.entry(path(here, args[0])?, Operation::Remove),
+            Does::RemoveFolder => self.entry(path(here, args[0])?, Operation::RemoveFolder),
             Does::RemoveAt => {
                 let folder = number(2) & libc::AT_REMOVEDIR != 0;
-                self.entry(path(number(0), args[1])?, if folder { "remove the folder" } else { "remove" })
+                self.entry(
+                    path(number(0), args[1])?,
+                    if folder { Operation::RemoveFolder } else { Operation::Remove },
+                )
             }
             Does::MakeFolder => self.made(path(here, args[0])?),
             Does::MakeFolderAt => self.made(path(number(0), args[1])?),
-            Does::Link => self.entry(path(here, args[1])?, "link"),
-            Does::LinkAt => self.entry(path(number(2), args[3])?, "link"),
-            Does::SymlinkAt => self.entry(path(number(1), args[2])?, "link"),
-            Does::Truncate => self.file(&path(here, args[0])?, "truncate", true),
+            Does::Link => self.entry(path(here, args[1])?, Operation::Link),
+            Does::LinkAt => self.entry(path(number(2), args[3])?, Operation::Link),
+            Does::SymlinkAt => self.entry(path(number(1), args[2])?, Operation::Link),
+            Does::Truncate => self.file(&path(here, args[0])?, Operation::Truncate, true),
             Does::Flock => {
                 let operation = number(1);
                 if operation & libc::LOCK_UN != 0 {
                     return None;
                 }
-                self.file(&self.target.descriptor(number(0))?, "lock", operation & libc::LOCK_SH == 0)
+                self.file(
+                    &self.target.descriptor(number(0))?,
+                    Operation::Lock,
+                    operation & libc::LOCK_SH == 0,
+                )
             }
             Does::Fcntl => {
                 let kind = i32::from(i16::from_ne_bytes(self.target.bytes(args[2])?));
                 let call = match kind {
-                    libc::F_RDLCK => "lock to read",
-                    libc::F_WRLCK => "lock to write",
+                    libc::F_RDLCK => Operation::LockToRead,
+                    libc::F_WRLCK => Operation::LockToWrite,
                     _ => return None,
                 };
                 self.file(&self.target.descriptor(number(0))?, call, kind == libc::F_WRLCK)
             }
-            Does::Bind => self.port(number(0), args[1], args[2], "bind", true)?,
-            Does::Connect => self.port(number(0), args[1], args[2], "connect to", false)?,
+            Does::Bind => self.port(number(0), args[1], args[2], Operation::Bind, true)?,
+            Does::Connect => self.port(number(0), args[1], args[2], Operation::ConnectTo, false)?,
             Does::Sleep | Does::SleepOnClock | Does::Mark => Vec::new(),
         })
     }
@@ -130,15 +138,15 @@ impl Reader<'_> {
         if flags & WRITING == 0 {
             return if flags & libc::O_DIRECTORY != 0 {
                 let listing = self.names.of(&path).map(|name| format!("listing:{name}"));
-                touch(listing, "list", false)
+                touch(listing, Operation::List, false)
             } else {
-                self.file(&path, "open to read", false)
+                self.file(&path, Operation::OpenToRead, false)
             };
         }
         if flags & libc::O_EXCL != 0 {
-            return self.entry(path, "create");
+            return self.entry(path, Operation::Create);
         }
-        let call = if flags & libc::O_APPEND != 0 { "open to append" } else { "open to write" };
+        let call = if flags & libc::O_APPEND != 0 { Operation::OpenToAppend } else { Operation::OpenToWrite };
         if flags & libc::O_CREAT != 0 && !self.target.exists(&path) {
             return self.entry(path, call);
         }
@@ -146,32 +154,32 @@ impl Reader<'_> {
     }
 
     fn renamed(&self, source: PathBuf, target: PathBuf) -> Vec<Touch> {
-        [self.entry(target, "rename to"), self.entry(source, "rename")].concat()
+        [self.entry(target, Operation::RenameTo), self.entry(source, Operation::Rename)].concat()
     }
 
     fn made(&self, path: PathBuf) -> Vec<Touch> {
         if self.target.exists(&path) {
-            self.file(&path, "make the folder", true)
+            self.file(&path, Operation::MakeFolder, true)
         } else {
-            self.entry(path, "make the folder")
+            self.entry(path, Operation::MakeFolder)
         }
     }
 
-    fn file(&self, path: &Path, call: &'static str, writes: bool) -> Vec<Touch> {
+    fn file(&self, path: &Path, operation: Operation, writes: bool) -> Vec<Touch> {
         let database = self.database(path);
         let name = self.names.of(database.as_deref().unwrap_or(path));
-        touch(name.map(|name| format!("file:{name}")), call, writes)
+        touch(name.map(|name| format!("file:{name}")), operation, writes)
     }
 
     /// A change of what a folder lists, too.
-    fn entry(&self, path: PathBuf, call: &'static str) -> Vec<Touch> {
-        let mut touches = self.file(&path, call, true);
+    fn entry(&self, path: PathBuf, operation: Operation) -> Vec<Touch> {
+        let mut touches = self.file(&path, operation, true);
         if self.database(&path).is_none()
             && let Some(first) = touches.first()
             && let Some((folder, _)) = first.resource.0.trim_start_matches("file:").rsplit_once('/')
         {
             let folder = if folder.is_empty() { "/" } else { folder };
-            touches.extend(touch(Some(format!("listing:{folder}")), call, true));
+            touches.extend(touch(Some(format!("listing:{folder}")), operation, true));
         }
         touches
     }
@@ -190,14 +198,18 @@ impl Reader<'_> {
         socket: i32,
         at: u64,
         length: u64,
-        call: &'static str,
+        operation: Operation,
         writes: bool,
     ) -> Option<Vec<Touch>> {
         let family = i32::from(u16::from_ne_bytes(self.target.bytes(at)?));
         if family == libc::AF_UNIX {
             let path = self.target.text(at + 2).filter(|path| length > 2 && !path.is_empty())?;
             let path = self.target.absolute(libc::AT_FDCWD, Path::new(&path))?;
-            return Some(if writes { self.entry(path, call) } else { self.file(&path, call, writes) });
+            return Some(if writes {
+                self.entry(path, operation)
+            } else {
+                self.file(&path, operation, writes)
+            });
         }
         if family != libc::AF_INET && family != libc::AF_INET6 {
             return None;
@@ -208,13 +220,13 @@ impl Reader<'_> {
             2 => "udp".to_owned(),
             other => other.to_string(),
         };
-        Some(touch(Some(format!("port:{protocol} {port}")), call, writes))
+        Some(touch(Some(format!("port:{protocol} {port}")), operation, writes))
     }
 }
 
 /// What the harness's words begin with.
 const MARK: &str = "jostle:";
 
-fn touch(resource: Option<String>, call: &'static str, writes: bool) -> Vec<Touch> {
-    resource.map(|resource| Touch { resource: Resource(resource), call, writes }).into_iter().collect()
+fn touch(resource: Option<String>, operation: Operation, writes: bool) -> Vec<Touch> {
+    resource.map(|resource| Touch { resource: Resource(resource), operation, writes }).into_iter().collect()
 }

@@ -18,7 +18,7 @@ use super::names::Names;
 use super::target::Target;
 use super::{Kept, Noticed, ProcessTree};
 use crate::plan::schedule::Resource;
-use crate::race::{Access, Call};
+use crate::race::{Access, Call, Operation};
 use crate::run::protocol::Whereabouts;
 
 /// Above this a call of a program on a resource is not asked for any more, as with the harness.
@@ -159,7 +159,7 @@ struct Watcher {
     /// The process of each thread.
     processes: BTreeMap<i32, i32>,
     /// How often was asked for a call of a subprocess, or of the worker, in this test.
-    asked: BTreeMap<(bool, Resource, &'static str), u32>,
+    asked: BTreeMap<(bool, Resource, Operation), u32>,
     /// When sleeps are over.
     sleeping: Vec<(Instant, u64)>,
 }
@@ -263,7 +263,7 @@ impl Watcher {
         let program = || format!("the subprocess {}", target.program().unwrap_or_else(|| "?".into()));
         Call {
             resource: touch.resource.clone(),
-            call: touch.call.to_owned(),
+            operation: touch.operation,
             writes,
             idle: false,
             statement: None,
@@ -293,7 +293,7 @@ impl Watcher {
         if caller == Caller::Main && locked(&self.shared).granted.as_ref().is_some_and(is_granted) {
             return self.go_on(made);
         }
-        let key = (caller == Caller::Subprocess, first.resource.clone(), first.call);
+        let key = (caller == Caller::Subprocess, first.resource.clone(), first.operation);
         let times = self.asked.entry(key).or_default();
         *times += 1;
         if *times > MOST {

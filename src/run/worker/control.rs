@@ -400,6 +400,7 @@ mod tests {
     use super::*;
     use crate::plan::{Imports, Mode, OrderKind, Seed, TrialIndex};
     use crate::race::fairness::is_unfair;
+    use crate::race::operation::Operation;
 
     /// A worker rests for so long while the other one is held; system calls kept it waiting for a part of that.
     fn rested(rest: Duration, kept: Duration) -> bool {
@@ -420,7 +421,7 @@ mod tests {
         let mut control = Control::new(&plan).expect("a controlled plan");
         let call = || Call {
             resource: Resource("file:a".into()),
-            call: "write".into(),
+            operation: Operation::Write,
             writes: true,
             idle: false,
             statement: None,

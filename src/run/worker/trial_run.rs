@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use crate::plan::schedule::Resource;
-use crate::plan::{Imports, Interleaving, Barrier, Mode, WorkerId};
+use crate::plan::{Barrier, Imports, Interleaving, Mode, WorkerId};
 use crate::race::{Access, Touched};
 use crate::run::error::with_output;
 use crate::run::host::PytestHost;

@@ -11,6 +11,7 @@ use crate::explain::RelatedTests;
 use crate::finding::{Finding, Kind};
 use crate::judge::Signature;
 use crate::judge::observation::{FailureMatcher, Observation, observe};
+use crate::judge::signature::Loss;
 use crate::plan::{Imports, Plan};
 use crate::run::{Job, RunError};
 use crate::session::lab::{Lab, serial};
@@ -37,7 +38,7 @@ pub fn related_tests(lab: &mut Lab<'_>, finding: &Finding, place: &Place) -> Res
     let &[polluter] = minimal.culprits.as_slice() else {
         return Ok(RelatedTests::default());
     };
-    let hangs = signature.crash.exception == "timeout";
+    let hangs = signature.crash.loss() == Some(Loss::Timeout);
     // The tests that share a fixture are no victims of their own, and come before what makes its teardown fail.
     let of_fixture = matches!(finding.wanted(), Some(FailureMatcher::Fixture(..)));
     if of_fixture

@@ -237,8 +237,7 @@ fn fixtures(explanation: &Explanation) -> Vec<&RestoreRecipe> {
                 .recipe
                 .as_ref()
                 .map(|recipe| format!("fixture {} (scope {})", recipe.key, recipe.scope));
-            name.is_some_and(|name| place.name.starts_with(&name))
-                || matches!(&*place.kind, "database" | "file system")
+            name.is_some_and(|name| place.name.starts_with(&name)) || place.kind.is_on_disk()
         })
     };
     explanation.fixtures.iter().filter(holds).filter_map(|place| place.recipe.as_ref()).collect()

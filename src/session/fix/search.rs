@@ -155,8 +155,7 @@ impl<'a> Search<'a> {
             true => alone(self.minimal, lab.suite, self.test, self.minimal.random_seed),
             false => self.minimal.clone(),
         };
-        let shared =
-            self.explanation.places.iter().any(|place| matches!(&*place.kind, "file system" | "database"));
+        let shared = self.explanation.places.iter().any(|place| place.kind.is_on_disk());
         let attempt = Attempt {
             lab,
             engine: &mut *engine,

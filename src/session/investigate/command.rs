@@ -1,6 +1,7 @@
 //! The plain pytest command that shows a failure: made, tried, and kept only if it does.
 
 use crate::finding::{Finding, Kind, NoCommand};
+use crate::judge::signature::Loss;
 use crate::run::RunError;
 use crate::run::process::plain::PlainRun;
 use crate::session::lab::Lab;
@@ -55,7 +56,7 @@ pub fn find(
                 let Some((command, run)) = lab.plain(&arguments, hash_seed)? else {
                     return Ok(None);
                 };
-                if shows(&run, &charged_id, &signature.crash.exception) {
+                if shows(&run, &charged_id, signature.crash.loss()) {
                     return Ok(Some(Ok(command)));
                 }
                 runs += 1;
@@ -107,13 +108,13 @@ fn variants(interpreter: &Interpreter) -> Vec<Vec<&'static str>> {
 }
 
 /// Whether a run shows the failure: pytest's summary names the test, or the run broke off as it should.
-fn shows(run: &PlainRun, victim: &TestId, exception: &str) -> bool {
-    match exception {
-        "timeout" => run.timed_out,
-        "crash" => {
+fn shows(run: &PlainRun, victim: &TestId, loss: Option<Loss>) -> bool {
+    match loss {
+        Some(Loss::Timeout) => run.timed_out,
+        Some(Loss::Crash) => {
             !run.timed_out && !matches!(run.code, Some(0..=6)) || run.code.is_some_and(|code| code > 6)
         }
-        _ => run.output.lines().any(|line| {
+        None => run.output.lines().any(|line| {
             let rest = line.strip_prefix("FAILED ").or_else(|| line.strip_prefix("ERROR "));
             rest.is_some_and(|rest| {
                 rest.strip_prefix(&victim.node_id)

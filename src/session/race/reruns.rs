@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::judge::observation::{FailureMatcher, Observation, observe};
+use crate::judge::signature::Loss;
 use crate::plan::schedule::Schedule;
 use crate::plan::{Interleaving, Plan, WorkerId};
 use crate::race::fairness::{IMPATIENT, is_unfair};
@@ -30,7 +31,7 @@ pub fn with_schedule(plan: &Plan, schedule: Schedule) -> Plan {
 
 /// Whether a failure is that the test did not end in time.
 pub fn hangs(suspect: &Suspect) -> bool {
-    suspect.signature.crash.exception == "timeout"
+    suspect.signature.crash.loss() == Some(Loss::Timeout)
 }
 
 /// Runs of candidates in search of one failure.

@@ -83,7 +83,8 @@ pub fn compare_collections(
         suite.collected.get(at).copied()
     };
     // Tests that are not collected under the first hash seed can be part of no plan.
-    let known = other.collected.iter().filter_map(|&test| first.find(&other.test(test).id)).filter_map(in_both);
+    let known =
+        other.collected.iter().filter_map(|&test| first.find(&other.test(test).id)).filter_map(in_both);
     let known = known.collect();
     let under = |hash_seed| suite_order(suite, seed, hash_seed);
     let minimal = Minimal {

@@ -150,7 +150,8 @@ impl ByChance {
             sentences.push(format!("{}: differs with nothing changed", named(&self.run_to_run)));
         }
         if !self.draws.is_empty() {
-            sentences.push(format!("{}: differs by what `random` gives while it is imported", named(&self.draws)));
+            sentences
+                .push(format!("{}: differs by what `random` gives while it is imported", named(&self.draws)));
         }
         if sentences.is_empty() {
             sentences.push("tests have come or gone".to_owned());
