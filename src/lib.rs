@@ -16,23 +16,25 @@
 //! - The disk is touched by [`run`] (places of trials, copies of a project), by [`record`] (journals, failure files,
 //!   histories), by [`session`] where a patch is written or tried, and by [`cli`] (settings, reports).
 //! - Nothing below [`cli`] knows clap, and nothing but [`cli`] and [`report`] prints.
+//!
+//! What no test of `tests/`, no benchmark and not `main.rs` needs is `pub(crate)`, so that the compiler sees what is dead.
 
-pub mod parse;
+pub(crate) mod parse;
 pub mod suite;
 pub mod plan;
-pub mod race;
+pub(crate) mod race;
 pub mod state;
 pub mod trial;
 pub mod judge;
 pub mod shrink;
 pub mod explain;
 pub mod finding;
-pub mod verify;
+pub(crate) mod verify;
 pub mod speedup;
 pub mod history;
-pub mod logs;
+pub(crate) mod logs;
 pub mod run;
 pub mod record;
 pub mod session;
-pub mod report;
+pub(crate) mod report;
 pub mod cli;

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 
 /// What a parser says, on one line and no longer than a person reads: it repeats what it met.
-pub fn reason(said: &str) -> String {
+pub(crate) fn reason(said: &str) -> String {
     let shown = |char: char| match char {
         '"' | '\'' => char.to_string(),
         _ => char.escape_debug().to_string(),
@@ -15,7 +15,7 @@ pub fn reason(said: &str) -> String {
 ///
 /// # Errors
 /// The bytes are none, or not of this type; the text is a [`reason`].
-pub fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+pub(crate) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let read = serde_json::from_slice(bytes);
     match read {
         Err(error) if !error.is_data() => Err(reason(&format!("it is not JSON: {error}"))),

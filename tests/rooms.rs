@@ -157,7 +157,9 @@ fn drawing() {
 fn order() -> Vec<String> {
     let text = fs::read_to_string(root().join("src/lib.rs")).expect("src/lib.rs");
     text.lines()
-        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'))
+        .filter_map(|line| {
+            line.split_once("mod ").filter(|(public, _)| public.starts_with("pub"))?.1.strip_suffix(';')
+        })
         .map(str::to_owned)
         .collect()
 }

@@ -54,9 +54,9 @@ pub struct Config {
     /// `--jobs`.
     pub jobs: Option<u32>,
     /// `--report-leftovers`.
-    pub report_leftovers: Option<bool>,
+    pub(crate) report_leftovers: Option<bool>,
     /// `--fail-fast`.
-    pub fail_fast: Option<bool>,
+    pub(crate) fail_fast: Option<bool>,
     /// `--known`, relative to the file.
     pub known: Option<PathBuf>,
     /// `--strict`.
@@ -66,7 +66,7 @@ pub struct Config {
     /// `--junit`, relative to the file.
     pub junit: Option<PathBuf>,
     /// `--code-quality`, relative to the file.
-    pub code_quality: Option<PathBuf>,
+    pub(crate) code_quality: Option<PathBuf>,
     /// What would stand after `--`.
     pub pytest_args: Option<Vec<String>>,
     /// Settings by the name of the `--profile` that puts them in place of those above; a profile has none.

@@ -32,7 +32,7 @@ pub enum ExitCode {
 
 impl ExitCode {
     /// The code of a session. Known failures count only if it is `strict`.
-    pub fn of_session(outline: &SessionResult, strict: bool) -> Self {
+    pub(crate) fn of_session(outline: &SessionResult, strict: bool) -> Self {
         let suite = &outline.collected.suite;
         let counts =
             |finding: &Finding| finding.kind.is_isolation_failure() && (strict || finding.known.is_none());

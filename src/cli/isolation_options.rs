@@ -33,7 +33,7 @@ pub struct IsolationOptions {
     /// How many workers run at once, over all trials.
     pub jobs: u32,
     /// Whether it is told what they leave behind in the project.
-    pub report_leftovers: bool,
+    pub(crate) report_leftovers: bool,
 }
 
 impl IsolationOptions {

@@ -58,7 +58,7 @@ pub fn place(
 ///
 /// # Errors
 /// An argument for pytest cannot be written as one of a command line.
-pub fn journal_key(options: &StressOptions) -> Result<JournalKey, UsageError> {
+pub(crate) fn journal_key(options: &StressOptions) -> Result<JournalKey, UsageError> {
     let (suite, axes, isolation) = (&options.suite, &options.axes, &options.isolation);
     let pytest_args = shlex::try_join(suite.pytest_args.iter().map(String::as_str))
         .map_err(|_| UsageError("an argument for pytest has a NUL character in it: leave it out".into()))?;

@@ -39,7 +39,7 @@ pub struct SuiteOptions {
     /// Where the JSON goes.
     pub json: Option<JsonTarget>,
     /// How much is said.
-    pub verbosity: Verbosity,
+    pub(crate) verbosity: Verbosity,
     /// The folder's configuration.
     pub(super) config: Config,
 }
@@ -154,7 +154,7 @@ pub struct StressOptions {
     /// The seed.
     pub seed: Seed,
     /// Where it is from, if nobody gave it as a number.
-    pub seed_from: Option<String>,
+    pub(crate) seed_from: Option<String>,
     /// Where every run is written, or taken from.
     pub journal: Place,
     /// What is varied.
@@ -164,7 +164,7 @@ pub struct StressOptions {
     /// What becomes of the results.
     pub kept: ResultOptions,
     /// Where fixes are written.
-    pub write_fix: Option<PathBuf>,
+    pub(crate) write_fix: Option<PathBuf>,
     /// How trials are kept apart.
     pub isolation: IsolationOptions,
 }

@@ -8,7 +8,7 @@ use crate::cli::seed::SeedFrom;
 use crate::cli::values::UsageError;
 
 /// The profile that jostle brings along.
-pub const NIGHTLY: &str = "nightly";
+pub(crate) const NIGHTLY: &str = "nightly";
 /// How long a night is if nobody says.
 const NIGHT: &str = "1h";
 
@@ -16,7 +16,7 @@ const NIGHT: &str = "1h";
 ///
 /// # Errors
 /// There is no profile of that name.
-pub fn chosen(config: Config, name: Option<&str>) -> Result<Config, UsageError> {
+pub(crate) fn chosen(config: Config, name: Option<&str>) -> Result<Config, UsageError> {
     let Some(name) = name else {
         return Ok(config);
     };

@@ -24,7 +24,7 @@ pub struct ResultOptions {
     /// Where JUnit XML is written.
     pub junit: Option<PathBuf>,
     /// Where GitLab's code quality report is written.
-    pub code_quality: Option<PathBuf>,
+    pub(crate) code_quality: Option<PathBuf>,
 }
 
 impl ResultOptions {

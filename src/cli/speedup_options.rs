@@ -15,19 +15,19 @@ const MODES: [Mode; 4] = [Mode::Load, Mode::Loadscope, Mode::Loadfile, Mode::Wor
 
 /// What `jostle speedup` does.
 #[derive(Clone, Debug)]
-pub struct SpeedupOptions {
+pub(crate) struct SpeedupOptions {
     /// The suite.
-    pub suite: SuiteOptions,
+    pub(crate) suite: SuiteOptions,
     /// What is measured, the reference first.
-    pub configurations: Vec<Configuration>,
+    pub(crate) configurations: Vec<Configuration>,
     /// How often.
-    pub rounds: u32,
+    pub(crate) rounds: u32,
     /// The cores that this process may use.
-    pub cores: u32,
+    pub(crate) cores: u32,
     /// Where the times are written.
-    pub save: Option<PathBuf>,
+    pub(crate) save: Option<PathBuf>,
     /// What is compared with, and its file.
-    pub baseline: Option<(PathBuf, SpeedupBaseline)>,
+    pub(crate) baseline: Option<(PathBuf, SpeedupBaseline)>,
 }
 
 impl SpeedupOptions {
@@ -36,7 +36,7 @@ impl SpeedupOptions {
     ///
     /// # Errors
     /// An option, the configuration or the baseline is wrong.
-    pub fn new(args: &SpeedupArgs) -> Result<Self, UsageError> {
+    pub(crate) fn new(args: &SpeedupArgs) -> Result<Self, UsageError> {
         if let Some(option) = without_effect(&args.suite) {
             return Err(UsageError(format!(
                 "{option} has no effect on `jostle speedup`, which times plain runs of pytest. Leave it out"

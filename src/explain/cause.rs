@@ -11,7 +11,7 @@ const MOST_SINGLES: usize = 60;
 
 /// What the last test showed after some places were restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// The opposite: the victim passes, the brittle test fails.
     Undone,
     /// What it shows when nothing is restored.
@@ -21,7 +21,7 @@ pub enum Answer {
 }
 
 /// Runs the tests before the last, restores places, and looks at the last.
-pub trait Experiment {
+pub(crate) trait Experiment {
     /// Makes one experiment, with these of the places that have changed put back before the last test.
     ///
     /// # Errors
@@ -31,14 +31,14 @@ pub trait Experiment {
 
 /// What was found; indices of the places that have changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cause {
+pub(crate) struct Cause {
     /// The places whose restoring undoes the failure; the likeliest first.
-    pub places: Vec<usize>,
+    pub(crate) places: Vec<usize>,
     /// Whether it takes all of them together; else each one does.
-    pub jointly: bool,
+    pub(crate) jointly: bool,
     /// How many other places were put back together, with which the failure stayed as it is; 0 if that was
     /// not seen.
-    pub others: usize,
+    pub(crate) others: usize,
 }
 
 /// Finds the places whose restoring undoes a failure. None if none of those that can be restored does.

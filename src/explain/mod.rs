@@ -4,15 +4,15 @@
 //! tests before the last one run, some of what they changed is put back, and the last one shows whether
 //! that mattered. What could not be shown so is not claimed.
 
-pub mod cause;
+pub(crate) mod cause;
 pub mod fix;
 mod related;
 
 use crate::state::Place;
 use serde::Serialize;
 
-pub use cause::{Answer, Cause, Experiment, find};
-pub use related::RelatedTests;
+pub(crate) use cause::{Answer, Cause, Experiment, find};
+pub(crate) use related::RelatedTests;
 
 /// A change of the project, tried in a copy of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -22,7 +22,7 @@ pub struct Fix {
     pub diff: String,
     /// The change.
     #[serde(skip)]
-    pub edits: Vec<fix::Edit>,
+    pub(crate) edits: Vec<fix::Edit>,
     /// In how many trials of the whole suite it held, besides the failing plan: suite order, its reverse and
     /// seeded ones. It held in all of them.
     pub trials: u32,
@@ -32,7 +32,7 @@ pub struct Fix {
     /// not fail so without the change.
     pub raced: u32,
     /// Whether `git apply` was seen to take it; else there was no git.
-    pub git_applied: bool,
+    pub(crate) git_applied: bool,
 }
 
 /// Why no fix is shown of a place that was confirmed.
@@ -68,7 +68,7 @@ pub struct Explanation {
     /// With `confirmed`, the cause; without, the places that had changed and could not be shown to be it.
     pub places: Vec<Place>,
     /// Whether it takes all of the places together, and not each one, to undo the failure.
-    pub jointly: bool,
+    pub(crate) jointly: bool,
     /// Whether restoring other places was seen to leave the failure as it is.
     pub alone: bool,
     /// How many other places were put back together for that; 0 if it was not seen.
@@ -76,7 +76,7 @@ pub struct Explanation {
     /// How many places had changed.
     pub changed: usize,
     /// Whether there was more state than could be looked at.
-    pub cut_off: bool,
+    pub(crate) cut_off: bool,
     /// Fixtures of a wider scope that were set up by then.
     pub fixtures: Vec<Place>,
     /// Who else pollutes the place, suffers from it, or resets it.
@@ -86,7 +86,7 @@ pub struct Explanation {
     /// With `confirmed` and no fix, why there is none.
     pub no_fix: Option<NoFix>,
     /// How many experiments were made.
-    pub experiments: u32,
+    pub(crate) experiments: u32,
     /// Why nothing is confirmed.
     pub why: Option<String>,
 }

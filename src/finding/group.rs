@@ -8,19 +8,19 @@ use crate::suite::TestIndex;
 
 /// The findings of one place of shared state.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Group {
+pub(crate) struct Group {
     /// The place's name.
-    pub place: String,
+    pub(crate) place: String,
     /// The tests that leave it changed, over all findings, so that others fail.
-    pub polluters: BTreeSet<TestIndex>,
+    pub(crate) polluters: BTreeSet<TestIndex>,
     /// The tests that fail for it.
-    pub victims: BTreeSet<TestIndex>,
+    pub(crate) victims: BTreeSet<TestIndex>,
     /// The tests that leave it as brittle tests need it.
-    pub state_setters: BTreeSet<TestIndex>,
+    pub(crate) state_setters: BTreeSet<TestIndex>,
     /// The tests that fail without it.
-    pub brittle: BTreeSet<TestIndex>,
+    pub(crate) brittle: BTreeSet<TestIndex>,
     /// The tests that reset it.
-    pub cleaners: BTreeSet<TestIndex>,
+    pub(crate) cleaners: BTreeSet<TestIndex>,
 }
 
 impl Group {
@@ -31,13 +31,13 @@ impl Group {
     }
 
     /// All tests that change it, and all whose outcome it changes.
-    pub fn sides(&self) -> [BTreeSet<TestIndex>; 2] {
+    pub(crate) fn sides(&self) -> [BTreeSet<TestIndex>; 2] {
         [&self.polluters | &self.state_setters, &self.victims | &self.brittle]
     }
 }
 
 /// The confirmed causes, in the order of the findings.
-pub fn groups(findings: &[Finding]) -> Vec<Group> {
+pub(crate) fn groups(findings: &[Finding]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for finding in findings {
         let Some(explanation) = finding.explanation.as_ref().filter(|explanation| explanation.confirmed)

@@ -113,7 +113,7 @@ impl Identity {
 }
 
 /// The places that a finding was traced to.
-pub fn places(finding: &Finding) -> Vec<String> {
+pub(crate) fn places(finding: &Finding) -> Vec<String> {
     let confirmed = finding.explanation.iter().filter(|explanation| explanation.confirmed);
     let state = confirmed.flat_map(|explanation| &explanation.places).map(|place| place.name.clone());
     state.chain(finding.trace.iter().map(|trace| trace.resource.to_string())).collect()
@@ -151,7 +151,7 @@ pub fn find(recorded: &[Recorded], found: &Identity) -> Option<Known> {
 }
 
 /// Whether a failure that was found is a recorded one.
-pub fn same(recorded: &Identity, found: &Identity) -> Option<Same> {
+pub(crate) fn same(recorded: &Identity, found: &Identity) -> Option<Same> {
     if recorded.kind != found.kind || !found.kind.is_isolation_failure() {
         return None;
     }

@@ -1,7 +1,7 @@
 //! Findings: what a session has to say.
 
-pub mod group;
-pub mod known;
+pub(crate) mod group;
+pub(crate) mod known;
 
 use serde::{Deserialize, Serialize};
 
@@ -46,12 +46,12 @@ pub enum Kind {
 impl Kind {
     /// Whether it is an isolation failure, for which the exit code is 1. xdist refuses a suite whose
     /// collection differs between workers, so an unstable collection is one.
-    pub fn is_isolation_failure(self) -> bool {
+    pub(crate) fn is_isolation_failure(self) -> bool {
         matches!(self, Self::Victim | Self::Brittle | Self::Nio | Self::Race | Self::UnstableCollection)
     }
 
     /// Whether the test fails for reasons of its own, whatever else is run.
-    pub fn is_the_tests_own(self) -> bool {
+    pub(crate) fn is_the_tests_own(self) -> bool {
         matches!(self, Self::Broken | Self::Nod | Self::HashSeed | Self::RandomDraws)
     }
 
@@ -99,7 +99,7 @@ pub enum Origin {
 
 /// Why no command of plain pytest shows an isolation failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoCommand {
+pub(crate) enum NoCommand {
     /// It takes a test to run twice, and pytest runs each once.
     Twice,
     /// It takes two workers whose calls come in one order.
@@ -118,7 +118,7 @@ pub struct Finding {
     /// The test that fails; absent for what concerns the whole suite.
     pub test: Option<TestIndex>,
     /// How it fails.
-    pub signature: Option<Signature>,
+    pub(crate) signature: Option<Signature>,
     /// The failure as it was first seen.
     pub failure: Option<Failure>,
     /// Where it was first seen.
@@ -139,7 +139,7 @@ pub struct Finding {
     /// The plain pytest command that shows the failure, if one was tried and did.
     pub command: Option<String>,
     /// Why there is no such command, once that is known.
-    pub no_command: Option<NoCommand>,
+    pub(crate) no_command: Option<NoCommand>,
     /// What is known of the state behind it; absent where there is none to look for.
     pub explanation: Option<Explanation>,
     /// What the reader should know besides.
@@ -165,7 +165,7 @@ pub struct GivenUp {
 
 impl Finding {
     /// Adds to what the reader should know besides, unless it is said already.
-    pub fn also_note(&mut self, more: &str) {
+    pub(crate) fn also_note(&mut self, more: &str) {
         self.note = Some(match self.note.take() {
             Some(note) if note.contains(more) => note,
             Some(note) => format!("{note}; {more}"),
@@ -207,12 +207,12 @@ impl Finding {
     }
 
     /// Whether it is a victim that does not fail after its polluters each time.
-    pub fn fails_at_times(&self) -> bool {
+    pub(crate) fn fails_at_times(&self) -> bool {
         self.kind == Kind::Victim && !self.with.always()
     }
 
     /// Whether its two plans have one hash seed: of a collection, that it differs by something else.
-    pub fn differs_under_one_hash_seed(&self) -> bool {
+    pub(crate) fn differs_under_one_hash_seed(&self) -> bool {
         let seeds = (self.plan.as_ref(), self.shrunk.as_ref());
         matches!(seeds, (Some(plan), Some(shrunk)) if plan.hash_seed == shrunk.plan.hash_seed)
     }

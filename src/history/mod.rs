@@ -78,7 +78,7 @@ pub struct Failing {
     /// The session's name.
     pub night: String,
     /// Its runs.
-    pub tally: Tally,
+    pub(crate) tally: Tally,
 }
 
 /// How long a test takes.
@@ -91,7 +91,7 @@ pub struct Slow {
     /// Seconds of the mean run.
     pub mean: f64,
     /// Seconds of the longest.
-    pub longest: f64,
+    pub(crate) longest: f64,
 }
 
 /// A finding over all sessions.
@@ -157,11 +157,11 @@ pub struct NightRate {
 pub struct Share {
     /// Runs and failures.
     #[serde(flatten)]
-    pub tally: Tally,
+    pub(crate) tally: Tally,
     /// The failing rate.
     pub rate: f64,
     /// The exact interval of the rate at 95 % (Clopper & Pearson 1934).
-    pub interval: (f64, f64),
+    pub(crate) interval: (f64, f64),
 }
 
 impl From<Tally> for Share {

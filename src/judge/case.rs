@@ -14,19 +14,19 @@ const DOUBT: f64 = 0.05;
 
 /// What is known of a suspected failure before anything is run for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// Whether the failing plan has several workers.
-    pub parallel: bool,
+    pub(crate) parallel: bool,
     /// What is known of a plan in which the test passed.
-    pub passed_in: PassedIn,
+    pub(crate) passed_in: PassedIn,
     /// Whether to take it for granted that the failing plan fails each time, as its runs are dear. A victim
     /// is then one by presumption, until a smaller plan is seen to fail each time.
-    pub assume_deterministic: bool,
+    pub(crate) assume_deterministic: bool,
 }
 
 /// Whether the test has been seen to pass in a plan with other tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PassedIn {
+pub(crate) enum PassedIn {
     /// It has not.
     Nothing,
     /// Under the same hash seed as the failing plan's.
@@ -37,7 +37,7 @@ pub enum PassedIn {
 
 /// A run that helps to decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Question {
+pub(crate) enum Question {
     /// The test alone, one worker, hash seed of the failing plan; each time another random seed.
     Alone,
     /// The test alone under the hash seed of the plan it passed in.
@@ -54,22 +54,22 @@ pub enum Question {
 /// [`Question::PassedAgain`] by any failure of the test, the others only by the failure with the
 /// suspected signature.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Evidence {
+pub(crate) struct Evidence {
     /// Answers to [`Question::Alone`].
-    pub alone: Tally,
+    pub(crate) alone: Tally,
     /// Answers to [`Question::AloneWherePassed`].
-    pub alone_where_passed: Tally,
+    pub(crate) alone_where_passed: Tally,
     /// Answers to [`Question::Again`].
-    pub again: Tally,
+    pub(crate) again: Tally,
     /// Answers to [`Question::Serial`].
-    pub serial: Tally,
+    pub(crate) serial: Tally,
     /// Answers to [`Question::PassedAgain`].
-    pub passed_again: Tally,
+    pub(crate) passed_again: Tally,
 }
 
 impl Evidence {
     /// The answers to a question.
-    pub fn tally(&self, question: Question) -> Tally {
+    pub(crate) fn tally(&self, question: Question) -> Tally {
         match question {
             Question::Alone => self.alone,
             Question::AloneWherePassed => self.alone_where_passed,
@@ -80,7 +80,7 @@ impl Evidence {
     }
 
     /// Counts an answer in.
-    pub fn add(&mut self, question: Question, failed: bool) {
+    pub(crate) fn add(&mut self, question: Question, failed: bool) {
         let tally = match question {
             Question::Alone => &mut self.alone,
             Question::AloneWherePassed => &mut self.alone_where_passed,
@@ -113,7 +113,7 @@ pub enum Verdict {
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub(crate) enum Next {
     /// Run this until it was answered so many times in all.
     Ask(Question, u32),
     /// Enough is known.
@@ -121,7 +121,7 @@ pub enum Next {
 }
 
 /// Decides what to run next, or what the failure is.
-pub fn decide(facts: Facts, evidence: &Evidence) -> Next {
+pub(crate) fn decide(facts: Facts, evidence: &Evidence) -> Next {
     let alone = evidence.alone;
     if alone.runs < FEW {
         Next::Ask(Question::Alone, FEW)

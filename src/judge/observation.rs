@@ -7,7 +7,7 @@ use crate::trial::{Execution, Failure, Outcome, Trial};
 
 /// What became of a test in one run. Every room that asks whether a test passed asks here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub(crate) enum Fate {
     /// It ran and came to what it is expected to come to.
     Passed,
     /// It ran and failed, in any way.
@@ -20,7 +20,7 @@ pub enum Fate {
 
 impl Fate {
     /// What an outcome means.
-    pub fn of(outcome: &Outcome) -> Self {
+    pub(crate) fn of(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Passed => Self::Passed,
             Outcome::Failed(_) | Outcome::Timeout { .. } | Outcome::Crashed { .. } => Self::Failed,
@@ -30,7 +30,7 @@ impl Fate {
     }
 
     /// Whether the test failed; nothing if the run does not tell.
-    pub fn failed(self) -> Option<bool> {
+    pub(crate) fn failed(self) -> Option<bool> {
         match self {
             Self::Passed => Some(false),
             Self::Failed => Some(true),
@@ -41,7 +41,7 @@ impl Fate {
 
 /// What a trial shows of a failure that is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Observation {
+pub(crate) enum Observation {
     /// The test failed with the signature that is looked for.
     Same,
     /// It failed in another way.
@@ -54,7 +54,7 @@ pub enum Observation {
 
 impl Observation {
     /// Whether the failure that is looked for showed; nothing if the trial does not tell.
-    pub fn shown(self) -> Option<bool> {
+    pub(crate) fn shown(self) -> Option<bool> {
         match self {
             Self::Same => Some(true),
             Self::Other | Self::Passed => Some(false),
@@ -99,7 +99,7 @@ impl FailureMatcher {
 
 /// Looks for a failure in a trial. A test that ran more than once is judged by its last run, which
 /// is the one that everything else of its worker's list comes before.
-pub fn observe(trial: &Trial, wanted: &FailureMatcher) -> Observation {
+pub(crate) fn observe(trial: &Trial, wanted: &FailureMatcher) -> Observation {
     match wanted {
         FailureMatcher::Signature(signature) => match last(trial, signature.test) {
             Some(run) => observed(run, |found| found == signature),
@@ -144,7 +144,7 @@ fn is_of(outcome: &Outcome, fixture: &Fixture) -> bool {
 }
 
 /// The last run of a test in a trial.
-pub fn last(trial: &Trial, test: TestIndex) -> Option<&Execution> {
+pub(crate) fn last(trial: &Trial, test: TestIndex) -> Option<&Execution> {
     trial.executions.iter().rev().find(|run| run.test == test)
 }
 

@@ -12,7 +12,7 @@ use crate::trial::{Outcome, Trial};
 
 /// What one trial says of a patch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
+pub(crate) enum Said {
     /// Every test of the plan ran, the victim passed, and no test is worse off than without the patch.
     Holds,
     /// It holds if the same plan without the patch shows these as well; nothing of that is known yet.
@@ -25,13 +25,13 @@ pub enum Said {
 
 /// What became of a test that is worse than passing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Harm {
+pub(crate) struct Harm {
     /// Where the run of the test stands in the plan, all workers' lists one after the other, from 0.
-    pub position: usize,
+    pub(crate) position: usize,
     /// The test.
-    pub test: TestIndex,
+    pub(crate) test: TestIndex,
     /// What became of it.
-    pub how: How,
+    pub(crate) how: How,
 }
 
 /// In which way a test is not passed.
@@ -44,7 +44,7 @@ pub enum How {
 }
 
 /// What a trial of a patched copy shows by itself.
-pub fn look(plan: &Plan, victim: TestIndex, trial: &Trial) -> Said {
+pub(crate) fn look(plan: &Plan, victim: TestIndex, trial: &Trial) -> Said {
     if let Some(test) = not_run(plan, trial) {
         return Said::NothingOf(test);
     }
@@ -65,7 +65,7 @@ pub fn look(plan: &Plan, victim: TestIndex, trial: &Trial) -> Said {
 ///
 /// # Errors
 /// The first test that did not run.
-pub fn new_harms(plan: &Plan, harms: &[Harm], without: &Trial) -> Result<Vec<Harm>, TestIndex> {
+pub(crate) fn new_harms(plan: &Plan, harms: &[Harm], without: &Trial) -> Result<Vec<Harm>, TestIndex> {
     if let Some(test) = not_run(plan, without) {
         return Err(test);
     }
@@ -79,7 +79,7 @@ pub fn new_harms(plan: &Plan, harms: &[Harm], without: &Trial) -> Result<Vec<Har
 }
 
 /// Whether a trial shows a harm.
-pub fn shows(trial: &Trial, harm: Harm) -> bool {
+pub(crate) fn shows(trial: &Trial, harm: Harm) -> bool {
     trial
         .executions
         .get(harm.position)
@@ -90,7 +90,7 @@ pub fn shows(trial: &Trial, harm: Harm) -> bool {
 ///
 /// It is not if both are seen to show it at times, and the patch no more often than chance explains. What shows
 /// with the patch each time, or never without, is always its doing.
-pub fn is_to_blame(with: Tally, without: Tally) -> bool {
+pub(crate) fn is_to_blame(with: Tally, without: Tally) -> bool {
     /// What chance may explain at most.
     const DOUBT: f64 = 0.05;
     without.failed == 0 || with.always() && !without.always() || with.chance_against(without) < DOUBT
@@ -98,7 +98,7 @@ pub fn is_to_blame(with: Tally, without: Tally) -> bool {
 
 /// What a patched copy collects other than the project does: a test that is missing, new or elsewhere in the
 /// list, or a collector that fails; by its node id.
-pub fn collects_other(before: &Suite, after: &Suite) -> Option<String> {
+pub(crate) fn collects_other(before: &Suite, after: &Suite) -> Option<String> {
     let new_error = after
         .errors
         .iter()

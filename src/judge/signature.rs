@@ -79,7 +79,7 @@ impl FailureLocation {
 
     /// Whether the failure lies outside the test's own body. pytest charges a fixture of a wider
     /// scope to whichever test set it up first or used it last, so the charged test is an accident.
-    pub fn is_of_a_fixture(&self) -> bool {
+    pub(crate) fn is_of_a_fixture(&self) -> bool {
         self.phase != Phase::Call
     }
 }

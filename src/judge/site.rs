@@ -47,7 +47,7 @@ impl Site {
 /// The first line of a message without its values: numbers, quoted texts, addresses, names with digits in them
 /// (of temporary files, processes, ids), `None`, `True` and `False`, and how many of them stand in a row. Two
 /// messages of one fault read the same, as far as that can be told from texts.
-pub fn words(message: &str) -> String {
+pub(crate) fn words(message: &str) -> String {
     let line = message.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     let line: String = line.chars().take(MOST).collect();
     let mut said = String::new();

@@ -35,7 +35,7 @@ impl Tally {
     }
 
     /// The exact interval of the rate at 95 % confidence (Clopper & Pearson 1934).
-    pub fn interval(self) -> (f64, f64) {
+    pub(crate) fn interval(self) -> (f64, f64) {
         let (runs, failed) = (f64::from(self.runs), f64::from(self.failed));
         let quantile = |a: f64, b: f64, p: f64| Beta::new(a, b).map_or(0.0, |beta| beta.inverse_cdf(p));
         let low = if self.failed == 0 { 0.0 } else { quantile(failed, runs - failed + 1.0, 0.025) };
@@ -45,7 +45,7 @@ impl Tally {
 
     /// A rate that the true one is not below, at 90 % confidence (one-sided, Clopper & Pearson 1934); 1
     /// if every run failed.
-    pub fn rate_at_least(self) -> f64 {
+    pub(crate) fn rate_at_least(self) -> f64 {
         if self.failed == 0 || self.always() {
             return self.rate();
         }
@@ -55,7 +55,7 @@ impl Tally {
 
     /// Runs of which one fails, but for a chance of at most `doubt`, at the rate that the true one is not below; 1
     /// if every run failed, and no number is large enough if none did.
-    pub fn runs_to_show(self, doubt: f64) -> u32 {
+    pub(crate) fn runs_to_show(self, doubt: f64) -> u32 {
         match self.rate_at_least() {
             rate if rate <= 0.0 => u32::MAX,
             rate if rate < 1.0 => (doubt.ln() / (1.0 - rate).ln()).ceil() as u32,
@@ -66,7 +66,7 @@ impl Tally {
     /// A rate that the true one is not above, at a confidence between 0 and 1 (one-sided, Clopper & Pearson
     /// 1934); 1 if every run failed or there was none. Where the rate differs from run to run and none
     /// failed, it holds for the mean of the rates.
-    pub fn rate_at_most(self, confidence: f64) -> f64 {
+    pub(crate) fn rate_at_most(self, confidence: f64) -> f64 {
         if self.failed == self.runs {
             return 1.0;
         }
@@ -76,7 +76,7 @@ impl Tally {
 
     /// A rate that the true one is not below, at a confidence between 0 and 1 (one-sided, as above); 0 if
     /// no run failed.
-    pub fn rate_not_below(self, confidence: f64) -> f64 {
+    pub(crate) fn rate_not_below(self, confidence: f64) -> f64 {
         if self.failed == 0 {
             return 0.0;
         }
@@ -86,7 +86,7 @@ impl Tally {
 
     /// How likely it is that `self` fails as often as it does, or more often, if it fails no more than
     /// `other` does: Fisher's exact test, one-sided (Fisher 1935).
-    pub fn chance_against(self, other: Self) -> f64 {
+    pub(crate) fn chance_against(self, other: Self) -> f64 {
         if self.failed == 0 {
             return 1.0;
         }

@@ -5,18 +5,18 @@ use crate::suite::{Phase, Suite, Test, TestIndex, function};
 
 /// A place at which two lists of collected tests differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
+pub(crate) struct Difference {
     /// How many tests before it are the same.
-    pub at: usize,
+    pub(crate) at: usize,
     /// The tests there as the two suites name them, where they have so many.
-    pub names: [Option<String>; 2],
+    pub(crate) names: [Option<String>; 2],
     /// The first suite's test there, or its last one, with the error that pytest-xdist stops with; none if it
     /// has no test.
-    pub signature: Option<Signature>,
+    pub(crate) signature: Option<Signature>,
 }
 
 /// The first place at which what was collected differs.
-pub fn difference(first: &Suite, other: &Suite) -> Option<Difference> {
+pub(crate) fn difference(first: &Suite, other: &Suite) -> Option<Difference> {
     let test = |suite: &Suite, at: usize| -> Option<TestIndex> { suite.collected.get(at).copied() };
     let id = |suite: &Suite, at| test(suite, at).map(|test| suite.test(test).id.clone());
     let most = first.collected.len().max(other.collected.len());
@@ -30,7 +30,7 @@ pub fn difference(first: &Suite, other: &Suite) -> Option<Difference> {
 }
 
 /// The error that pytest-xdist stops with, at a test.
-pub fn stops_xdist(suite: &Suite, test: TestIndex) -> Signature {
+pub(crate) fn stops_xdist(suite: &Suite, test: TestIndex) -> Signature {
     Signature { test, crash: crash(suite.test(test)) }
 }
 

@@ -7,30 +7,30 @@ use quick_xml::events::{BytesStart, Event};
 use crate::logs::{Name, ParsedLog, Ran, Source};
 
 /// The name of jostle's own reports.
-pub const OURS: &str = "jostle";
+pub(crate) const OURS: &str = "jostle";
 
 /// Whether a text is meant to be JUnit XML.
-pub fn is(text: &str) -> bool {
+pub(crate) fn is(text: &str) -> bool {
     let start = text.trim_start_matches('\u{feff}').trim_start();
     start.starts_with("<?xml") || start.starts_with("<testsuite")
 }
 
 /// A failure that a report of jostle's tells how to show again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reported {
+pub(crate) struct Reported {
     /// The test's names, as pytest makes them.
-    pub test: (String, String),
+    pub(crate) test: (String, String),
     /// The token.
-    pub token: String,
+    pub(crate) token: String,
     /// Whether the job failed for it.
-    pub failed: bool,
+    pub(crate) failed: bool,
 }
 
 /// The failures of a report that `jostle stress --junit` wrote; none if the file is another's.
 ///
 /// # Errors
 /// It is no well-formed XML; the text says why.
-pub fn reported(text: &str) -> Result<Option<Vec<Reported>>, String> {
+pub(crate) fn reported(text: &str) -> Result<Option<Vec<Reported>>, String> {
     let mut reader = Reader::from_str(text.trim_start_matches('\u{feff}').trim_start());
     let (mut ours, mut all) = (false, Vec::<Reported>::new());
     loop {
@@ -117,7 +117,7 @@ fn attributes(tag: &BytesStart<'_>) -> Result<Vec<(String, String)>, String> {
 }
 
 /// The `classname` and `name` of a test, as pytest makes them of its node id.
-pub fn names(node_id: &str) -> (String, String) {
+pub(crate) fn names(node_id: &str) -> (String, String) {
     let (path, parameters) = match node_id.find('[') {
         Some(at) => node_id.split_at(at),
         None => (node_id, ""),

@@ -3,8 +3,8 @@
 //!
 //! Pure: text in, [`ParsedLog`] out. No text makes a reader panic.
 
-pub mod terminal;
-pub mod junit;
+pub(crate) mod terminal;
+pub(crate) mod junit;
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::suite::{Suite, TestIndex};
 
 /// How a test is named in a log.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Name {
+pub(crate) enum Name {
     /// A node id, relative to the folder that pytest was run in.
     Node(String),
     /// A `classname` and a `name` of JUnit XML.
@@ -22,13 +22,13 @@ pub enum Name {
 
 /// One line about a test.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ran {
+pub(crate) struct Ran {
     /// The worker; 0 where the log has none.
-    pub worker: u32,
+    pub(crate) worker: u32,
     /// The test.
-    pub name: Name,
+    pub(crate) name: Name,
     /// Whether it failed, in any phase.
-    pub failed: bool,
+    pub(crate) failed: bool,
 }
 
 /// Where a log's order comes from.
@@ -44,28 +44,28 @@ pub enum Source {
 
 /// What a log tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ParsedLog {
+pub(crate) struct ParsedLog {
     /// Where the order comes from.
-    pub source: Source,
+    pub(crate) source: Source,
     /// The tests in the order of the log.
-    pub runs: Vec<Ran>,
+    pub(crate) runs: Vec<Ran>,
     /// How xdist distributed them, if the log says so.
-    pub mode: Option<Mode>,
+    pub(crate) mode: Option<Mode>,
     /// How many workers there were, if the log says so.
-    pub workers: Option<u32>,
+    pub(crate) workers: Option<u32>,
     /// pytest-randomly's seed.
-    pub randomly: Option<u64>,
+    pub(crate) randomly: Option<u64>,
     /// How many tests there were, if the log says so.
-    pub tests: Option<u64>,
+    pub(crate) tests: Option<u64>,
     /// Tests that the summary at the end says failed.
-    pub summary: Vec<Name>,
+    pub(crate) summary: Vec<Name>,
     /// Workers that were lost and replaced.
-    pub lost: u32,
+    pub(crate) lost: u32,
 }
 
 impl ParsedLog {
     /// A log that tells nothing.
-    pub fn nothing(source: Source) -> Self {
+    pub(crate) fn nothing(source: Source) -> Self {
         Self {
             source,
             runs: Vec::new(),
@@ -81,13 +81,13 @@ impl ParsedLog {
 
 /// Lists for workers, of a suite as it is now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Placed {
+pub(crate) struct Placed {
     /// What each worker ran.
-    pub workers: Vec<Vec<TestIndex>>,
+    pub(crate) workers: Vec<Vec<TestIndex>>,
     /// The tests that failed, in the order of the log.
-    pub failed: Vec<TestIndex>,
+    pub(crate) failed: Vec<TestIndex>,
     /// Names of the log that no test of the suite has.
-    pub unknown: Vec<Name>,
+    pub(crate) unknown: Vec<Name>,
 }
 
 /// Finds a log's tests in a suite. Names that several tests share are taken in turn.
@@ -121,7 +121,7 @@ pub fn place(parsed: &ParsedLog, suite: &Suite) -> Placed {
 }
 
 /// What a log does not tell of the plan it is of, and what is done in its place.
-pub fn unknown(parsed: &ParsedLog, placed: &Placed) -> Vec<String> {
+pub(crate) fn unknown(parsed: &ParsedLog, placed: &Placed) -> Vec<String> {
     let mut unknown = vec!["PYTHONHASHSEED: several are tried".to_owned()];
     let known: usize = placed.workers.iter().map(Vec::len).sum();
     if let Some(all) = parsed.tests.filter(|&all| all > known as u64) {

@@ -53,7 +53,7 @@ impl Default for Axes {
 
 impl Axes {
     /// A suite with what is heeded of how its plugins sort.
-    pub fn heeded_of(&self, suite: &Suite) -> Suite {
+    pub(crate) fn heeded_of(&self, suite: &Suite) -> Suite {
         if self.ignore_rank { suite.clone().unsorted() } else { suite.clone() }
     }
 
@@ -63,14 +63,14 @@ impl Axes {
     }
 
     /// The numbers of workers of trials with several.
-    pub fn parallel_workers(&self) -> Vec<u32> {
+    pub(crate) fn parallel_workers(&self) -> Vec<u32> {
         let least = if self.modes.contains(&Mode::No) { 2 } else { 1 };
         self.workers.iter().copied().filter(|&workers| workers >= least).collect()
     }
 
     /// The modes of trials with several workers that make a difference to this suite: without
     /// `xdist_group` marks `loadgroup` does what `load` does.
-    pub fn parallel_modes(&self, suite: &Suite) -> Vec<Mode> {
+    pub(crate) fn parallel_modes(&self, suite: &Suite) -> Vec<Mode> {
         let grouped = suite.tests.iter().any(|test| test.group.is_some());
         let applies = |mode: Mode| match mode {
             Mode::No => false,

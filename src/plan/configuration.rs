@@ -15,7 +15,7 @@ pub struct Configuration {
 
 impl Configuration {
     /// One worker, without pytest-xdist: what the others are compared with.
-    pub const REFERENCE: Self = Self { workers: 1, mode: Mode::No };
+    pub(crate) const REFERENCE: Self = Self { workers: 1, mode: Mode::No };
 
     /// The reference, then each number of workers with each mode.
     pub fn all(workers: &[u32], modes: &[Mode]) -> Vec<Self> {

@@ -11,7 +11,7 @@ use crate::suite::{Fingerprint, Suite, TestId};
 /// The version of the form.
 pub const VERSION: u32 = 1;
 /// More workers than any machine starts; the most that `--workers` takes.
-pub const MOST_WORKERS: u32 = 256;
+pub(crate) const MOST_WORKERS: u32 = 256;
 
 /// A plan and the suite it was made for. Fields stand in the order in which they are written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,7 +127,7 @@ impl PlanDocument {
     ///
     /// # Errors
     /// The version is unknown, or the plan was changed by hand.
-    pub fn plan_of_present(&self, suite: &Suite) -> Result<(Plan, Vec<TestId>), DocumentError> {
+    pub(crate) fn plan_of_present(&self, suite: &Suite) -> Result<(Plan, Vec<TestId>), DocumentError> {
         let missing = match self.plan(suite) {
             Ok(plan) => return Ok((plan, Vec::new())),
             Err(DocumentError::Missing(missing)) => missing,

@@ -36,11 +36,11 @@ pub enum Purpose {
 ///
 /// ChaCha with 8 rounds (Bernstein 2008); the stream's number is the cipher's 64-bit nonce, so that
 /// any stream can be made without making those before it.
-pub struct Stream(ChaCha8Rng);
+pub(crate) struct Stream(ChaCha8Rng);
 
 impl Stream {
     /// The stream of a purpose with a number, which is a trial pair's or a square's.
-    pub fn new(seed: Seed, purpose: Purpose, number: u64) -> Self {
+    pub(crate) fn new(seed: Seed, purpose: Purpose, number: u64) -> Self {
         let mut key = [0_u8; 32];
         key[..8].copy_from_slice(&seed.0.to_le_bytes());
         key[8] = purpose as u8;
@@ -50,18 +50,18 @@ impl Stream {
     }
 
     /// The next number, from all of 64 bits.
-    pub fn draw(&mut self) -> u64 {
+    pub(crate) fn draw(&mut self) -> u64 {
         self.0.next_u64()
     }
 
     /// The next number below `bound`, which must not be 0: the high half of a product (Lemire 2019,
     /// without its rejection step; the bias is below `bound / 2^64`).
-    pub fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.draw()) * u128::from(bound)) >> 64) as u64
     }
 
     /// A key for [`Keyed`].
-    pub fn key(&mut self) -> Keyed {
+    pub(crate) fn key(&mut self) -> Keyed {
         Keyed { k0: self.draw(), k1: self.draw() }
     }
 }
@@ -72,21 +72,21 @@ impl Stream {
 /// those two alone: adding or removing a third moves neither. It is not linear in its input, unlike
 /// a CRC, so tests whose names differ in one character are ordered independently.
 #[derive(Clone, Copy, Debug)]
-pub struct Keyed {
+pub(crate) struct Keyed {
     k0: u64,
     k1: u64,
 }
 
 impl Keyed {
     /// The hash of a piece of text.
-    pub fn text(self, text: &str) -> u64 {
+    pub(crate) fn text(self, text: &str) -> u64 {
         let mut hasher = SipHasher24::new_with_keys(self.k0, self.k1);
         hasher.write(text.as_bytes());
         hasher.finish()
     }
 
     /// The hash of a test's name.
-    pub fn test(self, id: &TestId) -> u64 {
+    pub(crate) fn test(self, id: &TestId) -> u64 {
         let mut hasher = SipHasher24::new_with_keys(self.k0, self.k1);
         hasher.write(id.node_id.as_bytes());
         hasher.write(&id.occurrence.to_le_bytes());

@@ -8,22 +8,22 @@ use serde::{Deserialize, Serialize};
 use crate::suite::TestIndex;
 
 mod configuration;
-pub mod keyed;
+pub(crate) mod keyed;
 pub mod axes;
 pub mod order;
 pub mod durations;
 pub mod schedulers;
-pub mod layout;
+pub(crate) mod layout;
 pub mod coverage;
 pub mod schedule;
 pub mod token;
-pub mod shard;
+pub(crate) mod shard;
 pub mod document;
 
 pub use axes::Axes;
-pub use configuration::Configuration;
+pub(crate) use configuration::Configuration;
 pub use layout::plan;
-pub use schedule::Schedule;
+pub(crate) use schedule::Schedule;
 
 /// The seed of a session. All its plans follow from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

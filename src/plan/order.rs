@@ -27,19 +27,19 @@ pub fn order(kind: OrderKind, suite: &Suite, seed: Seed, number: u64, ignore_ran
 }
 
 /// The same order backwards, as far as the suite's plugins admit it.
-pub fn reversed(suite: &Suite, order: &[TestIndex], ignore_rank: bool) -> Vec<TestIndex> {
+pub(crate) fn reversed(suite: &Suite, order: &[TestIndex], ignore_rank: bool) -> Vec<TestIndex> {
     let order = order.iter().rev().copied().collect();
     if ignore_rank { order } else { admitted(suite, order) }
 }
 
 /// Brings a list to an order that the suite's plugins admit: the first test of all that may come next always
 /// comes next. A list that they admit stays as it is.
-pub fn admitted(suite: &Suite, list: Vec<TestIndex>) -> Vec<TestIndex> {
+pub(crate) fn admitted(suite: &Suite, list: Vec<TestIndex>) -> Vec<TestIndex> {
     admitted_around(suite, list, &[])
 }
 
 /// As [`admitted`], with some tests of the list kept in their order, which must be an admitted one.
-pub fn admitted_around(suite: &Suite, mut list: Vec<TestIndex>, kept: &[TestIndex]) -> Vec<TestIndex> {
+pub(crate) fn admitted_around(suite: &Suite, mut list: Vec<TestIndex>, kept: &[TestIndex]) -> Vec<TestIndex> {
     list.sort_by_key(|&test| suite.test(test).rank);
     if suite.sorting.is_by_rank() { list } else { by_pairs(suite, list, kept) }
 }

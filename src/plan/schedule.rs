@@ -15,7 +15,7 @@ use crate::plan::WorkerId;
 
 /// How long a worker that makes no progress, and does not compute, is waited for before the other is let
 /// go, in milliseconds.
-pub const PATIENCE: u32 = 40;
+pub(crate) const PATIENCE: u32 = 40;
 
 /// Something outside of the process, as the harness names it: `file:$TMPDIR/a.txt`,
 /// `listing:$TMPDIR` (what a folder holds), `port:tcp 8080`.
@@ -25,7 +25,7 @@ pub struct Resource(pub String);
 
 impl Resource {
     /// Whether this is what a folder lists, which changes commute on.
-    pub fn is_listing(&self) -> bool {
+    pub(crate) fn is_listing(&self) -> bool {
         self.0.starts_with("listing:")
     }
 }
@@ -50,7 +50,7 @@ pub struct Schedule {
     /// one after the other, each to its end.
     pub at: BTreeSet<Resource>,
     /// Where a worker is overtaken.
-    pub switches: Vec<Switch>,
+    pub(crate) switches: Vec<Switch>,
     /// Milliseconds after which a worker that waits gives way; see [`PATIENCE`].
     pub patience: u32,
     /// If not 0, workers run one after the other, and at each of their switches, and after each of their
@@ -73,13 +73,13 @@ pub struct Schedule {
 /// A worker hands its turn over just before one of its calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Switch {
+pub(crate) struct Switch {
     /// Whose call.
-    pub worker: WorkerId,
+    pub(crate) worker: WorkerId,
     /// The 0-based number of that worker's call on one of the schedule's resources.
-    pub point: u32,
+    pub(crate) point: u32,
     /// Who goes on. If it does not wait for its turn then, there is no switch.
-    pub to: WorkerId,
+    pub(crate) to: WorkerId,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
@@ -89,7 +89,7 @@ fn is_zero(n: &u32) -> bool {
 
 impl Schedule {
     /// Workers run one after the other.
-    pub fn sequential(first: WorkerId) -> Self {
+    pub(crate) fn sequential(first: WorkerId) -> Self {
         let at = BTreeSet::new();
         Self {
             first,
@@ -109,12 +109,12 @@ impl Schedule {
     }
 
     /// Whether the workers run one after the other.
-    pub fn is_sequential(&self) -> bool {
+    pub(crate) fn is_sequential(&self) -> bool {
         self.at.is_empty() || self.pause > 0
     }
 
     /// The worker that a schedule names, if a plan with so many has it not.
-    pub fn stranger(&self, workers: usize) -> Option<WorkerId> {
+    pub(crate) fn stranger(&self, workers: usize) -> Option<WorkerId> {
         let named = self.switches.iter().flat_map(|switch| [switch.worker, switch.to]);
         named.chain([self.first]).find(|worker| worker.0 as usize >= workers)
     }

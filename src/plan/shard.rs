@@ -7,11 +7,11 @@ use std::fmt;
 
 /// One shard of several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Shard {
+pub(crate) struct Shard {
     /// Which, from 1.
-    pub number: u32,
+    pub(crate) number: u32,
     /// Of how many.
-    pub of: u32,
+    pub(crate) of: u32,
 }
 
 /// How an engine names a job's place.
@@ -43,7 +43,7 @@ impl Shard {
     ///
     /// # Errors
     /// It is neither, or there is no such shard; the text says which.
-    pub fn parse(text: &str, known: Option<u32>) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str, known: Option<u32>) -> Result<Self, String> {
         let number =
             |part: &str| part.parse::<u32>().ok().filter(|_| part.bytes().all(|b| b.is_ascii_digit()));
         let shard = match (text.split_once('/'), known) {
@@ -60,7 +60,7 @@ impl Shard {
     ///
     /// # Errors
     /// The engine names none of the night's shards; the text says what to do.
-    pub fn from_environment(
+    pub(crate) fn from_environment(
         variable: impl Fn(&str) -> Option<String>,
         known: Option<u32>,
     ) -> Result<Option<Self>, String> {
@@ -84,7 +84,7 @@ impl Shard {
     }
 
     /// Whether a trial is of this shard.
-    pub fn has(self, trial: u64) -> bool {
+    pub(crate) fn has(self, trial: u64) -> bool {
         trial % u64::from(self.of) == u64::from(self.number - 1)
     }
 }

@@ -7,9 +7,9 @@ use crate::plan::{Seed, TrialIndex};
 use crate::suite::{Fingerprint, Suite};
 
 /// The version of tokens whose plans know nothing of how a suite's plugins sort tests; it is not written.
-pub const UNSORTED: u32 = 1;
+pub(crate) const UNSORTED: u32 = 1;
 /// The version of tokens whose plans keep to what the suite's plugins admit.
-pub const SORTED: u32 = 2;
+pub(crate) const SORTED: u32 = 2;
 
 /// `SEED:INDEX`, or `SEED:INDEX:FINGERPRINT` as jostle prints it: which plan, of which suite. The index
 /// of a race trial has an `r` before it. Of a suite whose plugins sort, it is `SEED:INDEX:v2:FINGERPRINT`.
@@ -108,14 +108,14 @@ impl Token {
     }
 
     /// Whether it is of a suite, as far as it says of which.
-    pub fn is_of(&self, suite: &Suite) -> bool {
+    pub(crate) fn is_of(&self, suite: &Suite) -> bool {
         let Some(fingerprint) = &self.fingerprint else { return true };
         let now = Self::new(self.seed, self.index, self.race, suite);
         self.version == now.version && now.fingerprint.as_ref() == Some(fingerprint)
     }
 
     /// Whether it names the tests of a suite, and was made without regard to how its plugins sort them.
-    pub fn is_of_unsorted(&self, suite: &Suite) -> bool {
+    pub(crate) fn is_of_unsorted(&self, suite: &Suite) -> bool {
         self.version == UNSORTED && suite.is_sorted() && self.fingerprint.as_ref() == Some(&suite.fingerprint)
     }
 }

@@ -16,7 +16,7 @@ pub struct Call {
     pub resource: Resource,
     /// What is done.
     #[serde(rename = "call")]
-    pub operation: Operation,
+    pub(crate) operation: Operation,
     /// Whether it changes the resource, or keeps others out of it.
     pub writes: bool,
     /// Whether it was seen to do neither that nor to read it: a commit with nothing to commit.
@@ -36,7 +36,7 @@ pub struct Call {
 impl Call {
     /// Whether the order of two calls can matter. Two changes of what a folder lists do not disturb each
     /// other; only who looks at the list sees them.
-    pub fn conflicts_with(&self, other: &Self) -> bool {
+    pub(crate) fn conflicts_with(&self, other: &Self) -> bool {
         self.resource == other.resource
             && !self.idle
             && !other.idle
@@ -53,7 +53,7 @@ impl Call {
     }
 
     /// Whether what it tells of the resource may be out of date when its worker acts on it.
-    pub fn is_read(&self) -> bool {
+    pub(crate) fn is_read(&self) -> bool {
         !self.writes && !self.idle && !self.operation.is_beside_content()
     }
 
@@ -68,24 +68,24 @@ impl Call {
     }
 
     /// Whether it ends a transaction of a database.
-    pub fn ends_transaction(&self) -> bool {
+    pub(crate) fn ends_transaction(&self) -> bool {
         let ends = |statement: &str| ["COMMIT", "END", "ROLLBACK"].contains(&statement);
         self.operation.ends_transaction() || self.statement.as_deref().is_some_and(ends)
     }
 
     /// Whether it opens a database.
-    pub fn is_to_database(&self) -> bool {
+    pub(crate) fn is_to_database(&self) -> bool {
         self.operation == Operation::ConnectTo && self.resource.0.starts_with("file:")
     }
 
     /// Whether it is what is done at the end, be it after a failure.
-    pub fn is_clean_up(&self) -> bool {
+    pub(crate) fn is_clean_up(&self) -> bool {
         self.operation.is_clean_up()
     }
 
     /// Whether it goes on with what is open, as one that reads or writes a file piece by piece does again
     /// and again.
-    pub fn is_transfer(&self) -> bool {
+    pub(crate) fn is_transfer(&self) -> bool {
         self.operation.is_transfer()
     }
 }
@@ -170,7 +170,7 @@ pub enum StepKind {
 
 /// The calls and sleeps among the steps, as a schedule records them: what two runs of one schedule have in
 /// common. Waits are told by the clock, and left out.
-pub fn recorded(steps: &[Step]) -> Vec<String> {
+pub(crate) fn recorded(steps: &[Step]) -> Vec<String> {
     let line = |step: &Step| match &step.kind {
         StepKind::Calls(call) => Some(format!("{} {call}", step.worker)),
         StepKind::Sleeps { .. } => Some(format!("{} sleep", step.worker)),

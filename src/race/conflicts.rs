@@ -10,22 +10,22 @@ use crate::suite::TestIndex;
 
 /// A resource in conflict.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Conflict {
+pub(crate) struct Conflict {
     /// Which.
-    pub resource: Resource,
+    pub(crate) resource: Resource,
     /// Who touches it, and how; in the order of the tests.
-    pub uses: BTreeMap<TestIndex, BTreeSet<Call>>,
+    pub(crate) uses: BTreeMap<TestIndex, BTreeSet<Call>>,
 }
 
 impl Conflict {
     /// Whether two tests conflict here.
-    pub fn between(&self, first: TestIndex, second: TestIndex) -> bool {
+    pub(crate) fn between(&self, first: TestIndex, second: TestIndex) -> bool {
         let calls = |test| self.uses.get(&test).into_iter().flatten();
         calls(first).any(|one| calls(second).any(|other| one.conflicts_with(other)))
     }
 
     /// How many pairs of tests conflict here.
-    pub fn pairs(&self) -> usize {
+    pub(crate) fn pairs(&self) -> usize {
         let all = self.uses.len();
         let only = |writing: bool| {
             self.uses.values().filter(|calls| calls.iter().all(|call| call.writes == writing)).count()
@@ -38,7 +38,7 @@ impl Conflict {
 
 /// Finds what is in conflict in some recordings. What a fixture of a wider scope touches is touched by
 /// each test that uses it, since on another worker another test would set it up.
-pub fn conflicts(recordings: &[Touched]) -> Vec<Conflict> {
+pub(crate) fn conflicts(recordings: &[Touched]) -> Vec<Conflict> {
     let mut of_fixtures: BTreeMap<&str, BTreeSet<&Call>> = BTreeMap::new();
     for access in recordings.iter().flat_map(|touched| &touched.accesses) {
         if let Some(fixture) = &access.fixture {
@@ -62,26 +62,26 @@ pub fn conflicts(recordings: &[Touched]) -> Vec<Conflict> {
 
 /// Whether tests do what Python's own calls do not tell of: by subprocesses, by C code, or by SQLite, which waits for
 /// locks by itself.
-pub fn beyond_python(recordings: &[Touched]) -> bool {
+pub(crate) fn beyond_python(recordings: &[Touched]) -> bool {
     let mut calls = recordings.iter().flat_map(|touched| &touched.accesses).map(|access| &access.call);
     calls.any(|call| call.by.is_some() || call.is_to_database())
 }
 
 /// Two tests, in ascending order, and all that they conflict on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pair {
+pub(crate) struct Pair {
     /// The tests.
-    pub tests: (TestIndex, TestIndex),
+    pub(crate) tests: (TestIndex, TestIndex),
     /// The resources.
-    pub resources: BTreeSet<Resource>,
+    pub(crate) resources: BTreeSet<Resource>,
     /// The first of the pairs whose two tests reach what they share by the same lines as these.
-    pub like: (TestIndex, TestIndex),
+    pub(crate) like: (TestIndex, TestIndex),
 }
 
 /// The pairs of tests in conflict, at most so many: first one of each two sets of places in the code
 /// (tests that reach a resource by the same lines tend to race in the same way), then the others. Only
 /// those with a test if one is named.
-pub fn pairs(conflicts: &[Conflict], most: usize, with: Option<TestIndex>) -> Vec<Pair> {
+pub(crate) fn pairs(conflicts: &[Conflict], most: usize, with: Option<TestIndex>) -> Vec<Pair> {
     type Reach<'a> = BTreeSet<(&'a Resource, Operation, Option<&'a str>)>;
     let mut reach: BTreeMap<TestIndex, Reach<'_>> = BTreeMap::new();
     for (test, call) in conflicts

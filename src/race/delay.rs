@@ -13,14 +13,14 @@ use crate::plan::WorkerId;
 use crate::race::access::{Call, Step, StepKind};
 
 /// The times that are told of, in milliseconds.
-pub const GRID: [u32; 22] =
+pub(crate) const GRID: [u32; 22] =
     [5, 10, 20, 30, 40, 50, 60, 80, 100, 120, 150, 200, 250, 300, 400, 500, 600, 800, 1000, 1200, 1500, 2000];
 /// The longest of them.
-pub const LONGEST: u32 = GRID[GRID.len() - 1];
+pub(crate) const LONGEST: u32 = GRID[GRID.len() - 1];
 /// The longest that counts as an isolation failure: a machine that is busy may well take so long.
-pub const COMMON: u32 = 1000;
+pub(crate) const COMMON: u32 = 1000;
 /// Runs with the longest delay that must all fail, and those with a shorter one that must all pass.
-pub const RUNS: u32 = 3;
+pub(crate) const RUNS: u32 = 3;
 
 /// The time that another worker takes, and without which there is no failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl fmt::Display for Delay {
 
 /// What a run with a delay shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shown {
+pub(crate) enum Shown {
     /// The failure, and of the grid the time within which it came.
     Fails(u32),
     /// That the test passes.
@@ -62,7 +62,7 @@ pub enum Shown {
 
 /// What the search wants next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub(crate) enum Next {
     /// A run with a delay of so many milliseconds.
     Try(u32),
     /// Nothing more.
@@ -80,7 +80,7 @@ pub struct Found {
 
 /// The shortest time within which a failure came in runs with the longest delay; nothing if there was none in one of
 /// them while the other worker was delayed.
-pub fn shortest(runs: &[Shown]) -> Option<u32> {
+pub(crate) fn shortest(runs: &[Shown]) -> Option<u32> {
     let took = |shown: &Shown| match shown {
         Shown::Fails(took) => Some(*took),
         Shown::Passes | Shown::Unclear => None,
@@ -91,7 +91,7 @@ pub fn shortest(runs: &[Shown]) -> Option<u32> {
 /// The search for a time with which the test passes each time, from one down with which it failed. If it fails with a
 /// shorter one, that is what it takes.
 #[derive(Clone, Debug)]
-pub struct Search {
+pub(crate) struct Search {
     fails: u32,
     /// The entry of the grid that is tried; nothing if there is none left.
     at: Option<usize>,
@@ -101,13 +101,13 @@ pub struct Search {
 
 impl Search {
     /// The test was seen to fail within so many milliseconds.
-    pub fn new(fails: u32) -> Self {
+    pub(crate) fn new(fails: u32) -> Self {
         let below = GRID.iter().take_while(|&&time| time < fails).count();
         Self { fails, at: below.checked_sub(1), passed: 0 }
     }
 
     /// What is wanted next.
-    pub fn next(&self) -> Next {
+    pub(crate) fn next(&self) -> Next {
         match self.at.map(|at| GRID[at]) {
             None => Next::Done(None),
             Some(passes) if self.passed == RUNS => Next::Done(Some(Found { fails: self.fails, passes })),
@@ -116,7 +116,7 @@ impl Search {
     }
 
     /// Takes in what the run showed that was wanted.
-    pub fn add(&mut self, shown: Shown) {
+    pub(crate) fn add(&mut self, shown: Shown) {
         match shown {
             Shown::Passes => self.passed += 1,
             Shown::Fails(took) => *self = Self::new(took.min(self.fails)),
@@ -129,7 +129,7 @@ impl Search {
 /// Of the grid, the time within which another worker's test was over while one was delayed that it came upon:
 /// counted from that one's last call before, which came before the test. The test is over when its teardown starts,
 /// or when it ends if it failed in that. Nothing if the delayed one had gone on by then.
-pub fn took(steps: &[Step], delayed: WorkerId, delay: u32, in_teardown: bool) -> Option<u32> {
+pub(crate) fn took(steps: &[Step], delayed: WorkerId, delay: u32, in_teardown: bool) -> Option<u32> {
     let at = overtaken(steps, delayed)?;
     let last = steps[..at].iter().rposition(|step| is_call(step, delayed))?;
     let other = |step: &Step, wanted: fn(&StepKind) -> bool| step.worker != delayed && wanted(&step.kind);
@@ -149,7 +149,7 @@ pub fn took(steps: &[Step], delayed: WorkerId, delay: u32, in_teardown: bool) ->
 }
 
 /// Where a worker was overtaken in the middle of its calls: its last one before, and its next.
-pub fn between(steps: &[Step], worker: WorkerId) -> Option<(Call, Call)> {
+pub(crate) fn between(steps: &[Step], worker: WorkerId) -> Option<(Call, Call)> {
     let at = overtaken(steps, worker)?;
     let StepKind::Overtaken(wanted) = &steps[at].kind else { return None };
     let calls = |steps: &[Step]| -> Vec<Call> {
@@ -169,7 +169,7 @@ pub fn between(steps: &[Step], worker: WorkerId) -> Option<(Call, Call)> {
 
 /// Where the other worker waited, if it did while one was held that was overtaken in the middle of its calls: its
 /// last call before, in words, or its sleep.
-pub fn wait(steps: &[Step], worker: WorkerId) -> Option<String> {
+pub(crate) fn wait(steps: &[Step], worker: WorkerId) -> Option<String> {
     let at = overtaken(steps, worker)?;
     between(steps, worker)?;
     let end = steps[at..].iter().position(|step| is_call(step, worker)).map_or(steps.len(), |more| at + more);

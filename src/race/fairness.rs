@@ -13,7 +13,7 @@ use crate::plan::schedule::PATIENCE;
 use crate::race::access::{Call, Step, StepKind};
 
 /// Patience with a worker that waits, in milliseconds, for a run in which nobody is to be held meanwhile.
-pub const IMPATIENT: u32 = 4;
+pub(crate) const IMPATIENT: u32 = 4;
 const _: () = assert!(IMPATIENT < PATIENCE, "such a run is one with less patience");
 
 /// In such a run the held one is let go after that time; whoever had to wait for longer was seen too late.
@@ -23,19 +23,19 @@ const ATTEMPTS: u32 = 4;
 
 /// What a worker did since it got its turn, while another one was held in the middle of its calls.
 #[derive(Clone, Debug, Default)]
-pub struct HolderActivity {
+pub(crate) struct HolderActivity {
     idle: Duration,
     attempts: BTreeMap<Call, u32>,
 }
 
 impl HolderActivity {
     /// The worker had nothing to do for so long.
-    pub fn idles(&mut self, idle: Duration) {
+    pub(crate) fn idles(&mut self, idle: Duration) {
         self.idle += idle;
     }
 
     /// The worker is about to make a call.
-    pub fn calls(&mut self, call: &Call) {
+    pub(crate) fn calls(&mut self, call: &Call) {
         // Who writes a file line by line does not try, but gets on. Of C code and of subprocesses it is not
         // known from which place a call comes; if they try again and again, they sleep in between.
         if !call.is_transfer() && call.by.is_none() {
@@ -44,19 +44,19 @@ impl HolderActivity {
     }
 
     /// Whether the other one would have gone on meanwhile.
-    pub fn is_a_wait(&self) -> bool {
+    pub(crate) fn is_a_wait(&self) -> bool {
         self.idle > Duration::from_millis(IMPATIENT.into())
             || self.attempts.values().any(|&times| times > ATTEMPTS)
     }
 
     /// Whether it waited too long where the other one was to be let go in time.
-    pub fn is_late(&self) -> bool {
+    pub(crate) fn is_late(&self) -> bool {
         self.idle > LATE
     }
 }
 
 /// Whether a worker was held, in the middle of its calls, while the other waited.
-pub fn is_unfair(steps: &[Step]) -> bool {
+pub(crate) fn is_unfair(steps: &[Step]) -> bool {
     steps.iter().any(|step| step.kind == StepKind::UnfairWait)
 }
 

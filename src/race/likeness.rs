@@ -11,7 +11,11 @@ use crate::suite::TestIndex;
 
 /// The tests that do to a resource, or to one in the same folder, all that a test does to it, at the same lines;
 /// each with the resource. The test itself is none of them.
-pub fn like(conflicts: &[Conflict], test: TestIndex, resource: &Resource) -> Vec<(TestIndex, Resource)> {
+pub(crate) fn like(
+    conflicts: &[Conflict],
+    test: TestIndex,
+    resource: &Resource,
+) -> Vec<(TestIndex, Resource)> {
     type Lines<'a> = BTreeSet<(Operation, Option<&'a str>)>;
     let lines = |calls: &BTreeSet<Call>| -> BTreeSet<(Operation, Option<String>)> {
         calls.iter().map(|call| (call.operation, call.at.clone())).collect()
@@ -43,7 +47,7 @@ pub fn like(conflicts: &[Conflict], test: TestIndex, resource: &Resource) -> Vec
 
 /// The folder that a file is in, as the harness names it; nothing if that is one that everybody uses: the
 /// temporary folder, or the project's.
-pub fn folder(resource: &Resource) -> Option<&str> {
+pub(crate) fn folder(resource: &Resource) -> Option<&str> {
     let (folder, _) = resource.0.strip_prefix("file:")?.rsplit_once('/')?;
     (folder.contains('/') && !folder.is_empty()).then_some(folder)
 }

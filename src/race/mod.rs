@@ -4,16 +4,15 @@
 //!
 //! Pure: what was touched and what workers ask for comes in as values.
 
-pub mod access;
-pub mod conflicts;
-pub mod delay;
-pub mod fairness;
-pub mod likeness;
-pub mod operation;
-pub mod schedules;
-pub mod turn_scheduler;
-pub mod trace;
+pub(crate) mod access;
+pub(crate) mod conflicts;
+pub(crate) mod delay;
+pub(crate) mod fairness;
+pub(crate) mod likeness;
+pub(crate) mod operation;
+pub(crate) mod schedules;
+pub(crate) mod turn_scheduler;
+pub(crate) mod trace;
 
-pub use access::{Access, Call, Effect, Step, Touched};
-pub use conflicts::{Conflict, conflicts};
-pub use operation::Operation;
+pub(crate) use access::{Access, Call, Effect, Step, Touched};
+pub(crate) use operation::Operation;

@@ -86,24 +86,24 @@ pub enum Operation {
 
 impl Operation {
     /// Whether it tells nothing of what is in the resource.
-    pub fn is_beside_content(self) -> bool {
+    pub(crate) fn is_beside_content(self) -> bool {
         matches!(self, Self::ConnectTo | Self::Lock | Self::LockToRead | Self::Unlock)
     }
 
     /// Whether it ends a transaction of a database by itself.
-    pub fn ends_transaction(self) -> bool {
+    pub(crate) fn ends_transaction(self) -> bool {
         matches!(self, Self::Commit | Self::Rollback)
     }
 
     /// Whether it is what is done at the end, be it after a failure.
-    pub fn is_clean_up(self) -> bool {
+    pub(crate) fn is_clean_up(self) -> bool {
         let closes = matches!(self, Self::Close | Self::CloseAfterWriting | Self::Unlock);
         closes || matches!(self, Self::Remove | Self::RemoveFolder) || self.ends_transaction()
     }
 
     /// Whether it goes on with what is open, as one that reads or writes a file piece by piece does again
     /// and again.
-    pub fn is_transfer(self) -> bool {
+    pub(crate) fn is_transfer(self) -> bool {
         matches!(self, Self::Read | Self::Write | Self::Truncate | Self::Flush | Self::CloseAfterWriting)
     }
 }

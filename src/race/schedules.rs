@@ -20,14 +20,14 @@ const WALK: u64 = 3;
 
 /// The calls that each of two workers made, in its order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Calls {
+pub(crate) struct Calls {
     /// Of each worker.
-    pub of: [Vec<Call>; 2],
+    pub(crate) of: [Vec<Call>; 2],
 }
 
 impl Calls {
     /// The calls that two undisturbed runs show, of each worker in the run that it started.
-    pub fn new(first_starts: &[Step], second_starts: &[Step]) -> Self {
+    pub(crate) fn new(first_starts: &[Step], second_starts: &[Step]) -> Self {
         let calls = |steps: &[Step], worker: u32| {
             let of = |step: &Step| match &step.kind {
                 StepKind::Calls(call) if step.worker.0 == worker => Some(call.clone()),
@@ -39,13 +39,13 @@ impl Calls {
     }
 
     /// Whether any order of them can matter.
-    pub fn conflict(&self) -> bool {
+    pub(crate) fn conflict(&self) -> bool {
         self.of[0].iter().any(|one| self.of[1].iter().any(|other| one.conflicts_with(other)))
     }
 }
 
 /// The schedules to be tried, at most so many, none twice.
-pub fn schedules(
+pub(crate) fn schedules(
     calls: &Calls,
     at: &BTreeSet<Resource>,
     seed: Seed,
@@ -74,7 +74,13 @@ pub fn schedules(
 
 /// Further schedules of a pair, so many at most, none twice: PCT and random walks in turn. The number is that
 /// of the stream they are drawn from.
-pub fn drawn(calls: &Calls, at: &BTreeSet<Resource>, seed: Seed, number: u64, most: usize) -> Vec<Schedule> {
+pub(crate) fn drawn(
+    calls: &Calls,
+    at: &BTreeSet<Resource>,
+    seed: Seed,
+    number: u64,
+    most: usize,
+) -> Vec<Schedule> {
     let mut stream = Stream::new(seed, Purpose::Schedules, number);
     let mut seen = std::collections::HashSet::new();
     let schedules = (0..most).map(|turn| {

@@ -33,7 +33,7 @@ pub struct Trace {
     /// The time that the other worker takes, if the order alone does not break it.
     pub delay: Option<Delay>,
     /// Runs in fresh processes whose calls, or their order, were not the recorded ones.
-    pub diverged: u32,
+    pub(crate) diverged: u32,
 }
 
 impl Trace {
@@ -53,7 +53,7 @@ impl Trace {
 /// another's conflicts with, that call of the other's, and what the failing worker had done before. If the
 /// other's call may undo that, as it was decided on what was read earlier, that read as well. Nothing if the
 /// steps show no such calls.
-pub fn trace(steps: &[Step], failed: WorkerId, resource: &Resource) -> Option<Trace> {
+pub(crate) fn trace(steps: &[Step], failed: WorkerId, resource: &Resource) -> Option<Trace> {
     let calls = calls(steps);
     let on: Vec<&TracedCall> =
         calls.iter().filter(|made| made.call.resource == *resource && !made.call.idle).collect();
@@ -108,7 +108,7 @@ fn stale_read(on: &[&TracedCall], change: usize, failed: WorkerId) -> Option<usi
 }
 
 /// Whether a test that ran out of time waited for something while the other did so, too: a deadlock.
-pub fn is_deadlock(steps: &[Step], failed: WorkerId) -> bool {
+pub(crate) fn is_deadlock(steps: &[Step], failed: WorkerId) -> bool {
     let end = steps.iter().position(|step| step.worker == failed && step.kind == StepKind::Ends);
     let before = &steps[..end.unwrap_or(steps.len())];
     let waits = |own: bool| {
@@ -119,7 +119,7 @@ pub fn is_deadlock(steps: &[Step], failed: WorkerId) -> bool {
 }
 
 /// The resources of which there is a trace, that of the failing worker's last calls first.
-pub fn resources(steps: &[Step], failed: WorkerId) -> Vec<Resource> {
+pub(crate) fn resources(steps: &[Step], failed: WorkerId) -> Vec<Resource> {
     let mut found: Vec<Resource> = Vec::new();
     for made in calls(steps).iter().rev().filter(|made| made.worker == failed) {
         let resource = &made.call.resource;
@@ -132,7 +132,7 @@ pub fn resources(steps: &[Step], failed: WorkerId) -> Vec<Resource> {
 
 /// What was done up to the failure on a worker. What follows it, in the test's clean-up or in its teardown, may
 /// conflict as well, but is not what failed. All of it, if only that has a trace.
-pub fn up_to_failure(steps: &[Step], failed: WorkerId, in_teardown: bool) -> &[Step] {
+pub(crate) fn up_to_failure(steps: &[Step], failed: WorkerId, in_teardown: bool) -> &[Step] {
     let is_own = |step: &&Step| step.worker == failed;
     let teardown = steps.iter().position(|step| is_own(&step) && step.kind == StepKind::TearsDown);
     let phase = if in_teardown { steps } else { &steps[..teardown.unwrap_or(steps.len())] };

@@ -17,7 +17,7 @@ use crate::suite::TestIndex;
 
 /// What is heard of a worker.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Heard {
+pub(crate) enum Heard {
     /// It waits to start with its first test.
     Comes,
     /// It starts a test, and does not wait for an answer.
@@ -82,7 +82,7 @@ const SOON: f64 = 1.0;
 
 /// The turns of one trial.
 #[derive(Clone, Debug)]
-pub struct TurnScheduler {
+pub(crate) struct TurnScheduler {
     schedule: Schedule,
     workers: Vec<WorkerState>,
     holder: Option<usize>,
@@ -98,7 +98,7 @@ pub struct TurnScheduler {
 
 impl TurnScheduler {
     /// The turns of so many workers.
-    pub fn new(schedule: Schedule, workers: usize) -> Self {
+    pub(crate) fn new(schedule: Schedule, workers: usize) -> Self {
         let state = WorkerState { status: Status::Coming, points: 0, deadline: 0.0 };
         Self {
             schedule,
@@ -114,7 +114,7 @@ impl TurnScheduler {
     }
 
     /// Takes in what a worker does; returns who may go on, each of whom has asked before.
-    pub fn hear(&mut self, worker: WorkerId, heard: Heard) -> Option<WorkerId> {
+    pub(crate) fn hear(&mut self, worker: WorkerId, heard: Heard) -> Option<WorkerId> {
         let index = worker.0 as usize;
         self.workers.get(index)?;
         let next = match heard {
@@ -155,35 +155,35 @@ impl TurnScheduler {
     }
 
     /// What was done, in its order.
-    pub fn steps(&self) -> &[Step] {
+    pub(crate) fn steps(&self) -> &[Step] {
         &self.steps
     }
 
     /// The worker whose turn it is.
-    pub fn holder(&self) -> Option<WorkerId> {
+    pub(crate) fn holder(&self) -> Option<WorkerId> {
         self.holder.map(|holder| WorkerId(holder as u32))
     }
 
     /// How many calls a worker has made.
-    pub fn points(&self, worker: WorkerId) -> u32 {
+    pub(crate) fn points(&self, worker: WorkerId) -> u32 {
         self.workers.get(worker.0 as usize).map_or(0, |state| state.points)
     }
 
     /// Whether a worker waits for its turn to come.
-    pub fn waits(&self, worker: WorkerId) -> bool {
+    pub(crate) fn waits(&self, worker: WorkerId) -> bool {
         let waits = |state: &WorkerState| matches!(state.status, Status::Ready(_) | Status::Delayed(_));
         self.workers.get(worker.0 as usize).is_some_and(waits)
     }
 
     /// The worker that was overtaken and is not to go on yet.
-    pub fn delayed(&self) -> Option<WorkerId> {
+    pub(crate) fn delayed(&self) -> Option<WorkerId> {
         let at = self.workers.iter().position(|state| matches!(state.status, Status::Delayed(_)))?;
         Some(WorkerId(at as u32))
     }
 
     /// Whether one that has the turn keeps another from going on that is in the middle of its calls. Who has
     /// made none yet may as well have started late.
-    pub fn holds_another(&self, worker: WorkerId) -> bool {
+    pub(crate) fn holds_another(&self, worker: WorkerId) -> bool {
         let index = worker.0 as usize;
         let held = |state: &WorkerState| {
             state.points > 0

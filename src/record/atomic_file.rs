@@ -9,7 +9,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// It cannot be written; what was there is then as it was.
-pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
         return File::options().write(true).open(path)?.write_all(content);
     }

@@ -137,7 +137,7 @@ impl FailureFile {
 
     /// The file as it would be for each of its victims alone, its own first. How often another one failed is
     /// not known, nor another plan of it than the minimal one.
-    pub fn of_each_victim(mut self) -> Vec<Self> {
+    pub(crate) fn of_each_victim(mut self) -> Vec<Self> {
         let others = std::mem::take(&mut self.also);
         let of = |other: Victim| {
             let mut plan = PlanDocument { imports: Imports::All, ..self.minimal.clone() };
@@ -216,7 +216,7 @@ impl FailureFile {
     ///
     /// # Errors
     /// The folder or one of its files cannot be read, or is no failure file.
-    pub fn read_folder(folder: &Path) -> Result<Vec<(PathBuf, Self)>, RecordError> {
+    pub(crate) fn read_folder(folder: &Path) -> Result<Vec<(PathBuf, Self)>, RecordError> {
         let paths = || -> std::io::Result<Vec<PathBuf>> {
             let entries = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
             entries.collect()

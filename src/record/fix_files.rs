@@ -18,7 +18,7 @@ pub struct Written {
     /// How many different fixes are in them.
     pub fixes: usize,
     /// The tests whose fix is in none, as it does not go together with one that is.
-    pub left_out: Vec<TestIndex>,
+    pub(crate) left_out: Vec<TestIndex>,
 }
 
 /// Writes the fixes of the findings that have one: into a folder that exists a file for each, each to be applied
@@ -27,7 +27,7 @@ pub struct Written {
 ///
 /// # Errors
 /// A file cannot be written.
-pub fn write(findings: &[Finding], path: &Path) -> Result<Written, RecordError> {
+pub(crate) fn write(findings: &[Finding], path: &Path) -> Result<Written, RecordError> {
     let Together { patches, edits, left_out } = together(findings);
     let fixes = patches.len();
     let files: Vec<(PathBuf, Vec<u8>)> = if path.is_dir() {

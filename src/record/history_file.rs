@@ -23,7 +23,7 @@ use crate::trial::{Outcome, Trial};
 /// Name and version of the form.
 pub const SCHEMA: &str = "jostle.history/1";
 /// The ending of the files' names.
-pub const EXTENSION: &str = "jsonl";
+pub(crate) const EXTENSION: &str = "jsonl";
 /// How long what was written may stay in the system's memory only, which only a crash of the machine loses.
 const SYNC: Duration = Duration::from_secs(1);
 
@@ -222,7 +222,7 @@ fn milliseconds(time: SystemTime) -> u64 {
 }
 
 /// A name for a session that starts now; no two have the same.
-pub fn name(now: SystemTime, seed: Seed) -> String {
+pub(crate) fn name(now: SystemTime, seed: Seed) -> String {
     let time = humantime::format_rfc3339_seconds(now).to_string();
     let compact: String = time.chars().filter(|letter| !"-:".contains(*letter)).collect();
     format!("{compact}-{}-{:04x}", seed.0, rand::random::<u16>())

@@ -221,7 +221,7 @@ fn digest_of(value: &impl Serialize) -> String {
 }
 
 /// The first 16 hexadecimal digits of the SHA-256.
-pub fn digest(bytes: &[u8]) -> String {
+pub(crate) fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().take(SUM / 2).map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -119,7 +119,7 @@ impl Journal {
     ///
     /// # Errors
     /// It cannot be read, or is no journal.
-    pub fn header_of(path: &Path) -> Result<Header, JournalError> {
+    pub(crate) fn header_of(path: &Path) -> Result<Header, JournalError> {
         let io = |source| JournalError::Io { what: "read", path: path.to_owned(), source };
         let mut first = Vec::new();
         BufReader::new(regular(path, false).map_err(io)?).read_until(b'\n', &mut first).map_err(io)?;
@@ -160,7 +160,7 @@ impl Journal {
     ///
     /// # Errors
     /// The file cannot be read, or was changed meanwhile.
-    pub fn recall(&mut self, key: &Key) -> Result<Option<Record>, JournalError> {
+    pub(crate) fn recall(&mut self, key: &Key) -> Result<Option<Record>, JournalError> {
         let Some(place) = self.recorded.get_mut(key).and_then(VecDeque::pop_front) else {
             return Ok(None);
         };
@@ -239,7 +239,7 @@ pub fn place(cache: &Path, project: &Path, seed: u64) -> PathBuf {
 ///
 /// # Errors
 /// The folder cannot be read.
-pub fn newest(cache: &Path, project: &Path) -> io::Result<Option<PathBuf>> {
+pub(crate) fn newest(cache: &Path, project: &Path) -> io::Result<Option<PathBuf>> {
     let prefix = prefix(project);
     let ours =
         |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix));
@@ -250,7 +250,7 @@ pub fn newest(cache: &Path, project: &Path) -> io::Result<Option<PathBuf>> {
 ///
 /// # Errors
 /// The folder cannot be read, or a file not removed.
-pub fn prune(folder: &Path) -> io::Result<()> {
+pub(crate) fn prune(folder: &Path) -> io::Result<()> {
     let all = by_age(folder)?;
     all.iter().take(all.len().saturating_sub(KEPT)).try_for_each(std::fs::remove_file)
 }
@@ -281,7 +281,7 @@ fn by_age(folder: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// The digest of the files that hold a suite's tests, and of the conftest files above them.
-pub fn sources(suite: &Suite, rootdir: &Path) -> String {
+pub(crate) fn sources(suite: &Suite, rootdir: &Path) -> String {
     let mut files = BTreeSet::new();
     for test in &suite.tests {
         let file = Path::new(&test.file);

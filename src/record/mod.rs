@@ -1,17 +1,18 @@
 //! What is kept on disk between sessions.
 
-pub mod failure_file;
-pub mod fix_files;
+pub(crate) mod failure_file;
+pub(crate) mod fix_files;
 pub mod history_file;
 pub mod history_index;
 pub mod journal;
 mod journal_changed;
-pub mod journal_file;
-pub mod night;
-pub mod speedup_baseline;
-pub mod atomic_file;
+pub(crate) mod journal_file;
+pub(crate) mod night;
+pub(crate) mod speedup_baseline;
+pub(crate) mod atomic_file;
 
-pub use failure_file::{FailureFile, RecordError};
+pub use failure_file::FailureFile;
+pub(crate) use failure_file::RecordError;
 pub use history_index::HistoryIndex;
 pub use journal_file::Journal;
 pub use speedup_baseline::SpeedupBaseline;

@@ -12,60 +12,60 @@ use crate::record::{RecordError, atomic_file};
 use crate::suite::Fingerprint;
 
 /// Name and version of the plan's form.
-pub const PLAN: &str = "jostle.night/1";
+pub(crate) const PLAN: &str = "jostle.night/1";
 /// Name and version of a result's form.
-pub const RESULT: &str = "jostle.result/1";
+pub(crate) const RESULT: &str = "jostle.result/1";
 const MOST_BYTES: u64 = 256 << 20;
 
 /// What all shards of a night do. It is not changed once it is written: its hash is its identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ShardPlan {
+pub(crate) struct ShardPlan {
     /// [`PLAN`].
-    pub schema: String,
+    pub(crate) schema: String,
     /// jostle's version.
-    pub jostle: String,
+    pub(crate) jostle: String,
     /// The seed.
-    pub seed: Seed,
+    pub(crate) seed: Seed,
     /// How many trials there are.
-    pub trials: u64,
+    pub(crate) trials: u64,
     /// Into how many shards they are meant to be split, if that was said.
-    pub shards: Option<u32>,
+    pub(crate) shards: Option<u32>,
     /// What is varied.
-    pub axes: Axes,
+    pub(crate) axes: Axes,
     /// What pytest is given.
-    pub pytest_args: Vec<String>,
+    pub(crate) pytest_args: Vec<String>,
     /// What the plans are made of: the suite's `plan_fingerprint`.
-    pub fingerprint: Fingerprint,
+    pub(crate) fingerprint: Fingerprint,
     /// How many tests it has.
-    pub tests: usize,
+    pub(crate) tests: usize,
     /// Python's version.
-    pub python: String,
+    pub(crate) python: String,
     /// pytest's version.
-    pub pytest: String,
+    pub(crate) pytest: String,
     /// The commit of the project, if it is in git.
-    pub revision: Option<String>,
+    pub(crate) revision: Option<String>,
 }
 
 /// One trial's result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct TrialResult {
+pub(crate) struct TrialResult {
     /// [`RESULT`].
-    pub schema: String,
+    pub(crate) schema: String,
     /// The identity of the night's plan.
-    pub plan: String,
+    pub(crate) plan: String,
     /// Which trial.
-    pub index: TrialIndex,
+    pub(crate) index: TrialIndex,
     /// Of how many shards the one was that ran it.
-    pub of: u32,
+    pub(crate) of: u32,
     /// What it showed.
-    pub record: Record,
+    pub(crate) record: Record,
 }
 
 impl ShardPlan {
     /// The identity: a hash of all that the plan says.
-    pub fn identity(&self) -> String {
+    pub(crate) fn identity(&self) -> String {
         digest(&serde_json::to_vec(self).unwrap_or_default())
     }
 
@@ -73,7 +73,7 @@ impl ShardPlan {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn write(&self, path: &Path) -> Result<(), RecordError> {
+    pub(crate) fn write(&self, path: &Path) -> Result<(), RecordError> {
         let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
         text.push(b'\n');
         atomic_file::write(path, &text).map_err(|source| io("write", path, source))
@@ -83,7 +83,7 @@ impl ShardPlan {
     ///
     /// # Errors
     /// It cannot be read, or is no plan of a night.
-    pub fn read(path: &Path) -> Result<Self, RecordError> {
+    pub(crate) fn read(path: &Path) -> Result<Self, RecordError> {
         let bytes = atomic_file::read(path, MOST_BYTES).map_err(|source| io("read", path, source))?;
         let night: Result<Self, _> = serde_json::from_slice(&bytes);
         let why = match night {
@@ -98,7 +98,7 @@ impl ShardPlan {
 
 impl TrialResult {
     /// The file of a trial in a folder of results.
-    pub fn path(folder: &Path, index: u64) -> PathBuf {
+    pub(crate) fn path(folder: &Path, index: u64) -> PathBuf {
         folder.join(format!("trial-{index:06}.json"))
     }
 
@@ -106,7 +106,7 @@ impl TrialResult {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn write(&self, folder: &Path) -> Result<(), RecordError> {
+    pub(crate) fn write(&self, folder: &Path) -> Result<(), RecordError> {
         let path = Self::path(folder, self.index.0);
         let text = line(self).unwrap_or_default();
         atomic_file::write(&path, &text).map_err(|source| io("write", &path, source))
@@ -116,7 +116,7 @@ impl TrialResult {
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn read(path: &Path) -> Result<Option<Self>, RecordError> {
+    pub(crate) fn read(path: &Path) -> Result<Option<Self>, RecordError> {
         let bytes = atomic_file::read(path, MOST_BYTES).map_err(|source| io("read", path, source))?;
         Ok(parse::<Self>(&bytes).ok().filter(|result| result.schema == RESULT))
     }
@@ -128,13 +128,13 @@ fn io(what: &'static str, path: &Path, source: std::io::Error) -> RecordError {
 
 /// The union of results: for each trial all that differ in what its tests came to.
 #[derive(Clone, Debug, Default)]
-pub struct Merged {
+pub(crate) struct Merged {
     trials: BTreeMap<u64, Vec<TrialResult>>,
 }
 
 impl Merged {
     /// Takes a result in; one that says what another did adds nothing.
-    pub fn add(&mut self, result: TrialResult) {
+    pub(crate) fn add(&mut self, result: TrialResult) {
         let known = self.trials.entry(result.index.0).or_default();
         let same = |other: &TrialResult| {
             let outcomes = |result: &TrialResult| {
@@ -151,24 +151,24 @@ impl Merged {
     }
 
     /// The trials that have no result.
-    pub fn missing(&self, trials: u64) -> Vec<u64> {
+    pub(crate) fn missing(&self, trials: u64) -> Vec<u64> {
         (0..trials).filter(|index| !self.trials.contains_key(index)).collect()
     }
 
     /// The first result of each trial.
-    pub fn records(&self) -> impl Iterator<Item = &Record> {
+    pub(crate) fn records(&self) -> impl Iterator<Item = &Record> {
         self.trials.values().filter_map(|results| results.first()).map(|result| &result.record)
     }
 
     /// The trials that came to different outcomes, which shows that something in them is
     /// non-deterministic.
-    pub fn contradictory(&self) -> impl Iterator<Item = (u64, &[TrialResult])> {
+    pub(crate) fn contradictory(&self) -> impl Iterator<Item = (u64, &[TrialResult])> {
         let several = self.trials.iter().filter(|(_, results)| results.len() > 1);
         several.map(|(&index, results)| (index, results.as_slice()))
     }
 
     /// Into how many shards the trials were split, if all results agree.
-    pub fn shards(&self) -> Option<u32> {
+    pub(crate) fn shards(&self) -> Option<u32> {
         let mut all = self.trials.values().flatten().map(|result| result.of);
         let first = all.next()?;
         all.all(|of| of == first).then_some(first)

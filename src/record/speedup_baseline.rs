@@ -65,7 +65,12 @@ impl SpeedupBaseline {
     }
 
     /// What is different now from when the baseline was made, so that times differ for it too.
-    pub fn other_circumstances(&self, suite: &Suite, interpreter: &Interpreter, cores: u32) -> Vec<String> {
+    pub(crate) fn other_circumstances(
+        &self,
+        suite: &Suite,
+        interpreter: &Interpreter,
+        cores: u32,
+    ) -> Vec<String> {
         let mut other = Vec::new();
         let mut differs = |what: &str, then: &str, now: &str| {
             if then != now {

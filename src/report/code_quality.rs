@@ -11,7 +11,7 @@ use crate::report::entry::{Entry, Weight, in_repository};
 
 /// One finding, as GitLab reads it.
 #[derive(Debug, Serialize)]
-pub struct Issue {
+pub(crate) struct Issue {
     description: String,
     check_name: &'static str,
     /// GitLab takes two findings with one fingerprint for the same: it is that of the cause, not of the night.
@@ -32,7 +32,7 @@ struct Lines {
 }
 
 /// The report of a session's entries. What has no file cannot be shown there, and is left out.
-pub fn issues(entries: &[Entry], rootdir: &Path, repository: Option<&Path>) -> Vec<Issue> {
+pub(crate) fn issues(entries: &[Entry], rootdir: &Path, repository: Option<&Path>) -> Vec<Issue> {
     let issue = |entry: &Entry| {
         let path = in_repository(entry.file.as_ref()?, rootdir, repository);
         let cause = format!("{}\n{}\n{}", entry.kind, entry.test, entry.identity);

@@ -25,7 +25,7 @@ const DIM: Style = Style::new().dimmed();
 
 /// The conflicts of a suite.
 #[derive(Debug, Serialize)]
-pub struct ConflictsDocument {
+pub(crate) struct ConflictsDocument {
     schema: &'static str,
     suite: SuiteSummary,
     conflicts: Vec<ConflictDocument>,
@@ -57,7 +57,7 @@ struct CallDocument {
 
 impl ConflictsDocument {
     /// What is told of the conflicts of a collected suite.
-    pub fn new(collected: &Collected, conflicts: &[Conflict]) -> Self {
+    pub(crate) fn new(collected: &Collected, conflicts: &[Conflict]) -> Self {
         let calls = |calls: &BTreeSet<crate::race::Call>| {
             let call = |call: &crate::race::Call| CallDocument {
                 call: call.operation,
@@ -92,7 +92,7 @@ impl ConflictsDocument {
 ///
 /// # Errors
 /// Those of the writer.
-pub fn conflicts(
+pub(crate) fn conflicts(
     out: &mut dyn Write,
     suite: &Suite,
     conflicts: &[Conflict],

@@ -32,7 +32,7 @@ pub const SCHEMA: &str = "jostle.report/1";
 
 /// A report.
 #[derive(Debug, Serialize)]
-pub struct Document {
+pub(crate) struct Document {
     schema: &'static str,
     jostle: &'static str,
     seed: Seed,
@@ -58,7 +58,7 @@ pub struct Document {
 
 /// What was collected, and by what.
 #[derive(Debug, Serialize)]
-pub struct SuiteSummary {
+pub(crate) struct SuiteSummary {
     fingerprint: Fingerprint,
     tests: usize,
     deselected: u32,
@@ -71,7 +71,7 @@ pub struct SuiteSummary {
 
 /// Collection errors with one cause.
 #[derive(Debug, Serialize)]
-pub struct CauseGroup {
+pub(crate) struct CauseGroup {
     cause: Cause,
     errors: Vec<CollectionError>,
 }
@@ -189,7 +189,7 @@ struct Times {
 
 impl SuiteSummary {
     /// What is told of a collected suite.
-    pub fn new(collected: &crate::trial::Collected) -> Self {
+    pub(crate) fn new(collected: &crate::trial::Collected) -> Self {
         let suite = &collected.suite;
         Self {
             fingerprint: suite.fingerprint.clone(),
@@ -203,7 +203,7 @@ impl SuiteSummary {
 }
 
 /// The collection errors of a suite by cause.
-pub fn cause_groups(suite: &Suite) -> Vec<CauseGroup> {
+pub(crate) fn cause_groups(suite: &Suite) -> Vec<CauseGroup> {
     let group = |(cause, errors): (Cause, Vec<&CollectionError>)| CauseGroup {
         cause,
         errors: errors.into_iter().cloned().collect(),
@@ -228,7 +228,7 @@ pub fn token(origin: Origin, seed: Seed, suite: &Suite) -> Option<Token> {
 
 impl Document {
     /// The report of a session that ends with an exit code.
-    pub fn new(outline: &SessionResult, exit_code: u8) -> Self {
+    pub(crate) fn new(outline: &SessionResult, exit_code: u8) -> Self {
         let suite = &outline.collected.suite;
         let finding = |finding| FindingDocument::new(finding, outline.seed, suite);
         Self {

@@ -11,7 +11,7 @@ use crate::suite::TestIndex;
 
 /// How much an entry weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Weight {
+pub(crate) enum Weight {
     /// A failure for which the job fails.
     Fails,
     /// What could not be collected.
@@ -26,7 +26,7 @@ pub enum Weight {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// How much it weighs.
-    pub weight: Weight,
+    pub(crate) weight: Weight,
     /// `victim`, `collection-error`, …
     pub kind: &'static str,
     /// The node id of a test or collector; empty for what concerns the whole suite.
@@ -38,7 +38,7 @@ pub struct Entry {
     /// The 1-based line there.
     pub line: Option<u32>,
     /// One line that says what it is.
-    pub headline: String,
+    pub(crate) headline: String,
     /// All that is known, for people.
     pub text: String,
     /// What `jostle replay` takes to show it again.
@@ -46,7 +46,7 @@ pub struct Entry {
 }
 
 /// The entries of a session, those that weigh most first. Known failures weigh as new ones if it is `strict`.
-pub fn entries(outline: &SessionResult, strict: bool) -> Vec<Entry> {
+pub(crate) fn entries(outline: &SessionResult, strict: bool) -> Vec<Entry> {
     let findings = outline.findings.iter().map(|finding| of_finding(finding, outline, strict));
     let errors = outline.collected.suite.errors.iter().map(|error| Entry {
         weight: Weight::Error,
@@ -85,7 +85,7 @@ pub fn entries(outline: &SessionResult, strict: bool) -> Vec<Entry> {
 }
 
 /// A file that is named relative to rootdir, relative to the folder of the repository that is above it.
-pub fn in_repository(file: &str, rootdir: &Path, repository: Option<&Path>) -> String {
+pub(crate) fn in_repository(file: &str, rootdir: &Path, repository: Option<&Path>) -> String {
     let below = repository.and_then(|repository| rootdir.strip_prefix(repository).ok());
     match below {
         Some(folder) if !folder.as_os_str().is_empty() => folder.join(file).display().to_string(),

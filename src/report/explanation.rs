@@ -17,7 +17,7 @@ const LISTED: usize = 5;
 ///
 /// # Errors
 /// Those of the writer.
-pub fn write(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Result<()> {
+pub(crate) fn write(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Result<()> {
     match &finding.explanation {
         None => Ok(()),
         Some(explanation) if explanation.confirmed => confirmed(out, explanation, finding.kind, suite),
@@ -29,7 +29,7 @@ pub fn write(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Resul
 ///
 /// # Errors
 /// Those of the writer.
-pub fn causes(out: &mut dyn Write, findings: &[Finding]) -> io::Result<()> {
+pub(crate) fn causes(out: &mut dyn Write, findings: &[Finding]) -> io::Result<()> {
     for group in groups(findings) {
         let [setters, sufferers] = group.sides();
         if setters.len() + sufferers.len() > 2 {

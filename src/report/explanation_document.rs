@@ -7,7 +7,7 @@ use crate::state::Place;
 
 /// An [`Explanation`]; who else has to do with its places stands beside it in the report.
 #[derive(Debug, Serialize)]
-pub struct ExplanationDocument {
+pub(crate) struct ExplanationDocument {
     confirmed: bool,
     places: Vec<PlaceDocument>,
     jointly: bool,
@@ -31,7 +31,7 @@ struct PlaceDocument {
 
 impl ExplanationDocument {
     /// What the report has of an explanation.
-    pub fn new(explanation: &Explanation) -> Self {
+    pub(crate) fn new(explanation: &Explanation) -> Self {
         let place = |place: &Place| PlaceDocument { place: place.clone(), weak: place.low_confidence };
         Self {
             confirmed: explanation.confirmed,

@@ -10,10 +10,10 @@ use crate::report::words;
 /// GitHub shows no more annotations of a step and level.
 const ANNOTATIONS: usize = 10;
 /// The most that a step's summary may hold, with room for what other programs of the step wrote to it.
-pub const SUMMARY_BYTES: usize = 900 << 10;
+pub(crate) const SUMMARY_BYTES: usize = 900 << 10;
 
 /// Workflow commands that annotate the entries' lines, the heaviest first.
-pub fn annotations(entries: &[Entry], rootdir: &Path, repository: Option<&Path>) -> String {
+pub(crate) fn annotations(entries: &[Entry], rootdir: &Path, repository: Option<&Path>) -> String {
     let mut text = String::new();
     for level in ["error", "warning", "notice"] {
         let of_level = entries.iter().filter(|entry| self::level(entry.weight) == level);
@@ -40,7 +40,7 @@ fn level(weight: Weight) -> &'static str {
 }
 
 /// The summary of a step in Markdown, of no more than so many bytes.
-pub fn summary(entries: &[Entry], seed: u64, verdict: &str, most_bytes: usize) -> String {
+pub(crate) fn summary(entries: &[Entry], seed: u64, verdict: &str, most_bytes: usize) -> String {
     let mut text = format!("### jostle: {verdict}\n\nseed `{seed}`\n");
     let end = "\n… and more, for which there is no room here\n";
     let room = most_bytes.saturating_sub(end.len());
@@ -63,7 +63,7 @@ pub fn summary(entries: &[Entry], seed: u64, verdict: &str, most_bytes: usize) -
 }
 
 /// The verdict in a few words.
-pub fn verdict(entries: &[Entry]) -> String {
+pub(crate) fn verdict(entries: &[Entry]) -> String {
     let number = |weight| entries.iter().filter(|entry| entry.weight == weight).count();
     let (new, known, errors) = (number(Weight::Fails), number(Weight::Known), number(Weight::Error));
     let mut text = match new {

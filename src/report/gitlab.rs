@@ -7,9 +7,9 @@ use std::io::{self, Write};
 
 /// The sections of a report, marked with the time at which it is written.
 #[derive(Clone, Copy, Debug)]
-pub struct Sections {
+pub(crate) struct Sections {
     /// Seconds since 1970.
-    pub time: u64,
+    pub(crate) time: u64,
 }
 
 impl Sections {
@@ -17,7 +17,7 @@ impl Sections {
     ///
     /// # Errors
     /// Those of the writer.
-    pub fn start(self, out: &mut dyn Write, number: usize, folded: bool) -> io::Result<()> {
+    pub(crate) fn start(self, out: &mut dyn Write, number: usize, folded: bool) -> io::Result<()> {
         let folded = if folded { "[collapsed=true]" } else { "" };
         write!(out, "\x1b[0Ksection_start:{}:jostle_{number}{folded}\r\x1b[0K", self.time)
     }
@@ -26,7 +26,7 @@ impl Sections {
     ///
     /// # Errors
     /// Those of the writer.
-    pub fn end(self, out: &mut dyn Write, number: usize) -> io::Result<()> {
+    pub(crate) fn end(self, out: &mut dyn Write, number: usize) -> io::Result<()> {
         writeln!(out, "\x1b[0Ksection_end:{}:jostle_{number}\r\x1b[0K", self.time)
     }
 }

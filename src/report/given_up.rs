@@ -15,7 +15,7 @@ const LISTED: usize = 5;
 ///
 /// # Errors
 /// Those of the writer.
-pub fn write(
+pub(crate) fn write(
     out: &mut dyn Write,
     given_up: &GivenUp,
     left: Option<&Minimal>,
@@ -34,7 +34,7 @@ pub fn write(
 
 /// A search that was given up.
 #[derive(Debug, Serialize)]
-pub struct GivenUpDocument {
+pub(crate) struct GivenUpDocument {
     runs: u32,
     suspects: Vec<SuspectDocument>,
 }
@@ -47,7 +47,7 @@ struct SuspectDocument {
 
 impl GivenUpDocument {
     /// What is told of it.
-    pub fn new(given_up: &GivenUp, suite: &Suite) -> Self {
+    pub(crate) fn new(given_up: &GivenUp, suite: &Suite) -> Self {
         let suspect = |&(test, odds): &(TestIndex, f64)| SuspectDocument {
             test: suite.test(test).id.clone(),
             odds: (odds * 1e4).round() / 1e4,

@@ -24,7 +24,7 @@ const SHORT: usize = 10;
 
 /// The report for programs.
 #[derive(Debug, Serialize)]
-pub struct HistoryDocument<'a> {
+pub(crate) struct HistoryDocument<'a> {
     schema: &'static str,
     jostle: &'static str,
     test: Option<&'a str>,
@@ -36,7 +36,7 @@ pub struct HistoryDocument<'a> {
 
 impl<'a> HistoryDocument<'a> {
     /// The document, of one test if that was asked for.
-    pub fn new(summary: &'a Summary, test: Option<&'a str>, remarks: &'a [String]) -> Self {
+    pub(crate) fn new(summary: &'a Summary, test: Option<&'a str>, remarks: &'a [String]) -> Self {
         Self {
             schema: SCHEMA,
             jostle: env!("CARGO_PKG_VERSION"),
@@ -72,7 +72,7 @@ fn share(share: Share) -> String {
 ///
 /// # Errors
 /// Those of the writer.
-pub fn history(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
+pub(crate) fn history(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
     let names: BTreeMap<&str, &Session> =
         summary.nights.iter().map(|night| (night.name.as_str(), night)).collect();
     let shown =
@@ -204,7 +204,7 @@ fn slowest(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
 ///
 /// # Errors
 /// Those of the writer.
-pub fn of_test(out: &mut dyn Write, summary: &Summary, test: &str) -> io::Result<()> {
+pub(crate) fn of_test(out: &mut dyn Write, summary: &Summary, test: &str) -> io::Result<()> {
     let rate = summary.rates.first();
     let shares: BTreeMap<&str, Share> =
         rate.iter().flat_map(|rate| &rate.nights).map(|night| (night.night.as_str(), night.share)).collect();

@@ -16,7 +16,10 @@ use crate::session::SessionResult;
 ///
 /// # Errors
 /// What the XML cannot hold; characters it forbids are left out and are no error.
-pub fn report(outline: &SessionResult, entries: &[Entry]) -> Result<String, quick_junit::SerializeError> {
+pub(crate) fn report(
+    outline: &SessionResult,
+    entries: &[Entry],
+) -> Result<String, quick_junit::SerializeError> {
     let mut suite = TestSuite::new("isolation");
     suite.add_property(Property::new("seed", outline.seed.0.to_string()));
     suite.add_property(Property::new("trials", outline.trials.to_string()));

@@ -1,30 +1,30 @@
 //! Reports: a session's outline as text for people and as JSON for programs.
 
-pub mod document;
-pub mod terminal;
-pub mod conflicts;
+pub(crate) mod document;
+pub(crate) mod terminal;
+pub(crate) mod conflicts;
 mod explanation;
 mod explanation_document;
-pub mod entry;
-pub mod junit;
-pub mod code_quality;
-pub mod github;
+pub(crate) mod entry;
+pub(crate) mod junit;
+pub(crate) mod code_quality;
+pub(crate) mod github;
 mod given_up;
-pub mod gitlab;
-pub mod speedup;
-pub mod speedup_document;
-pub mod verify;
-pub mod history;
-pub mod progress;
-pub mod words;
+pub(crate) mod gitlab;
+pub(crate) mod speedup;
+pub(crate) mod speedup_document;
+pub(crate) mod verify;
+pub(crate) mod history;
+pub(crate) mod progress;
+pub(crate) mod words;
 mod samples;
 mod tests;
 
-pub use document::Document;
+pub(crate) use document::Document;
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verbosity {
+pub(crate) enum Verbosity {
     /// Only what was found.
     Quiet,
     /// The usual.

@@ -13,7 +13,7 @@ use crate::suite::Suite;
 
 /// A progress bar on stderr, if that is a terminal, and a line there for each isolation failure as it is
 /// found.
-pub struct Progress {
+pub(crate) struct Progress {
     bar: ProgressBar,
     limits: Limits,
     start: Instant,
@@ -24,7 +24,7 @@ pub struct Progress {
 
 impl Progress {
     /// A bar for a session with these limits; nothing at all if `quiet`.
-    pub fn new(limits: &Limits, quiet: bool) -> Self {
+    pub(crate) fn new(limits: &Limits, quiet: bool) -> Self {
         let template = if limits.trials.is_some() {
             "{spinner} [{bar:24}] trial {pos}/{len} {wide_msg}"
         } else {
@@ -75,21 +75,21 @@ fn about(left: Duration) -> String {
 }
 
 /// A progress bar for runs that are measured.
-pub struct RunProgress {
+pub(crate) struct RunProgress {
     bar: ProgressBar,
     first: Option<Instant>,
 }
 
 impl RunProgress {
     /// A bar for so many runs; hidden if `quiet`.
-    pub fn new(runs: u64, quiet: bool) -> Self {
+    pub(crate) fn new(runs: u64, quiet: bool) -> Self {
         let bar = bar(Some(runs), "{spinner} [{bar:24}] run {pos}/{len} {wide_msg}", quiet);
         bar.set_message("collecting");
         Self { bar, first: None }
     }
 
     /// The next run starts.
-    pub fn starts(&mut self, next: Configuration) {
+    pub(crate) fn starts(&mut self, next: Configuration) {
         let elapsed = self.first.get_or_insert_with(Instant::now).elapsed();
         let done = self.bar.position();
         let left = self.bar.length().unwrap_or_default().saturating_sub(done);

@@ -30,35 +30,35 @@ const DIM: Style = Style::new().dimmed();
 
 /// What is reported.
 #[derive(Clone, Debug)]
-pub struct Speedup {
+pub(crate) struct Speedup {
     /// The suite.
-    pub collected: Collected,
+    pub(crate) collected: Collected,
     /// What the runs say.
-    pub summary: Summary,
+    pub(crate) summary: Summary,
     /// How often each configuration was to be run.
-    pub rounds: u32,
+    pub(crate) rounds: u32,
     /// Whether not all rounds were run.
-    pub interrupted: bool,
+    pub(crate) interrupted: bool,
     /// The comparison with a baseline.
-    pub against: Option<Against>,
+    pub(crate) against: Option<Against>,
 }
 
 /// A comparison with a baseline.
 #[derive(Clone, Debug)]
-pub struct Against {
+pub(crate) struct Against {
     /// Its file.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// What both have.
-    pub compared: Vec<Compared>,
+    pub(crate) compared: Vec<Compared>,
     /// What else is different now.
-    pub other: Vec<String>,
+    pub(crate) other: Vec<String>,
 }
 
 /// Writes the report.
 ///
 /// # Errors
 /// Those of the writer.
-pub fn speedup(out: &mut dyn Write, report: &Speedup, verbosity: Verbosity) -> io::Result<()> {
+pub(crate) fn speedup(out: &mut dyn Write, report: &Speedup, verbosity: Verbosity) -> io::Result<()> {
     let summary = &report.summary;
     terminal::collection_errors(out, &report.collected.suite, verbosity)?;
     if report.collected.suite.tests.is_empty() {
@@ -96,7 +96,7 @@ fn head(out: &mut dyn Write, report: &Speedup) -> io::Result<()> {
 }
 
 /// The version of pytest-xdist, if pytest has loaded it.
-pub fn xdist(collected: &Collected) -> Option<&str> {
+pub(crate) fn xdist(collected: &Collected) -> Option<&str> {
     collected.interpreter.plugins.iter().find_map(|plugin| {
         let (name, version) = plugin.rsplit_once('-')?;
         name.replace('_', "-").eq_ignore_ascii_case("pytest-xdist").then_some(version)

@@ -17,7 +17,7 @@ pub const SCHEMA: &str = "jostle.speedup/1";
 
 /// The document.
 #[derive(Debug, Serialize)]
-pub struct SpeedupDocument {
+pub(crate) struct SpeedupDocument {
     schema: &'static str,
     jostle: &'static str,
     suite: SuiteSummary,
@@ -86,7 +86,7 @@ struct ComparedDocument {
 
 impl SpeedupDocument {
     /// The document of a measurement that ends with an exit code.
-    pub fn new(report: &Speedup, exit_code: u8) -> Self {
+    pub(crate) fn new(report: &Speedup, exit_code: u8) -> Self {
         let (suite, summary) = (&report.collected.suite, &report.summary);
         Self {
             schema: SCHEMA,

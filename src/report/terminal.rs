@@ -27,7 +27,7 @@ const DIM: Style = Style::new().dimmed();
 ///
 /// # Errors
 /// Those of the writer.
-pub fn session(
+pub(crate) fn session(
     out: &mut dyn Write,
     outline: &SessionResult,
     verbosity: Verbosity,
@@ -67,7 +67,7 @@ pub fn session(
 ///
 /// # Errors
 /// Those of the writer.
-pub fn collection_errors(out: &mut dyn Write, suite: &Suite, verbosity: Verbosity) -> io::Result<()> {
+pub(crate) fn collection_errors(out: &mut dyn Write, suite: &Suite, verbosity: Verbosity) -> io::Result<()> {
     if suite.errors.is_empty() {
         return Ok(());
     }
@@ -116,7 +116,7 @@ fn cause_group(
 ///
 /// # Errors
 /// Those of the writer.
-pub fn collected(out: &mut dyn Write, collected: &Collected, verbosity: Verbosity) -> io::Result<()> {
+pub(crate) fn collected(out: &mut dyn Write, collected: &Collected, verbosity: Verbosity) -> io::Result<()> {
     let suite = &collected.suite;
     collection_errors(out, suite, verbosity)?;
     let deselected =
@@ -138,7 +138,7 @@ pub fn collected(out: &mut dyn Write, collected: &Collected, verbosity: Verbosit
 ///
 /// # Errors
 /// Those of the writer.
-pub fn neutralised(out: &mut dyn Write, collected: &Collected) -> io::Result<()> {
+pub(crate) fn neutralised(out: &mut dyn Write, collected: &Collected) -> io::Result<()> {
     writeln!(out, "{DIM}options that undo the suite's own: {}{DIM:#}", collected.neutralised.join(" "))
 }
 
@@ -157,7 +157,7 @@ fn sorted_by(out: &mut dyn Write, suite: &Suite, ignored: bool) -> io::Result<()
 }
 
 /// `pytest 8.4.2 on Python 3.11.7`.
-pub fn interpreter(collected: &Collected) -> String {
+pub(crate) fn interpreter(collected: &Collected) -> String {
     format!("pytest {} on Python {}", collected.interpreter.pytest, collected.interpreter.python)
 }
 

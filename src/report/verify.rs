@@ -25,43 +25,43 @@ const GOOD: Style = AnsiColor::Green.on_default().bold();
 const DIM: Style = Style::new().dimmed();
 
 /// A failure file and what became of it.
-pub struct Looked {
+pub(crate) struct Looked {
     /// Where the file is, as it was named.
-    pub path: String,
+    pub(crate) path: String,
     /// The file.
-    pub file: FailureFile,
+    pub(crate) file: FailureFile,
     /// What became of it.
-    pub verified: Verified,
+    pub(crate) verified: Verified,
 }
 
 impl Looked {
     /// Whether it failed in the way that was recorded.
-    pub fn fails_as_recorded(&self) -> bool {
+    pub(crate) fn fails_as_recorded(&self) -> bool {
         self.verified.status == Status::StillFails
             && self.verified.failed.as_ref().is_some_and(|(_, crash)| *crash == self.file.crash)
     }
 }
 
 /// All that `jostle verify` has to say.
-pub struct Verification {
+pub(crate) struct Verification {
     /// The suite.
-    pub collected: Collected,
+    pub(crate) collected: Collected,
     /// The failures, in their order.
-    pub looked: Vec<Looked>,
+    pub(crate) looked: Vec<Looked>,
     /// Whether the failures are expected to be there.
-    pub require_fail: bool,
+    pub(crate) require_fail: bool,
     /// Between 0 and 1.
-    pub confidence: f64,
+    pub(crate) confidence: f64,
     /// What the user should know of how plans were run.
-    pub remarks: Vec<String>,
+    pub(crate) remarks: Vec<String>,
     /// Whether the user stopped it, so that not all files were looked at.
-    pub interrupted: bool,
+    pub(crate) interrupted: bool,
     /// Seconds it took.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
 }
 
 /// The words for a status.
-pub fn status(status: Status) -> &'static str {
+pub(crate) fn status(status: Status) -> &'static str {
     match status {
         Status::Holds => "holds",
         Status::StillFails => "still fails",
@@ -81,7 +81,11 @@ fn stage(stage: Stage) -> &'static str {
 ///
 /// # Errors
 /// Those of the writer.
-pub fn verification(out: &mut dyn Write, report: &Verification, verbosity: Verbosity) -> io::Result<()> {
+pub(crate) fn verification(
+    out: &mut dyn Write,
+    report: &Verification,
+    verbosity: Verbosity,
+) -> io::Result<()> {
     for looked in &report.looked {
         failure(out, looked, report)?;
     }
@@ -164,7 +168,7 @@ fn failure(out: &mut dyn Write, looked: &Looked, report: &Verification) -> io::R
 
 /// The report for programs.
 #[derive(Debug, Serialize)]
-pub struct VerifyDocument {
+pub(crate) struct VerifyDocument {
     schema: &'static str,
     jostle: &'static str,
     suite: SuiteSummary,
@@ -209,7 +213,7 @@ struct Rate {
 
 impl VerifyDocument {
     /// The report of a verification that ends with an exit code.
-    pub fn new(report: &Verification, exit_code: u8) -> Self {
+    pub(crate) fn new(report: &Verification, exit_code: u8) -> Self {
         Self {
             schema: SCHEMA,
             jostle: env!("CARGO_PKG_VERSION"),

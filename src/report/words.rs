@@ -14,7 +14,7 @@ use crate::state::Place;
 use crate::suite::{Fixture, Suite};
 
 /// What the other tests of a minimal failure are to the one that fails.
-pub fn role(kind: Kind) -> &'static str {
+pub(crate) fn role(kind: Kind) -> &'static str {
     match kind {
         Kind::Brittle => "state-setter",
         Kind::Race => "concurrent",
@@ -23,7 +23,7 @@ pub fn role(kind: Kind) -> &'static str {
 }
 
 /// One line that says what the kind means.
-pub fn meaning(finding: &Finding) -> Cow<'static, str> {
+pub(crate) fn meaning(finding: &Finding) -> Cow<'static, str> {
     if let Some(delay) = finding.trace.as_ref().and_then(|trace| trace.delay.as_ref()) {
         return format!("passes alone and in its worker's order, fails if the other worker {delay}").into();
     }
@@ -71,7 +71,7 @@ fn of_shared_teardown(finding: &Finding) -> bool {
 }
 
 /// `victim test_b, polluter test_a`.
-pub fn in_short(finding: &Finding, suite: &Suite) -> String {
+pub(crate) fn in_short(finding: &Finding, suite: &Suite) -> String {
     let test = finding.test.map_or_else(|| "the suite".to_owned(), |test| suite.test(test).id.to_string());
     let (culprits, imports) = finding.causes();
     let culprits = culprits.iter().map(|&culprit| suite.test(culprit).id.to_string());
@@ -84,12 +84,12 @@ pub fn in_short(finding: &Finding, suite: &Suite) -> String {
 }
 
 /// `teardown of fixture `db` (scope module)`.
-pub fn fixture(fixture: &Fixture) -> String {
+pub(crate) fn fixture(fixture: &Fixture) -> String {
     format!("{} of fixture `{}` (scope {})", fixture.phase.name(), fixture.name, fixture.scope)
 }
 
 /// What fails, if it fails as wanted.
-pub fn wanted(wanted: &FailureMatcher, suite: &Suite) -> String {
+pub(crate) fn wanted(wanted: &FailureMatcher, suite: &Suite) -> String {
     match wanted {
         FailureMatcher::Signature(Signature { test, .. })
         | FailureMatcher::At(Signature { test, .. }, _)
@@ -100,7 +100,7 @@ pub fn wanted(wanted: &FailureMatcher, suite: &Suite) -> String {
 }
 
 /// `5 polluters, 6 victims`, `1 state-setter, 2 brittle tests`: the tests that have to do with a place.
-pub fn group(group: &Group) -> String {
+pub(crate) fn group(group: &Group) -> String {
     let sorts = [
         (&group.polluters, "polluter"),
         (&group.victims, "victim"),
@@ -113,7 +113,7 @@ pub fn group(group: &Group) -> String {
 
 /// What was seen of the places that changed as well: `putting back the 3 other places that changed does not
 /// help`. None if that was not tried.
-pub fn others(explanation: &Explanation) -> Option<String> {
+pub(crate) fn others(explanation: &Explanation) -> Option<String> {
     let rest = explanation.changed.saturating_sub(explanation.places.len());
     let which = match explanation.others {
         0 => return None,
@@ -126,7 +126,7 @@ pub fn others(explanation: &Explanation) -> Option<String> {
 
 /// What the line did that stands for the reading of a place: files and modules are seen being opened and imported,
 /// of all else the line names it.
-pub fn reading(place: &Place) -> &'static str {
+pub(crate) fn reading(place: &Place) -> &'static str {
     match place.name.starts_with("file ") || place.name.starts_with("sys.modules[") {
         true => "read at",
         false => "named at",
@@ -134,7 +134,7 @@ pub fn reading(place: &Place) -> &'static str {
 }
 
 /// Why no plain pytest command shows a failure.
-pub fn no_command(why: NoCommand, suite: &Suite) -> String {
+pub(crate) fn no_command(why: NoCommand, suite: &Suite) -> String {
     match why {
         NoCommand::Twice => "none: pytest runs a test once, however often it is named".into(),
         NoCommand::Workers => {
@@ -152,7 +152,7 @@ pub fn no_command(why: NoCommand, suite: &Suite) -> String {
 }
 
 /// `suite order`, `trial 7`.
-pub fn origin(origin: Origin) -> String {
+pub(crate) fn origin(origin: Origin) -> String {
     match origin {
         Origin::Baseline => "suite order".into(),
         Origin::Alone => "each test alone".into(),
@@ -167,7 +167,7 @@ pub fn origin(origin: Origin) -> String {
 }
 
 /// What a race is on: `file $TMPDIR/a.txt`, `folder $TMPDIR/shelf, here its file jars.json`.
-pub fn raced_on(trace: &Trace) -> String {
+pub(crate) fn raced_on(trace: &Trace) -> String {
     let inside = trace.folder.as_deref().and_then(|folder| {
         let path = trace.resource.0.strip_prefix("file:")?;
         Some((folder, path.strip_prefix(folder)?.trim_start_matches('/')))
@@ -179,17 +179,17 @@ pub fn raced_on(trace: &Trace) -> String {
 }
 
 /// `4 of 4 runs`.
-pub fn tally(tally: Tally) -> String {
+pub(crate) fn tally(tally: Tally) -> String {
     format!("{} of {} {}", tally.failed, tally.runs, if tally.runs == 1 { "run" } else { "runs" })
 }
 
 /// `1 test`, `2 tests`.
-pub fn count(number: usize, noun: &str) -> String {
+pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 /// `a, b and c`.
-pub fn listed(names: &[String]) -> String {
+pub(crate) fn listed(names: &[String]) -> String {
     match names {
         [] => String::new(),
         [one] => one.clone(),
@@ -198,7 +198,7 @@ pub fn listed(names: &[String]) -> String {
 }
 
 /// How a finding is known: `failures/victim-test_total-1f6a09c2.json`.
-pub fn known(known: &Known) -> String {
+pub(crate) fn known(known: &Known) -> String {
     match known.same {
         Same::Failure => known.file.clone(),
         Same::State => format!("{}, the same state left by another test", known.file),
@@ -206,7 +206,7 @@ pub fn known(known: &Known) -> String {
 }
 
 /// `3 isolation failures, 2 of them known`.
-pub fn failures(found: usize, known: usize) -> String {
+pub(crate) fn failures(found: usize, known: usize) -> String {
     let all = count(found, "isolation failure");
     match (found, known) {
         (_, 0) => all,

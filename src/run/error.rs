@@ -27,7 +27,7 @@ pub enum RunError {
 
 impl RunError {
     /// Whether it is the user's wish to stop.
-    pub fn is_interrupt(&self) -> bool {
+    pub(crate) fn is_interrupt(&self) -> bool {
         matches!(self, Self::Interrupted)
     }
 

@@ -7,7 +7,7 @@ pub mod protocol;
 pub mod sandbox;
 mod syscalls;
 pub mod engine;
-pub mod worker;
+pub(crate) mod worker;
 pub mod process;
 pub mod site;
 pub mod project;

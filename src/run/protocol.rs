@@ -293,14 +293,14 @@ pub struct Whereabouts {
     /// `file:line` from which the last subprocess was started.
     pub started: Option<String>,
     /// Whether it sleeps, which jostle knows.
-    pub asleep: bool,
+    pub(crate) asleep: bool,
 }
 
 /// What the suite's plugins impose on orders, besides ranks.
 #[derive(Debug, Default, Deserialize)]
 pub struct Orders {
     /// Pairs of places in the collected list; the test at the first comes before that at the second.
-    pub edges: Vec<(u32, u32)>,
+    pub(crate) edges: Vec<(u32, u32)>,
     /// Who sorts.
     pub sorted_by: Vec<String>,
     /// Why the rules of a plugin are not known, or only in part.

@@ -21,33 +21,33 @@ use crate::trial::{Collected, Execution, Failure, Interpreter, Outcome, Trial};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Situation<'a> {
     /// The tests that ran before it in its process, in their order.
-    pub before: &'a [TestIndex],
+    pub(crate) before: &'a [TestIndex],
     /// The test.
-    pub test: TestIndex,
+    pub(crate) test: TestIndex,
     /// The plan of its trial.
-    pub plan: &'a Plan,
+    pub(crate) plan: &'a Plan,
     /// Whether its process was started for this plan alone.
-    pub fresh: bool,
+    pub(crate) fresh: bool,
 }
 
 impl Situation<'_> {
     /// Whether it is about this test.
-    pub fn is(&self, letter: char) -> bool {
+    pub(crate) fn is(&self, letter: char) -> bool {
         name(self.test) == letter
     }
 
     /// Whether this test ran before.
-    pub fn after(&self, letter: char) -> bool {
+    pub(crate) fn after(&self, letter: char) -> bool {
         self.before.contains(&test(letter))
     }
 
     /// Which of these tests ran last, if any did.
-    pub fn last_of(&self, letters: &str) -> Option<char> {
+    pub(crate) fn last_of(&self, letters: &str) -> Option<char> {
         self.before.iter().rev().map(|&test| name(test)).find(|&letter| letters.contains(letter))
     }
 
     /// Whether the file of this test is imported.
-    pub fn imports(&self, letter: char) -> bool {
+    pub(crate) fn imports(&self, letter: char) -> bool {
         match &self.plan.imports {
             Imports::All => true,
             Imports::Only(files) => files.contains(&file(letter)),
@@ -131,24 +131,24 @@ pub(crate) struct FakeEngine<'a> {
     /// What becomes of the tests in a copy of the project, if there can be one.
     copies: Option<fn(Situation<'_>) -> Outcome>,
     /// What was run: each plan, and whether in fresh processes.
-    pub ran: Vec<(Plan, bool)>,
+    pub(crate) ran: Vec<(Plan, bool)>,
     remarks: Remarks,
 }
 
 impl<'a> FakeEngine<'a> {
     /// An engine with forks.
-    pub fn new(suite: Suite, becomes: impl FnMut(Situation<'_>) -> Outcome + 'a) -> Self {
+    pub(crate) fn new(suite: Suite, becomes: impl FnMut(Situation<'_>) -> Outcome + 'a) -> Self {
         let (becomes, ran, remarks) = (Box::new(becomes), Vec::new(), Remarks::default());
         Self { suite, becomes, forks: true, copies: None, ran, remarks }
     }
 
     /// An engine that starts a process for each plan.
-    pub fn without_forks(self) -> Self {
+    pub(crate) fn without_forks(self) -> Self {
         Self { forks: false, ..self }
     }
 
     /// An engine for whose project copies can be made, in which this becomes of a test.
-    pub fn copied_as(self, becomes: fn(Situation<'_>) -> Outcome) -> Self {
+    pub(crate) fn copied_as(self, becomes: fn(Situation<'_>) -> Outcome) -> Self {
         Self { copies: Some(becomes), ..self }
     }
 

@@ -5,19 +5,19 @@
 //! of a round come before its first shrinking, since each trial in which a victim passed clears
 //! suspects for nothing.
 
-pub mod result;
-pub mod replay;
-pub mod speedup;
+pub(crate) mod result;
+pub(crate) mod replay;
+pub(crate) mod speedup;
 pub mod lab;
 pub mod stress;
 pub mod investigate;
-pub mod explain;
-pub mod verify;
-pub mod race;
-pub mod fix;
+pub(crate) mod explain;
+pub(crate) mod verify;
+pub(crate) mod race;
+pub(crate) mod fix;
 pub mod suspect;
 pub(crate) mod fake_engine;
 
-pub use lab::{Event, Lab, Reporter};
-pub use result::{Limits, SessionResult};
-pub use stress::stress;
+pub(crate) use lab::{Event, Lab, Reporter};
+pub(crate) use result::{Limits, SessionResult};
+pub(crate) use stress::stress;

@@ -18,29 +18,29 @@ use crate::trial::Interpreter;
 
 /// What the runs of a plan showed.
 #[derive(Clone, Debug, Default)]
-pub struct Replayed {
+pub(crate) struct Replayed {
     /// How many runs told, and in how many the wanted failure (or any, if none is wanted) showed.
-    pub tally: Tally,
+    pub(crate) tally: Tally,
     /// Runs in which the wanted test was skipped, or not run, so that they do not tell.
-    pub silent: u32,
+    pub(crate) silent: u32,
     /// The failures, each as it was first seen, with the number of runs it showed in.
-    pub failures: Vec<(Suspect, u32)>,
+    pub(crate) failures: Vec<(Suspect, u32)>,
     /// What the failures were judged to be, if that was asked for.
-    pub findings: Vec<Finding>,
+    pub(crate) findings: Vec<Finding>,
     /// Runs of a controlled plan whose calls on shared resources, or their order, were not the recorded
     /// ones; those of the first run, if none are recorded.
-    pub diverged: u32,
+    pub(crate) diverged: u32,
     /// Those of the failures that were to be judged and were not.
-    pub unjudged: Vec<Suspect>,
+    pub(crate) unjudged: Vec<Suspect>,
     /// What ended the runs, or the judging, before all was done.
-    pub ended: Option<Arc<RunError>>,
+    pub(crate) ended: Option<Arc<RunError>>,
 }
 
 /// Runs a plan some times.
 ///
 /// # Errors
 /// Those of the engine.
-pub fn replay(
+pub(crate) fn replay(
     lab: &mut Lab<'_>,
     plan: &Plan,
     wanted: Option<&FailureMatcher>,
@@ -84,7 +84,7 @@ pub fn replay(
 /// Judges, shrinks and explains what a replay showed. The suite is run in suite order before, since a brittle
 /// test is told from a broken one by a run in which it passes. What ends this before all is judged is noted beside
 /// what was found by then.
-pub fn explain(
+pub(crate) fn explain(
     lab: &mut Lab<'_>,
     interpreter: &Interpreter,
     axes: &Axes,

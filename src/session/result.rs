@@ -22,7 +22,7 @@ pub struct Limits {
     /// as far as 384 go, or the time.
     pub schedules: Option<u64>,
     /// Whether to stop at the first isolation failure.
-    pub fail_fast: bool,
+    pub(crate) fail_fast: bool,
     /// Node id of the only test whose failures are looked into; the session ends once one is explained.
     pub victim: Option<String>,
     /// Failures that are known, and are no reason to stop.
@@ -31,43 +31,43 @@ pub struct Limits {
 
 /// All that a session found out.
 #[derive(Clone, Debug)]
-pub struct SessionResult {
+pub(crate) struct SessionResult {
     /// What was collected.
-    pub collected: Collected,
+    pub(crate) collected: Collected,
     /// The seed.
-    pub seed: Seed,
+    pub(crate) seed: Seed,
     /// What was varied.
-    pub axes: Axes,
+    pub(crate) axes: Axes,
     /// What the user should know of how plans were run.
-    pub remarks: Vec<String>,
+    pub(crate) remarks: Vec<String>,
     /// How many tests were run alone before the first trial.
-    pub alone: usize,
+    pub(crate) alone: usize,
     /// How many trials ran to their end, the baseline not counted.
-    pub trials: u64,
+    pub(crate) trials: u64,
     /// How many schedules of tests in conflict were tried before the first trial.
-    pub schedules: u64,
+    pub(crate) schedules: u64,
     /// How many plans were run to judge, shrink and confirm.
-    pub probes: u32,
+    pub(crate) probes: u32,
     /// The share of pairs that were tried.
-    pub coverage: Shares,
+    pub(crate) coverage: Shares,
     /// What was found, isolation failures first.
-    pub findings: Vec<Finding>,
+    pub(crate) findings: Vec<Finding>,
     /// Failures that were seen and not judged, for want of time.
-    pub unjudged: Vec<Suspect>,
+    pub(crate) unjudged: Vec<Suspect>,
     /// The files of known failures that did not show.
-    pub unseen: Vec<String>,
+    pub(crate) unseen: Vec<String>,
     /// Whether the user stopped it.
-    pub interrupted: bool,
+    pub(crate) interrupted: bool,
     /// The error that ended it, if one did; what is told was known by then.
-    pub error: Option<Arc<RunError>>,
+    pub(crate) error: Option<Arc<RunError>>,
     /// How long it took.
-    pub duration: Duration,
+    pub(crate) duration: Duration,
 }
 
 impl SessionResult {
     /// The same, of a session that was ended by an interrupt or an error, or by neither.
     #[must_use]
-    pub fn ended(self, by: Option<Arc<RunError>>) -> Self {
+    pub(crate) fn ended(self, by: Option<Arc<RunError>>) -> Self {
         match by {
             Some(error) if error.is_interrupt() => Self { interrupted: true, ..self },
             error => Self { error, ..self },

@@ -8,14 +8,14 @@ use crate::suite::Suite;
 
 /// What was measured.
 #[derive(Clone, Debug, Default)]
-pub struct Measurements {
+pub(crate) struct Measurements {
     /// A run of the reference before all others, which is not counted: it fills the caches of bytecode
     /// and of the file system.
-    pub warm_up: Timing,
+    pub(crate) warm_up: Timing,
     /// The counted runs of each configuration.
-    pub runs: Vec<(Configuration, Vec<Timing>)>,
+    pub(crate) runs: Vec<(Configuration, Vec<Timing>)>,
     /// Whether the user wanted it to end before all rounds were run.
-    pub interrupted: bool,
+    pub(crate) interrupted: bool,
 }
 
 /// Measures the configurations, of which the first is the reference, in so many rounds.
@@ -27,7 +27,7 @@ pub struct Measurements {
 /// # Errors
 /// pytest cannot be started, does not come to its end on one worker, or is interrupted before anything
 /// is known.
-pub fn measure(
+pub(crate) fn measure(
     stopwatch: &mut dyn Stopwatch,
     suite: &Suite,
     configurations: &[Configuration],

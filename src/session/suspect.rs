@@ -16,9 +16,9 @@ use crate::trial::{Execution, Failure, Outcome, Trial};
 pub struct Suspect {
     /// Which test failed, and how. Where the teardown of a fixture failed that tests share, the one for which
     /// that was set up.
-    pub signature: Signature,
+    pub(crate) signature: Signature,
     /// The test that pytest charged.
-    pub charged: TestIndex,
+    pub(crate) charged: TestIndex,
     /// Where the failure shows and what it says, which tells several failures of one function apart. Nothing if
     /// that changes from run to run of one plan.
     pub site: Option<Site>,
@@ -41,7 +41,7 @@ impl Suspect {
     }
 
     /// The fixture that failed in its teardown, if tests share it.
-    pub fn fixture_torn_down(&self) -> Option<&Fixture> {
+    pub(crate) fn fixture_torn_down(&self) -> Option<&Fixture> {
         self.failure.as_ref().and_then(Failure::shared_teardown)
     }
 
@@ -112,7 +112,7 @@ pub(crate) fn finding_of(suspect: &Suspect, verdict: Verdict, evidence: &Evidenc
 }
 
 /// The other tests of a shrunk plan, and the files that are imported for nothing but their import.
-pub fn minimal(lab: &Lab<'_>, shrunk: &Shrunk, victim: TestIndex) -> Minimal {
+pub(crate) fn minimal(lab: &Lab<'_>, shrunk: &Shrunk, victim: TestIndex) -> Minimal {
     let tests: Vec<TestIndex> = shrunk.plan.workers.iter().flatten().copied().collect();
     let mut culprits = tests.clone();
     if let Some(at) = culprits.iter().rposition(|&test| test == victim) {

@@ -16,7 +16,7 @@ const PATIENCE: usize = 30;
 const WORTH_TELLING: f64 = 0.01;
 
 /// The oracle with a memory.
-pub struct CachedOracle<'o> {
+pub(crate) struct CachedOracle<'o> {
     oracle: &'o mut dyn Oracle,
     known: HashMap<Plan, bool>,
     best: Plan,
@@ -32,7 +32,7 @@ pub struct CachedOracle<'o> {
 
 impl<'o> CachedOracle<'o> {
     /// An oracle for a problem.
-    pub fn new(problem: &Problem<'_>, oracle: &'o mut dyn Oracle) -> Self {
+    pub(crate) fn new(problem: &Problem<'_>, oracle: &'o mut dyn Oracle) -> Self {
         let passes = if problem.rate < 1.0 { (DOUBT.ln() / (1.0 - problem.rate).ln()).ceil() } else { 1.0 };
         let repetitions = (passes as u32).clamp(1, MOST_REPETITIONS);
         let most_calls = (200 + PATIENCE * problem.plan.len()) as u32 * repetitions;
@@ -50,19 +50,19 @@ impl<'o> CachedOracle<'o> {
     }
 
     /// Notes how likely tests are to be the lone culprit.
-    pub fn suspect(&mut self, mut odds: Vec<(TestIndex, f64)>) {
+    pub(crate) fn suspect(&mut self, mut odds: Vec<(TestIndex, f64)>) {
         odds.retain(|&(_, odds)| odds >= WORTH_TELLING);
         odds.sort_by(|(a, a_odds), (b, b_odds)| b_odds.total_cmp(a_odds).then(a.cmp(b)));
         self.odds = odds;
     }
 
     /// Notes that the search for tests has come to its end: what follows takes none of them away.
-    pub fn tests_are_found(&mut self) {
+    pub(crate) fn tests_are_found(&mut self) {
         self.tests_are_found = true;
     }
 
     /// Notes that a candidate is known not to reproduce.
-    pub fn passes(&mut self, candidate: Plan) {
+    pub(crate) fn passes(&mut self, candidate: Plan) {
         self.known.insert(candidate, false);
     }
 
@@ -70,7 +70,7 @@ impl<'o> CachedOracle<'o> {
     ///
     /// # Errors
     /// The oracle has stopped.
-    pub fn reproduces(&mut self, candidate: &Plan) -> Result<bool, Stopped> {
+    pub(crate) fn reproduces(&mut self, candidate: &Plan) -> Result<bool, Stopped> {
         if let Some(&known) = self.known.get(candidate) {
             return Ok(known);
         }
@@ -89,7 +89,7 @@ impl<'o> CachedOracle<'o> {
     ///
     /// # Errors
     /// The oracle has stopped.
-    pub fn once(&mut self, candidate: &Plan) -> Result<bool, Stopped> {
+    pub(crate) fn once(&mut self, candidate: &Plan) -> Result<bool, Stopped> {
         if self.calls >= self.most_calls {
             return Err(Stopped);
         }
@@ -103,12 +103,12 @@ impl<'o> CachedOracle<'o> {
     }
 
     /// The smallest plan that was seen to reproduce.
-    pub fn best(&self) -> &Plan {
+    pub(crate) fn best(&self) -> &Plan {
         &self.best
     }
 
     /// The result; `ended` says whether it is 1-minimal, if the passes came to their end.
-    pub fn into_result(self, ended: Result<bool, Stopped>) -> Shrunk {
+    pub(crate) fn into_result(self, ended: Result<bool, Stopped>) -> Shrunk {
         Shrunk {
             exhausted: ended.is_err() && self.calls >= self.most_calls && !self.tests_are_found,
             odds: if self.tests_are_found { Vec::new() } else { self.odds },

@@ -8,12 +8,12 @@
 //! files, suite order before another, fewer barriers. proptest's contract for shrinking (simplify,
 //! keep what still fails) is kept; [`strategy`] makes the same passes a proptest `ValueTree`.
 
-pub mod cached_oracle;
-pub mod space;
-pub mod search;
-pub mod suspects;
-pub mod noise;
-pub mod passes;
+pub(crate) mod cached_oracle;
+pub(crate) mod space;
+pub(crate) mod search;
+pub(crate) mod suspects;
+pub(crate) mod noise;
+pub(crate) mod passes;
 pub mod strategy;
 pub mod speculation;
 

@@ -19,7 +19,7 @@ const PATIENCE: f64 = 14.0;
 ///
 /// # Errors
 /// Those of `fails`.
-pub fn lone_culprit(
+pub(crate) fn lone_culprit(
     weights: &mut [f64],
     rate: f64,
     fails: &mut dyn FnMut(&[usize]) -> Result<bool, Stopped>,

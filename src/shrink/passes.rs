@@ -13,7 +13,7 @@ use crate::suite::{Suite, TestIndex};
 ///
 /// # Errors
 /// The oracle has stopped; the caller has the best plan until then.
-pub fn all(problem: &Problem<'_>, oracle: &mut CachedOracle<'_>) -> Result<bool, Stopped> {
+pub(crate) fn all(problem: &Problem<'_>, oracle: &mut CachedOracle<'_>) -> Result<bool, Stopped> {
     let mut one_minimal = false;
     for (start, known) in starts(problem, oracle)? {
         if let Some(minimal) = fewer_tests(problem, &start, known, oracle)? {

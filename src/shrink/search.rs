@@ -55,7 +55,7 @@ struct Search<'f> {
 ///
 /// # Errors
 /// Those of `fails`.
-pub fn search(
+pub(crate) fn search(
     elements: &[usize],
     known_to_fail: bool,
     fails: &mut dyn FnMut(&[usize]) -> Result<bool, Stopped>,

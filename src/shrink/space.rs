@@ -8,7 +8,7 @@ use crate::suite::{Suite, TestIndex};
 
 /// Which files a candidate imports.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Importing {
+pub(crate) enum Importing {
     /// Those of the tests it runs, so that a candidate of few tests is cheap.
     OfTests,
     /// Always the same.
@@ -17,9 +17,9 @@ pub enum Importing {
 
 /// A plan, and which of its tests may go.
 #[derive(Clone, Debug)]
-pub struct Space<'a> {
+pub(crate) struct Space<'a> {
     /// The plan.
-    pub plan: Plan,
+    pub(crate) plan: Plan,
     /// Which files candidates import.
     importing: Importing,
     suite: &'a Suite,
@@ -30,7 +30,7 @@ pub struct Space<'a> {
 
 impl<'a> Space<'a> {
     /// The space of a plan around its target.
-    pub fn new(plan: Plan, target: Target, suite: &'a Suite, importing: Importing) -> Self {
+    pub(crate) fn new(plan: Plan, target: Target, suite: &'a Suite, importing: Importing) -> Self {
         let worker = (target.worker.0 as usize).min(plan.workers.len().saturating_sub(1));
         let place =
             plan.workers.get(worker).and_then(|list| list.iter().rposition(|&test| test == target.victim));
@@ -45,23 +45,23 @@ impl<'a> Space<'a> {
     }
 
     /// The same space with other imports.
-    pub fn importing(&self, importing: Importing) -> Self {
+    pub(crate) fn importing(&self, importing: Importing) -> Self {
         Self { importing, ..self.clone() }
     }
 
     /// How many tests may go.
-    pub fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.elements.len()
     }
 
     /// The test that an element stands for.
-    pub fn test(&self, element: usize) -> TestIndex {
+    pub(crate) fn test(&self, element: usize) -> TestIndex {
         let (worker, place) = self.elements[element];
         self.plan.workers[worker][place]
     }
 
     /// Which elements run on the victim's worker before it.
-    pub fn before_victim(&self) -> Vec<usize> {
+    pub(crate) fn before_victim(&self) -> Vec<usize> {
         let (worker, place) = self.victim;
         let before =
             |element: &usize| self.elements[*element].0 == worker && self.elements[*element].1 < place;
@@ -69,17 +69,17 @@ impl<'a> Space<'a> {
     }
 
     /// Which elements run on some workers.
-    pub fn on_workers(&self, workers: &[usize]) -> Vec<usize> {
+    pub(crate) fn on_workers(&self, workers: &[usize]) -> Vec<usize> {
         (0..self.size()).filter(|&element| workers.contains(&self.elements[element].0)).collect()
     }
 
     /// The victim's worker.
-    pub fn victim_worker(&self) -> usize {
+    pub(crate) fn victim_worker(&self) -> usize {
         self.victim.0
     }
 
     /// The plan with these elements, in ascending order, and the victim.
-    pub fn candidate(&self, elements: &[usize]) -> Plan {
+    pub(crate) fn candidate(&self, elements: &[usize]) -> Plan {
         let mut kept: Vec<Vec<usize>> = vec![Vec::new(); self.plan.workers.len()];
         let places = elements.iter().map(|&element| self.elements[element]).chain([self.victim]);
         places.for_each(|(worker, place)| kept[worker].push(place));

@@ -15,7 +15,7 @@ const LEAST: f64 = 1e-12;
 
 /// The weight of each of some tests as a lone culprit, from 0 to 1, given the tests before the victim
 /// in recorded runs with whether it failed, and how often it fails with its culprit present.
-pub fn weights(tests: &[TestIndex], seen: &[(Vec<TestIndex>, bool)], rate: f64) -> Vec<f64> {
+pub(crate) fn weights(tests: &[TestIndex], seen: &[(Vec<TestIndex>, bool)], rate: f64) -> Vec<f64> {
     let passing = 1.0 - rate * (1.0 - CLEARED);
     let mut weights = vec![1.0; tests.len()];
     for (before, failed) in seen {
@@ -34,7 +34,7 @@ pub fn weights(tests: &[TestIndex], seen: &[(Vec<TestIndex>, bool)], rate: f64) 
 
 /// The most suspected tests, as positions, if they are few enough for a question about them alone to
 /// be worth its cost.
-pub fn prime(weights: &[f64]) -> Option<Vec<usize>> {
+pub(crate) fn prime(weights: &[f64]) -> Option<Vec<usize>> {
     let highest = weights.iter().copied().fold(0.0, f64::max);
     let prime: Vec<usize> = (0..weights.len()).filter(|&at| weights[at] >= highest * 0.999).collect();
     (prime.len() * 2 <= weights.len() && !prime.is_empty()).then_some(prime)

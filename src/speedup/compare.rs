@@ -6,21 +6,21 @@ use crate::speedup::statistics::{Change, Estimate};
 
 /// A configuration then and now.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Compared {
+pub(crate) struct Compared {
     /// Which.
-    pub configuration: Configuration,
+    pub(crate) configuration: Configuration,
     /// Then.
-    pub before: Estimate,
+    pub(crate) before: Estimate,
     /// Now.
-    pub now: Estimate,
+    pub(crate) now: Estimate,
     /// The median now over the median then.
-    pub ratio: f64,
+    pub(crate) ratio: f64,
     /// Which way it has gone.
-    pub change: Change,
+    pub(crate) change: Change,
 }
 
 /// Compares the configurations that both measurements have and that did the same as their reference.
-pub fn compare(before: &[(Configuration, Vec<f64>)], rows: &[Row]) -> Vec<Compared> {
+pub(crate) fn compare(before: &[(Configuration, Vec<f64>)], rows: &[Row]) -> Vec<Compared> {
     let compared = |row: &Row| {
         let (_, seconds) = before.iter().find(|(configuration, _)| *configuration == row.configuration)?;
         let before = Estimate::of(seconds).filter(|before| before.median > 0.0)?;

@@ -31,7 +31,7 @@ pub struct Unit {
 }
 
 /// The longest unit of a mode, from the seconds of each test by index. None of an empty suite.
-pub fn longest_unit(mode: Mode, suite: &Suite, seconds: &[f64]) -> Option<Unit> {
+pub(crate) fn longest_unit(mode: Mode, suite: &Suite, seconds: &[f64]) -> Option<Unit> {
     let mut units: HashMap<Cow<'_, str>, Unit> = HashMap::new();
     for ((index, test), seconds) in (0..).zip(&suite.tests).zip(seconds) {
         let key = unit(mode, test).unwrap_or_else(|| Cow::Owned(alone(TestIndex(index), test)));
@@ -51,7 +51,7 @@ fn alone(index: TestIndex, test: &Test) -> String {
 
 /// Seconds that no run falls below: the longest unit or an even share of the tests, and what a run
 /// needs besides its tests.
-pub fn bound(workers: u32, total: f64, longest: f64, start_up: f64) -> f64 {
+pub(crate) fn bound(workers: u32, total: f64, longest: f64, start_up: f64) -> f64 {
     longest.max(total / f64::from(workers)) + start_up
 }
 
@@ -63,7 +63,7 @@ pub struct Serial {
     /// Of these, the tests' own code.
     pub call: f64,
     /// The longest unit of the mode.
-    pub longest: f64,
+    pub(crate) longest: f64,
 }
 
 /// What was measured with a configuration, in seconds.
@@ -86,16 +86,16 @@ pub struct Parts {
     /// distribution.
     pub share: f64,
     /// What the longest unit takes beyond that.
-    pub longest: f64,
+    pub(crate) longest: f64,
     /// What these take longer beside other workers than alone.
-    pub slowdown: f64,
+    pub(crate) slowdown: f64,
     /// Fixtures that are set up on more than one worker.
     pub fixtures: f64,
     /// Workers that wait because the tests were not shared out evenly. Less than nothing if the longest
     /// unit, or an even share, took less than on one worker.
     pub idle: f64,
     /// Starting, collecting and ending, pytest-xdist's part included.
-    pub start_up: f64,
+    pub(crate) start_up: f64,
 }
 
 /// What limits a run.

@@ -3,13 +3,11 @@
 //! Pure functions of values: the runs are measured elsewhere (`run::measure`, `session::speedup`).
 
 pub mod statistics;
-pub mod timing;
-pub mod outcomes;
-pub mod limits;
-pub mod summary;
-pub mod compare;
+pub(crate) mod timing;
+pub(crate) mod outcomes;
+pub(crate) mod limits;
+pub(crate) mod summary;
+pub(crate) mod compare;
 
-pub use limits::{Limit, Parts, Unit};
-pub use statistics::Estimate;
-pub use summary::{Row, Summary, summarise};
-pub use timing::Timing;
+pub(crate) use summary::{Row, Summary, summarise};
+pub(crate) use timing::Timing;

@@ -8,22 +8,22 @@ use crate::trial::Verdict;
 
 /// What each test came to in the runs of the reference, by index; nothing if it did not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expected(Vec<BTreeSet<Option<Verdict>>>);
+pub(crate) struct Expected(Vec<BTreeSet<Option<Verdict>>>);
 
 /// A test that came to something else than in any run of the reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Difference {
+pub(crate) struct Difference {
     /// Which.
-    pub test: TestIndex,
+    pub(crate) test: TestIndex,
     /// What it came to; nothing if it did not run.
-    pub seen: Option<Verdict>,
+    pub(crate) seen: Option<Verdict>,
     /// What it came to in every run of the reference.
-    pub expected: Option<Verdict>,
+    pub(crate) expected: Option<Verdict>,
 }
 
 impl Expected {
     /// From the runs of the reference that came to their end.
-    pub fn new(tests: usize, reference: &[Timing]) -> Self {
+    pub(crate) fn new(tests: usize, reference: &[Timing]) -> Self {
         let seen = |test: usize| {
             let verdict = |run: &Timing| run.tests.get(test).copied().flatten().map(|time| time.verdict);
             reference.iter().filter(|run| run.trouble.is_none()).map(verdict).collect()
@@ -33,18 +33,18 @@ impl Expected {
 
     /// The tests that do not come to the same in every run of the reference. They say nothing of a
     /// run that is compared with it.
-    pub fn unsteady(&self) -> Vec<TestIndex> {
+    pub(crate) fn unsteady(&self) -> Vec<TestIndex> {
         let tests = (0..).zip(&self.0);
         tests.filter(|(_, seen)| seen.len() > 1).map(|(test, _)| TestIndex(test)).collect()
     }
 
     /// How many tests failed in a run of the reference.
-    pub fn failing(&self) -> usize {
+    pub(crate) fn failing(&self) -> usize {
         self.0.iter().filter(|seen| seen.contains(&Some(Verdict::Failed))).count()
     }
 
     /// Where a run differs.
-    pub fn differences(&self, run: &Timing) -> Vec<Difference> {
+    pub(crate) fn differences(&self, run: &Timing) -> Vec<Difference> {
         let mut differences = Vec::new();
         for (test, expected) in (0_u32..).zip(&self.0) {
             let seen = run.tests.get(test as usize).copied().flatten().map(|time| time.verdict);

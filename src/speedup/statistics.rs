@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The middle of some values, the mean of the two middle ones if their number is even. None of none.
-pub fn median(values: &[f64]) -> Option<f64> {
+pub(crate) fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let half = sorted.len() / 2;
@@ -15,7 +15,7 @@ pub fn median(values: &[f64]) -> Option<f64> {
 }
 
 /// The median absolute deviation from the median. None of fewer than two values.
-pub fn deviation(values: &[f64]) -> Option<f64> {
+pub(crate) fn deviation(values: &[f64]) -> Option<f64> {
     let middle = median(values)?;
     let distances: Vec<f64> = values.iter().map(|value| (value - middle).abs()).collect();
     if values.len() < 2 { None } else { median(&distances) }
@@ -51,7 +51,7 @@ impl Estimate {
     }
 
     /// What became of a time.
-    pub fn change_to(&self, now: &Self) -> Change {
+    pub(crate) fn change_to(&self, now: &Self) -> Change {
         let (Some(before), Some(after)) = (self.spread, now.spread) else {
             return Change::Unknown;
         };

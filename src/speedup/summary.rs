@@ -15,7 +15,7 @@ pub struct Row {
     /// Seconds of each run, in the order in which they were run.
     pub seconds: Vec<f64>,
     /// Their middle; none if there was no run.
-    pub estimate: Option<Estimate>,
+    pub(crate) estimate: Option<Estimate>,
     /// The reference's median over this one's. None if a run differs from the reference.
     pub speedup: Option<f64>,
     /// The speedup over the ideal one, which is the number of workers, however many cores there are.
@@ -38,7 +38,7 @@ pub struct Differing {
     /// How many.
     pub runs: usize,
     /// What the first of them did.
-    pub differences: Vec<Difference>,
+    pub(crate) differences: Vec<Difference>,
     /// What kept the first of them from its tests.
     pub trouble: Option<String>,
 }
@@ -51,17 +51,17 @@ pub struct Summary {
     /// Seconds of all tests on one worker.
     pub total: f64,
     /// Seconds that a run on one worker needs besides its tests: starting, collecting and ending.
-    pub start_up: f64,
+    pub(crate) start_up: f64,
     /// The configurations, the reference first.
     pub rows: Vec<Row>,
     /// The fastest configuration of those that did the same as the reference.
-    pub best: Option<Configuration>,
+    pub(crate) best: Option<Configuration>,
     /// The one with the fewest workers whose median is within the spread of the best.
     pub enough: Option<Configuration>,
     /// How many tests failed in the reference.
     pub failing: usize,
     /// Tests that did not come to the same in every run of the reference.
-    pub unsteady: Vec<TestIndex>,
+    pub(crate) unsteady: Vec<TestIndex>,
 }
 
 /// Sums up. `warm_up` is a run of the reference that is not counted; `runs` holds the counted runs of

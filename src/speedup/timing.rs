@@ -8,41 +8,41 @@ use crate::trial::{MeasuredRun, Verdict};
 
 /// What a test was and took in one run.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct TestTime {
+pub(crate) struct TestTime {
     /// What became of it.
-    pub verdict: Verdict,
+    pub(crate) verdict: Verdict,
     /// Seconds of its setup and teardown: its fixtures, those of a wider scope included where it was
     /// the first or last to use them.
-    pub fixtures: f64,
+    pub(crate) fixtures: f64,
     /// Seconds of its own code.
-    pub call: f64,
+    pub(crate) call: f64,
 }
 
 impl TestTime {
     /// Seconds of all its phases.
-    pub fn total(&self) -> f64 {
+    pub(crate) fn total(&self) -> f64 {
         self.fixtures + self.call
     }
 }
 
 /// One run.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Timing {
+pub(crate) struct Timing {
     /// Seconds of the whole run.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
     /// Seconds before the first test.
-    pub start_up: f64,
+    pub(crate) start_up: f64,
     /// Seconds from the start of the first test to the end of the last.
-    pub work: f64,
+    pub(crate) work: f64,
     /// By [`TestIndex`]; nothing for a test that did not run.
-    pub tests: Vec<Option<TestTime>>,
+    pub(crate) tests: Vec<Option<TestTime>>,
     /// Why the run says nothing of its tests, or of some of them.
-    pub trouble: Option<String>,
+    pub(crate) trouble: Option<String>,
 }
 
 impl Timing {
     /// Finds the tests of a run in the suite. Those that the suite does not know are left out.
-    pub fn new(suite: &Suite, mode: Mode, run: &MeasuredRun) -> Self {
+    pub(crate) fn new(suite: &Suite, mode: Mode, run: &MeasuredRun) -> Self {
         // In this mode xdist appends a test's group to its node id.
         let named = |id: &str, occurrence| TestId { node_id: id.to_owned(), occurrence };
         let grouped: HashMap<String, &str> = match mode {
@@ -74,7 +74,7 @@ impl Timing {
     }
 
     /// Seconds of all tests together, and of those the calls.
-    pub fn totals(&self) -> (f64, f64) {
+    pub(crate) fn totals(&self) -> (f64, f64) {
         let tests = self.tests.iter().flatten();
         tests.fold((0.0, 0.0), |(total, call), test| (total + test.total(), call + test.call))
     }

@@ -59,7 +59,7 @@ pub enum StateKind {
 
 impl StateKind {
     /// Whether it lies on the disk, where workers share it.
-    pub fn is_on_disk(self) -> bool {
+    pub(crate) fn is_on_disk(self) -> bool {
         matches!(self, Self::FileSystem | Self::Database)
     }
 }

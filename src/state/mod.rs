@@ -4,7 +4,7 @@ mod kind;
 
 use serde::{Deserialize, Serialize};
 
-pub use kind::StateKind;
+pub(crate) use kind::StateKind;
 
 use crate::suite::Fixture;
 
@@ -21,10 +21,10 @@ pub struct Place {
     /// The value after.
     pub new: String,
     /// Whether the old value can be put back.
-    pub restorable: bool,
+    pub(crate) restorable: bool,
     /// Whether it changes in many healthy suites, or its restoring may disturb other state.
     #[serde(alias = "weak")]
-    pub low_confidence: bool,
+    pub(crate) low_confidence: bool,
     /// The line after which it had its new value, if that is known.
     #[serde(default)]
     pub written: Option<Written>,
@@ -36,7 +36,7 @@ pub struct Place {
     pub recipe: Option<RestoreRecipe>,
     /// A call that is a part of putting the value back, as one would write it: `time.tzset()`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub along: Option<String>,
+    pub(crate) along: Option<String>,
 }
 
 /// What a fixture that keeps a place needs to know.
@@ -206,7 +206,7 @@ pub struct Changed {
     /// The places that have changed, those of the project's objects first.
     pub places: Vec<Place>,
     /// Whether there was more than could be looked at.
-    pub cut_off: bool,
+    pub(crate) cut_off: bool,
     /// Places that were to be restored and could not be.
     pub failed: Vec<String>,
     /// Where the place that was to be watched was written last.

@@ -43,7 +43,7 @@ pub struct Fixture {
 
 impl Fixture {
     /// Whether several tests may share it, so that it is an accident to which of them pytest charges its teardown.
-    pub fn is_shared(&self) -> bool {
+    pub(crate) fn is_shared(&self) -> bool {
         self.scope != "function"
     }
 }

@@ -1,8 +1,8 @@
 //! What was collected: the tests, the order the suite runs them in, and what could not be collected.
 
 mod fixture;
-pub mod sorting;
-pub mod triage;
+pub(crate) mod sorting;
+pub(crate) mod triage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -132,11 +132,11 @@ pub struct Suite {
     /// What could not be collected.
     pub errors: Vec<CollectionError>,
     /// How many tests the suite's own `-k`, `-m` or plugins deselected.
-    pub deselected: u32,
+    pub(crate) deselected: u32,
     /// Identity of the list of tests.
     pub fingerprint: Fingerprint,
     /// The functions whose tests are named by their positions; see [`Suite::named_by_position`].
-    pub positional: BTreeSet<String>,
+    pub(crate) positional: BTreeSet<String>,
     /// What its plugins impose on orders, besides the ranks of the tests.
     pub sorting: Sorting,
 }
@@ -185,7 +185,7 @@ impl Suite {
 
     /// The suite with its tests named as in a record of it: by position where they were then.
     #[must_use]
-    pub fn named_as<'a>(&self, recorded: impl IntoIterator<Item = &'a TestId>) -> Self {
+    pub(crate) fn named_as<'a>(&self, recorded: impl IntoIterator<Item = &'a TestId>) -> Self {
         let unknown = recorded.into_iter().filter(|id| id.tells_a_position() && self.find(id).is_none());
         let functions: BTreeSet<String> = unknown.map(|id| id.function().to_owned()).collect();
         if functions.is_empty() { self.clone() } else { self.named_by_position(&functions) }
@@ -209,7 +209,7 @@ impl Suite {
 
     /// The functions whose parametrised tests, or their order, differ in another collection of the suite. Those
     /// that are not collected at all there are left out.
-    pub fn functions_that_differ(&self, other: &Self) -> BTreeSet<String> {
+    pub(crate) fn functions_that_differ(&self, other: &Self) -> BTreeSet<String> {
         let theirs = other.ids_by_function();
         let differs = |(function, ids): (&str, Vec<&TestId>)| {
             theirs.get(function).is_some_and(|theirs| *theirs != ids).then(|| function.to_owned())
@@ -218,7 +218,7 @@ impl Suite {
     }
 
     /// Those of them whose tests have other ids there, in whatever order.
-    pub fn functions_with_other_ids(&self, other: &Self) -> BTreeSet<String> {
+    pub(crate) fn functions_with_other_ids(&self, other: &Self) -> BTreeSet<String> {
         let sorted = |ids: &[&TestId]| ids.iter().map(|&id| id.clone()).collect::<BTreeSet<TestId>>();
         let (ours, theirs) = (self.ids_by_function(), other.ids_by_function());
         let mut functions = self.functions_that_differ(other);
@@ -265,7 +265,7 @@ fn digits(hash: Sha256) -> Fingerprint {
 }
 
 /// A test without its parameters.
-pub fn function(test: &TestId) -> &str {
+pub(crate) fn function(test: &TestId) -> &str {
     let id = &test.node_id;
     let name = id.find("::").unwrap_or(0);
     id[name..].find('[').map_or(id, |parameters| &id[..name + parameters])

@@ -22,12 +22,12 @@ pub struct Sorting {
 
 impl Sorting {
     /// The tests of its rank that come directly after a test in every order.
-    pub fn followers(&self, test: TestIndex) -> &[TestIndex] {
+    pub(crate) fn followers(&self, test: TestIndex) -> &[TestIndex] {
         self.followers.get(test.get()).map_or(&[], Vec::as_slice)
     }
 
     /// Whether ranks tell all.
-    pub fn is_by_rank(&self) -> bool {
+    pub(crate) fn is_by_rank(&self) -> bool {
         self.followers.is_empty()
     }
 
@@ -42,7 +42,12 @@ impl Suite {
     /// The same suite with rules besides the ranks: pairs of positions in suite order, the first of which comes
     /// before the second. Pairs that name no test are left out.
     #[must_use]
-    pub fn with_sorting(mut self, pairs: &[(u32, u32)], sorted_by: Vec<String>, doubts: Vec<String>) -> Self {
+    pub(crate) fn with_sorting(
+        mut self,
+        pairs: &[(u32, u32)],
+        sorted_by: Vec<String>,
+        doubts: Vec<String>,
+    ) -> Self {
         let test = |position: u32| self.collected.get(position as usize).copied();
         let named = pairs.iter().filter_map(|&(before, after)| test(before).zip(test(after)));
         let mut followers = if pairs.is_empty() { Vec::new() } else { vec![Vec::new(); self.tests.len()] };
@@ -87,7 +92,7 @@ impl Suite {
     }
 
     /// The tests that come after a test in every order.
-    pub fn imposed_after(&self, first: TestIndex) -> Vec<TestIndex> {
+    pub(crate) fn imposed_after(&self, first: TestIndex) -> Vec<TestIndex> {
         let rank = self.test(first).rank;
         let later = (0..).map(TestIndex).zip(&self.tests).filter(|(_, test)| test.rank > rank);
         later.map(|(test, _)| test).chain(self.reached_from(first)).collect()

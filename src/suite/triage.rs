@@ -10,7 +10,7 @@ use crate::suite::CollectionError;
 /// Why something could not be collected.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "detail", rename_all = "kebab-case")]
-pub enum Cause {
+pub(crate) enum Cause {
     /// A module that is not installed, or not on the path: its name.
     MissingModule(String),
     /// A name that a module does not have: pytest's message.
@@ -45,7 +45,7 @@ impl fmt::Display for Cause {
 }
 
 /// The cause of an error, from its exception, message and trace.
-pub fn cause(error: &CollectionError) -> Cause {
+pub(crate) fn cause(error: &CollectionError) -> Cause {
     let exception = error.exception.rsplit('.').next().unwrap_or_default().to_owned();
     if let Some(marker) = unknown_marker(&error.message) {
         return Cause::UnknownMarker(marker);
@@ -67,7 +67,7 @@ pub fn cause(error: &CollectionError) -> Cause {
 }
 
 /// The errors by cause: the most frequent cause first.
-pub fn by_cause(errors: &[CollectionError]) -> Vec<(Cause, Vec<&CollectionError>)> {
+pub(crate) fn by_cause(errors: &[CollectionError]) -> Vec<(Cause, Vec<&CollectionError>)> {
     let mut groups: BTreeMap<Cause, Vec<&CollectionError>> = BTreeMap::new();
     for error in errors {
         groups.entry(cause(error)).or_default().push(error);

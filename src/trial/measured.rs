@@ -6,19 +6,19 @@ use serde::{Deserialize, Serialize};
 
 /// What one run showed.
 #[derive(Clone, Debug, Default)]
-pub struct MeasuredRun {
+pub(crate) struct MeasuredRun {
     /// From the start of the process to its end.
-    pub duration: Duration,
+    pub(crate) duration: Duration,
     /// From the start of the process to the start of the first test; the whole run if there was none.
-    pub start_up: Duration,
+    pub(crate) start_up: Duration,
     /// From the start of the first test to the end of the last.
-    pub work: Duration,
+    pub(crate) work: Duration,
     /// The tests in the order of their ends.
-    pub tests: Vec<MeasuredTest>,
+    pub(crate) tests: Vec<MeasuredTest>,
     /// Node id and error of what could not be collected.
-    pub errors: Vec<(String, String)>,
+    pub(crate) errors: Vec<(String, String)>,
     /// Why nothing is known of the tests, if pytest did not come to its end.
-    pub broken_off: Option<String>,
+    pub(crate) broken_off: Option<String>,
 }
 
 /// A test of a measured run: node id, what became of it, and the seconds of setup, call and teardown.

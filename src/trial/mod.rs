@@ -15,8 +15,9 @@ use crate::state::Changed;
 use crate::suite::Suite;
 
 pub use leftover::{Change, Leftover, LeftoverKind};
-pub use measured::{MeasuredRun, MeasuredTest, Verdict};
-pub use outcome::{Execution, Failure, NOT_COLLECTED, Outcome};
+pub(crate) use measured::{MeasuredRun, MeasuredTest, Verdict};
+pub(crate) use outcome::NOT_COLLECTED;
+pub use outcome::{Execution, Failure, Outcome};
 
 /// What one run under one plan showed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,7 +69,7 @@ pub struct Collected {
     /// The suite.
     pub suite: Suite,
     /// What collected it.
-    pub interpreter: Interpreter,
+    pub(crate) interpreter: Interpreter,
     /// The flags that neutralise the suite's own options: `-n0`, `--no-cov`, …
     pub neutralised: Vec<String>,
 }

@@ -38,7 +38,7 @@ pub struct Failure {
 
 impl Failure {
     /// The fixture whose teardown failed, if tests share it: which of them pytest charges is then an accident.
-    pub fn shared_teardown(&self) -> Option<&Fixture> {
+    pub(crate) fn shared_teardown(&self) -> Option<&Fixture> {
         self.fixture.as_ref().filter(|fixture| fixture.is_shared() && fixture.phase == Phase::Teardown)
     }
 }
@@ -79,7 +79,7 @@ impl Outcome {
 }
 
 /// Why a test was not run whose process collected none of its name.
-pub const NOT_COLLECTED: &str = "not collected";
+pub(crate) const NOT_COLLECTED: &str = "not collected";
 
 /// One test's run within a trial.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@
 //! (Clopper & Pearson 1934) and at the chosen confidence: for a failure that showed in 8 of 8 runs, 3
 //! passes at 95 %.
 
-pub mod neighbourhood;
+pub(crate) mod neighbourhood;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,40 +28,40 @@ pub enum Status {
 
 /// How sure a verdict has to be.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct VerifyLimits {
+pub(crate) struct VerifyLimits {
     /// Between 0 and 1.
-    pub confidence: f64,
+    pub(crate) confidence: f64,
     /// Runs of each stage at most.
-    pub most_runs: u32,
+    pub(crate) most_runs: u32,
 }
 
 /// What has to be shown of a failure.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Claim {
+pub(crate) struct Claim {
     /// How often it failed when it was recorded.
-    pub recorded: Tally,
+    pub(crate) recorded: Tally,
     /// The confidence of both bounds.
-    pub confidence: f64,
+    pub(crate) confidence: f64,
 }
 
 impl Claim {
     /// The claim for what a file tells.
-    pub fn new(recorded: Option<Tally>, confidence: f64) -> Self {
+    pub(crate) fn new(recorded: Option<Tally>, confidence: f64) -> Self {
         Self { recorded: recorded.filter(|tally| tally.failed > 0).unwrap_or(UNTOLD), confidence }
     }
 
     /// The rate that the recorded failure was not below.
-    pub fn threshold(self) -> f64 {
+    pub(crate) fn threshold(self) -> f64 {
         self.recorded.rate_not_below(self.confidence)
     }
 
     /// Whether these runs show that the rate is below what it was.
-    pub fn is_shown_by(self, tally: Tally) -> bool {
+    pub(crate) fn is_shown_by(self, tally: Tally) -> bool {
         tally.rate_at_most(self.confidence) < self.threshold()
     }
 
     /// How many runs show it if none of them fails.
-    pub fn runs_needed(self) -> u32 {
+    pub(crate) fn runs_needed(self) -> u32 {
         let runs = (1.0 - self.confidence).ln() / (1.0 - self.threshold()).ln();
         let near = runs.floor().clamp(1.0, 1e6) as u32;
         // The estimate is exact but for rounding at its edge.

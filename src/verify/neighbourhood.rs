@@ -18,18 +18,18 @@ const WORKERS: [usize; 2] = [2, 4];
 
 /// What makes a failure, and what fails.
 #[derive(Clone, Copy, Debug)]
-pub struct Core<'a> {
+pub(crate) struct Core<'a> {
     /// What kind of failure it is.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// The test that fails.
-    pub victim: TestIndex,
+    pub(crate) victim: TestIndex,
     /// The smallest plan that shows what it is.
-    pub minimal: &'a Plan,
+    pub(crate) minimal: &'a Plan,
 }
 
 impl Core<'_> {
     /// The other tests of the minimal plan, in their order.
-    pub fn culprits(&self) -> Vec<TestIndex> {
+    pub(crate) fn culprits(&self) -> Vec<TestIndex> {
         let mut tests: Vec<TestIndex> = self.minimal.workers.iter().flatten().copied().collect();
         if let Some(at) = tests.iter().rposition(|&test| test == self.victim) {
             tests.remove(at);
@@ -38,7 +38,7 @@ impl Core<'_> {
     }
 
     /// A plan in which the failure would have shown: a pure function of its arguments.
-    pub fn neighbour(&self, suite: &Suite, number: u64) -> Plan {
+    pub(crate) fn neighbour(&self, suite: &Suite, number: u64) -> Plan {
         let mut stream = Stream::new(self.minimal.seed, Purpose::Neighbourhood, number);
         let others = self.others(suite, stream.key());
         let random_seed = stream.draw() as u32;
@@ -77,7 +77,7 @@ impl Core<'_> {
 
     /// A plan without what makes the failure: a victim's polluters, a race's other side, the first run of a
     /// test that pollutes itself. None if that is a mere import, which cannot be taken out of a whole suite.
-    pub fn without_culprits(&self, plan: &Plan) -> Option<Plan> {
+    pub(crate) fn without_culprits(&self, plan: &Plan) -> Option<Plan> {
         let culprits = self.culprits();
         let kept = |list: &Vec<TestIndex>| {
             let last = list.iter().rposition(|&test| test == self.victim);

@@ -27,7 +27,6 @@ pub struct AxesArgs {
 
 /// `--dist` values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "pytest-xdist's own names")]
 pub enum DistArg {
     No,
     Load,
@@ -40,7 +39,6 @@ pub enum DistArg {
 
 /// `--order` values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "as in OrderKind")]
 pub enum OrderArg {
     Suite,
     Reversed,

@@ -34,7 +34,7 @@ pub struct IsolationArgs {
     /// Tell which files each test, or trial, leaves behind in the project; without sandboxes that is
     /// always told
     #[arg(long)]
-    pub report_leftovers: bool,
+    pub(crate) report_leftovers: bool,
 }
 
 /// `--sandbox` values.

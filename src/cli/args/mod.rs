@@ -11,10 +11,13 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use axes::{AxesArgs, DistArg, OrderArg};
-pub use isolation::{IsolationArgs, NetworkArg, SandboxArg};
+pub use axes::AxesArgs;
+pub(crate) use axes::{DistArg, OrderArg};
+pub use isolation::IsolationArgs;
+pub(crate) use isolation::{NetworkArg, SandboxArg};
 pub use results::ResultArgs;
-pub use suite::{EngineArg, SuiteArgs};
+pub(crate) use suite::EngineArg;
+pub use suite::SuiteArgs;
 pub(super) use values::duration;
 use values::whole;
 
@@ -87,14 +90,14 @@ pub struct StressArgs {
     pub victim: Option<String>,
     /// Stop at the first isolation failure
     #[arg(long, overrides_with = "keep_going")]
-    pub fail_fast: bool,
+    pub(crate) fail_fast: bool,
     /// Go on after an isolation failure (the default)
     #[arg(long, overrides_with = "fail_fast")]
-    pub keep_going: bool,
+    pub(crate) keep_going: bool,
     /// Write the fixes that were found and tried: a folder gets patches to be applied one after the other, a file
     /// one patch with all
     #[arg(long, value_name = "PATH")]
-    pub write_fix: Option<PathBuf>,
+    pub(crate) write_fix: Option<PathBuf>,
     /// Write each run to this file as it ends, for --resume [default: a file in jostle's cache folder]
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     pub journal: Option<PathBuf>,
@@ -166,7 +169,7 @@ pub struct VerifyArgs {
     pub runs: u32,
     /// Demand that every failure is still there, as a test for the test before the fix
     #[arg(long)]
-    pub require_fail: bool,
+    pub(crate) require_fail: bool,
     /// How trials are kept apart.
     #[command(flatten)]
     pub isolation: IsolationArgs,

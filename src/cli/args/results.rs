@@ -25,5 +25,5 @@ pub struct ResultArgs {
     pub junit: Option<PathBuf>,
     /// Write the findings as a code quality report of GitLab's
     #[arg(long, value_name = "FILE")]
-    pub code_quality: Option<PathBuf>,
+    pub(crate) code_quality: Option<PathBuf>,
 }

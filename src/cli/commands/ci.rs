@@ -20,7 +20,7 @@ use crate::session::SessionResult;
 ///
 /// # Errors
 /// A file cannot be written.
-pub fn write(options: &ResultOptions, outline: &SessionResult) -> anyhow::Result<()> {
+pub(crate) fn write(options: &ResultOptions, outline: &SessionResult) -> anyhow::Result<()> {
     let entries = entries(outline, options.strict);
     let rootdir = Path::new(&outline.collected.interpreter.rootdir);
     let repository = folder("GITHUB_WORKSPACE").or_else(|| folder("CI_PROJECT_DIR"));
@@ -47,7 +47,7 @@ pub fn write(options: &ResultOptions, outline: &SessionResult) -> anyhow::Result
 }
 
 /// The sections of a report in a job of GitLab's, whose log is what standard output is piped to.
-pub fn sections() -> Option<Sections> {
+pub(crate) fn sections() -> Option<Sections> {
     let in_job = std::env::var_os("GITLAB_CI").is_some_and(|value| value == "true");
     let piped =
         fstat(std::io::stdout()).is_ok_and(|file| FileType::from_raw_mode(file.st_mode) == FileType::Fifo);

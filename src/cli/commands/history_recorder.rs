@@ -23,7 +23,7 @@ pub struct Keep {
 }
 
 /// An observer that keeps trials, and passes everything on. A history that cannot be written costs no more than itself.
-pub struct HistoryRecorder<'a> {
+pub(crate) struct HistoryRecorder<'a> {
     keep: Option<Keep>,
     file: Option<NightFile>,
     next: &'a mut dyn Reporter,
@@ -32,12 +32,12 @@ pub struct HistoryRecorder<'a> {
 
 impl<'a> HistoryRecorder<'a> {
     /// Keeps a session, if that is wanted.
-    pub fn new(keep: Option<Keep>, next: &'a mut dyn Reporter, tell: fn(&str)) -> Self {
+    pub(crate) fn new(keep: Option<Keep>, next: &'a mut dyn Reporter, tell: fn(&str)) -> Self {
         Self { keep, file: None, next, tell }
     }
 
     /// Keeps what the session came to.
-    pub fn ended(mut self, outline: &SessionResult) {
+    pub(crate) fn ended(mut self, outline: &SessionResult) {
         let suite = &outline.collected.suite;
         self.begin(suite);
         let found = |finding: &Finding| FoundEntry {
@@ -89,7 +89,7 @@ impl Reporter for HistoryRecorder<'_> {
 ///
 /// # Errors
 /// It cannot be made.
-pub fn make_folder(folder: &Path) -> Result<(), HistoryError> {
+pub(crate) fn make_folder(folder: &Path) -> Result<(), HistoryError> {
     std::fs::create_dir_all(folder).map_err(|source| HistoryError::Io {
         what: "write",
         path: folder.to_owned(),

@@ -1,22 +1,22 @@
 //! One file a command.
 
-pub mod suite_run;
-pub mod ci;
-pub mod history_recorder;
-pub mod history;
-pub mod stress;
-pub mod replay;
-pub mod replay_log;
-pub mod verify;
-pub mod collect;
-pub mod conflicts;
-pub mod plan;
-pub mod night;
-pub mod shard;
-pub mod merge;
-pub mod speedup;
-pub mod demo;
-pub mod shell;
+pub(crate) mod suite_run;
+pub(crate) mod ci;
+pub(crate) mod history_recorder;
+pub(crate) mod history;
+pub(crate) mod stress;
+pub(crate) mod replay;
+pub(crate) mod replay_log;
+pub(crate) mod verify;
+pub(crate) mod collect;
+pub(crate) mod conflicts;
+pub(crate) mod plan;
+pub(crate) mod night;
+pub(crate) mod shard;
+pub(crate) mod merge;
+pub(crate) mod speedup;
+pub(crate) mod demo;
+pub(crate) mod shell;
 
 use crate::cli::ExitCode;
 use crate::cli::args::{Cli, Command};

@@ -15,7 +15,7 @@ use crate::session::stress::network;
 ///
 /// # Errors
 /// The options are wrong, the suite cannot be collected, or the file exists or cannot be written.
-pub fn write(args: &PlanArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn write(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     let (Some(out), Some(trials)) = (&args.out, args.trials) else {
         return Err(UsageError("give --out FILE and --trials N together".into()).into());
     };

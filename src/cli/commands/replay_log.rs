@@ -33,7 +33,7 @@ const TIMES: u32 = 3;
 ///
 /// # Errors
 /// Standard input cannot be read, or tells nothing.
-pub fn log(named: &str) -> Result<Option<String>, UsageError> {
+pub(crate) fn log(named: &str) -> Result<Option<String>, UsageError> {
     let bytes = if named == "-" {
         let mut bytes = Vec::new();
         let read = std::io::stdin().take(MOST_BYTES).read_to_end(&mut bytes);

@@ -15,7 +15,7 @@ use crate::cli::values::UsageError;
 ///
 /// # Errors
 /// It cannot be written.
-pub fn completions(args: &CompletionsArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn completions(args: &CompletionsArgs) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "jostle", &mut script);
     print(&script)
@@ -25,7 +25,7 @@ pub fn completions(args: &CompletionsArgs) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// There is no such command, or it cannot be written.
-pub fn man(args: &ManArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn man(args: &ManArgs) -> anyhow::Result<ExitCode> {
     // Built, so that commands have what all of them share.
     let mut all = Cli::command();
     all.build();

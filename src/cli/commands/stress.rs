@@ -50,7 +50,7 @@ pub fn run(args: &StressArgs) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// As [`run`].
-pub fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow::Result<ExitCode> {
+pub(crate) fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow::Result<ExitCode> {
     let quiet = options.suite.verbosity == Verbosity::Quiet;
     if let Some(from) = &options.seed_from {
         // Told first, so that it is known even if the session does not come to its end.

@@ -25,7 +25,10 @@ use crate::run::site::trial_env::Sandboxing;
 /// # Errors
 /// No usable Python was found, the session's folders cannot be made, or there is no sandbox and it is
 /// insisted on.
-pub fn engine(options: &SuiteOptions, isolation: &IsolationOptions) -> anyhow::Result<Box<dyn Engine>> {
+pub(crate) fn engine(
+    options: &SuiteOptions,
+    isolation: &IsolationOptions,
+) -> anyhow::Result<Box<dyn Engine>> {
     let spawn = spawn_engine(options, isolation)?;
     Ok(match options.engine {
         EngineArg::Spawn => Box::new(spawn),
@@ -38,7 +41,10 @@ pub fn engine(options: &SuiteOptions, isolation: &IsolationOptions) -> anyhow::R
 ///
 /// # Errors
 /// As those of [`engine`].
-pub fn spawn_engine(options: &SuiteOptions, isolation: &IsolationOptions) -> anyhow::Result<SpawnEngine> {
+pub(crate) fn spawn_engine(
+    options: &SuiteOptions,
+    isolation: &IsolationOptions,
+) -> anyhow::Result<SpawnEngine> {
     let bare = bare_options(options)?;
     let executable = std::env::current_exe();
     if isolation.sandbox == SandboxArg::Off {
@@ -75,7 +81,7 @@ pub fn spawn_engine(options: &SuiteOptions, isolation: &IsolationOptions) -> any
 ///
 /// # Errors
 /// No usable Python was found, or the session's folders cannot be made.
-pub fn bare_engine(options: &SuiteOptions) -> anyhow::Result<SpawnEngine> {
+pub(crate) fn bare_engine(options: &SuiteOptions) -> anyhow::Result<SpawnEngine> {
     Ok(SpawnEngine::new(bare_options(options)?)?)
 }
 
@@ -99,13 +105,13 @@ fn bare_options(options: &SuiteOptions) -> anyhow::Result<HostOptions> {
 }
 
 /// What failed where standard output is full or closed.
-pub const STDOUT: &str = "cannot write the results to standard output";
+pub(crate) const STDOUT: &str = "cannot write the results to standard output";
 
 /// Writes a result where `--json` says; tells whether it went to standard output.
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn write_json(target: Option<&JsonTarget>, document: &impl Serialize) -> anyhow::Result<bool> {
+pub(crate) fn write_json(target: Option<&JsonTarget>, document: &impl Serialize) -> anyhow::Result<bool> {
     let mut text = serde_json::to_string_pretty(document).context("cannot write the result as JSON")?;
     text.push('\n');
     match target {

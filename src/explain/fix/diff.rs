@@ -11,7 +11,7 @@ pub fn diff(edits: &[Edit]) -> Vec<u8> {
 }
 
 /// One file's diff; nothing if it is not changed.
-pub fn between(file: &str, old: &[u8], new: &[u8]) -> Vec<u8> {
+pub(crate) fn between(file: &str, old: &[u8], new: &[u8]) -> Vec<u8> {
     // A character a byte and back, since lines are compared as text.
     let text = |bytes: &[u8]| bytes.iter().map(|&byte| char::from(byte)).collect::<String>();
     let (old, new) = (text(old), text(new));

@@ -4,15 +4,15 @@ use crate::explain::fix::layout::Source;
 
 /// A change of one place in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Splice {
+pub(crate) struct Splice {
     /// Where, as a byte offset into the file as it is.
-    pub at: usize,
+    pub(crate) at: usize,
     /// Where what is left out ends; `at` if nothing is.
-    pub end: usize,
+    pub(crate) end: usize,
     /// What comes first of several that are added at one place.
-    pub rank: Rank,
+    pub(crate) rank: Rank,
     /// What is added.
-    pub text: Vec<u8>,
+    pub(crate) text: Vec<u8>,
 }
 
 /// The order of what is added at one place.
@@ -38,7 +38,7 @@ pub struct Edit {
     /// What it holds.
     pub before: Vec<u8>,
     /// What is changed.
-    pub splices: Vec<Splice>,
+    pub(crate) splices: Vec<Splice>,
 }
 
 impl Edit {
@@ -58,7 +58,7 @@ impl Edit {
     }
 
     /// Whether all that is added is ASCII.
-    pub fn is_ascii(&self) -> bool {
+    pub(crate) fn is_ascii(&self) -> bool {
         self.splices.iter().all(|splice| splice.text.is_ascii())
     }
 

@@ -23,7 +23,7 @@ pub(super) struct Body {
 impl RestoreRecipe {
     /// The same place, given its first value for each test instead of being kept as it was found; none
     /// unless that value is a literal. It serves where what was found is changed in place.
-    pub fn from_scratch(&self, old: &str) -> Option<Self> {
+    pub(crate) fn set_anew(&self, old: &str) -> Option<Self> {
         (self.how == RestoreMethod::Attribute && is_literal(old))
             .then(|| Self { value: old.to_owned(), ..self.clone() })
     }
@@ -69,7 +69,7 @@ impl Body {
 impl<'a> Subject<'a> {
     /// A place as it is named in the file whose module is `own`, which may be the one that holds it. None if what
     /// names it there is what a fixture for it would have to call its own.
-    pub fn new(recipe: &'a RestoreRecipe, own: &str) -> Option<Self> {
+    pub(crate) fn new(recipe: &'a RestoreRecipe, own: &str) -> Option<Self> {
         if is_module(&recipe.module, own) {
             let object = recipe.object.strip_prefix(&recipe.module)?.strip_prefix('.')?;
             return Some(Self { object, import: None }).filter(Self::has_its_name_to_itself);
@@ -84,7 +84,7 @@ impl<'a> Subject<'a> {
     }
 
     /// The place as its reader would name it.
-    pub fn shown(&self, recipe: &RestoreRecipe) -> String {
+    pub(crate) fn shown(&self, recipe: &RestoreRecipe) -> String {
         match recipe.how {
             RestoreMethod::Attribute => format!("{}.{}", self.object, recipe.attribute),
             RestoreMethod::Environ => format!("os.environ[\"{}\"]", recipe.key),
@@ -102,7 +102,7 @@ impl<'a> Subject<'a> {
     }
 
     /// What keeps the place.
-    pub fn keep(&self, recipe: &RestoreRecipe) -> Option<Body> {
+    pub(crate) fn keep(&self, recipe: &RestoreRecipe) -> Option<Body> {
         self.of_object(recipe).or_else(|| of_process(recipe)).or_else(|| of_file(recipe))
     }
 

@@ -20,9 +20,9 @@ pub struct Source {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Layout {
     /// How its lines end: `\n` or `\r\n`.
-    pub newline: String,
+    pub(crate) newline: String,
     /// Whether it is UTF-8; else only ASCII can be added.
-    pub utf8: bool,
+    pub(crate) utf8: bool,
     /// Where imports and fixtures can be added: after its imports, its docstring, or its first comments.
     pub top: usize,
     /// Whether the line before `top` lacks its end.
@@ -32,13 +32,13 @@ pub struct Layout {
     /// Whether imports stand before `top`.
     pub imports: bool,
     /// How many blank lines follow `top`.
-    pub blank: usize,
+    pub(crate) blank: usize,
     /// Whether nothing stands after `top`.
     pub last: bool,
     /// The modules that are imported before `top` whatever happens, and how they are named from there on.
     pub modules: BTreeMap<String, String>,
     /// What each name is bound to anywhere in the module: the module that is imported, or "" for all else.
-    pub bindings: BTreeMap<String, Vec<String>>,
+    pub(crate) bindings: BTreeMap<String, Vec<String>>,
     /// All names that it binds or looks up, and texts that may be names of fixtures.
     pub words: BTreeSet<String>,
     /// The functions of the module and of its classes.
@@ -57,7 +57,7 @@ pub struct Function {
     /// Where that line starts.
     pub start: usize,
     /// That line's indentation.
-    pub indent: String,
+    pub(crate) indent: String,
     /// Where a statement can stand first in it; none if its body stands on the line of its `def`.
     pub body: Option<Body>,
     /// The names of its parameters.
@@ -72,7 +72,7 @@ pub struct Body {
     /// The start of a line.
     pub at: usize,
     /// The body's indentation.
-    pub indent: String,
+    pub(crate) indent: String,
     /// Whether the line before lacks its end.
     pub open: bool,
 }

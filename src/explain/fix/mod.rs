@@ -4,8 +4,8 @@
 //! A proposal only: it is shown once it was tried in a copy of the project. Each is as narrow as it can be, since
 //! what is cleaned up after a test may be in use by another one elsewhere.
 
-pub mod layout;
-pub mod edit;
+pub(crate) mod layout;
+pub(crate) mod edit;
 pub mod diff;
 mod keep;
 mod own_folder;
@@ -18,11 +18,13 @@ use crate::state::{RestoreRecipe, Statement};
 pub use diff::diff;
 pub use edit::Edit;
 use keep::Subject;
-pub use layout::{Layout, Source};
+pub(crate) use layout::Layout;
+pub use layout::Source;
 pub use parameter::{Target, with_copied_parameter};
 pub use scope::with_function_scope;
+pub use source::Edited;
+pub(crate) use source::Refusal;
 use source::{Addition, add_at_top, decorate, encoded};
-pub use source::{Edited, Refusal};
 pub use statement::without_statement;
 
 /// Who uses a fixture.

@@ -16,15 +16,15 @@ pub enum Refusal {
 pub type Edited = Result<Edit, Refusal>;
 
 /// What a module is given at its top.
-pub struct Addition<'a> {
+pub(crate) struct Addition<'a> {
     /// Lines that stand for themselves after the imports.
-    pub block: &'a [String],
+    pub(crate) block: &'a [String],
     /// Lines that import what these need.
-    pub imports: &'a [String],
+    pub(crate) imports: &'a [String],
 }
 
 /// Adds imports and a block at a module's top.
-pub fn add_at_top(edit: &mut Edit, source: &Source, addition: &Addition<'_>) {
+pub(crate) fn add_at_top(edit: &mut Edit, source: &Source, addition: &Addition<'_>) {
     let (layout, newline) = (&source.layout, source.layout.newline.as_str());
     let (at, lines) = (layout.top, |lines: &[String]| {
         lines.iter().map(|line| format!("{line}{newline}")).collect::<String>()
@@ -46,13 +46,13 @@ pub fn add_at_top(edit: &mut Edit, source: &Source, addition: &Addition<'_>) {
 }
 
 /// Adds a decorator above a definition.
-pub fn decorate(edit: &mut Edit, source: &Source, function: &Function, decorator: &str) {
+pub(crate) fn decorate(edit: &mut Edit, source: &Source, function: &Function, decorator: &str) {
     let newline = &source.layout.newline;
     edit.add(function.start, Rank::Line, &format!("{}{decorator}{newline}", function.indent));
 }
 
 /// Adds a statement as the first one of a body.
-pub fn add_first(edit: &mut Edit, source: &Source, body: &Body, statement: &str) {
+pub(crate) fn add_first(edit: &mut Edit, source: &Source, body: &Body, statement: &str) {
     let newline = &source.layout.newline;
     if body.open {
         edit.add(body.at, Rank::LineEnd, newline);
@@ -61,7 +61,7 @@ pub fn add_first(edit: &mut Edit, source: &Source, body: &Body, statement: &str)
 }
 
 /// The edit, if the file's encoding can hold it.
-pub fn encoded(edit: Edit, source: &Source) -> Edited {
+pub(crate) fn encoded(edit: Edit, source: &Source) -> Edited {
     if source.layout.utf8 || edit.is_ascii() {
         return Ok(edit);
     }

@@ -11,7 +11,7 @@ use crate::explain::fix::source::Refusal;
 
 impl Statement {
     /// What gives a place the value it has; none unless that is a literal, and the place's name an expression.
-    pub fn that_sets(place: &Place) -> Option<Self> {
+    pub(crate) fn that_sets(place: &Place) -> Option<Self> {
         let recipe = place.recipe.as_ref()?;
         let named = match recipe.how {
             RestoreMethod::Dict => place.name.strip_prefix(&recipe.object)?.starts_with("[\""),

@@ -3,6 +3,6 @@
 use crate::suite::TestIndex;
 
 /// The order once for each worker.
-pub fn lists(workers: usize, order: &[TestIndex]) -> Vec<Vec<TestIndex>> {
+pub(crate) fn lists(workers: usize, order: &[TestIndex]) -> Vec<Vec<TestIndex>> {
     vec![order.to_vec(); workers]
 }

@@ -82,7 +82,7 @@ impl Scheduler for Load {
 }
 
 /// Takes a test out of a worker's list, in which it nearly always comes first.
-pub fn remove(pending: &mut VecDeque<usize>, item: usize) {
+pub(crate) fn remove(pending: &mut VecDeque<usize>, item: usize) {
     if let Some(at) = pending.iter().position(|&other| other == item) {
         pending.remove(at);
     }

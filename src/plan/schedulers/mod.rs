@@ -58,7 +58,7 @@ pub fn partition(
 
 /// What a mode keeps on one worker, by name: the scope, file or group of a test. Nothing where each
 /// test goes its own way.
-pub fn unit(mode: Mode, test: &Test) -> Option<Cow<'_, str>> {
+pub(crate) fn unit(mode: Mode, test: &Test) -> Option<Cow<'_, str>> {
     match mode {
         Mode::Loadscope => Some(scope::loadscope(test)),
         Mode::Loadfile => Some(scope::loadfile(test)),

@@ -18,13 +18,13 @@ use crate::suite::{Test, TestIndex};
 const LOW: usize = 2;
 
 /// The scope of `loadscope`: all before the last `::`, parameters not being looked at specially.
-pub fn loadscope(test: &Test) -> Cow<'_, str> {
+pub(crate) fn loadscope(test: &Test) -> Cow<'_, str> {
     let id = &test.id.node_id;
     Cow::Borrowed(id.rsplit_once("::").map_or(id, |(scope, _)| scope))
 }
 
 /// The scope of `loadfile`: all before the first `::`.
-pub fn loadfile(test: &Test) -> Cow<'_, str> {
+pub(crate) fn loadfile(test: &Test) -> Cow<'_, str> {
     let id = &test.id.node_id;
     Cow::Borrowed(id.split_once("::").map_or(id, |(file, _)| file))
 }
@@ -32,7 +32,7 @@ pub fn loadfile(test: &Test) -> Cow<'_, str> {
 /// The scope of `loadgroup`: the group, which xdist appends to the node id after an `@`, else the
 /// test itself. As xdist reads it back from the id, an `@` behind the last `]` counts even if no group
 /// put it there.
-pub fn loadgroup(test: &Test) -> Cow<'_, str> {
+pub(crate) fn loadgroup(test: &Test) -> Cow<'_, str> {
     let id = match &test.group {
         Some(group) => Cow::Owned(format!("{}@{group}", test.id.node_id)),
         None => Cow::Borrowed(test.id.node_id.as_str()),
@@ -47,7 +47,7 @@ pub fn loadgroup(test: &Test) -> Cow<'_, str> {
 }
 
 /// Splits an order into units of positions, those with most tests first.
-pub fn units<'t>(
+pub(crate) fn units<'t>(
     order: &[TestIndex],
     tests: &'t [Test],
     scope: fn(&'t Test) -> Cow<'t, str>,
@@ -66,7 +66,7 @@ pub fn units<'t>(
 }
 
 /// The scheduler of all three.
-pub struct Scopes {
+pub(crate) struct Scopes {
     items: usize,
     left: VecDeque<Vec<usize>>,
     /// How many tests each worker has been given and not finished.
@@ -75,7 +75,7 @@ pub struct Scopes {
 
 impl Scopes {
     /// A scheduler of so many tests in units.
-    pub fn new(workers: usize, items: usize, units: Vec<Vec<usize>>) -> Self {
+    pub(crate) fn new(workers: usize, items: usize, units: Vec<Vec<usize>>) -> Self {
         Self { items, left: units.into(), pending: vec![0; workers] }
     }
 

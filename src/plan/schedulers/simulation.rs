@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 /// A scheduler of the controller. Tests are positions in the collected order.
-pub trait Scheduler {
+pub(crate) trait Scheduler {
     /// All workers have collected: the first tests are handed out.
     fn start(&mut self, workers: &mut Workers);
 
@@ -52,7 +52,7 @@ struct Worker {
 }
 
 /// The workers, as the controller reaches them.
-pub struct Workers<'d> {
+pub(crate) struct Workers<'d> {
     workers: Vec<Worker>,
     durations: &'d [u64],
     now: u64,
@@ -64,25 +64,25 @@ pub struct Workers<'d> {
 
 impl Workers<'_> {
     /// Sends tests to a worker (xdist's `send_runtest_some`).
-    pub fn send(&mut self, worker: usize, items: impl IntoIterator<Item = usize>) {
+    pub(crate) fn send(&mut self, worker: usize, items: impl IntoIterator<Item = usize>) {
         self.workers[worker].queue.extend(items.into_iter().map(Next::Item));
         self.advance(worker);
     }
 
     /// Tells a worker that no more tests come.
-    pub fn shut_down(&mut self, worker: usize) {
+    pub(crate) fn shut_down(&mut self, worker: usize) {
         self.workers[worker].shutting_down = true;
         self.workers[worker].queue.push_back(Next::Shutdown);
         self.advance(worker);
     }
 
     /// Whether a worker has been told so.
-    pub fn is_shutting_down(&self, worker: usize) -> bool {
+    pub(crate) fn is_shutting_down(&self, worker: usize) -> bool {
         self.workers[worker].shutting_down
     }
 
     /// Asks a worker for tests back. It gives all of them, or none if it has already taken one.
-    pub fn steal(&mut self, worker: usize, items: &[usize]) {
+    pub(crate) fn steal(&mut self, worker: usize, items: &[usize]) {
         let queue = &mut self.workers[worker].queue;
         let (mut wanted, mut stolen) = (items.to_vec(), Vec::with_capacity(items.len()));
         wanted.sort_unstable();
@@ -134,7 +134,7 @@ impl Workers<'_> {
 
 /// Runs a scheduler to its end; returns what each worker ran, in its order. `durations` holds the
 /// ticks of each position.
-pub fn simulate(scheduler: &mut dyn Scheduler, workers: usize, durations: &[u64]) -> Vec<Vec<usize>> {
+pub(crate) fn simulate(scheduler: &mut dyn Scheduler, workers: usize, durations: &[u64]) -> Vec<Vec<usize>> {
     let worker =
         || Worker { state: State::Idle, queue: VecDeque::new(), shutting_down: false, ran: Vec::new() };
     let mut all = Workers {

@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(2);
 const HASH_SEED: u32 = 0;
 
 /// Measures runs.
-pub trait Stopwatch {
+pub(crate) trait Stopwatch {
     /// Runs the whole suite once.
     ///
     /// # Errors

@@ -2,9 +2,9 @@
 
 pub mod fresh;
 pub mod warm;
-pub mod zygote;
+pub(crate) mod zygote;
 pub(crate) mod side_by_side;
-pub mod measured;
+pub(crate) mod measured;
 pub(crate) mod collecting;
 
 use std::ops::ControlFlow;
@@ -28,7 +28,7 @@ pub struct Job<'a> {
     pub fresh: bool,
     /// Whether in fresh processes that may use the machine's network; see
     /// [`Isolation::network`].
-    pub host_network: bool,
+    pub(crate) host_network: bool,
     /// Whether to note what each test touches outside of its process.
     pub recorded: bool,
     /// What its workers are to do before their last test, and to tell in [`Trial::changed`].
@@ -55,7 +55,7 @@ pub struct Collect {
     /// Where `random` starts while it is imported.
     pub random_seed: u32,
     /// Whether it may use the machine's network; see [`Isolation::network`].
-    pub host_network: bool,
+    pub(crate) host_network: bool,
     /// Whether to keep ready what later runs under this hash seed can be made from.
     pub keep: bool,
 }
@@ -78,7 +78,7 @@ pub struct Capabilities {
     /// Whether it would be run in forks, each of which has the whole suite imported and costs next to nothing.
     pub forks: bool,
     /// How many trials of such a plan [`Engine::run_all`] runs at the same time: 1 at least.
-    pub at_once: u32,
+    pub(crate) at_once: u32,
 }
 
 /// What trials are kept from.

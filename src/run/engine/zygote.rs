@@ -23,23 +23,23 @@ use crate::trial::Collected;
 
 /// What a zygote says of itself once it has collected the suite.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Readiness {
+pub(crate) struct Readiness {
     /// The names of its threads besides the main one: a fork would lose them.
-    pub threads: Vec<String>,
+    pub(crate) threads: Vec<String>,
     /// Files it has open for writing, and connections: forks would share them.
-    pub shared: Vec<String>,
+    pub(crate) shared: Vec<String>,
     /// `file:line` where the suite asked for its xdist identity while it was imported.
-    pub identity_asked_at: Option<String>,
+    pub(crate) identity_asked_at: Option<String>,
 }
 
 /// A running zygote. Several trials may fork from it at the same time.
 #[derive(Debug)]
-pub struct Zygote {
+pub(crate) struct Zygote {
     // Dropped in this order: what the trials stand on is where the process lives.
     speaking: Mutex<Speaking>,
     forks: Arc<Forks>,
     /// What it said of itself.
-    pub readiness: Readiness,
+    pub(crate) readiness: Readiness,
     ground: BaseEnv,
 }
 
@@ -55,7 +55,7 @@ impl Zygote {
     ///
     /// # Errors
     /// As those of collecting.
-    pub fn start(host: &PytestHost, hash_seed: u32) -> Result<(Self, Collected), RunError> {
+    pub(crate) fn start(host: &PytestHost, hash_seed: u32) -> Result<(Self, Collected), RunError> {
         let ground = host.new_base()?;
         let seeds = Seeds { hash_seed, random_seed: 0 };
         let (sender, receiver) = channel();
@@ -86,7 +86,7 @@ impl Zygote {
     }
 
     /// Whether it can still fork.
-    pub fn is_alive(&self) -> bool {
+    pub(crate) fn is_alive(&self) -> bool {
         !self.forks.state().gone
     }
 
@@ -129,12 +129,12 @@ impl Zygote {
     }
 
     /// Lets it end, as pytest does after its last test.
-    pub fn hang_up(&self) {
+    pub(crate) fn hang_up(&self) {
         self.speaking().process.hang_up();
     }
 
     /// Ends it, after it was told or not.
-    pub fn end(&self, host: &PytestHost) {
+    pub(crate) fn end(&self, host: &PytestHost) {
         let mut speaking = self.speaking();
         speaking.process.hang_up();
         host.ended(&mut speaking.process, ENDING);

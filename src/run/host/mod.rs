@@ -44,7 +44,7 @@ pub enum HostError {
 
 /// Starts and ends the processes of a session, in folders or sandboxes that it makes for them.
 #[derive(Debug)]
-pub struct PytestHost {
+pub(crate) struct PytestHost {
     pub(crate) options: HostOptions,
     // Dropped before the workspace, which its sandboxes show.
     base: BaseEnv,
@@ -63,7 +63,7 @@ impl PytestHost {
     ///
     /// # Errors
     /// They cannot be made, or the reaper cannot be started.
-    pub fn new(mut options: HostOptions) -> Result<Self, HostError> {
+    pub(crate) fn new(mut options: HostOptions) -> Result<Self, HostError> {
         let workspace = Workspace::new()?;
         let reaper = match &options.reaper {
             Some(executable) => Some(Reaper::start(executable, workspace.path())?),

@@ -28,12 +28,7 @@ impl Interrupt {
     }
 
     /// Whether a signal came.
-    pub fn is_set(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
-    }
-
-    /// Sets the flag, as a signal would.
-    pub fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }

@@ -1,7 +1,7 @@
 //! A pytest process: started, heard, and ended for certain.
 
-pub mod pytest;
-pub mod reaper;
+pub(crate) mod pytest;
+pub(crate) mod reaper;
 pub mod interrupt;
-pub mod plain;
+pub(crate) mod plain;
 pub mod python;

@@ -22,7 +22,7 @@ pub struct PlainRun {
     /// pytest's exit code; none if it was ended by a signal.
     pub code: Option<i32>,
     /// Whether it took longer than it was given.
-    pub timed_out: bool,
+    pub(crate) timed_out: bool,
     /// What it printed.
     pub output: String,
 }

@@ -41,7 +41,7 @@ const CHANNEL: i32 = 3;
 
 /// What is heard of a process.
 #[derive(Debug)]
-pub enum Heard {
+pub(crate) enum Heard {
     /// A message.
     Message(Message),
     /// The system calls of the process are told of here.
@@ -56,7 +56,7 @@ pub enum Heard {
 
 /// A running pytest process.
 #[derive(Debug)]
-pub struct Process {
+pub(crate) struct Process {
     group: Option<Pid>,
     channel: UnixStream,
     output: Arc<Mutex<VecDeque<u8>>>,
@@ -66,7 +66,7 @@ pub struct Process {
 }
 
 /// How a process is ended by whoever started it.
-pub trait Ending: std::fmt::Debug + Send {
+pub(crate) trait Ending: std::fmt::Debug + Send {
     /// Waits at most so long for the process to end by itself; tells whether it has.
     fn ends_within(&mut self, patience: Duration) -> bool;
 
@@ -161,12 +161,12 @@ impl Process {
     }
 
     /// The process group on the host, which is the process's own number; none in a sandbox.
-    pub fn group(&self) -> Option<Pid> {
+    pub(crate) fn group(&self) -> Option<Pid> {
         self.group
     }
 
     /// Says something. A process that has just ended does not hear it, which its end tells anyway.
-    pub fn say(&mut self, request: &Request<'_>) {
+    pub(crate) fn say(&mut self, request: &Request<'_>) {
         let _ = self.channel.write_all(&line(request));
     }
 
@@ -188,7 +188,7 @@ impl Process {
     }
 
     /// The end of what the process printed, as far as it was read.
-    pub fn output(&self) -> String {
+    pub(crate) fn output(&self) -> String {
         let output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes: Vec<u8> = output.iter().copied().collect();
         String::from_utf8_lossy(&bytes).into_owned()
@@ -209,13 +209,13 @@ impl Process {
     }
 
     /// Whether it has ended, though it may not have been reaped yet.
-    pub fn has_ended(&mut self) -> bool {
+    pub(crate) fn has_ended(&mut self) -> bool {
         self.ending.ends_within(Duration::ZERO)
     }
 
     /// Waits at most so long for the process to end by itself, then ends it and all that is left of
     /// its group. Tells how it ended, if by itself.
-    pub fn end(&mut self, patience: Duration) -> Option<String> {
+    pub(crate) fn end(&mut self, patience: Duration) -> Option<String> {
         if self.reaped {
             return None;
         }

@@ -172,7 +172,7 @@ fn ask(path: &Path, line: &str) -> std::io::Result<(bool, String, String)> {
 ///
 /// # Errors
 /// It does not run.
-pub fn version_of(path: &Path) -> Result<String, PythonError> {
+pub(crate) fn version_of(path: &Path) -> Result<String, PythonError> {
     probe(path, "looked at for its version").map(|probed| probed.python)
 }
 

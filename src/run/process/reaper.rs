@@ -16,7 +16,7 @@ use crate::run::RunError;
 
 /// jostle's side of the reaper.
 #[derive(Debug)]
-pub struct Reaper {
+pub(crate) struct Reaper {
     child: Child,
     input: Option<ChildStdin>,
 }
@@ -26,7 +26,7 @@ impl Reaper {
     ///
     /// # Errors
     /// It cannot be started.
-    pub fn start(executable: &Path, folder: &Path) -> Result<Self, RunError> {
+    pub(crate) fn start(executable: &Path, folder: &Path) -> Result<Self, RunError> {
         let mut command = Command::new(executable);
         command
             .arg("__reaper")
@@ -42,12 +42,12 @@ impl Reaper {
     }
 
     /// A process group has been started.
-    pub fn watch(&mut self, group: Pid) {
+    pub(crate) fn watch(&mut self, group: Pid) {
         self.say(&format!("+{group}"));
     }
 
     /// A process group has been ended.
-    pub fn forget(&mut self, group: Pid) {
+    pub(crate) fn forget(&mut self, group: Pid) {
         self.say(&format!("-{group}"));
     }
 
@@ -67,7 +67,7 @@ impl Drop for Reaper {
 }
 
 /// The reaper's side: reads until jostle is gone, then ends what is left.
-pub fn reaper_main() {
+pub(crate) fn reaper_main() {
     let mut groups = BTreeSet::new();
     let mut folder = None;
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {

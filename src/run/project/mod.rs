@@ -2,4 +2,4 @@
 
 pub mod source;
 pub mod git;
-pub mod copy;
+pub(crate) mod copy;

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 /// A step of making a sandbox; the one that failed tells what is missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the fields are the namespace, folder or file that the step is about")]
 pub enum Step {
     /// unshare(2) of a user namespace, and its maps.
     UserNamespace,

@@ -60,9 +60,9 @@ pub struct Namespaces {
     /// Process numbers.
     pub pid: OwnedFd,
     /// System V IPC and POSIX message queues.
-    pub ipc: OwnedFd,
+    pub(crate) ipc: OwnedFd,
     /// Host name.
-    pub host_name: OwnedFd,
+    pub(crate) host_name: OwnedFd,
     /// If it is not the host's.
     pub network: Option<OwnedFd>,
 }

@@ -18,19 +18,19 @@ use super::{Network, Step};
 
 /// What an init is born to.
 #[derive(Clone, Copy, Debug)]
-pub struct Calling<'a> {
+pub(crate) struct Calling<'a> {
     /// What it has in common with other sandboxes.
-    pub ground: &'a Ground,
+    pub(crate) ground: &'a Ground,
     /// Its socket to jostle.
-    pub control: &'a UnixStream,
+    pub(crate) control: &'a UnixStream,
     /// Where its upper layers are, or are to be mounted.
-    pub layer: &'a Path,
+    pub(crate) layer: &'a Path,
     /// Where the base's upper layers are, if it is on top.
-    pub below: Option<&'a Path>,
+    pub(crate) below: Option<&'a Path>,
 }
 
 /// The whole life of an init, in a process that has just been forked.
-pub fn live(calling: Calling<'_>) -> ! {
+pub(crate) fn live(calling: Calling<'_>) -> ! {
     let birth = match be_born(calling) {
         Ok((ready, fds)) => {
             let fds: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
@@ -50,7 +50,7 @@ pub fn live(calling: Calling<'_>) -> ! {
 
 /// Ends a forked process without the parent's exit handlers.
 #[expect(unsafe_code, reason = "_exit(2) has no wrapper in this world of forks")]
-pub fn leave(code: i32) -> ! {
+pub(crate) fn leave(code: i32) -> ! {
     // SAFETY: it has no preconditions and does not return.
     unsafe { libc::_exit(code) }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// Folders that are empty at first, and the sandbox's own.
 const PRIVATE: [&str; 2] = ["/tmp", "/var/tmp"];
 /// The folder of POSIX shared memory. It is a tmpfs and not an overlay, since the C library looks.
-pub const SHARED_MEMORY: &str = "/dev/shm";
+pub(crate) const SHARED_MEMORY: &str = "/dev/shm";
 /// Where POSIX message queues may be mounted; they belong to the IPC namespace.
 const MESSAGE_QUEUES: &str = "/dev/mqueue";
 /// Folders shown as they are, with all that is mounted below.
@@ -39,13 +39,13 @@ const PSEUDO: [&str; 19] = [
 
 /// A mount, as `/proc/self/mountinfo` tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostMount {
+pub(crate) struct HostMount {
     /// Its number.
     id: u32,
     /// The number of the mount it is mounted on.
     parent: u32,
     /// Where.
-    pub at: PathBuf,
+    pub(crate) at: PathBuf,
     /// The type of its file system.
     kind: String,
     /// Whether it, or its file system, cannot be written.
@@ -54,7 +54,7 @@ pub struct HostMount {
 
 /// What is shown at a path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Shown {
+pub(crate) enum Shown {
     /// The host's files, copy-on-write.
     Overlay,
     /// A folder that was made for it, copy-on-write.
@@ -88,7 +88,7 @@ impl Place {
 }
 
 /// Reads `/proc/self/mountinfo`; lines that make no sense are left out.
-pub fn parse_mounts(text: &str) -> Vec<HostMount> {
+pub(crate) fn parse_mounts(text: &str) -> Vec<HostMount> {
     text.lines().filter_map(parse_mount).collect()
 }
 
@@ -134,7 +134,7 @@ pub enum Found {
 /// What is shown where, enclosing places first.
 ///
 /// `keep` and `share` are absolute; `look` tells what a path is.
-pub fn places(
+pub(crate) fn places(
     mounts: &[HostMount],
     keep: &[PathBuf],
     share: &[PathBuf],

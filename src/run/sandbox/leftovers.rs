@@ -22,13 +22,13 @@ const OPAQUE: [&str; 2] = ["trusted.overlay.opaque", "user.overlay.opaque"];
 
 /// Where the layers of a sandbox are.
 #[derive(Debug)]
-pub struct Layers {
+pub(crate) struct Layers {
     /// Its own tmpfs.
-    pub layer: Arc<OwnedFd>,
+    pub(crate) layer: Arc<OwnedFd>,
     /// That of the base, for a sandbox on top.
-    pub below: Option<Arc<OwnedFd>>,
+    pub(crate) below: Option<Arc<OwnedFd>>,
     /// The skeletons.
-    pub skeletons: OwnedFd,
+    pub(crate) skeletons: OwnedFd,
 }
 
 /// What the lower layers show at a path.
@@ -39,7 +39,7 @@ enum Lower {
 }
 
 /// Lists what differs at or below an absolute folder, in the order of the paths.
-pub fn leftovers(layers: &Layers, places: &[Place], folder: &Path) -> io::Result<Vec<Leftover>> {
+pub(crate) fn leftovers(layers: &Layers, places: &[Place], folder: &Path) -> io::Result<Vec<Leftover>> {
     let mut found = Vec::new();
     let enclosing = places.iter().rposition(|place| folder.starts_with(&place.at));
     for (number, place) in places.iter().enumerate() {

@@ -59,15 +59,18 @@ mod probe;
 #[cfg(not(target_os = "linux"))]
 mod unsupported;
 
-pub use error::{Missing, SandboxError, Step};
+pub use error::SandboxError;
+pub(crate) use error::{Missing, Step};
 #[cfg(target_os = "linux")]
-pub use handle::{Base, Namespaces, Sandbox};
+pub use handle::{Base, Sandbox};
 #[cfg(target_os = "linux")]
-pub use monitor::sandbox_main;
+pub(crate) use monitor::sandbox_main;
 pub use options::{Exit, Network, SandboxOptions, SandboxedCommand};
 #[cfg(target_os = "linux")]
 pub use probe::{check_owners, probe};
 #[cfg(target_os = "linux")]
 pub use process::SandboxedProcess;
 #[cfg(not(target_os = "linux"))]
-pub use unsupported::{Base, Namespaces, Sandbox, SandboxedProcess, check_owners, probe, sandbox_main};
+pub use unsupported::{Base, Sandbox, SandboxedProcess, check_owners, probe};
+#[cfg(not(target_os = "linux"))]
+pub(crate) use unsupported::sandbox_main;

@@ -21,27 +21,27 @@ use super::split_overlay::{look, make_skeletons, split_overlay};
 use super::{Network, Step};
 
 /// The descriptor of jostle's socket in the keeper.
-pub const CHANNEL: i32 = 3;
+pub(crate) const CHANNEL: i32 = 3;
 
 /// What all sandboxes of a session have in common.
 #[derive(Debug)]
-pub struct Ground {
+pub(crate) struct Ground {
     /// What is shown where.
-    pub places: Vec<Place>,
+    pub(crate) places: Vec<Place>,
     /// Whether each has a network of its own.
-    pub network: Network,
+    pub(crate) network: Network,
     /// How much may be written in each, in bytes.
-    pub disk: u64,
+    pub(crate) disk: u64,
     /// Whether the keeper made a user namespace.
-    pub user: bool,
+    pub(crate) user: bool,
     /// Whether overlayfs has to keep its attributes under `user.`.
-    pub user_attributes: bool,
+    pub(crate) user_attributes: bool,
     /// Readable when the keeper has ended.
-    pub keeper: OwnedFd,
+    pub(crate) keeper: OwnedFd,
 }
 
 /// `jostle __sandbox`: serves the jostle at the other end of descriptor 3, and ends with it.
-pub fn sandbox_main() {
+pub(crate) fn sandbox_main() {
     let socket = inherited_socket();
     let jostle = getppid().and_then(|parent| pidfd_open(parent, PidfdFlags::empty()).ok());
     let Ok(Some((ToMonitor::Base { keep, share, network, disk }, mut fds))) = receive(&socket) else {
@@ -145,7 +145,7 @@ fn enter_user_namespace() -> Result<(), Failed> {
 
 /// Leaves a namespace for a new one.
 #[expect(unsafe_code, reason = "unshare(2) is unsafe where descriptors or memory are shared")]
-pub fn unshare(flags: UnshareFlags, kind: &str) -> Result<(), Failed> {
+pub(crate) fn unshare(flags: UnshareFlags, kind: &str) -> Result<(), Failed> {
     // SAFETY: only namespaces are unshared, and this process has one thread.
     unsafe { rustix::thread::unshare_unsafe(flags) }.during(|| match flags {
         UnshareFlags::NEWUSER => Step::UserNamespace,

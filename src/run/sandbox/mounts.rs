@@ -25,18 +25,18 @@ use super::protocol::{During, Failed};
 use super::split_overlay::{enclosing, like, mount_point};
 
 /// Where the stage is mounted.
-pub const STAGE: &str = "/proc/fs";
+pub(crate) const STAGE: &str = "/proc/fs";
 /// A sandbox's own upper layers, or those of the base as its lower ones.
-pub const LAYER: &str = "/proc/fs/layer";
+pub(crate) const LAYER: &str = "/proc/fs/layer";
 /// The base's upper layers.
-pub const BASE: &str = "/proc/fs/base";
+pub(crate) const BASE: &str = "/proc/fs/base";
 /// The skeletons.
-pub const SKELETONS: &str = "/proc/fs/skeletons";
+pub(crate) const SKELETONS: &str = "/proc/fs/skeletons";
 /// The root of the sandbox to be.
 const ROOT: &str = "/proc/fs/root";
 
 /// Makes the stage, seen by nobody but this process and those it forks.
-pub fn make_stage() -> Result<(), Failed> {
+pub(crate) fn make_stage() -> Result<(), Failed> {
     let root = || Step::Mount { folder: "/".into() };
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).during(root)?;
     mount_tmpfs(Path::new(STAGE), None)?;
@@ -47,7 +47,7 @@ pub fn make_stage() -> Result<(), Failed> {
 }
 
 /// Mounts a tmpfs that holds so many bytes, or what the kernel thinks right.
-pub fn mount_tmpfs(at: &Path, bytes: Option<u64>) -> Result<(), Failed> {
+pub(crate) fn mount_tmpfs(at: &Path, bytes: Option<u64>) -> Result<(), Failed> {
     let size = bytes.map(|bytes| format!(",size={}", bytes.max(1 << 20))).unwrap_or_default();
     let data = CString::new(format!("mode=0755{size}")).unwrap_or_default();
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
@@ -56,21 +56,21 @@ pub fn mount_tmpfs(at: &Path, bytes: Option<u64>) -> Result<(), Failed> {
 
 /// What a sandbox's root is made of.
 #[derive(Clone, Copy, Debug)]
-pub struct Build<'a> {
+pub(crate) struct Build<'a> {
     /// What is shown where, enclosing places first.
-    pub places: &'a [Place],
+    pub(crate) places: &'a [Place],
     /// The tmpfs that takes what is written.
-    pub layer: &'a Path,
+    pub(crate) layer: &'a Path,
     /// The base's, for a sandbox on top.
-    pub below: Option<&'a Path>,
+    pub(crate) below: Option<&'a Path>,
     /// Whether overlayfs has to keep its attributes under `user.`, as in a user namespace.
-    pub user_attributes: bool,
+    pub(crate) user_attributes: bool,
 }
 
 impl Build<'_> {
     /// Mounts everything and makes it the root. Returns the folders that can only be shown read-only,
     /// since their file systems are no good as lower layers.
-    pub fn enter(&self) -> Result<Vec<PathBuf>, Failed> {
+    pub(crate) fn enter(&self) -> Result<Vec<PathBuf>, Failed> {
         let mut read_only = Vec::new();
         for part in ["upper", "work", "shm"] {
             let folder = self.layer.join(part);
@@ -215,7 +215,7 @@ fn enter_root() -> Result<(), Failed> {
 }
 
 /// Whether a tmpfs keeps the attributes that overlayfs needs to remember removed folders.
-pub fn check_attributes(user_attributes: bool) -> Result<(), Failed> {
+pub(crate) fn check_attributes(user_attributes: bool) -> Result<(), Failed> {
     let name = if user_attributes { "user.overlay.opaque" } else { "trusted.overlay.opaque" };
     rustix::fs::setxattr(SKELETONS, name, b"y", rustix::fs::XattrFlags::empty())
         .and_then(|()| rustix::fs::removexattr(SKELETONS, name))

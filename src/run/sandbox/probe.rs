@@ -60,7 +60,7 @@ pub fn check_owners(folder: &Path) -> Result<(), Missing> {
 }
 
 /// What the failure of a step means on this machine.
-pub fn explain(failed: &Failed) -> Missing {
+pub(crate) fn explain(failed: &Failed) -> Missing {
     let setting = |name: &str| {
         let path = Path::new("/proc/sys").join(name.replace('.', "/"));
         fs::read_to_string(path).ok().map(|value| value.trim().to_owned())

@@ -70,7 +70,7 @@ impl AsFd for SandboxedProcess {
 }
 
 /// Whether a descriptor can be read, or is at its end, within a time.
-pub fn is_readable_within(fd: impl AsFd, patience: Duration) -> bool {
+pub(crate) fn is_readable_within(fd: impl AsFd, patience: Duration) -> bool {
     let start = Instant::now();
     loop {
         let left = Timespec::try_from(patience.saturating_sub(start.elapsed())).ok();

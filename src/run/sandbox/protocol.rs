@@ -25,7 +25,7 @@ const LONGEST_MESSAGE: usize = 64 << 20;
 
 /// What jostle tells the keeper. Each message carries the socket of the init to be.
 #[derive(Debug, Serialize, Deserialize)]
-pub enum ToMonitor {
+pub(crate) enum ToMonitor {
     /// The first message: make the base.
     Base {
         /// As in [`super::SandboxOptions`].
@@ -43,7 +43,7 @@ pub enum ToMonitor {
 
 /// What an init, or the keeper in its stead, tells jostle first.
 #[derive(Debug, Serialize, Deserialize)]
-pub enum Birth {
+pub(crate) enum Birth {
     /// The sandbox is there.
     Ready(Ready),
     /// It is not.
@@ -53,15 +53,15 @@ pub enum Birth {
 /// A sandbox that is there. Its descriptors are the init, the folder of upper layers, that of skeletons,
 /// the namespaces mnt, pid, ipc and uts, and then net and user, if these are its own.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Ready {
+pub(crate) struct Ready {
     /// What is mounted where.
-    pub places: Vec<Place>,
+    pub(crate) places: Vec<Place>,
     /// Folders that could only be shown read-only.
-    pub read_only: Vec<PathBuf>,
+    pub(crate) read_only: Vec<PathBuf>,
     /// Whether it has a network of its own.
-    pub network: bool,
+    pub(crate) network: bool,
     /// Whether it has a user namespace.
-    pub user: bool,
+    pub(crate) user: bool,
 }
 
 /// The step that failed.
@@ -70,7 +70,7 @@ pub struct Failed {
     /// Which.
     pub step: Step,
     /// The system's error number.
-    pub errno: i32,
+    pub(crate) errno: i32,
 }
 
 /// What jostle asks of an init. The first descriptor is the new process's own socket.
@@ -94,7 +94,7 @@ pub struct Start {
 
 /// What an init says on a process's own socket. Its end without a word is the sandbox's.
 #[derive(Debug, Serialize, Deserialize)]
-pub enum Said {
+pub(crate) enum Said {
     /// It runs.
     Started {
         /// Its number in the sandbox.
@@ -111,10 +111,10 @@ pub enum Said {
 
 /// What jostle says on a process's own socket: signal its group. Its end means SIGKILL.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Signalled(pub i32);
+pub(crate) struct Signalled(pub(crate) i32);
 
 /// Sends a message with descriptors.
-pub fn send(socket: &UnixStream, message: &impl Serialize, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+pub(crate) fn send(socket: &UnixStream, message: &impl Serialize, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
     let body = serde_json::to_vec(message)?;
     let length = u32::try_from(body.len()).map_err(|_| io::ErrorKind::InvalidInput)?.to_le_bytes();
     let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
@@ -127,7 +127,7 @@ pub fn send(socket: &UnixStream, message: &impl Serialize, fds: &[BorrowedFd<'_>
 }
 
 /// Receives a message and its descriptors; nothing at the end of the socket.
-pub fn receive<T: DeserializeOwned>(socket: &UnixStream) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+pub(crate) fn receive<T: DeserializeOwned>(socket: &UnixStream) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
     let mut length = [0; 4];
     let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -167,7 +167,7 @@ impl Failed {
 }
 
 /// Gives a failed call the step it was part of.
-pub trait During<T> {
+pub(crate) trait During<T> {
     /// As the failure of a step.
     fn during(self, step: impl FnOnce() -> Step) -> Result<T, Failed>;
 }

@@ -17,7 +17,7 @@ use super::protocol::{During, Failed};
 const COPIED: u64 = 16 << 20;
 
 /// What is at a path of the host.
-pub fn look(path: &Path) -> Found {
+pub(crate) fn look(path: &Path) -> Found {
     match fs::symlink_metadata(path).map(|found| found.file_type()) {
         Ok(kind) if kind.is_dir() => Found::Folder,
         Ok(kind) if kind.is_symlink() => Found::Neither,
@@ -27,7 +27,7 @@ pub fn look(path: &Path) -> Found {
 }
 
 /// Unfolds each overlay that has a mount below.
-pub fn split_overlay(places: &mut Vec<Place>, mounts: &[HostMount]) {
+pub(crate) fn split_overlay(places: &mut Vec<Place>, mounts: &[HostMount]) {
     let below = |path: &Path| mounts.iter().any(|mount| mount.at != path && mount.at.starts_with(path));
     let mut next = 0;
     while let Some(place) = places.get_mut(next) {
@@ -62,7 +62,7 @@ fn is_copied(file: &fs::Metadata) -> bool {
 }
 
 /// Makes the skeletons, each in a folder of its place's number, with what else is mounted in them.
-pub fn make_skeletons(places: &[Place], folder: &Path) -> Result<(), Failed> {
+pub(crate) fn make_skeletons(places: &[Place], folder: &Path) -> Result<(), Failed> {
     for (number, place) in places.iter().enumerate() {
         if place.shown == Shown::Skeleton {
             let skeleton = folder.join(number.to_string());
@@ -88,7 +88,7 @@ pub fn make_skeletons(places: &[Place], folder: &Path) -> Result<(), Failed> {
 }
 
 /// The innermost place that a place lies in.
-pub fn enclosing(places: &[Place], number: usize) -> Option<(usize, &Place)> {
+pub(crate) fn enclosing(places: &[Place], number: usize) -> Option<(usize, &Place)> {
     let at = &places.get(number)?.at;
     places[..number].iter().enumerate().rev().find(|(_, place)| at.starts_with(&place.at))
 }
@@ -112,7 +112,7 @@ fn fill(from: &Path, to: &Path) -> io::Result<()> {
 
 /// Makes what `at` is to be mounted on in `root`, which stands for `folder`; folders between get the
 /// attributes they have on the host.
-pub fn mount_point(folder: &Path, root: &Path, at: &Path) -> io::Result<()> {
+pub(crate) fn mount_point(folder: &Path, root: &Path, at: &Path) -> io::Result<()> {
     let Ok(inner) = at.strip_prefix(folder) else { return Ok(()) };
     let (mut from, mut to) = (folder.to_owned(), root.to_owned());
     for part in inner {
@@ -134,7 +134,7 @@ pub fn mount_point(folder: &Path, root: &Path, at: &Path) -> io::Result<()> {
 /// Gives a folder the owner and mode of another. In a user namespace nobody can be made the owner but us;
 /// then the owner's bits become what we may do on the host, so that what is forbidden stays so. Whose the
 /// folder is cannot be seen there: strangers' are shown as nobody's, and we may be nobody.
-pub fn like(host: &Path, ours: &Path) -> io::Result<()> {
+pub(crate) fn like(host: &Path, ours: &Path) -> io::Result<()> {
     let Ok(model) = fs::metadata(host) else { return Ok(()) };
     let mut mode = model.permissions().mode() & 0o7777;
     // Our capabilities grant everything where the owner is known, and nothing where he is not.

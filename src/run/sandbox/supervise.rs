@@ -28,7 +28,7 @@ type Running = BTreeMap<i32, Option<UnixStream>>;
 
 /// Serves until jostle closes the socket, or jostle or the keeper has ended. `user` tells whether there is
 /// a user namespace.
-pub fn supervise(control: &UnixStream, keeper: &OwnedFd, user: bool) {
+pub(crate) fn supervise(control: &UnixStream, keeper: &OwnedFd, user: bool) {
     let Ok((mut deaths, writer)) = UnixStream::pair() else { return };
     if signal_hook::low_level::pipe::register(libc::SIGCHLD, writer).is_err()
         || deaths.set_nonblocking(true).is_err()

@@ -29,8 +29,8 @@ pub struct Namespaces {
     pub user: Option<OwnedFd>,
     pub mount: OwnedFd,
     pub pid: OwnedFd,
-    pub ipc: OwnedFd,
-    pub host_name: OwnedFd,
+    pub(crate) ipc: OwnedFd,
+    pub(crate) host_name: OwnedFd,
     pub network: Option<OwnedFd>,
 }
 
@@ -51,7 +51,7 @@ pub fn check_owners(_: &Path) -> Result<(), Missing> {
 }
 
 /// Does nothing: nobody calls the hidden command here.
-pub fn sandbox_main() {}
+pub(crate) fn sandbox_main() {}
 
 #[expect(missing_docs, clippy::missing_errors_doc, reason = "as on Linux")]
 impl Base {

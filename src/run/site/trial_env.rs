@@ -31,10 +31,10 @@ pub struct Sandboxing {
 /// What the workers of a trial share: a folder, whose `tmp` is their `TMPDIR`, and a sandbox if there
 /// is one.
 #[derive(Debug)]
-pub struct TrialEnv {
+pub(crate) struct TrialEnv {
     /// The folder, as the workers see it. It has one name for all trials, since paths may show up in a
     /// test's verdict.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     sandbox: Option<Sandbox>,
 }
 

@@ -16,7 +16,7 @@ static HARNESS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/harness/jostle_harne
 ///
 /// # Errors
 /// There is no home folder, or the folder cannot be made.
-pub fn cache_dir() -> Result<PathBuf, RunError> {
+pub(crate) fn cache_dir() -> Result<PathBuf, RunError> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let folder = variable("JOSTLE_CACHE_DIR")
         .or_else(|| variable("XDG_CACHE_HOME").map(|cache| cache.join("jostle")))
@@ -37,7 +37,7 @@ pub fn cache_dir() -> Result<PathBuf, RunError> {
 ///
 /// # Errors
 /// The cache cannot be written.
-pub fn unpack_harness() -> Result<PathBuf, RunError> {
+pub(crate) fn unpack_harness() -> Result<PathBuf, RunError> {
     let mut hash = Sha256::new();
     for file in HARNESS.files().filter(|file| is_python(file.path())) {
         hash.update(file.path().to_string_lossy().as_bytes());
@@ -73,7 +73,7 @@ fn is_python(path: &Path) -> bool {
 
 /// A session's temporary folder, removed at its end.
 #[derive(Debug)]
-pub struct Workspace {
+pub(crate) struct Workspace {
     folder: TempDir,
 }
 
@@ -82,13 +82,13 @@ impl Workspace {
     ///
     /// # Errors
     /// The system's temporary folder cannot be written.
-    pub fn new() -> Result<Self, RunError> {
+    pub(crate) fn new() -> Result<Self, RunError> {
         let folder = tempfile::Builder::new().prefix("jostle-").tempdir();
         Ok(Self { folder: folder.map_err(|source| RunError::io("cannot make a temporary folder", source))? })
     }
 
     /// Where it is.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
@@ -98,7 +98,7 @@ impl Workspace {
     ///
     /// # Errors
     /// The folder cannot be made.
-    pub fn trial(&self, like: Option<&Path>) -> Result<TrialEnv, RunError> {
+    pub(crate) fn trial(&self, like: Option<&Path>) -> Result<TrialEnv, RunError> {
         let path = self.folder.path().join("trial");
         let make = || {
             if path.exists() {
@@ -130,7 +130,7 @@ impl Workspace {
     ///
     /// # Errors
     /// The folder cannot be moved.
-    pub fn keep(&self, folder: &TrialEnv, name: &str) -> Result<PathBuf, RunError> {
+    pub(crate) fn keep(&self, folder: &TrialEnv, name: &str) -> Result<PathBuf, RunError> {
         let kept = self.folder.path().join(name);
         let keep = || {
             if kept.exists() {

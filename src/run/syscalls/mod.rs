@@ -38,7 +38,7 @@ pub(super) use unsupported::{Supervisor, filter};
 
 /// What a supervised worker does, under control.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Noticed {
+pub(crate) enum Noticed {
     /// A call waits for the worker's turn.
     Asks {
         /// The number under which it is answered.

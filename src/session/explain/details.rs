@@ -21,7 +21,7 @@ const NO_TIME: &str = "the time was used up while this was looked into: told is 
 ///
 /// # Errors
 /// Those of the engine; what was found out before stays in the finding, which says that it is not all.
-pub fn add(
+pub(crate) fn add(
     lab: &mut Lab<'_>,
     interpreter: &Interpreter,
     trials: search::Trials<'_>,

@@ -3,7 +3,7 @@
 //! In forks where that is possible, as they cost next to nothing. The last word has a fresh process.
 
 pub(crate) mod related;
-pub mod details;
+pub(crate) mod details;
 
 use crate::explain::{Answer, Cause, Experiment, Explanation, RelatedTests, find};
 use crate::finding::{Finding, Kind};
@@ -31,7 +31,7 @@ const LISTED: usize = 10;
 ///
 /// # Errors
 /// The run was interrupted.
-pub fn explain(lab: &mut Lab<'_>, finding: &Finding) -> Result<Option<Explanation>, RunError> {
+pub(crate) fn explain(lab: &mut Lab<'_>, finding: &Finding) -> Result<Option<Explanation>, RunError> {
     let Some(case) = Case::of(lab, finding) else {
         return Ok(None);
     };

@@ -31,7 +31,11 @@ const CLEANERS: usize = 3;
 ///
 /// # Errors
 /// Those of the engine.
-pub fn related_tests(lab: &mut Lab<'_>, finding: &Finding, place: &Place) -> Result<RelatedTests, RunError> {
+pub(crate) fn related_tests(
+    lab: &mut Lab<'_>,
+    finding: &Finding,
+    place: &Place,
+) -> Result<RelatedTests, RunError> {
     let (Some(minimal), Some(signature)) = (&finding.shrunk, &finding.signature) else {
         return Ok(RelatedTests::default());
     };

@@ -17,7 +17,7 @@ use crate::trial::Trial;
 const NONE: [Edit; 0] = [];
 
 /// A copy that is made once it is asked for.
-pub struct Control<'a> {
+pub(crate) struct Control<'a> {
     rootdir: &'a Path,
     /// The engine goes before the folder it runs in.
     place: Option<(Box<dyn Engine>, Copy)>,
@@ -27,7 +27,7 @@ pub struct Control<'a> {
 
 impl<'a> Control<'a> {
     /// A control of the project in this folder.
-    pub fn new(rootdir: &'a Path) -> Self {
+    pub(crate) fn new(rootdir: &'a Path) -> Self {
         Self { rootdir, place: None, known: Vec::new() }
     }
 
@@ -35,7 +35,7 @@ impl<'a> Control<'a> {
     ///
     /// # Errors
     /// It cannot be run, or the run was interrupted.
-    pub fn trial(&mut self, lab: &Lab<'_>, plan: &Plan, fresh: bool) -> Result<Trial, RunError> {
+    pub(crate) fn trial(&mut self, lab: &Lab<'_>, plan: &Plan, fresh: bool) -> Result<Trial, RunError> {
         let known = self.known.iter().find(|(known, how, _)| (known, *how) == (plan, fresh));
         if let Some((_, _, trial)) = known {
             return Ok(trial.clone());
@@ -49,7 +49,7 @@ impl<'a> Control<'a> {
     ///
     /// # Errors
     /// As those of [`Control::trial`].
-    pub fn again(&mut self, lab: &Lab<'_>, plan: &Plan, fresh: bool) -> Result<Trial, RunError> {
+    pub(crate) fn again(&mut self, lab: &Lab<'_>, plan: &Plan, fresh: bool) -> Result<Trial, RunError> {
         self.engine(lab)?.run(lab.suite, Job { fresh, ..Job::of(plan) })
     }
 
@@ -57,7 +57,7 @@ impl<'a> Control<'a> {
     ///
     /// # Errors
     /// As those of [`Control::trial`].
-    pub fn collect(&mut self, lab: &Lab<'_>, hash_seed: u32) -> Result<Suite, RunError> {
+    pub(crate) fn collect(&mut self, lab: &Lab<'_>, hash_seed: u32) -> Result<Suite, RunError> {
         Ok(self.engine(lab)?.collect(Collect::kept(hash_seed))?.suite)
     }
 

@@ -11,7 +11,7 @@ use crate::record::journal::digest;
 ///
 /// # Errors
 /// The copy cannot be read.
-pub fn name(rootdir: &Path, copy: &Path) -> io::Result<String> {
+pub(crate) fn name(rootdir: &Path, copy: &Path) -> io::Result<String> {
     let mut changed = Vec::new();
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {

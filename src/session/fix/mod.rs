@@ -1,6 +1,6 @@
 //! A fix for a finding: which are worth trying, and what trying them shows.
 
-pub mod search;
+pub(crate) mod search;
 pub(crate) mod trying;
 pub(crate) mod control;
 pub(crate) mod proposals;

@@ -14,30 +14,30 @@ use crate::state::{Place, RestoreMethod, RestoreRecipe, Statement};
 use crate::suite::{Suite, Test, TestIndex};
 
 /// Whose doing is to be changed.
-pub struct Targets<'a> {
+pub(crate) struct Targets<'a> {
     /// The suite.
-    pub suite: &'a Suite,
+    pub(crate) suite: &'a Suite,
     /// The polluters, or the brittle test.
-    pub tests: &'a BTreeSet<TestIndex>,
+    pub(crate) tests: &'a BTreeSet<TestIndex>,
     /// Files whose import is the polluter.
-    pub imports: &'a [String],
+    pub(crate) imports: &'a [String],
     /// Whether it takes all of them together, so that it is enough to change one.
-    pub jointly: bool,
+    pub(crate) jointly: bool,
     /// Whether the test is to be given what it needs, instead of the place being kept.
-    pub brittle: bool,
+    pub(crate) brittle: bool,
 }
 
 /// The changes to try, and what kept others from being made.
 #[derive(Debug, Default)]
-pub struct Proposals {
+pub(crate) struct Proposals {
     /// Each is a change of one or more files.
-    pub changes: Vec<Vec<Edit>>,
+    pub(crate) changes: Vec<Vec<Edit>>,
     /// Why a change could not be made that would have been tried: a file's name and what is the matter with it.
-    pub refused: Option<String>,
+    pub(crate) refused: Option<String>,
 }
 
 /// Looks for changes.
-pub fn proposals(
+pub(crate) fn proposals(
     reader: &Reader,
     rootdir: &Path,
     explanation: &Explanation,
@@ -114,7 +114,7 @@ impl Editor<'_> {
         let ways: Vec<(RestoreRecipe, Purpose<'_>)> = [
             (recipe.how == RestoreMethod::File).then(|| (self.with_bindings(recipe), Purpose::OwnFolder)),
             Some((recipe.clone(), Purpose::Keep)),
-            recipe.from_scratch(&place.old).map(|recipe| (recipe, Purpose::Keep)),
+            recipe.set_anew(&place.old).map(|recipe| (recipe, Purpose::Keep)),
         ]
         .into_iter()
         .flatten()

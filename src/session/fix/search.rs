@@ -30,13 +30,13 @@ const MOST_RUNS: u32 = 30;
 
 /// What a fix is tried with besides the failing plan.
 #[derive(Clone, Copy, Debug)]
-pub struct Trials<'a> {
+pub(crate) struct Trials<'a> {
     /// pytest's rootdir.
-    pub rootdir: &'a str,
+    pub(crate) rootdir: &'a str,
     /// The session's seed.
-    pub seed: Seed,
+    pub(crate) seed: Seed,
     /// What the session varies.
-    pub axes: &'a Axes,
+    pub(crate) axes: &'a Axes,
 }
 
 /// Adds to a finding the state behind it, who else has to do with that, and a fix that was tried, or why there is
@@ -44,7 +44,11 @@ pub struct Trials<'a> {
 ///
 /// # Errors
 /// The run was interrupted.
-pub fn explained(lab: &mut Lab<'_>, trials: Trials<'_>, finding: &mut Finding) -> Result<(), RunError> {
+pub(crate) fn explained(
+    lab: &mut Lab<'_>,
+    trials: Trials<'_>,
+    finding: &mut Finding,
+) -> Result<(), RunError> {
     let Some(mut explanation) = explain(lab, finding)? else {
         return Ok(());
     };

@@ -24,7 +24,7 @@ use crate::suite::{Suite, TestIndex};
 use crate::trial::Trial;
 
 /// Trials of the whole suite in which a fix has to hold.
-pub const TRIALS: u32 = 20;
+pub(crate) const TRIALS: u32 = 20;
 /// Those of them that have two workers.
 const PARALLEL: u32 = 5;
 /// Those that are the suite's own order and its reverse.
@@ -36,7 +36,7 @@ const SCHEDULES: usize = 12;
 
 /// What became of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Tried {
+pub(crate) enum Tried {
     /// It holds in all trials.
     Holds {
         /// How many of the trials had several workers.
@@ -52,33 +52,33 @@ pub enum Tried {
 
 /// What speaks against a patch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Doubt {
+pub(crate) struct Doubt {
     /// The rest of a sentence that begins with the patch: `made tests/test_a.py::test_b fail`.
-    pub says: String,
+    pub(crate) says: String,
     /// Whether it is harm that was done to another test.
-    pub of_another: bool,
+    pub(crate) of_another: bool,
 }
 
 /// An attempt with one patch.
-pub struct Attempt<'a, 'b, 'c> {
+pub(crate) struct Attempt<'a, 'b, 'c> {
     /// The session's lab, which runs the project as it is.
-    pub lab: &'a mut Lab<'b>,
+    pub(crate) lab: &'a mut Lab<'b>,
     /// Runs the patched copy.
-    pub engine: &'a mut dyn Engine,
+    pub(crate) engine: &'a mut dyn Engine,
     /// Runs a copy without the patch.
-    pub control: &'a mut Control<'c>,
+    pub(crate) control: &'a mut Control<'c>,
     /// The session's seed.
-    pub seed: Seed,
+    pub(crate) seed: Seed,
     /// What the session varies.
-    pub axes: &'a Axes,
+    pub(crate) axes: &'a Axes,
     /// The test that is to pass.
-    pub test: TestIndex,
+    pub(crate) test: TestIndex,
     /// The fixture that is not to fail, where it is an accident which test is charged with it.
-    pub fixture: Option<FailureMatcher>,
+    pub(crate) fixture: Option<FailureMatcher>,
     /// The tests whose doing the patch changes.
-    pub changed: &'a BTreeSet<TestIndex>,
+    pub(crate) changed: &'a BTreeSet<TestIndex>,
     /// Whether the patch gives a test what it needs, instead of undoing what another leaves.
-    pub sets_up: bool,
+    pub(crate) sets_up: bool,
 }
 
 /// Why an attempt ends before it has held.
@@ -100,7 +100,7 @@ impl Attempt<'_, '_, '_> {
     ///
     /// # Errors
     /// The run was interrupted.
-    pub fn run(mut self, failing: &Plan, runs: u32, shared: bool) -> Result<Tried, RunError> {
+    pub(crate) fn run(mut self, failing: &Plan, runs: u32, shared: bool) -> Result<Tried, RunError> {
         match self.holds(failing, runs, shared) {
             Ok((parallel, raced)) => Ok(Tried::Holds { parallel, raced }),
             Err(End::Doubt(doubt)) => Ok(Tried::Doubt(doubt)),

@@ -16,7 +16,7 @@ use crate::trial::Trial;
 /// Runs with the cause, and without it, those of the judging included, if all of them agree. The first with it, and
 /// all with it before, have the random seed of the plan that failed, so that the others alone tell who fails at
 /// times from who fails each time: of 128 tests that draw lots at even odds, one is taken for constant.
-pub const CONSTANT: u32 = 8;
+pub(crate) const CONSTANT: u32 = 8;
 /// Runs of each sort where they do not.
 const VARYING: u32 = 16;
 /// Runs of each sort where those leave it open, though only the side with the cause ever failed, half of
@@ -34,7 +34,7 @@ const DOUBT: f64 = 0.01;
 ///
 /// # Errors
 /// Those of the engine.
-pub fn victim(
+pub(crate) fn victim(
     lab: &mut Lab<'_>,
     suspect: &Suspect,
     wanted: &FailureMatcher,
@@ -84,7 +84,7 @@ pub fn victim(
 ///
 /// # Errors
 /// Those of the engine.
-pub fn brittle(
+pub(crate) fn brittle(
     lab: &mut Lab<'_>,
     suspect: &Suspect,
     shrunk: Shrunk,

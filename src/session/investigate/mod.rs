@@ -1,7 +1,7 @@
 //! From a failure that was seen to a finding: judge it, shrink it, confirm it.
 
-pub mod confirm;
-pub mod command;
+pub(crate) mod confirm;
+pub(crate) mod command;
 pub(crate) mod nio;
 pub mod oracle;
 pub(crate) mod shrinking;
@@ -39,7 +39,7 @@ pub fn investigate(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Finding, RunE
 ///
 /// # Errors
 /// As those of [`investigate`].
-pub fn investigate_named(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Finding, RunError> {
+pub(crate) fn investigate_named(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Finding, RunError> {
     look_into(lab, suspect, true)
 }
 

@@ -17,7 +17,7 @@ const FRESH: u32 = 2;
 ///
 /// # Errors
 /// Those of the engine.
-pub fn pollutes_itself(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<Finding>, RunError> {
+pub(crate) fn pollutes_itself(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<Finding>, RunError> {
     let test = suspect.signature.test;
     let wanted = FailureMatcher::Signature(suspect.signature.clone());
     let pair = Plan { workers: vec![vec![test, test]], ..alone(&suspect.plan, lab.suite, test, 0) };

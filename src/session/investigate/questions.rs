@@ -13,16 +13,16 @@ use crate::suite::TestIndex;
 
 /// What a suspect was judged to be.
 pub(crate) struct Judgement {
-    pub verdict: Verdict,
-    pub evidence: Evidence,
+    pub(crate) verdict: Verdict,
+    pub(crate) evidence: Evidence,
     /// Whether one and the same plan shows the failure at several places.
-    pub moves: bool,
+    pub(crate) moves: bool,
     /// The question that was given up, as its runs gave no answer.
-    pub silent: Option<Question>,
+    pub(crate) silent: Option<Question>,
     /// How the test failed alone, if it did.
-    pub alone: Option<Suspect>,
+    pub(crate) alone: Option<Suspect>,
     /// The runs of the test alone, each with a random seed of its own.
-    pub varying: Vec<Seen>,
+    pub(crate) varying: Vec<Seen>,
 }
 
 /// Why no claim is made where a question had no answer.

@@ -46,15 +46,15 @@ pub enum Begin {
 
 /// What decides a session's plans and their outcomes, besides the suite.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JournalKey {
+pub(crate) struct JournalKey {
     /// The seed.
-    pub seed: Seed,
+    pub(crate) seed: Seed,
     /// Options and their values.
-    pub options: BTreeMap<String, String>,
+    pub(crate) options: BTreeMap<String, String>,
 }
 
 /// The engine.
-pub struct JournaledEngine {
+pub(crate) struct JournaledEngine {
     engine: Box<dyn Engine>,
     terms: JournalKey,
     interpreter: Option<Interpreter>,
@@ -69,7 +69,7 @@ pub struct JournaledEngine {
 
 impl JournaledEngine {
     /// An engine with a journal. What a person who waits should know of it is told.
-    pub fn new(engine: Box<dyn Engine>, place: Place, terms: JournalKey, tell: fn(&str)) -> Self {
+    pub(crate) fn new(engine: Box<dyn Engine>, place: Place, terms: JournalKey, tell: fn(&str)) -> Self {
         Self {
             engine,
             terms,
@@ -82,7 +82,7 @@ impl JournaledEngine {
     }
 
     /// The journal's file, once the session has begun it and as long as it can be written.
-    pub fn journal(&self) -> Option<PathBuf> {
+    pub(crate) fn journal(&self) -> Option<PathBuf> {
         self.journal.borrow().as_ref().map(|journal| journal.path().to_owned())
     }
 

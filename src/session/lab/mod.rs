@@ -1,8 +1,8 @@
 //! The lab: runs plans, writes down what they showed, watches the clock.
 
-pub mod seen;
-pub mod deadline;
-pub mod journaled;
+pub(crate) mod seen;
+pub(crate) mod deadline;
+pub(crate) mod journaled;
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -98,7 +98,7 @@ impl<'a> Lab<'a> {
     }
 
     /// Runs nothing any more once the time is used up: from now on [`RunError::OutOfTime`] is said then.
-    pub fn end_on_time(&mut self) {
+    pub(crate) fn end_on_time(&mut self) {
         self.ends_on_time = true;
     }
 
@@ -181,7 +181,7 @@ impl<'a> Lab<'a> {
     ///
     /// # Errors
     /// Those of the engine.
-    pub fn run_ahead(&mut self, plans: &[Plan]) -> Result<Vec<Trial>, RunError> {
+    pub(crate) fn run_ahead(&mut self, plans: &[Plan]) -> Result<Vec<Trial>, RunError> {
         self.in_time()?;
         let jobs: Vec<Job<'_>> = plans.iter().map(Job::of).collect();
         let mut trials = Vec::new();
@@ -193,14 +193,14 @@ impl<'a> Lab<'a> {
     }
 
     /// Learns from a trial that was run ahead.
-    pub fn probed(&mut self, plan: &Plan, trial: &Trial) {
+    pub(crate) fn probed(&mut self, plan: &Plan, trial: &Trial) {
         self.probes += 1;
         self.history.add(plan, trial);
         self.tell(&Event::Probed);
     }
 
     /// How many trials of a plan like this can run at the same time.
-    pub fn at_once(&self, plan: &Plan) -> u32 {
+    pub(crate) fn at_once(&self, plan: &Plan) -> u32 {
         self.engine.capabilities(plan).at_once
     }
 
@@ -228,7 +228,7 @@ impl<'a> Lab<'a> {
     ///
     /// # Errors
     /// Those of the engine.
-    pub fn probe_fresh(&mut self, plan: &Plan) -> Result<Trial, RunError> {
+    pub(crate) fn probe_fresh(&mut self, plan: &Plan) -> Result<Trial, RunError> {
         self.in_time()?;
         self.probes += 1;
         let trial = self.engine.run(self.suite, Job::fresh(plan))?;
@@ -243,7 +243,7 @@ impl<'a> Lab<'a> {
     ///
     /// # Errors
     /// Those of the engine.
-    pub fn probe_explaining(
+    pub(crate) fn probe_explaining(
         &mut self,
         plan: &Plan,
         instructions: &Instructions,
@@ -262,7 +262,11 @@ impl<'a> Lab<'a> {
     ///
     /// # Errors
     /// Those of the engine.
-    pub fn for_project_copy(&self, rootdir: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
+    pub(crate) fn for_project_copy(
+        &self,
+        rootdir: &Path,
+        copy: &Path,
+    ) -> Result<Option<Box<dyn Engine>>, RunError> {
         self.engine.for_project_copy(rootdir, copy)
     }
 
@@ -272,7 +276,7 @@ impl<'a> Lab<'a> {
     }
 
     /// Whether a trial finds the project as it was before every other.
-    pub fn keeps_apart(&self) -> bool {
+    pub(crate) fn keeps_apart(&self) -> bool {
         self.engine.isolation().project
     }
 
@@ -285,12 +289,12 @@ impl<'a> Lab<'a> {
     ///
     /// # Errors
     /// The user insists on forks.
-    pub fn refuse_forks(&mut self, why: &str) -> Result<(), RunError> {
+    pub(crate) fn refuse_forks(&mut self, why: &str) -> Result<(), RunError> {
         self.engine.refuse_forks(why)
     }
 
     /// Whether trials are kept from the machine's network, and could be let use it.
-    pub fn may_use_host_network(&self) -> bool {
+    pub(crate) fn may_use_host_network(&self) -> bool {
         self.engine.isolation().network
     }
 
@@ -299,7 +303,7 @@ impl<'a> Lab<'a> {
     ///
     /// # Errors
     /// Those of the engine.
-    pub fn probe_on_host_network(&mut self, plan: &Plan) -> Result<Trial, RunError> {
+    pub(crate) fn probe_on_host_network(&mut self, plan: &Plan) -> Result<Trial, RunError> {
         self.probes += 1;
         self.engine.run(self.suite, Job { host_network: true, ..Job::fresh(plan) })
     }
@@ -316,7 +320,7 @@ impl<'a> Lab<'a> {
     ///
     /// # Errors
     /// Those of the engine.
-    pub fn use_host_network(&mut self) -> Result<(), RunError> {
+    pub(crate) fn use_host_network(&mut self) -> Result<(), RunError> {
         self.engine.use_host_network()
     }
 
@@ -331,7 +335,7 @@ impl<'a> Lab<'a> {
     }
 
     /// A plan with the whole suite imported, if it can then be run in forks; else as it is.
-    pub fn in_forks(&self, plan: &Plan) -> Plan {
+    pub(crate) fn in_forks(&self, plan: &Plan) -> Plan {
         let whole = Plan { imports: Imports::All, ..plan.clone() };
         if self.forks(&whole) { whole } else { plan.clone() }
     }
@@ -371,23 +375,23 @@ impl<'a> Lab<'a> {
     }
 
     /// When the session's time is used up.
-    pub fn deadline(&self) -> Option<Deadline> {
+    pub(crate) fn deadline(&self) -> Option<Deadline> {
         self.deadline
     }
 
     /// Whether the session's time is used up, but for what it takes to confirm what was found.
-    pub fn out_of_time(&self) -> bool {
+    pub(crate) fn out_of_time(&self) -> bool {
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline.finish)
     }
 
     /// How many plans were run besides trials.
-    pub fn count_of_probes(&self) -> u32 {
+    pub(crate) fn count_of_probes(&self) -> u32 {
         self.probes
     }
 }
 
 /// A plan with one worker and no sign of xdist, under the seeds of another.
-pub fn serial(of: &Plan, list: Vec<TestIndex>) -> Plan {
+pub(crate) fn serial(of: &Plan, list: Vec<TestIndex>) -> Plan {
     Plan {
         order: OrderKind::Explicit,
         mode: Mode::No,
@@ -399,12 +403,12 @@ pub fn serial(of: &Plan, list: Vec<TestIndex>) -> Plan {
 }
 
 /// The list of one worker of a plan, as a plan of its own.
-pub fn serial_of_worker(plan: &Plan, worker: WorkerId) -> Plan {
+pub(crate) fn serial_of_worker(plan: &Plan, worker: WorkerId) -> Plan {
     serial(plan, plan.workers.get(worker.0 as usize).cloned().unwrap_or_default())
 }
 
 /// A plan in which only a test's own file is imported and it runs alone.
-pub fn alone(of: &Plan, suite: &Suite, test: TestIndex, random_seed: u32) -> Plan {
+pub(crate) fn alone(of: &Plan, suite: &Suite, test: TestIndex, random_seed: u32) -> Plan {
     let file = suite.test(test).file.clone();
     Plan { random_seed, imports: Imports::Only([file].into()), ..serial(of, vec![test]) }
 }

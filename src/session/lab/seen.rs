@@ -37,14 +37,14 @@ impl History {
     }
 
     /// For each time a test passed or failed: the tests before it in its process, and whether it failed.
-    pub fn prefixes(&self, test: TestIndex) -> Vec<(Vec<TestIndex>, bool)> {
+    pub(crate) fn prefixes(&self, test: TestIndex) -> Vec<(Vec<TestIndex>, bool)> {
         let lists = self.records.iter().flat_map(|record| &record.processes);
         lists.filter_map(|list| prefix(list, test)).collect()
     }
 
     /// Whether a test failed when it was last run alone with the whole suite imported; nothing if it
     /// was not, or was skipped.
-    pub fn failed_alone(&self, test: TestIndex, hash_seed: u32) -> Option<bool> {
+    pub(crate) fn failed_alone(&self, test: TestIndex, hash_seed: u32) -> Option<bool> {
         let alone = |record: &&Record| {
             record.plan.hash_seed == hash_seed
                 && record.plan.imports == Imports::All
@@ -55,7 +55,7 @@ impl History {
 
     /// A trial in which a test passed: with other tests before it, or under another hash seed than this. One with the
     /// given hash seed if there is one, and of those the one with the fewest tests before it.
-    pub fn passed_in(&self, test: TestIndex, hash_seed: u32) -> Option<&Record> {
+    pub(crate) fn passed_in(&self, test: TestIndex, hash_seed: u32) -> Option<&Record> {
         let passing = self.records.iter().filter_map(|record| {
             let elsewhere = record.plan.hash_seed != hash_seed;
             let before = record.processes.iter().filter_map(|list| prefix(list, test));

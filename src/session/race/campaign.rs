@@ -26,21 +26,21 @@ const UNSTEADY: u32 = 2;
 const HELD: u32 = 6;
 
 /// How far racing goes.
-pub struct Bounds {
+pub(crate) struct Bounds {
     /// How many schedules are tried in all.
-    pub schedules: u64,
+    pub(crate) schedules: u64,
     /// Whether others are drawn once those that the calls suggest have been tried.
-    pub draw: bool,
+    pub(crate) draw: bool,
     /// For how long, the time for looking into failures not counted.
-    pub time: Option<Duration>,
+    pub(crate) time: Option<Duration>,
     /// Whether one race is enough.
-    pub first_only: bool,
+    pub(crate) first_only: bool,
     /// The only test whose failures matter.
-    pub victim: Option<TestIndex>,
+    pub(crate) victim: Option<TestIndex>,
 }
 
 /// What racing has shown so far.
-pub struct Racing {
+pub(crate) struct Racing {
     pub(super) bounds: Bounds,
     left: u64,
     end: Option<Instant>,
@@ -57,9 +57,9 @@ pub struct Racing {
     /// How often one and the same schedule showed them at times only.
     unsteady: BTreeMap<Signature, u32>,
     /// The races, each of another pair.
-    pub found: Vec<Finding>,
+    pub(crate) found: Vec<Finding>,
     /// Failures that were seen and not looked into, for want of time or since the session ended.
-    pub cut_short: Vec<Suspect>,
+    pub(crate) cut_short: Vec<Suspect>,
     /// Pairs whose schedules were not all tried.
     unraced: usize,
     /// Whether there were more pairs than those.
@@ -110,7 +110,7 @@ impl Racer {
 
 impl Racing {
     /// Races so far. Failures that are known already are nothing new.
-    pub fn new(bounds: Bounds, known: impl Iterator<Item = Signature>) -> Self {
+    pub(crate) fn new(bounds: Bounds, known: impl Iterator<Item = Signature>) -> Self {
         Self {
             left: bounds.schedules,
             end: bounds.time.map(|time| Instant::now() + time),
@@ -130,7 +130,7 @@ impl Racing {
     }
 
     /// How many schedules were tried.
-    pub fn tried(&self) -> u64 {
+    pub(crate) fn tried(&self) -> u64 {
         self.bounds.schedules - self.left
     }
 
@@ -146,7 +146,7 @@ impl Racing {
     ///
     /// # Errors
     /// Those of the engine; what was found before stays.
-    pub fn run(&mut self, lab: &mut Lab<'_>, races: &Races) -> Result<(), RunError> {
+    pub(crate) fn run(&mut self, lab: &mut Lab<'_>, races: &Races) -> Result<(), RunError> {
         self.more = races.more;
         let mut racers: Vec<Racer> = Vec::new();
         self.race(lab, races, &mut racers)?;
@@ -375,7 +375,7 @@ impl Racing {
 
     /// The failures that the rest of the session need not look into: of a test, or of a fixture under
     /// whichever test.
-    pub fn explained(&self) -> impl Iterator<Item = (Option<TestIndex>, FailureLocation)> {
+    pub(crate) fn explained(&self) -> impl Iterator<Item = (Option<TestIndex>, FailureLocation)> {
         let of_fixture = |crash: &FailureLocation| {
             let same =
                 |finding: &Finding| finding.signature.as_ref().is_some_and(|known| known.crash == *crash);
@@ -393,7 +393,7 @@ impl Racing {
     }
 
     /// What the user should know besides.
-    pub fn remarks(&self) -> Vec<String> {
+    pub(crate) fn remarks(&self) -> Vec<String> {
         let unclaimed = |failures: &BTreeMap<Signature, u32>| {
             failures.keys().filter(|signature| !self.was_found(signature.test)).count()
         };

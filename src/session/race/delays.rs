@@ -33,7 +33,7 @@ pub enum Measured {
 }
 
 /// The plans in which each worker in turn is overtaken where a schedule says, and is delayed there.
-pub fn delayed(plan: &Plan) -> Vec<Plan> {
+pub(crate) fn delayed(plan: &Plan) -> Vec<Plan> {
     let Some(schedule) = schedule_of(plan).filter(|schedule| !schedule.is_sequential()) else {
         return Vec::new();
     };
@@ -56,7 +56,7 @@ fn delayed_by(plan: &Plan, delay: u32) -> Plan {
 ///
 /// # Errors
 /// Those of the engine.
-pub fn measure(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Measured, RunError> {
+pub(crate) fn measure(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Measured, RunError> {
     let mut without = Tally::default();
     let mut runs = Reruns::new(suspect);
     let Some(held) = held(suspect) else {
@@ -97,7 +97,7 @@ pub fn measure(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Measured, RunErro
 ///
 /// # Errors
 /// Those of the engine.
-pub fn suffices(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<u32>, RunError> {
+pub(crate) fn suffices(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<u32>, RunError> {
     let Some(held) = held(suspect) else {
         return Ok(None);
     };

@@ -22,23 +22,23 @@ use crate::suite::TestIndex;
 /// By how much the delays that two tests take may differ, as a machine that is busy tells them.
 const NEAR: u32 = 2;
 /// How many tests are tried in the place of one that was found to lose.
-pub const PLACES: usize = 64;
+pub(crate) const PLACES: usize = 64;
 
 /// A test that was found to lose: how, under which plan, and by which calls.
-pub struct Loser {
+pub(crate) struct Loser {
     /// Its failure.
-    pub signature: Signature,
+    pub(crate) signature: Signature,
     /// The plan that shows it.
-    pub plan: Plan,
+    pub(crate) plan: Plan,
     /// The worker on which it shows.
-    pub worker: WorkerId,
+    pub(crate) worker: WorkerId,
     /// What happens.
-    pub trace: Trace,
+    pub(crate) trace: Trace,
 }
 
 impl Loser {
     /// The test of a race that was found.
-    pub fn of(finding: &Finding) -> Option<Self> {
+    pub(crate) fn of(finding: &Finding) -> Option<Self> {
         let (signature, minimal) = (finding.signature.clone()?, finding.shrunk.as_ref()?);
         let trace = finding.trace.clone()?;
         let worker = trace.calls.last()?.worker;
@@ -49,7 +49,11 @@ impl Loser {
     ///
     /// # Errors
     /// Those of the engine.
-    pub fn under(lab: &mut Lab<'_>, suspect: &Suspect, race: &Trace) -> Result<Option<Self>, RunError> {
+    pub(crate) fn under(
+        lab: &mut Lab<'_>,
+        suspect: &Suspect,
+        race: &Trace,
+    ) -> Result<Option<Self>, RunError> {
         let mut runs = Reruns::new(suspect);
         let steps = runs.once(lab, &suspect.plan)?.unwrap_or_default();
         let found = trace(runs.up_to_failure(&steps), suspect.worker, &race.resource);
@@ -78,7 +82,7 @@ impl Loser {
 ///
 /// # Errors
 /// Those of the engine; what was shown before stays.
-pub fn gather(
+pub(crate) fn gather(
     lab: &mut Lab<'_>,
     races: &Races,
     loser: &Loser,
@@ -114,7 +118,7 @@ fn takes_no_longer(lab: &mut Lab<'_>, suspect: &Suspect, delay: &mut Delay) -> R
 }
 
 /// The failures of tests that were shown to fail as another does.
-pub fn signatures(tests: &[TestIndex], loser: &Loser) -> Vec<Signature> {
+pub(crate) fn signatures(tests: &[TestIndex], loser: &Loser) -> Vec<Signature> {
     let of = |&test: &TestIndex| Signature { test, crash: loser.signature.crash.clone() };
     tests.iter().map(of).collect()
 }
@@ -154,7 +158,7 @@ fn shows(
 
 /// Whether a race has the cause of one that was found before: the same failure by the same conflicting calls, on the
 /// same resource or on one in the same folder.
-pub fn is_of(known: &Finding, finding: &Finding) -> bool {
+pub(crate) fn is_of(known: &Finding, finding: &Finding) -> bool {
     let crash = |finding: &Finding| finding.signature.as_ref().map(|signature| signature.crash.clone());
     let (Some(one), Some(other)) = (&known.trace, &finding.trace) else {
         return false;
@@ -167,7 +171,7 @@ pub fn is_of(known: &Finding, finding: &Finding) -> bool {
 }
 
 /// The folder of a resource, if tests of a pair conflict on the folder itself as well.
-pub fn shared_folder(pair: &Pair, resource: &Resource) -> Option<String> {
+pub(crate) fn shared_folder(pair: &Pair, resource: &Resource) -> Option<String> {
     let name = folder(resource)?;
     pair.resources.contains(&Resource(format!("file:{name}"))).then(|| name.to_owned())
 }

@@ -1,10 +1,10 @@
 //! The race phase: what tests touch is recorded, and pairs in conflict are run under control.
 
-pub mod recording;
-pub mod pairs;
-pub mod campaign;
-pub mod reruns;
-pub mod probe_effect;
-pub mod gathering;
+pub(crate) mod recording;
+pub(crate) mod pairs;
+pub(crate) mod campaign;
+pub(crate) mod reruns;
+pub(crate) mod probe_effect;
+pub(crate) mod gathering;
 mod delays;
 mod waiting;

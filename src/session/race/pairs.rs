@@ -27,21 +27,21 @@ use crate::suite::TestIndex;
 use crate::trial::Trial;
 
 /// Pairs of tests that a session races at most.
-pub const PAIRS: usize = 32;
+pub(crate) const PAIRS: usize = 32;
 /// Schedules of a pair that are tried before others are drawn; in further rounds so many are drawn each.
-pub const SCHEDULES: usize = 48;
+pub(crate) const SCHEDULES: usize = 48;
 /// Where in a race's number the test stands, counted from 1, whose pairs alone are raced.
 const VICTIM: u32 = 32;
 /// Where in it stands whether the worker that is overtaken is delayed. No session has so many rounds that their
 /// numbers come to this.
 const DELAYED: u64 = 1 << 31;
 /// Runs of the shrunk schedule in fresh processes, all of which must fail.
-pub const FRESH: usize = 10;
+pub(crate) const FRESH: usize = 10;
 /// Those of a test that hangs.
 const FRESH_HANGS: usize = 2;
 
 /// What a failure under a schedule turned out to be.
-pub enum Judged {
+pub(crate) enum Judged {
     /// A race.
     Race(Box<Finding>),
     /// It does not pass alone, or not with the workers one after the other.
@@ -55,22 +55,22 @@ pub enum Judged {
 }
 
 /// The race trials of a session: round by round and pair by pair, [`SCHEDULES`] numbers for each.
-pub struct Races {
+pub(crate) struct Races {
     seed: Seed,
     hash_seed: u32,
     victim: Option<TestIndex>,
     system_calls: bool,
     /// Whether there are more pairs in conflict than are raced.
-    pub more: bool,
+    pub(crate) more: bool,
     /// The pairs, in the order in which they are raced.
-    pub pairs: Vec<Pair>,
+    pub(crate) pairs: Vec<Pair>,
     /// What is in conflict.
-    pub conflicts: Vec<Conflict>,
+    pub(crate) conflicts: Vec<Conflict>,
 }
 
 impl Races {
     /// The races that the recorded conflicts allow; only those of one test if one is named.
-    pub fn new(seed: Seed, hash_seed: u32, recording: &Recording, victim: Option<TestIndex>) -> Self {
+    pub(crate) fn new(seed: Seed, hash_seed: u32, recording: &Recording, victim: Option<TestIndex>) -> Self {
         let Recording { conflicts, system_calls } = recording;
         let more = pairs(conflicts, PAIRS + 1, victim).len() > PAIRS;
         let pairs = pairs(conflicts, PAIRS, victim);
@@ -104,7 +104,7 @@ impl Races {
     ///
     /// # Errors
     /// Those of the engine.
-    pub fn undisturbed(&self, lab: &mut Lab<'_>, pair: usize) -> Result<Vec<(Plan, Trial)>, RunError> {
+    pub(crate) fn undisturbed(&self, lab: &mut Lab<'_>, pair: usize) -> Result<Vec<(Plan, Trial)>, RunError> {
         let at = &self.pairs[pair].resources;
         (0..2)
             .map(|first| {
@@ -118,7 +118,7 @@ impl Races {
 
     /// The plans of a pair, of which the first two have been run: of round 0 those that its calls suggest, of
     /// others those that are drawn. There are no others if no order of its calls can matter.
-    pub fn plans(&self, pair: usize, round: u64, undisturbed: &[(Plan, Trial)]) -> Vec<Plan> {
+    pub(crate) fn plans(&self, pair: usize, round: u64, undisturbed: &[(Plan, Trial)]) -> Vec<Plan> {
         let [(_, first), (_, second)] = undisturbed else {
             return Vec::new();
         };
@@ -135,7 +135,7 @@ impl Races {
 }
 
 /// A plan in which a worker that is overtaken is delayed, under a number of its own.
-pub fn delayed_index(plan: &Plan) -> Plan {
+pub(crate) fn delayed_index(plan: &Plan) -> Plan {
     Plan { index: TrialIndex(plan.index.0 | DELAYED), ..plan.clone() }
 }
 
@@ -143,7 +143,7 @@ pub fn delayed_index(plan: &Plan) -> Plan {
 ///
 /// # Errors
 /// Those of the engine.
-pub fn plan_of_token(
+pub(crate) fn plan_of_token(
     lab: &mut Lab<'_>,
     seed: Seed,
     hash_seed: u32,
@@ -171,7 +171,7 @@ pub fn plan_of_token(
 ///
 /// # Errors
 /// Those of the engine.
-pub fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunError> {
+pub(crate) fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunError> {
     if schedule_of(&suspect.plan).is_some_and(|schedule| schedule.delay > 0) {
         return Ok(match delays::measure(lab, suspect)? {
             Measured::Race(finding) => Judged::Race(finding),
@@ -238,7 +238,7 @@ pub fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunError> {
 ///
 /// # Errors
 /// Those of the engine.
-pub fn finding(lab: &mut Lab<'_>, suspect: &Suspect, unclaimed: Finding) -> Result<Finding, RunError> {
+pub(crate) fn finding(lab: &mut Lab<'_>, suspect: &Suspect, unclaimed: Finding) -> Result<Finding, RunError> {
     let why = match judge(lab, suspect)? {
         Judged::Race(finding) => return Ok(*finding),
         Judged::Serial => "it does not pass alone, or not with the workers one after the other",
@@ -255,7 +255,7 @@ pub fn finding(lab: &mut Lab<'_>, suspect: &Suspect, unclaimed: Finding) -> Resu
 ///
 /// # Errors
 /// Those of the engine.
-pub fn seems_no_race(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<Judged>, RunError> {
+pub(crate) fn seems_no_race(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<Judged>, RunError> {
     not_a_race(lab, suspect, &mut Reruns::new(suspect), &mut Tally::default())
 }
 
@@ -322,7 +322,7 @@ fn only_at(schedule: &Schedule, steps: &[Step], resource: &Resource) -> Option<S
 }
 
 /// The failures of a race trial that were not seen before.
-pub fn fresh_suspects(plan: &Plan, trial: &Trial, known: impl Fn(&Signature) -> bool) -> Vec<Suspect> {
+pub(crate) fn fresh_suspects(plan: &Plan, trial: &Trial, known: impl Fn(&Signature) -> bool) -> Vec<Suspect> {
     let all = suspects(Origin::Race(plan.index.0), plan, trial);
     all.into_iter().filter(|suspect| !known(&suspect.signature)).collect()
 }

@@ -25,7 +25,7 @@ const FAIR: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// Those of the engine.
-pub fn not_a_race(
+pub(crate) fn not_a_race(
     lab: &mut Lab<'_>,
     suspect: &Suspect,
     runs: &mut Reruns,
@@ -49,7 +49,7 @@ pub fn not_a_race(
 ///
 /// # Errors
 /// Those of the engine.
-pub fn fails_without_overlap(
+pub(crate) fn fails_without_overlap(
     lab: &mut Lab<'_>,
     suspect: &Suspect,
     fresh: bool,
@@ -88,7 +88,7 @@ fn fails_when_paused(lab: &mut Lab<'_>, suspect: &Suspect, runs: &Reruns) -> Res
 ///
 /// # Errors
 /// Those of the engine.
-pub fn fails_paused_for(
+pub(crate) fn fails_paused_for(
     lab: &mut Lab<'_>,
     suspect: &Suspect,
     worker: WorkerId,

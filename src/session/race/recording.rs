@@ -10,7 +10,7 @@ use crate::session::stress::baseline;
 /// The recorded plans: suite order, and backwards. What a process makes once, like a cached connection, is
 /// the first test's in each, so that it has two tests to be in conflict. Each is one worker of xdist's: what
 /// workers keep apart by their names is then seen to be apart.
-pub fn plans(lab: &Lab<'_>, seed: Seed, hash_seed: u32) -> [Plan; 2] {
+pub(crate) fn plans(lab: &Lab<'_>, seed: Seed, hash_seed: u32) -> [Plan; 2] {
     let suite_order = Plan { mode: Mode::Load, ..baseline::suite_order(lab.suite, seed, hash_seed) };
     let mut backwards = suite_order.workers.clone();
     backwards.iter_mut().for_each(|list| list.reverse());
@@ -20,18 +20,18 @@ pub fn plans(lab: &Lab<'_>, seed: Seed, hash_seed: u32) -> [Plan; 2] {
 
 /// What recording has shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Recording {
+pub(crate) struct Recording {
     /// The conflicts.
-    pub conflicts: Vec<Conflict>,
+    pub(crate) conflicts: Vec<Conflict>,
     /// Whether tests do what only system calls tell of; else races need not look at these.
-    pub system_calls: bool,
+    pub(crate) system_calls: bool,
 }
 
 /// Records, and finds the conflicts.
 ///
 /// # Errors
 /// Those of the engine.
-pub fn record(lab: &mut Lab<'_>, seed: Seed, hash_seed: u32) -> Result<Recording, RunError> {
+pub(crate) fn record(lab: &mut Lab<'_>, seed: Seed, hash_seed: u32) -> Result<Recording, RunError> {
     let mut touched = Vec::new();
     for plan in plans(lab, seed, hash_seed) {
         touched.extend(lab.recorded(Origin::Recording, &plan)?.touched);

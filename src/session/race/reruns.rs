@@ -17,7 +17,7 @@ use crate::suite::Phase;
 const AGAIN: u32 = 3;
 
 /// A schedule of a plan that has one.
-pub fn schedule_of(plan: &Plan) -> Option<&Schedule> {
+pub(crate) fn schedule_of(plan: &Plan) -> Option<&Schedule> {
     match &plan.interleaving {
         Interleaving::Controlled(schedule) => Some(schedule),
         _ => None,
@@ -25,38 +25,38 @@ pub fn schedule_of(plan: &Plan) -> Option<&Schedule> {
 }
 
 /// The plan under another schedule.
-pub fn with_schedule(plan: &Plan, schedule: Schedule) -> Plan {
+pub(crate) fn with_schedule(plan: &Plan, schedule: Schedule) -> Plan {
     Plan { interleaving: Interleaving::Controlled(schedule), ..plan.clone() }
 }
 
 /// Whether a failure is that the test did not end in time.
-pub fn hangs(suspect: &Suspect) -> bool {
+pub(crate) fn hangs(suspect: &Suspect) -> bool {
     suspect.signature.crash.loss() == Some(Loss::Timeout)
 }
 
 /// Runs of candidates in search of one failure.
-pub struct Reruns {
+pub(crate) struct Reruns {
     /// The failure.
-    pub wanted: FailureMatcher,
+    pub(crate) wanted: FailureMatcher,
     /// The worker on which it shows.
-    pub worker: WorkerId,
+    pub(crate) worker: WorkerId,
     /// Whether it is one of a teardown, or may be: where a test is ended, its phase is not known.
-    pub in_teardown: bool,
+    pub(crate) in_teardown: bool,
     /// How many runs there were.
-    pub count: u32,
+    pub(crate) count: u32,
     /// How long each worker was held in the failing run in which the failing one was held least.
-    pub held: Option<Vec<Duration>>,
+    pub(crate) held: Option<Vec<Duration>>,
     /// Whether a worker was held in a failing run while the other waited.
-    pub unfair: bool,
+    pub(crate) unfair: bool,
     /// Whether a run in which that happens shows nothing of a candidate.
-    pub fair_only: bool,
+    pub(crate) fair_only: bool,
     /// How often a candidate must fail.
     again: u32,
 }
 
 impl Reruns {
     /// For a failure under a schedule.
-    pub fn new(suspect: &Suspect) -> Self {
+    pub(crate) fn new(suspect: &Suspect) -> Self {
         Self {
             wanted: suspect.wanted(),
             worker: suspect.worker,
@@ -75,7 +75,7 @@ impl Reruns {
     ///
     /// # Errors
     /// Those of the engine.
-    pub fn once(&mut self, lab: &mut Lab<'_>, plan: &Plan) -> Result<Option<Vec<Step>>, RunError> {
+    pub(crate) fn once(&mut self, lab: &mut Lab<'_>, plan: &Plan) -> Result<Option<Vec<Step>>, RunError> {
         self.count += 1;
         let trial = lab.probe(plan)?;
         if observe(&trial, &self.wanted) != Observation::Same {
@@ -90,7 +90,7 @@ impl Reruns {
     }
 
     /// What was done up to the failure.
-    pub fn up_to_failure<'a>(&self, steps: &'a [Step]) -> &'a [Step] {
+    pub(crate) fn up_to_failure<'a>(&self, steps: &'a [Step]) -> &'a [Step] {
         trace::up_to_failure(steps, self.worker, self.in_teardown)
     }
 
@@ -98,7 +98,7 @@ impl Reruns {
     ///
     /// # Errors
     /// Those of the engine.
-    pub fn always(&mut self, lab: &mut Lab<'_>, plan: &Plan) -> Result<bool, RunError> {
+    pub(crate) fn always(&mut self, lab: &mut Lab<'_>, plan: &Plan) -> Result<bool, RunError> {
         for _ in 0..self.again {
             let steps = self.once(lab, plan)?;
             if steps.is_none_or(|steps| self.fair_only && is_unfair(&steps)) {
@@ -113,7 +113,7 @@ impl Reruns {
     ///
     /// # Errors
     /// Those of the engine.
-    pub fn impatiently(&mut self, lab: &mut Lab<'_>, plan: &Plan) -> Result<bool, RunError> {
+    pub(crate) fn impatiently(&mut self, lab: &mut Lab<'_>, plan: &Plan) -> Result<bool, RunError> {
         let Some(schedule) = schedule_of(plan) else {
             return Ok(true);
         };

@@ -23,7 +23,7 @@ const PLANS: usize = 8;
 
 /// Where tests waited for a worker that was overtaken.
 #[derive(Default)]
-pub struct Waits {
+pub(crate) struct Waits {
     /// Where it was: the calls at which they waited.
     places: BTreeSet<String>,
     /// Of each the first plan that showed it, with the number of its pair.
@@ -34,7 +34,7 @@ pub struct Waits {
 
 impl Waits {
     /// Takes in a trial of a pair. It counts if nobody failed.
-    pub fn add(&mut self, pair: usize, plan: &Plan, trial: &Trial) {
+    pub(crate) fn add(&mut self, pair: usize, plan: &Plan, trial: &Trial) {
         let Some(schedule) = schedule_of(plan) else { return };
         // With several switches it could not be told at which one it was.
         if let [switch] = schedule.switches[..]
@@ -47,13 +47,13 @@ impl Waits {
     }
 
     /// Takes in a failure that shows only while a worker is held for which its test waits.
-    pub fn add_held(&mut self, suspect: &Suspect) {
+    pub(crate) fn add_held(&mut self, suspect: &Suspect) {
         self.held.entry(suspect.signature.clone()).or_default().push(suspect.plan.clone());
     }
 
     /// The plans that are to be run with a delay: of failures of tests, and of pairs, that are not explained by a
     /// race; and how many there would be besides.
-    pub fn plans(
+    pub(crate) fn plans(
         &self,
         is_explained: impl Fn(TestIndex) -> bool,
         is_found: impl Fn(usize) -> bool,

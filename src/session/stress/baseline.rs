@@ -21,14 +21,14 @@ pub fn suite_order(suite: &Suite, seed: Seed, hash_seed: u32) -> Plan {
 }
 
 /// Every test twice in a row in one process, which shows the tests that pollute themselves.
-pub fn twice(suite: &Suite, seed: Seed, hash_seed: u32) -> Plan {
+pub(crate) fn twice(suite: &Suite, seed: Seed, hash_seed: u32) -> Plan {
     let list: Vec<TestIndex> = suite.collected.iter().flat_map(|&test| [test, test]).collect();
     Plan { order: OrderKind::Explicit, workers: vec![list], ..suite_order(suite, seed, hash_seed) }
 }
 
 /// Rows in which every test comes directly after every other: as many as there are tests, or one more.
 /// They show what fails only next to its polluter, and give what fails at times many chances.
-pub fn each_after_each(
+pub(crate) fn each_after_each(
     suite: &Suite,
     seed: Seed,
     hash_seed: u32,
@@ -43,7 +43,7 @@ pub fn each_after_each(
 
 /// Every two tests by themselves, one after the other. They show what other tests would hide: those that reset a place
 /// before it is read, or draw from a generator that both share.
-pub fn pairs(suite: &Suite, seed: Seed, hash_seed: u32) -> Vec<Plan> {
+pub(crate) fn pairs(suite: &Suite, seed: Seed, hash_seed: u32) -> Vec<Plan> {
     let all = &suite.collected;
     let pairs = all.iter().flat_map(|&first| all.iter().map(move |&then| [first, then]));
     pairs
@@ -59,7 +59,7 @@ pub fn pairs(suite: &Suite, seed: Seed, hash_seed: u32) -> Vec<Plan> {
 /// Compares what was collected under two hash seeds. pytest-xdist refuses a suite whose workers
 /// collect different lists, and each worker has a hash seed of its own unless the user sets one.
 /// `suite` is the first as it is told of: its tests are the same in the same order.
-pub fn compare_collections(
+pub(crate) fn compare_collections(
     suite: &Suite,
     first: &Suite,
     other: &Suite,

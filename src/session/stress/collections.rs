@@ -19,18 +19,18 @@ const NAMED: usize = 5;
 
 /// What several collections of a suite say of it.
 #[derive(Clone, Debug)]
-pub struct Compared {
+pub(crate) struct Compared {
     /// The suite, in which tests whose ids differ are named by their positions.
-    pub suite: Suite,
+    pub(crate) suite: Suite,
     /// What is collected in no fixed way.
-    pub findings: Vec<Finding>,
+    pub(crate) findings: Vec<Finding>,
 }
 
 /// Collects again, and compares with what was collected first under a hash seed.
 ///
 /// # Errors
 /// Those of the engine.
-pub fn compare(
+pub(crate) fn compare(
     engine: &mut dyn Engine,
     first: &Suite,
     seed: Seed,

@@ -29,7 +29,7 @@ pub struct Seen {
 ///
 /// # Errors
 /// Those of the engine.
-pub fn told_apart(
+pub(crate) fn told_apart(
     lab: &mut Lab<'_>,
     finding: Finding,
     wanted: &FailureMatcher,

@@ -17,7 +17,7 @@ const ROUNDS: u32 = 2;
 ///
 /// # Errors
 /// Those of the engine, or the user insists on forks.
-pub fn check(lab: &mut Lab<'_>, suite_order: &Plan) -> Result<(), RunError> {
+pub(crate) fn check(lab: &mut Lab<'_>, suite_order: &Plan) -> Result<(), RunError> {
     let plan = sample(suite_order);
     let mut differing = plan.workers[0].clone();
     for _ in 0..ROUNDS {

@@ -42,7 +42,7 @@ impl Seen {
 
 /// A session's account of failures: seen, waiting, found.
 #[derive(Clone, Debug, Default)]
-pub struct FindingBook {
+pub(crate) struct FindingBook {
     /// The only test whose failures are taken in, if the user named one.
     victim: Option<TestIndex>,
     /// Failures recorded earlier.
@@ -52,18 +52,18 @@ pub struct FindingBook {
     /// Failures that belong to a cause which was found, and the tests each of which makes the test fail so.
     explained: Vec<(Signature, BTreeSet<TestIndex>)>,
     /// Failures that are still to be looked into, in the order in which they came.
-    pub waiting: Vec<Suspect>,
+    pub(crate) waiting: Vec<Suspect>,
     findings: Vec<Finding>,
 }
 
 impl FindingBook {
     /// An empty one. `known` are the failures recorded earlier.
-    pub fn new(victim: Option<TestIndex>, known: &[Recorded]) -> Self {
+    pub(crate) fn new(victim: Option<TestIndex>, known: &[Recorded]) -> Self {
         Self { victim, known: known.to_vec(), ..Self::default() }
     }
 
     /// Takes in the failures of a trial: those that are new wait.
-    pub fn take_in(&mut self, suspects: impl IntoIterator<Item = Suspect>) {
+    pub(crate) fn take_in(&mut self, suspects: impl IntoIterator<Item = Suspect>) {
         for suspect in suspects {
             let test = suspect.signature.test;
             let unasked = self.victim.is_some_and(|victim| victim != test && victim != suspect.charged);
@@ -99,23 +99,26 @@ impl FindingBook {
     }
 
     /// Takes note of failures that are told of elsewhere.
-    pub fn are_seen(&mut self, failures: impl IntoIterator<Item = (Option<TestIndex>, FailureLocation)>) {
+    pub(crate) fn are_seen(
+        &mut self,
+        failures: impl IntoIterator<Item = (Option<TestIndex>, FailureLocation)>,
+    ) {
         self.seen.extend(failures.into_iter().map(|(test, crash)| Seen::anywhere(test, crash)));
     }
 
     /// Forgets what was seen and waits, as what failed for want of something is no failure.
-    pub fn forget_seen(&mut self) {
+    pub(crate) fn forget_seen(&mut self) {
         (self.seen, self.waiting) = Default::default();
     }
 
     /// Sorts what waits: serial plans first, as they are cheaper to shrink and may explain what was seen under
     /// several workers.
-    pub fn sort(&mut self) {
+    pub(crate) fn sort(&mut self) {
         self.waiting.sort_by_key(|suspect| (suspect.plan.workers.len(), suspect.origin));
     }
 
     /// The first failure that waits and says something new; those before it that do not are let go.
-    pub fn first(&mut self) -> Option<Suspect> {
+    pub(crate) fn first(&mut self) -> Option<Suspect> {
         let settled = self.waiting.iter().take_while(|suspect| self.is_settled(suspect)).count();
         self.waiting.drain(..settled);
         self.waiting.first().cloned()
@@ -123,14 +126,14 @@ impl FindingBook {
 
     /// The findings of which a failure may be another sight: it is the same crash, in the same fixture if in one.
     /// That is no claim: [`crate::session::stress::same_cause`] shows it.
-    pub fn alike(&self, suspect: &Suspect) -> Vec<usize> {
+    pub(crate) fn alike(&self, suspect: &Suspect) -> Vec<usize> {
         let alike = |(at, finding): (usize, &Finding)| is_alike(finding, suspect).then_some(at);
         self.findings.iter().enumerate().filter_map(alike).collect()
     }
 
     /// Tells a failure, the first that waits, with the finding of which it was shown to be. The tests that its
     /// fixture was set up for, and those that were charged with it, are named.
-    pub fn tell_with(&mut self, finding: usize, suspect: &Suspect) {
+    pub(crate) fn tell_with(&mut self, finding: usize, suspect: &Suspect) {
         let key = Seen::of(suspect);
         self.waiting.retain(|other| Seen::of(other) != key);
         let finding = &mut self.findings[finding];
@@ -167,12 +170,12 @@ impl FindingBook {
     }
 
     /// Whether a finding tells of the same test and the same cause as one before.
-    pub fn is_duplicate(&self, finding: &Finding) -> bool {
+    pub(crate) fn is_duplicate(&self, finding: &Finding) -> bool {
         self.findings.iter().any(|told| is_same(told, finding))
     }
 
     /// Takes over what is noted of a finding that is told already, if nothing is noted there.
-    pub fn add_note(&mut self, finding: &Finding) {
+    pub(crate) fn add_note(&mut self, finding: &Finding) {
         let told = self.findings.iter_mut().find(|told| is_same(told, finding));
         if let Some(told) = told.filter(|told| told.note.is_none()) {
             told.note.clone_from(&finding.note);
@@ -180,14 +183,14 @@ impl FindingBook {
     }
 
     /// Keeps a finding from now on, whatever ends the session, and tells where it is.
-    pub fn keep(&mut self, finding: Finding, suite: &Suite) -> usize {
+    pub(crate) fn keep(&mut self, finding: Finding, suite: &Suite) -> usize {
         self.findings.push(finding);
         self.identify(self.findings.len() - 1, suite);
         self.findings.len() - 1
     }
 
     /// Takes in what was found out about a finding that is kept.
-    pub fn looked_into(&mut self, at: usize, suite: &Suite) {
+    pub(crate) fn looked_into(&mut self, at: usize, suite: &Suite) {
         self.identify(at, suite);
         let finding = self.findings[at].clone();
         self.fold_related(&finding);
@@ -201,22 +204,22 @@ impl FindingBook {
     }
 
     /// A finding that is kept, to add what is found out about it.
-    pub fn finding_mut(&mut self, at: usize) -> &mut Finding {
+    pub(crate) fn finding_mut(&mut self, at: usize) -> &mut Finding {
         &mut self.findings[at]
     }
 
     /// Whether nothing was found and nothing waits.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.findings.is_empty() && self.waiting.is_empty()
     }
 
     /// What was found.
-    pub fn findings(&self) -> &[Finding] {
+    pub(crate) fn findings(&self) -> &[Finding] {
         &self.findings
     }
 
     /// What was found, and what still waits but for the sight that a finding was made of.
-    pub fn close(self) -> (Vec<Finding>, Vec<Suspect>) {
+    pub(crate) fn close(self) -> (Vec<Finding>, Vec<Suspect>) {
         let Self { findings, mut waiting, .. } = self;
         let is_of = |finding: &Finding, suspect: &Suspect| {
             finding.signature.as_ref() == Some(&suspect.signature) && finding.origin == suspect.origin
@@ -226,7 +229,7 @@ impl FindingBook {
     }
 
     /// The known failures that no finding is.
-    pub fn unseen(&self, suite: &Suite) -> Vec<String> {
+    pub(crate) fn unseen(&self, suite: &Suite) -> Vec<String> {
         let found: Vec<Identity> =
             self.findings.iter().filter_map(|finding| Identity::of(finding, suite)).collect();
         let seen = |known: &Recorded| found.iter().any(|found| known::same(&known.identity, found).is_some());
@@ -234,7 +237,7 @@ impl FindingBook {
     }
 
     /// Whether an isolation failure was found that is not known.
-    pub fn has_new(&self) -> bool {
+    pub(crate) fn has_new(&self) -> bool {
         let new = |finding: &Finding| finding.kind.is_isolation_failure() && finding.known.is_none();
         self.findings.iter().any(new)
     }

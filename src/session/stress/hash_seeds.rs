@@ -17,7 +17,7 @@ const MORE: u32 = 5;
 ///
 /// # Errors
 /// Those of the engine.
-pub fn try_others(
+pub(crate) fn try_others(
     lab: &mut Lab<'_>,
     axes: &Axes,
     seed: Seed,

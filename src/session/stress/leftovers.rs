@@ -17,14 +17,14 @@ const DOUBT: &str = "trials were not kept apart, and some have left files in the
 
 /// What trials have left behind so far.
 #[derive(Debug, Default)]
-pub struct Leftovers {
+pub(crate) struct Leftovers {
     of_tests: BTreeMap<TestIndex, BTreeSet<(String, Change)>>,
     first_seen: BTreeMap<(String, Change), Origin>,
 }
 
 impl Leftovers {
     /// Notes what a trial has left. Paths are told relative to the folder pytest is run in.
-    pub fn add(&mut self, origin: Origin, plan: &Plan, trial: &Trial) {
+    pub(crate) fn add(&mut self, origin: Origin, plan: &Plan, trial: &Trial) {
         let list: Vec<TestIndex> = plan.workers.iter().flatten().copied().collect();
         for left in &trial.leftovers {
             let named = (name(&left.path), left.change);
@@ -37,7 +37,7 @@ impl Leftovers {
 
     /// A finding for each test that leaves something, and one for each trial with what no test is known
     /// to leave.
-    pub fn findings(&self) -> Vec<Finding> {
+    pub(crate) fn findings(&self) -> Vec<Finding> {
         let explained: BTreeSet<_> = self.of_tests.values().flatten().collect();
         let mut of_trials: BTreeMap<Origin, BTreeSet<(String, Change)>> = BTreeMap::new();
         for (named, origin) in self.first_seen.iter().filter(|(named, _)| !explained.contains(named)) {
@@ -50,7 +50,7 @@ impl Leftovers {
 
 /// Says of a failure that is called the test's own that what an earlier trial left may be behind it, where
 /// that was still there.
-pub fn doubt(finding: &mut Finding) {
+pub(crate) fn doubt(finding: &mut Finding) {
     if finding.kind.is_the_tests_own() {
         finding.also_note(DOUBT);
     }

@@ -2,15 +2,15 @@
 
 pub mod baseline;
 mod sweeps;
-pub mod hash_seeds;
-pub mod network;
-pub mod fidelity;
-pub mod leftovers;
-pub mod finding_book;
-pub mod same_cause;
-pub mod collections;
-pub mod draws;
-pub mod ran;
+pub(crate) mod hash_seeds;
+pub(crate) mod network;
+pub(crate) mod fidelity;
+pub(crate) mod leftovers;
+pub(crate) mod finding_book;
+pub(crate) mod same_cause;
+pub(crate) mod collections;
+pub(crate) mod draws;
+pub(crate) mod ran;
 mod tests;
 
 use std::collections::BTreeSet;
@@ -53,7 +53,7 @@ const RACES_SHARE: f64 = 0.25;
 /// # Errors
 /// The suite could not be collected, or pytest could not be run at all. Whatever ends the session after that is told
 /// in the outline, beside what is known by then.
-pub fn stress(
+pub(crate) fn stress(
     engine: &mut dyn Engine,
     observer: &mut dyn Reporter,
     seed: Seed,

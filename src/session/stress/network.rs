@@ -18,7 +18,7 @@ const ROUNDS: u32 = 2;
 ///
 /// # Errors
 /// It cannot be collected either way.
-pub fn collect(engine: &mut dyn Engine, hash_seed: u32) -> Result<Collected, RunError> {
+pub(crate) fn collect(engine: &mut dyn Engine, hash_seed: u32) -> Result<Collected, RunError> {
     let first = engine.collect(Collect::kept(hash_seed));
     let lacking = match &first {
         Ok(collected) => collected.suite.errors.len(),
@@ -42,7 +42,7 @@ pub fn collect(engine: &mut dyn Engine, hash_seed: u32) -> Result<Collected, Run
 ///
 /// # Errors
 /// Those of the engine.
-pub fn check(lab: &mut Lab<'_>, plan: &Plan, failing: &[TestIndex]) -> Result<bool, RunError> {
+pub(crate) fn check(lab: &mut Lab<'_>, plan: &Plan, failing: &[TestIndex]) -> Result<bool, RunError> {
     if !lab.may_use_host_network() {
         return Ok(false);
     }

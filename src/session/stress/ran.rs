@@ -9,14 +9,14 @@ use crate::trial::{NOT_COLLECTED, Outcome, Trial};
 
 /// The account of a session.
 #[derive(Clone, Debug, Default)]
-pub struct Ran {
+pub(crate) struct Ran {
     ran: BTreeSet<TestIndex>,
     uncollected: BTreeSet<TestIndex>,
 }
 
 impl Ran {
     /// Takes in a trial.
-    pub fn add(&mut self, trial: &Trial) {
+    pub(crate) fn add(&mut self, trial: &Trial) {
         for run in &trial.executions {
             match &run.outcome {
                 Outcome::NotRun { why } if why == NOT_COLLECTED => self.uncollected.insert(run.test),
@@ -27,7 +27,7 @@ impl Ran {
     }
 
     /// What the user should know of tests that were never run.
-    pub fn remark(&self, suite: &Suite) -> Option<String> {
+    pub(crate) fn remark(&self, suite: &Suite) -> Option<String> {
         let never: Vec<TestIndex> = self.uncollected.difference(&self.ran).copied().collect();
         let first = suite.test(*never.first()?);
         Some(format!(
@@ -40,7 +40,7 @@ impl Ran {
 }
 
 /// A plan without what its trial did not run.
-pub fn part_that_ran(plan: &Plan, trial: &Trial) -> Plan {
+pub(crate) fn part_that_ran(plan: &Plan, trial: &Trial) -> Plan {
     let mut workers = vec![Vec::new(); plan.workers.len()];
     for run in trial.executions.iter().filter(|run| Fate::of(&run.outcome) != Fate::NotRun) {
         if let Some(list) = workers.get_mut(run.worker.0 as usize) {

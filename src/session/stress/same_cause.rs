@@ -13,7 +13,7 @@ use crate::suite::TestIndex;
 ///
 /// # Errors
 /// Those of the engine.
-pub fn of_one_cause(
+pub(crate) fn of_one_cause(
     lab: &mut Lab<'_>,
     findings: &[Finding],
     alike: &[usize],

@@ -13,7 +13,7 @@ use crate::verify::{Claim, VerifyLimits};
 ///
 /// # Errors
 /// Those of the engine.
-pub fn verify_collection(
+pub(crate) fn verify_collection(
     lab: &mut Lab<'_>,
     file: &FailureFile,
     rigour: VerifyLimits,

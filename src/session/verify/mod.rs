@@ -27,7 +27,7 @@ const NEIGHBOURS: u32 = 12;
 
 /// Which plan a run followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub(crate) enum Stage {
     /// The smallest plan that showed the failure.
     Minimal,
     /// The plan that first showed it.
@@ -38,23 +38,23 @@ pub enum Stage {
 
 /// A recorded failure, looked at again.
 #[derive(Clone, Debug)]
-pub struct Verified {
+pub(crate) struct Verified {
     /// What became of it.
-    pub status: Status,
+    pub(crate) status: Status,
     /// What had to be shown.
-    pub claim: Claim,
+    pub(crate) claim: Claim,
     /// The minimal plan's runs.
-    pub minimal: Tally,
+    pub(crate) minimal: Tally,
     /// The original plan's runs.
-    pub original: Tally,
+    pub(crate) original: Tally,
     /// The neighbours' runs.
-    pub neighbourhood: Tally,
+    pub(crate) neighbourhood: Tally,
     /// Where it failed, and how, if it did.
-    pub failed: Option<(Stage, FailureLocation)>,
+    pub(crate) failed: Option<(Stage, FailureLocation)>,
     /// Why nothing can be told.
-    pub why: Option<String>,
+    pub(crate) why: Option<String>,
     /// What the reader should know besides.
-    pub notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 impl Verified {
@@ -93,7 +93,7 @@ impl Verified {
 ///
 /// # Errors
 /// Those of the engine.
-pub fn verify(
+pub(crate) fn verify(
     lab: &mut Lab<'_>,
     file: &FailureFile,
     rigour: VerifyLimits,
