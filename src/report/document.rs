@@ -115,6 +115,7 @@ struct RelatedDocument {
     victims: Vec<VictimDocument>,
     cleaners: Vec<TestId>,
     whole: bool,
+    fresh: Vec<TestId>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -332,6 +333,7 @@ impl RelatedDocument {
             victims: related_tests.victims.iter().map(victim).collect(),
             cleaners: ids(&related_tests.cleaners, suite),
             whole: related_tests.whole,
+            fresh: ids(&related_tests.fresh, suite),
         }
     }
 }

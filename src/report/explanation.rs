@@ -10,7 +10,7 @@ use crate::report::words;
 use crate::state::{Place, Written};
 use crate::suite::{Suite, TestIndex};
 
-/// Candidates that are listed where nothing was confirmed, and tests of one sort.
+/// Candidates that are listed where nothing was confirmed.
 const LISTED: usize = 5;
 
 /// Writes what is known of the state behind a finding.
@@ -79,12 +79,24 @@ fn related_tests(out: &mut dyn Write, related_tests: &RelatedTests, suite: &Suit
         ("cleaner", &related_tests.cleaners),
     ];
     for (label, tests) in sorts {
-        for &test in tests.iter().take(LISTED) {
+        for &test in tests {
             writeln!(out, "  {label:<13} {}", suite.test(test).id)?;
         }
-        if tests.len() > LISTED {
-            writeln!(out, "  {label:<13} … and {} more tests", tests.len() - LISTED)?;
-        }
+    }
+    let (all, fresh) = (related_tests.tests().len(), related_tests.fresh.len());
+    if fresh < all {
+        writeln!(
+            out,
+            "  {:<13} in two runs each; {fresh} of these {all} tests in a fresh process, the others in forks alone",
+            "shown"
+        )?;
+    }
+    if all > 0 && related_tests.whole {
+        writeln!(
+            out,
+            "  {:<13} every test of the suite; no others were seen to have to do with it",
+            "looked at"
+        )?;
     }
     Ok(())
 }

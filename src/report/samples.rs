@@ -111,6 +111,7 @@ fn victims() -> Vec<Finding> {
         victims: victim('g').signature.into_iter().collect(),
         cleaners: [test('d')].into(),
         whole: true,
+        fresh: [test('c'), test('g')].into(),
     };
     let prices = place("shop.prices.CACHE", StateKind::Global, "{}", "{'tea': 3}");
     let whole = Explanation {

@@ -14,6 +14,7 @@ use crate::run::process::plain::PlainRun;
 use crate::run::remarks::Remarks;
 use crate::run::{Engine, Job, RunError};
 use crate::session::lab::{Event, Reporter};
+use crate::state::{Changed, Followed, Instructions};
 use crate::suite::{Phase, Suite, Test, TestId, TestIndex};
 use crate::trial::{Collected, Execution, Failure, Interpreter, Outcome, Trial};
 
@@ -122,6 +123,14 @@ pub(crate) fn lost() -> Outcome {
     Outcome::Crashed { how: "killed by signal 11 (SIGSEGV)".into() }
 }
 
+/// What a test does to the one place of shared state that there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Does {
+    Nothing,
+    Sets,
+    Clears,
+}
+
 /// The engine.
 pub(crate) struct FakeEngine<'a> {
     suite: Suite,
@@ -130,6 +139,8 @@ pub(crate) struct FakeEngine<'a> {
     forks: bool,
     /// What becomes of the tests in a copy of the project, if there can be one.
     copies: Option<fn(Situation<'_>) -> Outcome>,
+    /// What tests do to the place that instructions are about, whatever its name.
+    does: fn(TestIndex) -> Does,
     /// What was run: each plan, and whether in fresh processes.
     pub(crate) ran: Vec<(Plan, bool)>,
     remarks: Remarks,
@@ -139,7 +150,7 @@ impl<'a> FakeEngine<'a> {
     /// An engine with forks.
     pub(crate) fn new(suite: Suite, becomes: impl FnMut(Situation<'_>) -> Outcome + 'a) -> Self {
         let (becomes, ran, remarks) = (Box::new(becomes), Vec::new(), Remarks::default());
-        Self { suite, becomes, forks: true, copies: None, ran, remarks }
+        Self { suite, becomes, forks: true, copies: None, does: |_| Does::Nothing, ran, remarks }
     }
 
     /// An engine that starts a process for each plan.
@@ -150,6 +161,39 @@ impl<'a> FakeEngine<'a> {
     /// An engine for whose project copies can be made, in which this becomes of a test.
     pub(crate) fn copied_as(self, becomes: fn(Situation<'_>) -> Outcome) -> Self {
         Self { copies: Some(becomes), ..self }
+    }
+
+    /// An engine whose tests do this to a place, which instructions put back and follow.
+    pub(crate) fn with_place(self, does: fn(TestIndex) -> Does) -> Self {
+        Self { does, ..self }
+    }
+
+    /// Runs one list under instructions: to put the place back is to have run none of the tests that set it.
+    fn run_instructed(&mut self, job: Job<'_>, instructions: &Instructions, fresh: bool) -> Trial {
+        let list = &job.plan.workers[0];
+        let (follows, restores) = (instructions.follow.is_some(), !instructions.restore.is_empty());
+        let (mut before, mut is_set) = (Vec::new(), false);
+        let (mut executions, mut changed) = (Vec::new(), Changed::default());
+        for (position, &test) in list.iter().enumerate() {
+            if restores && (follows || position + 1 == list.len()) {
+                before.retain(|&other| (self.does)(other) != Does::Sets);
+                is_set = false;
+            }
+            let outcome = (self.becomes)(Situation { before: &before, test, plan: job.plan, fresh });
+            let (worker, duration) = (WorkerId(0), Duration::ZERO);
+            executions.push(Execution { worker, process: 0, test, outcome, duration });
+            before.push(test);
+            let was_set = is_set;
+            is_set = match (self.does)(test) {
+                Does::Nothing => is_set,
+                does => does == Does::Sets,
+            };
+            if follows {
+                let (position, moved) = (position as u32, was_set != is_set);
+                changed.followed.push(Followed { position, moved, changed: is_set });
+            }
+        }
+        Trial { processes: 1, changed: Some(changed), ..Trial::of(executions) }
     }
 
     fn run_list(&mut self, worker: WorkerId, list: &[TestIndex], plan: &Plan, fresh: bool) -> Vec<Execution> {
@@ -171,6 +215,9 @@ impl<'a> FakeEngine<'a> {
     fn trial(&mut self, job: Job<'_>) -> Trial {
         let fresh = job.fresh || !self.capabilities(job.plan).forks;
         self.ran.push((job.plan.clone(), fresh));
+        if let Some(instructions) = job.instructions {
+            return self.run_instructed(job, instructions, fresh);
+        }
         let lists = (0..).zip(&job.plan.workers);
         let executions: Vec<Execution> =
             lists.flat_map(|(worker, list)| self.run_list(WorkerId(worker), list, job.plan, fresh)).collect();

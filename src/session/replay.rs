@@ -1,5 +1,6 @@
 //! Running one plan again.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::finding::{Finding, Origin};
@@ -106,7 +107,8 @@ fn judge(
     replayed: &mut Replayed,
 ) -> Result<(), RunError> {
     lab.trial(Origin::Baseline, &baseline::suite_order(lab.suite, plan.seed, plan.hash_seed))?;
-    let trials = search::Trials { rootdir: &interpreter.rootdir, seed: plan.seed, axes };
+    let trials =
+        search::Trials { rootdir: &interpreter.rootdir, seed: plan.seed, axes, waiting: &BTreeSet::new() };
     while let Some(suspect) = replayed.unjudged.first() {
         let mut finding = investigate(lab, suspect)?;
         replayed.unjudged.remove(0);

@@ -71,6 +71,6 @@ pub use probe::{check_owners, probe};
 #[cfg(target_os = "linux")]
 pub use process::SandboxedProcess;
 #[cfg(not(target_os = "linux"))]
-pub use unsupported::{Base, Sandbox, SandboxedProcess, check_owners, probe};
-#[cfg(not(target_os = "linux"))]
 pub(crate) use unsupported::sandbox_main;
+#[cfg(not(target_os = "linux"))]
+pub use unsupported::{Base, Sandbox, SandboxedProcess, check_owners, probe};

@@ -2,8 +2,8 @@
 //!
 //! Two runs of the suite tell who may: in one the place is put back after each test that changes it; in the
 //! other the polluter comes before each test. What follows from these is tried: polluters before the victim,
-//! victims after the polluter with the place put back and without, cleaners between the two. Fresh processes
-//! have the last word.
+//! victims after the polluter with the place put back and without, cleaners between the two. All is seen twice, and
+//! of a sample of each sort the second time in fresh processes; where these differ, of all of that sort.
 
 use std::collections::BTreeSet;
 
@@ -15,19 +15,20 @@ use crate::judge::signature::Loss;
 use crate::plan::{Imports, Plan};
 use crate::run::{Job, RunError};
 use crate::session::lab::{Lab, serial};
-use crate::state::{Followed, Instructions, Place};
+use crate::state::{Changed, Followed, Instructions, Place};
 use crate::suite::TestIndex;
 use crate::trial::Trial;
 
-/// Tests of a suite that are looked at; of a larger one, the first in suite order.
+/// Tests of a suite that are looked at: those that wait to be looked into, and of the others the first in suite order.
 const TESTS: usize = 500;
-/// Candidates of one sort that are tried.
-const CANDIDATES: usize = 24;
-/// Cleaners that are named: one shows how it is done.
-const CLEANERS: usize = 3;
+/// Candidates of one sort that are tried where each is a start of pytest. Of forks, which cost some 10 ms, all are.
+const CANDIDATES_SPAWNED: usize = 20;
+/// Tests of one sort that are run in a fresh process as well. Where it shows there what it does in a fork, for so many,
+/// the others are told from forks.
+const SAMPLE: usize = 3;
 
-/// Looks for all others that have to do with a confirmed place. Nothing is looked for where a victim fails
-/// at times only, hangs, or has several polluters that it takes together.
+/// Looks for all others that have to do with a confirmed place, among those that wait first. Nothing is looked for
+/// where a victim fails at times only, hangs, or has several polluters that it takes together.
 ///
 /// # Errors
 /// Those of the engine.
@@ -35,6 +36,7 @@ pub(crate) fn related_tests(
     lab: &mut Lab<'_>,
     finding: &Finding,
     place: &Place,
+    waiting: &BTreeSet<TestIndex>,
 ) -> Result<RelatedTests, RunError> {
     let (Some(minimal), Some(signature)) = (&finding.shrunk, &finding.signature) else {
         return Ok(RelatedTests::default());
@@ -54,8 +56,9 @@ pub(crate) fn related_tests(
         return Ok(RelatedTests::default());
     }
     let plan = Plan { imports: Imports::All, ..serial(&minimal.plan, Vec::new()) };
-    let mut search = Search { lab, plan, place, polluter, victim: signature.clone() };
-    let related_tests = search.run()?;
+    let forks = lab.forks(&plan);
+    let mut search = Search { lab, plan, place, polluter, victim: signature.clone(), forks, cut: false };
+    let related_tests = search.run(waiting)?;
     search.confirmed(related_tests)
 }
 
@@ -66,29 +69,48 @@ struct Search<'a, 'b> {
     place: &'a Place,
     polluter: TestIndex,
     victim: Signature,
+    forks: bool,
+    /// Whether not all candidates were tried.
+    cut: bool,
 }
 
 impl Search<'_, '_> {
-    fn run(&mut self) -> Result<RelatedTests, RunError> {
+    fn run(&mut self, waiting: &BTreeSet<TestIndex>) -> Result<RelatedTests, RunError> {
         let hash_seed = self.plan.hash_seed;
-        let tests: Vec<TestIndex> = self.lab.suite.collected.iter().copied().take(TESTS).collect();
-        let mut related_tests =
-            RelatedTests { whole: self.lab.suite.tests.len() <= TESTS, ..RelatedTests::default() };
+        let tests = self.looked_at(waiting);
         if self.lab.out_of_time() {
-            return Ok(related_tests);
+            return Ok(RelatedTests::default());
         }
-        related_tests.polluters = self.polluters(&tests)?;
+        let polluters = self.polluters(&tests)?;
         if self.lab.out_of_time() {
-            return Ok(related_tests);
+            return Ok(RelatedTests { polluters, ..RelatedTests::default() });
         }
         // A test that fails alone may pollute, and is no victim.
         let fails = |test| self.lab.history.failed_alone(test, hash_seed) == Some(true);
         let known = [self.polluter, self.victim.test];
         let admitted = |test| self.lab.suite.admits(&[self.polluter, test]);
-        let others = tests.into_iter().filter(|&test| !known.contains(&test) && !fails(test));
+        let others = tests.iter().copied().filter(|&test| !known.contains(&test) && !fails(test));
         let others: Vec<TestIndex> = others.filter(|&test| admitted(test)).collect();
-        (related_tests.victims, related_tests.cleaners) = self.victims_and_cleaners(&others)?;
-        Ok(related_tests)
+        let (victims, cleaners) = self.victims_and_cleaners(&others)?;
+        let whole = tests.len() == self.lab.suite.tests.len() && !self.cut;
+        Ok(RelatedTests { polluters, victims, cleaners, whole, fresh: BTreeSet::new() })
+    }
+
+    /// The tests that are looked at, in suite order.
+    fn looked_at(&self, waiting: &BTreeSet<TestIndex>) -> Vec<TestIndex> {
+        let collected = &self.lab.suite.collected;
+        let others = collected.iter().filter(|test| !waiting.contains(test));
+        let chosen: BTreeSet<TestIndex> = waiting.iter().chain(others).take(TESTS).copied().collect();
+        collected.iter().copied().filter(|test| chosen.contains(test)).collect()
+    }
+
+    /// The candidates of one sort that are tried.
+    fn tried(&mut self, mut candidates: Vec<TestIndex>) -> Vec<TestIndex> {
+        if !self.forks && candidates.len() > CANDIDATES_SPAWNED {
+            candidates.truncate(CANDIDATES_SPAWNED);
+            self.cut = true;
+        }
+        candidates
     }
 
     fn with(&self, list: Vec<TestIndex>) -> Plan {
@@ -104,14 +126,9 @@ impl Search<'_, '_> {
         Ok((trial, changed.unwrap_or_default().followed))
     }
 
-    fn probes(&mut self, lists: Vec<Vec<TestIndex>>) -> Result<Vec<Trial>, RunError> {
+    fn probes(&mut self, lists: impl IntoIterator<Item = Vec<TestIndex>>) -> Result<Vec<Trial>, RunError> {
         let plans: Vec<Plan> = lists.into_iter().map(|list| self.with(list)).collect();
         self.lab.probes(&plans.iter().map(Job::of).collect::<Vec<_>>())
-    }
-
-    /// Whether the victim of a trial fails as it does after its polluter.
-    fn fails(&self, trial: &Trial) -> bool {
-        observe(trial, &FailureMatcher::Signature(self.victim.clone())) == Observation::Same
     }
 
     /// The tests that leave the place changed, and after which the victim fails.
@@ -121,15 +138,12 @@ impl Search<'_, '_> {
         let writers = writers.filter_map(|followed| tests.get(followed.position as usize).copied());
         let victim = self.victim.test;
         let others = writers.filter(|&test| test != self.polluter && test != victim);
-        let admitted = others.filter(|&test| self.lab.suite.admits(&[test, victim]));
-        let candidates: Vec<TestIndex> = admitted.take(CANDIDATES).collect();
-        let trials = self.probes(candidates.iter().map(|&test| vec![test, victim]).collect())?;
-        Ok(candidates
-            .into_iter()
-            .zip(&trials)
-            .filter(|(_, trial)| self.fails(trial))
-            .map(|(test, _)| test)
-            .collect())
+        let admitted = others.filter(|&test| self.lab.suite.admits(&[test, victim])).collect();
+        let candidates = self.tried(admitted);
+        let trials = self.probes(candidates.iter().map(|&test| vec![test, victim]))?;
+        let same = FailureMatcher::Signature(self.victim.clone());
+        let fails = |trial: &Trial| observe(trial, &same) == Observation::Same;
+        Ok(those(&candidates, &trials, fails).collect())
     }
 
     fn victims_and_cleaners(
@@ -145,68 +159,235 @@ impl Search<'_, '_> {
             .filter(|run| run.test != polluter && run.outcome.is_failure())
             .map(|run| run.test)
             .collect();
-        let failed: Vec<TestIndex> = failed.into_iter().take(CANDIDATES).collect();
         let touching = followed.iter().filter(|followed| followed.moved).map(|followed| followed.position);
         let touching = touching.filter_map(|position| list.get(position as usize).copied());
-        let mut touching: Vec<TestIndex> =
+        let touching: BTreeSet<TestIndex> =
             touching.filter(|test| *test != polluter && !failed.contains(test)).collect();
-        touching.retain(|&test| self.lab.suite.admits(&[test, victim]));
-        touching.truncate(CANDIDATES);
-        let trials = self.probes(touching.iter().map(|&test| vec![polluter, test, victim]).collect())?;
+        let admitted = touching.into_iter().filter(|&test| self.lab.suite.admits(&[test, victim])).collect();
+        let candidates = self.tried(admitted);
+        let trials = self.probes(candidates.iter().map(|&test| vec![polluter, test, victim]))?;
         let wanted = FailureMatcher::Failure(victim);
         let passes = |trial: &Trial| observe(trial, &wanted) == Observation::Passed;
-        let cleaners = touching.iter().zip(&trials).filter(|(_, trial)| passes(trial));
-        let cleaners = cleaners.map(|(&test, _)| test).take(CLEANERS).collect();
-        let mut victims = BTreeSet::new();
-        for test in failed {
-            victims.extend(self.victim(test)?);
-        }
-        Ok((victims, cleaners))
+        let cleaners = those(&candidates, &trials, passes).collect();
+        let candidates = self.tried(failed.into_iter().collect());
+        Ok((self.victims(&candidates)?, cleaners))
     }
 
-    /// How a test fails after the polluter, if it does so for the place and for nothing else.
-    fn victim(&mut self, test: TestIndex) -> Result<Option<Signature>, RunError> {
-        let trials = self.probes(vec![vec![test], vec![self.polluter, test]])?;
-        let wanted = FailureMatcher::Failure(test);
-        if observe(&trials[0], &wanted) != Observation::Passed {
-            return Ok(None);
-        }
-        let failed = trials[1].executions.iter().rfind(|run| run.test == test);
-        let Some(signature) = failed.and_then(|run| Signature::of(test, &run.outcome)) else {
-            return Ok(None);
+    /// How tests fail after the polluter that do so for the place and for nothing else.
+    fn victims(&mut self, candidates: &[TestIndex]) -> Result<BTreeSet<Signature>, RunError> {
+        let passes = |test: TestIndex, trial: &Trial| {
+            observe(trial, &FailureMatcher::Failure(test)) == Observation::Passed
         };
-        let plan = self.with(vec![self.polluter, test]);
+        let hash_seed = self.plan.hash_seed;
+        let passed = |test: &TestIndex| self.lab.history.failed_alone(*test, hash_seed) == Some(false);
+        let (mut healthy, unknown): (Vec<TestIndex>, Vec<TestIndex>) =
+            candidates.iter().partition(|test| passed(test));
+        let alone = self.probes(unknown.iter().map(|&test| vec![test]))?;
+        healthy.extend(
+            unknown.iter().zip(&alone).filter(|(test, trial)| passes(**test, trial)).map(|(test, _)| test),
+        );
+        healthy.sort_unstable();
+        let polluter = self.polluter;
+        let polluted = self.probes(healthy.iter().map(|&test| vec![polluter, test]))?;
+        let signature = |(&test, trial): (&TestIndex, &Trial)| {
+            let failed = trial.executions.iter().rfind(|run| run.test == test)?;
+            Signature::of(test, &failed.outcome)
+        };
+        let failing: Vec<Signature> = healthy.iter().zip(&polluted).filter_map(signature).collect();
         let instructions = Instructions { restore: vec![self.place.name.clone()], ..Instructions::default() };
-        let (trial, changed) = self.lab.probe_explaining(&plan, &instructions, false)?;
-        let restored = changed.is_some_and(|changed| changed.failed.is_empty());
-        Ok((restored && observe(&trial, &wanted) == Observation::Passed).then_some(signature))
+        let plans: Vec<Plan> =
+            failing.iter().map(|signature| self.with(vec![polluter, signature.test])).collect();
+        let restored = self.lab.probes_explaining(&plans, &instructions)?;
+        let undone = |(signature, (trial, changed)): (&Signature, &(Trial, Option<Changed>))| {
+            let put_back = changed.as_ref().is_some_and(|changed| changed.failed.is_empty());
+            (put_back && passes(signature.test, trial)).then(|| signature.clone())
+        };
+        Ok(failing.iter().zip(&restored).filter_map(undone).collect())
     }
 
-    /// What fresh processes show as well.
+    /// What shows a second time as well.
     fn confirmed(&mut self, related_tests: RelatedTests) -> Result<RelatedTests, RunError> {
         let (polluter, victim) = (self.polluter, self.victim.test);
-        let polluters = related_tests.polluters.iter().map(|&test| vec![test, victim]);
-        let victims = related_tests.victims.iter().map(|signature| vec![polluter, signature.test]);
-        let cleaners = related_tests.cleaners.iter().map(|&test| vec![polluter, test, victim]);
-        let plans: Vec<Plan> = polluters.chain(victims).chain(cleaners).map(|list| self.with(list)).collect();
-        let trials = self.lab.probes(&plans.iter().map(Job::fresh).collect::<Vec<_>>())?;
-        let mut trials = trials.iter();
-        let mut shows = |wanted: FailureMatcher, sight: Observation| {
-            trials.next().is_some_and(|trial| observe(trial, &wanted) == sight)
+        let same = |signature: &Signature| (FailureMatcher::Signature(signature.clone()), Observation::Same);
+        let mut fresh = BTreeSet::new();
+        let polluters: Vec<Claim> = related_tests
+            .polluters
+            .iter()
+            .map(|&test| Claim { test, list: vec![test, victim], shows: same(&self.victim) })
+            .collect();
+        let victims: Vec<Claim> = related_tests
+            .victims
+            .iter()
+            .map(|told| Claim { test: told.test, list: vec![polluter, told.test], shows: same(told) })
+            .collect();
+        let passes = (FailureMatcher::Failure(victim), Observation::Passed);
+        let cleaners: Vec<Claim> = related_tests
+            .cleaners
+            .iter()
+            .map(|&test| Claim { test, list: vec![polluter, test, victim], shows: passes.clone() })
+            .collect();
+        let polluters = self.second_time(&polluters, &mut fresh)?;
+        let held = self.second_time(&victims, &mut fresh)?;
+        let cleaners = self.second_time(&cleaners, &mut fresh)?;
+        let victims = related_tests.victims.into_iter().filter(|told| held.contains(&told.test)).collect();
+        Ok(RelatedTests { polluters, victims, cleaners, whole: related_tests.whole, fresh })
+    }
+
+    /// The tests of which what is claimed shows a second time: of a sample in fresh processes, of the others in forks
+    /// under another random seed. Where one of the sample differs, of all in fresh processes.
+    fn second_time(
+        &mut self,
+        claims: &[Claim],
+        fresh: &mut BTreeSet<TestIndex>,
+    ) -> Result<BTreeSet<TestIndex>, RunError> {
+        let (sample, others) = claims.split_at(claims.len().min(SAMPLE));
+        let sample_held = self.hold(sample, true)?;
+        let differs = sample_held.len() < sample.len();
+        fresh.extend(&sample_held);
+        let held = self.hold(others, differs || !self.forks)?;
+        if differs || !self.forks {
+            fresh.extend(&held);
+        }
+        Ok(&sample_held | &held)
+    }
+
+    fn hold(&mut self, claims: &[Claim], fresh: bool) -> Result<BTreeSet<TestIndex>, RunError> {
+        let random_seed = self.plan.random_seed.wrapping_add(u32::from(!fresh));
+        let plans: Vec<Plan> =
+            claims.iter().map(|claim| Plan { random_seed, ..self.with(claim.list.clone()) }).collect();
+        let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job { fresh, ..Job::of(plan) }).collect();
+        let trials = self.lab.probes(&jobs)?;
+        let held = |(claim, trial): (&Claim, &Trial)| {
+            let (wanted, expected) = &claim.shows;
+            (observe(trial, wanted) == *expected).then_some(claim.test)
         };
-        let RelatedTests { polluters, victims, cleaners, whole } = related_tests;
-        let polluted = || FailureMatcher::Signature(self.victim.clone());
-        Ok(RelatedTests {
-            polluters: polluters.into_iter().filter(|_| shows(polluted(), Observation::Same)).collect(),
-            victims: victims
-                .into_iter()
-                .filter(|signature| shows(FailureMatcher::Signature(signature.clone()), Observation::Same))
-                .collect(),
-            cleaners: cleaners
-                .into_iter()
-                .filter(|_| shows(FailureMatcher::Failure(victim), Observation::Passed))
-                .collect(),
-            whole,
-        })
+        Ok(claims.iter().zip(&trials).filter_map(held).collect())
+    }
+}
+
+/// What is claimed of a test.
+struct Claim {
+    test: TestIndex,
+    /// The run that shows it.
+    list: Vec<TestIndex>,
+    /// What is looked for in it, and what is to be seen of that.
+    shows: (FailureMatcher, Observation),
+}
+
+/// Those of some tests whose trial shows something.
+fn those<'t>(
+    tests: &'t [TestIndex],
+    trials: &'t [Trial],
+    shows: impl Fn(&Trial) -> bool + 't,
+) -> impl Iterator<Item = TestIndex> + 't {
+    tests.iter().zip(trials).filter(move |(_, trial)| shows(trial)).map(|(&test, _)| test)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::{Minimal, Origin};
+    use crate::judge::Tally;
+    use crate::session::fake_engine::{
+        Does, FakeEngine, Situation, Unheard, fails_if, name, plan, suite, test,
+    };
+    use crate::session::suspect::suspects;
+    use crate::state::StateKind;
+    use crate::trial::Outcome;
+
+    const TESTS_OF_SUITE: u32 = 26;
+
+    /// `a`, `b` and `c` set the place, `y` and `z` clear it, `d` to `o` fail where it is set; `p` fails alone.
+    fn does(test: TestIndex) -> Does {
+        match name(test) {
+            'a'..='c' => Does::Sets,
+            'y' | 'z' => Does::Clears,
+            _ => Does::Nothing,
+        }
+    }
+
+    fn becomes(run: Situation<'_>) -> Outcome {
+        let set = matches!(run.last_of("abcyz"), Some('a'..='c'));
+        fails_if(run.is('p') || set && ('d'..='o').contains(&name(run.test)))
+    }
+
+    /// Looks, from `d` after `a`, for the others; and what was run.
+    fn found(engine: FakeEngine<'_>) -> (RelatedTests, Vec<(Plan, bool)>) {
+        let (suite, mut unheard, mut engine) = (suite(TESTS_OF_SUITE), Unheard, engine.with_place(does));
+        let mut lab = Lab::new(&suite, &mut engine, &mut unheard, None);
+        let pair = plan("ad");
+        let trial = lab.trial(Origin::Trial(0), &pair).unwrap();
+        let signature = suspects(Origin::Trial(0), &pair, &trial).remove(0).signature;
+        let minimal = Minimal {
+            plan: pair,
+            culprits: vec![test('a')],
+            imports: Vec::new(),
+            one_minimal: true,
+            calls: 0,
+        };
+        let finding = Finding {
+            signature: Some(signature),
+            shrunk: Some(minimal),
+            with: Tally { runs: 8, failed: 8 },
+            ..Finding::new(Kind::Victim, Some(test('d')), Origin::Trial(0))
+        };
+        let waiting = BTreeSet::new();
+        let place = Place {
+            name: "shop.CACHE".into(),
+            kind: StateKind::Global,
+            old: "{}".into(),
+            new: "{1}".into(),
+            restorable: true,
+            low_confidence: false,
+            written: None,
+            read: None,
+            recipe: None,
+            along: None,
+        };
+        (related_tests(&mut lab, &finding, &place, &waiting).unwrap(), engine.ran)
+    }
+
+    fn letters(tests: impl IntoIterator<Item = TestIndex>) -> String {
+        tests.into_iter().map(name).collect()
+    }
+
+    #[test]
+    fn all_who_have_to_do_with_a_place_are_named_and_no_others() {
+        let (related_tests, _) = found(FakeEngine::new(suite(TESTS_OF_SUITE), becomes));
+        assert_eq!(letters(related_tests.polluters.clone()), "bc");
+        assert_eq!(letters(related_tests.victims.iter().map(|told| told.test)), "efghijklmno");
+        assert_eq!(letters(related_tests.cleaners.clone()), "yz");
+        assert!(related_tests.whole);
+        assert_eq!(letters(related_tests.fresh), "bcefgyz", "three of each sort");
+    }
+
+    #[test]
+    fn of_a_place_a_sample_is_shown_in_fresh_processes_and_all_where_these_differ() {
+        // In forks alone `e`, `k` and `o` fail too.
+        let becomes = |run: Situation<'_>| match name(run.test) {
+            'e' | 'k' | 'o' if run.fresh => Outcome::Passed,
+            _ => becomes(run),
+        };
+        let (related_tests, ran) = found(FakeEngine::new(suite(TESTS_OF_SUITE), becomes));
+        assert_eq!(letters(related_tests.victims.iter().map(|told| told.test)), "fghijlmn");
+        let fresh = |letter| {
+            ran.iter()
+                .filter(|(ran, fresh)| {
+                    *fresh && *ran == Plan { random_seed: ran.random_seed, ..plan(&format!("a{letter}")) }
+                })
+                .count()
+        };
+        assert_eq!("efghijklmno".chars().map(fresh).collect::<Vec<_>>(), [1; 11]);
+    }
+
+    #[test]
+    fn where_each_run_is_a_start_of_pytest_not_all_are_tried_and_that_is_told() {
+        let all = |run: Situation<'_>| fails_if(run.last_of("ayz") == Some('a'));
+        let (cut, _) = found(FakeEngine::new(suite(TESTS_OF_SUITE), all).without_forks());
+        assert_eq!((cut.victims.len(), cut.whole), (CANDIDATES_SPAWNED, false));
+        let (related_tests, ran) = found(FakeEngine::new(suite(TESTS_OF_SUITE), becomes).without_forks());
+        assert!(related_tests.whole);
+        assert_eq!(related_tests.fresh, related_tests.tests());
+        assert!(ran.iter().all(|(_, fresh)| *fresh));
     }
 }

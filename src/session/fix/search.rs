@@ -37,6 +37,8 @@ pub(crate) struct Trials<'a> {
     pub(crate) seed: Seed,
     /// What the session varies.
     pub(crate) axes: &'a Axes,
+    /// The tests of which a failure waits to be looked into: what is found may be behind that as well.
+    pub(crate) waiting: &'a BTreeSet<TestIndex>,
 }
 
 /// Adds to a finding the state behind it, who else has to do with that, and a fix that was tried, or why there is
@@ -54,7 +56,7 @@ pub(crate) fn explained(
     };
     finding.explanation = Some(explanation.clone());
     if let (true, Some(place)) = (explanation.confirmed, explanation.places.first()) {
-        explanation.related_tests = match related_tests(lab, finding, place) {
+        explanation.related_tests = match related_tests(lab, finding, place, trials.waiting) {
             Err(RunError::Interrupted) => return Err(RunError::Interrupted),
             // That the others are not known is no reason to lose what is.
             found => found.unwrap_or_default(),

@@ -258,6 +258,30 @@ impl<'a> Lab<'a> {
         Ok((trial, changed))
     }
 
+    /// Runs plans as [`Lab::probe_explaining`] does, all with the same instructions.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub(crate) fn probes_explaining(
+        &mut self,
+        plans: &[Plan],
+        instructions: &Instructions,
+    ) -> Result<Vec<(Trial, Option<Changed>)>, RunError> {
+        self.in_time()?;
+        let Self { suite, engine, observer, probes, .. } = self;
+        let jobs: Vec<Job<'_>> =
+            plans.iter().map(|plan| Job { instructions: Some(instructions), ..Job::of(plan) }).collect();
+        let mut seen = Vec::new();
+        engine.run_all(suite, &jobs, &mut |_, mut trial| {
+            *probes += 1;
+            observer.notice(suite, &Event::Probed);
+            let changed = trial.changed.take();
+            seen.push((trial, changed));
+            ControlFlow::Continue(())
+        })?;
+        Ok(seen)
+    }
+
     /// An engine for a copy of the project; see [`ProjectCopies::for_project_copy`].
     ///
     /// # Errors

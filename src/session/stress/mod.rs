@@ -396,7 +396,8 @@ impl Session<'_> {
             let at = self.book.keep(finding, lab.suite);
             lab.tell(&Event::Found(&self.book.findings()[at]));
             let rootdir = &self.interpreter.rootdir;
-            let trials = search::Trials { rootdir, seed: self.seed, axes: self.axes };
+            let waiting = self.book.waiting.iter().map(|suspect| suspect.signature.test).collect();
+            let trials = search::Trials { rootdir, seed: self.seed, axes: self.axes, waiting: &waiting };
             let added = details::add(lab, self.interpreter, trials, self.book.finding_mut(at));
             self.book.looked_into(at, lab.suite);
             added?;
