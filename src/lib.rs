@@ -20,6 +20,7 @@
 //! What no test of `tests/`, no benchmark and not `main.rs` needs is `pub(crate)`, so that the compiler sees what is dead.
 
 pub(crate) mod parse;
+pub mod limits;
 pub mod suite;
 pub mod plan;
 pub(crate) mod race;

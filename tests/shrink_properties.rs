@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use jostle::limits::SEARCH_RUNS;
 use jostle::plan::axes::Axes;
 use jostle::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
-use jostle::session::investigate::oracle::SEARCH;
 use jostle::shrink::speculation;
 use jostle::shrink::strategy::Plans;
 use jostle::shrink::{Oracle, Problem, Shrunk, Stopped, Target, Verdict, shrink};
@@ -388,7 +388,7 @@ fn most_searches_at_times_end_within_the_runs_that_a_session_makes() {
         let calls = costs_at_times(n, rate, 60);
         let of_95 = calls[57];
         println!("{n} tests, fails in {rate}: {of_95} calls (95 of 100)");
-        assert!(of_95 <= most && most < SEARCH, "{of_95} calls");
+        assert!(of_95 <= most && most < SEARCH_RUNS, "{of_95} calls");
     }
 }
 

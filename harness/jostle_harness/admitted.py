@@ -21,18 +21,12 @@ from typing import Callable, Dict, List, Optional, Tuple, TypedDict
 import pluggy
 import pytest
 
-from . import messages, pytest_private
+from . import limits, messages, pytest_private
 from .channel import text
 from .precedence import Precedence
 
 _HOOK = "pytest_collection_modifyitems"
 
-#: Shuffled orders that are asked about, besides the collected one and its reverse.
-_SHUFFLED = 4
-#: Further shuffled orders, brought to what was learnt, that plugins must leave as they are.
-_CHECKED = 3
-#: Seconds after which plugins that have not answered are given up: a plugin that hangs must not be waited for.
-_PATIENCE = 60.0
 
 #: A list of tests, by their places in the collected list.
 Order = List[int]
@@ -103,10 +97,10 @@ class _Inquiry:
         names = sorted({_name(plugin, self._session.config) for plugin in sorting})
         sort = self._sort_of(sorting)
         try:
-            orders = [self._collected(), self._collected()[::-1], *map(self._shuffled, range(_SHUFFLED))]
+            orders = [self._collected(), self._collected()[::-1], *map(self._shuffled, range(limits.ASKED_ORDERS))]
             asked = [(order, sort(order)) for order in orders]
             precedence = Precedence(asked)
-            fresh = [self._shuffled(_SHUFFLED + number) for number in range(_CHECKED)]
+            fresh = [self._shuffled(limits.ASKED_ORDERS + number) for number in range(limits.CHECKED_ORDERS)]
             admitted = [precedence.sorted(order) for order in [orders[1], *fresh]]
             checked = [(order, sort(order)) for order in admitted]
         except BaseException as error:
@@ -241,7 +235,7 @@ def _work_silently(work: Callable[[], _Answer], writing: int) -> None:
 def _read_all(descriptor: int) -> bytes:
     """All that is written until the other end closes; nothing if that takes too long."""
     pieces: List[bytes] = []
-    while select.select([descriptor], [], [], _PATIENCE)[0]:
+    while select.select([descriptor], [], [], limits.SORTING_SECONDS)[0]:
         piece = os.read(descriptor, 1 << 20)
         if not piece:
             return b"".join(pieces)

@@ -9,12 +9,10 @@ import re
 import types
 from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Set
 
+from . import limits
 from .messages import How, Kind, RestoreRecipe
 from .places import MISSING, Place, is_a, is_mock, key_name, names_its_item, same, show
 from .snapshot import LOCKS, Node, is_plain, read_again, refill, restorer, same_list
-
-#: Keys of one dictionary that are named one by one; more are one place, and so are keys that no later run could find.
-_KEYS = 8
 
 
 def changed_places(node: Node) -> Iterator[Place]:
@@ -82,7 +80,7 @@ def _slot_places(node: Node, now: Dict[Any, Any]) -> Iterator[Place]:
     changed += [key for key in now if key not in old]
     if not changed:
         return
-    if node.sort == "items" and (len(changed) > _KEYS or not all(names_its_item(key) for key in changed)):
+    if node.sort == "items" and (len(changed) > limits.KEYS or not all(names_its_item(key) for key in changed)):
         restore = lambda: refill(node.obj, old)
         kind = _kind(node.path, old, now)
         yield Place(node.path, kind, show(old), show(now), restore, node.low_confidence, _recipe(node, "dict"))

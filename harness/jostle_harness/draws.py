@@ -13,12 +13,7 @@ import sys
 import types
 from typing import Any, Mapping, Optional, Tuple
 
-#: Draws during collection after which a generator is taken for seeded, four bytes each.
-_MOST = 1 << 18
-#: Where those are looked for first, as hardly any suite draws more.
-_FEW = 1 << 12
-#: So many bytes stand in a row but once.
-_ENOUGH = 16
+from . import limits
 
 _Words = Tuple[int, ...]
 #: What :func:`random.getstate` returns: a version, the words, and what is left of a pair of Gaussian numbers.
@@ -65,8 +60,11 @@ def _mtrand() -> Any:
 
 def _leads_to(start: _Words, end: _Words) -> bool:
     """Whether there are only draws between two states of a Mersenne Twister, each its words and a position."""
-    following = _twister(end).randbytes(_ENOUGH)
-    return any(following in _twister(start).randbytes(4 * draws + _ENOUGH) for draws in (_FEW, _MOST))
+    following = _twister(end).randbytes(limits.TELLING_BYTES)
+    return any(
+        following in _twister(start).randbytes(4 * draws + limits.TELLING_BYTES)
+        for draws in (limits.FEW_DRAWS, limits.MOST_DRAWS)
+    )
 
 
 def _twister(words: _Words) -> random.Random:

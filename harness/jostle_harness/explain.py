@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Generator, Iterator, List
 import pluggy
 import pytest
 
-from . import graph, messages, pytest_private
+from . import graph, limits, messages, pytest_private
 from .channel import Channel, text
 from .crash import fixture, inside
 from .files import Files
@@ -30,9 +30,6 @@ from .writes import Writes
 if TYPE_CHECKING:
     #: A fixture, and the request that it was set up for.
     _SetUp = Tuple[pytest.FixtureDef[Any], pytest.FixtureRequest]
-
-#: Places that are told of at most.
-_PLACES = 300
 
 
 class Explainer:
@@ -176,8 +173,10 @@ class Explainer:
             return
         written = None if self._writes is None else self._writes.stop()
         places = list(self._places())
-        changes = [place.message() for place in places[:_PLACES]]
-        cut_off = self._graph is not None and self._graph.is_cut_off or self._files.is_cut_off or len(places) > _PLACES
+        changes = [place.message() for place in places[: limits.PLACES]]
+        cut_off = (
+            self._graph is not None and self._graph.is_cut_off or self._files.is_cut_off or len(places) > limits.PLACES
+        )
         self._process_state.streams.next_item = next_item
         failed = self._put_back(places)
         self._graph = None

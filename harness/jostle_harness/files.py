@@ -9,17 +9,11 @@ import sqlite3
 import tempfile
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
+from . import limits
 from .messages import RestoreRecipe
 from .path_bindings import PathBindings
 from .places import Place, show
 
-#: Files and folders that are looked at: in about a second. A count and no clock, so that a slow machine sees the same.
-_ENTRIES = 20_000
-#: Larger files are known by their size and time alone, and cannot be put back.
-_KEPT = 256 << 10
-_KEPT_DATABASE = 8 << 20
-_KEPT_IN_ALL = 64 << 20
-_ROWS = 2_000
 _SKIPPED = frozenset(
     [
         "__pycache__",
@@ -65,7 +59,7 @@ class Files:
         self._bindings = bindings
         self._temporary = os.path.realpath(tempfile.gettempdir())
         self._folders = _distinct([rootdir, os.getcwd(), self._temporary])
-        self._left = _KEPT_IN_ALL
+        self._left = limits.KEPT_BYTES_IN_ALL
         #: The first file that was not looked at: what comes before it is known to be there or not.
         self._end: Optional[str] = None
         self._known = self._scan({})
@@ -132,7 +126,7 @@ class Files:
 
     def _walk(self) -> Iterator[str]:
         """The files, in one order for all walks. The first of those that are too many ends this one, and is noted."""
-        left = _ENTRIES
+        left = limits.ENTRIES
         for top in self._folders:
             for folder, folders, files in os.walk(top):
                 folders[:] = sorted(
@@ -157,7 +151,7 @@ class Files:
         return at, [*((True, folder) for folder in folders), (False, name)]
 
     def _content(self, path: str, size: int) -> Optional[bytes]:
-        most = _KEPT_DATABASE if path.endswith(_DATABASES) else _KEPT
+        most = limits.KEPT_DATABASE_BYTES if path.endswith(_DATABASES) else limits.KEPT_BYTES
         if path.endswith(_SOURCES) or size > min(most, self._left):
             return None
         with open(path, "rb") as file:
@@ -197,7 +191,7 @@ class Files:
             return
         with contextlib.suppress(OSError):
             with open(path, "rb") as file:
-                content = file.read(len(old.content) + _KEPT)
+                content = file.read(len(old.content) + limits.KEPT_BYTES)
             if content == old.content:
                 return
         tables = list(self._tables(path, old.content)) if old.content.startswith(_MAGIC) else []
@@ -276,8 +270,8 @@ def read_tables(path: str) -> Optional[Rows]:
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=0)) as connection:
             names = connection.execute("select name from sqlite_master where type = 'table' order by name").fetchall()
             for (name,) in names:
-                tables[name] = connection.execute(f"select * from {_quoted(name)} limit {_ROWS + 1}").fetchall()
-                if len(tables[name]) > _ROWS:
+                tables[name] = connection.execute(f"select * from {_quoted(name)} limit {limits.ROWS + 1}").fetchall()
+                if len(tables[name]) > limits.ROWS:
                     return None
     except sqlite3.Error:
         return None

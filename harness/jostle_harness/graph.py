@@ -15,21 +15,13 @@ import sys
 import types
 from typing import Any, Callable, Collection, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, TypeVar
 
+from . import limits
 from .changes import changed_places
 from .places import Place, is_a, is_atomic, key_name
 from .snapshot import FOREIGN, OF_MODULE, Node, Sort, binder, cell_binder, identity, read, sort_of
 
 _T = TypeVar("_T")
 
-#: Objects that are noted, and references that are followed: in a second or so, and a hundred megabytes. Counts and no
-#: clock, so that a slow machine sees the same.
-_NODES = 30_000
-_REFERENCES = 100_000
-#: Steps from a module, a class or a function: a registry of objects that hold registries is reached, and no path is longer
-#: than a reader can follow. The places of the corpus take three at most.
-_DEPTH = 7
-#: Entries of one table or list that are looked into, so that a hundred large ones have their share of the objects.
-_CHILDREN = 300
 #: What cannot change, and leads to nothing.
 _ATOMS = frozenset((int, str, float, bool, bytes, type(None)))
 
@@ -55,7 +47,7 @@ class Graph:
         self._expressions: Dict[str, str] = {}
         #: What is still to be looked into, those first whose name is the one to tell.
         self._queue: List[Tuple[_Rank, int, _Reference]] = []
-        self._left = _REFERENCES
+        self._left = limits.REFERENCES
         #: What lies too deep, unless another path leads there.
         self._deep: Dict[int, Tuple[object, Sort]] = {}
         self._is_full = False
@@ -87,7 +79,7 @@ class Graph:
     def walk(self) -> None:
         """Look into everything that is waiting."""
         while self._queue:
-            if len(self._nodes) >= _NODES:
+            if len(self._nodes) >= limits.OBJECTS:
                 self._is_full = True
                 self._queue.clear()
                 return
@@ -109,8 +101,8 @@ class Graph:
 
     def _first(self, held: Collection[_T]) -> List[_T]:
         """As many of what an object holds as are looked into."""
-        self._is_full |= len(held) > _CHILDREN
-        return list(itertools.islice(held, _CHILDREN))
+        self._is_full |= len(held) > limits.CHILDREN
+        return list(itertools.islice(held, limits.CHILDREN))
 
     def _note(self, obj: object, path: str, sort: Sort, low_confidence: bool, reach: Optional[str]) -> Node:
         node = Node(obj, path, sort, read(obj, sort), low_confidence, reach)
@@ -124,7 +116,7 @@ class Graph:
         kind = type(obj)
         if kind in _ATOMS or id(obj) in self._nodes or id(obj) in self._elsewhere:
             return
-        if depth > _DEPTH:
+        if depth > limits.DEPTH:
             self._leave_out(obj)
             return
         if kind in (staticmethod, classmethod):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import heapq
 from typing import Dict, List, Tuple
 
-#: Pairs that are told at most; among tests that take more, only the order that was seen first is admitted.
-_MOST_EDGES = 200_000
+from . import limits
 
 
 class Precedence:
@@ -29,7 +28,7 @@ class Precedence:
         if any(sorted(order, key=self.ranks.__getitem__) != answer for order, answer in asked):
             for block in blocks:
                 self.edges += _edges(block, returned)
-        if len(self.edges) > _MOST_EDGES:
+        if len(self.edges) > limits.MOST_EDGES:
             self.edges = []
             for place, test in enumerate(returned[0]):
                 self.ranks[test] = place
@@ -97,6 +96,6 @@ def _edges(block: List[int], orders: List[List[int]]) -> List[Tuple[int, int]]:
             last = left.bit_length() - 1
             edges.append((block[last], test))
             left &= ~(before[last] | 1 << last)
-        if len(edges) > _MOST_EDGES:
+        if len(edges) > limits.MOST_EDGES:
             break
     return edges

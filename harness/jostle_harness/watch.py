@@ -19,7 +19,7 @@ import time
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Tuple, Union
 
-from . import messages, pytest_private
+from . import limits, messages, pytest_private
 from .channel import Channel, Setup, text
 from .effects import Effect, Effects
 from .idle import Idle
@@ -35,10 +35,6 @@ if TYPE_CHECKING:
 _Version = Tuple[Optional[int], ...]
 
 _list_folder = os.listdir  # bound now: a test may replace it
-#: Seconds without anything to do that are told.
-_REST = 0.0005
-#: Above this a call at one place is not asked for any more: a loop that writes a file line by line.
-_MOST_AT_A_PLACE = 40
 _STREAMS = (io.TextIOWrapper, io.BufferedIOBase, io.RawIOBase)
 _WRITING: Dict[str, Operation] = {"write": "write", "writelines": "write", "truncate": "truncate", "flush": "flush"}
 _READING = frozenset(("read", "readline", "readlines", "read1", "readinto"))
@@ -252,7 +248,7 @@ class Watch:
         access = accesses[0]
         key = (access.resource, access.call, place)
         self._asked[key] = self._asked.get(key, 0) + 1
-        if self._asked[key] > _MOST_AT_A_PLACE:
+        if self._asked[key] > limits.ASKED_CALLS:
             return False
         writes = any(access.writes for access in accesses)
         self._tell_rest()
@@ -268,7 +264,7 @@ class Watch:
         self._channel.send(messages.Did(type="did", statement=effect.statement, writes=effect.writes, idle=effect.idle))
 
     def _tell_rest(self) -> None:
-        seconds = self._idle.seconds(_REST)
+        seconds = self._idle.seconds(limits.IDLE_SECONDS)
         if seconds > 0 and not self._subprocess:
             self._channel.send(messages.Rested(type="rested", seconds=seconds))
 

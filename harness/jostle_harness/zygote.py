@@ -24,12 +24,9 @@ from typing import Dict, Iterator, List, Optional
 
 import pytest
 
-from . import messages, neutralise, pytest_private, xdist_identity
+from . import limits, messages, neutralise, pytest_private, xdist_identity
 from .channel import Channel, ChannelClosed, Setup, text
 from .namespaces import Namespaces
-
-#: Seconds between two looks at the forks, where the system cannot tell of their end.
-_LOOK = 0.005
 
 
 def other_threads() -> List[str]:
@@ -121,7 +118,7 @@ class Zygote:
         for pidfd in watchable:
             poll.register(pidfd, select.POLLIN)
         blind = len(watchable) < len(self._forks)
-        ready = poll.poll(_LOOK * 1000 if blind else None)
+        ready = poll.poll(limits.LOOK_SECONDS * 1000 if blind else None)
         return any(descriptor == control for descriptor, _ in ready)
 
     def _fork(self, descriptors: List[int], flags: List[int], session: pytest.Session) -> Optional[Channel]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Dict, Iterator, List, Tuple
 
 import pytest
-from jostle_harness import files
+from jostle_harness import limits
 from jostle_harness.files import Files
 from jostle_harness.path_bindings import PathBindings
 
@@ -123,7 +123,7 @@ def test_the_rows_of_a_database_are_told_by_table(project: Path) -> None:
 
 
 def test_a_database_with_too_many_rows_is_told_as_a_file(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "_ROWS", 1)
+    monkeypatch.setattr(limits, "ROWS", 1)
     database(Path("shop.db"), "create table item (name)", "insert into item values ('tea')")
     known = noted(project)
     database(Path("shop.db"), "insert into item values ('milk')")
@@ -153,7 +153,7 @@ def test_what_came_after_the_start_can_be_noted_anew(project: Path) -> None:
 def test_a_large_file_is_known_by_its_size_and_cannot_be_put_back(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "_KEPT", 8)
+    monkeypatch.setattr(limits, "KEPT_BYTES", 8)
     known = noted(project)
     Path("1.txt").write_text("another text")
     [place] = known.changes()
@@ -176,7 +176,7 @@ DONE: Dict[str, Tuple[str, str, str]] = {
 def test_what_was_not_looked_at_is_neither_created_nor_removed(
     project: Path, monkeypatch: pytest.MonkeyPatch, entries: int, done: List[str]
 ) -> None:
-    monkeypatch.setattr(files, "_ENTRIES", entries)
+    monkeypatch.setattr(limits, "ENTRIES", entries)
     known = noted(project)
     for change in done:
         if change[0] == "-":

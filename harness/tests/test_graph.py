@@ -7,7 +7,7 @@ import types
 from typing import Dict, Iterator, List, Tuple
 
 import pytest
-from jostle_harness import graph
+from jostle_harness import graph, limits
 from jostle_harness.graph import Graph
 from jostle_harness.places import Place
 
@@ -219,7 +219,7 @@ def test_what_is_watched_elsewhere_is_no_part(shop: types.ModuleType) -> None:
     assert found(known) == {}
 
 
-LIMITS = [("_NODES", 4), ("_REFERENCES", 4), ("_CHILDREN", 1)]
+LIMITS = [("OBJECTS", 4), ("REFERENCES", 4), ("CHILDREN", 1)]
 
 
 @pytest.mark.parametrize(("limit", "count"), LIMITS)
@@ -228,7 +228,7 @@ def test_what_is_too_much_is_told_as_not_looked_at_and_never_as_changed(
 ) -> None:
     shop.many = [[number] for number in range(20)]  # type: ignore[attr-defined]
     assert not loaded().is_cut_off
-    monkeypatch.setattr(graph, limit, count)
+    monkeypatch.setattr(limits, limit, count)
     known = loaded()
     assert known.is_cut_off
     assert found(known) == {}
@@ -253,7 +253,7 @@ def test_a_place_leads_to_the_object_that_holds_it(shop: types.ModuleType) -> No
 
 def test_what_lies_too_deep_is_told_as_not_looked_at_unless_another_path_leads_there(shop: types.ModuleType) -> None:
     shop.deep = inner = [0]  # type: ignore[attr-defined]
-    for _ in range(graph._DEPTH - 1):
+    for _ in range(limits.DEPTH - 1):
         shop.deep = [shop.deep]  # type: ignore[attr-defined]
     assert not loaded().is_cut_off
     shop.deep = [shop.deep]  # type: ignore[attr-defined]
@@ -270,6 +270,6 @@ def test_what_lies_too_deep_is_told_as_not_looked_at_unless_another_path_leads_t
 
 def test_what_cannot_change_may_lie_as_deep_as_it_likes(shop: types.ModuleType) -> None:
     shop.deep = ("a", (1, frozenset({2})))  # type: ignore[attr-defined]
-    for _ in range(graph._DEPTH - 1):
+    for _ in range(limits.DEPTH - 1):
         shop.deep = [shop.deep]  # type: ignore[attr-defined]
     assert not loaded().is_cut_off

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Callable, List, Set, Tuple
 
 import pytest
-from jostle_harness import precedence
+from jostle_harness import limits
 from jostle_harness.precedence import Precedence
 
 Order = List[int]
@@ -77,7 +77,7 @@ def test_no_more_is_imposed_than_what_all_orders_show() -> None:
 
 
 def test_of_too_many_rules_only_the_order_that_was_seen_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precedence, "_MOST_EDGES", 1)
+    monkeypatch.setattr(limits, "MOST_EDGES", 1)
     rules = [set(), {0}, set(), {2}, set(), {4}]
     found = learnt(partial(by_rules, rules), 6, random.Random(1))
     assert not found.edges

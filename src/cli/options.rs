@@ -11,15 +11,11 @@ use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::result_options::ResultOptions;
 use crate::cli::values::{UsageError, distinct, named, place_for, worker_counts};
 use crate::cli::{journal_options, profile};
+use crate::limits::{TEST_TIMEOUT, TRIALS};
 use crate::plan::{Axes, Mode, Seed};
 use crate::report::Verbosity;
 use crate::session::Limits;
 use crate::session::lab::journaled::Place;
-
-/// `--trials` if neither it nor `--time` is given.
-const TRIALS: u64 = 20;
-/// `--test-timeout`.
-const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Which suite, and how it is run.
 #[derive(Clone, Debug)]

@@ -1,13 +1,9 @@
 //! Which of the places that have changed is the cause: one at a time, then several together.
 
+use crate::limits::{MOST_SINGLE_PLACES, SINGLE_PLACES};
 use crate::shrink::Stopped;
 use crate::shrink::search::search;
 use crate::state::Place;
-
-/// Places of one sort that are tried one by one before they are halved.
-const SINGLES: usize = 24;
-/// Places that are tried one by one where restoring all at once says nothing.
-const MOST_SINGLES: usize = 60;
 
 /// What the last test showed after some places were restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +71,7 @@ fn among(
     if candidates.is_empty() {
         return Ok(None);
     }
-    if candidates.len() <= SINGLES {
+    if candidates.len() <= SINGLE_PLACES {
         let found = singles(candidates, harmful, experiment)?;
         if !found.is_empty() || candidates.len() == 1 {
             return Ok((!found.is_empty()).then_some((found, false)));
@@ -83,8 +79,8 @@ fn among(
     }
     let together: Vec<usize> = candidates.iter().copied().filter(|at| !harmful.contains(at)).collect();
     if experiment.answer(&together)? != Answer::Undone {
-        let found = if candidates.len() > SINGLES {
-            singles(&candidates[..candidates.len().min(MOST_SINGLES)], harmful, experiment)?
+        let found = if candidates.len() > SINGLE_PLACES {
+            singles(&candidates[..candidates.len().min(MOST_SINGLE_PLACES)], harmful, experiment)?
         } else {
             Vec::new()
         };
@@ -192,7 +188,7 @@ mod tests {
             let mut experiment = Simulated::new(vec![vec![cause]]);
             let found = find(&places(count, |_| false), &mut experiment).unwrap();
             prop_assert_eq!(found, Some(Cause { places: vec![cause], jointly: false, others: count - 1 }));
-            prop_assert!(experiment.asked <= SINGLES + 3);
+            prop_assert!(experiment.asked <= SINGLE_PLACES + 3);
         }
 
         #[test]
@@ -214,13 +210,13 @@ mod tests {
         }
 
         #[test]
-        fn what_the_places_of_one_sort_hold_is_found((places, mut experiment) in suites(MOST_SINGLES)) {
+        fn what_the_places_of_one_sort_hold_is_found((places, mut experiment) in suites(MOST_SINGLE_PLACES)) {
             let reachable = [false, true].into_iter().any(|low| {
                 let of: Vec<usize> = (0..places.len()).filter(|&at| places[at].low_confidence == low).collect();
                 let harmless: Vec<usize> =
                     of.iter().copied().filter(|at| !experiment.harmful.contains(at)).collect();
                 // Of many, those that do harm are known only once each was tried alone.
-                let together = of.len() <= SINGLES || harmless.len() == of.len();
+                let together = of.len() <= SINGLE_PLACES || harmless.len() == of.len();
                 let alone = harmless.iter().any(|&at| experiment.undoes(&[at]));
                 alone || together && experiment.undoes(&harmless)
             });
@@ -283,8 +279,8 @@ mod tests {
             |places: &[usize], others| Cause { places: places.to_vec(), jointly: places.len() > 1, others };
         assert_eq!(found(4, &[0], 1), Some(cause(&[0], 2)));
         assert_eq!(found(4, &[0, 2], 1), Some(cause(&[0, 2], 1)));
-        assert_eq!(found(SINGLES + 6, &[0], 1), Some(cause(&[0], SINGLES + 4)));
-        assert_eq!(found(SINGLES + 6, &[0, 2], 1), None, "all of them at once tell nothing");
+        assert_eq!(found(SINGLE_PLACES + 6, &[0], 1), Some(cause(&[0], SINGLE_PLACES + 4)));
+        assert_eq!(found(SINGLE_PLACES + 6, &[0, 2], 1), None, "all of them at once tell nothing");
         assert_eq!(found(2, &[0], 1), Some(cause(&[0], 0)), "no other could be put back");
     }
 

@@ -1,16 +1,7 @@
 //! One failure under suspicion: which runs tell what kind it is.
 
 use crate::judge::statistics::Tally;
-
-/// Runs after which a constant answer is believed.
-const FEW: u32 = 3;
-/// Runs with which a rate is measured.
-const SOME: u32 = 10;
-/// Runs of the test alone that a rate is compared with, as they are cheap; and of the plan, where fewer
-/// showed it too rarely to tell.
-const MANY: u32 = 20;
-/// A rate is taken for real if chance explains it with at most this probability.
-const DOUBT: f64 = 0.05;
+use crate::limits::{BELIEVED_IF_CONSTANT, COMPARED_RUNS, RATE_DOUBT, RATE_RUNS};
 
 /// What is known of a suspected failure before anything is run for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,14 +114,14 @@ pub(crate) enum Next {
 /// Decides what to run next, or what the failure is.
 pub(crate) fn decide(facts: Facts, evidence: &Evidence) -> Next {
     let alone = evidence.alone;
-    if alone.runs < FEW {
-        Next::Ask(Question::Alone, FEW)
+    if alone.runs < BELIEVED_IF_CONSTANT {
+        Next::Ask(Question::Alone, BELIEVED_IF_CONSTANT)
     } else if alone.never() {
         passes_alone(facts, evidence)
     } else if alone.always() {
         fails_alone(facts, evidence)
     } else {
-        at_least(Question::Alone, SOME, evidence).unwrap_or(Next::Done(Verdict::Nod))
+        at_least(Question::Alone, RATE_RUNS, evidence).unwrap_or(Next::Done(Verdict::Nod))
     }
 }
 
@@ -144,7 +135,7 @@ fn fails_alone(facts: Facts, evidence: &Evidence) -> Next {
         return Next::Done(Verdict::Broken);
     }
     if facts.passed_in == PassedIn::OtherHashSeed {
-        if let Some(next) = at_least(Question::AloneWherePassed, FEW, evidence) {
+        if let Some(next) = at_least(Question::AloneWherePassed, BELIEVED_IF_CONSTANT, evidence) {
             return next;
         }
         let there = evidence.alone_where_passed;
@@ -155,7 +146,7 @@ fn fails_alone(facts: Facts, evidence: &Evidence) -> Next {
             return Next::Done(Verdict::Nod);
         }
     }
-    let settled = at_least(Question::PassedAgain, FEW, evidence);
+    let settled = at_least(Question::PassedAgain, BELIEVED_IF_CONSTANT, evidence);
     let verdict = match evidence.passed_again {
         tally if tally.never() => Verdict::Brittle,
         tally if tally.always() => Verdict::Broken,
@@ -168,19 +159,21 @@ fn passes_alone(facts: Facts, evidence: &Evidence) -> Next {
     if facts.assume_deterministic && !facts.parallel {
         return Next::Done(Verdict::Victim);
     }
-    if let Some(next) = at_least(Question::Again, FEW, evidence) {
+    if let Some(next) = at_least(Question::Again, BELIEVED_IF_CONSTANT, evidence) {
         return next;
     }
     let serial = evidence.serial;
     let varies = !evidence.again.always() || serial.failed > 0 && !serial.always();
-    let (runs, alone_runs) = if varies { (SOME, MANY) } else { (FEW, FEW) };
+    let (runs, alone_runs) =
+        if varies { (RATE_RUNS, COMPARED_RUNS) } else { (BELIEVED_IF_CONSTANT, BELIEVED_IF_CONSTANT) };
     if let Some(next) = at_least(Question::Again, runs, evidence) {
         return next;
     }
     // Even if the test passed in all of its runs alone, a failure this rare would prove nothing.
     let at_best = Tally { runs: alone_runs, failed: 0 };
-    if varies && evidence.again.chance_against(at_best) > DOUBT {
-        let more = (evidence.again.failed > 0).then(|| at_least(Question::Again, MANY, evidence)).flatten();
+    if varies && evidence.again.chance_against(at_best) > RATE_DOUBT {
+        let more =
+            (evidence.again.failed > 0).then(|| at_least(Question::Again, COMPARED_RUNS, evidence)).flatten();
         return more.unwrap_or(Next::Done(Verdict::Unreproduced));
     }
     let measured = at_least(Question::Alone, alone_runs, evidence)
@@ -188,18 +181,18 @@ fn passes_alone(facts: Facts, evidence: &Evidence) -> Next {
     if let Some(next) = measured {
         return next;
     }
-    let real = |tally: Tally| tally.always() || tally.chance_against(evidence.alone) <= DOUBT;
+    let real = |tally: Tally| tally.always() || tally.chance_against(evidence.alone) <= RATE_DOUBT;
     Next::Done(match facts.parallel {
         true if real(serial) => Verdict::Victim,
-        true if real(evidence.again) && evidence.again.chance_against(serial) <= DOUBT => {
+        true if real(evidence.again) && evidence.again.chance_against(serial) <= RATE_DOUBT => {
             // A victim that fails at times may have passed by luck whenever other workers were left out.
-            let runs = if serial.failed == 0 { SOME } else { MANY };
+            let runs = if serial.failed == 0 { RATE_RUNS } else { COMPARED_RUNS };
             return at_least(Question::Serial, runs, evidence).unwrap_or(Next::Done(Verdict::Race));
         }
         false if real(evidence.again) => Verdict::Victim,
         true if varies => {
-            let more = at_least(Question::Serial, MANY, evidence);
-            let more = more.or_else(|| at_least(Question::Again, MANY, evidence));
+            let more = at_least(Question::Serial, COMPARED_RUNS, evidence);
+            let more = more.or_else(|| at_least(Question::Again, COMPARED_RUNS, evidence));
             return more.unwrap_or(Next::Done(Verdict::Unreproduced));
         }
         _ => Verdict::Unreproduced,
@@ -254,15 +247,21 @@ mod tests {
         assert_eq!(kind(PARALLEL, |q, _| matches!(q, Again | Serial)), Verdict::Victim);
         assert_eq!(kind(PARALLEL, |q, n| q == Again && n == 0), Verdict::Unreproduced);
         let by_luck = |first: u32| {
-            move |q, n| q == Again && (n < FEW || n % 2 == 0) || q == Serial && n >= first && n % 2 == 0
+            move |q, n| {
+                q == Again && (n < BELIEVED_IF_CONSTANT || n % 2 == 0)
+                    || q == Serial && n >= first && n % 2 == 0
+            }
         };
         assert_eq!(judge(PARALLEL, by_luck(2)).0, Verdict::Victim);
-        assert_eq!(judge(PARALLEL, by_luck(FEW)).0, Verdict::Victim);
+        assert_eq!(judge(PARALLEL, by_luck(BELIEVED_IF_CONSTANT)).0, Verdict::Victim);
         let assume_deterministic =
             |fails: fn(Question, u32) -> bool| judge(Facts { assume_deterministic: true, ..SERIAL }, fails);
         assert_eq!(assume_deterministic(|q, _| q == Alone).0, Verdict::Brittle);
         let (verdict, evidence) = assume_deterministic(|_, _| false);
-        assert_eq!((verdict, evidence.again.runs, evidence.alone.runs), (Verdict::Victim, 0, FEW));
+        assert_eq!(
+            (verdict, evidence.again.runs, evidence.alone.runs),
+            (Verdict::Victim, 0, BELIEVED_IF_CONSTANT)
+        );
     }
 
     #[test]

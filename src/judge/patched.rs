@@ -6,6 +6,7 @@
 
 use crate::judge::Tally;
 use crate::judge::observation::Fate;
+use crate::limits::PATCH_DOUBT;
 use crate::plan::{Plan, WorkerId};
 use crate::suite::{Suite, TestIndex};
 use crate::trial::{Outcome, Trial};
@@ -91,9 +92,7 @@ pub(crate) fn shows(trial: &Trial, harm: Harm) -> bool {
 /// It is not if both are seen to show it at times, and the patch no more often than chance explains. What shows
 /// with the patch each time, or never without, is always its doing.
 pub(crate) fn is_to_blame(with: Tally, without: Tally) -> bool {
-    /// What chance may explain at most.
-    const DOUBT: f64 = 0.05;
-    without.failed == 0 || with.always() && !without.always() || with.chance_against(without) < DOUBT
+    without.failed == 0 || with.always() && !without.always() || with.chance_against(without) < PATCH_DOUBT
 }
 
 /// What a patched copy collects other than the project does: a test that is missing, new or elsewhere in the

@@ -11,11 +11,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::limits::WAIT_MILLIS;
 use crate::plan::WorkerId;
-
-/// How long a worker that makes no progress, and does not compute, is waited for before the other is let
-/// go, in milliseconds.
-pub(crate) const PATIENCE: u32 = 40;
 
 /// Something outside of the process, as the harness names it: `file:$TMPDIR/a.txt`,
 /// `listing:$TMPDIR` (what a folder holds), `port:tcp 8080`.
@@ -51,7 +48,7 @@ pub struct Schedule {
     pub at: BTreeSet<Resource>,
     /// Where a worker is overtaken.
     pub(crate) switches: Vec<Switch>,
-    /// Milliseconds after which a worker that waits gives way; see [`PATIENCE`].
+    /// Milliseconds after which a worker that waits gives way; see [`WAIT_MILLIS`].
     pub patience: u32,
     /// If not 0, workers run one after the other, and at each of their switches, and after each of their
     /// sleeps, nobody runs for so many milliseconds: to see what the mere delay does.
@@ -95,7 +92,7 @@ impl Schedule {
             first,
             at,
             switches: Vec::new(),
-            patience: PATIENCE,
+            patience: WAIT_MILLIS,
             pause: 0,
             delay: 0,
             system_calls: false,

@@ -9,6 +9,7 @@
 
 use std::fmt;
 
+use crate::limits::DELAY_RUNS;
 use crate::plan::WorkerId;
 use crate::race::access::{Call, Step, StepKind};
 
@@ -17,10 +18,6 @@ pub(crate) const GRID: [u32; 22] =
     [5, 10, 20, 30, 40, 50, 60, 80, 100, 120, 150, 200, 250, 300, 400, 500, 600, 800, 1000, 1200, 1500, 2000];
 /// The longest of them.
 pub(crate) const LONGEST: u32 = GRID[GRID.len() - 1];
-/// The longest that counts as an isolation failure: a machine that is busy may well take so long.
-pub(crate) const COMMON: u32 = 1000;
-/// Runs with the longest delay that must all fail, and those with a shorter one that must all pass.
-pub(crate) const RUNS: u32 = 3;
 
 /// The time that another worker takes, and without which there is no failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +26,7 @@ pub struct Delay {
     /// one of them before this time was over, in milliseconds. A slow machine makes it more than the limit that it is
     /// about, and never less.
     pub milliseconds: u32,
-    /// A shorter time with which the test passed in each of [`RUNS`] runs, in milliseconds.
+    /// A shorter time with which the test passed in each of [`DELAY_RUNS`] runs, in milliseconds.
     pub passes: u32,
     /// The call after which the other worker stands still.
     pub after: Call,
@@ -110,7 +107,9 @@ impl Search {
     pub(crate) fn next(&self) -> Next {
         match self.at.map(|at| GRID[at]) {
             None => Next::Done(None),
-            Some(passes) if self.passed == RUNS => Next::Done(Some(Found { fails: self.fails, passes })),
+            Some(passes) if self.passed == DELAY_RUNS => {
+                Next::Done(Some(Found { fails: self.fails, passes }))
+            }
             Some(time) => Next::Try(time),
         }
     }
@@ -217,7 +216,7 @@ mod tests {
                 Next::Try(delay) => {
                     let shown = run(delay);
                     tried.push((delay, shown));
-                    assert!(tried.len() <= GRID.len() * RUNS as usize, "it comes to an end");
+                    assert!(tried.len() <= GRID.len() * DELAY_RUNS as usize, "it comes to an end");
                     search.add(shown);
                 }
             }
@@ -269,7 +268,7 @@ mod tests {
             });
             if let Some(Found { fails, passes }) = found {
                 let with = |delay: u32| tried.iter().filter(move |run| run.0 == delay).map(|run| run.1);
-                prop_assert!(with(passes).eq([Shown::Passes; RUNS as usize]));
+                prop_assert!(with(passes).eq([Shown::Passes; DELAY_RUNS as usize]));
                 let least = tried.iter().filter_map(|run| match run.1 {
                     Shown::Fails(took) => Some(took),
                     _ => None,

@@ -9,17 +9,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::plan::schedule::PATIENCE;
+use crate::limits::{LATE_WAIT, SHORT_WAIT_MILLIS, WAIT_MILLIS, WAITING_ATTEMPTS};
 use crate::race::access::{Call, Step, StepKind};
 
-/// Patience with a worker that waits, in milliseconds, for a run in which nobody is to be held meanwhile.
-pub(crate) const IMPATIENT: u32 = 4;
-const _: () = assert!(IMPATIENT < PATIENCE, "such a run is one with less patience");
-
-/// In such a run the held one is let go after that time; whoever had to wait for longer was seen too late.
-const LATE: Duration = Duration::from_millis(3 * IMPATIENT as u64);
-/// So many attempts at one call, all from one place, are a wait that keeps the processor busy.
-const ATTEMPTS: u32 = 4;
+const _: () = assert!(SHORT_WAIT_MILLIS < WAIT_MILLIS, "such a run is one with less patience");
 
 /// What a worker did since it got its turn, while another one was held in the middle of its calls.
 #[derive(Clone, Debug, Default)]
@@ -45,13 +38,13 @@ impl HolderActivity {
 
     /// Whether the other one would have gone on meanwhile.
     pub(crate) fn is_a_wait(&self) -> bool {
-        self.idle > Duration::from_millis(IMPATIENT.into())
-            || self.attempts.values().any(|&times| times > ATTEMPTS)
+        self.idle > Duration::from_millis(SHORT_WAIT_MILLIS.into())
+            || self.attempts.values().any(|&times| times > WAITING_ATTEMPTS)
     }
 
     /// Whether it waited too long where the other one was to be let go in time.
     pub(crate) fn is_late(&self) -> bool {
-        self.idle > LATE
+        self.idle > LATE_WAIT
     }
 }
 

@@ -8,15 +8,11 @@
 
 use std::collections::BTreeSet;
 
+use crate::limits::{RANDOM_SCHEDULES, WALK_CALLS};
 use crate::plan::keyed::{Purpose, Stream};
 use crate::plan::schedule::{Resource, Schedule, Switch};
 use crate::plan::{Seed, WorkerId};
 use crate::race::access::{Call, Step, StepKind};
-
-/// Schedules of each random sort.
-const RANDOM: usize = 4;
-/// How likely a random walk is to switch at a call: once in so many.
-const WALK: u64 = 3;
 
 /// The calls that each of two workers made, in its order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,13 +55,18 @@ pub(crate) fn schedules(
     let mut found = vec![with(0, Vec::new()), with(1, Vec::new())];
     found.extend(overtaken_once(calls).into_iter().map(|switch| with(switch.worker.0, vec![switch])));
     found.extend(directed(calls).into_iter().map(|switches| with(switches[0].worker.0, switches)));
-    found.truncate(most.saturating_sub(2 * RANDOM));
+    found.truncate(most.saturating_sub(2 * RANDOM_SCHEDULES));
     let mut stream = Stream::new(seed, Purpose::Schedules, pair);
     found.extend(
-        (0..RANDOM).map(|_| priorities(calls, &mut stream)).map(|(first, switches)| with(first, switches)),
+        (0..RANDOM_SCHEDULES)
+            .map(|_| priorities(calls, &mut stream))
+            .map(|(first, switches)| with(first, switches)),
     );
-    found
-        .extend((0..RANDOM).map(|_| walk(calls, &mut stream)).map(|(first, switches)| with(first, switches)));
+    found.extend(
+        (0..RANDOM_SCHEDULES)
+            .map(|_| walk(calls, &mut stream))
+            .map(|(first, switches)| with(first, switches)),
+    );
     let mut seen = std::collections::HashSet::new();
     found.retain(|schedule| seen.insert(schedule.clone()));
     found.truncate(most);
@@ -144,7 +145,7 @@ fn walk(calls: &Calls, stream: &mut Stream) -> (u32, Vec<Switch>) {
     let mut switches = Vec::new();
     for worker in 0..2 {
         for point in 0..calls.of[worker].len() {
-            if stream.below(WALK) == 0 {
+            if stream.below(WALK_CALLS) == 0 {
                 switches.push(switch(worker, point));
             }
         }

@@ -9,8 +9,9 @@ mod tests;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::limits::{AWAITED_SLEEP, WAIT_MILLIS};
 use crate::plan::WorkerId;
-use crate::plan::schedule::{PATIENCE, Schedule};
+use crate::plan::schedule::Schedule;
 use crate::race::access::{Call, Effect, Step, StepKind};
 use crate::race::fairness::HolderActivity;
 use crate::suite::TestIndex;
@@ -76,9 +77,6 @@ struct WorkerState {
     /// When its last sleep ends, on the trial's own clock, which only sleeps move.
     deadline: f64,
 }
-
-/// Seconds: whoever sleeps longer is not waited for at a switch, as nobody is to be held for long.
-const SOON: f64 = 1.0;
 
 /// The turns of one trial.
 #[derive(Clone, Debug)]
@@ -286,7 +284,7 @@ impl TurnScheduler {
     }
 
     fn is_impatient(&self) -> bool {
-        self.schedule.patience < PATIENCE
+        self.schedule.patience < WAIT_MILLIS
     }
 
     /// Whether a worker has waited while it held another, under a schedule that has no patience with that.
@@ -307,7 +305,7 @@ impl TurnScheduler {
         let waits = match &self.workers.get(to)?.status {
             // Whether it has really woken yet is the clock's affair, and must make no difference.
             Status::Sleeping | Status::Ready(PendingStep::WakeUp) => {
-                self.workers[to].deadline <= self.clock + SOON
+                self.workers[to].deadline <= self.clock + AWAITED_SLEEP
             }
             status => matches!(status, Status::Ready(_)),
         };

@@ -5,19 +5,17 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use crate::finding::Origin;
 use crate::history::{Failing, Found, Session, Slow};
 use crate::judge::Tally;
+use crate::limits::INDEX_LOCK;
 use crate::record::history_file::{Ended, Entry, HistoryError, Read, TestRun, TrialEntry, files, read};
 
 /// Its file in the folder of the history.
 pub const NAME: &str = "index.sqlite3";
-/// How long another process may hold the database.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// What each version adds to the one before.
 const MIGRATIONS: [&str; 1] = ["
     CREATE TABLE night (
@@ -98,7 +96,7 @@ impl HistoryIndex {
             |error: rusqlite::Error| HistoryError::Index { path: path.clone(), why: error.to_string() };
         let mut connection = Connection::open(&path).map_err(wrong)?;
         let version = (|| {
-            connection.busy_timeout(PATIENCE)?;
+            connection.busy_timeout(INDEX_LOCK)?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "foreign_keys", true)?;
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

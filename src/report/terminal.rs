@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 
 use crate::finding::{Finding, Kind};
-use crate::race::delay::RUNS;
+use crate::limits::DELAY_RUNS;
 use crate::report::document::token;
 use crate::report::gitlab::Sections;
 use crate::report::{Verbosity, explanation, given_up, words};
@@ -290,7 +290,11 @@ fn trace(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Result<()
             "fix"
         );
     };
-    writeln!(out, "  {:<13} {RUNS} of {RUNS} runs in which it takes {} ms there", "passed", delay.passes)?;
+    writeln!(
+        out,
+        "  {:<13} {DELAY_RUNS} of {DELAY_RUNS} runs in which it takes {} ms there",
+        "passed", delay.passes
+    )?;
     writeln!(
         out,
         "  {:<13} none is tried for a race: give each worker one of its own (tmp_path, port 0, worker_id), or have \

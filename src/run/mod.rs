@@ -11,7 +11,6 @@ pub(crate) mod worker;
 pub mod process;
 pub mod site;
 pub mod project;
-pub(crate) mod limits;
 mod error;
 pub mod host;
 pub mod remarks;

@@ -2,16 +2,11 @@
 
 use std::collections::HashMap;
 
+use crate::limits::{CALLS_PER_TEST, CANDIDATE_DOUBT, CANDIDATE_RUNS};
 use crate::plan::Plan;
 use crate::shrink::{Oracle, Problem, Shrunk, Stopped, Verdict};
 use crate::suite::TestIndex;
 
-/// A pass of a victim that fails at times is believed if chance explains it with at most this.
-const DOUBT: f64 = 0.001;
-/// Repetitions at most, for a victim that hardly ever fails.
-const MOST_REPETITIONS: u32 = 60;
-/// Calls at most, in multiples of the plan's length, against an oracle that contradicts itself.
-const PATIENCE: usize = 30;
 /// Lower odds of a suspect say nothing to a reader.
 const WORTH_TELLING: f64 = 0.01;
 
@@ -33,9 +28,10 @@ pub(crate) struct CachedOracle<'o> {
 impl<'o> CachedOracle<'o> {
     /// An oracle for a problem.
     pub(crate) fn new(problem: &Problem<'_>, oracle: &'o mut dyn Oracle) -> Self {
-        let passes = if problem.rate < 1.0 { (DOUBT.ln() / (1.0 - problem.rate).ln()).ceil() } else { 1.0 };
-        let repetitions = (passes as u32).clamp(1, MOST_REPETITIONS);
-        let most_calls = (200 + PATIENCE * problem.plan.len()) as u32 * repetitions;
+        let passes =
+            if problem.rate < 1.0 { (CANDIDATE_DOUBT.ln() / (1.0 - problem.rate).ln()).ceil() } else { 1.0 };
+        let repetitions = (passes as u32).clamp(1, CANDIDATE_RUNS);
+        let most_calls = (200 + CALLS_PER_TEST * problem.plan.len()) as u32 * repetitions;
         Self {
             oracle,
             known: HashMap::new(),

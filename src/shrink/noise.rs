@@ -5,14 +5,8 @@
 //! weights, instead of repeating every question until it can be trusted. Here the noise is one-sided:
 //! a set without the culprit never fails, so a failing answer clears all outside the set.
 
+use crate::limits::{CULPRIT_BELIEF, QUESTION_SHARE, QUESTIONS_PER_HALVING};
 use crate::shrink::Stopped;
-
-/// The share of the weight that a question is about. With one-sided noise it is above one half.
-const SHARE: f64 = 0.6;
-/// When an element is believed to be the culprit.
-const BELIEF: f64 = 0.98;
-/// Questions at most, for each halving that a silent oracle would need.
-const PATIENCE: f64 = 14.0;
 
 /// Looks for the lone culprit, starting from these weights; in the end, however it comes, they are the odds of each
 /// element to be it, and their sum is 1. `fails` runs a set once. None if no element stands out.
@@ -26,13 +20,13 @@ pub(crate) fn lone_culprit(
 ) -> Result<Option<usize>, Stopped> {
     let rate = rate.clamp(0.05, 0.95);
     let halvings = (weights.len().max(2) as f64).log2().ceil() + 2.0;
-    let questions = (halvings * PATIENCE / rate.max(0.25)) as u32;
+    let questions = (halvings * QUESTIONS_PER_HALVING / rate.max(0.25)) as u32;
     for _ in 0..questions {
         normalise(weights);
         let mut by_weight: Vec<usize> = (0..weights.len()).collect();
         by_weight.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]).then(a.cmp(&b)));
         match by_weight.first() {
-            Some(&first) if weights[first] >= BELIEF => return Ok(Some(first)),
+            Some(&first) if weights[first] >= CULPRIT_BELIEF => return Ok(Some(first)),
             None => return Ok(None),
             Some(_) => {}
         }
@@ -57,14 +51,14 @@ fn normalise(weights: &mut [f64]) {
     }
 }
 
-/// The heaviest elements that together have [`SHARE`] of the weight, ascending.
+/// The heaviest elements that together have [`QUESTION_SHARE`] of the weight, ascending.
 fn heaviest(by_weight: &[usize], weights: &[f64]) -> Vec<usize> {
     let mut sum = 0.0;
     let mut taken: Vec<usize> = by_weight
         .iter()
         .copied()
         .take_while(|&at| {
-            let more = sum < SHARE;
+            let more = sum < QUESTION_SHARE;
             sum += weights[at];
             more
         })

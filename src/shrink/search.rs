@@ -12,14 +12,8 @@
 //! Nothing is assumed of the predicate: if it is not monotone the answer may be larger than the
 //! smallest, but it fails, and it is 1-minimal if it says so.
 
+use crate::limits::{CAREFUL_LEVELS, DEDUCTIONS_OF_ONE, DEDUCTIONS_OF_SEVERAL};
 use crate::shrink::Stopped;
-
-/// Levels at which both halves are asked for while there is one block: a suite where several tests are
-/// needed is most cheaply recognised there.
-const CAREFUL_LEVELS: u32 = 2;
-/// Deductions in a row before they are verified, with one block and with several.
-const TRUST_ONE: usize = 5;
-const TRUST_SEVERAL: usize = 3;
 
 /// What a search found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,7 +118,7 @@ impl Search<'_> {
         let before = self.blocks.clone();
         self.blocks[block].clone_from(&far);
         self.deductions.push(Deduction { before, block, asked: near, deduced: far });
-        let trust = if self.blocks.len() == 1 { TRUST_ONE } else { TRUST_SEVERAL };
+        let trust = if self.blocks.len() == 1 { DEDUCTIONS_OF_ONE } else { DEDUCTIONS_OF_SEVERAL };
         if self.deductions.len() >= trust {
             self.verify()?;
         }

@@ -5,13 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::limits::{CLEARED, LEAST_SUSPICION};
 use crate::suite::TestIndex;
-
-/// How much less a test is suspected after one trial that speaks for it. Not 0: cleaners, other
-/// polluters and chance exist.
-const CLEARED: f64 = 0.05;
-/// Below this a weight says nothing more, and must not become 0.
-const LEAST: f64 = 1e-12;
 
 /// The weight of each of some tests as a lone culprit, from 0 to 1, given the tests before the victim
 /// in recorded runs with whether it failed, and how often it fails with its culprit present.
@@ -26,7 +21,7 @@ pub(crate) fn weights(tests: &[TestIndex], seen: &[(Vec<TestIndex>, bool)], rate
                 (true, false) => CLEARED,
                 (false, true) => passing,
             };
-            *weight = f64::max(*weight * factor, LEAST);
+            *weight = f64::max(*weight * factor, LEAST_SUSPICION);
         }
     }
     weights

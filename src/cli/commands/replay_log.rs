@@ -11,6 +11,7 @@ use crate::cli::commands::suite_run::{engine, write_json};
 use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::options::SuiteOptions;
 use crate::cli::values::UsageError;
+use crate::limits::LOG_RUNS;
 use crate::logs::junit::Reported;
 use crate::logs::{Name, ParsedLog, Placed, Ran, Source, junit, place, terminal, unknown};
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
@@ -26,8 +27,6 @@ use crate::trial::Collected;
 
 /// A log is text that a person could still look into; what is larger is something else.
 const MOST_BYTES: u64 = 256 << 20;
-/// How many times the plan of a log is run.
-const TIMES: u32 = 3;
 
 /// The text of a log, if that is what the user named: neither JSON, which a failure file is, nor a token.
 ///
@@ -123,7 +122,7 @@ pub fn run(args: &ReplayArgs, log: &str) -> anyhow::Result<ExitCode> {
     }
     let unknown = unknown(&parsed, &placed);
     let plan = plan(&parsed, &placed, seed, hash_seeds[0]);
-    let times = args.times.unwrap_or(TIMES);
+    let times = args.times.unwrap_or(LOG_RUNS);
     let limits = Limits { trials: Some(u64::from(times)), ..Limits::default() };
     let mut progress = Progress::new(&limits, options.verbosity == Verbosity::Quiet);
     let suite = collected.suite.clone();

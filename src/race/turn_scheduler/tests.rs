@@ -5,9 +5,10 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::limits::{SHORT_WAIT_MILLIS, WAIT_MILLIS};
 use crate::plan::schedule::{Resource, Switch};
 use crate::race::access::recorded;
-use crate::race::fairness::{IMPATIENT, is_unfair};
+use crate::race::fairness::is_unfair;
 use crate::race::operation::Operation;
 
 /// What a simulated worker does one after the other.
@@ -81,7 +82,7 @@ fn schedule() -> impl Strategy<Value = Schedule> {
             first: WorkerId(first),
             at: if sequential { BTreeSet::new() } else { BTreeSet::from([Resource("file:0".into())]) },
             switches,
-            patience: PATIENCE,
+            patience: WAIT_MILLIS,
             pause: 0,
             delay: 0,
             system_calls: false,
@@ -159,17 +160,17 @@ fn held_in_the_middle(patience: u32) -> TurnScheduler {
 #[test]
 fn a_rest_while_another_is_held_is_noted_and_makes_only_the_impatient_give_way() {
     let rest = || Heard::Idle(Duration::from_millis(8));
-    let mut patient = held_in_the_middle(PATIENCE);
+    let mut patient = held_in_the_middle(WAIT_MILLIS);
     patient.hear(WorkerId(1), rest());
     assert!(is_unfair(patient.steps()));
     assert_eq!(patient.hear(WorkerId(1), Heard::Asks(call(0))), Some(WorkerId(1)));
 
-    let mut impatient = held_in_the_middle(IMPATIENT);
+    let mut impatient = held_in_the_middle(SHORT_WAIT_MILLIS);
     impatient.hear(WorkerId(1), rest());
     assert_eq!(impatient.hear(WorkerId(1), Heard::Asks(call(0))), Some(WorkerId(0)));
     assert!(!is_unfair(impatient.steps()), "it was let go in time");
 
-    let mut late = held_in_the_middle(IMPATIENT);
+    let mut late = held_in_the_middle(SHORT_WAIT_MILLIS);
     late.hear(WorkerId(1), Heard::Idle(Duration::from_millis(30)));
     assert!(is_unfair(late.steps()));
 }

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
+use crate::limits::{CLOSED, COLLECT, ENDING, TICK};
 use crate::run::RunError;
 use crate::run::error::with_output;
 use crate::run::host::PytestHost;
-use crate::run::limits::{CLOSED, COLLECT, ENDING, TICK};
 use crate::run::process::interrupt::Interrupt;
 use crate::run::process::pytest::{Heard, Process};
 use crate::run::protocol::{self, Message, Orders, Purpose, Setup, check_protocol};

@@ -6,17 +6,15 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use crate::limits::{CLOSED, MEASURED_LOOK};
 use crate::plan::Configuration;
 use crate::run::RunError;
 use crate::run::engine::fresh::SpawnEngine;
 use crate::run::error::with_output;
-use crate::run::limits::CLOSED;
 use crate::run::process::pytest::{Heard, Process};
 use crate::run::protocol::Message;
 use crate::trial::MeasuredRun;
 
-/// How often the process and the clock are looked at: the precision of what is measured.
-const LOOK: Duration = Duration::from_millis(2);
 /// `PYTHONHASHSEED` of every measured run, so that all collect the same tests.
 const HASH_SEED: u32 = 0;
 
@@ -78,7 +76,7 @@ impl SpawnEngine {
             if ended {
                 let last = Instant::now();
                 while open && run.broken_off.is_some() && last.elapsed() < CLOSED {
-                    open = hear(&mut run, receiver.recv_timeout(LOOK), start);
+                    open = hear(&mut run, receiver.recv_timeout(MEASURED_LOOK), start);
                 }
                 return Ok((run, true));
             }
@@ -86,9 +84,9 @@ impl SpawnEngine {
                 return Ok((run, false));
             }
             if open {
-                open = hear(&mut run, receiver.recv_timeout(LOOK), start);
+                open = hear(&mut run, receiver.recv_timeout(MEASURED_LOOK), start);
             } else {
-                std::thread::sleep(LOOK);
+                std::thread::sleep(MEASURED_LOOK);
             }
         }
     }

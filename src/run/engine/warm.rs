@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::limits::ZYGOTE_ATTEMPTS;
 use crate::plan::{Imports, Mode, Plan};
 use crate::run::engine::fresh::SpawnEngine;
 use crate::run::engine::zygote::{ForkLauncher, Readiness, Zygote};
@@ -19,9 +20,6 @@ use crate::run::worker::trial_run::run_trial;
 use crate::run::{Engine, Job, RunError};
 use crate::suite::Suite;
 use crate::trial::{Collected, Trial};
-
-/// How often a trial whose zygote dies is begun before it is run in fresh processes.
-const ATTEMPTS: u32 = 2;
 
 /// Runs workers as forks of zygotes.
 #[derive(Debug)]
@@ -162,7 +160,7 @@ impl Engine for WarmEngine {
     ) -> Result<(), RunError> {
         let (mut done, mut deaths) = (0, 0);
         while done < jobs.len() {
-            if deaths == ATTEMPTS {
+            if deaths == ZYGOTE_ATTEMPTS {
                 let trial = self.fresh.run_apart(suite, jobs[done])?;
                 (done, deaths) = (done + 1, 0);
                 if finished(done - 1, trial).is_break() {

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::limits::{ENDING, PROMPTLY, TICK};
 use crate::run::RunError;
 use crate::run::engine::collecting::{Seeds, hear_collection};
 use crate::run::host::PytestHost;
-use crate::run::limits::{ENDING, PROMPTLY, TICK};
 use crate::run::process::interrupt::Interrupt;
 use crate::run::process::pytest::{Ending, Ends, Heard, Process, Speaker, Started};
 use crate::run::protocol::{Message, Purpose, Request, Setup};

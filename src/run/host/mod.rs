@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use rustix::process::Pid;
 
+use crate::limits::TRIAL_TIMEOUT;
 use crate::run::RunError;
 use crate::run::process::plain;
 use crate::run::process::plain::PlainRun;
@@ -27,9 +28,6 @@ use crate::trial::Trial;
 use crate::run::remarks::Remarks;
 
 pub use options::HostOptions;
-
-/// A trial without a limit of its own may take this and ten times the longest before it.
-const TRIAL: Duration = Duration::from_secs(600);
 
 /// Why there is no host.
 #[derive(Debug, thiserror::Error)]
@@ -192,7 +190,7 @@ impl PytestHost {
     /// How long a trial, or a run as long as one, may take.
     pub(crate) fn limit(&self) -> Duration {
         let longest = *self.longest.lock().unwrap_or_else(PoisonError::into_inner);
-        self.options.trial_timeout.unwrap_or_else(|| TRIAL + longest * 10)
+        self.options.trial_timeout.unwrap_or_else(|| TRIAL_TIMEOUT + longest * 10)
     }
 
     /// Notes how long a trial took, as later ones may take a multiple of it.

@@ -7,14 +7,12 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
+use crate::limits::TICK;
 use crate::run::RunError;
 use crate::run::process::interrupt::Interrupt;
 use crate::run::process::pytest::start;
 use crate::run::sandbox::Exit;
 use crate::run::site::trial_env::SpawnTarget;
-
-/// How often the interrupt is looked at.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// What a plain run showed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +43,7 @@ pub(crate) fn run(
     let since = Instant::now();
     let mut ended = false;
     while !ended && !interrupt.is_set() && since.elapsed() <= limit {
-        ended = ending.ends_within(LOOK);
+        ended = ending.ends_within(TICK);
     }
     ending.signal(Signal::KILL);
     let exit = ending.reap();

@@ -23,8 +23,8 @@ use rustix::process::{
     Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, kill_process_group, setrlimit, waitid,
 };
 
+use crate::limits::{END_LOOK, GRACE};
 use crate::run::RunError;
-use crate::run::limits::GRACE;
 use crate::run::protocol::{Message, Request, parse};
 use crate::run::sandbox::{Exit, Sandbox, SandboxedCommand, SandboxedProcess};
 use crate::run::site::trial_env::SpawnTarget;
@@ -34,8 +34,6 @@ use crate::run::syscalls::names::Names;
 /// How much of a process's output is kept for its error message.
 const OUTPUT_KEPT: usize = 64 << 10;
 
-/// How often an ending process is looked at.
-const LOOK: Duration = Duration::from_millis(2);
 /// The descriptor of the channel in the child.
 const CHANNEL: i32 = 3;
 
@@ -327,7 +325,7 @@ impl Ending for OwnChild {
         loop {
             let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
             match waitid(WaitId::Pid(Pid::from_child(&self.0)), options) {
-                Ok(None) if start.elapsed() < patience => std::thread::sleep(LOOK),
+                Ok(None) if start.elapsed() < patience => std::thread::sleep(END_LOOK),
                 Ok(None) => return false,
                 _ => return true,
             }
@@ -342,7 +340,7 @@ impl Ending for OwnChild {
     fn reap(&mut self) -> Option<Exit> {
         let status = self.0.wait().ok()?;
         // A daemon that left the group may hold the pipe open, so its end is not waited for.
-        std::thread::sleep(LOOK);
+        std::thread::sleep(END_LOOK);
         status.code().map(Exit::Code).or_else(|| status.signal().map(Exit::Signal))
     }
 }
@@ -359,7 +357,7 @@ impl Ending for SandboxedProcess {
 
     fn reap(&mut self) -> Option<Exit> {
         let exit = self.wait();
-        std::thread::sleep(LOOK);
+        std::thread::sleep(END_LOOK);
         Some(exit)
     }
 }

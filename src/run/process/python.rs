@@ -1,10 +1,10 @@
 //! Finding the Python that runs the suite.
 
+use crate::limits::PYTHON_START;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
 
 /// A Python that has pytest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +17,6 @@ pub struct Python {
 
 /// The oldest version of CPython that the harness runs on.
 const OLDEST: (u32, u32) = (3, 9);
-/// How long a Python may take to import pytest and say its version.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// How many bytes it may say.
 const MOST_SAID: u64 = 1 << 20;
 /// The oldest major version of pytest.
@@ -159,7 +157,7 @@ fn ask(path: &Path, line: &str) -> std::io::Result<(bool, String, String)> {
     command.args(["-c", line]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
     let (out, err) = (hear(child.stdout.take()), hear(child.stderr.take()));
-    let heard = out.recv_timeout(PATIENCE).and_then(|out| Ok((out, err.recv_timeout(PATIENCE)?)));
+    let heard = out.recv_timeout(PYTHON_START).and_then(|out| Ok((out, err.recv_timeout(PYTHON_START)?)));
     if heard.is_err() {
         child.kill()?;
     }

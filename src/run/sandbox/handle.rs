@@ -6,7 +6,6 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use command_fds::{CommandFdExt, FdMapping};
 use rustix::thread::UnshareFlags;
@@ -18,11 +17,8 @@ use super::probe::explain;
 use super::process::{SandboxedProcess, is_readable_within};
 use super::protocol::{Birth, Ready, Said, Start, ToMonitor, receive, send};
 use super::{SandboxError, SandboxOptions, SandboxedCommand};
+use crate::limits::SANDBOX_END;
 use crate::trial::Leftover;
-
-/// How long the kernel may take to end every process of a sandbox. It waits for processes that entered
-/// from the base until their parents there have reaped them.
-const END: Duration = Duration::from_secs(10);
 
 /// A sandbox that others are made on top of. They end with it.
 #[derive(Debug)]
@@ -211,7 +207,7 @@ impl Sandbox {
         let control = self.control.lock().unwrap_or_else(PoisonError::into_inner).take();
         if control.is_some() {
             drop(control);
-            is_readable_within(&self.init, END);
+            is_readable_within(&self.init, SANDBOX_END);
         }
     }
 }

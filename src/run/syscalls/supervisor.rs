@@ -17,12 +17,11 @@ use super::listener::{Listener, Waited};
 use super::names::Names;
 use super::target::Target;
 use super::{Kept, Noticed, ProcessTree};
+use crate::limits::ASKED_CALLS;
 use crate::plan::schedule::Resource;
 use crate::race::{Access, Call, Operation};
 use crate::run::protocol::Whereabouts;
 
-/// Above this a call of a program on a resource is not asked for any more, as with the harness.
-const MOST: u32 = 40;
 /// What C code is told as: the worker's own, or that of its other threads.
 const C_CODE: &str = "C code";
 
@@ -296,7 +295,7 @@ impl Watcher {
         let key = (caller == Caller::Subprocess, first.resource.clone(), first.operation);
         let times = self.asked.entry(key).or_default();
         *times += 1;
-        if *times > MOST {
+        if *times > ASKED_CALLS {
             return self.go_on(made);
         }
         let writes = shared.iter().any(|touch| touch.writes);

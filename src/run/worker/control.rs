@@ -7,7 +7,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::plan::schedule::{PATIENCE, Resource, Schedule, Switch};
+use crate::limits::{BLIND_FACTOR, IDLE_NANOSECONDS, WAIT_MILLIS, WORKER_LOOK};
+use crate::plan::schedule::{Resource, Schedule, Switch};
 use crate::plan::{Interleaving, Plan, WorkerId};
 use crate::race::access::StepKind;
 use crate::race::delay::GRID;
@@ -17,14 +18,8 @@ use crate::run::syscalls::{Kept, Noticed, ProcessTree};
 use crate::run::worker::activity::{ProcessActivity, look_at, on_host, waits_at};
 use crate::suite::TestIndex;
 
-/// How often a worker that is not heard of is looked at.
-pub(crate) const LOOK: Duration = Duration::from_millis(4);
-/// How much longer it is waited for where the system does not tell whether it computes.
-const BLIND: u32 = 10;
 /// The usual patience with a worker that waits.
-const PATIENT: Duration = Duration::from_millis(PATIENCE as u64);
-/// CPU time that is none, in nanoseconds: what a wait takes that is interrupted and goes on.
-const IDLE: u64 = 100_000;
+const USUAL_WAIT: Duration = Duration::from_millis(WAIT_MILLIS as u64);
 
 /// What a worker waits for an answer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -261,7 +256,7 @@ impl Control {
     pub(crate) fn look(&mut self) -> Option<Grant> {
         let id = self.turns.holder()?;
         let gap = self.looked.elapsed();
-        if gap < LOOK {
+        if gap < WORKER_LOOK {
             return None;
         }
         self.looked = Instant::now();
@@ -269,16 +264,16 @@ impl Control {
         let seen = self.workers[holder].look();
         // Only who is in the middle of its calls is wronged by a wait.
         let own = Duration::from_millis(self.schedule.patience.into());
-        let patience = if self.turns.holds_another(id) { own } else { own.max(PATIENT) };
-        let patience = if seen.is_some() { patience } else { patience * BLIND };
+        let patience = if self.turns.holds_another(id) { own } else { own.max(USUAL_WAIT) };
+        let patience = if seen.is_some() { patience } else { patience * BLIND_FACTOR };
         let (quiet, cpu) = self.quiet;
         // The time of a process that has ended counts no more.
-        if let Some(pulse) = seen.filter(|pulse| pulse.busy || pulse.cpu.abs_diff(cpu) > IDLE) {
+        if let Some(pulse) = seen.filter(|pulse| pulse.busy || pulse.cpu.abs_diff(cpu) > IDLE_NANOSECONDS) {
             self.quiet = (Duration::ZERO, pulse.cpu);
             return None;
         }
         // On a busy machine we may not have looked for long, and not have heard what it has said since.
-        let gap = gap.min(2 * LOOK);
+        let gap = gap.min(2 * WORKER_LOOK);
         self.quiet.0 = quiet + gap;
         if self.quiet.0 <= patience {
             // Who waits for a subprocess cannot tell whether that rests.

@@ -6,12 +6,12 @@ use std::os::fd::OwnedFd;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
+use crate::limits::{CLOSED, COLLECT, ENDING, TICK, WORKER_LOOK};
 use crate::plan::schedule::Resource;
 use crate::plan::{Barrier, Imports, Interleaving, Mode, WorkerId};
 use crate::race::{Access, Touched};
 use crate::run::error::with_output;
 use crate::run::host::PytestHost;
-use crate::run::limits::{CLOSED, COLLECT, ENDING, TICK};
 use crate::run::process::pytest::{Heard, Process};
 use crate::run::protocol::{
     self, Message, Purpose, Request, Setup, WatchSetup, WorkerIdentity, check_protocol,
@@ -19,7 +19,7 @@ use crate::run::protocol::{
 use crate::run::site::trial_env::TrialEnv;
 use crate::run::syscalls::names::Names;
 use crate::run::syscalls::{Supervisor, filter};
-use crate::run::worker::control::{Control, Grant, LOOK, Question};
+use crate::run::worker::control::{Control, Grant, Question};
 use crate::run::worker::progress::{Stage, Worker, outcome};
 use crate::run::{Job, RunError};
 use crate::state::{Changed, Followed};
@@ -147,7 +147,7 @@ impl<'a> TrialRun<'a> {
             if self.launcher.host().options.interrupt.is_set() {
                 return Err(RunError::Interrupted);
             }
-            match self.receiver.recv_timeout(if self.control.is_some() { LOOK } else { TICK }) {
+            match self.receiver.recv_timeout(if self.control.is_some() { WORKER_LOOK } else { TICK }) {
                 Ok(((worker, process), heard)) if self.workers[worker].process == process => {
                     self.hear(worker, heard)?;
                 }

@@ -8,6 +8,7 @@ pub(crate) mod details;
 use crate::explain::{Answer, Cause, Experiment, Explanation, RelatedTests, find};
 use crate::finding::{Finding, Kind};
 use crate::judge::observation::{FailureMatcher, Observation, observe};
+use crate::limits::{EXPERIMENT_DOUBT, EXPERIMENT_REPETITIONS, EXPLAINING_RUNS, HANGING_EXPERIMENTS};
 use crate::plan::Plan;
 use crate::run::RunError;
 use crate::session::lab::Lab;
@@ -16,14 +17,6 @@ use crate::state::{Changed, Instructions, Place, RestoreMethod, Written};
 use crate::suite::Fixture;
 use crate::trial::{Outcome, Trial};
 
-/// What chance may explain at most where a victim fails only at times.
-const DOUBT: f64 = 0.001;
-/// Repetitions of one experiment at most.
-const MOST_REPETITIONS: u32 = 30;
-/// Runs of one finding at most: enough to put each of the 300 places that are told back once, and to halve.
-const RUNS: u32 = 400;
-/// Those of them that may hang, as each then takes its whole time limit.
-const HANGS: u32 = 12;
 /// Places that are listed where none was shown to be the cause.
 const LISTED: usize = 10;
 
@@ -47,7 +40,7 @@ pub(crate) fn explain(lab: &mut Lab<'_>, finding: &Finding) -> Result<Option<Exp
     let mut explained = explain_with(&mut runner);
     if runner.contradicted && runner.repetitions == 1 {
         // It had failed each time, and yet does so only at times.
-        runner.repetitions = MOST_REPETITIONS;
+        runner.repetitions = EXPERIMENT_REPETITIONS;
         explained = explain_with(&mut runner);
     }
     match runner.error {
@@ -62,7 +55,7 @@ pub(crate) fn explain(lab: &mut Lab<'_>, finding: &Finding) -> Result<Option<Exp
 fn repetitions(finding: &Finding) -> u32 {
     match finding.kind {
         Kind::Brittle => 1,
-        _ => finding.with.runs_to_show(DOUBT).min(MOST_REPETITIONS),
+        _ => finding.with.runs_to_show(EXPERIMENT_DOUBT).min(EXPERIMENT_REPETITIONS),
     }
 }
 
@@ -144,10 +137,10 @@ impl Runner<'_, '_> {
     fn is_over(&self) -> Option<String> {
         if self.lab.out_of_time() {
             Some("there was no time".into())
-        } else if self.experiments >= RUNS {
-            Some(format!("no more than {RUNS} runs are made"))
-        } else if self.hangs >= HANGS {
-            Some(format!("the test hung in {HANGS} runs, and no more are made"))
+        } else if self.experiments >= EXPLAINING_RUNS {
+            Some(format!("no more than {EXPLAINING_RUNS} runs are made"))
+        } else if self.hangs >= HANGING_EXPERIMENTS {
+            Some(format!("the test hung in {HANGING_EXPERIMENTS} runs, and no more are made"))
         } else {
             None
         }

@@ -12,20 +12,13 @@ use crate::finding::{Finding, Kind};
 use crate::judge::Signature;
 use crate::judge::observation::{FailureMatcher, Observation, observe};
 use crate::judge::signature::Loss;
+use crate::limits::{FOLLOWED_TESTS, RELATED_SAMPLE, RELATED_STARTS};
 use crate::plan::{Imports, Plan};
 use crate::run::{Job, RunError};
 use crate::session::lab::{Lab, serial};
 use crate::state::{Changed, Followed, Instructions, Place};
 use crate::suite::TestIndex;
 use crate::trial::Trial;
-
-/// Tests of a suite that are looked at: those that wait to be looked into, and of the others the first in suite order.
-const TESTS: usize = 500;
-/// Candidates of one sort that are tried where each is a start of pytest. Of forks, which cost some 10 ms, all are.
-const CANDIDATES_SPAWNED: usize = 20;
-/// Tests of one sort that are run in a fresh process as well. Where it shows there what it does in a fork, for so many,
-/// the others are told from forks.
-const SAMPLE: usize = 3;
 
 /// Looks for all others that have to do with a confirmed place, among those that wait first. Nothing is looked for
 /// where a victim fails at times only, hangs, or has several polluters that it takes together.
@@ -100,14 +93,15 @@ impl Search<'_, '_> {
     fn looked_at(&self, waiting: &BTreeSet<TestIndex>) -> Vec<TestIndex> {
         let collected = &self.lab.suite.collected;
         let others = collected.iter().filter(|test| !waiting.contains(test));
-        let chosen: BTreeSet<TestIndex> = waiting.iter().chain(others).take(TESTS).copied().collect();
+        let chosen: BTreeSet<TestIndex> =
+            waiting.iter().chain(others).take(FOLLOWED_TESTS).copied().collect();
         collected.iter().copied().filter(|test| chosen.contains(test)).collect()
     }
 
     /// The candidates of one sort that are tried.
     fn tried(&mut self, mut candidates: Vec<TestIndex>) -> Vec<TestIndex> {
-        if !self.forks && candidates.len() > CANDIDATES_SPAWNED {
-            candidates.truncate(CANDIDATES_SPAWNED);
+        if !self.forks && candidates.len() > RELATED_STARTS {
+            candidates.truncate(RELATED_STARTS);
             self.cut = true;
         }
         candidates
@@ -240,7 +234,7 @@ impl Search<'_, '_> {
         claims: &[Claim],
         fresh: &mut BTreeSet<TestIndex>,
     ) -> Result<BTreeSet<TestIndex>, RunError> {
-        let (sample, others) = claims.split_at(claims.len().min(SAMPLE));
+        let (sample, others) = claims.split_at(claims.len().min(RELATED_SAMPLE));
         let sample_held = self.hold(sample, true)?;
         let differs = sample_held.len() < sample.len();
         fresh.extend(&sample_held);
@@ -384,7 +378,7 @@ mod tests {
     fn where_each_run_is_a_start_of_pytest_not_all_are_tried_and_that_is_told() {
         let all = |run: Situation<'_>| fails_if(run.last_of("ayz") == Some('a'));
         let (cut, _) = found(FakeEngine::new(suite(TESTS_OF_SUITE), all).without_forks());
-        assert_eq!((cut.victims.len(), cut.whole), (CANDIDATES_SPAWNED, false));
+        assert_eq!((cut.victims.len(), cut.whole), (RELATED_STARTS, false));
         let (related_tests, ran) = found(FakeEngine::new(suite(TESTS_OF_SUITE), becomes).without_forks());
         assert!(related_tests.whole);
         assert_eq!(related_tests.fresh, related_tests.tests());

@@ -9,6 +9,7 @@ use crate::explain::fix::{Edit, diff};
 use crate::explain::{Explanation, Fix, NoFix, NoFixReason};
 use crate::finding::{Finding, Kind};
 use crate::judge::observation::FailureMatcher;
+use crate::limits::{FIX_DOUBT, FIX_RUNS, FIX_TRIALS, FIXES_TRIED};
 use crate::plan::{Axes, Plan, Seed};
 use crate::run::project::copy::Copy;
 use crate::run::project::git::{Applied, apply};
@@ -18,15 +19,9 @@ use crate::session::explain::explain;
 use crate::session::explain::related::related_tests;
 use crate::session::fix::control::Control;
 use crate::session::fix::proposals::{Proposals, Targets, proposals};
-use crate::session::fix::trying::{Attempt, Doubt, TRIALS, Tried};
+use crate::session::fix::trying::{Attempt, Doubt, Tried};
 use crate::session::lab::{Lab, alone};
 use crate::suite::TestIndex;
-
-/// Fixes that are tried for one finding.
-const ATTEMPTS: usize = 6;
-/// What chance may explain at most where a victim fails only at times, and the runs of the failing plan at most.
-const DOUBT: f64 = 0.001;
-const MOST_RUNS: u32 = 30;
 
 /// What a fix is tried with besides the failing plan.
 #[derive(Clone, Copy, Debug)]
@@ -106,7 +101,7 @@ impl<'a> Search<'a> {
             jointly: minimal.culprits.len() > 1,
             brittle,
             minimal: &minimal.plan,
-            runs: if brittle { 1 } else { finding.with.runs_to_show(DOUBT).min(MOST_RUNS) },
+            runs: if brittle { 1 } else { finding.with.runs_to_show(FIX_DOUBT).min(FIX_RUNS) },
         })
     }
 
@@ -124,7 +119,7 @@ impl<'a> Search<'a> {
         let Proposals { changes, mut refused } = proposals(&reader, rootdir, self.explanation, &targets);
         let mut control = Control::new(rootdir);
         let mut doubts = Vec::new();
-        for edits in changes.into_iter().take(ATTEMPTS) {
+        for edits in changes.into_iter().take(FIXES_TRIED) {
             if lab.out_of_time() {
                 return Ok(Err(no_time()));
             }
@@ -142,7 +137,7 @@ impl<'a> Search<'a> {
             match self.attempt(lab, engine, &mut control)? {
                 Tried::Holds { parallel, raced } => {
                     let diff = String::from_utf8_lossy(&diff(&edits)).into_owned();
-                    return Ok(Ok(Fix { diff, edits, trials: TRIALS, parallel, raced, git_applied }));
+                    return Ok(Ok(Fix { diff, edits, trials: FIX_TRIALS, parallel, raced, git_applied }));
                 }
                 Tried::NoTime => return Ok(Err(no_time())),
                 Tried::Doubt(doubt) => doubts.push(doubt),

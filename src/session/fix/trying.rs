@@ -11,6 +11,7 @@ use crate::finding::Origin;
 use crate::judge::Tally;
 use crate::judge::observation::{self, FailureMatcher, Observation};
 use crate::judge::patched::{Harm, How, Said, collects_other, is_to_blame, look, new_harms, shows};
+use crate::limits::{FIX_PARALLEL_TRIALS, FIX_PLAIN_TRIALS, FIX_SCHEDULES, FIX_TRIALS, HARM_REPEATS};
 use crate::plan::{Axes, Imports, Mode, Plan, Seed, TrialIndex, order, plan};
 use crate::run::engine::Collect;
 use crate::run::{Engine, Job, RunError};
@@ -22,17 +23,6 @@ use crate::session::stress::baseline;
 use crate::session::suspect::Suspect;
 use crate::suite::{Suite, TestIndex};
 use crate::trial::Trial;
-
-/// Trials of the whole suite in which a fix has to hold.
-pub(crate) const TRIALS: u32 = 20;
-/// Those of them that have two workers.
-const PARALLEL: u32 = 5;
-/// Those that are the suite's own order and its reverse.
-const PLAIN: u32 = 2;
-/// How often a plan is run again, with the patch and without, before the patch is blamed for what it shows.
-const REPEATS: u32 = 6;
-/// Schedules of a pair in conflict, the most promising ones first.
-const SCHEDULES: usize = 12;
 
 /// What became of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,7 +151,8 @@ impl Attempt<'_, '_, '_> {
     fn plans(&self, hash_seed: u32) -> (Vec<Plan>, Vec<Plan>, Vec<Plan>) {
         let (suite, axes) = (self.lab.suite, self.axes);
         let modes = axes.parallel_modes(suite);
-        let parallel = if modes.is_empty() || axes.parallel_workers().is_empty() { 0 } else { PARALLEL };
+        let parallel =
+            if modes.is_empty() || axes.parallel_workers().is_empty() { 0 } else { FIX_PARALLEL_TRIALS };
         let make = |workers: u32, modes: Vec<Mode>, count: u32| -> Vec<Plan> {
             let axes = Axes { workers: vec![workers], modes, ..axes.clone() };
             (0..count).map(|index| plan(self.seed, TrialIndex(u64::from(index)), suite, &axes)).collect()
@@ -169,7 +160,7 @@ impl Attempt<'_, '_, '_> {
         let own = baseline::suite_order(suite, self.seed, hash_seed);
         let reversed = order::reversed(suite, &suite.collected, axes.ignore_rank);
         let reversed = Plan { workers: vec![reversed], ..own.clone() };
-        let serial = make(1, vec![Mode::No], TRIALS - PLAIN - parallel);
+        let serial = make(1, vec![Mode::No], FIX_TRIALS - FIX_PLAIN_TRIALS - parallel);
         (vec![own, reversed], serial, make(2, modes, parallel))
     }
 
@@ -231,7 +222,7 @@ impl Attempt<'_, '_, '_> {
     /// Whether a harm is the patch's doing, or chance's: the plan is run again without the patch and with it.
     fn weigh(&mut self, plan: &Plan, fresh: bool, new: Harm) -> Result<(), End> {
         let (mut with, mut without) = (Tally { runs: 1, failed: 1 }, Tally { runs: 1, failed: 0 });
-        for _ in 0..REPEATS {
+        for _ in 0..HARM_REPEATS {
             if self.lab.out_of_time() {
                 return Err(End::NoTime);
             }
@@ -296,7 +287,7 @@ impl Attempt<'_, '_, '_> {
         for pair in 0..races.pairs.len() {
             let undisturbed = races.undisturbed(&mut copy, pair)?;
             let plans = races.plans(pair, 0, &undisturbed);
-            for (number, plan) in plans.iter().enumerate().take(SCHEDULES) {
+            for (number, plan) in plans.iter().enumerate().take(FIX_SCHEDULES) {
                 if self.lab.out_of_time() {
                     return Err(End::NoTime);
                 }

@@ -2,16 +2,12 @@
 
 use crate::finding::{Finding, Kind, NoCommand};
 use crate::judge::signature::Loss;
+use crate::limits::{COMMAND_DOUBT, COMMAND_RUNS};
 use crate::run::RunError;
 use crate::run::process::plain::PlainRun;
 use crate::session::lab::Lab;
 use crate::suite::{Suite, TestId, TestIndex};
 use crate::trial::Interpreter;
-
-/// What chance may explain at most where a command did not show a failure.
-const DOUBT: f64 = 0.01;
-/// How often a command is tried at most.
-const MOST_TRIES: u32 = 20;
 
 /// Finds the simplest command that shows an isolation failure, or why none does. Nothing for other findings, and where
 /// plain pytest cannot be run.
@@ -45,8 +41,11 @@ pub fn find(
     let charged = tests.last().filter(|_| shared).copied().unwrap_or(signature.test);
     let charged_id = lab.suite.test(charged).id.clone();
     // Flags that happen to be there when it fails at last would be taken for a condition.
-    let tries =
-        if finding.kind == Kind::Victim { finding.with.runs_to_show(DOUBT).min(MOST_TRIES) } else { 1 };
+    let tries = if finding.kind == Kind::Victim {
+        finding.with.runs_to_show(COMMAND_DOUBT).min(COMMAND_RUNS)
+    } else {
+        1
+    };
     let mut runs = 0;
     for hash_seed in [None, Some(minimal.plan.hash_seed)] {
         for flags in variants(interpreter) {

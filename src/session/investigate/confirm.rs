@@ -4,6 +4,9 @@
 use crate::finding::{Finding, Kind, Origin};
 use crate::judge::Tally;
 use crate::judge::observation::{FailureMatcher, Observation, observe};
+use crate::limits::{
+    BROKEN_RUNS, CONFIRMED_DOUBT, CONSTANT_RUNS, FRESH_CONFIRMATIONS, OPEN_RUNS, VARYING_RUNS,
+};
 use crate::plan::Plan;
 use crate::run::{Job, RunError};
 use crate::session::lab::{Lab, alone};
@@ -12,22 +15,6 @@ use crate::session::suspect::{Suspect, minimal, suspects};
 use crate::shrink::Shrunk;
 use crate::suite::Phase;
 use crate::trial::Trial;
-
-/// Runs with the cause, and without it, those of the judging included, if all of them agree. The first with it, and
-/// all with it before, have the random seed of the plan that failed, so that the others alone tell who fails at
-/// times from who fails each time: of 128 tests that draw lots at even odds, one is taken for constant.
-pub(crate) const CONSTANT: u32 = 8;
-/// Runs of each sort where they do not.
-const VARYING: u32 = 16;
-/// Runs of each sort where those leave it open, though only the side with the cause ever failed, half of
-/// them fresh: bad luck must not hide a failure that shows half of the time.
-const OPEN: u32 = 48;
-/// Runs of each sort that are made in fresh processes, if all of them agree.
-const FRESH: u32 = 1;
-/// Runs of a test alone that have to fail before it is called broken.
-const BROKEN: u32 = 3;
-/// What chance may explain at most.
-const DOUBT: f64 = 0.01;
 
 /// Confirms a victim or a race. `varies` if it is known to fail only at times, so that a few runs that agree
 /// prove nothing.
@@ -67,7 +54,7 @@ pub(crate) fn victim(
     let kind = match () {
         () if fresh.failed == 0 => Kind::Unreproduced,
         () if without.failed > 0 => Kind::Nod,
-        () if with.chance_against(without) > DOUBT => Kind::Unreproduced,
+        () if with.chance_against(without) > CONFIRMED_DOUBT => Kind::Unreproduced,
         () if finding.kind == Kind::Victim && with.always() && shrunk.culprits == [test] => Kind::Nio,
         () => finding.kind,
     };
@@ -144,7 +131,7 @@ impl Side {
     fn fresh_may_have_passed_by_luck(&self) -> bool {
         let Tally { runs, failed } = self.fresh_runs;
         let forks = Tally { runs: self.all.runs - runs, failed: self.all.failed - failed };
-        failed == 0 && forks.chance_against(self.fresh_runs) > DOUBT
+        failed == 0 && forks.chance_against(self.fresh_runs) > CONFIRMED_DOUBT
     }
 
     fn is_as_expected(&self) -> bool {
@@ -182,14 +169,20 @@ fn compare(
     mut without: Side,
     varies: bool,
 ) -> Result<(Side, Side), RunError> {
-    measure(lab, &mut [(&mut with, CONSTANT, FRESH), (&mut without, CONSTANT, FRESH)])?;
+    measure(
+        lab,
+        &mut [
+            (&mut with, CONSTANT_RUNS, FRESH_CONFIRMATIONS),
+            (&mut without, CONSTANT_RUNS, FRESH_CONFIRMATIONS),
+        ],
+    )?;
     if varies || !with.is_as_expected() || !without.is_as_expected() {
-        let (runs, fresh) = (VARYING, VARYING / 2);
+        let (runs, fresh) = (VARYING_RUNS, VARYING_RUNS / 2);
         measure(lab, &mut [(&mut with, runs, fresh), (&mut without, runs, fresh)])?;
     }
-    let open = with.all.chance_against(without.all) > DOUBT || with.fresh_may_have_passed_by_luck();
+    let open = with.all.chance_against(without.all) > CONFIRMED_DOUBT || with.fresh_may_have_passed_by_luck();
     if with.all.failed > 0 && without.all.never() && open {
-        measure(lab, &mut [(&mut with, OPEN, OPEN / 2), (&mut without, OPEN, 0)])?;
+        measure(lab, &mut [(&mut with, OPEN_RUNS, OPEN_RUNS / 2), (&mut without, OPEN_RUNS, 0)])?;
     }
     Ok((with, without))
 }
@@ -235,7 +228,7 @@ fn broken_elsewhere(lab: &mut Lab<'_>, suspect: &Suspect, plan: &Plan) -> Result
         let seen = suspects(Origin::Alone, &alone, &trial).into_iter().next();
         let mut without = Tally::default();
         without.add(true);
-        for run in 1..BROKEN {
+        for run in 1..BROKEN_RUNS {
             let again = Plan { random_seed: alone.random_seed.wrapping_add(run), ..alone.clone() };
             without.add(observe(&lab.probe(&again)?, &wanted) == Observation::Same);
         }
@@ -285,11 +278,11 @@ mod tests {
         let nobody = |_: Situation<'_>| fails_if(false);
         assert_eq!(compared(nobody, false), [tally(0, 16), tally(0, 16), tally(0, 8)]);
         let rarely = |run: Situation<'_>| fails_if(victim_under(run, |seed| seed % 5 == 0));
-        assert_eq!(compared(rarely, false)[0].runs, OPEN);
+        assert_eq!(compared(rarely, false)[0].runs, OPEN_RUNS);
         let in_forks = |run: Situation<'_>| fails_if(!run.fresh && victim_under(run, |seed| seed % 5 == 0));
         assert_eq!(
             compared(in_forks, false)[2],
-            tally(0, OPEN / 2),
+            tally(0, OPEN_RUNS / 2),
             "bad luck of few fresh runs is no proof"
         );
     }
@@ -304,7 +297,7 @@ mod tests {
             if run.plan.random_seed.is_multiple_of(2) { Outcome::Skipped } else { fails_if(run.after('b')) }
         };
         let [with, without, _] = compared(skipped, false);
-        assert!(with.always() && without.never() && with.runs < OPEN, "{with:?} {without:?}");
+        assert!(with.always() && without.never() && with.runs < OPEN_RUNS, "{with:?} {without:?}");
     }
 
     #[test]
@@ -327,6 +320,6 @@ mod tests {
         assert_eq!(suspect.signature.test, test('f'));
         let finding = investigate(&mut lab, &suspect).unwrap();
         assert_eq!((finding.kind, finding.test), (Kind::Broken, Some(test('d'))));
-        assert_eq!(finding.without, tally(BROKEN, BROKEN));
+        assert_eq!(finding.without, tally(BROKEN_RUNS, BROKEN_RUNS));
     }
 }

@@ -3,14 +3,11 @@
 use crate::finding::{Finding, Kind, Minimal};
 use crate::judge::observation::{FailureMatcher, Fate, Observation, observe};
 use crate::judge::{Evidence, Tally, Verdict};
+use crate::limits::{CONSTANT_RUNS, TWICE_RUNS};
 use crate::plan::Plan;
 use crate::run::RunError;
-use crate::session::investigate::confirm;
 use crate::session::lab::{Lab, alone};
 use crate::session::suspect::{Suspect, finding_of};
-
-/// Runs that are made in fresh processes.
-const FRESH: u32 = 2;
 
 /// Whether the test of a suspect passes and then fails each time it is run twice in a row with nothing else, and
 /// as it did in the suspect's plan.
@@ -22,9 +19,9 @@ pub(crate) fn pollutes_itself(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Op
     let wanted = FailureMatcher::Signature(suspect.signature.clone());
     let pair = Plan { workers: vec![vec![test, test]], ..alone(&suspect.plan, lab.suite, test, 0) };
     let (mut with, mut without) = (Tally::default(), Tally::default());
-    for random_seed in 0..confirm::CONSTANT {
+    for random_seed in 0..CONSTANT_RUNS {
         let plan = Plan { random_seed, ..pair.clone() };
-        let fresh = random_seed >= confirm::CONSTANT - FRESH;
+        let fresh = random_seed >= CONSTANT_RUNS - TWICE_RUNS;
         let trial = if fresh { lab.probe_fresh(&plan)? } else { lab.probe(&lab.in_forks(&plan))? };
         let first_passed = trial.executions.first().map(|run| Fate::of(&run.outcome)) == Some(Fate::Passed);
         if !first_passed || observe(&trial, &wanted) != Observation::Same {

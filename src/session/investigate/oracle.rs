@@ -1,6 +1,7 @@
 //! The oracle of a shrinker: plans are run with pytest, those it may ask for next beside them.
 
 use crate::judge::observation::{FailureMatcher, Observation, observe};
+use crate::limits::{FORESEEN_ANSWERS, SEARCH_RUNS};
 use crate::plan::Plan;
 use crate::run::RunError;
 use crate::session::lab::Lab;
@@ -48,7 +49,7 @@ impl PytestOracle<'_, '_> {
         let at = match self.ahead.iter().position(|(plan, _)| plan == candidate) {
             Some(at) => at,
             None => {
-                let foreseeable = self.answers.len() < FORESEEABLE;
+                let foreseeable = self.answers.len() < FORESEEN_ANSWERS;
                 let room = if foreseeable { self.lab.at_once(candidate) as usize - 1 } else { 0 };
                 let next = questions_after(self.problem, &self.answers, room);
                 let plans: Vec<Plan> = std::iter::once(candidate.clone()).chain(next).collect();
@@ -81,7 +82,8 @@ pub(crate) fn run_shrinker(
         .map(|(before, failed)| (before, failed == (reproduces == Observation::Same)))
         .collect();
     let keeps_imports = lab.forks(&plan);
-    let problem = Problem::new(plan, target, suite, seen, rate).keeping_imports(keeps_imports).within(SEARCH);
+    let problem =
+        Problem::new(plan, target, suite, seen, rate).keeping_imports(keeps_imports).within(SEARCH_RUNS);
     let mut oracle = PytestOracle {
         lab,
         wanted,
@@ -97,11 +99,3 @@ pub(crate) fn run_shrinker(
         _ => Ok(shrunk),
     }
 }
-
-/// After so many answers going through them again for each question takes too long.
-pub(crate) const FORESEEABLE: usize = 100;
-
-/// Runs of candidates in search of what makes one test fail. Of lone polluters among 1,000 tests (simulated,
-/// `tests/shrink_properties.rs`) 95 of 100 are found within 440 runs where the test fails in half of them, and
-/// within 760 where it fails in 3 of 10.
-pub const SEARCH: u32 = 1000;

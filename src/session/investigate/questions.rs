@@ -4,6 +4,7 @@ use crate::finding::Origin;
 use crate::judge::case::{PassedIn, Verdict};
 use crate::judge::observation::{FailureMatcher, Observation, observe};
 use crate::judge::{Evidence, Facts, Next, Question, decide};
+use crate::limits::SILENT_RUNS;
 use crate::plan::Plan;
 use crate::run::{Job, RunError};
 use crate::session::lab::{Lab, alone, serial, serial_of_worker};
@@ -72,8 +73,8 @@ pub(crate) fn judge(
                     moves,
                 });
             }
-            Next::Ask(question, _) if lab.out_of_time() || silent >= PATIENCE => {
-                let silent = (silent >= PATIENCE).then_some(question);
+            Next::Ask(question, _) if lab.out_of_time() || silent >= SILENT_RUNS => {
+                let silent = (silent >= SILENT_RUNS).then_some(question);
                 let verdict = Verdict::Unreproduced;
                 return Ok(Judgement { verdict, evidence, silent, alone: failed_alone, varying, moves });
             }
@@ -131,7 +132,7 @@ pub(crate) const AS_A_WORKER: &str = "it fails alone as well where it runs in th
 pub(crate) fn fails_as_the_only_worker(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<bool, RunError> {
     let alone = serial(&suspect.plan, vec![suspect.signature.test]);
     let plan = Plan { mode: suspect.plan.mode, ..alone };
-    for run in 0..PATIENCE {
+    for run in 0..SILENT_RUNS {
         let trial = lab.probe(&Plan { random_seed: plan.random_seed.wrapping_add(run), ..plan.clone() })?;
         if observe(&trial, &suspect.wanted()) != Observation::Same {
             return Ok(false);
@@ -177,6 +178,3 @@ pub(crate) fn exactly(suspect: &Suspect, wanted: &FailureMatcher) -> FailureMatc
         _ => wanted.clone(),
     }
 }
-
-/// Runs that give no answer before a question is given up.
-pub(crate) const PATIENCE: u32 = 3;

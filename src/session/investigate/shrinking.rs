@@ -4,6 +4,7 @@ use crate::finding::{Finding, GivenUp, Kind};
 use crate::judge::Evidence;
 use crate::judge::case::Verdict;
 use crate::judge::observation::{FailureMatcher, Observation};
+use crate::limits::{RACE_RATE, UNKNOWN_RATE};
 use crate::plan::{Plan, WorkerId};
 use crate::run::RunError;
 use crate::session::investigate::confirm;
@@ -71,9 +72,3 @@ pub(crate) fn shrink_brittle(
     let given_up = given_up(&shrunk);
     Ok(Finding { given_up, ..confirm::brittle(lab, suspect, shrunk, finding)? })
 }
-
-/// How often a race is expected to show in a candidate at most.
-pub(crate) const RACE_RATE: f64 = 0.8;
-
-/// The rate that is assumed of a failure which showed a few times in a row and then not at all.
-pub(crate) const UNKNOWN_RATE: f64 = 0.5;

@@ -4,13 +4,8 @@
 //! confirmed; nothing that is not confirmed is shown. At the end nothing is run any more. What runs then is waited
 //! for, as a run that is cut short says nothing: the limit is overrun by one run at most.
 
+use crate::limits::{LEAST_RESERVE, MOST_RESERVE_SHARE, RESERVE_SHARE};
 use std::time::{Duration, Instant};
-
-/// The share of a limit that is kept for confirming.
-const RESERVE: f64 = 0.05;
-/// What confirming takes at least, with processes that start slowly, and the share of a short limit it may have.
-const LEAST_RESERVE: Duration = Duration::from_secs(10);
-const MOST_RESERVE: f64 = 0.2;
 
 /// The end of a session, and when to come to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +26,7 @@ impl Deadline {
 
 /// How much of a limit is kept for confirming.
 fn reserve(limit: Duration) -> Duration {
-    limit.mul_f64(RESERVE).max(LEAST_RESERVE.min(limit.mul_f64(MOST_RESERVE)))
+    limit.mul_f64(RESERVE_SHARE).max(LEAST_RESERVE.min(limit.mul_f64(MOST_RESERVE_SHARE)))
 }
 
 #[cfg(test)]

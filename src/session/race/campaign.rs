@@ -7,23 +7,16 @@ use std::time::{Duration, Instant};
 use crate::finding::{Finding, Origin};
 use crate::judge::Signature;
 use crate::judge::signature::FailureLocation;
+use crate::limits::{HELD_FAILURES, RACED_PAIRS, TURN_SCHEDULES, UNSTEADY_FAILURES};
 use crate::plan::Plan;
 use crate::run::RunError;
 use crate::session::lab::Lab;
 use crate::session::race::gathering::{self, Loser, gather};
-use crate::session::race::pairs::{Judged, PAIRS, Races, fresh_suspects, judge, seems_no_race};
+use crate::session::race::pairs::{Judged, Races, fresh_suspects, judge, seems_no_race};
 use crate::session::race::waiting::Waits;
 use crate::session::suspect::Suspect;
 use crate::suite::TestIndex;
 use crate::trial::Trial;
-
-/// Schedules of a pair that are tried in one turn.
-const TURN: usize = 12;
-
-/// How many schedules that show a failure are looked into, if it shows at times only under them.
-const UNSTEADY: u32 = 2;
-/// How many are looked into if it shows under them for the time only that a worker was held.
-const HELD: u32 = 6;
 
 /// How far racing goes.
 pub(crate) struct Bounds {
@@ -207,7 +200,7 @@ impl Racing {
 
     /// Tries the next schedules of a pair.
     fn turn(&mut self, lab: &mut Lab<'_>, races: &Races, racer: &mut Racer) -> Result<(), RunError> {
-        for _ in 0..TURN {
+        for _ in 0..TURN_SCHEDULES {
             if racer.is_done() || self.is_over(lab) {
                 return Ok(());
             }
@@ -364,8 +357,8 @@ impl Racing {
             self.waits.add_held(suspect);
         }
         let enough = match judged {
-            Judged::Unsteady => count(&mut self.unsteady, signature) >= UNSTEADY,
-            Judged::Held | Judged::Late => count(&mut self.held, signature) >= HELD,
+            Judged::Unsteady => count(&mut self.unsteady, signature) >= UNSTEADY_FAILURES,
+            Judged::Held | Judged::Late => count(&mut self.held, signature) >= HELD_FAILURES,
             Judged::Serial | Judged::Race(_) => true,
         };
         if enough {
@@ -410,7 +403,7 @@ impl Racing {
                 &format!("pairs of tests in conflict were not raced to the end: {why}"),
             ),
             self.more.then(|| {
-                format!("more than {PAIRS} pairs of tests are in conflict: {PAIRS} were chosen to be raced")
+                format!("more than {RACED_PAIRS} pairs of tests are in conflict: {RACED_PAIRS} were chosen to be raced")
             }),
             some(
                 self.ungathered,

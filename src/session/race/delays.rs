@@ -9,14 +9,14 @@
 use crate::finding::{Finding, Kind, Minimal};
 use crate::judge::Tally;
 use crate::judge::observation::{Observation, observe};
+use crate::limits::{COMMON_DELAY, DELAY_RUNS, RACE_CONFIRMATIONS};
 use crate::plan::schedule::{Schedule, Switch};
 use crate::plan::{Plan, WorkerId};
 use crate::race::Call;
-use crate::race::delay::{COMMON, Delay, Found, LONGEST, Next, RUNS, Search, Shown, between, shortest, took};
+use crate::race::delay::{Delay, Found, LONGEST, Next, Search, Shown, between, shortest, took};
 use crate::race::trace::{self, Trace};
 use crate::run::{Job, RunError};
 use crate::session::lab::Lab;
-use crate::session::race::pairs::FRESH;
 use crate::session::race::probe_effect::{fails_paused_for, fails_without_overlap};
 use crate::session::race::reruns::{Reruns, schedule_of, with_schedule};
 use crate::session::suspect::Suspect;
@@ -65,13 +65,13 @@ pub(crate) fn measure(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Measured, 
     if fails_without_overlap(lab, suspect, false, &mut without)? {
         return Ok(Measured::Nothing);
     }
-    let in_forks = lab.probes(&vec![Job::of(&suspect.plan); RUNS as usize])?;
+    let in_forks = lab.probes(&vec![Job::of(&suspect.plan); DELAY_RUNS as usize])?;
     let mut seen = all_shown(&in_forks, &runs, held);
     let traced = in_forks.first().and_then(|trial| traced(trial, &runs, held));
     let Some((trace, (after, before))) = traced.filter(|_| shortest(&seen).is_some()) else {
         return Ok(Measured::Nothing);
     };
-    let fresh = lab.probes(&vec![Job::fresh(&suspect.plan); FRESH])?;
+    let fresh = lab.probes(&vec![Job::fresh(&suspect.plan); RACE_CONFIRMATIONS])?;
     let mut with = Tally::default();
     fresh.iter().for_each(|trial| with.add(observe(trial, &runs.wanted) == Observation::Same));
     seen.extend(all_shown(&fresh, &runs, held));
@@ -89,7 +89,7 @@ pub(crate) fn measure(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Measured, 
     let delay = Delay { milliseconds: found.fails, passes: found.passes, after, before };
     let trace = Trace { delay: Some(delay), ..trace };
     let finding = Box::new(finding(suspect, runs.count, trace, (with, without)));
-    Ok(if found.fails <= COMMON { Measured::Race(finding) } else { Measured::Long(finding) })
+    Ok(if found.fails <= COMMON_DELAY { Measured::Race(finding) } else { Measured::Long(finding) })
 }
 
 /// A delay that suffices for a failure, as runs in forks show it; nothing if it did not show in each of them while
@@ -101,7 +101,7 @@ pub(crate) fn suffices(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<u3
     let Some(held) = held(suspect) else {
         return Ok(None);
     };
-    let trials = lab.probes(&vec![Job::of(&suspect.plan); RUNS as usize])?;
+    let trials = lab.probes(&vec![Job::of(&suspect.plan); DELAY_RUNS as usize])?;
     Ok(shortest(&all_shown(&trials, &Reruns::new(suspect), held)))
 }
 

@@ -4,10 +4,11 @@
 
 use crate::finding::Finding;
 use crate::judge::{Signature, Tally};
+use crate::limits::{COMMON_DELAY, DELAY_FACTOR, LOSERS_TRIED};
 use crate::plan::schedule::{Resource, Schedule};
 use crate::plan::{Plan, WorkerId};
 use crate::race::conflicts::Pair;
-use crate::race::delay::{COMMON, Delay};
+use crate::race::delay::Delay;
 use crate::race::likeness::{folder, like};
 use crate::race::trace::{Trace, trace};
 use crate::run::RunError;
@@ -18,11 +19,6 @@ use crate::session::race::probe_effect::fails_without_overlap;
 use crate::session::race::reruns::{Reruns, schedule_of, with_schedule};
 use crate::session::suspect::Suspect;
 use crate::suite::TestIndex;
-
-/// By how much the delays that two tests take may differ, as a machine that is busy tells them.
-const NEAR: u32 = 2;
-/// How many tests are tried in the place of one that was found to lose.
-pub(crate) const PLACES: usize = 64;
 
 /// A test that was found to lose: how, under which plan, and by which calls.
 pub(crate) struct Loser {
@@ -91,8 +87,8 @@ pub(crate) fn gather(
     let resource = &loser.trace.resource;
     let mut candidates = like(&races.conflicts, loser.signature.test, resource);
     candidates.retain(|(test, _)| finding.test != Some(*test) && !finding.also.contains(test));
-    let left = candidates.len().saturating_sub(PLACES);
-    for (test, theirs) in candidates.into_iter().take(PLACES) {
+    let left = candidates.len().saturating_sub(LOSERS_TRIED);
+    for (test, theirs) in candidates.into_iter().take(LOSERS_TRIED) {
         let Some(suspect) = shows(lab, loser, test, &theirs)? else { continue };
         let delay = finding.trace.as_mut().and_then(|trace| trace.delay.as_mut());
         if let Some(delay) = delay
@@ -111,7 +107,7 @@ pub(crate) fn gather(
 /// Whether about the same delay suffices for another test, as it does if it waits by the same limit. The longer of
 /// both is told then.
 fn takes_no_longer(lab: &mut Lab<'_>, suspect: &Suspect, delay: &mut Delay) -> Result<bool, RunError> {
-    let most = COMMON.min(delay.milliseconds * NEAR);
+    let most = COMMON_DELAY.min(delay.milliseconds * DELAY_FACTOR);
     let took = suffices(lab, suspect)?.filter(|&took| took <= most);
     delay.milliseconds = delay.milliseconds.max(took.unwrap_or_default());
     Ok(took.is_some())

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use crate::finding::{Finding, Kind, Minimal, Origin};
 use crate::judge::observation::{Observation, observe};
 use crate::judge::{Signature, Tally};
+use crate::limits::{HANGING_CONFIRMATIONS, PAIR_SCHEDULES, RACE_CONFIRMATIONS, RACED_PAIRS};
 use crate::plan::schedule::{Resource, Schedule, Switch};
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
 use crate::race::access::{Step, StepKind, recorded};
@@ -26,19 +27,11 @@ use crate::session::suspect::{Suspect, suspects};
 use crate::suite::TestIndex;
 use crate::trial::Trial;
 
-/// Pairs of tests that a session races at most.
-pub(crate) const PAIRS: usize = 32;
-/// Schedules of a pair that are tried before others are drawn; in further rounds so many are drawn each.
-pub(crate) const SCHEDULES: usize = 48;
 /// Where in a race's number the test stands, counted from 1, whose pairs alone are raced.
 const VICTIM: u32 = 32;
 /// Where in it stands whether the worker that is overtaken is delayed. No session has so many rounds that their
 /// numbers come to this.
 const DELAYED: u64 = 1 << 31;
-/// Runs of the shrunk schedule in fresh processes, all of which must fail.
-pub(crate) const FRESH: usize = 10;
-/// Those of a test that hangs.
-const FRESH_HANGS: usize = 2;
 
 /// What a failure under a schedule turned out to be.
 pub(crate) enum Judged {
@@ -54,7 +47,7 @@ pub(crate) enum Judged {
     Unsteady,
 }
 
-/// The race trials of a session: round by round and pair by pair, [`SCHEDULES`] numbers for each.
+/// The race trials of a session: round by round and pair by pair, [`PAIR_SCHEDULES`] numbers for each.
 pub(crate) struct Races {
     seed: Seed,
     hash_seed: u32,
@@ -72,8 +65,8 @@ impl Races {
     /// The races that the recorded conflicts allow; only those of one test if one is named.
     pub(crate) fn new(seed: Seed, hash_seed: u32, recording: &Recording, victim: Option<TestIndex>) -> Self {
         let Recording { conflicts, system_calls } = recording;
-        let more = pairs(conflicts, PAIRS + 1, victim).len() > PAIRS;
-        let pairs = pairs(conflicts, PAIRS, victim);
+        let more = pairs(conflicts, RACED_PAIRS + 1, victim).len() > RACED_PAIRS;
+        let pairs = pairs(conflicts, RACED_PAIRS, victim);
         let conflicts = conflicts.clone();
         Self { seed, hash_seed, victim, system_calls: *system_calls, more, pairs, conflicts }
     }
@@ -86,7 +79,7 @@ impl Races {
     /// The plan of a pair's schedule.
     fn plan(&self, pair: usize, (round, number): (u64, usize), schedule: Schedule) -> Plan {
         let (first, second) = self.pairs[pair].tests;
-        let index = (round as usize * PAIRS + pair) * SCHEDULES + number;
+        let index = (round as usize * RACED_PAIRS + pair) * PAIR_SCHEDULES + number;
         Plan {
             seed: self.seed,
             index: TrialIndex(self.base() + index as u64),
@@ -129,7 +122,13 @@ impl Races {
         }
         let at = &self.pairs[pair].resources;
         let draw = if round == 0 { schedules } else { drawn };
-        let found = draw(&calls, at, self.seed, self.base() + round * PAIRS as u64 + pair as u64, SCHEDULES);
+        let found = draw(
+            &calls,
+            at,
+            self.seed,
+            self.base() + round * RACED_PAIRS as u64 + pair as u64,
+            PAIR_SCHEDULES,
+        );
         (0..).zip(found).map(|(number, schedule)| self.plan(pair, (round, number), schedule)).collect()
     }
 }
@@ -154,12 +153,12 @@ pub(crate) fn plan_of_token(
     let races = Races::new(seed, hash_seed, &recording, victim);
     let is_delayed = index.0 & DELAYED != 0;
     let index = ((index.0 & !DELAYED) - races.base()) as usize;
-    let (round, pair) = (index / SCHEDULES / PAIRS, index / SCHEDULES % PAIRS);
+    let (round, pair) = (index / PAIR_SCHEDULES / RACED_PAIRS, index / PAIR_SCHEDULES % RACED_PAIRS);
     if pair >= races.pairs.len() {
         return Ok(None);
     }
     let undisturbed = races.undisturbed(lab, pair)?;
-    let plan = races.plans(pair, round as u64, &undisturbed).get(index % SCHEDULES).cloned();
+    let plan = races.plans(pair, round as u64, &undisturbed).get(index % PAIR_SCHEDULES).cloned();
     if is_delayed {
         Ok(plan.and_then(|plan| delays::delayed(&plan).first().map(delayed_index)))
     } else {
@@ -196,7 +195,7 @@ pub(crate) fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunE
     let schedule = schedule_of(&plan).cloned().unwrap_or_else(|| Schedule::sequential(WorkerId(0)));
     let plan = with_schedule(&plan, Schedule { calls: calls.clone(), ..schedule });
     let mut with = Tally::default();
-    let fresh = if hangs(suspect) { FRESH_HANGS } else { FRESH };
+    let fresh = if hangs(suspect) { HANGING_CONFIRMATIONS } else { RACE_CONFIRMATIONS };
     let mut deadlocks = true;
     for trial in lab.probes(&vec![Job::fresh(&plan); fresh])? {
         with.add(observe(&trial, &runs.wanted) == Observation::Same);

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::judge::Tally;
 use crate::judge::observation::{FailureMatcher, Observation, observe};
+use crate::limits::FAIR_DELAY;
 use crate::plan::WorkerId;
 use crate::plan::schedule::{Schedule, Switch};
 use crate::run::{Job, RunError};
@@ -17,9 +18,6 @@ use crate::session::lab::Lab;
 use crate::session::race::pairs::Judged;
 use crate::session::race::reruns::{Reruns, schedule_of, with_schedule};
 use crate::session::suspect::Suspect;
-
-/// A delay that every test has to stand, since every machine makes such.
-const FAIR: Duration = Duration::from_millis(20);
 
 /// What shows that a failure is no race, if something does.
 ///
@@ -106,9 +104,10 @@ pub(crate) fn fails_paused_for(
 /// for longer than may be anywhere.
 fn delays(failing: WorkerId, held: &[Duration]) -> Vec<(WorkerId, Duration)> {
     let of = |worker: u32| (WorkerId(worker), held.get(worker as usize).copied().unwrap_or_default());
-    let others = (0..held.len() as u32).map(of).filter(|&(worker, held)| worker != failing && held > FAIR);
+    let others =
+        (0..held.len() as u32).map(of).filter(|&(worker, held)| worker != failing && held > FAIR_DELAY);
     let (_, own) = of(failing.0);
-    std::iter::once((failing, own.max(FAIR))).chain(others).collect()
+    std::iter::once((failing, own.max(FAIR_DELAY))).chain(others).collect()
 }
 
 /// The schedule of a run in which a worker is delayed where it was overtaken, and nobody comes in between.
@@ -134,7 +133,7 @@ mod tests {
     fn each_worker_is_delayed_where_it_was_overtaken_and_for_as_long_as_it_was_held() {
         let (one, other) = (WorkerId(0), WorkerId(1));
         let long = Duration::from_millis(90);
-        assert_eq!(delays(one, &[Duration::ZERO, Duration::from_millis(2)]), [(one, FAIR)]);
+        assert_eq!(delays(one, &[Duration::ZERO, Duration::from_millis(2)]), [(one, FAIR_DELAY)]);
         assert_eq!(delays(other, &[long, long]), [(other, long), (one, long)]);
         let switches =
             [(one, 3, other), (other, 1, one)].map(|(worker, point, to)| Switch { worker, point, to });

@@ -4,17 +4,15 @@ use std::time::Duration;
 
 use crate::judge::observation::{FailureMatcher, Observation, observe};
 use crate::judge::signature::Loss;
+use crate::limits::{SCHEDULE_RUNS, SHORT_WAIT_MILLIS};
 use crate::plan::schedule::Schedule;
 use crate::plan::{Interleaving, Plan, WorkerId};
-use crate::race::fairness::{IMPATIENT, is_unfair};
+use crate::race::fairness::is_unfair;
 use crate::race::{Step, trace};
 use crate::run::RunError;
 use crate::session::lab::Lab;
 use crate::session::suspect::Suspect;
 use crate::suite::Phase;
-
-/// Runs of a failing schedule in forks, all of which must fail.
-const AGAIN: u32 = 3;
 
 /// A schedule of a plan that has one.
 pub(crate) fn schedule_of(plan: &Plan) -> Option<&Schedule> {
@@ -67,7 +65,7 @@ impl Reruns {
             unfair: false,
             fair_only: false,
             // Each run of a test that hangs takes all of its time.
-            again: if hangs(suspect) { 1 } else { AGAIN },
+            again: if hangs(suspect) { 1 } else { SCHEDULE_RUNS },
         }
     }
 
@@ -117,7 +115,7 @@ impl Reruns {
         let Some(schedule) = schedule_of(plan) else {
             return Ok(true);
         };
-        let hasty = with_schedule(plan, Schedule { patience: IMPATIENT, ..schedule.clone() });
+        let hasty = with_schedule(plan, Schedule { patience: SHORT_WAIT_MILLIS, ..schedule.clone() });
         let fair_only = std::mem::replace(&mut self.fair_only, true);
         let shows = self.always(lab, &hasty);
         self.fair_only = fair_only;

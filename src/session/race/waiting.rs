@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::finding::{Finding, Origin};
 use crate::judge::Signature;
+use crate::limits::{COMMON_DELAY, WAITING_PLANS};
 use crate::plan::Plan;
-use crate::race::delay::{COMMON, wait};
+use crate::race::delay::wait;
 use crate::run::{Job, RunError};
 use crate::session::lab::Lab;
 use crate::session::race::campaign::Racing;
@@ -17,9 +18,6 @@ use crate::session::race::reruns::schedule_of;
 use crate::session::suspect::{Suspect, suspects};
 use crate::suite::TestIndex;
 use crate::trial::Trial;
-
-/// How many plans are run with a delay of seconds.
-const PLANS: usize = 8;
 
 /// Where tests waited for a worker that was overtaken.
 #[derive(Default)]
@@ -70,8 +68,8 @@ impl Waits {
                 plans.push(plan);
             }
         }
-        let more = plans.len().saturating_sub(PLANS);
-        plans.truncate(PLANS);
+        let more = plans.len().saturating_sub(WAITING_PLANS);
+        plans.truncate(WAITING_PLANS);
         (plans, more)
     }
 }
@@ -164,5 +162,7 @@ fn remark(finding: &Finding, name: impl Fn(TestIndex) -> String) -> Option<Strin
     let (test, delay) = (finding.test?, finding.trace.as_ref()?.delay.as_ref()?);
     let (culprits, _) = finding.causes();
     let (test, other) = (name(test), name(*culprits.first()?));
-    Some(format!("{test} fails if {other} {delay}: more than {COMMON} ms, so it is no isolation failure"))
+    Some(format!(
+        "{test} fails if {other} {delay}: more than {COMMON_DELAY} ms, so it is no isolation failure"
+    ))
 }

@@ -4,14 +4,11 @@
 use crate::finding::{Finding, Kind};
 use crate::judge::Tally;
 use crate::judge::observation::{FailureMatcher, observe};
+use crate::limits::DRAW_RUNS;
 use crate::plan::Plan;
 use crate::run::{Job, RunError};
 use crate::session::lab::Lab;
 use crate::trial::Trial;
-
-/// Runs of each of the two plans. Of tests that pass and fail at even odds whatever the seed, one in 1,024 is taken
-/// for one that draws.
-const AGAIN: u32 = 5;
 
 /// A run of which is known whether the failure that is looked for showed.
 #[derive(Clone, Debug)]
@@ -42,16 +39,16 @@ pub(crate) fn told_apart(
         return Ok(Finding { kind: Kind::Nod, ..finding });
     }
     let again =
-        [failing, passing].map(|seen| [Job { fresh: seen.fresh, ..Job::of(&seen.plan) }; AGAIN as usize]);
+        [failing, passing].map(|seen| [Job { fresh: seen.fresh, ..Job::of(&seen.plan) }; DRAW_RUNS as usize]);
     let jobs = again.concat();
     let trials = lab.probes(&jobs)?;
-    let (fails, passes) = trials.split_at(AGAIN as usize);
+    let (fails, passes) = trials.split_at(DRAW_RUNS as usize);
     let (fails, passes) = (tally(fails, wanted), tally(passes, wanted));
     let seeds = (failing.plan.random_seed, passing.plan.random_seed);
     Ok(match kind(fails, passes) {
         Some(Kind::RandomDraws) => {
             let note = format!(
-                "fails each time with random seed {} and passes each time with random seed {}, {AGAIN} more runs of the \
+                "fails each time with random seed {} and passes each time with random seed {}, {DRAW_RUNS} more runs of the \
                  same plan each",
                 seeds.0, seeds.1
             );
@@ -64,7 +61,7 @@ pub(crate) fn told_apart(
 
 /// What further runs of a plan that failed and of one that passed, alike but for their random seed, tell.
 fn kind(fails: Tally, passes: Tally) -> Option<Kind> {
-    if fails.runs < AGAIN || passes.runs < AGAIN {
+    if fails.runs < DRAW_RUNS || passes.runs < DRAW_RUNS {
         return None;
     }
     Some(if fails.always() && passes.never() { Kind::RandomDraws } else { Kind::Nod })
@@ -126,10 +123,10 @@ mod tests {
 
     #[test]
     fn draws_are_to_blame_only_if_each_seed_decides_each_time() {
-        let tally = |failed| Tally { runs: AGAIN, failed };
-        assert_eq!(kind(tally(AGAIN), tally(0)), Some(Kind::RandomDraws));
-        assert_eq!(kind(tally(AGAIN - 1), tally(0)), Some(Kind::Nod));
-        assert_eq!(kind(tally(AGAIN), tally(1)), Some(Kind::Nod));
+        let tally = |failed| Tally { runs: DRAW_RUNS, failed };
+        assert_eq!(kind(tally(DRAW_RUNS), tally(0)), Some(Kind::RandomDraws));
+        assert_eq!(kind(tally(DRAW_RUNS - 1), tally(0)), Some(Kind::Nod));
+        assert_eq!(kind(tally(DRAW_RUNS), tally(1)), Some(Kind::Nod));
         assert_eq!(kind(Tally { runs: 1, failed: 1 }, tally(0)), None, "skipped or not run");
     }
 }

@@ -2,16 +2,12 @@
 
 use crate::judge::Signature;
 use crate::judge::observation::Fate;
+use crate::limits::{FORK_ROUNDS, FORKED_SAMPLE};
 use crate::plan::{OrderKind, Plan};
 use crate::run::{Job, RunError};
 use crate::session::lab::Lab;
 use crate::suite::TestIndex;
 use crate::trial::Trial;
-
-/// Tests that are compared at most.
-const SAMPLE: usize = 50;
-/// How often a test must differ before forks are to blame, and not the test itself.
-const ROUNDS: u32 = 2;
 
 /// Compares a sample of a plan in suite order; gives up forks if a test differs each time.
 ///
@@ -20,7 +16,7 @@ const ROUNDS: u32 = 2;
 pub(crate) fn check(lab: &mut Lab<'_>, suite_order: &Plan) -> Result<(), RunError> {
     let plan = sample(suite_order);
     let mut differing = plan.workers[0].clone();
-    for _ in 0..ROUNDS {
+    for _ in 0..FORK_ROUNDS {
         let trials = lab.probes(&[Job::fresh(&plan), Job::of(&plan)])?;
         let [fresh, forked] = trials.as_slice() else { break };
         differing.retain(|&test| match (seen(forked, test), seen(fresh, test)) {
@@ -44,7 +40,7 @@ pub(crate) fn check(lab: &mut Lab<'_>, suite_order: &Plan) -> Result<(), RunErro
 
 /// Tests from all over a serial plan, in its order.
 fn sample(plan: &Plan) -> Plan {
-    let step = plan.len().div_ceil(SAMPLE).max(1);
+    let step = plan.len().div_ceil(FORKED_SAMPLE).max(1);
     let list: Vec<TestIndex> = plan.workers[0].iter().copied().step_by(step).collect();
     Plan { order: OrderKind::Explicit, workers: vec![list], ..plan.clone() }
 }

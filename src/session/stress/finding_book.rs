@@ -9,12 +9,9 @@ use crate::finding::known::{Identity, Recorded};
 use crate::finding::{Finding, Kind, known};
 use crate::judge::signature::{FailureLocation, Signature};
 use crate::judge::site::Site;
+use crate::limits::SITES;
 use crate::session::suspect::Suspect;
 use crate::suite::{Phase, Suite, TestIndex};
-
-/// Places and messages of one failing function that are looked into: each may have a cause of its own, but where
-/// they change with every run they have not.
-const SITES: usize = 4;
 
 /// A way in which something fails.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

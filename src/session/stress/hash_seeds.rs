@@ -3,14 +3,11 @@
 
 use std::collections::BTreeSet;
 
+use crate::limits::MORE_HASH_SEEDS;
 use crate::plan::{Axes, Imports, Plan, Seed};
 use crate::run::{Job, RunError};
 use crate::session::lab::{Lab, serial};
 use crate::suite::TestIndex;
-
-/// How many values are tried besides the session's. What fails under half of all values fails under these and the
-/// usual three of a session once in 256.
-const MORE: u32 = 5;
 
 /// Runs tests under other hash seeds, all of them in one process for each; the lab's history keeps what they showed.
 /// Nothing is run if the session is to keep to one hash seed.
@@ -35,7 +32,7 @@ pub(crate) fn try_others(
 
 /// Hash seeds that the session does not use, drawn from its seed.
 fn others(axes: &Axes, seed: Seed) -> Vec<u32> {
-    let more = Axes { hash_seeds: axes.hash_seeds + MORE, ..axes.clone() };
+    let more = Axes { hash_seeds: axes.hash_seeds + MORE_HASH_SEEDS, ..axes.clone() };
     more.hash_seed_values(seed).split_off(axes.hash_seeds as usize)
 }
 
@@ -80,7 +77,7 @@ mod tests {
         let axes = axes(3);
         let used = axes.hash_seed_values(SEED);
         let last = others(&axes, SEED).pop().unwrap();
-        assert_eq!(others(&axes, SEED).len(), MORE as usize);
+        assert_eq!(others(&axes, SEED).len(), MORE_HASH_SEEDS as usize);
         assert!(!used.contains(&last));
         let (by_hash, _) = session(&axes, |hash_seed| fails_if(hash_seed != last));
         assert_eq!(kinds(&by_hash), [(Kind::HashSeed, Some(test('c')))]);

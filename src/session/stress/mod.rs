@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::finding::{Finding, Kind, Origin};
+use crate::limits::{RACES_SHARE, ROUND, SESSION_SCHEDULES, TRIALS_SHARE};
 use crate::plan::coverage::Coverage;
 use crate::plan::{Axes, Plan, Seed, TrialIndex, plan};
 use crate::run::{Engine, RunError};
@@ -37,16 +38,6 @@ use crate::session::stress::ran::{Ran, part_that_ran};
 use crate::session::suspect::{Suspect, suspects};
 use crate::suite::{Suite, TestId, TestIndex};
 use crate::trial::{Interpreter, Trial};
-
-/// Trials after which failures are judged.
-const ROUND: u64 = 20;
-/// The share of a time limit after which no further trial is started while failures wait.
-const TRIALS_SHARE: f64 = 0.6;
-
-/// How many schedules of pairs in conflict are tried where no time is given, and which share of a time that
-/// is given racing may take.
-const SCHEDULES: u64 = 384;
-const RACES_SHARE: f64 = 0.25;
 
 /// Runs a session: baseline, trials in rounds, and what follows from them.
 ///
@@ -278,7 +269,7 @@ impl Session<'_> {
         let recording = recording::record(lab, self.seed, hash_seed)?;
         let races = Races::new(self.seed, hash_seed, &recording, self.victim);
         let limits = self.limits;
-        let schedules = if limits.time.is_some() { u64::MAX } else { SCHEDULES };
+        let schedules = if limits.time.is_some() { u64::MAX } else { SESSION_SCHEDULES };
         let bounds = Bounds {
             schedules: limits.schedules.unwrap_or(schedules),
             draw: limits.schedules.is_some(),

@@ -2,17 +2,13 @@
 //! fails alone, with a loopback of the trial's own.
 
 use crate::judge::observation::{FailureMatcher, Observation, observe};
+use crate::limits::{NETWORK_ROUNDS, NETWORK_TESTS};
 use crate::plan::Plan;
 use crate::run::engine::Collect;
 use crate::run::{Engine, RunError};
 use crate::session::lab::{Lab, alone};
 use crate::suite::TestIndex;
 use crate::trial::Collected;
-
-/// Tests that are tried with the machine's network.
-const TRIED: usize = 3;
-/// How often one must fail without it and pass with it.
-const ROUNDS: u32 = 2;
 
 /// Collects the suite, with the machine's network if more can be collected so.
 ///
@@ -46,7 +42,7 @@ pub(crate) fn check(lab: &mut Lab<'_>, plan: &Plan, failing: &[TestIndex]) -> Re
     if !lab.may_use_host_network() {
         return Ok(false);
     }
-    for &test in failing.iter().take(TRIED) {
+    for &test in failing.iter().take(NETWORK_TESTS) {
         if needs_network(lab, plan, test)? {
             lab.use_host_network()?;
             lab.remark(format!(
@@ -61,7 +57,7 @@ pub(crate) fn check(lab: &mut Lab<'_>, plan: &Plan, failing: &[TestIndex]) -> Re
 
 fn needs_network(lab: &mut Lab<'_>, plan: &Plan, test: TestIndex) -> Result<bool, RunError> {
     let any = FailureMatcher::Failure(test);
-    for random_seed in 0..ROUNDS {
+    for random_seed in 0..NETWORK_ROUNDS {
         let alone = alone(plan, lab.suite, test, random_seed);
         if observe(&lab.probe_on_host_network(&alone)?, &any) != Observation::Passed {
             return Ok(false);

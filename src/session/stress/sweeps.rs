@@ -4,26 +4,13 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use crate::finding::Origin;
+use crate::limits::{ADJACENT_STARTS, ADJACENT_TESTS, ALONE_TESTS, PAIRED_STARTS, PAIRED_TESTS, SWEEP_SHARE};
 use crate::plan::{OrderKind, Plan};
 use crate::run::RunError;
 use crate::session::lab::{Lab, serial};
 use crate::session::stress::ran::part_that_ran;
 use crate::session::stress::{Session, baseline};
 use crate::suite::Suite;
-
-/// Tests that are run alone before the first trial, in suite order: a fork takes some 10 ms, so that these are
-/// done in a minute or two.
-const ALONE: usize = 10_000;
-/// Which share of a time limit a sweep over all tests may take.
-const SWEEP_SHARE: f64 = 0.1;
-/// The largest suite whose every test is run directly after every other, where trials are forks; and the
-/// most runs that takes where each is a start of pytest.
-const SQUARE: usize = 64;
-const SQUARE_SPAWNED: usize = 20;
-/// The largest suite whose every two tests are run by themselves, where trials are forks; and the most runs that takes
-/// where each is a start of pytest.
-const PAIRED: usize = 12;
-const PAIRED_SPAWNED: usize = 20;
 
 impl Session<'_> {
     /// Runs each test alone where that is cheap, as far as a sweep goes.
@@ -32,7 +19,7 @@ impl Session<'_> {
             return Ok(());
         }
         let plans = lab.suite.collected.iter().map(|&test| (Origin::Alone, serial(suite_order, vec![test])));
-        self.alone += self.sweep(lab, plans.take(ALONE).collect())?.len();
+        self.alone += self.sweep(lab, plans.take(ALONE_TESTS).collect())?.len();
         Ok(())
     }
 
@@ -40,7 +27,7 @@ impl Session<'_> {
     pub(crate) fn tell_alone(&mut self, suite: &Suite) {
         let (alone, tests) = (self.alone, suite.tests.len());
         if alone > 0 && alone < tests {
-            let why = if alone == ALONE { "no more are" } else { "there was no time for more" };
+            let why = if alone == ALONE_TESTS { "no more are" } else { "there was no time for more" };
             self.remarks.push(format!(
                 "the first {alone} of {tests} tests in suite order were run alone before the trials: {why}"
             ));
@@ -50,13 +37,13 @@ impl Session<'_> {
     /// Runs every test directly after every other, in a suite small enough for that to be cheap.
     pub(crate) fn each_after_each(&mut self, lab: &mut Lab<'_>, hash_seed: u32) -> Result<(), RunError> {
         let wanted = self.axes.serial() && self.axes.orders.contains(&OrderKind::Adjacent);
-        if !wanted || lab.suite.tests.len() > SQUARE {
+        if !wanted || lab.suite.tests.len() > ADJACENT_TESTS {
             return Ok(());
         }
         let rows = baseline::each_after_each(lab.suite, self.seed, hash_seed, self.axes.ignore_rank);
         let trials: Vec<_> = (0..).zip(rows).map(|(row, plan)| (Origin::Adjacent(row), plan)).collect();
         let forks = trials.first().is_some_and(|(_, plan)| lab.forks(plan));
-        if !forks && trials.len() > SQUARE_SPAWNED {
+        if !forks && trials.len() > ADJACENT_STARTS {
             return Ok(());
         }
         let of = trials.len();
@@ -73,12 +60,12 @@ impl Session<'_> {
 
     /// Runs every two tests by themselves, in a suite small enough for that to be cheap.
     pub(crate) fn two_by_themselves(&mut self, lab: &mut Lab<'_>, hash_seed: u32) -> Result<(), RunError> {
-        if !self.axes.serial() || lab.suite.tests.len() > PAIRED {
+        if !self.axes.serial() || lab.suite.tests.len() > PAIRED_TESTS {
             return Ok(());
         }
         let plans = baseline::pairs(lab.suite, self.seed, hash_seed);
         let forks = plans.first().is_some_and(|plan| lab.forks(plan));
-        if !forks && plans.len() > PAIRED_SPAWNED {
+        if !forks && plans.len() > PAIRED_STARTS {
             return Ok(());
         }
         let trials: Vec<_> = (0..).zip(plans).map(|(at, plan)| (Origin::Pair(at), plan)).collect();

@@ -8,6 +8,7 @@ use crate::finding::Kind;
 use crate::judge::observation::{FailureMatcher, Observation, last, observe};
 use crate::judge::signature::FailureLocation;
 use crate::judge::{Signature, Tally};
+use crate::limits::{NEIGHBOURS, VERIFY_ALONE_RUNS, VERIFY_FRESH_RUNS};
 use crate::plan::{Imports, Plan};
 use crate::record::FailureFile;
 use crate::run::{Job, RunError};
@@ -17,13 +18,6 @@ use crate::suite::TestIndex;
 use crate::trial::{Outcome, Trial};
 use crate::verify::neighbourhood::Core;
 use crate::verify::{Claim, Status, VerifyLimits};
-
-/// Runs of the test alone, which must pass before anything is said of isolation.
-const ALONE: u32 = 2;
-/// Runs of the minimal plan in fresh processes; the others are made where that costs least.
-const FRESH: u32 = 2;
-/// Neighbours at least, since each is another plan.
-const NEIGHBOURS: u32 = 12;
 
 /// Which plan a run followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,7 +163,7 @@ impl Case<'_, '_> {
         let (victim, test) = (self.core.victim, &self.file.test);
         let brittle = self.file.kind == Kind::Brittle;
         let reference = if brittle { self.core.minimal.clone() } else { self.alone(0) };
-        for run in 0..ALONE {
+        for run in 0..VERIFY_ALONE_RUNS {
             let plan = Plan { random_seed: reference.random_seed.wrapping_add(run), ..reference.clone() };
             let trial = self.lab.probe_fresh(&plan)?;
             if let Some(crash) = self.failure(&trial) {
@@ -217,7 +211,7 @@ impl Case<'_, '_> {
         } else {
             self.lab.in_forks(&plan)
         };
-        let (first, rest) = (FRESH.min(runs), runs.saturating_sub(FRESH));
+        let (first, rest) = (VERIFY_FRESH_RUNS.min(runs), runs.saturating_sub(VERIFY_FRESH_RUNS));
         for (plan, count, fresh) in [(&plan, first, true), (&cheap, rest, false)] {
             let start = self.verified.minimal.runs;
             let seeded =

@@ -58,7 +58,7 @@ fn doubted(patched: impl FnMut(Situation<'_>) -> Outcome) -> (String, bool) {
 
 #[test]
 fn a_patch_that_undoes_the_failure_and_changes_nothing_else_holds() {
-    assert_eq!(tried(right), Tried::Holds { parallel: PARALLEL, raced: 0 });
+    assert_eq!(tried(right), Tried::Holds { parallel: FIX_PARALLEL_TRIALS, raced: 0 });
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_patch_that_makes_another_test_worse_does_harm() {
     let needed = doubted(|run| fails_if(fails(run) || run.is('h')));
     assert_eq!(needed, ("made test_h.py::h fail, which needs what the polluter leaves".into(), true));
     let mends_too = |run: Situation<'_>| if run.is('e') { Outcome::Passed } else { right(run) };
-    assert_eq!(tried(mends_too), Tried::Holds { parallel: PARALLEL, raced: 0 });
+    assert_eq!(tried(mends_too), Tried::Holds { parallel: FIX_PARALLEL_TRIALS, raced: 0 });
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn what_a_copy_shows_without_the_patch_is_not_the_patchs_doing() {
     let broken_by_copying = |run: Situation<'_>| fails_if(run.is('g') || without(run) != Outcome::Passed);
     let patched = |run: Situation<'_>| fails_if(run.is('g') || fails(run));
     let holds = tried_in(FakeEngine::new(suite(8), patched), broken_by_copying);
-    assert_eq!(holds, Tried::Holds { parallel: PARALLEL, raced: 0 });
+    assert_eq!(holds, Tried::Holds { parallel: FIX_PARALLEL_TRIALS, raced: 0 });
 }
 
 #[test]
@@ -141,5 +141,5 @@ fn what_fails_at_times_with_the_patch_and_without_is_not_laid_to_it() {
         fails_if(fails(run) || of_g && !runs.get().is_multiple_of(2))
     };
     let holds = tried_in(FakeEngine::new(suite(8), patched), at_times);
-    assert_eq!(holds, Tried::Holds { parallel: PARALLEL, raced: 0 });
+    assert_eq!(holds, Tried::Holds { parallel: FIX_PARALLEL_TRIALS, raced: 0 });
 }

@@ -1,0 +1,53 @@
+"""How much the harness looks at, and how long it waits: each number with its unit and its reason.
+
+Counts and no clock decide what is found, so that a slow machine sees the same. jostle has its own, ``src/limits.rs``.
+"""
+
+from __future__ import annotations
+
+#: Objects that are noted, and references that are followed: in a second or so, and a hundred megabytes.
+OBJECTS = 30_000
+REFERENCES = 100_000
+#: Steps from a module, a class or a function: a registry of objects that hold registries is reached, and no path is longer
+#: than a reader can follow. The places of the corpus take three at most.
+DEPTH = 7
+#: Entries of one table or list that are looked into, so that a hundred large ones have their share of the objects.
+CHILDREN = 300
+#: Keys of one dictionary that are named one by one; more are one place, and so are keys that no later run could find.
+KEYS = 8
+#: Places that are told of at most: ``EXPLAINING_RUNS`` there put each of them back once.
+PLACES = 300
+
+#: Files and folders that are looked at: in about a second.
+ENTRIES = 20_000
+#: Larger files are known by their size and time alone, and cannot be put back: such are rarely what a test depends on, and
+#: all that is kept is held in memory.
+KEPT_BYTES = 256 << 10
+KEPT_DATABASE_BYTES = 8 << 20
+KEPT_BYTES_IN_ALL = 64 << 20
+#: Rows of one table of a database that are compared.
+ROWS = 2_000
+
+#: Shuffled orders that plugins which sort are asked about, besides the collected one and its reverse.
+ASKED_ORDERS = 4
+#: Further shuffled orders, brought to what was learnt, that plugins must leave as they are.
+CHECKED_ORDERS = 3
+#: Seconds after which plugins that have not answered are given up: a plugin that hangs must not be waited for.
+SORTING_SECONDS = 60.0
+#: Pairs that are told at most; among tests that take more, only the order that was seen first is admitted.
+MOST_EDGES = 200_000
+
+#: Draws during collection after which a generator is taken for seeded, four bytes each.
+MOST_DRAWS = 1 << 18
+#: Where those are looked for first, as hardly any suite draws more.
+FEW_DRAWS = 1 << 12
+#: So many bytes stand in a row but once.
+TELLING_BYTES = 16
+
+#: Seconds without anything to do that are told: an eighth of the shortest wait (``SHORT_WAIT_MILLIS`` there).
+IDLE_SECONDS = 0.0005
+#: Above this a call at one place is not asked for any more: a loop that writes a file line by line.
+ASKED_CALLS = 40
+
+#: Seconds between two looks at the forks, where the system cannot tell of their end.
+LOOK_SECONDS = 0.005
