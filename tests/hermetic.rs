@@ -167,3 +167,48 @@ fn a_suite_that_needs_the_machines_network_gets_it_and_it_is_said() {
         assert!(errors > 0 || report["findings"][0]["kind"] == "broken", "{report}");
     }
 }
+
+#[test]
+fn what_fails_for_the_sandbox_or_for_jostle_itself_is_not_called_broken() {
+    if support::sandboxing(&[]).is_none() {
+        return;
+    }
+    let file = tempfile::Builder::new().prefix("machine-").tempfile_in("/tmp").expect("a file");
+    let name = file.path().display();
+    let source = format!(
+        "import os, tempfile\n\
+         def test_reads_the_machines_file(): assert os.path.exists('{name}')\n\
+         def test_hash_seed_is_left_alone(): assert 'PYTHONHASHSEED' not in os.environ\n\
+         def test_adds_up(): assert 1 + 1 == 3\n\
+         def test_writes(): assert os.path.exists('{name}') and open('{name}', 'w').write('more') == 0\n\
+         def test_parent_is_seen(): assert os.path.exists(f'/proc/{{os.getppid()}}')\n"
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("test_a.py"), source).expect("a file");
+    let output = support::jostle(folder.path())
+        .args(["stress", "--json", "--seed", "1", "--trials", "2"])
+        .args(support::NARROW)
+        .arg("--python")
+        .arg(support::light_python())
+        .env_remove("PYTHONHASHSEED")
+        .output()
+        .expect("jostle runs");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a report");
+    let findings = report["findings"].as_array().expect("findings");
+    let of = |test: &str| {
+        let is = |finding: &&serde_json::Value| finding["test"]["node_id"] == format!("test_a.py::{test}");
+        let finding = findings.iter().find(is).unwrap_or_else(|| panic!("{test}: {report}"));
+        let why = finding["no_command"].as_str().unwrap_or_default().to_owned();
+        (finding["kind"].as_str().expect("a kind").to_owned(), why)
+    };
+    let (kind, why) = of("test_reads_the_machines_file");
+    assert!(kind == "unreproduced" && why.contains("--share"), "{kind}: {why}");
+    let (kind, why) = of("test_hash_seed_is_left_alone");
+    assert!(kind == "unreproduced" && why.contains("variables that jostle sets"), "{kind}: {why}");
+    assert_eq!(of("test_adds_up"), ("broken".to_owned(), String::new()));
+    assert_eq!(of("test_writes"), ("broken".to_owned(), String::new()));
+    assert!(!findings.iter().any(|finding| finding["kind"] == "broken" && finding["plain"]["runs"] == 0));
+    assert_eq!(fs::read_to_string(file.path()).expect("the file"), "", "it was written in a sandbox");
+    assert!(!folder.path().join(".pytest_cache").exists(), "nothing is left in the project");
+    assert_eq!(output.status.code(), Some(10), "a part could not be judged");
+}

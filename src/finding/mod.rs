@@ -108,6 +108,21 @@ pub(crate) enum NoCommand {
     Order(TestIndex, TestIndex),
     /// So many runs of plain pytest did not show it.
     Passed(u32),
+    /// It shows alone in all of jostle's runs, and not in plain pytest as its users run it.
+    Elsewhere(Elsewhere),
+}
+
+/// What a test that fails alone in all of jostle's runs, and not in plain pytest, fails for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// A trial's sandbox: in that it fails in plain pytest, too, with its user's own variables.
+    Sandbox,
+    /// jostle's plugin or the variables that it sets: without them it passes, in a trial's sandbox if there is one.
+    Jostle,
+    /// Plain pytest skips it.
+    Skipped,
+    /// Nothing that is known: plain pytest was seen to pass it, and not each time.
+    Unknown,
 }
 
 /// One thing found.
@@ -132,6 +147,9 @@ pub struct Finding {
     pub with: Tally,
     /// How often it failed without.
     pub without: Tally,
+    /// How often a test failed in plain pytest, as its users run it, that fails alone in all of jostle's runs. No runs
+    /// where plain pytest was not asked, or gave no answer.
+    pub plain: Tally,
     /// Other tests that were seen to fail in the same way: by the same fixture, or in the same function
     /// with other parameters, which were not looked into one by one. Of a race, those that were each shown to lose
     /// it as well, or to lose to the test of it.
@@ -185,6 +203,7 @@ impl Finding {
             shrunk: None,
             with: Tally::default(),
             without: Tally::default(),
+            plain: Tally::default(),
             also: Vec::new(),
             command: None,
             no_command: None,
@@ -204,6 +223,11 @@ impl Finding {
     /// What its failure is recognised by; nothing for what is no failure of a test.
     pub fn wanted(&self) -> Option<FailureMatcher> {
         self.signature.as_ref().map(|signature| FailureMatcher::of(signature, self.failure.as_ref()))
+    }
+
+    /// Whether its test fails alone in all of jostle's runs and not in plain pytest, so that jostle cannot judge it.
+    pub fn fails_in_trials_only(&self) -> bool {
+        matches!(self.no_command, Some(NoCommand::Elsewhere(_)))
     }
 
     /// Whether it is a victim that does not fail after its polluters each time.

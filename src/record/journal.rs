@@ -16,6 +16,7 @@ use crate::parse::reason;
 use crate::plan::{Plan, Seed, TrialIndex, WorkerId};
 use crate::race::{Step, Touched};
 use crate::record::journal_changed::ChangedRecord;
+use crate::run::engine::Surroundings;
 use crate::run::process::plain::PlainRun;
 use crate::state::{Changed, Instructions};
 use crate::suite::{Fingerprint, TestIndex};
@@ -76,7 +77,7 @@ pub enum How {
 /// several times; the records of these are in the order of the runs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Key {
-    /// [`digest`] of the plan's JSON; of a command that of its arguments and its hash seed.
+    /// [`digest`] of the plan's JSON; of a command that of its arguments and what surrounds it.
     pub plan: String,
     /// How it was run.
     pub how: How,
@@ -131,8 +132,13 @@ impl Key {
     }
 
     /// The key of runs of plain pytest with these arguments.
-    pub fn of_command(arguments: &[String], hash_seed: Option<u32>) -> Self {
-        Self { plan: digest_of(&(arguments, hash_seed)), how: How::Command, besides: String::new() }
+    pub fn of_command(arguments: &[String], surroundings: Surroundings) -> Self {
+        let plan = match surroundings {
+            Surroundings::Trial { hash_seed } => digest_of(&(arguments, hash_seed)),
+            Surroundings::UsersVariables => digest_of(&(arguments, "user's variables")),
+            Surroundings::Users => digest_of(&(arguments, "user's surroundings")),
+        };
+        Self { plan, how: How::Command, besides: String::new() }
     }
 
     /// The key of runs that something else decides as well; nothing is changed if nothing does.
@@ -388,9 +394,11 @@ mod tests {
             key().besides(Some(""), None),
             key().besides(Some("a"), None),
             key().besides(Some("a"), Some(&watch)),
-            Key::of_command(&["a".into()], None),
-            Key::of_command(&["a".into()], Some(0)),
-            Key::of_command(&["a".into(), "b".into()], None),
+            Key::of_command(&["a".into()], Surroundings::Trial { hash_seed: None }),
+            Key::of_command(&["a".into()], Surroundings::Trial { hash_seed: Some(0) }),
+            Key::of_command(&["a".into()], Surroundings::UsersVariables),
+            Key::of_command(&["a".into()], Surroundings::Users),
+            Key::of_command(&["a".into(), "b".into()], Surroundings::Trial { hash_seed: None }),
         ];
         let distinct: std::collections::BTreeSet<&Key> = keys.iter().collect();
         assert_eq!(distinct.len(), keys.len());

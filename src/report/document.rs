@@ -88,6 +88,9 @@ struct FindingDocument {
     token: Option<String>,
     with: Rate,
     without: Rate,
+    /// Runs of plain pytest as its users run it, if any tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plain: Option<Rate>,
     culprits: Vec<TestId>,
     imports: Vec<String>,
     one_minimal: Option<bool>,
@@ -302,6 +305,7 @@ impl FindingDocument {
             token: token(finding.origin, seed, suite).map(|token| token.to_string()),
             with: Rate::new(finding.with),
             without: Rate::new(finding.without),
+            plain: (finding.plain.runs > 0).then(|| Rate::new(finding.plain)),
             culprits: culprits.iter().map(id).collect(),
             imports: imports.to_vec(),
             one_minimal: shrunk.map(|minimal| minimal.one_minimal),

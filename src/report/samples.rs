@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::explain::{Explanation, Fix, NoFix, NoFixReason, RelatedTests};
 use crate::finding::known::{Known, Same};
-use crate::finding::{Finding, GivenUp, Kind, Minimal, NoCommand, Origin};
+use crate::finding::{Elsewhere, Finding, GivenUp, Kind, Minimal, NoCommand, Origin};
 use crate::judge::unstable::stops_xdist;
 use crate::judge::{Signature, Tally};
 use crate::plan::coverage::Shares;
@@ -317,11 +317,20 @@ fn others() -> Vec<Finding> {
         of(Kind::Unreproduced, 'f', tally(0, 3), tally(0, 3)),
         noted(
             "beside other tests it was seen to fail in another way",
-            of(Kind::Broken, 'g', none, tally(3, 3)),
+            Finding { plain: tally(1, 1), ..of(Kind::Broken, 'g', none, tally(3, 3)) },
         ),
         noted(left, Finding::new(Kind::Leftover, Some(test('h')), Origin::Alone)),
         noted(left, Finding::new(Kind::Leftover, None, Origin::Trial(2))),
+        of(Kind::Broken, 'h', none, tally(3, 3)),
+        in_trials_only(Elsewhere::Sandbox, tally(0, 1), of(Kind::Unreproduced, 'a', none, tally(3, 3))),
+        in_trials_only(Elsewhere::Jostle, tally(0, 3), of(Kind::Unreproduced, 'b', none, tally(3, 3))),
+        in_trials_only(Elsewhere::Skipped, none, of(Kind::Unreproduced, 'c', none, tally(3, 3))),
+        in_trials_only(Elsewhere::Unknown, tally(2, 3), of(Kind::Unreproduced, 'd', none, tally(3, 3))),
     ]
+}
+
+fn in_trials_only(why: Elsewhere, plain: Tally, finding: Finding) -> Finding {
+    Finding { plain, no_command: Some(NoCommand::Elsewhere(why)), ..finding }
 }
 
 /// A session of eight tests that found nothing.

@@ -333,8 +333,13 @@ fn evidence(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
                 high * 100.0
             )
         }
+        _ if finding.plain.runs > 0 => {
+            let plain = words::tally(finding.plain);
+            writeln!(out, "  {:<13} {without} alone, {plain} of plain pytest", "failed")
+        }
         Kind::HashSeed | Kind::Broken => writeln!(out, "  {:<13} {without} alone", "failed"),
         Kind::Unreproduced if finding.with.runs + finding.without.runs == 0 => Ok(()),
+        Kind::Unreproduced if finding.with.runs == 0 => writeln!(out, "  {:<13} {without} alone", "failed"),
         Kind::Unreproduced => {
             writeln!(out, "  {:<13} {with} of the same plan again, {without} alone", "failed")
         }
@@ -406,6 +411,8 @@ fn verdict(out: &mut dyn Write, outline: &SessionResult) -> io::Result<()> {
     let failures = || outline.findings.iter().filter(|finding| finding.kind.is_isolation_failure());
     let (found, known) = (failures().count(), failures().filter(|finding| finding.known.is_some()).count());
     let errors = outline.collected.suite.errors.len();
+    let in_trials_only = outline.findings.iter().filter(|finding| finding.fails_in_trials_only());
+    let in_trials_only: usize = in_trials_only.map(|finding| 1 + finding.also.len()).sum();
     let stopped = match &outline.error {
         _ if outline.interrupted => "; interrupted, so this is not all",
         Some(_) => "; ended by an error, so this is not all",
@@ -420,6 +427,17 @@ fn verdict(out: &mut dyn Write, outline: &SessionResult) -> io::Result<()> {
                 match outline.unjudged.len() {
                     1 => "1 failure was".to_owned(),
                     more => format!("{more} failures were"),
+                }
+            ),
+        ),
+        (0, 0) if in_trials_only > 0 => (
+            DOUBTFUL,
+            format!(
+                "no isolation failure in what could be judged; {} in jostle's runs only",
+                if in_trials_only == 1 {
+                    "1 test fails".to_owned()
+                } else {
+                    format!("{in_trials_only} tests fail")
                 }
             ),
         ),

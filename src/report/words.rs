@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::explain::Explanation;
 use crate::finding::group::Group;
 use crate::finding::known::{Known, Same};
-use crate::finding::{Finding, Kind, NoCommand, Origin};
+use crate::finding::{Elsewhere, Finding, Kind, NoCommand, Origin};
 use crate::judge::observation::FailureMatcher;
 use crate::judge::signature::Signature;
 use crate::judge::statistics::Tally;
@@ -53,6 +53,9 @@ pub(crate) fn meaning(finding: &Finding) -> Cow<'static, str> {
         Kind::Nod => {
             "passes and fails under one and the same plan: non-deterministic, not an isolation failure"
         }
+        Kind::Unreproduced if finding.fails_in_trials_only() => {
+            "fails alone in all of jostle's runs and not so in plain pytest: it could not be judged"
+        }
         Kind::Unreproduced if finding.note.is_some() => {
             "failed in a trial; the note says why no claim is made"
         }
@@ -61,6 +64,9 @@ pub(crate) fn meaning(finding: &Finding) -> Cow<'static, str> {
         }
         Kind::Unreproduced => "failed once and not again: no claim is made",
         Kind::Leftover => "left in the project what was not there, or not so, before",
+        Kind::Broken if finding.plain.runs == 0 => {
+            "fails alone and wherever it was run; whether in plain pytest too is not known"
+        }
         Kind::Broken => "fails alone and wherever it was run: an ordinary bug, not an isolation failure",
     })
 }
@@ -148,6 +154,16 @@ pub(crate) fn no_command(why: NoCommand, suite: &Suite) -> String {
         NoCommand::Passed(runs) => {
             format!("none shows it: it did not fail in {} of plain pytest", count(runs as usize, "run"))
         }
+        NoCommand::Elsewhere(Elsewhere::Sandbox) => {
+            "none shows it: it passes outside of a trial's sandbox, and fails in it without jostle's plugin and variables \
+             too. Show trials what it needs with --share PATH, or use no sandbox (--sandbox off)"
+                .into()
+        }
+        NoCommand::Elsewhere(Elsewhere::Jostle) => {
+            "none shows it: it passes without jostle's plugin and the variables that jostle sets".into()
+        }
+        NoCommand::Elsewhere(Elsewhere::Skipped) => "none shows it: plain pytest skips it".into(),
+        NoCommand::Elsewhere(Elsewhere::Unknown) => "none shows it each time".into(),
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
-use crate::run::engine::{Capabilities, Collect, Isolation, PlainPytest, ProjectCopies};
+use crate::run::engine::{Capabilities, Collect, Isolation, PlainPytest, ProjectCopies, Surroundings};
 use crate::run::process::plain::PlainRun;
 use crate::run::remarks::Remarks;
 use crate::run::{Engine, Job, RunError};
@@ -29,6 +29,8 @@ pub(crate) struct Situation<'a> {
     pub(crate) plan: &'a Plan,
     /// Whether its process was started for this plan alone.
     pub(crate) fresh: bool,
+    /// What surrounds it, if it is run by plain pytest.
+    pub(crate) plain: Option<Surroundings>,
 }
 
 impl Situation<'_> {
@@ -141,7 +143,7 @@ pub(crate) struct FakeEngine<'a> {
     copies: Option<fn(Situation<'_>) -> Outcome>,
     /// What tests do to the place that instructions are about, whatever its name.
     does: fn(TestIndex) -> Does,
-    /// What was run: each plan, and whether in fresh processes.
+    /// What was run, but for plain pytest: each plan, and whether in fresh processes.
     pub(crate) ran: Vec<(Plan, bool)>,
     remarks: Remarks,
 }
@@ -179,7 +181,7 @@ impl<'a> FakeEngine<'a> {
                 before.retain(|&other| (self.does)(other) != Does::Sets);
                 is_set = false;
             }
-            let outcome = (self.becomes)(Situation { before: &before, test, plan: job.plan, fresh });
+            let outcome = (self.becomes)(Situation { before: &before, test, plan: job.plan, fresh, plain: None });
             let (worker, duration) = (WorkerId(0), Duration::ZERO);
             executions.push(Execution { worker, process: 0, test, outcome, duration });
             before.push(test);
@@ -196,11 +198,11 @@ impl<'a> FakeEngine<'a> {
         Trial { processes: 1, changed: Some(changed), ..Trial::of(executions) }
     }
 
-    fn run_list(&mut self, worker: WorkerId, list: &[TestIndex], plan: &Plan, fresh: bool) -> Vec<Execution> {
+    fn run_list(&mut self, worker: WorkerId, list: &[TestIndex], of: Situation<'_>) -> Vec<Execution> {
         let (mut before, mut process) = (Vec::new(), 0);
         let mut executions = Vec::new();
         for &test in list {
-            let outcome = (self.becomes)(Situation { before: &before, test, plan, fresh });
+            let outcome = (self.becomes)(Situation { before: &before, test, ..of });
             let lost = matches!(outcome, Outcome::Crashed { .. } | Outcome::Timeout { .. });
             executions.push(Execution { worker, process, test, outcome, duration: Duration::ZERO });
             before.push(test);
@@ -213,14 +215,21 @@ impl<'a> FakeEngine<'a> {
     }
 
     fn trial(&mut self, job: Job<'_>) -> Trial {
+        self.trial_in(job, None)
+    }
+
+    fn trial_in(&mut self, job: Job<'_>, plain: Option<Surroundings>) -> Trial {
         let fresh = job.fresh || !self.capabilities(job.plan).forks;
-        self.ran.push((job.plan.clone(), fresh));
+        if plain.is_none() {
+            self.ran.push((job.plan.clone(), fresh));
+        }
         if let Some(instructions) = job.instructions {
             return self.run_instructed(job, instructions, fresh);
         }
         let lists = (0..).zip(&job.plan.workers);
+        let any = Situation { before: &[], test: TestIndex(0), plan: job.plan, fresh, plain };
         let executions: Vec<Execution> =
-            lists.flat_map(|(worker, list)| self.run_list(WorkerId(worker), list, job.plan, fresh)).collect();
+            lists.flat_map(|(worker, list)| self.run_list(WorkerId(worker), list, any)).collect();
         Trial { processes: job.plan.workers.len() as u32, ..Trial::of(executions) }
     }
 }
@@ -285,7 +294,7 @@ impl PlainPytest for FakeEngine<'_> {
     fn plain(
         &mut self,
         arguments: &[String],
-        hash_seed: Option<u32>,
+        surroundings: Surroundings,
     ) -> Result<Option<(String, PlainRun)>, RunError> {
         let left_out = |file: &str| arguments.contains(&format!("--deselect={file}"));
         let named = |argument: &String| self.suite.find(&TestId { node_id: argument.clone(), occurrence: 0 });
@@ -297,14 +306,23 @@ impl PlainPytest for FakeEngine<'_> {
         let plan = Plan {
             workers: vec![list],
             imports: Imports::Only(files),
-            hash_seed: hash_seed.unwrap_or(like.hash_seed),
+            hash_seed: match surroundings {
+                Surroundings::Trial { hash_seed: Some(hash_seed) } => hash_seed,
+                _ => like.hash_seed,
+            },
             ..like
         };
-        let trial = self.trial(Job::fresh(&plan));
-        let failed = trial.executions.iter().filter(|run| run.outcome.is_failure());
-        let lines: Vec<String> =
-            failed.map(|run| format!("FAILED {} - assert", self.suite.test(run.test).id)).collect();
-        let code = Some(i32::from(!lines.is_empty()));
+        let trial = self.trial_in(Job::fresh(&plan), Some(surroundings));
+        let told = |run: &Execution| {
+            let id = &self.suite.test(run.test).id;
+            match &run.outcome {
+                Outcome::Passed => format!("PASSED {id}"),
+                Outcome::Skipped => "SKIPPED [1] test.py:1: not here".into(),
+                _ => format!("FAILED {id} - assert"),
+            }
+        };
+        let lines: Vec<String> = trial.executions.iter().map(told).collect();
+        let code = Some(i32::from(trial.executions.iter().any(|run| run.outcome.is_failure())));
         let run = PlainRun { code, timed_out: false, output: lines.join("\n") };
         Ok(Some((format!("pytest {}", arguments.join(" ")), run)))
     }

@@ -19,7 +19,7 @@ use crate::record::atomic_file;
 use crate::report::progress::Progress;
 use crate::report::{Document, Verbosity, terminal as report, words};
 use crate::run::Engine;
-use crate::run::engine::Collect;
+use crate::run::engine::{Collect, Surroundings};
 use crate::session::replay::{Replayed, explain, replay};
 use crate::session::{Lab, Limits, SessionResult};
 use crate::suite::TestIndex;
@@ -215,7 +215,7 @@ fn order_of_randomly(
     if has("pytest-xdist") {
         arguments.push("-n0".into());
     }
-    let Some((_, run)) = engine.plain(&arguments, Some(hash_seed))? else {
+    let Some((_, run)) = engine.plain(&arguments, Surroundings::Trial { hash_seed: Some(hash_seed) })? else {
         return Ok(Vec::new());
     };
     let ids = run.output.lines().filter(|line| line.contains("::"));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::plan::Plan;
 use crate::run::engine::side_by_side::side_by_side;
-use crate::run::engine::{Capabilities, Collect, Isolation, PlainPytest, ProjectCopies};
+use crate::run::engine::{Capabilities, Collect, Isolation, PlainPytest, ProjectCopies, Surroundings};
 use crate::run::host::{HostError, HostOptions, PytestHost};
 use crate::run::process::plain::PlainRun;
 use crate::run::process::pytest::{Heard, Process};
@@ -122,9 +122,9 @@ impl PlainPytest for SpawnEngine {
     fn plain(
         &mut self,
         arguments: &[String],
-        hash_seed: Option<u32>,
+        surroundings: Surroundings,
     ) -> Result<Option<(String, PlainRun)>, RunError> {
-        self.host.plain(arguments, hash_seed)
+        self.host.plain(arguments, surroundings)
     }
 }
 

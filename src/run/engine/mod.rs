@@ -150,20 +150,37 @@ pub trait Engine: PlainPytest + ProjectCopies {
     fn remarks(&self) -> &Remarks;
 }
 
+/// What surrounds a run of plain pytest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surroundings {
+    /// A trial's: its sandbox, its temporary folder, the variables that jostle sets.
+    Trial {
+        /// `PYTHONHASHSEED`, if it is to be set.
+        hash_seed: Option<u32>,
+    },
+    /// A trial's sandbox, with the user's own variables. There are none where trials have no sandbox.
+    UsersVariables,
+    /// The user's: his variables, and where there are sandboxes the machine's `/tmp`, network and sockets. What is
+    /// written to files is thrown away there, so that nothing of the user's is harmed. There are none if the machine's
+    /// network is forbidden.
+    Users,
+}
+
 /// Runs pytest as its users do.
 pub trait PlainPytest {
     /// The Python that runs the suite.
     fn python(&self) -> &Path;
 
     /// Runs plain pytest, without a harness, with arguments added to the suite's own; returns the
-    /// command as a user would type it, and what it showed. None if that cannot be written as a command.
+    /// command as a user would type it, and what it showed. None if that cannot be written as a command, or if
+    /// there can be no such surroundings.
     ///
     /// # Errors
     /// pytest could not be run at all, or the run was interrupted.
     fn plain(
         &mut self,
         arguments: &[String],
-        hash_seed: Option<u32>,
+        surroundings: Surroundings,
     ) -> Result<Option<(String, PlainRun)>, RunError>;
 }
 

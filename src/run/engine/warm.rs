@@ -13,7 +13,7 @@ use crate::limits::ZYGOTE_ATTEMPTS;
 use crate::plan::{Imports, Mode, Plan};
 use crate::run::engine::fresh::SpawnEngine;
 use crate::run::engine::zygote::{ForkLauncher, Readiness, Zygote};
-use crate::run::engine::{Capabilities, Collect, Isolation, PlainPytest, ProjectCopies};
+use crate::run::engine::{Capabilities, Collect, Isolation, PlainPytest, ProjectCopies, Surroundings};
 use crate::run::process::plain::PlainRun;
 use crate::run::remarks::Remarks;
 use crate::run::worker::trial_run::run_trial;
@@ -228,9 +228,9 @@ impl PlainPytest for WarmEngine {
     fn plain(
         &mut self,
         arguments: &[String],
-        hash_seed: Option<u32>,
+        surroundings: Surroundings,
     ) -> Result<Option<(String, PlainRun)>, RunError> {
-        self.fresh.plain(arguments, hash_seed)
+        self.fresh.plain(arguments, surroundings)
     }
 }
 

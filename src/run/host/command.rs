@@ -46,14 +46,19 @@ impl PytestHost {
             command.env_remove(name);
         }
         command.env("TMPDIR", folder.join("tmp"));
+        self.keep_out(&mut command, folder);
+        command
+    }
+
+    /// Keeps what tools write for themselves out of the user's project, and without a sandbox out of his home.
+    pub(crate) fn keep_out(&self, command: &mut Command, folder: &Path) {
         if self.options.sandboxing.is_none() && folder.join("home").is_dir() {
             command.env("HOME", folder.join("home"));
         }
         // Examples that failed are tried first the next time: no trial may learn from another.
         command.env("HYPOTHESIS_STORAGE_DIRECTORY", folder.join("hypothesis"));
-        // Bytecode is kept out of the user's project, and between trials.
+        // Bytecode is kept between trials.
         command.env("PYTHONPYCACHEPREFIX", &self.pycache);
-        command
     }
 
     /// The suite's own options: what the user gave to pytest, without the paths.

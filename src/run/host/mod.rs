@@ -3,6 +3,7 @@
 
 pub(crate) mod command;
 mod options;
+mod plain;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,8 +15,6 @@ use rustix::process::Pid;
 
 use crate::limits::TRIAL_TIMEOUT;
 use crate::run::RunError;
-use crate::run::process::plain;
-use crate::run::process::plain::PlainRun;
 use crate::run::process::pytest::{Heard, Process};
 use crate::run::process::reaper::Reaper;
 use crate::run::protocol::{Request, Setup};
@@ -243,37 +242,5 @@ impl PytestHost {
             self.base = base;
         }
         Ok(())
-    }
-
-    /// Runs plain pytest, as [`PlainPytest::plain`](crate::run::engine::PlainPytest::plain) says.
-    ///
-    /// # Errors
-    /// pytest could not be run at all, or the run was interrupted.
-    pub(crate) fn plain(
-        &self,
-        arguments: &[String],
-        hash_seed: Option<u32>,
-    ) -> Result<Option<(String, PlainRun)>, RunError> {
-        let site = self.site()?;
-        let arguments: Vec<&String> = self.options_of_suite().chain(arguments).collect();
-        let mut command = self.plain_command(&site.path);
-        command.args(&arguments);
-        // What is only for the try: a wide summary of what failed, and no cache in the user's project.
-        let own = std::env::var("PYTEST_ADDOPTS").unwrap_or_default();
-        let cache = site.path.join("cache");
-        command.env("PYTEST_ADDOPTS", format!("{own} -rfE -o cache_dir={}", cache.display()));
-        command.env("COLUMNS", "4000");
-        if let Some(hash_seed) = hash_seed {
-            command.env("PYTHONHASHSEED", hash_seed.to_string());
-        }
-        let limit = self.options.test_timeout * 2;
-        let run = plain::run(command, site.place(), self.options.memory, limit, &self.options.interrupt)?;
-        let python = self.options.python.path.to_string_lossy();
-        let words = [&*python, "-m", "pytest"].into_iter().chain(arguments.iter().map(|word| word.as_str()));
-        let Ok(line) = shlex::try_join(words) else {
-            return Ok(None);
-        };
-        let prefix = hash_seed.map_or_else(String::new, |seed| format!("PYTHONHASHSEED={seed} "));
-        Ok(Some((prefix + &line, run)))
     }
 }

@@ -56,6 +56,7 @@ mod process;
 mod leftovers;
 #[cfg(target_os = "linux")]
 mod probe;
+mod sockets;
 #[cfg(not(target_os = "linux"))]
 mod unsupported;
 
@@ -70,6 +71,7 @@ pub use options::{Exit, Network, SandboxOptions, SandboxedCommand};
 pub use probe::{check_owners, probe};
 #[cfg(target_os = "linux")]
 pub use process::SandboxedProcess;
+pub(crate) use sockets::listening_sockets;
 #[cfg(not(target_os = "linux"))]
 pub(crate) use unsupported::sandbox_main;
 #[cfg(not(target_os = "linux"))]

@@ -11,6 +11,9 @@ use crate::run::site::workspace::Workspace;
 /// Folders that are empty in a sandbox, unless something in them is kept.
 const PRIVATE: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
 
+/// Those of them that can be shown with what is in them: shared memory is no file system to overlay.
+const SHOWN: [&str; 2] = ["/tmp", "/var/tmp"];
+
 /// How trials are kept apart from each other and from the user's files.
 #[derive(Clone, Debug)]
 pub struct Sandboxing {
@@ -74,6 +77,14 @@ impl Sandboxing {
     pub(crate) fn on_host_network(&self) -> Option<Self> {
         let changes = self.network_may_change && self.network == Network::Private;
         changes.then(|| Self { network: Network::Host, ..self.clone() })
+    }
+
+    /// One in which the machine is as its user sees it: its network, and its temporary folders with what is in them.
+    /// What is written is thrown away all the same. None if the machine's network is forbidden.
+    pub(crate) fn as_on_the_machine(&self) -> Option<Self> {
+        let keep = self.keep.iter().cloned().chain(SHOWN.map(PathBuf::from)).collect();
+        let open = Self { network: Network::Host, keep, ..self.clone() };
+        (self.network == Network::Host || self.network_may_change).then_some(open)
     }
 
     /// Changes over to the machine's network.

@@ -4,6 +4,7 @@ use crate::finding::{Finding, Kind, NoCommand};
 use crate::judge::signature::Loss;
 use crate::limits::{COMMAND_DOUBT, COMMAND_RUNS};
 use crate::run::RunError;
+use crate::run::engine::Surroundings;
 use crate::run::process::plain::PlainRun;
 use crate::session::lab::Lab;
 use crate::suite::{Suite, TestId, TestIndex};
@@ -52,7 +53,7 @@ pub fn find(
             let arguments: Vec<String> =
                 flags.iter().map(|&flag| flag.to_owned()).chain(selected.clone()).collect();
             for _ in 0..tries {
-                let Some((command, run)) = lab.plain(&arguments, hash_seed)? else {
+                let Some((command, run)) = lab.plain(&arguments, Surroundings::Trial { hash_seed })? else {
                     return Ok(None);
                 };
                 if shows(&run, &charged_id, signature.crash.loss()) {
@@ -63,7 +64,8 @@ pub fn find(
         }
     }
     let arguments: Vec<String> = std::iter::once("-v".to_owned()).chain(selected).collect();
-    let Some((_, run)) = lab.plain(&arguments, Some(minimal.plan.hash_seed))? else {
+    let as_planned = Surroundings::Trial { hash_seed: Some(minimal.plan.hash_seed) };
+    let Some((_, run)) = lab.plain(&arguments, as_planned)? else {
         return Ok(None);
     };
     let id = |test: TestIndex| lab.suite.test(test).id.node_id.as_str();

@@ -2,6 +2,7 @@
 
 pub(crate) mod confirm;
 pub(crate) mod command;
+pub(crate) mod plain;
 pub(crate) mod nio;
 pub mod oracle;
 pub(crate) mod shrinking;
@@ -31,7 +32,8 @@ use crate::shrink::Target;
 /// # Errors
 /// Those of the engine. Time that runs out is no error: the finding is then not shrunk to the end.
 pub fn investigate(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Finding, RunError> {
-    look_into(lab, suspect, false)
+    let finding = look_into(lab, suspect, false)?;
+    plain::asked(lab, finding)
 }
 
 /// Does so for a failure that the user named. It is shrunk without first running the plan it was seen in
@@ -40,7 +42,8 @@ pub fn investigate(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Finding, RunE
 /// # Errors
 /// As those of [`investigate`].
 pub(crate) fn investigate_named(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Finding, RunError> {
-    look_into(lab, suspect, true)
+    let finding = look_into(lab, suspect, true)?;
+    plain::asked(lab, finding)
 }
 
 fn look_into(lab: &mut Lab<'_>, suspect: &Suspect, assume_deterministic: bool) -> Result<Finding, RunError> {

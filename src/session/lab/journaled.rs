@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::plan::{Plan, Seed};
 use crate::record::journal::{Header, How, Key, Record, SCHEMA};
 use crate::record::{Journal, journal_file};
-use crate::run::engine::{Capabilities, Collect, Isolation, PlainPytest, ProjectCopies};
+use crate::run::engine::{Capabilities, Collect, Isolation, PlainPytest, ProjectCopies, Surroundings};
 use crate::run::process::plain::PlainRun;
 use crate::run::remarks::Remarks;
 use crate::run::{Engine, Job, RunError};
@@ -294,13 +294,13 @@ impl PlainPytest for JournaledEngine {
     fn plain(
         &mut self,
         arguments: &[String],
-        hash_seed: Option<u32>,
+        surroundings: Surroundings,
     ) -> Result<Option<(String, PlainRun)>, RunError> {
-        let key = Key::of_command(arguments, hash_seed).besides(self.copy.as_deref(), None);
+        let key = Key::of_command(arguments, surroundings).besides(self.copy.as_deref(), None);
         if let Some(known) = self.recall(&key)?.and_then(|record| record.command) {
             return Ok(Some(known));
         }
-        let ran = self.engine.plain(arguments, hash_seed)?;
+        let ran = self.engine.plain(arguments, surroundings)?;
         if let Some((line, run)) = &ran {
             keep(&self.journal, &Record::of_command(key, line, run), self.tell);
         }

@@ -10,11 +10,11 @@ use std::time::Instant;
 
 use crate::finding::{Finding, Origin};
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, WorkerId};
-use crate::run::engine::Collect;
+use crate::run::engine::{Collect, Surroundings};
 use crate::run::process::plain::PlainRun;
 use crate::run::{Engine, Job, RunError};
 use crate::session::lab::deadline::Deadline;
-use crate::session::lab::seen::History;
+use crate::session::lab::seen::{History, PlainRuns};
 use crate::state::{Changed, Instructions};
 use crate::suite::{Suite, TestIndex};
 use crate::trial::{Collected, Trial};
@@ -70,6 +70,8 @@ pub struct Lab<'a> {
     pub suite: &'a Suite,
     /// What was seen so far.
     pub history: History,
+    /// What plain pytest made of tests that fail in all of jostle's runs.
+    pub(crate) plain_runs: PlainRuns,
     engine: &'a mut dyn Engine,
     observer: &'a mut dyn Reporter,
     deadline: Option<Deadline>,
@@ -89,6 +91,7 @@ impl<'a> Lab<'a> {
         Self {
             suite,
             history: History::default(),
+            plain_runs: PlainRuns::default(),
             engine,
             observer,
             deadline,
@@ -379,11 +382,11 @@ impl<'a> Lab<'a> {
     pub fn plain(
         &mut self,
         arguments: &[String],
-        hash_seed: Option<u32>,
+        surroundings: Surroundings,
     ) -> Result<Option<(String, PlainRun)>, RunError> {
         self.in_time()?;
         self.probes += 1;
-        self.engine.plain(arguments, hash_seed)
+        self.engine.plain(arguments, surroundings)
     }
 
     fn run(&mut self, plan: &Plan) -> Result<Trial, RunError> {

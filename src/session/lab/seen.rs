@@ -1,5 +1,7 @@
 //! What the session's trials have shown so far, kept small: one byte a test and its index.
 
+use std::collections::BTreeMap;
+
 use crate::judge::observation::Fate;
 use crate::plan::{Imports, Plan};
 use crate::suite::TestIndex;
@@ -11,6 +13,15 @@ pub struct Record {
     /// The plan that was run.
     pub plan: Plan,
     processes: Vec<Vec<(TestIndex, Fate)>>,
+}
+
+/// What plain pytest, as its users run it, made of tests in a session.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PlainRuns {
+    /// Of tests that were run together, one for each of these runs.
+    pub(crate) together: BTreeMap<TestIndex, Vec<Fate>>,
+    /// Of tests that were run alone.
+    pub(crate) alone: BTreeMap<TestIndex, Fate>,
 }
 
 /// The trials of a session.

@@ -221,6 +221,7 @@ pub(crate) fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunE
         shrunk: Some(minimal),
         with,
         without,
+        plain: Tally::default(),
         also: Vec::new(),
         command: None,
         no_command: None,

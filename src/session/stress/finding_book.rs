@@ -253,6 +253,7 @@ fn is_alike(finding: &Finding, suspect: &Suspect) -> bool {
     let outside_call = fixture.is_some() || crash.phase != Phase::Call;
     let alike = match finding.kind {
         Kind::Broken | Kind::Victim => outside_call,
+        Kind::Unreproduced if finding.fails_in_trials_only() => outside_call,
         Kind::Race => fixture.is_some(),
         Kind::Nio => suspect.again,
         _ => false,

@@ -25,7 +25,7 @@ use crate::plan::{Axes, Plan, Seed, TrialIndex, plan};
 use crate::run::{Engine, RunError};
 use crate::session::explain::details;
 use crate::session::fix::search;
-use crate::session::investigate::{investigate, investigate_named};
+use crate::session::investigate::{investigate, investigate_named, plain};
 use crate::session::lab::deadline::Deadline;
 use crate::session::lab::{Event, Lab, Reporter};
 use crate::session::race::campaign::{Bounds, Racing};
@@ -347,11 +347,32 @@ impl Session<'_> {
         hash_seeds::try_others(lab, self.axes, self.seed, &like, &untried)
     }
 
+    /// Runs what was never seen to pass in plain pytest, at once.
+    fn ask_plain_pytest(&self, lab: &mut Lab<'_>) -> Result<(), RunError> {
+        let tests: BTreeSet<TestIndex> = self
+            .book
+            .waiting
+            .iter()
+            .filter_map(|suspect| {
+                let (test, hash_seed) = (suspect.signature.test, suspect.plan.hash_seed);
+                let passes = lab.history.passed_in(test, hash_seed).is_some()
+                    || lab.history.failed_alone(test, hash_seed) == Some(false);
+                // What hangs or is lost ends the run of all.
+                (suspect.failure.is_some() && !passes).then_some(test)
+            })
+            .collect();
+        plain::together(lab, &tests)
+    }
+
     /// Looks into every failure that waits.
     fn judge_waiting(&mut self, lab: &mut Lab<'_>) -> Result<(), RunError> {
         match self.try_other_hash_seeds(lab) {
             Err(RunError::OutOfTime) => return Ok(()),
             tried => tried?,
+        }
+        match self.ask_plain_pytest(lab) {
+            Err(RunError::OutOfTime) => return Ok(()),
+            asked => asked?,
         }
         self.book.sort();
         while !lab.out_of_time() && !self.stops_early() {

@@ -5,6 +5,7 @@ use crate::finding::{Finding, Kind};
 use crate::judge::observation::{FailureMatcher, Observation, observe};
 use crate::plan::{Imports, Plan};
 use crate::run::{Job, RunError};
+use crate::session::investigate::plain;
 use crate::session::lab::Lab;
 use crate::session::suspect::Suspect;
 use crate::suite::TestIndex;
@@ -33,8 +34,9 @@ fn is_of(lab: &mut Lab<'_>, finding: &Finding, suspect: &Suspect) -> Result<bool
         return Ok(false);
     };
     let alone = lab.alone(&suspect.plan, test, suspect.plan.random_seed);
+    let of_its_own = finding.kind == Kind::Broken || finding.fails_in_trials_only();
     let instead = match (finding.kind, &finding.shrunk) {
-        (Kind::Broken, _) => None,
+        _ if of_its_own => None,
         (Kind::Race, _) => Some(suspect.plan.clone()),
         (_, Some(minimal)) => Some(lab.in_forks(&instead(&minimal.plan, told, test))),
         (_, None) => return Ok(false),
@@ -46,10 +48,11 @@ fn is_of(lab: &mut Lab<'_>, finding: &Finding, suspect: &Suspect) -> Result<bool
         None => suspect.wanted(),
     };
     let sights: Vec<Observation> = trials.iter().map(|trial| observe(trial, &wanted)).collect();
-    Ok(match (finding.kind, sights.as_slice()) {
-        (Kind::Broken, sights) => sights == [Observation::Same],
-        (_, sights) => sights == [Observation::Passed, Observation::Same],
-    })
+    if of_its_own {
+        return Ok(sights == [Observation::Same]
+            && plain::alike(lab, finding, test, suspect.signature.crash.loss())?);
+    }
+    Ok(sights == [Observation::Passed, Observation::Same])
 }
 
 /// A plan in which another test takes the place of one.
