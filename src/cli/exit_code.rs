@@ -21,8 +21,8 @@ pub enum ExitCode {
     Usage = 4,
     /// No test was collected.
     NothingCollected = 5,
-    /// Nothing was found, but collection errors, failures that there was no time to look into, or such that plain
-    /// pytest does not have, leave a part of the suite unjudged.
+    /// Nothing was found, but collection errors, failures that there was no time to look into, or such that could
+    /// not be judged, leave a part of the suite unjudged.
     Unjudged = 10,
     /// `replay` could not decide: the suite has changed, or the failure did not show.
     Undecided = 11,
@@ -44,7 +44,7 @@ impl ExitCode {
             Self::Found
         } else if !suite.errors.is_empty()
             || !outline.unjudged.is_empty()
-            || outline.findings.iter().any(Finding::fails_in_trials_only)
+            || outline.findings.iter().any(|finding| finding.unjudged)
         {
             Self::Unjudged
         } else if suite.tests.is_empty() {

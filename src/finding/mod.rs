@@ -147,6 +147,10 @@ pub struct Finding {
     pub with: Tally,
     /// How often it failed without.
     pub without: Tally,
+    /// Of a victim that is skipped alone: the tests after which it passes. `without` holds those runs then.
+    pub passes_after: Option<Vec<TestIndex>>,
+    /// Whether runs gave no answer that a claim could rest on, so that the isolation of the test is not known.
+    pub unjudged: bool,
     /// How often a test failed in plain pytest, as its users run it, that fails alone in all of jostle's runs. No runs
     /// where plain pytest was not asked, or gave no answer.
     pub plain: Tally,
@@ -203,6 +207,8 @@ impl Finding {
             shrunk: None,
             with: Tally::default(),
             without: Tally::default(),
+            passes_after: None,
+            unjudged: false,
             plain: Tally::default(),
             also: Vec::new(),
             command: None,

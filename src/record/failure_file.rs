@@ -53,6 +53,9 @@ pub struct FailureFile {
     /// Other victims of the same polluter and place.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<Victim>,
+    /// Of a victim that is skipped alone: the tests after which it passes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passes_after: Vec<TestId>,
 }
 
 /// A test that fails if it takes the place of the recorded one.
@@ -132,6 +135,12 @@ impl FailureFile {
             minimal: PlanDocument::new(&shrunk.plan, suite),
             original: PlanDocument::new(finding.plan.as_ref()?, suite),
             also: related_tests.map(victim).collect(),
+            passes_after: finding
+                .passes_after
+                .iter()
+                .flatten()
+                .map(|&test| suite.test(test).id.clone())
+                .collect(),
         })
     }
 
@@ -153,7 +162,8 @@ impl FailureFile {
     /// Every test that it names.
     pub fn tests(&self) -> impl Iterator<Item = &TestId> {
         let planned = self.minimal.workers.iter().chain(&self.original.workers).flatten();
-        planned.chain([&self.test]).chain(self.also.iter().map(|victim| &victim.test))
+        let others = self.also.iter().map(|victim| &victim.test).chain(&self.passes_after);
+        planned.chain([&self.test]).chain(others)
     }
 
     /// The smallest plan of the file in which the test fails.

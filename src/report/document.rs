@@ -92,6 +92,9 @@ struct FindingDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     plain: Option<Rate>,
     culprits: Vec<TestId>,
+    /// Of a victim that is skipped alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    passes_after: Vec<TestId>,
     imports: Vec<String>,
     one_minimal: Option<bool>,
     shrink_calls: Option<u32>,
@@ -307,6 +310,7 @@ impl FindingDocument {
             without: Rate::new(finding.without),
             plain: (finding.plain.runs > 0).then(|| Rate::new(finding.plain)),
             culprits: culprits.iter().map(id).collect(),
+            passes_after: finding.passes_after.iter().flatten().map(id).collect(),
             imports: imports.to_vec(),
             one_minimal: shrunk.map(|minimal| minimal.one_minimal),
             shrink_calls: shrunk.map(|minimal| minimal.calls),

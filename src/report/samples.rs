@@ -181,6 +181,7 @@ fn victims() -> Vec<Finding> {
             command: Some("pytest test_b.py::b --deselect=test_b.py test_h.py::h".into()),
             ..finding(Kind::Victim, 'h', Origin::Baseline)
         },
+        Finding { shrunk: minimal("cdg", "d"), passes_after: Some(vec![test('c')]), ..victim('g') },
         Finding {
             failure: Some(torn.clone()),
             signature: Signature::of(test('e'), &Outcome::Failed(torn)),
@@ -314,6 +315,7 @@ fn others() -> Vec<Finding> {
             of(Kind::Unreproduced, 'd', none, none),
         ),
         of(Kind::Unreproduced, 'e', tally(2, 20), tally(0, 3)),
+        of(Kind::Unreproduced, 'e', tally(16, 16), tally(16, 16)),
         of(Kind::Unreproduced, 'f', tally(0, 3), tally(0, 3)),
         noted(
             "beside other tests it was seen to fail in another way",

@@ -245,6 +245,9 @@ fn causes(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Result<(
         return Ok(());
     };
     let role = words::role(finding.kind);
+    for &test in finding.passes_after.iter().flatten() {
+        writeln!(out, "  {:<13} {}", "passes after", suite.test(test).id)?;
+    }
     if finding.kind != Kind::Nio {
         for &test in &minimal.culprits {
             writeln!(out, "  {role:<13} {}", suite.test(test).id)?;
@@ -315,7 +318,9 @@ fn evidence(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
                 2.. => format!("{role}s"),
                 _ => role.to_owned(),
             };
-            writeln!(out, "  {:<13} {with} with the {role}, {without} without", "failed")
+            let without_it =
+                if finding.passes_after.is_some() { "after what it passes after" } else { "without" };
+            writeln!(out, "  {:<13} {with} with the {role}, {without} {without_it}", "failed")
         }
         Kind::Nio => writeln!(out, "  {:<13} {with} when run twice, {without} the first time", "failed"),
         Kind::Nod | Kind::RandomDraws => {
@@ -411,8 +416,8 @@ fn verdict(out: &mut dyn Write, outline: &SessionResult) -> io::Result<()> {
     let failures = || outline.findings.iter().filter(|finding| finding.kind.is_isolation_failure());
     let (found, known) = (failures().count(), failures().filter(|finding| finding.known.is_some()).count());
     let errors = outline.collected.suite.errors.len();
-    let in_trials_only = outline.findings.iter().filter(|finding| finding.fails_in_trials_only());
-    let in_trials_only: usize = in_trials_only.map(|finding| 1 + finding.also.len()).sum();
+    let not = outline.findings.iter().filter(|finding| finding.unjudged);
+    let not: usize = not.map(|finding| 1 + finding.also.len()).sum();
     let stopped = match &outline.error {
         _ if outline.interrupted => "; interrupted, so this is not all",
         Some(_) => "; ended by an error, so this is not all",
@@ -430,14 +435,14 @@ fn verdict(out: &mut dyn Write, outline: &SessionResult) -> io::Result<()> {
                 }
             ),
         ),
-        (0, 0) if in_trials_only > 0 => (
+        (0, 0) if not > 0 => (
             DOUBTFUL,
             format!(
-                "no isolation failure in what could be judged; {} in jostle's runs only",
-                if in_trials_only == 1 {
-                    "1 test fails".to_owned()
+                "no isolation failure in what could be judged; {} not",
+                if not == 1 {
+                    "1 failing test could".to_owned()
                 } else {
-                    format!("{in_trials_only} tests fail")
+                    format!("{not} failing tests could")
                 }
             ),
         ),

@@ -31,6 +31,9 @@ pub(crate) fn meaning(finding: &Finding) -> Cow<'static, str> {
         Kind::Victim | Kind::Race | Kind::Brittle if finding.given_up.is_some() => {
             "fails with others otherwise than alone; which of them it takes was not found"
         }
+        Kind::Victim if finding.passes_after.is_some() => {
+            "is skipped alone, passes after some tests and fails after others: the order decides"
+        }
         Kind::Victim if of_shared_teardown(finding) && finding.fails_at_times() => {
             "a fixture it shares is torn down well when it runs alone, and at times not after what is named below"
         }
@@ -58,6 +61,9 @@ pub(crate) fn meaning(finding: &Finding) -> Cow<'static, str> {
         }
         Kind::Unreproduced if finding.note.is_some() => {
             "failed in a trial; the note says why no claim is made"
+        }
+        Kind::Unreproduced if finding.with.always() => {
+            "failed each time again, and not clearly for what ran beside it: no claim is made"
         }
         Kind::Unreproduced if finding.with.failed > 0 => {
             "failed again at times, and not clearly for what ran beside it: no claim is made"

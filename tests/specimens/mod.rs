@@ -64,7 +64,7 @@ specimens! {
     Serial:
         brittle broken clean_fastapi clean_kinds clean_parametrised clean_skipped_steps collection_errors
         crash_after_pollution fastapi_overrides first_asked_unit fixed_tmp_path hang_after_pollution import_polluter nio nio_and_victim nod
-        nod_random one_cause polluter_cleaner_victim session_fixture sys_modules_numpy_hidden
+        nod_random one_cause polluter_cleaner_victim session_fixture skipped_alone sys_modules_numpy_hidden
         teardown_after_polluter teardown_charged two_polluters unittest_class_state waiting_room;
     Parallel:
         clean_shared_files race_port race_sqlite_locked;

@@ -92,8 +92,19 @@ pub(crate) fn brittle(
     if kind == Kind::Nod { told_apart(lab, found, &FailureMatcher::Failure(test), &runs) } else { Ok(found) }
 }
 
+/// The runs of two plans, if one fails and the other passes each time, in fresh processes too.
+///
+/// # Errors
+/// Those of the engine.
+pub(crate) fn constant(lab: &mut Lab<'_>, with: Side, without: Side) -> Result<Option<[Tally; 2]>, RunError> {
+    let (with, without) = compare(lab, with, without, false)?;
+    let fails = with.all.always() && with.fresh_runs.always() && with.all.runs >= CONSTANT_RUNS;
+    let passes = without.all.never() && without.fresh_runs.never() && without.all.runs >= CONSTANT_RUNS;
+    Ok((fails && passes).then_some([with.all, without.all]))
+}
+
 /// One side of a comparison: a plan in its two forms, and what its runs showed.
-struct Side {
+pub(crate) struct Side {
     /// As it is run in fresh processes.
     fresh: Plan,
     /// As it is run where that costs least.
@@ -110,7 +121,9 @@ struct Side {
 }
 
 impl Side {
-    fn new(fresh: Plan, cheap: Plan, wanted: FailureMatcher, expected: fn(Tally) -> bool) -> Self {
+    /// A plan as it is run in fresh processes, and where that costs least; what is looked for, and what its runs show
+    /// if the finding is as simple as can be.
+    pub(crate) fn new(fresh: Plan, cheap: Plan, wanted: FailureMatcher, expected: fn(Tally) -> bool) -> Self {
         Self {
             fresh,
             cheap,

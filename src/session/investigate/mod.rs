@@ -1,5 +1,6 @@
 //! From a failure that was seen to a finding: judge it, shrink it, confirm it.
 
+pub(crate) mod company;
 pub(crate) mod confirm;
 pub(crate) mod command;
 pub(crate) mod plain;
@@ -9,10 +10,10 @@ pub(crate) mod shrinking;
 pub(crate) mod questions;
 
 use crate::finding::{Finding, Kind};
-use crate::judge::Evidence;
 use crate::judge::case::Verdict;
 use crate::judge::observation::{FailureMatcher, Observation};
 use crate::judge::signature::FailureLocation;
+use crate::judge::{Evidence, Question};
 use crate::plan::Interleaving;
 use crate::run::RunError;
 use crate::session::investigate::nio::pollutes_itself;
@@ -79,7 +80,13 @@ fn look_into(lab: &mut Lab<'_>, suspect: &Suspect, assume_deterministic: bool) -
     };
     let suspect = &if moves { Suspect { site: None, ..suspect.clone() } } else { suspect.clone() };
     let note = silent.map(|question| no_answer(question).to_owned());
-    let finding = Finding { note, ..finding_of(suspect, verdict, &evidence) };
+    let unjudged = silent.is_some();
+    let finding = Finding { note, unjudged, ..finding_of(suspect, verdict, &evidence) };
+    if let (Some(Question::Alone), Some(passing)) = (silent, &reference)
+        && let Some(found) = company::order_dependent(lab, suspect, passing, &finding)?
+    {
+        return Ok(found);
+    }
     match verdict {
         Verdict::Victim if assume_deterministic && evidence.again.runs == 0 => {
             let wanted = wanted(suspect, verdict);
@@ -300,6 +307,25 @@ mod tests {
         };
         assert_eq!(of_f(&[plan("abcd|efgh")], raced), "race: b");
         assert_eq!(of_f(&[plan("acd|befgh")], |run| fails_if(run.after('b'))), "victim: b");
+    }
+
+    #[test]
+    fn what_passes_only_beside_another_worker_is_not_brittle() {
+        let needs_company = |run: Situation<'_>| {
+            let others = run.plan.workers.iter().filter(|list| !list.contains(&run.test));
+            fails_if(others.flatten().all(|&other| other != test('b')))
+        };
+        let (suite, mut unheard) = (suite(8), Unheard);
+        let one = |run: Situation<'_>| if run.is('f') { needs_company(run) } else { Outcome::Passed };
+        let mut engine = FakeEngine::new(suite.clone(), one);
+        let mut lab = Lab::new(&suite, &mut engine, &mut unheard, None);
+        lab.trial(Origin::Trial(0), &plan("abcd|efgh")).unwrap();
+        let trial = lab.trial(Origin::Baseline, &plan("abcdefgh")).unwrap();
+        let suspect = suspects(Origin::Baseline, &plan("abcdefgh"), &trial).remove(0);
+        let finding = investigate(&mut lab, &suspect).unwrap();
+        assert_eq!((verdict(&finding).as_str(), finding.unjudged), ("unreproduced:", true));
+        assert!(finding.note.is_some_and(|note| note.contains("other workers run at the same time")));
+        assert_eq!(finding.with, Tally::default(), "its plan was not what was run again");
     }
 
     #[test]

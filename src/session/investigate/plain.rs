@@ -67,7 +67,13 @@ pub(crate) fn asked(lab: &mut Lab<'_>, finding: Finding) -> Result<Finding, RunE
         Some(Fate::Skipped) => Elsewhere::Skipped,
         _ => Elsewhere::Unknown,
     };
-    Ok(Finding { kind: Kind::Unreproduced, plain, no_command: Some(NoCommand::Elsewhere(why)), ..finding })
+    Ok(Finding {
+        kind: Kind::Unreproduced,
+        unjudged: true,
+        plain,
+        no_command: Some(NoCommand::Elsewhere(why)),
+        ..finding
+    })
 }
 
 /// Whether plain pytest makes of a test what it makes of the one of a finding, so that the two may be told together.

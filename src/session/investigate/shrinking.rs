@@ -1,12 +1,12 @@
 //! Shrinking a failure: to the tests before a victim that it needs, or those without which it fails.
 
 use crate::finding::{Finding, GivenUp, Kind};
-use crate::judge::Evidence;
 use crate::judge::case::Verdict;
-use crate::judge::observation::{FailureMatcher, Observation};
-use crate::limits::{RACE_RATE, UNKNOWN_RATE};
+use crate::judge::observation::{FailureMatcher, Observation, observe};
+use crate::judge::{Evidence, Tally};
+use crate::limits::{BELIEVED_IF_CONSTANT, RACE_RATE, UNKNOWN_RATE};
 use crate::plan::{Plan, WorkerId};
-use crate::run::RunError;
+use crate::run::{Job, RunError};
 use crate::session::investigate::confirm;
 use crate::session::investigate::oracle::run_shrinker;
 use crate::session::investigate::questions::{exactly, wanted};
@@ -68,7 +68,23 @@ pub(crate) fn shrink_brittle(
     let target = Target { victim: test, worker: WorkerId(0) };
     let rate = 1.0 - evidence.passed_again.rate();
     let wanted = FailureMatcher::any(&suspect.signature, suspect.failure.as_ref());
+    if passing.workers.len() > 1 && fails_each_time(lab, &plan, &wanted)? {
+        let unjudged =
+            Finding { kind: Kind::Unreproduced, with: Tally::default(), unjudged: true, ..finding };
+        return Ok(Finding { note: Some(BESIDE.to_owned()), ..unjudged });
+    }
     let shrunk = run_shrinker(lab, plan, target, rate, &wanted, Observation::Passed)?;
     let given_up = given_up(&shrunk);
     Ok(Finding { given_up, ..confirm::brittle(lab, suspect, shrunk, finding)? })
+}
+
+/// Why no claim is made of what passes only while other workers run.
+const BESIDE: &str = "it fails alone and after the tests of its own worker, and passes in a plan in which other workers run at the \
+     same time: it needs one of theirs beside it, and which of them was not looked for";
+
+fn fails_each_time(lab: &mut Lab<'_>, plan: &Plan, wanted: &FailureMatcher) -> Result<bool, RunError> {
+    let seeded = |run| Plan { random_seed: plan.random_seed.wrapping_add(run), ..plan.clone() };
+    let plans: Vec<Plan> = (0..BELIEVED_IF_CONSTANT).map(seeded).collect();
+    let trials = lab.probes(&plans.iter().map(Job::of).collect::<Vec<_>>())?;
+    Ok(trials.iter().all(|trial| observe(trial, wanted).shown() == Some(true)))
 }

@@ -221,6 +221,8 @@ pub(crate) fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunE
         shrunk: Some(minimal),
         with,
         without,
+        passes_after: None,
+        unjudged: false,
         plain: Tally::default(),
         also: Vec::new(),
         command: None,

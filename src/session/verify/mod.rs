@@ -12,9 +12,9 @@ use crate::limits::{NEIGHBOURS, VERIFY_ALONE_RUNS, VERIFY_FRESH_RUNS};
 use crate::plan::{Imports, Plan};
 use crate::record::FailureFile;
 use crate::run::{Job, RunError};
-use crate::session::lab::{Lab, alone};
+use crate::session::lab::{Lab, alone, serial};
 use crate::session::verify::collection::verify_collection;
-use crate::suite::TestIndex;
+use crate::suite::{TestId, TestIndex};
 use crate::trial::{Outcome, Trial};
 use crate::verify::neighbourhood::Core;
 use crate::verify::{Claim, Status, VerifyLimits};
@@ -162,7 +162,13 @@ impl Case<'_, '_> {
     fn says_nothing(&mut self) -> Result<Option<String>, RunError> {
         let (victim, test) = (self.core.victim, &self.file.test);
         let brittle = self.file.kind == Kind::Brittle;
-        let reference = if brittle { self.core.minimal.clone() } else { self.alone(0) };
+        let reference = match self.passes_after() {
+            _ if brittle => self.core.minimal.clone(),
+            Err(missing) => {
+                return Ok(Some(format!("{missing} is not collected now, after which {test} passed")));
+            }
+            Ok(before) => self.after(before),
+        };
         for run in 0..VERIFY_ALONE_RUNS {
             let plan = Plan { random_seed: reference.random_seed.wrapping_add(run), ..reference.clone() };
             let trial = self.lab.probe_fresh(&plan)?;
@@ -172,8 +178,10 @@ impl Case<'_, '_> {
                     format!(
                         "{test} fails with its state-setter too ({how}), so that it is no longer what was recorded"
                     )
-                } else {
+                } else if self.file.passes_after.is_empty() {
                     format!("{test} fails alone ({how}): make it pass alone first")
+                } else {
+                    format!("{test} fails after what it had passed after ({how}): make it pass there first")
                 }));
             }
             if let Some(why) = idle(&trial, victim) {
@@ -360,6 +368,19 @@ impl Case<'_, '_> {
         let jobs = vec![Job::of(&without); times as usize];
         let trials = self.lab.probes(&jobs)?;
         Ok(trials.iter().any(|trial| self.failure(trial).is_some()))
+    }
+
+    /// The tests after which one passed that is skipped alone; the name of the first that is gone.
+    fn passes_after(&self) -> Result<Vec<TestIndex>, TestId> {
+        let found = |id: &TestId| self.lab.suite.find(id).ok_or_else(|| id.clone());
+        self.file.passes_after.iter().map(found).collect()
+    }
+
+    /// The test after these, in one process that imports their files.
+    fn after(&self, mut tests: Vec<TestIndex>) -> Plan {
+        tests.push(self.core.victim);
+        let files = tests.iter().map(|&test| self.lab.suite.test(test).file.clone()).collect();
+        Plan { imports: Imports::Only(files), ..serial(&self.alone(0), tests) }
     }
 
     fn alone(&self, random_seed: u32) -> Plan {

@@ -27,6 +27,7 @@ fn file(kind: Kind, minimal: &Plan, original: &Plan) -> FailureFile {
         minimal: PlanDocument::new(minimal, &suite),
         original: PlanDocument::new(original, &suite),
         also: Vec::new(),
+        passes_after: Vec::new(),
     }
 }
 
@@ -145,6 +146,30 @@ fn what_is_expected_to_fail_is_run_in_the_recorded_plans_alone() {
     let verified = looked_at(&victim(), far, true);
     assert_eq!(status(&verified), (Status::Holds, None));
     assert_eq!(verified.neighbourhood.runs, 0);
+}
+
+#[test]
+fn a_victim_that_is_skipped_alone_is_verified_where_it_passed() {
+    // It runs after `a`, and failed after `b`.
+    let skipped_alone = FailureFile {
+        passes_after: vec![suite(TESTS).test(test('a')).id.clone()],
+        ..file(Kind::Victim, &plan("abf"), &plan("abcdef"))
+    };
+    let of = |fails: fn(&Situation<'_>) -> bool| {
+        verified(
+            &skipped_alone,
+            move |run| if run.after('a') { fails_if(fails(&run)) } else { Outcome::Skipped },
+        )
+    };
+    assert_eq!(of(|_| false).status, Status::Holds);
+    assert_eq!(status(&of(|run| run.after('b'))), (Status::StillFails, Some(Stage::Minimal)));
+    let always = of(|_| true);
+    assert_eq!(always.status, Status::CannotTell);
+    assert!(always.why.is_some_and(|why| why.contains("fails after what it had passed after")));
+    let gone =
+        FailureFile { passes_after: vec![suite(26).test(test('z')).id.clone()], ..skipped_alone.clone() };
+    let why = verified(&gone, |_| Outcome::Passed).why.unwrap();
+    assert_eq!(why, "test_z.py::z is not collected now, after which test_f.py::f passed");
 }
 
 #[test]
