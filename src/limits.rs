@@ -33,6 +33,13 @@ pub(crate) const PATCH_DOUBT: f64 = 0.05;
 /// another test does so in each.
 pub(crate) const SILENT_RUNS: u32 = 3;
 
+/// Tests that one run of plain pytest is given at most, each as an argument.
+pub(crate) const PLAIN_TESTS: usize = 100;
+
+/// Tests that are run alone in plain pytest at most, in a session, where it is asked whether they fail there too: each
+/// is a start of pytest.
+pub(crate) const PLAIN_ALONE: usize = 50;
+
 // Confirming what was judged and shrunk
 
 /// Runs with the cause, and without it, those of the judging included, if all of them agree. The first with it, and

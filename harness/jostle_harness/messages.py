@@ -11,7 +11,7 @@ from typing import List, Literal, Optional, Tuple, TypedDict, Union
 PROTOCOL: Literal[7] = 7
 
 Phase = Literal["setup", "call", "teardown"]
-Outcome = Literal["passed", "skipped", "failed"]
+Outcome = Literal["passed", "skipped", "failed", "xfailed"]
 Purpose = Literal["collect", "run", "serve"]
 #: How a fixture keeps a place.
 How = Literal[

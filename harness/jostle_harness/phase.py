@@ -1,8 +1,8 @@
-"""What a phase of a test came to, in the three words that a test's verdict is made of."""
+"""What a phase of a test came to, in the words that a test's verdict is made of."""
 
 from __future__ import annotations
 
-from typing import List, Union
+from typing import List, Tuple, Union
 
 import pytest
 
@@ -13,15 +13,14 @@ _NOT_RUN = "[NOTRUN]"
 
 
 def outcome(report: Union[pytest.TestReport, pytest.CollectReport]) -> Outcome:
-    """``passed``, ``failed`` or ``skipped``. What fails as its ``xfail`` mark expects has run and is as it should be."""
+    """``passed``, ``failed`` or ``skipped``, or ``xfailed`` for what has run and failed as is expected of it."""
     reason = getattr(report, "wasxfail", None)
     if report.outcome == "skipped" and reason is not None and _NOT_RUN not in reason:
-        return "passed"
+        return "xfailed"
     return report.outcome
 
 
 def verdict(outcomes: List[Outcome]) -> Outcome:
     """What a test came to whose phases came to these."""
-    if "failed" in outcomes:
-        return "failed"
-    return "skipped" if "skipped" in outcomes else "passed"
+    worst: Tuple[Outcome, ...] = ("failed", "skipped", "xfailed")
+    return next((word for word in worst if word in outcomes), "passed")

@@ -119,7 +119,7 @@ pub enum Elsewhere {
     Sandbox,
     /// jostle's plugin or the variables that it sets: without them it passes, in a trial's sandbox if there is one.
     Jostle,
-    /// Plain pytest skips it.
+    /// Plain pytest skips it, or expects it to fail.
     Skipped,
     /// Nothing that is known: plain pytest was seen to pass it, and not each time.
     Unknown,

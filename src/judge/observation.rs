@@ -8,8 +8,10 @@ use crate::trial::{Execution, Failure, Outcome, Trial};
 /// What became of a test in one run. Every room that asks whether a test passed asks here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It ran and came to what it is expected to come to.
+    /// It ran and passed.
     Passed,
+    /// It ran and failed as is expected of it: it does not count as a failure, and not as a pass where one is asked for.
+    Xfailed,
     /// It ran and failed, in any way.
     Failed,
     /// It was skipped, so that nothing is known of it: no pass and no failure.
@@ -23,6 +25,7 @@ impl Fate {
     pub(crate) fn of(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Passed => Self::Passed,
+            Outcome::Xfailed => Self::Xfailed,
             Outcome::Failed(_) | Outcome::Timeout { .. } | Outcome::Crashed { .. } => Self::Failed,
             Outcome::Skipped => Self::Skipped,
             Outcome::NotRun { .. } => Self::NotRun,
@@ -32,7 +35,7 @@ impl Fate {
     /// Whether the test failed; nothing if the run does not tell.
     pub(crate) fn failed(self) -> Option<bool> {
         match self {
-            Self::Passed => Some(false),
+            Self::Passed | Self::Xfailed => Some(false),
             Self::Failed => Some(true),
             Self::Skipped | Self::NotRun => None,
         }
@@ -46,7 +49,7 @@ pub(crate) enum Observation {
     Same,
     /// It failed in another way.
     Other,
-    /// It passed.
+    /// It passed, or failed as is expected of it.
     Passed,
     /// It was skipped, or not run, so nothing is known.
     Unknown,
@@ -143,6 +146,17 @@ fn is_of(outcome: &Outcome, fixture: &Fixture) -> bool {
     matches!(outcome, Outcome::Failed(failure) if failure.fixture.as_ref() == Some(fixture))
 }
 
+/// Whether the test that is looked for failed as is expected of it, so that the failure could not show.
+pub fn is_expected_to_fail(trial: &Trial, wanted: &FailureMatcher) -> bool {
+    let test = match wanted {
+        FailureMatcher::Signature(signature) | FailureMatcher::At(signature, _) => signature.test,
+        FailureMatcher::Failure(test) => *test,
+        // Another test may show it.
+        FailureMatcher::Fixture(..) | FailureMatcher::Location(_) => return false,
+    };
+    last(trial, test).is_some_and(|run| run.outcome == Outcome::Xfailed)
+}
+
 /// The last run of a test in a trial.
 pub(crate) fn last(trial: &Trial, test: TestIndex) -> Option<&Execution> {
     trial.executions.iter().rev().find(|run| run.test == test)
@@ -209,6 +223,8 @@ mod tests {
         assert_eq!(of(Outcome::Skipped), None);
         assert_eq!(of(not_run()), None);
         assert_eq!(of(Outcome::Passed), Some(false));
+        assert_eq!(of(Outcome::Xfailed), Some(false));
+        assert_ne!(Fate::of(&Outcome::Xfailed), Fate::Passed, "it is no pass where one is asked for");
         assert_eq!(of(failed("KeyError")), Some(true));
         assert_eq!(of(Outcome::Timeout { limit: Duration::ZERO }), Some(true));
         assert_eq!(of(Outcome::Crashed { how: String::new() }), Some(true));

@@ -130,7 +130,7 @@ fn not_run(plan: &Plan, trial: &Trial) -> Option<TestIndex> {
 
 fn how(outcome: &Outcome) -> Option<How> {
     match Fate::of(outcome) {
-        Fate::Passed => None,
+        Fate::Passed | Fate::Xfailed => None,
         Fate::Skipped => Some(How::Skipped),
         // Where a test did not run nothing is compared; as what breaks it would be, it is never let through.
         Fate::Failed | Fate::NotRun => Some(How::Fails),

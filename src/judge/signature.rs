@@ -59,7 +59,7 @@ impl Signature {
             },
             Outcome::Timeout { .. } => FailureLocation::lost(Loss::Timeout, ""),
             Outcome::Crashed { how } => FailureLocation::lost(Loss::Crash, how),
-            Outcome::Passed | Outcome::Skipped | Outcome::NotRun { .. } => return None,
+            Outcome::Passed | Outcome::Xfailed | Outcome::Skipped | Outcome::NotRun { .. } => return None,
         };
         Some(Self { test, crash })
     }

@@ -287,7 +287,7 @@ fn differing_row(out: &mut dyn Write, row: &Row, suite: &Suite, verbosity: Verbo
 
 fn differs(difference: &Difference) -> String {
     let word = |verdict: Option<Verdict>| match verdict {
-        Some(Verdict::Passed) => "passed",
+        Some(Verdict::Passed | Verdict::Xfailed) => "passed",
         Some(Verdict::Failed) => "failed",
         Some(Verdict::Skipped) => "was skipped",
         None => "did not run",

@@ -168,7 +168,7 @@ pub(crate) fn no_command(why: NoCommand, suite: &Suite) -> String {
         NoCommand::Elsewhere(Elsewhere::Jostle) => {
             "none shows it: it passes without jostle's plugin and the variables that jostle sets".into()
         }
-        NoCommand::Elsewhere(Elsewhere::Skipped) => "none shows it: plain pytest skips it".into(),
+        NoCommand::Elsewhere(Elsewhere::Skipped) => "none shows it: plain pytest skips it, or expects it to fail".into(),
         NoCommand::Elsewhere(Elsewhere::Unknown) => "none shows it each time".into(),
     }
 }

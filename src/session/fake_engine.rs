@@ -181,7 +181,8 @@ impl<'a> FakeEngine<'a> {
                 before.retain(|&other| (self.does)(other) != Does::Sets);
                 is_set = false;
             }
-            let outcome = (self.becomes)(Situation { before: &before, test, plan: job.plan, fresh, plain: None });
+            let outcome =
+                (self.becomes)(Situation { before: &before, test, plan: job.plan, fresh, plain: None });
             let (worker, duration) = (WorkerId(0), Duration::ZERO);
             executions.push(Execution { worker, process: 0, test, outcome, duration });
             before.push(test);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::finding::{Finding, Origin};
 use crate::judge::Tally;
-use crate::judge::observation::{FailureMatcher, observe};
+use crate::judge::observation::{FailureMatcher, is_expected_to_fail, observe};
 use crate::plan::{Axes, Interleaving, Plan};
 use crate::race::access::recorded;
 use crate::run::RunError;
@@ -22,7 +22,7 @@ use crate::trial::Interpreter;
 pub(crate) struct Replayed {
     /// How many runs told, and in how many the wanted failure (or any, if none is wanted) showed.
     pub(crate) tally: Tally,
-    /// Runs in which the wanted test was skipped, or not run, so that they do not tell.
+    /// Runs in which the wanted test was skipped, expected to fail, or not run, so that they do not tell.
     pub(crate) silent: u32,
     /// The failures, each as it was first seen, with the number of runs it showed in.
     pub(crate) failures: Vec<(Suspect, u32)>,
@@ -65,6 +65,7 @@ pub(crate) fn replay(
         replayed.diverged += u32::from(*calls.get_or_insert_with(|| made.clone()) != made);
         let failed = suspects(Origin::Replay, plan, &trial);
         let shown = match wanted {
+            Some(wanted) if is_expected_to_fail(&trial, wanted) => None,
             Some(wanted) => observe(&trial, wanted).shown(),
             None => Some(!failed.is_empty()),
         };

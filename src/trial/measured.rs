@@ -29,10 +29,12 @@ pub struct MeasuredTest(pub String, pub Verdict, pub f64, pub f64, pub f64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// All phases passed, or failed as expected.
+    /// All phases passed. Of measured runs, or they failed as expected.
     Passed,
     /// Skipped.
     Skipped,
     /// A phase failed.
     Failed,
+    /// A phase failed as is expected of it, by an `xfail` mark or by `pytest.xfail()`.
+    Xfailed,
 }

@@ -47,9 +47,11 @@ impl Failure {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// All phases passed, or failed as its `xfail` mark expects (an unexpected pass that is not strict
-    /// included).
+    /// All phases passed (an unexpected pass that is not strict included).
     Passed,
+    /// It failed as its `xfail` mark or `pytest.xfail()` expects: as it should be, and no pass. Earlier versions wrote
+    /// `passed` of it.
+    Xfailed,
     /// Skipped, or marked `xfail(run=False)`: it did not run, which is no pass and no failure.
     Skipped,
     /// A phase failed.

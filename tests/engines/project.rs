@@ -139,6 +139,7 @@ impl Project {
 pub fn words(trial: &Trial) -> Vec<&'static str> {
     let word = |outcome: &Outcome| match outcome {
         Outcome::Passed => "passed",
+        Outcome::Xfailed => "xfailed",
         Outcome::Skipped => "skipped",
         Outcome::Failed(failure) => match failure.phase {
             Phase::Collect => "collect",

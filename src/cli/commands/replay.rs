@@ -219,7 +219,10 @@ fn print(replayed: &Replayed, suite: &Suite, wanted: Option<&FailureMatcher>) ->
             writeln!(out, "{what} failed as recorded in {}", words::tally(replayed.tally))?;
             if replayed.silent > 0 {
                 let runs = words::count(replayed.silent as usize, "run");
-                writeln!(out, "it was skipped, or not run, in {runs}: these tell nothing")?;
+                writeln!(
+                    out,
+                    "it was skipped, expected to fail (xfail), or not run in {runs}: these tell nothing"
+                )?;
             }
         }
         None => writeln!(out, "tests failed in {}", words::tally(replayed.tally))?,

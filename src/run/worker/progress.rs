@@ -110,6 +110,7 @@ pub(crate) fn outcome(verdict: Verdict, failure: Option<Failure>) -> Outcome {
     match (verdict, failure) {
         (_, Some(failure)) => Outcome::Failed(failure),
         (Verdict::Skipped, None) => Outcome::Skipped,
+        (Verdict::Xfailed, None) => Outcome::Xfailed,
         (Verdict::Passed | Verdict::Failed, None) => Outcome::Passed,
     }
 }

@@ -10,16 +10,13 @@ use crate::finding::{Elsewhere, Finding, Kind, NoCommand};
 use crate::judge::Tally;
 use crate::judge::observation::Fate;
 use crate::judge::signature::Loss;
+use crate::limits::{PLAIN_ALONE, PLAIN_TESTS};
 use crate::run::RunError;
 use crate::run::engine::Surroundings;
 use crate::run::process::plain::PlainRun;
 use crate::session::lab::Lab;
 use crate::suite::{Suite, TestIndex};
 
-/// Tests that one run of plain pytest is given at most.
-const TOGETHER: usize = 100;
-/// Runs of a test alone in plain pytest that a session makes at most: each is a start of pytest.
-const ALONE: u32 = 50;
 /// pytest's exit codes for a run that came to its end: all passed, or some failed.
 const ENDED: [i32; 2] = [0, 1];
 
@@ -36,7 +33,7 @@ pub(crate) fn together(lab: &mut Lab<'_>, tests: &BTreeSet<TestIndex>) -> Result
     if list.len() < 2 {
         return Ok(());
     }
-    for tests in list.chunks(TOGETHER) {
+    for tests in list.chunks(PLAIN_TESTS) {
         let backwards: Vec<TestIndex> = tests.iter().rev().copied().collect();
         for order in [tests, &backwards] {
             let fates = run(lab, order, Surroundings::Users)?.map(|run| fates(&run, suite, order));
@@ -99,7 +96,7 @@ fn of(lab: &mut Lab<'_>, test: TestIndex, loss: Option<Loss>) -> Result<Tally, R
     }
     if !lab.plain_runs.alone.contains_key(&test)
         && has_a_name(lab.suite, test)
-        && (lab.plain_runs.alone.len() as u32) < ALONE
+        && lab.plain_runs.alone.len() < PLAIN_ALONE
         && let Some(run) = run(lab, &[test], Surroundings::Users)?
     {
         lab.plain_runs.alone.insert(test, fate_alone(&run, lab.suite, test, loss));
@@ -117,7 +114,7 @@ fn what_differs(lab: &mut Lab<'_>, test: TestIndex, loss: Option<Loss>) -> Resul
     Ok(match fate_alone(&run, lab.suite, test, loss) {
         Fate::Failed => Elsewhere::Sandbox,
         Fate::Passed => Elsewhere::Jostle,
-        Fate::Skipped | Fate::NotRun => Elsewhere::Unknown,
+        Fate::Skipped | Fate::Xfailed | Fate::NotRun => Elsewhere::Unknown,
     })
 }
 

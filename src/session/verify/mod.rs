@@ -5,7 +5,7 @@ pub(crate) mod collection;
 mod tests;
 
 use crate::finding::Kind;
-use crate::judge::observation::{FailureMatcher, Observation, last, observe};
+use crate::judge::observation::{FailureMatcher, Observation, is_expected_to_fail, last, observe};
 use crate::judge::signature::FailureLocation;
 use crate::judge::{Signature, Tally};
 use crate::limits::{NEIGHBOURS, VERIFY_ALONE_RUNS, VERIFY_FRESH_RUNS};
@@ -184,11 +184,16 @@ impl Case<'_, '_> {
                     format!("{test} fails after what it had passed after ({how}): make it pass there first")
                 }));
             }
-            if let Some(why) = idle(&trial, victim) {
+            if let Some(why) = says_nothing_of(&trial, victim) {
                 return Ok(Some(format!("{test} {why}")));
             }
         }
-        if !brittle {
+        if brittle {
+            let trial = self.lab.probe_fresh(&self.alone(0))?;
+            if let Some(why) = says_nothing_of(&trial, victim) {
+                return Ok(Some(format!("{test} {why}, alone")));
+            }
+        } else {
             let trial = self.lab.probe_fresh(self.core.minimal)?;
             let tests = self.core.culprits();
             let silent = tests.iter().find_map(|&test| idle(&trial, test).map(|why| (test, why)));
@@ -198,7 +203,7 @@ impl Case<'_, '_> {
             }
             let failure = self.failure(&trial);
             if failure.is_none()
-                && let Some(why) = idle(&trial, victim)
+                && let Some(why) = says_nothing_of(&trial, victim)
             {
                 return Ok(Some(format!("{test} {why} in the recorded plan")));
             }
@@ -388,7 +393,8 @@ impl Case<'_, '_> {
     }
 
     fn is_silent(&self, trial: &Trial) -> bool {
-        observe(trial, &FailureMatcher::Failure(self.core.victim)) == Observation::Unknown
+        let any = FailureMatcher::Failure(self.core.victim);
+        observe(trial, &any) == Observation::Unknown || is_expected_to_fail(trial, &any)
     }
 
     /// How the test failed, in whichever way; a fixture that workers share fails under any test.
@@ -406,6 +412,14 @@ impl Case<'_, '_> {
         }
         let run = last(trial, self.core.victim)?;
         Signature::of(run.test, &run.outcome).map(|signature| signature.crash)
+    }
+}
+
+/// Why a run says nothing of the test that was recorded: it was skipped, or not run, or its failure is expected now.
+fn says_nothing_of(trial: &Trial, victim: TestIndex) -> Option<String> {
+    match &last(trial, victim)?.outcome {
+        Outcome::Xfailed => Some("is expected to fail now (xfail), so that its failures do not show".into()),
+        _ => idle(trial, victim),
     }
 }
 

@@ -173,6 +173,25 @@ fn a_victim_that_is_skipped_alone_is_verified_where_it_passed() {
 }
 
 #[test]
+fn a_failure_that_is_expected_now_is_not_said_to_be_gone() {
+    let polluted = |run: &Situation<'_>| run.after('b');
+    let marked = |run: Situation<'_>| if polluted(&run) { Outcome::Xfailed } else { Outcome::Passed };
+    let of_victim = verified(&victim(), marked);
+    assert_eq!(of_victim.status, Status::CannotTell);
+    assert!(of_victim.why.is_some_and(|why| why.contains("expected to fail now (xfail)")));
+    let never_passes = verified(&victim(), |_| Outcome::Xfailed);
+    assert_eq!(never_passes.status, Status::CannotTell);
+    let alone = |run: Situation<'_>| if polluted(&run) { Outcome::Passed } else { Outcome::Xfailed };
+    assert_eq!(verified(&brittle(), alone).status, Status::CannotTell);
+    // That the polluter is expected to fail keeps it from nothing: it has run.
+    let of_polluter = |run: Situation<'_>| match () {
+        () if run.is('b') => Outcome::Xfailed,
+        () => fails_if(run.is('f') && polluted(&run)),
+    };
+    assert_eq!(status(&looked_at(&victim(), of_polluter, false)), (Status::StillFails, Some(Stage::Minimal)));
+}
+
+#[test]
 fn a_race_that_is_mended_holds_and_one_that_is_not_still_fails() {
     let race = file(Kind::Race, &plan("b|f"), &plan("ab|cf"));
     assert_eq!(status(&verified(&race, |_| Outcome::Passed)).0, Status::Holds);
