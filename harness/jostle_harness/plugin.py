@@ -43,6 +43,7 @@ class Harness:
         self.neutralised: List[str] = []
         self.watch: Optional[IdentityWatch] = None
         xdist_identity.set_environment(setup.worker)
+        xdist_identity.set_arguments(setup.worker)
 
     def watch_identity(self, config: pytest.Config) -> None:
         if self.setup.purpose == "serve":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from types import SimpleNamespace
 from typing import Any, Dict, Optional
 
@@ -28,6 +29,17 @@ def set_environment(worker: Optional[WorkerIdentity]) -> None:
         os.environ["PYTEST_XDIST_WORKER"] = worker["id"]
         os.environ["PYTEST_XDIST_WORKER_COUNT"] = str(worker["count"])
         os.environ["PYTEST_XDIST_TESTRUNUID"] = worker["uid"]
+
+
+#: What this process was started with: the program, jostle's own plugin and cache folder, and its user's arguments.
+_ARGUMENTS = tuple(sys.argv)
+_OF_JOSTLE = ("-p", "jostle_harness.plugin", "-o")
+
+
+def set_arguments(worker: Optional[WorkerIdentity]) -> None:
+    """Show the suite the arguments it would see: its user's, or what execnet starts xdist's workers with."""
+    ours = len(_OF_JOSTLE) + 1 if _ARGUMENTS[1 : len(_OF_JOSTLE) + 1] == _OF_JOSTLE else 0
+    sys.argv[:] = [_ARGUMENTS[0], *_ARGUMENTS[ours + 1 :]] if worker is None else ["-c"]
 
 
 class WorkerInput(Dict[str, Any]):

@@ -196,6 +196,7 @@ def redirect(config: pytest.Config, output: int) -> None:
 def become(config: pytest.Config, setup: Setup) -> None:
     """Make a fork look like the worker that its plan wants."""
     xdist_identity.set_environment(setup.worker)
+    xdist_identity.set_arguments(setup.worker)
     neutralise.set_options(config, setup.random_seed)
     if setup.worker is not None:
         xdist_identity.set_workerinput(config, setup.worker)

@@ -45,12 +45,12 @@ fn function_fixtures_are_renewed_and_module_fixtures_kept_when_a_test_is_run_twi
 
 #[test]
 fn workers_run_at_once_and_look_like_those_of_xdist() {
-    let source = "import os, time, tempfile, pathlib\n\
+    let source = "import os, sys, time, tempfile, pathlib\n\
         FOLDER = pathlib.Path(tempfile.gettempdir())\n\
         def meet(own, other):\n    (FOLDER / own).touch()\n    end = time.time() + 20\n    while not (FOLDER / other).exists():\n        assert time.time() < end\n        time.sleep(0.01)\n\
-        def test_left(worker_id, testrun_uid, tmp_path):\n    assert worker_id == 'gw0' == os.environ['PYTEST_XDIST_WORKER']\n    assert os.environ['PYTEST_XDIST_WORKER_COUNT'] == '2' and 'popen-gw0' in str(tmp_path)\n    (FOLDER / 'uid').write_text(testrun_uid)\n    meet('left', 'right')\n\
+        def test_left(worker_id, testrun_uid, tmp_path):\n    assert worker_id == 'gw0' == os.environ['PYTEST_XDIST_WORKER']\n    assert os.environ['PYTEST_XDIST_WORKER_COUNT'] == '2' and 'popen-gw0' in str(tmp_path)\n    assert sys.argv == ['-c']\n    (FOLDER / 'uid').write_text(testrun_uid)\n    meet('left', 'right')\n\
         def test_right(request, testrun_uid):\n    assert request.config.workerinput['workerid'] == 'gw1'\n    meet('right', 'left')\n    assert (FOLDER / 'uid').read_text() == testrun_uid\n\
-        def test_plain(request):\n    assert 'PYTEST_XDIST_WORKER' not in os.environ and not hasattr(request.config, 'workerinput')\n";
+        def test_plain(request):\n    assert 'PYTEST_XDIST_WORKER' not in os.environ and not hasattr(request.config, 'workerinput')\n    assert sys.argv[0].endswith('__main__.py') and 'jostle' not in ' '.join(sys.argv[1:])\n";
     for mut project in Project::each_way(&[("test_a.py", source)]) {
         let plan = project.plan(Mode::Load, &[&["test_left"], &["test_right"]]);
         let plan = Plan { imports: Imports::Only(["test_a.py".to_owned()].into()), ..plan };
