@@ -15,8 +15,9 @@ use jostle::run::engine::Collect;
 use jostle::run::engine::fresh::SpawnEngine;
 use jostle::run::engine::warm::WarmEngine;
 use jostle::run::{Engine, Job};
+use jostle::session::event::Reporters;
 use jostle::session::investigate::investigate;
-use jostle::session::lab::{Event, Lab, Reporter};
+use jostle::session::lab::Lab;
 use jostle::session::stress::baseline::suite_order;
 use jostle::session::suspect::suspects;
 use jostle::shrink::{Oracle, Problem, Stopped, Target, Verdict, shrink};
@@ -81,12 +82,6 @@ fn polluted(folder: &Path, tests: usize) {
     }
 }
 
-struct Nobody;
-
-impl Reporter for Nobody {
-    fn notice(&mut self, _: &Suite, _: &Event<'_>) {}
-}
-
 fn finding(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("from failure to finding");
     group.sample_size(10).measurement_time(Duration::from_secs(10));
@@ -103,7 +98,7 @@ fn finding(criterion: &mut Criterion) {
         let suspect = suspects(Origin::Baseline, &plan, &trial).remove(0);
         group.bench_function(BenchmarkId::from_parameter(tests), |bencher| {
             bencher.iter(|| {
-                let mut nobody = Nobody;
+                let mut nobody = Reporters::default();
                 let mut lab = Lab::new(&suite, &mut engine, &mut nobody, None);
                 let finding = investigate(&mut lab, &suspect).expect("a finding");
                 assert!(finding.kind == Kind::Victim && finding.causes().0.len() == 1);

@@ -99,7 +99,7 @@ pub enum Origin {
 
 /// Why no command of plain pytest shows an isolation failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoCommand {
+pub enum NoCommand {
     /// It takes a test to run twice, and pytest runs each once.
     Twice,
     /// It takes two workers whose calls come in one order.

@@ -18,7 +18,8 @@ pub(crate) struct Progress {
     limits: Limits,
     start: Instant,
     found: usize,
-    quiet: bool,
+    /// Whether each isolation failure has a line of its own as it is found.
+    announces: bool,
     doing: String,
 }
 
@@ -35,9 +36,16 @@ impl Progress {
             limits: limits.clone(),
             start: Instant::now(),
             found: 0,
-            quiet,
+            announces: !quiet,
             doing: "collecting".into(),
         }
+    }
+
+    /// A bar for a replay, which tells what it found at its end, all at once.
+    pub fn of_replay(limits: &Limits, quiet: bool) -> Self {
+        let mut progress = Self::new(limits, quiet);
+        progress.announces = false;
+        progress
     }
 
     fn time_left(&self) -> Option<Duration> {
@@ -110,27 +118,24 @@ impl Drop for RunProgress {
 }
 
 impl Reporter for Progress {
-    fn notice(&mut self, suite: &Suite, notice: &Event<'_>) {
-        match notice {
-            Event::Collected { suite, .. } => {
-                self.doing = format!("collected {}", words::count(suite.tests.len(), "test"))
-            }
-            Event::TrialStarted { origin, plan } => {
+    fn notice(&mut self, suite: &Suite, event: &Event<'_>) {
+        match event {
+            Event::Collected => self.doing = format!("collected {}", words::count(suite.tests.len(), "test")),
+            Event::Started { origin, plan } => {
                 self.doing =
                     format!("{}, {}", words::origin(*origin), words::count(plan.workers.len(), "worker"));
             }
-            Event::TrialFinished { origin: Origin::Trial(index), .. } => self.bar.set_position(index + 1),
-            Event::TrialFinished { .. } | Event::Probed => {}
+            Event::Finished { origin: Origin::Trial(index), .. } => self.bar.set_position(index + 1),
             Event::Investigating { test, waiting } => {
                 self.doing = format!("looking into {} ({waiting} more wait)", suite.test(*test).id);
             }
             Event::Found(finding) if finding.kind.is_isolation_failure() => {
                 self.found += 1;
-                if !self.quiet {
+                if self.announces {
                     self.bar.suspend(|| anstream::eprintln!("found {}", words::in_short(finding, suite)));
                 }
             }
-            Event::Found(_) => {}
+            _ => {}
         }
         self.show();
     }

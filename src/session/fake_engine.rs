@@ -13,7 +13,8 @@ use crate::run::engine::{Capabilities, Collect, Isolation, PlainPytest, ProjectC
 use crate::run::process::plain::PlainRun;
 use crate::run::remarks::Remarks;
 use crate::run::{Engine, Job, RunError};
-use crate::session::lab::{Event, Reporter};
+use crate::session::event::{Event, Reporter};
+use crate::session::result::SessionResult;
 use crate::state::{Changed, Followed, Instructions};
 use crate::suite::{Phase, Suite, Test, TestId, TestIndex};
 use crate::trial::{Collected, Execution, Failure, Interpreter, Outcome, Trial};
@@ -145,6 +146,8 @@ pub(crate) struct FakeEngine<'a> {
     does: fn(TestIndex) -> Does,
     /// What was run, but for plain pytest: each plan, and whether in fresh processes.
     pub(crate) ran: Vec<(Plan, bool)>,
+    /// How many plans it runs before the user ends the session.
+    runs: usize,
     remarks: Remarks,
 }
 
@@ -152,7 +155,8 @@ impl<'a> FakeEngine<'a> {
     /// An engine with forks.
     pub(crate) fn new(suite: Suite, becomes: impl FnMut(Situation<'_>) -> Outcome + 'a) -> Self {
         let (becomes, ran, remarks) = (Box::new(becomes), Vec::new(), Remarks::default());
-        Self { suite, becomes, forks: true, copies: None, does: |_| Does::Nothing, ran, remarks }
+        let (copies, does, runs): (_, fn(_) -> _, _) = (None, |_| Does::Nothing, usize::MAX);
+        Self { suite, becomes, forks: true, copies, does, ran, runs, remarks }
     }
 
     /// An engine that starts a process for each plan.
@@ -163,6 +167,11 @@ impl<'a> FakeEngine<'a> {
     /// An engine for whose project copies can be made, in which this becomes of a test.
     pub(crate) fn copied_as(self, becomes: fn(Situation<'_>) -> Outcome) -> Self {
         Self { copies: Some(becomes), ..self }
+    }
+
+    /// An engine in whose session the user presses Ctrl-C after so many runs.
+    pub(crate) fn interrupted_after(self, runs: usize) -> Self {
+        Self { runs, ..self }
     }
 
     /// An engine whose tests do this to a place, which instructions put back and follow.
@@ -215,23 +224,26 @@ impl<'a> FakeEngine<'a> {
         executions
     }
 
-    fn trial(&mut self, job: Job<'_>) -> Trial {
+    fn trial(&mut self, job: Job<'_>) -> Result<Trial, RunError> {
         self.trial_in(job, None)
     }
 
-    fn trial_in(&mut self, job: Job<'_>, plain: Option<Surroundings>) -> Trial {
+    fn trial_in(&mut self, job: Job<'_>, plain: Option<Surroundings>) -> Result<Trial, RunError> {
+        if self.ran.len() >= self.runs {
+            return Err(RunError::Interrupted);
+        }
         let fresh = job.fresh || !self.capabilities(job.plan).forks;
         if plain.is_none() {
             self.ran.push((job.plan.clone(), fresh));
         }
         if let Some(instructions) = job.instructions {
-            return self.run_instructed(job, instructions, fresh);
+            return Ok(self.run_instructed(job, instructions, fresh));
         }
         let lists = (0..).zip(&job.plan.workers);
         let any = Situation { before: &[], test: TestIndex(0), plan: job.plan, fresh, plain };
         let executions: Vec<Execution> =
             lists.flat_map(|(worker, list)| self.run_list(WorkerId(worker), list, any)).collect();
-        Trial { processes: job.plan.workers.len() as u32, ..Trial::of(executions) }
+        Ok(Trial { processes: job.plan.workers.len() as u32, ..Trial::of(executions) })
     }
 }
 
@@ -253,7 +265,7 @@ impl Engine for FakeEngine<'_> {
         finished: &mut dyn FnMut(usize, Trial) -> ControlFlow<()>,
     ) -> Result<(), RunError> {
         for (at, &job) in jobs.iter().enumerate() {
-            let trial = self.trial(job);
+            let trial = self.trial(job)?;
             if finished(at, trial).is_break() {
                 break;
             }
@@ -313,7 +325,7 @@ impl PlainPytest for FakeEngine<'_> {
             },
             ..like
         };
-        let trial = self.trial_in(Job::fresh(&plan), Some(surroundings));
+        let trial = self.trial_in(Job::fresh(&plan), Some(surroundings))?;
         let told = |run: &Execution| {
             let id = &self.suite.test(run.test).id;
             match &run.outcome {
@@ -341,4 +353,21 @@ pub(crate) struct Unheard;
 
 impl Reporter for Unheard {
     fn notice(&mut self, _: &Suite, _: &Event<'_>) {}
+}
+
+/// Hears of all, and writes it down.
+#[derive(Default)]
+pub(crate) struct Heard(pub Vec<String>);
+
+impl Reporter for Heard {
+    fn notice(&mut self, _: &Suite, event: &Event<'_>) {
+        // How long it took is not for the seed to say.
+        let told = match event {
+            Event::Ended(result) => {
+                format!("{:?}", SessionResult { duration: Duration::ZERO, ..(*result).clone() })
+            }
+            event => format!("{event:?}"),
+        };
+        self.0.push(told);
+    }
 }

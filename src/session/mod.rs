@@ -5,7 +5,9 @@
 //! of a round come before its first shrinking, since each trial in which a victim passed clears
 //! suspects for nothing.
 
+pub mod event;
 pub(crate) mod result;
+pub(crate) mod account;
 pub(crate) mod replay;
 pub(crate) mod speedup;
 pub mod lab;
@@ -18,6 +20,7 @@ pub(crate) mod fix;
 pub mod suspect;
 pub(crate) mod fake_engine;
 
-pub(crate) use lab::{Event, Lab, Reporter};
+pub(crate) use event::{Event, Reporter};
+pub(crate) use lab::Lab;
 pub(crate) use result::{Limits, SessionResult};
 pub(crate) use stress::stress;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::finding::{Finding, Origin};
+use crate::finding::Origin;
 use crate::judge::Tally;
 use crate::judge::observation::{FailureMatcher, is_expected_to_fail, observe};
 use crate::plan::{Axes, Interleaving, Plan};
@@ -26,8 +26,6 @@ pub(crate) struct Replayed {
     pub(crate) silent: u32,
     /// The failures, each as it was first seen, with the number of runs it showed in.
     pub(crate) failures: Vec<(Suspect, u32)>,
-    /// What the failures were judged to be, if that was asked for.
-    pub(crate) findings: Vec<Finding>,
     /// Runs of a controlled plan whose calls on shared resources, or their order, were not the recorded
     /// ones; those of the first run, if none are recorded.
     pub(crate) diverged: u32,
@@ -111,11 +109,10 @@ fn judge(
     let trials =
         search::Trials { rootdir: &interpreter.rootdir, seed: plan.seed, axes, waiting: &BTreeSet::new() };
     while let Some(suspect) = replayed.unjudged.first() {
-        let mut finding = investigate(lab, suspect)?;
+        let finding = investigate(lab, suspect)?;
         replayed.unjudged.remove(0);
-        let added = details::add(lab, interpreter, trials, &mut finding);
-        replayed.findings.push(finding);
-        added?;
+        let of = lab.found(&finding);
+        details::tell(lab, interpreter, trials, of)?;
     }
     Ok(())
 }

@@ -31,7 +31,7 @@ pub struct Limits {
 
 /// All that a session found out.
 #[derive(Clone, Debug)]
-pub(crate) struct SessionResult {
+pub struct SessionResult {
     /// What was collected.
     pub(crate) collected: Collected,
     /// The seed.

@@ -6,9 +6,8 @@ use crate::judge::observation::{FailureMatcher, Fate};
 use crate::judge::site::Site;
 use crate::judge::{Evidence, Signature};
 use crate::plan::{Plan, WorkerId};
-use crate::session::lab::Lab;
 use crate::shrink::Shrunk;
-use crate::suite::{Fixture, TestIndex};
+use crate::suite::{Fixture, Suite, TestIndex};
 use crate::trial::{Execution, Failure, Outcome, Trial};
 
 /// A failure that was seen in a trial and not yet explained.
@@ -112,13 +111,13 @@ pub(crate) fn finding_of(suspect: &Suspect, verdict: Verdict, evidence: &Evidenc
 }
 
 /// The other tests of a shrunk plan, and the files that are imported for nothing but their import.
-pub(crate) fn minimal(lab: &Lab<'_>, shrunk: &Shrunk, victim: TestIndex) -> Minimal {
+pub(crate) fn minimal(suite: &Suite, shrunk: &Shrunk, victim: TestIndex) -> Minimal {
     let tests: Vec<TestIndex> = shrunk.plan.workers.iter().flatten().copied().collect();
     let mut culprits = tests.clone();
     if let Some(at) = culprits.iter().rposition(|&test| test == victim) {
         culprits.remove(at);
     }
-    let of_tests: Vec<&str> = tests.iter().map(|&test| lab.suite.test(test).file.as_str()).collect();
+    let of_tests: Vec<&str> = tests.iter().map(|&test| suite.test(test).file.as_str()).collect();
     let imports = match &shrunk.plan.imports {
         crate::plan::Imports::Only(files) => {
             files.iter().filter(|file| !of_tests.contains(&file.as_str())).cloned().collect()

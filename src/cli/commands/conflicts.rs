@@ -9,10 +9,9 @@ use crate::plan::{Axes, Seed};
 use crate::report::conflicts::{self, ConflictsDocument};
 use crate::report::terminal;
 use crate::run::engine::Collect;
+use crate::session::event::Reporters;
 use crate::session::lab::Lab;
 use crate::session::race::recording;
-use crate::session::{Event, Reporter};
-use crate::suite::Suite;
 
 /// Runs the command.
 ///
@@ -28,7 +27,9 @@ pub fn run(args: &ConflictsArgs) -> anyhow::Result<ExitCode> {
     let found = if suite.tests.is_empty() {
         Vec::new()
     } else {
-        recording::record(&mut Lab::new(suite, &mut *engine, &mut Silent, None), seed, hash_seed)?.conflicts
+        // Two runs of the suite: nothing to tell meanwhile.
+        let mut nobody = Reporters::default();
+        recording::record(&mut Lab::new(suite, &mut *engine, &mut nobody, None), seed, hash_seed)?.conflicts
     };
     if !write_json(options.json.as_ref(), &ConflictsDocument::new(&collected, &found))? {
         let mut out = anstream::stdout();
@@ -40,11 +41,4 @@ pub fn run(args: &ConflictsArgs) -> anyhow::Result<ExitCode> {
         (true, true) => ExitCode::NothingCollected,
         (true, false) => ExitCode::Clean,
     })
-}
-
-/// Two runs of the suite: nothing to tell meanwhile.
-struct Silent;
-
-impl Reporter for Silent {
-    fn notice(&mut self, _: &Suite, _: &Event<'_>) {}
 }

@@ -11,35 +11,33 @@ use crate::suite::Suite;
 
 /// Where a session is kept, and under which name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Keep {
+pub(crate) struct Keep {
     /// The folder of the history.
-    pub folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// The session's name.
-    pub night: String,
+    pub(crate) night: String,
     /// The seed.
-    pub seed: Seed,
+    pub(crate) seed: Seed,
     /// The commit of the project, if it is in git.
-    pub revision: Option<String>,
+    pub(crate) revision: Option<String>,
 }
 
-/// An observer that keeps trials, and passes everything on. A history that cannot be written costs no more than itself.
-pub(crate) struct HistoryRecorder<'a> {
+/// Keeps trials and what they came to. A history that cannot be written costs no more than itself.
+pub(crate) struct HistoryRecorder {
     keep: Option<Keep>,
     file: Option<NightFile>,
-    next: &'a mut dyn Reporter,
     tell: fn(&str),
 }
 
-impl<'a> HistoryRecorder<'a> {
+impl HistoryRecorder {
     /// Keeps a session, if that is wanted.
-    pub(crate) fn new(keep: Option<Keep>, next: &'a mut dyn Reporter, tell: fn(&str)) -> Self {
-        Self { keep, file: None, next, tell }
+    pub(crate) fn new(keep: Option<Keep>, tell: fn(&str)) -> Self {
+        Self { keep, file: None, tell }
     }
 
     /// Keeps what the session came to.
-    pub(crate) fn ended(mut self, outline: &SessionResult) {
+    fn ended(&mut self, outline: &SessionResult) {
         let suite = &outline.collected.suite;
-        self.begin(suite);
         let found = |finding: &Finding| FoundEntry {
             kind: finding.kind.name().into(),
             test: finding.test.map(|test| suite.test(test).id.to_string()),
@@ -75,13 +73,19 @@ impl<'a> HistoryRecorder<'a> {
     }
 }
 
-impl Reporter for HistoryRecorder<'_> {
-    fn notice(&mut self, suite: &Suite, notice: &Event<'_>) {
-        if let Event::TrialFinished { origin, plan, trial } = notice {
-            self.begin(suite);
-            self.add(|| Entry::Trial(TrialEntry::new(*origin, plan, trial)));
+impl Reporter for HistoryRecorder {
+    fn notice(&mut self, suite: &Suite, event: &Event<'_>) {
+        match event {
+            Event::Finished { origin, plan, trial } => {
+                self.begin(suite);
+                self.add(|| Entry::Trial(TrialEntry::new(*origin, plan, trial)));
+            }
+            Event::Ended(result) => {
+                self.begin(suite);
+                self.ended(result);
+            }
+            _ => {}
         }
-        self.next.notice(suite, notice);
     }
 }
 

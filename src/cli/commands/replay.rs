@@ -1,7 +1,7 @@
 //! `jostle replay`: one plan again, from a token or a failure file.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::cli::ExitCode;
 use crate::cli::args::{AxesArgs, ReplayArgs};
@@ -25,7 +25,6 @@ use crate::session::replay::{Replayed, explain, replay};
 use crate::session::stress::{baseline, collections};
 use crate::session::{Lab, Limits, SessionResult};
 use crate::suite::Suite;
-use crate::trial::Collected;
 
 /// What the user named.
 enum Named {
@@ -68,7 +67,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::Undecided);
     };
     let limits = Limits { trials: Some(u64::from(times)), ..Limits::default() };
-    let mut progress = Progress::new(&limits, options.verbosity == Verbosity::Quiet);
+    let mut progress = Progress::of_replay(&limits, options.verbosity == Verbosity::Quiet);
     let mut lab = Lab::new(&suite, &mut *engine, &mut progress, None);
     let Some(plan) = raced(&mut lab, &named, plan)? else {
         drop(progress);
@@ -82,13 +81,11 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     if args.shrink {
         explain(&mut lab, &collected.interpreter, &axes, &plan, &mut replayed);
     }
-    let (probes, remarks) = (lab.count_of_probes(), lab.remarks());
+    let account = lab.close();
     drop(progress);
     let outline = SessionResult {
-        probes,
-        remarks,
         duration: start.elapsed(),
-        ..outline(collected, seed, axes, &plan, &replayed)
+        ..outline(account.result(collected, seed, axes), &plan, &replayed)
     };
     tell_error(&outline);
     let code = match (replayed.tally.failed > 0, args.shrink) {
@@ -253,34 +250,13 @@ fn print(replayed: &Replayed, suite: &Suite, wanted: Option<&FailureMatcher>) ->
     Ok(())
 }
 
-/// The outline of a replay, but for what its runs came to besides.
-pub(super) fn outline(
-    collected: Collected,
-    seed: Seed,
-    axes: Axes,
-    plan: &Plan,
-    replayed: &Replayed,
-) -> SessionResult {
-    let mut coverage = Coverage::new(&collected.suite);
+/// The result of a replay, but for how long it took, from what its events came to.
+pub(super) fn outline(result: SessionResult, plan: &Plan, replayed: &Replayed) -> SessionResult {
+    let mut coverage = Coverage::new(&result.collected.suite);
     coverage.add(plan);
-    SessionResult {
-        seed,
-        axes,
-        remarks: Vec::new(),
-        alone: 0,
-        trials: u64::from(replayed.tally.runs + replayed.silent),
-        probes: 0,
-        schedules: 0,
-        coverage: coverage.shares(),
-        findings: replayed.findings.clone(),
-        unjudged: replayed.unjudged.clone(),
-        unseen: Vec::new(),
-        interrupted: false,
-        error: None,
-        duration: Duration::ZERO,
-        collected,
-    }
-    .ended(replayed.ended.clone())
+    let trials = u64::from(replayed.tally.runs + replayed.silent);
+    let unjudged = replayed.unjudged.clone();
+    SessionResult { trials, coverage: coverage.shares(), unjudged, ..result }.ended(replayed.ended.clone())
 }
 
 /// Says what error ended a session, if one did.

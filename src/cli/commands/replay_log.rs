@@ -124,22 +124,20 @@ pub fn run(args: &ReplayArgs, log: &str) -> anyhow::Result<ExitCode> {
     let plan = plan(&parsed, &placed, seed, hash_seeds[0]);
     let times = args.times.unwrap_or(LOG_RUNS);
     let limits = Limits { trials: Some(u64::from(times)), ..Limits::default() };
-    let mut progress = Progress::new(&limits, options.verbosity == Verbosity::Quiet);
+    let mut progress = Progress::of_replay(&limits, options.verbosity == Verbosity::Quiet);
     let suite = collected.suite.clone();
     let mut lab = Lab::new(&suite, &mut *engine, &mut progress, None);
     let mut replayed = runs(&mut lab, &plan, &placed, times, &hash_seeds)?;
     if !replayed.failures.is_empty() {
         explain(&mut lab, &collected.interpreter, &axes, &plan, &mut replayed);
     }
-    let (probes, remarks) = (lab.count_of_probes(), lab.remarks());
+    let account = lab.close();
     drop(progress);
     let not_known = unknown.iter().map(|what| format!("the log does not tell {what}"));
     let outline = SessionResult {
-        probes,
-        schedules: 0,
-        remarks: not_known.chain(remarks).collect(),
+        remarks: not_known.chain(account.remarks()).collect(),
         duration: start.elapsed(),
-        ..outline(collected, seed, axes, &plan, &replayed)
+        ..outline(account.result(collected, seed, axes), &plan, &replayed)
     };
     tell_error(&outline);
     let code = if replayed.failures.is_empty() && replayed.ended.is_none() {

@@ -73,7 +73,7 @@ pub fn run(args: &StressArgs, path: &Path) -> anyhow::Result<ExitCode> {
         if lab.forks(&suite_order) && !pending.is_empty() {
             fidelity::check(&mut lab, &suite_order)?;
         }
-        lab.trials(&pending, &mut |at, trial| {
+        lab.trials(&pending, &mut |_, at, trial| {
             failing += usize::from(trial.executions.iter().any(|run| run.outcome.is_failure()));
             ran += 1;
             unwritten = result(&pending[at].1, &trial).write(&args.results).err();

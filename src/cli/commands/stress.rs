@@ -18,6 +18,7 @@ use crate::record::{FailureFile, fix_files};
 use crate::report::progress::Progress;
 use crate::report::{Document, Verbosity, terminal};
 use crate::run::Engine;
+use crate::session::event::Reporters;
 use crate::session::lab::journaled::JournaledEngine;
 use crate::session::{self, SessionResult};
 
@@ -58,10 +59,9 @@ pub(crate) fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow
     }
     options.kept.remark.iter().for_each(|remark| anstream::eprintln!("{remark}"));
     let mut progress = Progress::new(&options.limits, quiet);
-    let mut keeper =
-        HistoryRecorder::new(keep(options)?, &mut progress, |text| anstream::eprintln!("{text}"));
-    let outline = session::stress(engine, &mut keeper, options.seed, &options.axes, &options.limits)?;
-    keeper.ended(&outline);
+    let mut recorder = HistoryRecorder::new(keep(options)?, |text| anstream::eprintln!("{text}"));
+    let mut reporters = Reporters(vec![&mut recorder, &mut progress]);
+    let outline = session::stress(engine, &mut reporters, options.seed, &options.axes, &options.limits)?;
     drop(progress);
     tell_error(&outline);
     let code = ExitCode::of_session(&outline, options.kept.strict);

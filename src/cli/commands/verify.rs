@@ -54,7 +54,7 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
             Err(error) => return Err(error.into()),
         }
     }
-    let remarks = lab.remarks();
+    let remarks = lab.close().remarks();
     drop(progress);
     let report = Verification {
         collected,

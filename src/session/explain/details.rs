@@ -1,11 +1,10 @@
 //! What is told of a finding besides what it is: the command that shows it, the state behind it, who else has to do
 //! with that, and a fix.
 //!
-//! Each is written into the finding as soon as it is known, so that whatever ends the session finds there what was
-//! known by then.
+//! Each is told as soon as it is known, so that whatever ends the session finds it in the account.
 
-use crate::finding::Finding;
 use crate::run::RunError;
+use crate::session::event::Event;
 use crate::session::fix::search;
 use crate::session::investigate::command;
 use crate::session::lab::Lab;
@@ -16,39 +15,43 @@ const CUT_SHORT: &str = "the session ended while this was looked into: told is w
 /// What is said of one for which the time was too short.
 const NO_TIME: &str = "the time was used up while this was looked into: told is what was known by then";
 
-/// Adds to a finding what can be found out: nothing where the search for its causes was given up, as all of it starts
+/// Tells of a finding what can be found out: nothing where the search for its causes was given up, as all of it starts
 /// from these. That the time is used up is no error, but told.
 ///
 /// # Errors
-/// Those of the engine; what was found out before stays in the finding, which says that it is not all.
-pub(crate) fn add(
+/// Those of the engine; what was found out before is told, and that it is not all.
+pub(crate) fn tell(
     lab: &mut Lab<'_>,
     interpreter: &Interpreter,
     trials: search::Trials<'_>,
-    finding: &mut Finding,
+    of: usize,
 ) -> Result<(), RunError> {
-    if finding.given_up.is_some() {
+    if lab.book().findings()[of].given_up.is_some() {
         return Ok(());
     }
-    let added = find_out(lab, interpreter, trials, finding);
-    match &added {
-        Ok(()) => {}
-        Err(RunError::OutOfTime) => finding.also_note(NO_TIME),
-        Err(_) => finding.also_note(CUT_SHORT),
+    let ended = find_out(lab, interpreter, trials, of);
+    match ended {
+        Ok(()) => Ok(()),
+        Err(RunError::OutOfTime) => {
+            lab.tell(&Event::Noted(of, NO_TIME));
+            Ok(())
+        }
+        Err(error) => {
+            lab.tell(&Event::Noted(of, CUT_SHORT));
+            Err(error)
+        }
     }
-    if matches!(added, Err(RunError::OutOfTime)) { Ok(()) } else { added }
 }
 
 fn find_out(
     lab: &mut Lab<'_>,
     interpreter: &Interpreter,
     trials: search::Trials<'_>,
-    finding: &mut Finding,
+    of: usize,
 ) -> Result<(), RunError> {
-    match command::find(lab, interpreter, finding)? {
-        Some(Ok(command)) => finding.command = Some(command),
-        Some(Err(why)) => finding.no_command = Some(why),
-        None => {}
+    let finding = lab.book().findings()[of].clone();
+    if let Some(command) = command::find(lab, interpreter, &finding)? {
+        lab.tell(&Event::Command(of, &command));
     }
-    search::explained(lab, trials, finding)
+    search::explain_and_fix(lab, trials, of)
 }

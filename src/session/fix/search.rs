@@ -15,6 +15,7 @@ use crate::run::project::copy::Copy;
 use crate::run::project::git::{Applied, apply};
 use crate::run::project::source::Reader;
 use crate::run::{Engine, RunError};
+use crate::session::event::Event;
 use crate::session::explain::explain;
 use crate::session::explain::related::related_tests;
 use crate::session::fix::control::Control;
@@ -36,38 +37,34 @@ pub(crate) struct Trials<'a> {
     pub(crate) waiting: &'a BTreeSet<TestIndex>,
 }
 
-/// Adds to a finding the state behind it, who else has to do with that, and a fix that was tried, or why there is
-/// none; each at once, as the session may end before the next is known.
+/// Tells of a finding the state behind it, who else has to do with that, and a fix that was tried, or why there is none;
+/// each at once, as the session may end before the next is known.
 ///
 /// # Errors
 /// The run was interrupted.
-pub(crate) fn explained(
-    lab: &mut Lab<'_>,
-    trials: Trials<'_>,
-    finding: &mut Finding,
-) -> Result<(), RunError> {
-    let Some(mut explanation) = explain(lab, finding)? else {
+pub(crate) fn explain_and_fix(lab: &mut Lab<'_>, trials: Trials<'_>, of: usize) -> Result<(), RunError> {
+    let finding = lab.book().findings()[of].clone();
+    let Some(mut explanation) = explain(lab, &finding)? else {
         return Ok(());
     };
-    finding.explanation = Some(explanation.clone());
+    lab.tell(&Event::Explained(of, &explanation));
     if let (true, Some(place)) = (explanation.confirmed, explanation.places.first()) {
-        explanation.related_tests = match related_tests(lab, finding, place, trials.waiting) {
+        explanation.related_tests = match related_tests(lab, &finding, place, trials.waiting) {
             Err(RunError::Interrupted) => return Err(RunError::Interrupted),
             // That the others are not known is no reason to lose what is.
             found => found.unwrap_or_default(),
         };
-        finding.explanation = Some(explanation.clone());
+        lab.tell(&Event::Related(of, &explanation.related_tests));
     }
-    if let (true, Some(search)) = (explanation.confirmed, Search::of(trials, finding, &explanation)) {
-        match search.run(lab) {
-            Ok(Ok(fix)) => explanation.fix = Some(fix),
-            Ok(Err(none)) => explanation.no_fix = Some(none),
+    if let (true, Some(search)) = (explanation.confirmed, Search::of(trials, &finding, &explanation)) {
+        let fix = match search.run(lab) {
+            Ok(fix) => fix,
             Err(RunError::Interrupted) => return Err(RunError::Interrupted),
-            Err(RunError::OutOfTime) => explanation.no_fix = Some(no_time()),
-            Err(error) => explanation.no_fix = Some(not_tried(first_line(&error.to_string()))),
-        }
+            Err(RunError::OutOfTime) => Err(no_time()),
+            Err(error) => Err(not_tried(first_line(&error.to_string()))),
+        };
+        lab.tell(&Event::Fixed(of, &fix));
     }
-    finding.explanation = Some(explanation);
     Ok(())
 }
 

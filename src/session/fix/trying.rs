@@ -15,8 +15,9 @@ use crate::limits::{FIX_PARALLEL_TRIALS, FIX_PLAIN_TRIALS, FIX_SCHEDULES, FIX_TR
 use crate::plan::{Axes, Imports, Mode, Plan, Seed, TrialIndex, order, plan};
 use crate::run::engine::Collect;
 use crate::run::{Engine, Job, RunError};
+use crate::session::event::Reporters;
 use crate::session::fix::control::Control;
-use crate::session::lab::{Event, Lab, Reporter, serial};
+use crate::session::lab::{Lab, serial};
 use crate::session::race::pairs::{Races, fresh_suspects, seems_no_race};
 use crate::session::race::recording;
 use crate::session::stress::baseline;
@@ -278,8 +279,9 @@ impl Attempt<'_, '_, '_> {
 
     /// With how many tests those that were changed were raced.
     fn raced(&mut self, hash_seed: u32) -> Result<u32, End> {
-        let mut silent = Silent;
-        let mut copy = Lab::new(self.lab.suite, &mut *self.engine, &mut silent, self.lab.deadline());
+        // Nobody waits for the trials of a copy.
+        let mut nobody = Reporters::default();
+        let mut copy = Lab::new(self.lab.suite, &mut *self.engine, &mut nobody, self.lab.deadline());
         let recording = recording::record(&mut copy, self.seed, hash_seed)?;
         let mut races = Races::new(self.seed, hash_seed, &recording, None);
         let changed = self.changed;
@@ -333,11 +335,4 @@ fn doubt(says: impl Into<String>) -> End {
 
 fn harm(says: String) -> End {
     End::Doubt(Doubt { says, of_another: true })
-}
-
-/// Nobody waits for the trials of a copy.
-struct Silent;
-
-impl Reporter for Silent {
-    fn notice(&mut self, _: &Suite, _: &Event<'_>) {}
 }

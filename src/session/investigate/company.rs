@@ -50,8 +50,8 @@ pub(crate) fn order_dependent(
     let Some([with, without]) = constant(lab, with, without)? else {
         return Ok(None);
     };
-    let passes_after = minimal(lab, &passes, test).culprits;
-    let shrunk = without_those(minimal(lab, &fails, test), &passes_after);
+    let passes_after = minimal(lab.suite, &passes, test).culprits;
+    let shrunk = without_those(minimal(lab.suite, &fails, test), &passes_after);
     Ok(Some(Finding {
         kind: Kind::Victim,
         with,

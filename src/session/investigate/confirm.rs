@@ -30,7 +30,7 @@ pub(crate) fn victim(
     varies: bool,
 ) -> Result<Finding, RunError> {
     let test = suspect.signature.test;
-    let shrunk = minimal(lab, &shrunk, test);
+    let shrunk = minimal(lab.suite, &shrunk, test);
     if let Some(finding) = broken_elsewhere(lab, suspect, &shrunk.plan)? {
         return Ok(finding);
     }
@@ -78,7 +78,7 @@ pub(crate) fn brittle(
     finding: Finding,
 ) -> Result<Finding, RunError> {
     let test = suspect.signature.test;
-    let shrunk = minimal(lab, &shrunk, test);
+    let shrunk = minimal(lab.suite, &shrunk, test);
     let any = FailureMatcher::any(&suspect.signature, suspect.failure.as_ref());
     let with = Side::new(shrunk.plan.clone(), lab.in_forks(&shrunk.plan), any.clone(), Tally::never);
     let without = alone(&shrunk.plan, lab.suite, test, 0);

@@ -1,7 +1,8 @@
-//! The lab: runs plans, writes down what they showed, watches the clock.
+//! The lab: runs plans, tells of them, writes down what they showed, watches the clock.
 
 pub(crate) mod seen;
 pub(crate) mod deadline;
+mod stream;
 pub(crate) mod journaled;
 
 use std::ops::ControlFlow;
@@ -13,56 +14,15 @@ use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, WorkerId};
 use crate::run::engine::{Collect, Surroundings};
 use crate::run::process::plain::PlainRun;
 use crate::run::{Engine, Job, RunError};
+use crate::session::account::Account;
+use crate::session::account::finding_book::FindingBook;
+use crate::session::event::{About, Event, Reporter};
 use crate::session::lab::deadline::Deadline;
 use crate::session::lab::seen::{History, PlainRuns};
+use crate::session::lab::stream::Stream;
 use crate::state::{Changed, Instructions};
 use crate::suite::{Suite, TestIndex};
 use crate::trial::{Collected, Trial};
-
-/// Something a person who waits wants to know.
-#[derive(Debug)]
-pub enum Event<'a> {
-    /// The suite was collected.
-    Collected {
-        /// The suite.
-        suite: &'a Suite,
-        /// Flags that neutralise the suite's own options.
-        neutralised: &'a [String],
-    },
-    /// A trial, or a run of the baseline, is about to start.
-    TrialStarted {
-        /// Which.
-        origin: Origin,
-        /// Its plan.
-        plan: &'a Plan,
-    },
-    /// It has ended.
-    TrialFinished {
-        /// Which.
-        origin: Origin,
-        /// Its plan.
-        plan: &'a Plan,
-        /// What it showed.
-        trial: &'a Trial,
-    },
-    /// A failure is being looked into.
-    Investigating {
-        /// The test.
-        test: TestIndex,
-        /// How many failures wait after this one.
-        waiting: usize,
-    },
-    /// A plan was run to judge, shrink or confirm a failure.
-    Probed,
-    /// A failure has been judged, shrunk and confirmed; it may still be explained.
-    Found(&'a Finding),
-}
-
-/// Who is told while a session works.
-pub trait Reporter {
-    /// Takes notice.
-    fn notice(&mut self, suite: &Suite, notice: &Event<'_>);
-}
 
 /// Runs plans for a session.
 pub struct Lab<'a> {
@@ -73,11 +33,10 @@ pub struct Lab<'a> {
     /// What plain pytest made of tests that fail in all of jostle's runs.
     pub(crate) plain_runs: PlainRuns,
     engine: &'a mut dyn Engine,
-    observer: &'a mut dyn Reporter,
+    stream: Stream<'a>,
     deadline: Option<Deadline>,
     /// Whether nothing is run after the deadline.
     ends_on_time: bool,
-    probes: u32,
 }
 
 impl<'a> Lab<'a> {
@@ -85,19 +44,26 @@ impl<'a> Lab<'a> {
     pub fn new(
         suite: &'a Suite,
         engine: &'a mut dyn Engine,
-        observer: &'a mut dyn Reporter,
+        reporter: &'a mut dyn Reporter,
         deadline: Option<Deadline>,
     ) -> Self {
+        let stream = Stream::new(suite, Account::default(), reporter, engine.remarks().clone());
         Self {
             suite,
             history: History::default(),
             plain_runs: PlainRuns::default(),
             engine,
-            observer,
+            stream,
             deadline,
             ends_on_time: false,
-            probes: 0,
         }
+    }
+
+    /// The same, of a session whose trials look for failures.
+    #[must_use]
+    pub(crate) fn searching(mut self, book: FindingBook) -> Self {
+        self.stream.account = Account::of_search(self.suite, book, self.keeps_apart());
+        self
     }
 
     /// Runs nothing any more once the time is used up: from now on [`RunError::OutOfTime`] is said then.
@@ -116,39 +82,39 @@ impl<'a> Lab<'a> {
     /// Those of the engine.
     pub fn trial(&mut self, origin: Origin, plan: &Plan) -> Result<Trial, RunError> {
         let mut only = None;
-        self.trials(&[(origin, plan.clone())], &mut |_, trial| {
+        self.trials(&[(origin, plan.clone())], &mut |_, _, trial| {
             only = Some(trial);
             ControlFlow::Continue(())
         })?;
         only.ok_or(RunError::Interrupted)
     }
 
-    /// Runs trials of the session, side by side where they do not disturb each other. Each is given to
-    /// `finished`, in this order, until that says to stop or there are no more.
+    /// Runs trials of the session, side by side where they do not disturb each other. Each is told and given to
+    /// `finished`, in this order, with what is known by then, until that says to stop or there are no more.
     ///
     /// # Errors
     /// Those of the engine.
-    pub fn trials(
+    pub(crate) fn trials(
         &mut self,
         trials: &[(Origin, Plan)],
-        finished: &mut dyn FnMut(usize, Trial) -> ControlFlow<()>,
+        finished: &mut dyn FnMut(&Account, usize, Trial) -> ControlFlow<()>,
     ) -> Result<(), RunError> {
         self.in_time()?;
-        let Self { suite, history, engine, observer, .. } = self;
+        let Self { suite, history, engine, stream, .. } = self;
         let jobs: Vec<Job<'_>> = trials.iter().map(|(_, plan)| Job::of(plan)).collect();
-        let start = |observer: &mut dyn Reporter, at: usize| {
+        let start = |stream: &mut Stream<'_>, at: usize| {
             if let Some((origin, plan)) = trials.get(at) {
-                observer.notice(suite, &Event::TrialStarted { origin: *origin, plan });
+                stream.tell(&Event::Started { origin: *origin, plan });
             }
         };
-        start(*observer, 0);
+        start(stream, 0);
         engine.run_all(suite, &jobs, &mut |at, trial| {
             let (origin, plan) = &trials[at];
             history.add(plan, &trial);
-            observer.notice(suite, &Event::TrialFinished { origin: *origin, plan, trial: &trial });
-            let flow = finished(at, trial);
+            stream.tell(&Event::Finished { origin: *origin, plan, trial: &trial });
+            let flow = finished(&stream.account, at, trial);
             if flow.is_continue() {
-                start(*observer, at + 1);
+                start(stream, at + 1);
             }
             flow
         })
@@ -160,10 +126,10 @@ impl<'a> Lab<'a> {
     /// Those of the engine.
     pub fn recorded(&mut self, origin: Origin, plan: &Plan) -> Result<Trial, RunError> {
         self.in_time()?;
-        self.tell(&Event::TrialStarted { origin, plan });
+        self.tell(&Event::Started { origin, plan });
         let trial = self.engine.run(self.suite, Job { recorded: true, ..Job::of(plan) })?;
         self.history.add(plan, &trial);
-        self.tell(&Event::TrialFinished { origin, plan, trial: &trial });
+        self.tell(&Event::Finished { origin, plan, trial: &trial });
         Ok(trial)
     }
 
@@ -172,7 +138,6 @@ impl<'a> Lab<'a> {
     /// # Errors
     /// Those of the engine.
     pub fn probe(&mut self, plan: &Plan) -> Result<Trial, RunError> {
-        self.probes += 1;
         let trial = self.run(plan)?;
         self.tell(&Event::Probed);
         Ok(trial)
@@ -197,7 +162,6 @@ impl<'a> Lab<'a> {
 
     /// Learns from a trial that was run ahead.
     pub(crate) fn probed(&mut self, plan: &Plan, trial: &Trial) {
-        self.probes += 1;
         self.history.add(plan, trial);
         self.tell(&Event::Probed);
     }
@@ -214,12 +178,11 @@ impl<'a> Lab<'a> {
     pub fn probes(&mut self, jobs: &[Job<'_>]) -> Result<Vec<Trial>, RunError> {
         self.in_time()?;
         let end = self.deadline.filter(|_| self.ends_on_time).map(|deadline| deadline.end);
-        let Self { suite, history, engine, observer, probes, .. } = self;
+        let Self { suite, history, engine, stream, .. } = self;
         let mut trials = Vec::new();
         engine.run_all(suite, jobs, &mut |at, trial| {
-            *probes += 1;
             history.add(jobs[at].plan, &trial);
-            observer.notice(suite, &Event::Probed);
+            stream.tell(&Event::Probed);
             trials.push(trial);
             let over = end.is_some_and(|end| Instant::now() >= end);
             if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -233,7 +196,6 @@ impl<'a> Lab<'a> {
     /// Those of the engine.
     pub(crate) fn probe_fresh(&mut self, plan: &Plan) -> Result<Trial, RunError> {
         self.in_time()?;
-        self.probes += 1;
         let trial = self.engine.run(self.suite, Job::fresh(plan))?;
         self.history.add(plan, &trial);
         self.tell(&Event::Probed);
@@ -253,7 +215,6 @@ impl<'a> Lab<'a> {
         fresh: bool,
     ) -> Result<(Trial, Option<Changed>), RunError> {
         self.in_time()?;
-        self.probes += 1;
         let job = Job { fresh, instructions: Some(instructions), ..Job::of(plan) };
         let mut trial = self.engine.run(self.suite, job)?;
         self.tell(&Event::Probed);
@@ -271,13 +232,12 @@ impl<'a> Lab<'a> {
         instructions: &Instructions,
     ) -> Result<Vec<(Trial, Option<Changed>)>, RunError> {
         self.in_time()?;
-        let Self { suite, engine, observer, probes, .. } = self;
+        let Self { suite, engine, stream, .. } = self;
         let jobs: Vec<Job<'_>> =
             plans.iter().map(|plan| Job { instructions: Some(instructions), ..Job::of(plan) }).collect();
         let mut seen = Vec::new();
         engine.run_all(suite, &jobs, &mut |_, mut trial| {
-            *probes += 1;
-            observer.notice(suite, &Event::Probed);
+            stream.tell(&Event::Probed);
             let changed = trial.changed.take();
             seen.push((trial, changed));
             ControlFlow::Continue(())
@@ -331,8 +291,9 @@ impl<'a> Lab<'a> {
     /// # Errors
     /// Those of the engine.
     pub(crate) fn probe_on_host_network(&mut self, plan: &Plan) -> Result<Trial, RunError> {
-        self.probes += 1;
-        self.engine.run(self.suite, Job { host_network: true, ..Job::fresh(plan) })
+        let trial = self.engine.run(self.suite, Job { host_network: true, ..Job::fresh(plan) })?;
+        self.tell(&Event::Probed);
+        Ok(trial)
     }
 
     /// Collects the suite under other seeds; see [`Engine::collect`].
@@ -351,14 +312,9 @@ impl<'a> Lab<'a> {
         self.engine.use_host_network()
     }
 
-    /// Adds to what the user should know.
-    pub fn remark(&mut self, remark: String) {
-        self.engine.remarks().add(remark);
-    }
-
-    /// What the engine has to say of how plans were run.
-    pub fn remarks(&mut self) -> Vec<String> {
-        self.engine.remarks().take()
+    /// Tells what the user should know.
+    pub(crate) fn remark(&mut self, about: About, remark: &str) {
+        self.tell(&Event::Remark(about, remark));
     }
 
     /// A plan with the whole suite imported, if it can then be run in forks; else as it is.
@@ -385,8 +341,9 @@ impl<'a> Lab<'a> {
         surroundings: Surroundings,
     ) -> Result<Option<(String, PlainRun)>, RunError> {
         self.in_time()?;
-        self.probes += 1;
-        self.engine.plain(arguments, surroundings)
+        let ran = self.engine.plain(arguments, surroundings)?;
+        self.tell(&Event::Probed);
+        Ok(ran)
     }
 
     fn run(&mut self, plan: &Plan) -> Result<Trial, RunError> {
@@ -396,9 +353,37 @@ impl<'a> Lab<'a> {
         Ok(trial)
     }
 
-    /// Tells the observer.
-    pub fn tell(&mut self, notice: &Event<'_>) {
-        self.observer.notice(self.suite, notice);
+    /// Tells an event.
+    pub(crate) fn tell(&mut self, event: &Event<'_>) {
+        self.stream.tell(event);
+    }
+
+    /// Tells of a finding, and says which it is.
+    pub(crate) fn found(&mut self, finding: &Finding) -> usize {
+        self.tell(&Event::Found(finding));
+        self.book().findings().len() - 1
+    }
+
+    /// What the events have come to so far.
+    pub(crate) fn account(&self) -> &Account {
+        &self.stream.account
+    }
+
+    /// What was seen to fail and what was found so far.
+    pub(crate) fn book(&self) -> &FindingBook {
+        &self.stream.account.book
+    }
+
+    /// The same, to see to what waits.
+    pub(crate) fn book_mut(&mut self) -> &mut FindingBook {
+        &mut self.stream.account.book
+    }
+
+    /// Ends the work; returns what all events have come to.
+    #[must_use]
+    pub(crate) fn close(mut self) -> Account {
+        self.stream.tell_remarks();
+        self.stream.account
     }
 
     /// When the session's time is used up.
@@ -409,11 +394,6 @@ impl<'a> Lab<'a> {
     /// Whether the session's time is used up, but for what it takes to confirm what was found.
     pub(crate) fn out_of_time(&self) -> bool {
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline.finish)
-    }
-
-    /// How many plans were run besides trials.
-    pub(crate) fn count_of_probes(&self) -> u32 {
-        self.probes
     }
 }
 

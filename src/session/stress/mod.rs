@@ -5,12 +5,9 @@ mod sweeps;
 pub(crate) mod hash_seeds;
 pub(crate) mod network;
 pub(crate) mod fidelity;
-pub(crate) mod leftovers;
-pub(crate) mod finding_book;
 pub(crate) mod same_cause;
 pub(crate) mod collections;
 pub(crate) mod draws;
-pub(crate) mod ran;
 mod tests;
 
 use std::collections::BTreeSet;
@@ -20,24 +17,23 @@ use std::time::{Duration, Instant};
 
 use crate::finding::{Finding, Kind, Origin};
 use crate::limits::{RACES_SHARE, ROUND, SESSION_SCHEDULES, TRIALS_SHARE};
-use crate::plan::coverage::Coverage;
 use crate::plan::{Axes, Plan, Seed, TrialIndex, plan};
 use crate::run::{Engine, RunError};
+use crate::session::account::Account;
+use crate::session::account::finding_book::FindingBook;
+use crate::session::event::{About, Event, Reporter};
 use crate::session::explain::details;
 use crate::session::fix::search;
 use crate::session::investigate::{investigate, investigate_named, plain};
+use crate::session::lab::Lab;
 use crate::session::lab::deadline::Deadline;
-use crate::session::lab::{Event, Lab, Reporter};
 use crate::session::race::campaign::{Bounds, Racing};
 use crate::session::race::pairs::Races;
 use crate::session::race::recording;
 use crate::session::result::{Limits, SessionResult};
-use crate::session::stress::finding_book::FindingBook;
-use crate::session::stress::leftovers::Leftovers;
-use crate::session::stress::ran::{Ran, part_that_ran};
-use crate::session::suspect::{Suspect, suspects};
+use crate::session::suspect::Suspect;
 use crate::suite::{Suite, TestId, TestIndex};
-use crate::trial::{Interpreter, Trial};
+use crate::trial::{Collected, Interpreter};
 
 /// Runs a session: baseline, trials in rounds, and what follows from them.
 ///
@@ -46,90 +42,74 @@ use crate::trial::{Interpreter, Trial};
 /// in the outline, beside what is known by then.
 pub(crate) fn stress(
     engine: &mut dyn Engine,
-    observer: &mut dyn Reporter,
+    reporter: &mut dyn Reporter,
     seed: Seed,
     axes: &Axes,
     limits: &Limits,
 ) -> Result<SessionResult, RunError> {
     let start = Instant::now();
-    let hash_seeds = axes.hash_seed_values(seed);
-    let mut collected = network::collect(engine, hash_seeds[0])?;
-    let (first, neutralised) = (&collected.suite, &collected.neutralised);
-    observer.notice(first, &Event::Collected { suite: first, neutralised });
-    let others = if limits.victim.is_some() { &[] } else { &hash_seeds[1..] };
-    let (suite, unstable) = match collections::compare(engine, first, seed, hash_seeds[0], others) {
-        Ok(compared) => (compared.suite, Ok(compared.findings)),
-        Err(error) if error.is_interrupt() => (first.clone(), Err(error)),
-        Err(error) => return Err(error),
-    };
-    collected.suite = suite;
+    let hash_seed = axes.hash_seed_values(seed)[0];
+    let mut collected = network::collect(engine, hash_seed)?;
+    reporter.notice(&collected.suite, &Event::Collected);
+    let unstable = compare(engine, &mut collected, seed, axes, limits)?;
     let suite = axes.heeded_of(&collected.suite);
 
     let victim = limits.victim.as_deref().map(|name| find(&suite, name)).transpose()?;
+    let interpreter = &collected.interpreter;
     let mut session = Session {
         victim,
-        interpreter: &collected.interpreter,
+        interpreter,
         seed,
         axes,
         limits,
         start,
-        coverage: Coverage::new(&suite),
-        alone: 0,
         longest: Duration::ZERO,
-        remarks: doubts(&suite),
-        trials: 0,
-        schedules: 0,
-        book: FindingBook::new(victim, &limits.known),
-        leftovers: Leftovers::default(),
-        ran: Ran::default(),
         under_other_hash_seeds: BTreeSet::new(),
     };
-    let mut lab = Lab::new(&suite, engine, observer, limits.time.map(|time| Deadline::new(start, time)));
+    let deadline = limits.time.map(|time| Deadline::new(start, time));
+    let book = FindingBook::new(victim, &limits.known);
+    let mut lab = Lab::new(&suite, engine, reporter, deadline).searching(book);
+    doubts(&suite).iter().for_each(|doubt| lab.remark(About::Session, doubt));
     let ended = unstable.and_then(|unstable| {
-        unstable
-            .into_iter()
-            .filter(|_| victim.is_none())
-            .for_each(|finding| session.found(&mut lab, finding));
-        if suite.tests.is_empty() { Ok(()) } else { session.run(&mut lab, hash_seeds[0]) }
+        unstable.iter().for_each(|finding| session.found(&mut lab, finding));
+        if suite.tests.is_empty() { Ok(()) } else { session.run(&mut lab, hash_seed) }
     });
     let ended = match ended {
         Err(RunError::OutOfTime) => Ok(()),
         // Where nothing was seen, there is nothing to tell but the error.
-        Err(error) if !error.is_interrupt() && session.trials == 0 && session.book.is_empty() => {
+        Err(error) if !error.is_interrupt() && lab.account().trials() == 0 && lab.book().is_empty() => {
             return Err(error);
         }
         ended => ended,
     };
-    if limits.time.is_some() && session.trials == 0 && victim.is_none() && ended.is_ok() {
-        session.remarks.push("there was no time for a trial: give more with --time".into());
+    if limits.time.is_some() && lab.account().trials() == 0 && victim.is_none() && ended.is_ok() {
+        lab.remark(About::Session, "there was no time for a trial: give more with --time");
     }
-    session.remarks.extend(session.ran.remark(&suite));
-    let left = session.leftovers.findings();
-    let unseen = session.book.unseen(&suite);
-    let (mut findings, unjudged) = session.book.close();
-    if !left.is_empty() && !lab.keeps_apart() {
-        findings.iter_mut().for_each(leftovers::doubt);
+    let result = lab.close().result(collected.clone(), seed, axes.clone());
+    let result = SessionResult { duration: start.elapsed(), ..result }.ended(ended.err().map(Arc::new));
+    reporter.notice(&collected.suite, &Event::Ended(&result));
+    Ok(result)
+}
+
+/// Finds out whether the same is collected each time, and names the tests accordingly. Returns what differs, or that
+/// the user has ended the session meanwhile.
+fn compare(
+    engine: &mut dyn Engine,
+    collected: &mut Collected,
+    seed: Seed,
+    axes: &Axes,
+    limits: &Limits,
+) -> Result<Result<Vec<Finding>, RunError>, RunError> {
+    let hash_seeds = axes.hash_seed_values(seed);
+    let others = if limits.victim.is_some() { &[] } else { &hash_seeds[1..] };
+    match collections::compare(engine, &collected.suite, seed, hash_seeds[0], others) {
+        Ok(compared) => {
+            collected.suite = compared.suite;
+            Ok(Ok(if limits.victim.is_some() { Vec::new() } else { compared.findings }))
+        }
+        Err(error) if error.is_interrupt() => Ok(Err(error)),
+        Err(error) => Err(error),
     }
-    findings.extend(left);
-    findings.sort_by_key(|finding| (finding.kind, finding.test));
-    let outline = SessionResult {
-        seed,
-        axes: axes.clone(),
-        unseen,
-        remarks: lab.remarks().into_iter().chain(session.remarks).collect(),
-        alone: session.alone,
-        trials: session.trials,
-        schedules: session.schedules,
-        probes: lab.count_of_probes(),
-        coverage: session.coverage.shares(),
-        findings,
-        unjudged,
-        interrupted: false,
-        error: None,
-        duration: start.elapsed(),
-        collected,
-    };
-    Ok(outline.ended(ended.err().map(Arc::new)))
 }
 
 /// The first test with a node id.
@@ -160,18 +140,8 @@ struct Session<'a> {
     axes: &'a Axes,
     limits: &'a Limits,
     start: Instant,
-    coverage: Coverage,
-    alone: usize,
     /// What a run of the suite takes.
     longest: Duration,
-    /// What the user should know of how tests were raced.
-    remarks: Vec<String>,
-    trials: u64,
-    schedules: u64,
-    book: FindingBook,
-    leftovers: Leftovers,
-    /// Which tests were run at all.
-    ran: Ran,
     /// Tests that were never seen to pass, and have been run under other hash seeds.
     under_other_hash_seeds: BTreeSet<TestIndex>,
 }
@@ -187,24 +157,22 @@ impl Session<'_> {
             fidelity::check(lab, &suite_order)?;
         }
         let baseline = Instant::now();
-        self.trial(lab, Origin::Baseline, &suite_order)?;
+        lab.trial(Origin::Baseline, &suite_order)?;
         self.longest = baseline.elapsed();
         lab.end_on_time();
         self.each_alone(lab, &suite_order)?;
         if network::check(lab, &suite_order, &self.failing(lab, hash_seed))? {
-            // What failed for want of it is no failure.
-            self.book.forget_seen();
-            self.alone = 0;
-            self.trial(lab, Origin::Baseline, &suite_order)?;
+            lab.tell(&Event::Forgotten);
+            lab.trial(Origin::Baseline, &suite_order)?;
             self.each_alone(lab, &suite_order)?;
         }
-        self.tell_alone(suite);
+        self.tell_alone(lab);
         if self.would_be_late(2 * self.longest) {
             // Cut short it would say nothing.
-            self.remarks.push("there was no time to run every test twice".into());
+            lab.remark(About::Session, "there was no time to run every test twice");
             return self.judge_waiting(lab);
         }
-        self.trial(lab, Origin::Twice, &baseline::twice(suite, self.seed, hash_seed))?;
+        lab.trial(Origin::Twice, &baseline::twice(suite, self.seed, hash_seed))?;
         self.race(lab, hash_seed)?;
         let mut swept = false;
         loop {
@@ -214,7 +182,7 @@ impl Session<'_> {
                 self.two_by_themselves(lab, hash_seed)?;
             }
             self.judge_waiting(lab)?;
-            if !more || lab.out_of_time() || self.stops_early() || self.time_to_judge() {
+            if !more || lab.out_of_time() || self.stops_early(lab) || self.time_to_judge(lab.account()) {
                 return Ok(());
             }
         }
@@ -222,8 +190,8 @@ impl Session<'_> {
 
     /// The tests that fail alone, or, where none was run so, in suite order.
     fn failing(&self, lab: &Lab<'_>, hash_seed: u32) -> Vec<TestIndex> {
-        let tests: BTreeSet<TestIndex> =
-            self.book.waiting.iter().map(|suspect| suspect.signature.test).collect();
+        let waiting = &lab.book().waiting;
+        let tests: BTreeSet<TestIndex> = waiting.iter().map(|suspect| suspect.signature.test).collect();
         let fails = |&test: &TestIndex| lab.history.failed_alone(test, hash_seed) != Some(false);
         tests.into_iter().filter(fails).collect()
     }
@@ -237,25 +205,23 @@ impl Session<'_> {
         suite_order: &Plan,
         hash_seed: u32,
     ) -> Result<(), RunError> {
-        self.trial(lab, Origin::Baseline, suite_order)?;
+        lab.trial(Origin::Baseline, suite_order)?;
         lab.end_on_time();
-        let mut more = self.book.waiting.is_empty() && self.round(lab)?;
-        if self.book.waiting.is_empty() && !lab.out_of_time() {
+        let mut more = lab.book().waiting.is_empty() && self.round(lab)?;
+        if lab.book().waiting.is_empty() && !lab.out_of_time() {
             self.race(lab, hash_seed)?;
-            if self.book.findings().iter().any(|finding| finding.kind == Kind::Race) {
+            if lab.book().findings().iter().any(|finding| finding.kind == Kind::Race) {
                 return Ok(());
             }
         }
-        while more && self.book.waiting.is_empty() && !lab.out_of_time() && !self.time_to_judge() {
+        while more
+            && lab.book().waiting.is_empty()
+            && !lab.out_of_time()
+            && !self.time_to_judge(lab.account())
+        {
             more = self.round(lab)?;
         }
         self.judge_waiting(lab)
-    }
-
-    fn trial(&mut self, lab: &mut Lab<'_>, origin: Origin, plan: &Plan) -> Result<(), RunError> {
-        let trial = lab.trial(origin, plan)?;
-        self.take_in(origin, plan, &trial);
-        Ok(())
     }
 
     /// Races the pairs of tests in conflict, before trials that find races by luck only.
@@ -277,42 +243,39 @@ impl Session<'_> {
             first_only: self.victim.is_some() || limits.fail_fast && limits.known.is_empty(),
             victim: self.victim,
         };
-        let known = self.book.waiting.iter().map(|suspect| suspect.signature.clone());
+        let known = lab.book().waiting.iter().map(|suspect| suspect.signature.clone());
         let mut racing = Racing::new(bounds, known);
         let ended = racing.run(lab, &races);
-        self.schedules = racing.tried();
-        self.book.are_seen(racing.explained());
-        self.remarks.extend(racing.remarks());
-        self.book.waiting.append(&mut racing.cut_short);
-        racing.found.into_iter().for_each(|finding| self.found(lab, finding));
+        // Tests join a race until all are raced, so that none is told before.
+        lab.tell(&Event::Raced(racing.tried()));
+        racing.remarks().iter().for_each(|remark| lab.remark(About::Session, remark));
+        lab.book_mut().are_seen(racing.explained());
+        lab.book_mut().waiting.append(&mut racing.cut_short);
+        racing.found.iter().for_each(|finding| self.found(lab, finding));
         ended
     }
 
     /// Runs the trials of a round; tells whether there are more.
     fn round(&mut self, lab: &mut Lab<'_>) -> Result<bool, RunError> {
         let round = if self.limits.fail_fast || self.victim.is_some() { 2 } else { ROUND };
-        let end = self.limits.trials.map_or(self.trials + round, |most| most.min(self.trials + round));
-        if !self.time_to_judge() {
-            let indices = self.trials..end;
-            let plans = indices.map(|index| {
+        let first = lab.account().trials();
+        let end = self.limits.trials.map_or(first + round, |most| most.min(first + round));
+        if !self.time_to_judge(lab.account()) {
+            let plans = (first..end).map(|index| {
                 let plan = plan(self.seed, TrialIndex(index), lab.suite, self.axes);
                 (Origin::Trial(index), plan)
             });
             let trials: Vec<_> = plans.collect();
-            lab.trials(&trials, &mut |at, trial| {
-                let (origin, plan) = &trials[at];
-                self.take_in(*origin, plan, &trial);
-                self.trials += 1;
-                self.coverage.add(&part_that_ran(plan, &trial));
-                if self.time_to_judge() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            lab.trials(&trials, &mut |account, _, _| {
+                if self.time_to_judge(account) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })?;
         }
-        Ok(self.limits.trials.is_none_or(|most| self.trials < most))
+        Ok(self.limits.trials.is_none_or(|most| lab.account().trials() < most))
     }
 
-    fn time_to_judge(&self) -> bool {
+    fn time_to_judge(&self, account: &Account) -> bool {
         self.limits.time.is_some_and(|time| {
-            let share = if self.book.waiting.is_empty() { 1.0 } else { TRIALS_SHARE };
+            let share = if account.book.waiting.is_empty() { 1.0 } else { TRIALS_SHARE };
             self.start.elapsed() >= time.mul_f64(share)
         }) || self.would_be_late(self.longest)
     }
@@ -320,13 +283,6 @@ impl Session<'_> {
     /// Whether a run that takes so long would end after the time limit.
     fn would_be_late(&self, takes: Duration) -> bool {
         self.limits.time.is_some_and(|time| self.start.elapsed() + takes > time)
-    }
-
-    /// Takes in what a trial showed.
-    fn take_in(&mut self, origin: Origin, plan: &Plan, trial: &Trial) {
-        self.ran.add(trial);
-        self.leftovers.add(origin, plan, trial);
-        self.book.take_in(suspects(origin, plan, trial));
     }
 
     /// Runs what was never seen to pass under hash seeds that the session does not use.
@@ -337,9 +293,9 @@ impl Session<'_> {
             let fails = suspect.failure.is_some() && lab.history.passed_in(test, hash_seed).is_none();
             fails.then_some(test)
         };
-        let tests: BTreeSet<TestIndex> = self.book.waiting.iter().filter_map(failed).collect();
+        let tests: BTreeSet<TestIndex> = lab.book().waiting.iter().filter_map(failed).collect();
         let untried: BTreeSet<TestIndex> = tests.difference(&self.under_other_hash_seeds).copied().collect();
-        let Some(suspect) = self.book.waiting.first() else {
+        let Some(suspect) = lab.book().waiting.first() else {
             return Ok(());
         };
         let like = suspect.plan.clone();
@@ -349,8 +305,8 @@ impl Session<'_> {
 
     /// Runs what was never seen to pass in plain pytest, at once.
     fn ask_plain_pytest(&self, lab: &mut Lab<'_>) -> Result<(), RunError> {
-        let tests: BTreeSet<TestIndex> = self
-            .book
+        let tests: BTreeSet<TestIndex> = lab
+            .book()
             .waiting
             .iter()
             .filter_map(|suspect| {
@@ -374,21 +330,20 @@ impl Session<'_> {
             Err(RunError::OutOfTime) => return Ok(()),
             asked => asked?,
         }
-        self.book.sort();
-        while !lab.out_of_time() && !self.stops_early() {
-            let Some(suspect) = self.book.first() else {
+        lab.book_mut().sort();
+        while !lab.out_of_time() && !self.stops_early(lab) {
+            let Some(suspect) = lab.book_mut().first() else {
                 return Ok(());
             };
-            let alike = self.book.alike(&suspect);
-            match same_cause::of_one_cause(lab, self.book.findings(), &alike, &suspect) {
+            match same_cause::of_one_cause(lab, &suspect) {
                 Err(RunError::OutOfTime) => return Ok(()),
                 Ok(Some(finding)) => {
-                    self.book.tell_with(finding, &suspect);
+                    lab.tell(&Event::Joined(finding, &suspect));
                     continue;
                 }
                 shown => shown?,
             };
-            let waiting = self.book.waiting.len() - 1;
+            let waiting = lab.book().waiting.len() - 1;
             lab.tell(&Event::Investigating { test: suspect.signature.test, waiting });
             let look_into = if self.victim.is_some() { investigate_named } else { investigate };
             let finding = match look_into(lab, &suspect) {
@@ -400,32 +355,31 @@ impl Session<'_> {
                 // It was cut short, so that nothing can be said of it.
                 return Ok(());
             }
-            self.book.waiting.remove(0);
-            if self.book.is_duplicate(&finding) {
-                self.book.add_note(&finding);
+            lab.book_mut().waiting.remove(0);
+            if let Some(told) = lab.book().same_as(&finding) {
+                let is_noted = lab.book().findings()[told].note.is_some();
+                if let (false, Some(note)) = (is_noted, &finding.note) {
+                    lab.tell(&Event::Noted(told, note));
+                }
                 continue;
             }
-            let at = self.book.keep(finding, lab.suite);
-            lab.tell(&Event::Found(&self.book.findings()[at]));
+            let of = lab.found(&finding);
             let rootdir = &self.interpreter.rootdir;
-            let waiting = self.book.waiting.iter().map(|suspect| suspect.signature.test).collect();
+            let waiting = lab.book().waiting.iter().map(|suspect| suspect.signature.test).collect();
             let trials = search::Trials { rootdir, seed: self.seed, axes: self.axes, waiting: &waiting };
-            let added = details::add(lab, self.interpreter, trials, self.book.finding_mut(at));
-            self.book.looked_into(at, lab.suite);
-            added?;
+            details::tell(lab, self.interpreter, trials, of)?;
         }
         Ok(())
     }
 
-    /// Keeps a finding and tells of it, unless that was done.
-    fn found(&mut self, lab: &mut Lab<'_>, finding: Finding) {
-        if !self.book.is_duplicate(&finding) {
-            let at = self.book.keep(finding, lab.suite);
-            lab.tell(&Event::Found(&self.book.findings()[at]));
+    /// Tells of a finding, unless that was done.
+    fn found(&self, lab: &mut Lab<'_>, finding: &Finding) {
+        if lab.book().same_as(finding).is_none() {
+            lab.found(finding);
         }
     }
 
-    fn stops_early(&self) -> bool {
-        self.limits.fail_fast && self.book.has_new()
+    fn stops_early(&self, lab: &Lab<'_>) -> bool {
+        self.limits.fail_fast && lab.book().has_new()
     }
 }

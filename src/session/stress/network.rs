@@ -6,6 +6,7 @@ use crate::limits::{NETWORK_ROUNDS, NETWORK_TESTS};
 use crate::plan::Plan;
 use crate::run::engine::Collect;
 use crate::run::{Engine, RunError};
+use crate::session::event::About;
 use crate::session::lab::{Lab, alone};
 use crate::suite::TestIndex;
 use crate::trial::Collected;
@@ -45,10 +46,11 @@ pub(crate) fn check(lab: &mut Lab<'_>, plan: &Plan, failing: &[TestIndex]) -> Re
     for &test in failing.iter().take(NETWORK_TESTS) {
         if needs_network(lab, plan, test)? {
             lab.use_host_network()?;
-            lab.remark(format!(
+            let remark = format!(
                 "trials use the machine's network: {} fails without it. Keep it away with --network private",
                 lab.suite.test(test).id
-            ));
+            );
+            lab.remark(About::Runs, &remark);
             return Ok(true);
         }
     }

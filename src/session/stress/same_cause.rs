@@ -10,18 +10,14 @@ use crate::session::lab::Lab;
 use crate::session::suspect::Suspect;
 use crate::suite::TestIndex;
 
-/// The first of some findings of which a failure is shown to be.
+/// The first of the findings that a failure is like of which it is shown to be.
 ///
 /// # Errors
 /// Those of the engine.
-pub(crate) fn of_one_cause(
-    lab: &mut Lab<'_>,
-    findings: &[Finding],
-    alike: &[usize],
-    suspect: &Suspect,
-) -> Result<Option<usize>, RunError> {
-    for &at in alike {
-        if is_of(lab, &findings[at], suspect)? {
+pub(crate) fn of_one_cause(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<usize>, RunError> {
+    for at in lab.book().alike(suspect) {
+        let finding = lab.book().findings()[at].clone();
+        if is_of(lab, &finding, suspect)? {
             return Ok(Some(at));
         }
     }

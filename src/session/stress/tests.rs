@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::plan::coverage::Shares;
-use crate::session::fake_engine::{FakeEngine, Situation, Unheard, failed, fails_if, name, suite};
+use crate::session::fake_engine::{FakeEngine, Heard, Situation, Unheard, failed, fails_if, name, suite};
 use crate::suite::Phase;
 use crate::trial::{Failure, Outcome};
 
@@ -73,11 +73,13 @@ fn a_healthy_suite_has_no_finding_and_all_of_its_trials() {
 #[test]
 fn the_same_seed_gives_the_same_session() {
     let once = || {
-        let mut engine = FakeEngine::new(suite(TESTS), becomes);
-        let result = session(&mut engine, &limits());
-        (result.findings, engine.ran)
+        let (mut engine, mut heard) = (FakeEngine::new(suite(TESTS), becomes), Heard::default());
+        stress(&mut engine, &mut heard, Seed(1), &Axes::default(), &limits()).unwrap();
+        (heard.0, engine.ran)
     };
-    assert_eq!(once(), once());
+    let (heard, ran) = once();
+    assert!(heard.iter().any(|event| event.starts_with("Explained")), "{heard:?}");
+    assert_eq!((heard, ran), once());
 }
 
 #[test]
@@ -162,4 +164,63 @@ fn what_fails_in_its_setup_is_told_with_another_only_if_it_does_so_in_its_place_
     let also: Vec<String> =
         result.findings.iter().map(|finding| finding.also.iter().map(|&test| name(test)).collect()).collect();
     assert_eq!(also, ["i", "", ""]);
+}
+
+/// Notes what a session announces.
+#[derive(Default)]
+struct Announced {
+    found: Vec<(Kind, Option<TestIndex>)>,
+    explained: BTreeSet<usize>,
+    commands: BTreeSet<usize>,
+    failed: BTreeSet<TestIndex>,
+    ended: bool,
+}
+
+impl Reporter for Announced {
+    fn notice(&mut self, _: &Suite, event: &Event<'_>) {
+        match event {
+            Event::Found(finding) => self.found.push((finding.kind, finding.test)),
+            Event::Explained(of, _) => _ = self.explained.insert(*of),
+            Event::Command(of, _) => _ = self.commands.insert(*of),
+            Event::Finished { trial, .. } => {
+                let failed = trial.executions.iter().filter(|run| run.outcome.is_failure());
+                self.failed.extend(failed.map(|run| run.test));
+            }
+            Event::Ended(_) => self.ended = true,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_session_that_is_interrupted_at_any_run_tells_all_that_it_announced() {
+    let mut whole = FakeEngine::new(suite(TESTS), becomes);
+    session(&mut whole, &limits());
+    let mut announced_before = 0;
+    for runs in (0..whole.ran.len()).step_by(7) {
+        let mut engine = FakeEngine::new(suite(TESTS), becomes).interrupted_after(runs);
+        let mut announced = Announced::default();
+        let result = stress(&mut engine, &mut announced, Seed(1), &Axes::default(), &limits()).unwrap();
+        assert!(result.interrupted && announced.ended, "after {runs} runs");
+        let told: BTreeSet<_> = result.findings.iter().map(|finding| (finding.kind, finding.test)).collect();
+        assert_eq!(told, announced.found.iter().copied().collect(), "after {runs} runs");
+        for (number, one) in announced.found.iter().enumerate() {
+            let finding =
+                result.findings.iter().find(|finding| (finding.kind, finding.test) == *one).unwrap();
+            assert_eq!(
+                finding.explanation.is_some(),
+                announced.explained.contains(&number),
+                "after {runs} runs"
+            );
+            let commands = finding.command.is_some() || finding.no_command.is_some();
+            assert_eq!(commands, announced.commands.contains(&number), "after {runs} runs");
+        }
+        let unjudged = result.unjudged.iter().map(|suspect| Some(suspect.signature.test));
+        let known: BTreeSet<_> = told.iter().map(|(_, test)| *test).chain(unjudged).flatten().collect();
+        let lost: Vec<_> = announced.failed.difference(&known).collect();
+        assert!(lost.is_empty(), "after {runs} runs {lost:?} failed, and nothing tells of them");
+        assert!(announced.found.len() >= announced_before, "after {runs} runs");
+        announced_before = announced.found.len();
+    }
+    assert_eq!(announced_before, ALL.len());
 }

@@ -107,10 +107,10 @@ fn what_is_shown_to_be_of_a_finding_is_told_with_it_once() {
     assert_eq!(book.waiting.len(), 2);
     book.waiting.remove(0);
     book.findings.push(finding(Kind::Victim, &users[0]));
-    book.tell_with(0, &users[1]);
+    book.join(0, &users[1]);
     assert_eq!(book.findings[0].also, [TestIndex(2), TestIndex(7)]);
     assert_eq!(book.first().map(|suspect| suspect.signature.test), None);
-    book.tell_with(0, &users[1]);
+    book.join(0, &users[1]);
     assert_eq!(book.findings[0].also.len(), 2);
 }
 
@@ -132,8 +132,6 @@ fn an_ordinary_bug_hides_no_other_failure_of_its_test() {
     book.take_in([broken.clone(), elsewhere, other.clone()]);
     assert_eq!(book.first().map(|suspect| suspect.signature), Some(other.signature));
     assert_eq!(book.waiting.len(), 1);
-    book.add_note(&Finding { note: Some("besides".into()), ..finding(Kind::Broken, &broken) });
-    assert_eq!(book.findings[0].note.as_deref(), Some("besides"));
 }
 
 /// A test failing last of a plan at a line, with a message.
@@ -179,21 +177,18 @@ fn victim(of: u32, culprits: &[u32]) -> Finding {
 fn a_finding_is_told_twice_only_of_another_test_kind_or_cause() {
     let mut book = FindingBook::default();
     book.keep(victim(5, &[1, 2]), &suite());
-    assert!(book.is_duplicate(&victim(5, &[1, 2])));
-    assert!(!book.is_duplicate(&victim(5, &[1])));
-    assert!(!book.is_duplicate(&victim(6, &[1, 2])));
-    assert!(!book.is_duplicate(&Finding { kind: Kind::Brittle, ..victim(5, &[1, 2]) }));
+    assert_eq!(book.same_as(&victim(5, &[1, 2])), Some(0));
+    assert_eq!(book.same_as(&victim(5, &[1])), None);
+    assert_eq!(book.same_as(&victim(6, &[1, 2])), None);
+    assert_eq!(book.same_as(&Finding { kind: Kind::Brittle, ..victim(5, &[1, 2]) }), None);
     let import = |file: &str| {
         let mut finding = victim(5, &[]);
         finding.shrunk.iter_mut().for_each(|minimal| minimal.imports = vec![file.into()]);
         finding
     };
     book.keep(import("test_a.py"), &suite());
-    assert!(book.is_duplicate(&import("test_a.py")) && !book.is_duplicate(&import("test_b.py")));
-    let noted = |note: &str| Finding { note: Some(note.into()), ..victim(5, &[1, 2]) };
-    book.add_note(&noted("first"));
-    book.add_note(&noted("then"));
-    assert_eq!(book.findings[0].note.as_deref(), Some("first"), "what is noted stays");
+    assert_eq!(book.same_as(&import("test_a.py")), Some(1));
+    assert_eq!(book.same_as(&import("test_b.py")), None);
 }
 
 #[test]
@@ -204,8 +199,8 @@ fn what_is_recorded_is_known_and_what_did_not_show_is_said() {
     };
     let known = [recorded("a.json", &victim(5, &[1])), recorded("b.json", &victim(6, &[1]))];
     let mut book = FindingBook::new(None, &known);
-    let at = book.keep(victim(5, &[1]), &suite());
-    assert_eq!(book.findings[at].known.as_ref().map(|known| known.file.as_str()), Some("a.json"));
+    book.keep(victim(5, &[1]), &suite());
+    assert_eq!(book.findings[0].known.as_ref().map(|known| known.file.as_str()), Some("a.json"));
     assert!(!book.has_new(), "it is known");
     assert_eq!(book.unseen(&suite()), ["b.json"]);
     let broken = finding(Kind::Broken, &suspect(7, Phase::Call, None));
@@ -279,7 +274,8 @@ fn what_a_cause_explains_fails_after_its_polluters_only() {
     let (culprits, imports) = (vec![TestIndex(5)], Vec::new());
     let minimal = Minimal { plan: plan(&[5, 0]), culprits, imports, one_minimal: true, calls: 1 };
     let of = finding(Kind::Victim, &suspect(0, Phase::Call, None));
-    book.fold_related(&Finding { shrunk: Some(minimal), explanation: Some(explanation), ..of });
+    book.findings.push(Finding { shrunk: Some(minimal), explanation: Some(explanation), ..of });
+    book.fold_related(0);
     assert_eq!(book.waiting.len(), 0);
     for (list, waiting) in [(&[7, 2, 1][..], 0), (&[2, 5, 1], 0), (&[7, 1, 1], 1), (&[2, 1], 2)] {
         book.take_in([at(list, 6, "")]);
@@ -295,8 +291,8 @@ fn what_was_found_does_not_wait_as_well() {
     let elsewhere = Suspect { origin: Origin::Trial(3), ..elsewhere };
     book.keep(finding(Kind::Race, &found), &suite);
     book.waiting.extend([found, elsewhere, suspect(2, Phase::Call, None)]);
-    let (findings, waiting) = book.close();
-    let left: Vec<_> = waiting.iter().map(|suspect| (suspect.signature.test.0, suspect.origin)).collect();
-    assert_eq!(findings.len(), 1);
+    let unjudged = book.unjudged();
+    let left: Vec<_> = unjudged.iter().map(|suspect| (suspect.signature.test.0, suspect.origin)).collect();
+    assert_eq!(book.findings().len(), 1);
     assert_eq!(left, [(1, Origin::Trial(3)), (2, Origin::Baseline)]);
 }

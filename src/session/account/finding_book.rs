@@ -10,6 +10,7 @@ use crate::finding::{Finding, Kind, known};
 use crate::judge::signature::{FailureLocation, Signature};
 use crate::judge::site::Site;
 use crate::limits::SITES;
+use crate::session::event::Event;
 use crate::session::suspect::Suspect;
 use crate::suite::{Phase, Suite, TestIndex};
 
@@ -128,9 +129,37 @@ impl FindingBook {
         self.findings.iter().enumerate().filter_map(alike).collect()
     }
 
-    /// Tells a failure, the first that waits, with the finding of which it was shown to be. The tests that its
-    /// fixture was set up for, and those that were charged with it, are named.
-    pub(crate) fn tell_with(&mut self, finding: usize, suspect: &Suspect) {
+    /// Takes in an event that is about findings.
+    pub(crate) fn add(&mut self, suite: &Suite, event: &Event<'_>) {
+        match event {
+            Event::Found(finding) => self.keep((*finding).clone(), suite),
+            Event::Joined(of, suspect) => self.join(*of, suspect),
+            Event::Command(of, Ok(command)) => self.findings[*of].command = Some(command.clone()),
+            Event::Command(of, Err(why)) => self.findings[*of].no_command = Some(*why),
+            Event::Explained(of, explanation) => {
+                self.findings[*of].explanation = Some((*explanation).clone());
+                self.identify(*of, suite);
+            }
+            Event::Related(of, tests) => {
+                let explanation = self.findings[*of].explanation.as_mut();
+                explanation.into_iter().for_each(|it| it.related_tests = (*tests).clone());
+                self.identify(*of, suite);
+                self.fold_related(*of);
+            }
+            Event::Fixed(of, fix) => {
+                if let Some(explanation) = &mut self.findings[*of].explanation {
+                    (explanation.fix, explanation.no_fix) =
+                        (fix.as_ref().ok().cloned(), fix.as_ref().err().cloned());
+                }
+            }
+            Event::Noted(of, note) => self.findings[*of].also_note(note),
+            _ => {}
+        }
+    }
+
+    /// Tells a failure with the finding of which it was shown to be. The tests that its fixture was set up for, and
+    /// those that were charged with it, are named.
+    fn join(&mut self, finding: usize, suspect: &Suspect) {
         let key = Seen::of(suspect);
         self.waiting.retain(|other| Seen::of(other) != key);
         let finding = &mut self.findings[finding];
@@ -144,7 +173,8 @@ impl FindingBook {
     }
 
     /// What other tests show of a cause that is explained needs no finding of its own.
-    fn fold_related(&mut self, finding: &Finding) {
+    fn fold_related(&mut self, of: usize) {
+        let finding = &self.findings[of];
         let circles = finding.explanation.iter().map(|explanation| &explanation.related_tests);
         for related_tests in circles.filter(|related_tests| !related_tests.victims.is_empty()) {
             let polluters: BTreeSet<_> =
@@ -166,31 +196,15 @@ impl FindingBook {
         self.findings.iter().filter(same).any(|finding| finding.kind.is_the_tests_own())
     }
 
-    /// Whether a finding tells of the same test and the same cause as one before.
-    pub(crate) fn is_duplicate(&self, finding: &Finding) -> bool {
-        self.findings.iter().any(|told| is_same(told, finding))
+    /// Which finding tells of the same test and the same cause as another one, if one does.
+    pub(crate) fn same_as(&self, finding: &Finding) -> Option<usize> {
+        self.findings.iter().position(|told| is_same(told, finding))
     }
 
-    /// Takes over what is noted of a finding that is told already, if nothing is noted there.
-    pub(crate) fn add_note(&mut self, finding: &Finding) {
-        let told = self.findings.iter_mut().find(|told| is_same(told, finding));
-        if let Some(told) = told.filter(|told| told.note.is_none()) {
-            told.note.clone_from(&finding.note);
-        }
-    }
-
-    /// Keeps a finding from now on, whatever ends the session, and tells where it is.
-    pub(crate) fn keep(&mut self, finding: Finding, suite: &Suite) -> usize {
+    /// Keeps a finding from now on, whatever ends the session.
+    fn keep(&mut self, finding: Finding, suite: &Suite) {
         self.findings.push(finding);
         self.identify(self.findings.len() - 1, suite);
-        self.findings.len() - 1
-    }
-
-    /// Takes in what was found out about a finding that is kept.
-    pub(crate) fn looked_into(&mut self, at: usize, suite: &Suite) {
-        self.identify(at, suite);
-        let finding = self.findings[at].clone();
-        self.fold_related(&finding);
     }
 
     /// Finds out whether a finding is known: what was recorded of it may be its state.
@@ -198,11 +212,6 @@ impl FindingBook {
         let finding = &mut self.findings[at];
         let identity = Identity::of(finding, suite);
         finding.known = identity.and_then(|identity| known::find(&self.known, &identity));
-    }
-
-    /// A finding that is kept, to add what is found out about it.
-    pub(crate) fn finding_mut(&mut self, at: usize) -> &mut Finding {
-        &mut self.findings[at]
     }
 
     /// Whether nothing was found and nothing waits.
@@ -215,14 +224,13 @@ impl FindingBook {
         &self.findings
     }
 
-    /// What was found, and what still waits but for the sight that a finding was made of.
-    pub(crate) fn close(self) -> (Vec<Finding>, Vec<Suspect>) {
-        let Self { findings, mut waiting, .. } = self;
+    /// What still waits, but for the sight that a finding was made of.
+    pub(crate) fn unjudged(&self) -> Vec<Suspect> {
         let is_of = |finding: &Finding, suspect: &Suspect| {
             finding.signature.as_ref() == Some(&suspect.signature) && finding.origin == suspect.origin
         };
-        waiting.retain(|suspect| !findings.iter().any(|finding| is_of(finding, suspect)));
-        (findings, waiting)
+        let waits = |suspect: &&Suspect| !self.findings.iter().any(|finding| is_of(finding, suspect));
+        self.waiting.iter().filter(waits).cloned().collect()
     }
 
     /// The known failures that no finding is.

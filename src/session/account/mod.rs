@@ -1,0 +1,149 @@
+//! What the events of a session come to so far. Each is taken in as it is told, so that whatever ends the session finds
+//! here all that was told: no one keeps a finding, a remark or a figure elsewhere.
+
+pub(crate) mod finding_book;
+pub(crate) mod leftovers;
+pub(crate) mod ran;
+mod tests;
+
+use std::time::Duration;
+
+use crate::finding::{Finding, Origin};
+use crate::plan::coverage::Coverage;
+use crate::plan::{Axes, Plan, Seed};
+use crate::session::account::finding_book::FindingBook;
+use crate::session::account::leftovers::Leftovers;
+use crate::session::account::ran::{Ran, part_that_ran};
+use crate::session::event::{About, Event};
+use crate::session::result::SessionResult;
+use crate::session::suspect::suspects;
+use crate::suite::Suite;
+use crate::trial::{Collected, Trial};
+
+/// The account.
+#[derive(Default)]
+pub(crate) struct Account {
+    /// What was seen to fail, what of it is still to be looked into, and what was found.
+    pub(crate) book: FindingBook,
+    /// What the session's trials showed besides; none where they are not run to look for failures, as in a replay.
+    search: Option<Search>,
+    remarks: Vec<(About, String)>,
+    probes: u32,
+}
+
+/// What is known of trials that look for failures.
+struct Search {
+    /// Whether a trial finds the project as it was before every other.
+    keeps_apart: bool,
+    coverage: Coverage,
+    ran: Ran,
+    leftovers: Leftovers,
+    alone: usize,
+    trials: u64,
+    schedules: u64,
+}
+
+impl Account {
+    /// An empty account of a session that looks for failures; `keeps_apart` if each trial finds the project as it was.
+    pub(crate) fn of_search(suite: &Suite, book: FindingBook, keeps_apart: bool) -> Self {
+        let search = Search {
+            keeps_apart,
+            coverage: Coverage::new(suite),
+            ran: Ran::default(),
+            leftovers: Leftovers::default(),
+            alone: 0,
+            trials: 0,
+            schedules: 0,
+        };
+        Self { book, search: Some(search), ..Self::default() }
+    }
+
+    /// Takes in an event.
+    pub(crate) fn add(&mut self, suite: &Suite, event: &Event<'_>) {
+        match event {
+            Event::Finished { origin, plan, trial } => self.finished(*origin, plan, trial),
+            Event::Probed => self.probes += 1,
+            Event::Forgotten => {
+                self.book.forget_seen();
+                self.search.iter_mut().for_each(|search| search.alone = 0);
+            }
+            Event::Raced(schedules) => {
+                self.search.iter_mut().for_each(|search| search.schedules += schedules);
+            }
+            Event::Remark(about, text) => self.remarks.push((*about, (*text).to_owned())),
+            event => self.book.add(suite, event),
+        }
+    }
+
+    /// Takes in a trial, if it looks for failures: those of races are looked into where they are run.
+    fn finished(&mut self, origin: Origin, plan: &Plan, trial: &Trial) {
+        let Some(search) = &mut self.search else { return };
+        match origin {
+            Origin::Recording | Origin::Race(_) | Origin::Replay => return,
+            Origin::Trial(_) => search.trials += 1,
+            Origin::Alone => search.alone += 1,
+            Origin::Baseline | Origin::Twice | Origin::Adjacent(_) | Origin::Pair(_) => {}
+        }
+        if let Origin::Trial(_) | Origin::Adjacent(_) | Origin::Pair(_) = origin {
+            search.coverage.add(&part_that_ran(plan, trial));
+        }
+        search.ran.add(trial);
+        search.leftovers.add(origin, plan, trial);
+        self.book.take_in(suspects(origin, plan, trial));
+    }
+
+    /// How many trials ran to their end, the baseline not counted.
+    pub(crate) fn trials(&self) -> u64 {
+        self.search.as_ref().map_or(0, |search| search.trials)
+    }
+
+    /// How many tests were run alone before the first trial.
+    pub(crate) fn alone(&self) -> usize {
+        self.search.as_ref().map_or(0, |search| search.alone)
+    }
+
+    /// The remarks, those on how plans are run first.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        let mut remarks: Vec<&(About, String)> = self.remarks.iter().collect();
+        remarks.sort_by_key(|(about, _)| *about);
+        remarks.into_iter().map(|(_, text)| text.clone()).collect()
+    }
+
+    /// What was found so far. What tests leave behind comes last, and is a doubt of failures that are called the test's
+    /// own where trials were not kept apart.
+    fn findings(&self) -> Vec<Finding> {
+        let mut findings = self.book.findings().to_vec();
+        let Some(search) = &self.search else { return findings };
+        let left = search.leftovers.findings();
+        if !left.is_empty() && !search.keeps_apart {
+            findings.iter_mut().for_each(leftovers::doubt);
+        }
+        findings.extend(left);
+        findings.sort_by_key(|finding| (finding.kind, finding.test));
+        findings
+    }
+
+    /// What the events have come to, of a session that ends now by itself.
+    pub(crate) fn result(&self, collected: Collected, seed: Seed, axes: Axes) -> SessionResult {
+        let (suite, search) = (&collected.suite, self.search.as_ref());
+        let never_ran = search.and_then(|search| search.ran.remark(suite));
+        let unsearched = || Coverage::new(suite).shares();
+        SessionResult {
+            seed,
+            axes,
+            remarks: self.remarks().into_iter().chain(never_ran).collect(),
+            alone: self.alone(),
+            trials: self.trials(),
+            schedules: search.map_or(0, |search| search.schedules),
+            probes: self.probes,
+            coverage: search.map_or_else(unsearched, |search| search.coverage.shares()),
+            findings: self.findings(),
+            unjudged: self.book.unjudged(),
+            unseen: self.book.unseen(suite),
+            interrupted: false,
+            error: None,
+            duration: Duration::ZERO,
+            collected,
+        }
+    }
+}

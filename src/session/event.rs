@@ -1,0 +1,89 @@
+//! What happens in a session, told one by one as it happens: by the lab, which runs plans, and by those that judge and
+//! explain what runs show. The progress, the history and the session's result are all made of these.
+
+use crate::explain::{Explanation, Fix, NoFix, RelatedTests};
+use crate::finding::{Finding, NoCommand, Origin};
+use crate::plan::Plan;
+use crate::session::result::SessionResult;
+use crate::session::suspect::Suspect;
+use crate::suite::{Suite, TestIndex};
+use crate::trial::Trial;
+
+/// Something that happened. A finding is named by its number: how many were found before it.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The suite was collected.
+    Collected,
+    /// A trial, or a run of the baseline, is about to start.
+    Started {
+        /// Which.
+        origin: Origin,
+        /// Its plan.
+        plan: &'a Plan,
+    },
+    /// It has ended.
+    Finished {
+        /// Which.
+        origin: Origin,
+        /// Its plan.
+        plan: &'a Plan,
+        /// What it showed.
+        trial: &'a Trial,
+    },
+    /// A plan was run to judge, shrink, confirm or explain a failure.
+    Probed,
+    /// What failed so far did so for want of the machine's network, and is no failure.
+    Forgotten,
+    /// So many schedules of tests in conflict were tried.
+    Raced(u64),
+    /// A failure is being looked into.
+    Investigating {
+        /// The test.
+        test: TestIndex,
+        /// How many failures wait after this one.
+        waiting: usize,
+    },
+    /// A failure was judged, shrunk and confirmed. That is one event, as an unconfirmed verdict is told to nobody.
+    Found(&'a Finding),
+    /// A failure was shown to be another sight of a finding.
+    Joined(usize, &'a Suspect),
+    /// Whether a command of plain pytest shows a finding.
+    Command(usize, &'a Result<String, NoCommand>),
+    /// A finding was traced to the state behind it, or why not.
+    Explained(usize, &'a Explanation),
+    /// Who else has to do with the state behind a finding.
+    Related(usize, &'a RelatedTests),
+    /// A fix of a finding holds, or why there is none.
+    Fixed(usize, &'a Result<Fix, NoFix>),
+    /// What the reader should know besides of a finding.
+    Noted(usize, &'a str),
+    /// What the reader should know of the session.
+    Remark(About, &'a str),
+    /// The session is over; this is what its events came to.
+    Ended(&'a SessionResult),
+}
+
+/// What a remark is about: reports have them in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum About {
+    /// How plans are run: without a sandbox, say.
+    Runs,
+    /// What the session did, and had no time for.
+    Session,
+}
+
+/// Who is told of events.
+pub trait Reporter {
+    /// Takes notice.
+    fn notice(&mut self, suite: &Suite, event: &Event<'_>);
+}
+
+/// Several who are told, one after the other; nobody if there are none.
+#[derive(Default)]
+pub struct Reporters<'a>(pub Vec<&'a mut dyn Reporter>);
+
+impl Reporter for Reporters<'_> {
+    fn notice(&mut self, suite: &Suite, event: &Event<'_>) {
+        self.0.iter_mut().for_each(|reporter| reporter.notice(suite, event));
+    }
+}
