@@ -21,6 +21,7 @@
 
 pub(crate) mod parse;
 pub mod limits;
+pub mod formats;
 pub mod suite;
 pub mod plan;
 pub(crate) mod race;

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
-use jostle::record::journal::{Header, SCHEMA, line};
+use jostle::formats::JOURNAL;
+use jostle::record::journal::{Header, line};
 use serde_json::{Value, json};
 
 use crate::support;
@@ -378,7 +379,7 @@ fn wrong_failure_files() {
 
 fn header() -> Header {
     Header {
-        schema: SCHEMA.into(),
+        schema: JOURNAL.into(),
         jostle: "0.0.1".into(),
         night: String::new(),
         seed: jostle::plan::Seed(5),
@@ -406,7 +407,7 @@ fn wrong_journals() {
         (good[..good.len() - 1].to_vec(), "cut short"),
         (damaged, "does not match its sum"),
         (other, "jostle.journal/2"),
-        (line(&json!({"schema": SCHEMA})).expect("a line"), "missing field"),
+        (line(&json!({"schema": JOURNAL})).expect("a line"), "missing field"),
         (line(&json!([1])).expect("a line"), "no header"),
     ];
     for (content, why) in cases {

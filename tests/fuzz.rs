@@ -3,10 +3,11 @@
 //! Each parser meets bytes without sense, and valid documents of which bytes, numbers or members were changed.
 
 use jostle::cli::config;
+use jostle::formats::JOURNAL;
 use jostle::plan::document::PlanDocument;
 use jostle::plan::token::Token;
 use jostle::plan::{Plan, Seed, WorkerId};
-use jostle::record::journal::{self, Header, How, Key, Record, SCHEMA};
+use jostle::record::journal::{self, Header, How, Key, Record};
 use jostle::record::{FailureFile, SpeedupBaseline};
 use jostle::run::protocol;
 use jostle::suite::Phase;
@@ -124,7 +125,7 @@ const CONFIG: &str = "[project]\nname = \"a\"\n[tool.jostle]\nseed = 3\ntrials =
 
 fn header() -> Header {
     Header {
-        schema: SCHEMA.into(),
+        schema: JOURNAL.into(),
         jostle: "0.1.0".into(),
         night: String::new(),
         seed: Seed(5),

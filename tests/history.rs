@@ -7,11 +7,12 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use jostle::finding::Origin;
+use jostle::formats::HISTORY;
 use jostle::history::{Summary, summarise};
 use jostle::plan::Seed;
 use jostle::record::HistoryIndex;
 use jostle::record::history_file::{
-    Ended, Entry, FoundEntry, Head, NightFile, SCHEMA, TestRun, TrialEntry, Verdict, files, read,
+    Ended, Entry, FoundEntry, Head, NightFile, TestRun, TrialEntry, Verdict, files, read,
 };
 use jostle::record::history_index::NAME;
 use jostle::suite::Fingerprint;
@@ -270,7 +271,7 @@ fn what_cannot_be_read_or_written_is_told_before_anything_is_run() {
 
 fn head(night: u8, tests: u8) -> Head {
     Head {
-        schema: SCHEMA.into(),
+        schema: HISTORY.into(),
         night: format!("night-{night}"),
         started: u64::from(night),
         jostle: "0.1.0".into(),

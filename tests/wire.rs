@@ -7,9 +7,8 @@ use std::fmt::Debug;
 use std::fs;
 use std::process::Command;
 
-use jostle::run::protocol::{
-    Message, Purpose, Request, Setup, VERSION, WatchSetup, Whereabouts, WorkerIdentity,
-};
+use jostle::formats::PROTOCOL_VERSION;
+use jostle::run::protocol::{Message, Purpose, Request, Setup, WatchSetup, Whereabouts, WorkerIdentity};
 use jostle::state::Instructions;
 use jostle::suite::{Fixture, Phase};
 use serde::de::DeserializeOwned;
@@ -88,7 +87,7 @@ fn both_sides_know_the_same_kinds() {
     let known: BTreeSet<&str> = listed.split(", ").map(|name| name.trim_matches('`')).collect();
     let whole = whole("to_jostle.jsonl");
     assert_eq!(known, whole.keys().map(String::as_str).collect());
-    assert_eq!(whole["hello"]["protocol"], VERSION);
+    assert_eq!(whole["hello"]["protocol"], PROTOCOL_VERSION);
 }
 
 #[test]
@@ -195,7 +194,7 @@ fn the_harness_knows_all_that_jostle_says() {
     };
     let requests = [
         Request::Setup(Setup {
-            protocol: VERSION,
+            protocol: PROTOCOL_VERSION,
             purpose: Purpose::Run,
             imports: Some(vec!["a"]),
             worker: Some(WorkerIdentity { id: place(), count: 1, uid: place() }),

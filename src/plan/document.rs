@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::formats::PLAN_VERSION;
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
 use crate::suite::{Fingerprint, Suite, TestId};
 
-/// The version of the form.
-pub const VERSION: u32 = 1;
 /// More workers than any machine starts; the most that `--workers` takes.
 pub(crate) const MOST_WORKERS: u32 = 256;
 
@@ -17,7 +16,7 @@ pub(crate) const MOST_WORKERS: u32 = 256;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanDocument {
-    /// [`VERSION`].
+    /// [`PLAN_VERSION`].
     pub version: u32,
     /// The session's seed.
     pub seed: Seed,
@@ -46,7 +45,7 @@ pub struct PlanDocument {
 pub enum DocumentError {
     /// Made by another version of jostle.
     #[error(
-        "the plan has version {0}, and this jostle reads version {VERSION}: use the jostle that wrote it"
+        "the plan has version {0}, and this jostle reads version {PLAN_VERSION}: use the jostle that wrote it"
     )]
     Version(u32),
     /// Tests that are no longer collected.
@@ -83,7 +82,7 @@ impl PlanDocument {
     pub fn new(plan: &Plan, suite: &Suite) -> Self {
         let named = |list: &Vec<_>| list.iter().map(|&test| suite.test(test).id.clone()).collect();
         Self {
-            version: VERSION,
+            version: PLAN_VERSION,
             seed: plan.seed,
             index: plan.index,
             fingerprint: suite.fingerprint.clone(),
@@ -144,7 +143,7 @@ impl PlanDocument {
     /// # Errors
     /// The version is unknown, there are no workers or too many, or a barrier cannot take place.
     pub fn check(&self) -> Result<(), DocumentError> {
-        if self.version != VERSION {
+        if self.version != PLAN_VERSION {
             return Err(DocumentError::Version(self.version));
         }
         let running = self.workers.iter().filter(|list| !list.is_empty()).count();

@@ -3,13 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::formats::{TOKEN_SORTED, TOKEN_UNSORTED};
 use crate::plan::{Seed, TrialIndex};
 use crate::suite::{Fingerprint, Suite};
-
-/// The version of tokens whose plans know nothing of how a suite's plugins sort tests; it is not written.
-pub(crate) const UNSORTED: u32 = 1;
-/// The version of tokens whose plans keep to what the suite's plugins admit.
-pub(crate) const SORTED: u32 = 2;
 
 /// `SEED:INDEX`, or `SEED:INDEX:FINGERPRINT` as jostle prints it: which plan, of which suite. The index
 /// of a race trial has an `r` before it. Of a suite whose plugins sort, it is `SEED:INDEX:v2:FINGERPRINT`.
@@ -21,7 +17,7 @@ pub struct Token {
     pub index: TrialIndex,
     /// Whether it is a controlled trial of two tests in conflict, which have numbers of their own.
     pub race: bool,
-    /// [`UNSORTED`] or [`SORTED`]: what a suite's plugins have to say of its plans.
+    /// [`TOKEN_UNSORTED`] or [`TOKEN_SORTED`]: what a suite's plugins have to say of its plans.
     pub version: u32,
     /// What the plan was made of, if the token says so: [`plan_fingerprint`](crate::suite::Suite::plan_fingerprint)
     /// of the collected suite.
@@ -41,7 +37,7 @@ pub struct TokenError {
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}{}", self.seed.0, if self.race { "r" } else { "" }, self.index.0)?;
-        if self.version != UNSORTED {
+        if self.version != TOKEN_UNSORTED {
             write!(f, ":v{}", self.version)?;
         }
         match &self.fingerprint {
@@ -75,13 +71,13 @@ impl FromStr for Token {
         let index = TrialIndex(number("index")?);
         let mut next = parts.next();
         let version = match next {
-            Some("v2") => SORTED,
+            Some("v2") => TOKEN_SORTED,
             Some(part) if part.starts_with('v') => {
                 return Err(error("this jostle knows no such version of it"));
             }
-            _ => UNSORTED,
+            _ => TOKEN_UNSORTED,
         };
-        if version == SORTED {
+        if version == TOKEN_SORTED {
             next = parts.next();
         }
         let fingerprint = match next {
@@ -103,7 +99,7 @@ impl FromStr for Token {
 impl Token {
     /// The token of a trial of a suite.
     pub fn new(seed: Seed, index: TrialIndex, race: bool, suite: &Suite) -> Self {
-        let version = if suite.is_sorted() { SORTED } else { UNSORTED };
+        let version = if suite.is_sorted() { TOKEN_SORTED } else { TOKEN_UNSORTED };
         Self { seed, index, race, version, fingerprint: Some(suite.plan_fingerprint()) }
     }
 
@@ -116,7 +112,9 @@ impl Token {
 
     /// Whether it names the tests of a suite, and was made without regard to how its plugins sort them.
     pub(crate) fn is_of_unsorted(&self, suite: &Suite) -> bool {
-        self.version == UNSORTED && suite.is_sorted() && self.fingerprint.as_ref() == Some(&suite.fingerprint)
+        self.version == TOKEN_UNSORTED
+            && suite.is_sorted()
+            && self.fingerprint.as_ref() == Some(&suite.fingerprint)
     }
 }
 
@@ -129,7 +127,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_token_reads_back_as_it_was_printed(seed: u64, index: u64, race: bool, sorted: bool, print in proptest::option::of("[0-9a-f]{16}")) {
-            let token = Token { seed: Seed(seed), index: TrialIndex(index), race, version: if sorted { SORTED } else { UNSORTED }, fingerprint: print.map(Fingerprint) };
+            let token = Token { seed: Seed(seed), index: TrialIndex(index), race, version: if sorted { TOKEN_SORTED } else { TOKEN_UNSORTED }, fingerprint: print.map(Fingerprint) };
             prop_assert_eq!(token.to_string().parse::<Token>(), Ok(token));
         }
 

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::finding::known::{Identity, places};
 use crate::finding::{Finding, Kind};
+use crate::formats::FAILURE_FILE_VERSION;
 use crate::judge::observation::FailureMatcher;
 use crate::judge::signature::FailureLocation;
 use crate::judge::{Signature, Tally};
@@ -17,8 +18,6 @@ use crate::record::atomic_file;
 use crate::suite::{Fixture, Suite, TestId};
 use crate::trial::Collected;
 
-/// The version of the form.
-pub const VERSION: u32 = 1;
 /// A failure file is small; what is larger is something else.
 const MOST_BYTES: u64 = 64 << 20;
 
@@ -26,7 +25,7 @@ const MOST_BYTES: u64 = 64 << 20;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FailureFile {
-    /// [`VERSION`].
+    /// [`FAILURE_FILE_VERSION`].
     pub version: u32,
     /// What it is.
     pub kind: Kind,
@@ -121,7 +120,7 @@ impl FailureFile {
             crash: signature.crash.clone(),
         };
         Some(Self {
-            version: VERSION,
+            version: FAILURE_FILE_VERSION,
             kind: finding.kind,
             test: suite.test(signature.test).id.clone(),
             crash: signature.crash.clone(),
@@ -262,9 +261,11 @@ impl FailureFile {
             version: Option<u32>,
         }
         match object::<Versioned>(bytes)?.version {
-            Some(VERSION) => {}
+            Some(FAILURE_FILE_VERSION) => {}
             Some(version) => {
-                return Err(format!("it has version {version}, and this jostle reads version {VERSION}"));
+                return Err(format!(
+                    "it has version {version}, and this jostle reads version {FAILURE_FILE_VERSION}"
+                ));
             }
             None => return Err("it has no version".into()),
         }

@@ -14,14 +14,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::finding::Origin;
+use crate::formats::HISTORY;
 use crate::parse::reason;
 use crate::plan::{Plan, Seed};
 use crate::record::journal::{digest, line, parse};
 use crate::suite::{Fingerprint, Suite};
 use crate::trial::{Outcome, Trial};
 
-/// Name and version of the form.
-pub const SCHEMA: &str = "jostle.history/1";
 /// The ending of the files' names.
 pub(crate) const EXTENSION: &str = "jsonl";
 /// How long what was written may stay in the system's memory only, which only a crash of the machine loses.
@@ -67,7 +66,7 @@ pub enum HistoryError {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Head {
-    /// [`SCHEMA`].
+    /// [`HISTORY`].
     pub schema: String,
     /// The session's name, by which it is told from all others.
     pub night: String,
@@ -205,7 +204,7 @@ impl Head {
     /// The head of a session of this suite.
     pub fn new(night: &str, seed: Seed, revision: Option<String>, suite: &Suite) -> Self {
         Self {
-            schema: SCHEMA.into(),
+            schema: HISTORY.into(),
             night: night.into(),
             started: milliseconds(SystemTime::now()),
             jostle: env!("CARGO_PKG_VERSION").into(),
@@ -353,10 +352,10 @@ pub fn read(path: &Path, from: u64) -> Result<Read, HistoryError> {
 }
 
 fn known(head: Head) -> Result<Head, String> {
-    if head.schema == SCHEMA {
+    if head.schema == HISTORY {
         return Ok(head);
     }
-    Err(reason(&format!("it says that it is {}, and this jostle reads {SCHEMA}", head.schema)))
+    Err(reason(&format!("it says that it is {}, and this jostle reads {HISTORY}", head.schema)))
 }
 
 /// The files of the sessions in a folder, by name.

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::formats::JOURNAL;
 use crate::parse::reason;
 use crate::plan::{Plan, Seed, TrialIndex, WorkerId};
 use crate::race::{Step, Touched};
@@ -22,9 +23,6 @@ use crate::state::{Changed, Instructions};
 use crate::suite::{Fingerprint, TestIndex};
 use crate::trial::{Execution, Leftover, Outcome, Trial};
 
-/// Name and version of the form.
-pub const SCHEMA: &str = "jostle.journal/1";
-
 const BEFORE_SUM: &[u8] = b"{\"sum\":\"";
 const AFTER_SUM: &[u8] = b"\",\"record\":";
 const SUM: usize = 16;
@@ -33,7 +31,7 @@ const SUM: usize = 16;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
-    /// [`SCHEMA`].
+    /// [`JOURNAL`].
     pub schema: String,
     /// jostle's version: another one may take other steps.
     pub jostle: String,
@@ -342,8 +340,8 @@ pub(super) fn header(line: &[u8]) -> Result<Header, String> {
     }
     let why = |why: String| format!("its first line is no header: {why}");
     let Named { schema } = parse(line).map_err(why)?;
-    if schema != SCHEMA {
-        return Err(reason(&format!("it says that it is {schema}, and this jostle reads {SCHEMA}")));
+    if schema != JOURNAL {
+        return Err(reason(&format!("it says that it is {schema}, and this jostle reads {JOURNAL}")));
     }
     parse(line).map_err(why)
 }

@@ -5,23 +5,20 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::formats::{SHARD_PLAN, SHARD_RESULT};
 use crate::parse::reason;
 use crate::plan::{Axes, Seed, TrialIndex};
 use crate::record::journal::{Record, digest, line, parse};
 use crate::record::{RecordError, atomic_file};
 use crate::suite::Fingerprint;
 
-/// Name and version of the plan's form.
-pub(crate) const PLAN: &str = "jostle.night/1";
-/// Name and version of a result's form.
-pub(crate) const RESULT: &str = "jostle.result/1";
 const MOST_BYTES: u64 = 256 << 20;
 
 /// What all shards of a night do. It is not changed once it is written: its hash is its identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ShardPlan {
-    /// [`PLAN`].
+    /// [`SHARD_PLAN`].
     pub(crate) schema: String,
     /// jostle's version.
     pub(crate) jostle: String,
@@ -51,7 +48,7 @@ pub(crate) struct ShardPlan {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TrialResult {
-    /// [`RESULT`].
+    /// [`SHARD_RESULT`].
     pub(crate) schema: String,
     /// The identity of the night's plan.
     pub(crate) plan: String,
@@ -87,8 +84,8 @@ impl ShardPlan {
         let bytes = atomic_file::read(path, MOST_BYTES).map_err(|source| io("read", path, source))?;
         let night: Result<Self, _> = serde_json::from_slice(&bytes);
         let why = match night {
-            Ok(night) if night.schema == PLAN && night.trials > 0 => return Ok(night),
-            Ok(night) if night.schema != PLAN => format!("it says that it is {:?}", night.schema),
+            Ok(night) if night.schema == SHARD_PLAN && night.trials > 0 => return Ok(night),
+            Ok(night) if night.schema != SHARD_PLAN => format!("it says that it is {:?}", night.schema),
             Ok(_) => "it has no trials".into(),
             Err(error) => error.to_string(),
         };
@@ -118,7 +115,7 @@ impl TrialResult {
     /// It cannot be read.
     pub(crate) fn read(path: &Path) -> Result<Option<Self>, RecordError> {
         let bytes = atomic_file::read(path, MOST_BYTES).map_err(|source| io("read", path, source))?;
-        Ok(parse::<Self>(&bytes).ok().filter(|result| result.schema == RESULT))
+        Ok(parse::<Self>(&bytes).ok().filter(|result| result.schema == SHARD_RESULT))
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::formats::SPEEDUP_BASELINE;
 use crate::parse::{object, reason};
 use crate::plan::{Configuration, Mode};
 use crate::record::{RecordError, atomic_file};
@@ -12,15 +13,13 @@ use crate::speedup::Summary;
 use crate::suite::{Fingerprint, Suite};
 use crate::trial::Interpreter;
 
-/// Name and version of the form. Fields may join within a version; none changes its meaning.
-pub const SCHEMA: &str = "jostle.speedup-baseline/1";
 /// A baseline is small; what is larger is something else.
 const MOST_BYTES: u64 = 16 << 20;
 
 /// The times of a measurement, and what they depend on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SpeedupBaseline {
-    /// [`SCHEMA`].
+    /// [`SPEEDUP_BASELINE`].
     pub schema: String,
     /// Which tests were run.
     pub fingerprint: Fingerprint,
@@ -54,7 +53,7 @@ impl SpeedupBaseline {
             .map(|row| Measured { configuration: row.configuration, seconds: row.seconds.clone() })
             .collect();
         Self {
-            schema: SCHEMA.into(),
+            schema: SPEEDUP_BASELINE.into(),
             fingerprint: suite.fingerprint.clone(),
             tests: suite.tests.len(),
             python: interpreter.python.clone(),
@@ -125,8 +124,10 @@ impl SpeedupBaseline {
             schema: Option<String>,
         }
         match object::<Named>(bytes)?.schema.as_deref() {
-            Some(SCHEMA) => {}
-            Some(other) => return Err(reason(&format!("it says that it is {other}, and not {SCHEMA}"))),
+            Some(SPEEDUP_BASELINE) => {}
+            Some(other) => {
+                return Err(reason(&format!("it says that it is {other}, and not {SPEEDUP_BASELINE}")));
+            }
             None => return Err("it does not say what it is (`schema`)".into()),
         }
         let baseline: Self = object(bytes)?;
@@ -165,7 +166,7 @@ mod tests {
             seconds: vec![1.5, 1.25],
         };
         SpeedupBaseline {
-            schema: SCHEMA.into(),
+            schema: SPEEDUP_BASELINE.into(),
             fingerprint: Fingerprint("0123".into()),
             tests: 3,
             python: "3.11.7".into(),

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
+use crate::formats::CONFLICTS;
 use crate::plan::schedule::Resource;
 use crate::race::conflicts::Conflict;
 use crate::race::operation::Operation;
@@ -13,9 +14,6 @@ use crate::report::document::SuiteSummary;
 use crate::report::{Verbosity, words};
 use crate::suite::{Suite, TestId};
 use crate::trial::Collected;
-
-/// Name and version of the form. Fields may join within a version; none changes its meaning.
-pub const SCHEMA: &str = "jostle.conflicts/1";
 
 /// How many tests of a resource are listed before they are only counted.
 const LISTED: usize = 6;
@@ -81,7 +79,7 @@ impl ConflictsDocument {
                 .collect(),
         };
         Self {
-            schema: SCHEMA,
+            schema: CONFLICTS,
             suite: SuiteSummary::new(collected),
             conflicts: conflicts.iter().map(conflict).collect(),
         }

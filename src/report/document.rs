@@ -10,6 +10,7 @@ use crate::explain::RelatedTests;
 use crate::finding::group::{Group, groups};
 use crate::finding::known::Known;
 use crate::finding::{Finding, Kind, Origin};
+use crate::formats::REPORT;
 use crate::judge::signature::{FailureLocation, Signature};
 use crate::judge::statistics::Tally;
 use crate::plan::coverage::Shares;
@@ -26,9 +27,6 @@ use crate::session::SessionResult;
 use crate::suite::triage::{Cause, by_cause};
 use crate::suite::{CollectionError, Fingerprint, Fixture, Suite, TestId, TestIndex};
 use crate::trial::Interpreter;
-
-/// Name and version of the form. Fields may join within a version; none changes its meaning.
-pub const SCHEMA: &str = "jostle.report/1";
 
 /// A report.
 #[derive(Debug, Serialize)]
@@ -239,7 +237,7 @@ impl Document {
         let suite = &outline.collected.suite;
         let finding = |finding| FindingDocument::new(finding, outline.seed, suite);
         Self {
-            schema: SCHEMA,
+            schema: REPORT,
             jostle: env!("CARGO_PKG_VERSION"),
             seed: outline.seed,
             axes: outline.axes.clone(),

@@ -7,11 +7,9 @@ use std::time::{Duration, UNIX_EPOCH};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
+use crate::formats::HISTORY_REPORT;
 use crate::history::{Rate, Seen, Session, Share, Status, Summary};
 use crate::report::words;
-
-/// Name and version of the form. Fields may join within a version; none changes its meaning.
-pub const SCHEMA: &str = "jostle.history-report/1";
 
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
@@ -38,7 +36,7 @@ impl<'a> HistoryDocument<'a> {
     /// The document, of one test if that was asked for.
     pub(crate) fn new(summary: &'a Summary, test: Option<&'a str>, remarks: &'a [String]) -> Self {
         Self {
-            schema: SCHEMA,
+            schema: HISTORY_REPORT,
             jostle: env!("CARGO_PKG_VERSION"),
             test,
             last: summary.last().map(|night| night.name.as_str()),

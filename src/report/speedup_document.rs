@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::formats::SPEEDUP;
 use crate::plan::Configuration;
 use crate::report::document::{CauseGroup, SuiteSummary, cause_groups};
 use crate::report::speedup::{Speedup, xdist};
@@ -11,9 +12,6 @@ use crate::speedup::outcomes::Difference;
 use crate::speedup::statistics::{Change, Estimate};
 use crate::suite::{Suite, TestId};
 use crate::trial::Verdict;
-
-/// Name and version of the form. Fields may join within a version; none changes its meaning.
-pub const SCHEMA: &str = "jostle.speedup/1";
 
 /// The document.
 #[derive(Debug, Serialize)]
@@ -89,7 +87,7 @@ impl SpeedupDocument {
     pub(crate) fn new(report: &Speedup, exit_code: u8) -> Self {
         let (suite, summary) = (&report.collected.suite, &report.summary);
         Self {
-            schema: SCHEMA,
+            schema: SPEEDUP,
             jostle: env!("CARGO_PKG_VERSION"),
             suite: SuiteSummary::new(&report.collected),
             xdist: xdist(&report.collected).map(str::to_owned),

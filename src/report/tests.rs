@@ -13,7 +13,7 @@ use crate::history::Status as Became;
 use crate::history::{Found, NightRate, Rate, Seen, Session, Share, Slow, Summary};
 use crate::judge::signature::FailureLocation;
 use crate::plan::document::PlanDocument;
-use crate::record::{FailureFile, failure_file};
+use crate::record::FailureFile;
 use crate::report::samples::{everything, finding, session, tally, unjudged};
 use crate::report::verify::{Looked, Verification};
 use crate::run::RunError;
@@ -143,7 +143,7 @@ fn recorded_failures_are_told_as_before() {
         let plan = || PlanDocument::new(&plan("bh"), &suite(8));
         let of = finding(kind, letter, Origin::Baseline);
         FailureFile {
-            version: failure_file::VERSION,
+            version: crate::formats::FAILURE_FILE_VERSION,
             kind,
             test: suite(8).test(test(letter)).id.clone(),
             crash: of.signature.unwrap().crash,

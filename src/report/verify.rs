@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use crate::finding::Kind;
+use crate::formats::VERIFY;
 use crate::judge::signature::FailureLocation;
 use crate::judge::statistics::Tally;
 use crate::record::FailureFile;
@@ -15,9 +16,6 @@ use crate::session::verify::{Stage, Verified};
 use crate::suite::TestId;
 use crate::trial::Collected;
 use crate::verify::Status;
-
-/// Name and version of the form. Fields may join within a version; none changes its meaning.
-pub const SCHEMA: &str = "jostle.verify/1";
 
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
@@ -215,7 +213,7 @@ impl VerifyDocument {
     /// The report of a verification that ends with an exit code.
     pub(crate) fn new(report: &Verification, exit_code: u8) -> Self {
         Self {
-            schema: SCHEMA,
+            schema: VERIFY,
             jostle: env!("CARGO_PKG_VERSION"),
             suite: SuiteSummary::new(&report.collected),
             require_fail: report.require_fail,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::formats::PROTOCOL_VERSION;
 use crate::parse::reason;
 use crate::race::{Access, Call, Effect};
 use crate::run::RunError;
@@ -9,9 +10,6 @@ use crate::run::syscalls::names::Names;
 use crate::state::{Changed, Followed, Instructions, Written};
 use crate::suite::{CollectionError, Test, TestId};
 use crate::trial::{Failure, MeasuredTest, Verdict};
-
-/// The version both sides must speak.
-pub const VERSION: u32 = 7;
 
 /// What jostle says.
 #[derive(Debug, Serialize)]
@@ -58,7 +56,7 @@ pub enum Purpose {
 /// The first message to a process.
 #[derive(Debug, Serialize)]
 pub struct Setup<'a> {
-    /// [`VERSION`].
+    /// [`PROTOCOL_VERSION`].
     pub protocol: u32,
     /// What the process is for.
     pub purpose: Purpose,
@@ -110,7 +108,7 @@ pub struct WorkerIdentity {
 pub enum Message {
     /// pytest is configured.
     Hello {
-        /// Must be [`VERSION`].
+        /// Must be [`PROTOCOL_VERSION`].
         protocol: u32,
         /// Python's version.
         python: String,
@@ -342,12 +340,12 @@ pub fn parse(line: &[u8]) -> Result<Message, String> {
 }
 
 pub(crate) fn check_protocol(version: u32) -> Result<(), RunError> {
-    if version == VERSION {
+    if version == PROTOCOL_VERSION {
         return Ok(());
     }
     Err(RunError::Pytest(format!(
         "the harness speaks protocol {version} and jostle {}: another `jostle_harness` stands before ours on the path",
-        VERSION
+        PROTOCOL_VERSION
     )))
 }
 

@@ -7,6 +7,7 @@ use crate::cli::args::CollectArgs;
 use crate::cli::commands::suite_run::{spawn_engine, write_json};
 use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::options::SuiteOptions;
+use crate::formats::COLLECT;
 use crate::report::document::{CauseGroup, SuiteSummary, cause_groups};
 use crate::report::terminal;
 use crate::run::Engine;
@@ -29,7 +30,7 @@ pub fn run(args: &CollectArgs) -> anyhow::Result<ExitCode> {
         .collect(Collect::once(0, 0))?;
     let suite = &collected.suite;
     let triage = Triage {
-        schema: "jostle.collect/1",
+        schema: COLLECT,
         suite: SuiteSummary::new(&collected),
         collection_errors: cause_groups(suite),
     };

@@ -13,7 +13,8 @@ use crate::cli::commands::suite_run::engine;
 use crate::cli::options::StressOptions;
 use crate::cli::values::UsageError;
 use crate::cli::{ExitCode, journal_options};
-use crate::record::journal::{Header, SCHEMA};
+use crate::formats::JOURNAL;
+use crate::record::journal::Header;
 use crate::record::night::{Merged, ShardPlan, TrialResult};
 use crate::record::{Journal, history_file, journal_file};
 use crate::session::Limits;
@@ -84,7 +85,7 @@ fn options(args: &MergeArgs, night: &ShardPlan, folder: &Path) -> Result<StressO
 fn header(terms: &JournalKey, collected: &Collected) -> Header {
     let interpreter = &collected.interpreter;
     Header {
-        schema: SCHEMA.into(),
+        schema: JOURNAL.into(),
         jostle: env!("CARGO_PKG_VERSION").into(),
         night: String::new(),
         seed: terms.seed,

@@ -7,7 +7,8 @@ use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::options::SuiteOptions;
 use crate::cli::revision::revision;
 use crate::cli::values::{UsageError, place_for};
-use crate::record::night::{PLAN, ShardPlan};
+use crate::formats::SHARD_PLAN;
+use crate::record::night::ShardPlan;
 use crate::report::words;
 use crate::session::stress::network;
 
@@ -36,7 +37,7 @@ pub(crate) fn write(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::NothingCollected);
     }
     let night = ShardPlan {
-        schema: PLAN.into(),
+        schema: SHARD_PLAN.into(),
         jostle: env!("CARGO_PKG_VERSION").into(),
         seed,
         trials,

@@ -10,11 +10,12 @@ use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::options::SuiteOptions;
 use crate::cli::values::UsageError;
 use crate::finding::Origin;
+use crate::formats::SHARD_RESULT;
 use crate::plan::shard::Shard;
 use crate::plan::{Plan, TrialIndex, plan};
 use crate::record::RecordError;
 use crate::record::journal::{How, Record};
-use crate::record::night::{RESULT, ShardPlan, TrialResult};
+use crate::record::night::{ShardPlan, TrialResult};
 use crate::report::progress::Progress;
 use crate::report::{Verbosity, words};
 use crate::run::RunError;
@@ -62,7 +63,7 @@ pub fn run(args: &StressArgs, path: &Path) -> anyhow::Result<ExitCode> {
     let mut lab = Lab::new(suite, &mut *engine, &mut progress, None);
     let suite_order = baseline::suite_order(suite, night.seed, hash_seed);
     let result = |plan: &Plan, trial: &Trial| TrialResult {
-        schema: RESULT.into(),
+        schema: SHARD_RESULT.into(),
         plan: identity.clone(),
         index: plan.index,
         of: shard.of,

@@ -4,13 +4,14 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
+use crate::formats::PROTOCOL_VERSION;
 use crate::limits::{CLOSED, COLLECT, ENDING, TICK};
 use crate::run::RunError;
 use crate::run::error::with_output;
 use crate::run::host::PytestHost;
 use crate::run::process::interrupt::Interrupt;
 use crate::run::process::pytest::{Heard, Process};
-use crate::run::protocol::{self, Message, Orders, Purpose, Setup, check_protocol};
+use crate::run::protocol::{Message, Orders, Purpose, Setup, check_protocol};
 use crate::run::site::trial_env::{SpawnTarget, TrialEnv};
 use crate::suite::{Suite, Test};
 use crate::trial::{Collected, Interpreter};
@@ -58,7 +59,7 @@ impl PytestHost {
     ) -> Result<Process, RunError> {
         let path = folder.to_string_lossy();
         let setup = Setup {
-            protocol: protocol::VERSION,
+            protocol: PROTOCOL_VERSION,
             purpose,
             imports: None,
             worker: None,

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
+use crate::formats::PROTOCOL_VERSION;
 use crate::limits::{CLOSED, COLLECT, ENDING, TICK, WORKER_LOOK};
 use crate::plan::schedule::Resource;
 use crate::plan::{Barrier, Imports, Interleaving, Mode, WorkerId};
@@ -13,9 +14,7 @@ use crate::race::{Access, Touched};
 use crate::run::error::with_output;
 use crate::run::host::PytestHost;
 use crate::run::process::pytest::{Heard, Process};
-use crate::run::protocol::{
-    self, Message, Purpose, Request, Setup, WatchSetup, WorkerIdentity, check_protocol,
-};
+use crate::run::protocol::{Message, Purpose, Request, Setup, WatchSetup, WorkerIdentity, check_protocol};
 use crate::run::site::trial_env::TrialEnv;
 use crate::run::syscalls::names::Names;
 use crate::run::syscalls::{Supervisor, filter};
@@ -167,7 +166,7 @@ impl<'a> TrialRun<'a> {
         state.enter(Stage::Collecting);
         let state = &self.workers[worker];
         let setup = Setup {
-            protocol: protocol::VERSION,
+            protocol: PROTOCOL_VERSION,
             purpose: Purpose::Run,
             imports: match &self.job.plan.imports {
                 Imports::All => None,

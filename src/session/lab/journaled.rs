@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::formats::JOURNAL;
 use crate::plan::{Plan, Seed};
-use crate::record::journal::{Header, How, Key, Record, SCHEMA};
+use crate::record::journal::{Header, How, Key, Record};
 use crate::record::{Journal, journal_file};
 use crate::run::engine::{Capabilities, Collect, Isolation, PlainPytest, ProjectCopies, Surroundings};
 use crate::run::process::plain::PlainRun;
@@ -91,7 +92,7 @@ impl JournaledEngine {
             return Ok(());
         };
         let header = Header {
-            schema: SCHEMA.into(),
+            schema: JOURNAL.into(),
             jostle: env!("CARGO_PKG_VERSION").into(),
             night: place.night.clone(),
             seed: self.terms.seed,

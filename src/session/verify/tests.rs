@@ -16,7 +16,7 @@ const TESTS: u32 = 12;
 fn file(kind: Kind, minimal: &Plan, original: &Plan) -> FailureFile {
     let suite = suite(TESTS);
     FailureFile {
-        version: crate::record::failure_file::VERSION,
+        version: crate::formats::FAILURE_FILE_VERSION,
         kind,
         test: suite.test(test('f')).id.clone(),
         crash: Signature::of(test('f'), &failed("AssertionError")).unwrap().crash,
