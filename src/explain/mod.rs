@@ -23,10 +23,13 @@ pub struct Fix {
     /// The change.
     #[serde(skip)]
     pub(crate) edits: Vec<fix::Edit>,
-    /// In how many trials of the whole suite it held, besides the failing plan: suite order, its reverse and
-    /// seeded ones. It held in all of them.
+    /// How many trials of the whole suite it was tried in, besides the failing plan: suite order, its reverse and
+    /// seeded ones. None of them speaks against it.
     pub trials: u32,
-    /// How many of these had several workers.
+    /// In how many of them the test failed all the same, for a reason that was seen without the change as well; it
+    /// passed in the others.
+    pub fails_anyway: u32,
+    /// How many of those in which it passed had several workers.
     pub parallel: u32,
     /// With how many tests in conflict those that were changed were raced under control; none failed that does
     /// not fail so without the change.

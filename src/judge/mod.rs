@@ -10,6 +10,7 @@ pub(crate) mod case;
 pub(crate) mod observation;
 pub(crate) mod unstable;
 pub(crate) mod patched;
+pub(crate) mod like_with_like;
 
 pub(crate) use case::{Evidence, Facts, Next, Question, Verdict, decide};
 pub use signature::Signature;

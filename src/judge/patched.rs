@@ -18,7 +18,7 @@ pub(crate) enum Said {
     Holds,
     /// It holds if the same plan without the patch shows these as well; nothing of that is known yet.
     Compare(Vec<Harm>),
-    /// The victim failed all the same.
+    /// The victim failed, for whichever reason.
     VictimFails,
     /// The trial proves nothing, since this test did not run; for the victim, also if it was skipped.
     NothingOf(TestIndex),
@@ -36,7 +36,7 @@ pub(crate) struct Harm {
 }
 
 /// In which way a test is not passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum How {
     /// It failed, in any way.
     Fails,
@@ -49,16 +49,27 @@ pub(crate) fn look(plan: &Plan, victim: TestIndex, trial: &Trial) -> Said {
     if let Some(test) = not_run(plan, trial) {
         return Said::NothingOf(test);
     }
-    let mut harms = Vec::new();
-    for (position, run) in trial.executions.iter().enumerate() {
-        match how(&run.outcome) {
-            Some(How::Fails) if run.test == victim => return Said::VictimFails,
-            Some(How::Skipped) if run.test == victim => return Said::NothingOf(victim),
-            Some(how) => harms.push(Harm { position, test: run.test, how }),
-            None => {}
-        }
+    match worst_of(victim, trial) {
+        Some(How::Fails) => return Said::VictimFails,
+        Some(How::Skipped) => return Said::NothingOf(victim),
+        None => {}
     }
+    let harms = harms(victim, trial);
     if harms.is_empty() { Said::Holds } else { Said::Compare(harms) }
+}
+
+/// What became of the victim where it did not pass, a failure before a skip.
+fn worst_of(victim: TestIndex, trial: &Trial) -> Option<How> {
+    let runs = trial.executions.iter().filter(|run| run.test == victim);
+    runs.filter_map(|run| how(&run.outcome)).min()
+}
+
+/// What became of the tests but for the victim that is worse than passing.
+pub(crate) fn harms(victim: TestIndex, trial: &Trial) -> Vec<Harm> {
+    let others = trial.executions.iter().enumerate().filter(|(_, run)| run.test != victim);
+    others
+        .filter_map(|(position, run)| how(&run.outcome).map(|how| Harm { position, test: run.test, how }))
+        .collect()
 }
 
 /// Those harms that the same plan without the patch does not show. A test that fails there is not made worse by

@@ -111,6 +111,7 @@ mod tests {
             diff: String::new(),
             edits: vec![edit],
             trials: 20,
+            fails_anyway: 0,
             parallel: 5,
             raced: 0,
             git_applied: true,

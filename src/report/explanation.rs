@@ -111,7 +111,16 @@ fn tried(fix: &Fix) -> String {
         0 => String::new(),
         tests => format!("; raced with {} in conflict", words::count(tests, "test")),
     };
-    format!("{0} of {0} trials{workers}{raced}", fix.trials)
+    let trials = format!("{} of {} trials", fix.trials - fix.fails_anyway, fix.trials);
+    let anyway = match fix.fails_anyway {
+        0 => String::new(),
+        1 => "; in the other one the test fails for a reason that is there without the change as well"
+            .to_owned(),
+        more => format!(
+            "; in the other {more} the test fails for a reason that is there without the change as well"
+        ),
+    };
+    format!("{trials}{workers}{anyway}{raced}")
 }
 
 fn unconfirmed(out: &mut dyn Write, explanation: &Explanation) -> io::Result<()> {

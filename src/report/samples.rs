@@ -104,8 +104,15 @@ fn victims() -> Vec<Finding> {
     };
     let diff =
         "--- a/tests/conftest.py\n+++ b/tests/conftest.py\n@@ -1 +1,2 @@\n import pytest\n+import shop\n";
-    let fix =
-        Fix { diff: diff.into(), edits: Vec::new(), trials: 20, parallel: 5, raced: 2, git_applied: true };
+    let fix = Fix {
+        diff: diff.into(),
+        edits: Vec::new(),
+        trials: 20,
+        fails_anyway: 0,
+        parallel: 5,
+        raced: 2,
+        git_applied: true,
+    };
     let related_tests = RelatedTests {
         polluters: [test('c')].into(),
         victims: victim('g').signature.into_iter().collect(),

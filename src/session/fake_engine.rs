@@ -144,6 +144,10 @@ pub(crate) struct FakeEngine<'a> {
     copies: Option<fn(Situation<'_>) -> Outcome>,
     /// What tests do to the place that instructions are about, whatever its name.
     does: fn(TestIndex) -> Does,
+    /// Whether the suite can be collected.
+    collects: bool,
+    /// What is collected in a copy, if that is not what is collected here.
+    copy_collects: Option<Suite>,
     /// What was run, but for plain pytest: each plan, and whether in fresh processes.
     pub(crate) ran: Vec<(Plan, bool)>,
     /// How many plans it runs before the user ends the session.
@@ -155,8 +159,18 @@ impl<'a> FakeEngine<'a> {
     /// An engine with forks.
     pub(crate) fn new(suite: Suite, becomes: impl FnMut(Situation<'_>) -> Outcome + 'a) -> Self {
         let (becomes, ran, remarks) = (Box::new(becomes), Vec::new(), Remarks::default());
-        let (copies, does, runs): (_, fn(_) -> _, _) = (None, |_| Does::Nothing, usize::MAX);
-        Self { suite, becomes, forks: true, copies, does, ran, runs, remarks }
+        Self {
+            suite,
+            becomes,
+            forks: true,
+            copies: None,
+            does: |_| Does::Nothing,
+            collects: true,
+            copy_collects: None,
+            ran,
+            runs: usize::MAX,
+            remarks,
+        }
     }
 
     /// An engine that starts a process for each plan.
@@ -177,6 +191,16 @@ impl<'a> FakeEngine<'a> {
     /// An engine whose tests do this to a place, which instructions put back and follow.
     pub(crate) fn with_place(self, does: fn(TestIndex) -> Does) -> Self {
         Self { does, ..self }
+    }
+
+    /// An engine by which nothing can be collected.
+    pub(crate) fn uncollectable(self) -> Self {
+        Self { collects: false, ..self }
+    }
+
+    /// Copies of its project collect this.
+    pub(crate) fn copies_collect(&mut self, suite: Suite) {
+        self.copy_collects = Some(suite);
     }
 
     /// Runs one list under instructions: to put the place back is to have run none of the tests that set it.
@@ -255,6 +279,9 @@ impl Engine for FakeEngine<'_> {
             rootdir: "/nowhere".into(),
             plugins: Vec::new(),
         };
+        if !self.collects {
+            return Err(RunError::Pytest("nothing can be collected".into()));
+        }
         Ok(Collected { suite: self.suite.clone(), interpreter, neutralised: Vec::new() })
     }
 
@@ -343,7 +370,8 @@ impl PlainPytest for FakeEngine<'_> {
 
 impl ProjectCopies for FakeEngine<'_> {
     fn for_project_copy(&self, _: &Path, _: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
-        let engine = |becomes| -> Box<dyn Engine> { Box::new(FakeEngine::new(self.suite.clone(), becomes)) };
+        let suite = self.copy_collects.as_ref().unwrap_or(&self.suite);
+        let engine = |becomes| -> Box<dyn Engine> { Box::new(FakeEngine::new(suite.clone(), becomes)) };
         Ok(self.copies.map(engine))
     }
 }

@@ -62,14 +62,14 @@ impl<'a> Control<'a> {
     }
 
     fn engine(&mut self, lab: &Lab<'_>) -> Result<&mut dyn Engine, RunError> {
-        if self.place.is_none() {
-            let (copy, engine) =
-                for_project_copy(lab, self.rootdir, &NONE)?.map_err(|why| RunError::Pytest(why.into()))?;
-            self.place = Some((engine, copy));
-        }
-        match &mut self.place {
-            Some((engine, _)) => Ok(&mut **engine),
-            None => Err(RunError::Pytest("no copy of the project can be had".into())),
-        }
+        let place = match self.place.take() {
+            Some(place) => place,
+            None => {
+                let (copy, engine) = for_project_copy(lab, self.rootdir, &NONE)?
+                    .map_err(|why| RunError::Pytest(why.into()))?;
+                (engine, copy)
+            }
+        };
+        Ok(&mut *self.place.insert(place).0)
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! What is shown compiles, is applied by git, and was tried in a copy of the project as [`Attempt`] says.
 
+mod tests;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -23,6 +25,7 @@ use crate::session::fix::proposals::{Proposals, Targets, proposals};
 use crate::session::fix::trying::{Attempt, Doubt, Tried};
 use crate::session::lab::{Lab, alone};
 use crate::suite::TestIndex;
+use crate::trial::Failure;
 
 /// What a fix is tried with besides the failing plan.
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +75,8 @@ struct Search<'a> {
     trials: Trials<'a>,
     explanation: &'a Explanation,
     test: TestIndex,
-    fixture: Option<FailureMatcher>,
+    wanted: FailureMatcher,
+    failure: Option<&'a Failure>,
     /// The tests whose doing is to be changed.
     changed: BTreeSet<TestIndex>,
     imports: &'a [String],
@@ -87,13 +91,14 @@ impl<'a> Search<'a> {
     fn of(trials: Trials<'a>, finding: &'a Finding, explanation: &'a Explanation) -> Option<Self> {
         let (minimal, test) = (finding.shrunk.as_ref()?, finding.test?);
         let brittle = finding.kind == Kind::Brittle;
-        let polluters = minimal.culprits.iter().chain(&explanation.related_tests.polluters);
+        let polluters = minimal.culprits.iter().copied().chain(explanation.related_tests.polluters.iter().copied());
         Some(Self {
             trials,
             explanation,
             test,
-            fixture: finding.wanted().filter(|wanted| matches!(wanted, FailureMatcher::Fixture(..))),
-            changed: if brittle { [test].into() } else { polluters.copied().collect() },
+            wanted: finding.wanted()?,
+            failure: finding.failure.as_ref(),
+            changed: if brittle { [test].into() } else { polluters.collect() },
             imports: &minimal.imports,
             jointly: minimal.culprits.len() > 1,
             brittle,
@@ -131,13 +136,12 @@ impl<'a> Search<'a> {
                 Ok(found) => found,
                 Err(why) => return Ok(Err(not_tried(why))),
             };
-            match self.attempt(lab, engine, &mut control)? {
-                Tried::Holds { parallel, raced } => {
+            let tried = self.attempt(lab, engine, &mut control)?;
+            if let Some(told) = told(tried, &mut doubts) {
+                return Ok(told.map(|(fails_anyway, parallel, raced)| {
                     let diff = String::from_utf8_lossy(&diff(&edits)).into_owned();
-                    return Ok(Ok(Fix { diff, edits, trials: FIX_TRIALS, parallel, raced, git_applied }));
-                }
-                Tried::NoTime => return Ok(Err(no_time())),
-                Tried::Doubt(doubt) => doubts.push(doubt),
+                    Fix { diff, edits, trials: FIX_TRIALS, fails_anyway, parallel, raced, git_applied }
+                }));
             }
         }
         Ok(Err(no_fix(&doubts, refused)))
@@ -161,7 +165,8 @@ impl<'a> Search<'a> {
             seed: self.trials.seed,
             axes: self.trials.axes,
             test: self.test,
-            fixture: self.fixture.clone(),
+            wanted: self.wanted.clone(),
+            failure: self.failure,
             changed: &self.changed,
             sets_up: self.brittle,
         };
@@ -180,6 +185,19 @@ fn check(reader: &Reader, edits: &[Edit]) -> Result<bool, String> {
         Applied::Yes => Ok(true),
         Applied::Unknown => Ok(false),
         Applied::No => Err(format!("git does not apply the diff of {}", files.join(" and "))),
+    }
+}
+
+/// What an attempt says of a fix, if that ends the search: in how many trials the test failed all the same, how many
+/// of the others were on two workers, and with how many tests it was raced. What speaks against it is taken note of.
+fn told(tried: Tried, doubts: &mut Vec<Doubt>) -> Option<Result<(u32, u32, u32), NoFix>> {
+    match tried {
+        Tried::Holds { passed, parallel, raced } => Some(Ok((FIX_TRIALS - passed, parallel, raced))),
+        Tried::NoTime => Some(Err(no_time())),
+        Tried::Doubt(doubt) => {
+            doubts.push(doubt);
+            None
+        }
     }
 }
 
@@ -230,23 +248,4 @@ fn no_fix(doubts: &[Doubt], refused: Option<String>) -> NoFix {
 
 fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_broke_is_told_before_what_did_not_help() {
-        let doubt = |says: &str, of_another| Doubt { says: says.into(), of_another };
-        let none = |doubts: &[Doubt], refused: Option<&str>| no_fix(doubts, refused.map(str::to_owned)).says;
-        assert_eq!(none(&[], None), "none is known for this kind of place");
-        assert_eq!(none(&[], Some("a.py cannot be parsed")), "none could be made: a.py cannot be parsed");
-        let (useless, harmful) = (doubt("did not undo the failure", false), doubt("made a fail", true));
-        assert_eq!(
-            none(std::slice::from_ref(&useless), None),
-            "none: tried, and it did not undo the failure"
-        );
-        assert_eq!(none(&[useless, harmful], Some("a")), "none: tried 2 changes, of which one made a fail");
-    }
 }

@@ -9,8 +9,9 @@ use std::ops::ControlFlow;
 
 use crate::finding::Origin;
 use crate::judge::Tally;
+use crate::judge::like_with_like::{Sight, against, harm_moved, lost_without, positions, without};
 use crate::judge::observation::{self, FailureMatcher, Observation};
-use crate::judge::patched::{Harm, How, Said, collects_other, is_to_blame, look, new_harms, shows};
+use crate::judge::patched::{Harm, How, Said, collects_other, harms, is_to_blame, look, new_harms, shows};
 use crate::limits::{FIX_PARALLEL_TRIALS, FIX_PLAIN_TRIALS, FIX_SCHEDULES, FIX_TRIALS, HARM_REPEATS};
 use crate::plan::{Axes, Imports, Mode, Plan, Seed, TrialIndex, order, plan};
 use crate::run::engine::Collect;
@@ -23,14 +24,16 @@ use crate::session::race::recording;
 use crate::session::stress::baseline;
 use crate::session::suspect::Suspect;
 use crate::suite::{Suite, TestIndex};
-use crate::trial::Trial;
+use crate::trial::{Failure, Trial};
 
 /// What became of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Tried {
     /// It holds in all trials.
     Holds {
-        /// How many of the trials had several workers.
+        /// In how many of the trials the test passed.
+        passed: u32,
+        /// How many of these had several workers.
         parallel: u32,
         /// With how many tests in conflict it was raced.
         raced: u32,
@@ -64,8 +67,10 @@ pub(crate) struct Attempt<'a, 'b, 'c> {
     pub(crate) axes: &'a Axes,
     /// The test that is to pass.
     pub(crate) test: TestIndex,
-    /// The fixture that is not to fail, where it is an accident which test is charged with it.
-    pub(crate) fixture: Option<FailureMatcher>,
+    /// What its failure is recognised by: a fixture where it is an accident which test is charged with it.
+    pub(crate) wanted: FailureMatcher,
+    /// The failure as it was first seen.
+    pub(crate) failure: Option<&'a Failure>,
     /// The tests whose doing the patch changes.
     pub(crate) changed: &'a BTreeSet<TestIndex>,
     /// Whether the patch gives a test what it needs, instead of undoing what another leaves.
@@ -93,7 +98,7 @@ impl Attempt<'_, '_, '_> {
     /// The run was interrupted.
     pub(crate) fn run(mut self, failing: &Plan, runs: u32, shared: bool) -> Result<Tried, RunError> {
         match self.holds(failing, runs, shared) {
-            Ok((parallel, raced)) => Ok(Tried::Holds { parallel, raced }),
+            Ok(tried) => Ok(tried),
             Err(End::Doubt(doubt)) => Ok(Tried::Doubt(doubt)),
             Err(End::NoTime | End::Error(RunError::OutOfTime)) => Ok(Tried::NoTime),
             Err(End::Error(RunError::Interrupted)) => Err(RunError::Interrupted),
@@ -105,7 +110,7 @@ impl Attempt<'_, '_, '_> {
         }
     }
 
-    fn holds(&mut self, failing: &Plan, runs: u32, shared: bool) -> Result<(u32, u32), End> {
+    fn holds(&mut self, failing: &Plan, runs: u32, shared: bool) -> Result<Tried, End> {
         self.collects_the_same(failing.hash_seed)?;
         let again = |run: u32| Plan { random_seed: failing.random_seed.wrapping_add(run), ..failing.clone() };
         let failing_plans: Vec<Plan> = (0..runs).map(again).collect();
@@ -114,21 +119,24 @@ impl Attempt<'_, '_, '_> {
         let (plain, serial, parallel) = self.plans(failing.hash_seed);
         let test = self.lab.suite.test(self.test).id.clone();
         let failed = |place: &str| format!("undid the failure, but {test} failed {place}");
-        self.hold_in(&plain, false, |at| {
+        let in_plain = self.hold_in(&plain, false, |at| {
             failed(if at == 0 { "in suite order" } else { "in the reverse of suite order" })
         })?;
-        self.hold_in(&serial, false, |_| failed("in another order"))?;
-        self.hold_in(&parallel, false, |_| failed("on two workers"))?;
-        let parallel = parallel.len() as u32;
-        let raced = if shared && parallel > 0 { self.raced(failing.hash_seed)? } else { 0 };
-        Ok((parallel, raced))
+        let in_serial = self.hold_in(&serial, false, |_| failed("in another order"))?;
+        let on_two = self.hold_in(&parallel, false, |_| failed("on two workers"))?;
+        let passed = in_plain + in_serial + on_two;
+        if passed == 0 {
+            return Err(doubt(failed("in every trial, for another reason")));
+        }
+        let raced = if shared && !parallel.is_empty() { self.raced(failing.hash_seed)? } else { 0 };
+        Ok(Tried::Holds { passed, parallel: on_two, raced })
     }
 
     /// Whether the patched copy collects what the project does, or what a copy does under this hash seed.
     fn collects_the_same(&mut self, hash_seed: u32) -> Result<(), End> {
         let collected = match self.engine.collect(Collect::kept(hash_seed)) {
             Err(RunError::Interrupted) => return Err(RunError::Interrupted.into()),
-            collected => collected.map(|collected| collected.suite).ok(),
+            collected => collected.map(|collected| self.named(&collected.suite)).ok(),
         };
         let other = |suite: &Option<Suite>, of: &Suite| match suite {
             None => Some("the suite".to_owned()),
@@ -137,14 +145,21 @@ impl Attempt<'_, '_, '_> {
         let Some(id) = other(&collected, self.lab.suite) else {
             return Ok(());
         };
-        let without = self.control.collect(self.lab, hash_seed)?;
-        match other(&collected, &without) {
+        let unpatched = self.control.collect(self.lab, hash_seed)?;
+        let unpatched = self.named(&unpatched);
+        match other(&collected, &unpatched) {
             None => Ok(()),
-            Some(_) if collects_other(self.lab.suite, &without).is_some() => {
+            Some(_) if collects_other(self.lab.suite, &unpatched).is_some() => {
                 Err(doubt("could not be seen to hold, as a copy of the project collects other tests"))
             }
             Some(_) => Err(harm(format!("changed what is collected: {id}"))),
         }
+    }
+
+    /// A collected suite in which what has another id in each process is named as in the session's.
+    fn named(&self, collected: &Suite) -> Suite {
+        let suite = self.lab.suite;
+        collected.named_as(suite.collected.iter().map(|&test| &suite.test(test).id))
     }
 
     /// Suite order and its reverse, and the seeded trials: on one worker, and on two unless the session is about
@@ -165,9 +180,46 @@ impl Attempt<'_, '_, '_> {
         (vec![own, reversed], serial, make(2, modes, parallel))
     }
 
-    /// Whether the patch holds under all of these plans; `failed` says what it means that the victim fails under
-    /// one.
-    fn hold_in(&mut self, plans: &[Plan], fresh: bool, failed: impl Fn(usize) -> String) -> Result<(), End> {
+    /// In how many of these plans the test passes, where the patch holds under all of them. It fails under none of the
+    /// `failing` ones, which are run in fresh processes; under others only for a reason that is there without the
+    /// patch as well. `failed` says what it means that it fails otherwise.
+    fn hold_in(
+        &mut self,
+        plans: &[Plan],
+        failing: bool,
+        failed: impl Fn(usize) -> String,
+    ) -> Result<u32, End> {
+        let (mut at, mut passed) = (0, 0);
+        while at < plans.len() {
+            let trials = self.run_until_doubtful(&plans[at..], failing)?;
+            if trials.is_empty() {
+                return Err(End::NoTime);
+            }
+            for trial in &trials {
+                let plan = &plans[at];
+                let sights = against(self.test, &self.wanted, trial);
+                let harms = match look(plan, self.test, trial) {
+                    Said::NothingOf(test) => return Err(self.not_run(test)),
+                    Said::Holds if sights.is_empty() => Vec::new(),
+                    _ if sights.is_empty() => harms(self.test, trial),
+                    _ if !failing && self.fails_anyway(plan, &sights)? => harms(self.test, trial),
+                    _ => return Err(doubt(failed(at))),
+                };
+                if !harms.is_empty() {
+                    self.compare(plan, failing, &harms, trial)?;
+                }
+                passed += u32::from(sights.is_empty());
+                at += 1;
+            }
+            if at < plans.len() && self.lab.out_of_time() {
+                return Err(End::NoTime);
+            }
+        }
+        Ok(passed)
+    }
+
+    /// Runs plans up to the first whose trial speaks against the patch by itself.
+    fn run_until_doubtful(&mut self, plans: &[Plan], fresh: bool) -> Result<Vec<Trial>, End> {
         let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job { fresh, ..Job::of(plan) }).collect();
         let (lab, test) = (&*self.lab, self.test);
         let mut trials = Vec::new();
@@ -176,19 +228,30 @@ impl Attempt<'_, '_, '_> {
             trials.push(trial);
             if goes_on && !lab.out_of_time() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
-        for (at, trial) in trials.iter().enumerate() {
-            let seen = self.fixture.as_ref().map(|fixture| observation::observe(trial, fixture));
-            if matches!(seen, Some(Observation::Same | Observation::Other)) {
-                return Err(doubt(failed(at)));
-            }
-            match look(&plans[at], self.test, trial) {
-                Said::Holds => {}
-                Said::Compare(harms) => self.compare(&plans[at], fresh, &harms)?,
-                Said::VictimFails => return Err(doubt(failed(at))),
-                Said::NothingOf(test) => return Err(self.not_run(test)),
-            }
+        Ok(trials)
+    }
+
+    /// Whether the test fails in a trial for a reason that is there without the patch as well: it fails in the same
+    /// plan without the patch, and that in the same way, which is not the one that the patch is to undo; or else it
+    /// fails in the same way in that plan without the tests whose doing the patch changes.
+    fn fails_anyway(&mut self, plan: &Plan, sights: &[Sight]) -> Result<bool, End> {
+        if self.lab.out_of_time() {
+            return Err(End::NoTime);
         }
-        if trials.len() == plans.len() { Ok(()) } else { Err(End::NoTime) }
+        let none = BTreeSet::new();
+        let before = against(self.test, &self.wanted, &self.control.trial(self.lab, plan, false)?);
+        let another = |sight: &Sight| !sight.is_of(&self.wanted, self.failure);
+        if before.is_empty() {
+            return Ok(false);
+        }
+        if sights.iter().all(|sight| another(sight) && sight.is_in(&before, &none)) {
+            return Ok(true);
+        }
+        let others = self.changed.iter().copied().filter(|&test| test != self.test).collect();
+        let left_out = positions(plan, &others);
+        let trial = self.control.trial(self.lab, &without(plan, &left_out), false)?;
+        let besides = against(self.test, &self.wanted, &trial);
+        Ok(!left_out.is_empty() && sights.iter().all(|sight| sight.is_in(&besides, &left_out)))
     }
 
     /// Whether the victim fails without the patch under one of the failing plans: if it does not, it is the copying
@@ -198,10 +261,12 @@ impl Attempt<'_, '_, '_> {
             if self.lab.out_of_time() {
                 return Err(End::NoTime);
             }
-            let without = self.control.trial(self.lab, plan, true)?;
-            let fails = match &self.fixture {
-                Some(fixture) => observation::observe(&without, fixture) == Observation::Same,
-                None => look(plan, self.test, &without) == Said::VictimFails,
+            let unpatched = self.control.trial(self.lab, plan, true)?;
+            let fails = match &self.wanted {
+                FailureMatcher::Fixture(..) => {
+                    observation::observe(&unpatched, &self.wanted) == Observation::Same
+                }
+                _ => look(plan, self.test, &unpatched) == Said::VictimFails,
             };
             if fails {
                 return Ok(());
@@ -210,13 +275,19 @@ impl Attempt<'_, '_, '_> {
         Err(doubt("could not be seen to undo the failure, which does not show in a copy of the project"))
     }
 
-    /// Compares with the same plan without the patch.
-    fn compare(&mut self, plan: &Plan, fresh: bool, harms: &[Harm]) -> Result<(), End> {
+    /// Compares with the same plan without the patch, and where that has lost a process which the patch has kept,
+    /// with the plan without the test that took it along.
+    fn compare(&mut self, plan: &Plan, fresh: bool, harms: &[Harm], with: &Trial) -> Result<(), End> {
         if self.lab.out_of_time() {
             return Err(End::NoTime);
         }
-        let without = self.control.trial(self.lab, plan, fresh)?;
-        let new = new_harms(plan, harms, &without).map_err(|test| self.not_run(test))?;
+        let before = self.control.trial(self.lab, plan, fresh)?;
+        let mut new = new_harms(plan, harms, &before).map_err(|test| self.not_run(test))?;
+        let lost = lost_without(with, &before);
+        if !new.is_empty() && !lost.is_empty() {
+            let kept = self.control.trial(self.lab, &without(plan, &lost), fresh)?;
+            new.retain(|&harm| harm_moved(harm, &lost).is_none_or(|harm| !shows(&kept, harm)));
+        }
         new.into_iter().try_for_each(|harm| self.weigh(plan, fresh, harm))
     }
 

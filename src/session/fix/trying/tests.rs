@@ -3,7 +3,13 @@
 #![cfg(test)]
 
 use super::*;
-use crate::session::fake_engine::{FakeEngine, Situation, Unheard, fails_if, plan, suite, test};
+use std::time::{Duration, Instant};
+
+use crate::judge::Signature;
+use crate::session::fake_engine::{
+    FakeEngine, Situation, Unheard, failed, fails_if, lost, plan, suite, test,
+};
+use crate::session::lab::deadline::Deadline;
 use crate::trial::Outcome;
 
 /// Without a patch `f` fails after `b`, `e` always, and `h` unless `b` came before.
@@ -22,9 +28,24 @@ fn fails(run: Situation<'_>) -> bool {
 
 /// An attempt with a patched copy in which this becomes of the tests, where an unpatched copy shows `copied`.
 fn tried_in(patched: FakeEngine<'_>, copied: fn(Situation<'_>) -> Outcome) -> Tried {
-    let (project, whole, mut unheard) = (tempfile::tempdir().unwrap(), suite(8), Unheard);
+    tried_for(&fails_if(true), patched, copied)
+}
+
+/// The same with a patch that is for another failure of `f`.
+fn tried_for(failure: &Outcome, patched: FakeEngine<'_>, copied: fn(Situation<'_>) -> Outcome) -> Tried {
     let mut engine = FakeEngine::new(suite(8), without).copied_as(copied);
-    let mut lab = Lab::new(&whole, &mut engine, &mut unheard, None);
+    tried_with(failure, patched, &mut engine, None)
+}
+
+/// The same with the engine of the project, and the session's deadline.
+fn tried_with(
+    failure: &Outcome,
+    patched: FakeEngine<'_>,
+    engine: &mut FakeEngine<'_>,
+    deadline: Option<Deadline>,
+) -> Tried {
+    let (project, whole, mut unheard) = (tempfile::tempdir().unwrap(), suite(8), Unheard);
+    let mut lab = Lab::new(&whole, engine, &mut unheard, deadline);
     let (mut patched, axes) = (patched, Axes::default());
     let attempt = Attempt {
         lab: &mut lab,
@@ -33,7 +54,8 @@ fn tried_in(patched: FakeEngine<'_>, copied: fn(Situation<'_>) -> Outcome) -> Tr
         seed: Seed(1),
         axes: &axes,
         test: test('f'),
-        fixture: None,
+        wanted: FailureMatcher::Signature(Signature::of(test('f'), failure).unwrap()),
+        failure: None,
         changed: &[test('b')].into(),
         sets_up: false,
     };
@@ -42,6 +64,11 @@ fn tried_in(patched: FakeEngine<'_>, copied: fn(Situation<'_>) -> Outcome) -> Tr
 
 fn tried(patched: impl FnMut(Situation<'_>) -> Outcome) -> Tried {
     tried_in(FakeEngine::new(suite(8), patched), without)
+}
+
+/// It passes in all trials.
+fn holds() -> Tried {
+    Tried::Holds { passed: FIX_TRIALS, parallel: FIX_PARALLEL_TRIALS, raced: 0 }
 }
 
 /// What speaks against a patch, and whether that is of another test than the one it is for.
@@ -58,7 +85,7 @@ fn doubted(patched: impl FnMut(Situation<'_>) -> Outcome) -> (String, bool) {
 
 #[test]
 fn a_patch_that_undoes_the_failure_and_changes_nothing_else_holds() {
-    assert_eq!(tried(right), Tried::Holds { parallel: FIX_PARALLEL_TRIALS, raced: 0 });
+    assert_eq!(tried(right), holds());
 }
 
 #[test]
@@ -90,7 +117,7 @@ fn a_patch_that_makes_another_test_worse_does_harm() {
     let needed = doubted(|run| fails_if(fails(run) || run.is('h')));
     assert_eq!(needed, ("made test_h.py::h fail, which needs what the polluter leaves".into(), true));
     let mends_too = |run: Situation<'_>| if run.is('e') { Outcome::Passed } else { right(run) };
-    assert_eq!(tried(mends_too), Tried::Holds { parallel: FIX_PARALLEL_TRIALS, raced: 0 });
+    assert_eq!(tried(mends_too), holds());
 }
 
 #[test]
@@ -112,14 +139,16 @@ fn what_a_copy_shows_without_the_patch_is_not_the_patchs_doing() {
     assert_eq!(says, "could not be seen to undo the failure, which does not show in a copy of the project");
     let broken_by_copying = |run: Situation<'_>| fails_if(run.is('g') || without(run) != Outcome::Passed);
     let patched = |run: Situation<'_>| fails_if(run.is('g') || fails(run));
-    let holds = tried_in(FakeEngine::new(suite(8), patched), broken_by_copying);
-    assert_eq!(holds, Tried::Holds { parallel: FIX_PARALLEL_TRIALS, raced: 0 });
+    let tried = tried_in(FakeEngine::new(suite(8), patched), broken_by_copying);
+    assert_eq!(tried, holds());
 }
 
 #[test]
 fn a_patch_that_changes_what_is_collected_does_harm() {
     let says = against(tried_in(FakeEngine::new(suite(7), right), without));
     assert_eq!(says, ("changed what is collected: test_h.py::h".into(), true));
+    let none = against(tried_in(FakeEngine::new(suite(8), right).uncollectable(), without));
+    assert_eq!(none, ("changed what is collected: the suite".into(), true));
 }
 
 thread_local! {
@@ -140,6 +169,134 @@ fn what_fails_at_times_with_the_patch_and_without_is_not_laid_to_it() {
         runs.set(runs.get() + u32::from(of_g));
         fails_if(fails(run) || of_g && !runs.get().is_multiple_of(2))
     };
-    let holds = tried_in(FakeEngine::new(suite(8), patched), at_times);
-    assert_eq!(holds, Tried::Holds { parallel: FIX_PARALLEL_TRIALS, raced: 0 });
+    let tried = tried_in(FakeEngine::new(suite(8), patched), at_times);
+    assert_eq!(tried, holds());
+}
+
+/// What becomes of `f`, which `b` pollutes, as `patch` has undone or has not, and which a server that `c` stops fails
+/// without: where both come before it, the one of `b` shows.
+fn two_reasons(run: Situation<'_>, patch: bool) -> Outcome {
+    match run.test {
+        of_f if of_f == test('f') && run.after('b') && !patch => fails_if(true),
+        of_f if of_f == test('f') && run.after('c') => failed("ServerDown"),
+        _ => Outcome::Passed,
+    }
+}
+
+#[test]
+fn a_test_that_fails_for_another_reason_which_is_there_without_the_patch_speaks_not_against_it() {
+    let patched = |run: Situation<'_>| two_reasons(run, true);
+    let held = tried_in(FakeEngine::new(suite(8), patched), |run| two_reasons(run, false));
+    let Tried::Holds { passed, parallel, .. } = held else { panic!("{held:?}") };
+    assert!(0 < passed && passed < FIX_TRIALS, "{passed}");
+    assert!(parallel <= FIX_PARALLEL_TRIALS, "{parallel}");
+    // The same, where the test that stops the server needs what the patch undoes.
+    let needs = |run: Situation<'_>| match run.test {
+        of_f if of_f == test('f') && run.after('b') && !run.after('c') => fails_if(true),
+        of_f if of_f == test('f') && run.after('b') && run.after('c') => failed("Left"),
+        _ => Outcome::Passed,
+    };
+    let (says, _) = against(tried_in(
+        FakeEngine::new(suite(8), |run: Situation<'_>| {
+            if run.is('f') && run.after('c') { failed("New") } else { Outcome::Passed }
+        }),
+        needs,
+    ));
+    assert_eq!(
+        says, "undid the failure, but test_f.py::f failed in suite order",
+        "only with the patch it fails so"
+    );
+}
+
+#[test]
+fn a_test_that_passed_without_the_patch_and_fails_with_it_speaks_against_it_whatever_others_leave() {
+    // What `b` leaves keeps `c` from stopping the server.
+    let patched = |run: Situation<'_>| match run.is('f') && run.after('c') {
+        true => failed("ServerDown"),
+        false => Outcome::Passed,
+    };
+    let tried = tried_in(FakeEngine::new(suite(8), patched), |run| match run.last_of("bc") {
+        Some('b') if run.is('f') => fails_if(true),
+        Some('c') if run.is('f') && !run.after('b') => failed("ServerDown"),
+        _ => Outcome::Passed,
+    });
+    let (says, _) = against(tried);
+    assert_eq!(says, "undid the failure, but test_f.py::f failed in suite order");
+}
+
+#[test]
+fn a_patch_under_which_the_test_passes_in_no_trial_is_not_shown() {
+    let copied = |run: Situation<'_>| match run.plan.len() {
+        2 => fails_if(run.is('f')),
+        _ if run.is('f') => failed("ServerDown"),
+        _ => Outcome::Passed,
+    };
+    let patched = |run: Situation<'_>| match run.is('f') && run.plan.len() > 2 {
+        true => failed("ServerDown"),
+        false => Outcome::Passed,
+    };
+    let (says, _) = against(tried_in(FakeEngine::new(suite(8), patched), copied));
+    assert_eq!(says, "undid the failure, but test_f.py::f failed in every trial, for another reason");
+}
+
+/// `f` takes its process with it after `b`; `g` fails after `c`, and never in a process of its own.
+fn takes_its_process_along(run: Situation<'_>) -> Outcome {
+    match run.test {
+        of_f if of_f == test('f') && run.after('b') => lost(),
+        of_g if of_g == test('g') => fails_if(run.after('c')),
+        _ => Outcome::Passed,
+    }
+}
+
+#[test]
+fn what_others_leave_to_tests_that_a_lost_process_kept_from_it_is_not_the_patchs_doing() {
+    let patched =
+        |run: Situation<'_>| if run.is('f') { Outcome::Passed } else { takes_its_process_along(run) };
+    let wanted = lost();
+    let tried = tried_for(&wanted, FakeEngine::new(suite(8), patched), takes_its_process_along);
+    assert_eq!(tried, holds());
+    // Where the patch does it, it shows in one process without the test that is lost as well.
+    let harms = |run: Situation<'_>| {
+        let worse = run.is('g') && run.after('b');
+        if worse {
+            fails_if(true)
+        } else if run.is('f') {
+            Outcome::Passed
+        } else {
+            takes_its_process_along(run)
+        }
+    };
+    let tried = tried_for(&wanted, FakeEngine::new(suite(8), harms), takes_its_process_along);
+    assert_eq!(against(tried), ("made test_g.py::g fail".into(), true));
+}
+
+#[test]
+fn what_cannot_be_compared_is_no_word_for_or_against_a_patch() {
+    // The unpatched copy collects what the patched one does, and that is not what the project collects.
+    let mut other = FakeEngine::new(suite(8), without).copied_as(without);
+    other.copies_collect(suite(7));
+    let tried = tried_with(&fails_if(true), FakeEngine::new(suite(6), right), &mut other, None);
+    let says = "could not be seen to hold, as a copy of the project collects other tests";
+    assert_eq!(against(tried), (says.into(), false));
+    let mut alike = FakeEngine::new(suite(8), without).copied_as(without);
+    alike.copies_collect(suite(7));
+    let tried = tried_with(&fails_if(true), FakeEngine::new(suite(7), right), &mut alike, None);
+    assert_ne!(tried, Tried::Doubt(Doubt { says: says.into(), of_another: false }), "both collect alike");
+    let mut none = FakeEngine::new(suite(8), without);
+    let tried = tried_with(&fails_if(true), FakeEngine::new(suite(8), right), &mut none, None);
+    let (says, of_another) = against(tried);
+    assert!(says.starts_with("could not be seen to hold: ") && !of_another, "{says}");
+    assert!(says.contains("pytest is run in a folder outside of its rootdir"), "{says}");
+}
+
+#[test]
+fn a_patch_that_was_not_tried_to_the_end_is_neither_good_nor_bad() {
+    let now = Instant::now();
+    let of = |finish: Instant| {
+        let mut engine = FakeEngine::new(suite(8), without).copied_as(without);
+        let deadline = Deadline { finish, end: now + Duration::from_secs(7200) };
+        tried_with(&fails_if(true), FakeEngine::new(suite(8), right), &mut engine, Some(deadline))
+    };
+    assert_eq!(of(now), Tried::NoTime);
+    assert_eq!(of(now + Duration::from_secs(3600)), holds());
 }
