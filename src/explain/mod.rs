@@ -12,7 +12,7 @@ use crate::state::Place;
 use serde::Serialize;
 
 pub(crate) use cause::{Answer, Cause, Experiment, find};
-pub(crate) use related::RelatedTests;
+pub(crate) use related::{InTurn, RelatedTests};
 
 /// A change of the project, tried in a copy of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -5,6 +5,15 @@ use std::collections::BTreeSet;
 use crate::judge::Signature;
 use crate::suite::TestIndex;
 
+/// A polluter that is the victim of another test, by the same place: tests that all count on finding it as it was at first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InTurn {
+    /// How the polluter fails.
+    pub victim: Signature,
+    /// After which test: another polluter, or the finding's own victim.
+    pub after: TestIndex,
+}
+
 /// The tests besides those of a finding that have to do with its place; each was seen to twice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RelatedTests {
@@ -12,6 +21,8 @@ pub struct RelatedTests {
     pub polluters: BTreeSet<TestIndex>,
     /// Tests that fail after the polluter, and pass once the place is put back.
     pub victims: BTreeSet<Signature>,
+    /// How the polluter fails in its turn, if it does.
+    pub in_turn: Option<InTurn>,
     /// Tests that reset the place: between polluter and victim, the victim passes.
     pub cleaners: BTreeSet<TestIndex>,
     /// Whether all tests of the suite were looked at, and all that might have to do with the place were tried.
@@ -23,7 +34,17 @@ pub struct RelatedTests {
 impl RelatedTests {
     /// All of them.
     pub(crate) fn tests(&self) -> BTreeSet<TestIndex> {
-        let victims = self.victims.iter().map(|victim| victim.test);
+        let victims = self.all_victims().map(|victim| victim.test);
         self.polluters.iter().chain(&self.cleaners).copied().chain(victims).collect()
+    }
+
+    /// The tests that fail for the place besides the finding's own.
+    pub(crate) fn all_victims(&self) -> impl Iterator<Item = &Signature> {
+        self.victims.iter().chain(self.in_turn.as_ref().map(|in_turn| &in_turn.victim))
+    }
+
+    /// The tests that leave the place changed besides the finding's own polluter. The finding's victim may be one.
+    pub(crate) fn all_polluters(&self) -> impl Iterator<Item = TestIndex> {
+        self.polluters.iter().copied().chain(self.in_turn.as_ref().map(|in_turn| in_turn.after))
     }
 }

@@ -56,7 +56,7 @@ pub(crate) fn groups(findings: &[Finding]) -> Vec<Group> {
             Kind::Brittle => (&mut group.state_setters, &mut group.brittle),
             _ => (&mut group.polluters, &mut group.victims),
         };
-        setters.extend(finding.causes().0.iter().chain(&related_tests.polluters));
+        setters.extend(finding.causes().0.iter().copied().chain(related_tests.all_polluters()));
         sufferers.extend(&finding.test);
         // That pytest charges a test with the teardown of a fixture makes it no victim.
         if !matches!(finding.wanted(), Some(FailureMatcher::Fixture(..))) {
@@ -65,7 +65,7 @@ pub(crate) fn groups(findings: &[Finding]) -> Vec<Group> {
         if finding.kind == Kind::Nio {
             group.polluters.extend(&finding.also);
         }
-        group.victims.extend(related_tests.victims.iter().map(|signature| signature.test));
+        group.victims.extend(related_tests.all_victims().map(|signature| signature.test));
         group.cleaners.extend(&related_tests.cleaners);
     }
     groups

@@ -107,7 +107,7 @@ impl Identity {
         let crash = signature.crash.clone();
         let identity = Self::new(finding.kind, id(signature), crash, &plan, places(finding), minimal);
         let related_tests =
-            finding.explanation.iter().flat_map(|explanation| &explanation.related_tests.victims);
+            finding.explanation.iter().flat_map(|explanation| explanation.related_tests.all_victims());
         Some(Self { also: related_tests.map(id).collect(), ..identity })
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::explain::RelatedTests;
 use crate::finding::known::{Identity, places};
 use crate::finding::{Finding, Kind};
 use crate::formats::FAILURE_FILE_VERSION;
@@ -15,7 +16,7 @@ use crate::parse::{object, reason};
 use crate::plan::Imports;
 use crate::plan::document::PlanDocument;
 use crate::record::atomic_file;
-use crate::suite::{Fixture, Suite, TestId};
+use crate::suite::{Fixture, Suite, TestId, TestIndex};
 use crate::trial::Collected;
 
 /// A failure file is small; what is larger is something else.
@@ -65,6 +66,9 @@ pub struct Victim {
     pub test: TestId,
     /// How it fails.
     pub crash: FailureLocation,
+    /// The test that makes it fail, where it is the recorded polluter itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<TestId>,
 }
 
 /// A failure file that cannot be used.
@@ -113,12 +117,17 @@ impl FailureFile {
     pub fn new(finding: &Finding, collected: &Collected) -> Option<Self> {
         let suite = &collected.suite;
         let (shrunk, signature) = (finding.shrunk.as_ref()?, finding.signature.as_ref()?);
-        let related_tests =
-            finding.explanation.iter().flat_map(|explanation| &explanation.related_tests.victims);
-        let victim = |signature: &Signature| Victim {
-            test: suite.test(signature.test).id.clone(),
+        let id = |test: TestIndex| suite.test(test).id.clone();
+        let victim = |signature: &Signature, after: Option<TestIndex>| Victim {
+            test: id(signature.test),
             crash: signature.crash.clone(),
+            after: after.map(id),
         };
+        let also = finding.explanation.iter().flat_map(|explanation| {
+            let RelatedTests { victims, in_turn, .. } = &explanation.related_tests;
+            let victims = victims.iter().map(|signature| victim(signature, None));
+            victims.chain(in_turn.iter().map(|turn| victim(&turn.victim, Some(turn.after))))
+        });
         Some(Self {
             version: FAILURE_FILE_VERSION,
             kind: finding.kind,
@@ -133,7 +142,7 @@ impl FailureFile {
             pytest: collected.interpreter.pytest.clone(),
             minimal: PlanDocument::new(&shrunk.plan, suite),
             original: PlanDocument::new(finding.plan.as_ref()?, suite),
-            also: related_tests.map(victim).collect(),
+            also: also.collect(),
             passes_after: finding
                 .passes_after
                 .iter()
@@ -149,9 +158,15 @@ impl FailureFile {
         let others = std::mem::take(&mut self.also);
         let of = |other: Victim| {
             let mut plan = PlanDocument { imports: Imports::All, ..self.minimal.clone() };
-            let places = plan.workers.iter_mut().flatten().rev();
-            places.filter(|test| **test == self.test).take(1).for_each(|test| *test = other.test.clone());
-            let Victim { test, crash } = other;
+            let Victim { test, crash, after } = other;
+            for place in plan.workers.iter_mut().flatten() {
+                match &after {
+                    _ if *place == self.test => *place = test.clone(),
+                    // The polluter is the victim in its turn.
+                    Some(after) if *place == test => *place = after.clone(),
+                    _ => {}
+                }
+            }
             Self { test, crash, failed: None, minimal: plan.clone(), original: plan, ..self.clone() }
         };
         let others: Vec<Self> = others.into_iter().map(of).collect();
@@ -302,6 +317,10 @@ mod tests {
             "also": [{
                 "test": {"node_id": "test_a.py::w"},
                 "crash": {"phase": "setup", "exception": "OSError", "file": "a.py", "function": "g"}
+            }, {
+                "test": {"node_id": "test_a.py::p"},
+                "crash": {"phase": "call", "exception": "KeyError", "file": "a.py", "function": "h"},
+                "after": {"node_id": "test_a.py::v"}
             }],
             "minimal": PLAN, "original": PLAN
         }"#;
@@ -312,10 +331,11 @@ mod tests {
         }"#;
         let file = FailureFile::parse(text.replace("PLAN", plan).as_bytes()).unwrap();
         let files = file.clone().of_each_victim();
-        assert_eq!(files.len(), 2);
+        assert_eq!(files.len(), 3);
         assert_eq!(files[0], FailureFile { also: Vec::new(), ..file });
         assert_eq!((&files[1].test, files[1].crash.function.as_str()), (&test("w"), "g"));
         assert_eq!(files[1].minimal.workers, vec![vec![test("p"), test("w")]]);
+        assert_eq!(files[2].minimal.workers, vec![vec![test("v"), test("p")]], "the polluter in its turn");
         assert_eq!((&files[1].minimal.imports, files[1].failed), (&Imports::All, None));
         let brittle = text.replace("PLAN", plan).replace("\"victim\"", "\"brittle\"");
         assert!(FailureFile::parse(brittle.as_bytes()).unwrap_err().contains("other victims"));

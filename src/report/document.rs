@@ -126,6 +126,9 @@ struct RelatedDocument {
 struct VictimDocument {
     test: TestId,
     crash: FailureLocation,
+    /// The test after which the polluter fails in its turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<TestId>,
 }
 
 /// A race whose interleaving was controlled.
@@ -330,13 +333,17 @@ impl FindingDocument {
 
 impl RelatedDocument {
     fn new(related_tests: &RelatedTests, suite: &Suite) -> Self {
-        let victim = |victim: &Signature| VictimDocument {
-            test: suite.test(victim.test).id.clone(),
+        let id = |test: TestIndex| suite.test(test).id.clone();
+        let victim = |victim: &Signature, after: Option<TestIndex>| VictimDocument {
+            test: id(victim.test),
             crash: victim.crash.clone(),
+            after: after.map(id),
         };
+        let victims = related_tests.victims.iter().map(|signature| victim(signature, None));
+        let in_turn = related_tests.in_turn.iter().map(|turn| victim(&turn.victim, Some(turn.after)));
         Self {
             polluters: ids(&related_tests.polluters, suite),
-            victims: related_tests.victims.iter().map(victim).collect(),
+            victims: victims.chain(in_turn).collect(),
             cleaners: ids(&related_tests.cleaners, suite),
             whole: related_tests.whole,
             fresh: ids(&related_tests.fresh, suite),

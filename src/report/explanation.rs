@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-use crate::explain::{Explanation, Fix, NoFix, RelatedTests};
+use crate::explain::{Explanation, Fix, InTurn, NoFix, RelatedTests};
 use crate::finding::group::groups;
 use crate::finding::{Finding, Kind};
 use crate::report::words;
@@ -82,6 +82,10 @@ fn related_tests(out: &mut dyn Write, related_tests: &RelatedTests, suite: &Suit
         for &test in tests {
             writeln!(out, "  {label:<13} {}", suite.test(test).id)?;
         }
+    }
+    if let Some(InTurn { victim, after }) = &related_tests.in_turn {
+        let [test, after] = [victim.test, *after].map(|test| &suite.test(test).id);
+        writeln!(out, "  {:<13} {test}, after {after}", "also victim")?;
     }
     let (all, fresh) = (related_tests.tests().len(), related_tests.fresh.len());
     if fresh < all {

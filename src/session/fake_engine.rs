@@ -14,6 +14,7 @@ use crate::run::process::plain::PlainRun;
 use crate::run::remarks::Remarks;
 use crate::run::{Engine, Job, RunError};
 use crate::session::event::{Event, Reporter};
+use crate::session::fake_state::State;
 use crate::session::result::SessionResult;
 use crate::state::{Changed, Followed, Instructions};
 use crate::suite::{Phase, Suite, Test, TestId, TestIndex};
@@ -73,7 +74,7 @@ fn file(letter: char) -> String {
     format!("test_{letter}.py")
 }
 
-/// A suite of so many tests, 26 at most.
+/// A suite of so many tests, 30 at most.
 pub(crate) fn suite(tests: u32) -> Suite {
     let test = |number: u32| {
         let letter = name(TestIndex(number));
@@ -144,6 +145,8 @@ pub(crate) struct FakeEngine<'a> {
     copies: Option<fn(Situation<'_>) -> Outcome>,
     /// What tests do to the place that instructions are about, whatever its name.
     does: fn(TestIndex) -> Does,
+    /// What its tests leave and fail by, if it is asked in place of `becomes`.
+    state: Option<State>,
     /// Whether the suite can be collected.
     collects: bool,
     /// What is collected in a copy, if that is not what is collected here.
@@ -165,12 +168,18 @@ impl<'a> FakeEngine<'a> {
             forks: true,
             copies: None,
             does: |_| Does::Nothing,
+            state: None,
             collects: true,
             copy_collects: None,
             ran,
             runs: usize::MAX,
             remarks,
         }
+    }
+
+    /// An engine with forks for a suite whose tests share state, which can be looked at and put back.
+    pub(crate) fn of_state(suite: Suite, state: State) -> Self {
+        Self { state: Some(state), ..Self::new(suite, |_| Outcome::Passed) }
     }
 
     /// An engine that starts a process for each plan.
@@ -259,6 +268,15 @@ impl<'a> FakeEngine<'a> {
         let fresh = job.fresh || !self.capabilities(job.plan).forks;
         if plain.is_none() {
             self.ran.push((job.plan.clone(), fresh));
+        }
+        if let Some(state) = self.state {
+            let (mut executions, mut changed) = (Vec::new(), None);
+            for (worker, list) in (0..).map(WorkerId).zip(&job.plan.workers) {
+                let (runs, told) = state.run(worker, list, job.instructions);
+                executions.extend(runs);
+                changed = told.or(changed);
+            }
+            return Ok(Trial { processes: job.plan.workers.len() as u32, changed, ..Trial::of(executions) });
         }
         if let Some(instructions) = job.instructions {
             return Ok(self.run_instructed(job, instructions, fresh));

@@ -19,6 +19,7 @@ pub(crate) mod race;
 pub(crate) mod fix;
 pub mod suspect;
 pub(crate) mod fake_engine;
+pub(crate) mod fake_state;
 
 pub(crate) use event::{Event, Reporter};
 pub(crate) use lab::Lab;

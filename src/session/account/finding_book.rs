@@ -176,11 +176,11 @@ impl FindingBook {
     fn fold_related(&mut self, of: usize) {
         let finding = &self.findings[of];
         let circles = finding.explanation.iter().map(|explanation| &explanation.related_tests);
-        for related_tests in circles.filter(|related_tests| !related_tests.victims.is_empty()) {
+        for related_tests in circles {
             let polluters: BTreeSet<_> =
-                related_tests.polluters.iter().chain(finding.causes().0).copied().collect();
+                related_tests.all_polluters().chain(finding.causes().0.iter().copied()).collect();
             self.explained
-                .extend(related_tests.victims.iter().map(|victim| (victim.clone(), polluters.clone())));
+                .extend(related_tests.all_victims().map(|victim| (victim.clone(), polluters.clone())));
         }
         let waiting = std::mem::take(&mut self.waiting);
         let (explained, left): (Vec<_>, Vec<_>) =

@@ -5,9 +5,11 @@
 //! victims after the polluter with the place put back and without, cleaners between the two. All is seen twice, and
 //! of a sample of each sort the second time in fresh processes; where these differ, of all of that sort.
 
+mod sessions;
+
 use std::collections::BTreeSet;
 
-use crate::explain::RelatedTests;
+use crate::explain::{InTurn, RelatedTests};
 use crate::finding::{Finding, Kind};
 use crate::judge::Signature;
 use crate::judge::observation::{FailureMatcher, Observation, observe};
@@ -84,9 +86,11 @@ impl Search<'_, '_> {
         let admitted = |test| self.lab.suite.admits(&[self.polluter, test]);
         let others = tests.iter().copied().filter(|&test| !known.contains(&test) && !fails(test));
         let others: Vec<TestIndex> = others.filter(|&test| admitted(test)).collect();
+        let polluter_fails = fails(self.polluter);
         let (victims, cleaners) = self.victims_and_cleaners(&others)?;
+        let in_turn = if polluter_fails { None } else { self.in_turn(&polluters)? };
         let whole = tests.len() == self.lab.suite.tests.len() && !self.cut;
-        Ok(RelatedTests { polluters, victims, cleaners, whole, fresh: BTreeSet::new() })
+        Ok(RelatedTests { polluters, victims, in_turn, cleaners, whole, fresh: BTreeSet::new() })
     }
 
     /// The tests that are looked at, in suite order.
@@ -164,11 +168,32 @@ impl Search<'_, '_> {
         let passes = |trial: &Trial| observe(trial, &wanted) == Observation::Passed;
         let cleaners = those(&candidates, &trials, passes).collect();
         let candidates = self.tried(failed.into_iter().collect());
-        Ok((self.victims(&candidates)?, cleaners))
+        Ok((self.victims(polluter, &candidates)?, cleaners))
     }
 
-    /// How tests fail after the polluter that do so for the place and for nothing else.
-    fn victims(&mut self, candidates: &[TestIndex]) -> Result<BTreeSet<Signature>, RunError> {
+    /// How the polluter fails after the first test that makes it do so for the place: another polluter, or the victim.
+    fn in_turn(&mut self, polluters: &BTreeSet<TestIndex>) -> Result<Option<InTurn>, RunError> {
+        let test = self.polluter;
+        let others = polluters.iter().copied().chain([self.victim.test]);
+        let others = others.filter(|&other| self.lab.suite.admits(&[other, test])).collect();
+        let candidates = self.tried(others);
+        let trials = self.probes(candidates.iter().map(|&other| vec![other, test]))?;
+        let fails = |trial: &Trial| observe(trial, &FailureMatcher::Failure(test)) == Observation::Same;
+        let failing: Vec<TestIndex> = those(&candidates, &trials, fails).collect();
+        for after in failing {
+            if let Some(victim) = self.victims(after, &[test])?.into_iter().next() {
+                return Ok(Some(InTurn { victim, after }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// How tests fail after a polluter that do so for the place and for nothing else.
+    fn victims(
+        &mut self,
+        polluter: TestIndex,
+        candidates: &[TestIndex],
+    ) -> Result<BTreeSet<Signature>, RunError> {
         let passes = |test: TestIndex, trial: &Trial| {
             observe(trial, &FailureMatcher::Failure(test)) == Observation::Passed
         };
@@ -181,7 +206,6 @@ impl Search<'_, '_> {
             unknown.iter().zip(&alone).filter(|(test, trial)| passes(**test, trial)).map(|(test, _)| test),
         );
         healthy.sort_unstable();
-        let polluter = self.polluter;
         let polluted = self.probes(healthy.iter().map(|&test| vec![polluter, test]))?;
         let signature = |(&test, trial): (&TestIndex, &Trial)| {
             let failed = trial.executions.iter().rfind(|run| run.test == test)?;
@@ -224,7 +248,15 @@ impl Search<'_, '_> {
         let held = self.second_time(&victims, &mut fresh)?;
         let cleaners = self.second_time(&cleaners, &mut fresh)?;
         let victims = related_tests.victims.into_iter().filter(|told| held.contains(&told.test)).collect();
-        Ok(RelatedTests { polluters, victims, cleaners, whole: related_tests.whole, fresh })
+        let claims: Vec<Claim> = related_tests
+            .in_turn
+            .iter()
+            .map(|turn| Claim { test: polluter, list: vec![turn.after, polluter], shows: same(&turn.victim) })
+            .collect();
+        let in_turn_held = self.hold(&claims, true)?;
+        fresh.extend(&in_turn_held);
+        let in_turn = related_tests.in_turn.filter(|_| in_turn_held.contains(&polluter));
+        Ok(RelatedTests { polluters, victims, in_turn, cleaners, whole: related_tests.whole, fresh })
     }
 
     /// The tests of which what is claimed shows a second time: of a sample in fresh processes, of the others in forks

@@ -91,7 +91,7 @@ impl<'a> Search<'a> {
     fn of(trials: Trials<'a>, finding: &'a Finding, explanation: &'a Explanation) -> Option<Self> {
         let (minimal, test) = (finding.shrunk.as_ref()?, finding.test?);
         let brittle = finding.kind == Kind::Brittle;
-        let polluters = minimal.culprits.iter().copied().chain(explanation.related_tests.polluters.iter().copied());
+        let polluters = minimal.culprits.iter().copied().chain(explanation.related_tests.all_polluters());
         Some(Self {
             trials,
             explanation,
