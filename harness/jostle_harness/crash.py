@@ -81,14 +81,22 @@ def failing_fixture(error: BaseException) -> Optional[Tuple[FixtureDef[Any], mes
 def fixture(definition: FixtureDef[Any], phase: messages.Phase, rootdir: str) -> messages.Fixture:
     """The ``fixture`` field of a failure."""
     made = _MADE.match(definition.argname)
-    code = getattr(definition.func, "__code__", None)
-    filename = "" if code is None else code.co_filename
     return {
         "name": text(made.group(1) if made is not None else definition.argname),
         "scope": text(definition.scope),
-        "file": text(definition.baseid.split("::")[0] or inside(filename, rootdir) or os.path.basename(filename)),
+        "file": text(_file_of(definition, rootdir)),
         "phase": phase,
     }
+
+
+def _file_of(definition: FixtureDef[Any], rootdir: str) -> str:
+    """The file that defines a fixture: of what is no test file, pytest knows the folder only, if any."""
+    known = definition.baseid.split("::")[0]
+    if known.endswith(".py"):
+        return known
+    code = getattr(definition.func, "__code__", None)
+    filename = "" if code is None else code.co_filename
+    return inside(filename, rootdir) or known or os.path.basename(filename)
 
 
 def _of_doctest(error: BaseException) -> BaseException:

@@ -7,7 +7,7 @@ use crate::explain::{Explanation, Fix, InTurn, NoFix, RelatedTests};
 use crate::finding::group::groups;
 use crate::finding::{Finding, Kind};
 use crate::report::words;
-use crate::state::{Place, Written};
+use crate::state::{Place, StateKind, Written};
 use crate::suite::{Suite, TestIndex};
 
 /// Candidates that are listed where nothing was confirmed.
@@ -66,8 +66,39 @@ fn confirmed(out: &mut dyn Write, explanation: &Explanation, kind: Kind, suite: 
         let tried = tried(fix);
         let applied = if fix.git_applied { "" } else { "; whether git applies it could not be tried" };
         writeln!(out, "  {:<13} tried in a copy: undoes the failure, and holds in {tried}{applied}", "fix")?;
-        fix.diff.lines().try_for_each(|line| writeln!(out, "    {line}"))
+        fix.diff.lines().try_for_each(|line| writeln!(out, "    {line}"))?;
+        not_shown_as_it_is(&fix.diff).map_or(Ok(()), |what| {
+            writeln!(out, "  {:<13} {what}, which does not show here: --write-fix FILE writes it so", "note")
+        })
     })
+}
+
+/// What of a diff is lost where it is printed.
+fn not_shown_as_it_is(diff: &str) -> Option<&'static str> {
+    match (diff.contains('\r'), diff.contains(char::REPLACEMENT_CHARACTER)) {
+        (true, true) => Some("the file has lines that end in CR LF, and characters that are not UTF-8"),
+        (true, false) => Some("the file has lines that end in CR LF"),
+        (false, true) => Some("the file has characters that are not UTF-8"),
+        (false, false) => None,
+    }
+}
+
+/// Says of a finding's pytest command that the files it was shown to leave stay, as the user runs it in no sandbox.
+///
+/// # Errors
+/// Those of the writer.
+pub fn left_by_the_command(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
+    let confirmed = finding.explanation.as_ref().filter(|explanation| explanation.confirmed);
+    let outside = |place: &&Place| matches!(place.kind, StateKind::FileSystem | StateKind::Database);
+    let mut places = confirmed.iter().flat_map(|explanation| &explanation.places).filter(outside);
+    match places.next().filter(|_| finding.kind == Kind::Victim) {
+        None => Ok(()),
+        Some(place) => writeln!(
+            out,
+            "  {:<13} no sandbox puts {} back after this command: do so before you run it again",
+            "note", place.name
+        ),
+    }
 }
 
 /// The other tests that have to do with the place.

@@ -19,6 +19,7 @@ pub(crate) mod progress;
 pub(crate) mod words;
 mod samples;
 mod tests;
+mod evidence;
 
 pub(crate) use document::Document;
 

@@ -61,7 +61,7 @@ fn minimal(lists: &str, culprits: &str) -> Option<Minimal> {
     })
 }
 
-fn place(name: &str, kind: StateKind, old: &str, new: &str) -> Place {
+pub(super) fn place(name: &str, kind: StateKind, old: &str, new: &str) -> Place {
     let at = |line| Written { file: "shop/prices.py".into(), line, function: "load".into(), call: None };
     Place {
         name: name.into(),
@@ -77,7 +77,7 @@ fn place(name: &str, kind: StateKind, old: &str, new: &str) -> Place {
     }
 }
 
-fn explained(places: Vec<Place>) -> Explanation {
+pub(super) fn explained(places: Vec<Place>) -> Explanation {
     Explanation {
         confirmed: true,
         changed: places.len(),

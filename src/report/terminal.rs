@@ -186,7 +186,8 @@ pub(super) fn finding(
     if let Some(fixture) = finding.fixture() {
         writeln!(out, "  {:<13} {}, from {}", "fails in", words::fixture(fixture), fixture.file)?;
     }
-    if let Some(signature) = &finding.signature {
+    // That other tests were collected is no failure of the test at which the lists differ.
+    if let Some(signature) = finding.signature.as_ref().filter(|_| finding.kind != Kind::UnstableCollection) {
         let crash = &signature.crash;
         let place = if crash.file.is_empty() {
             crash.function.clone()
@@ -214,6 +215,8 @@ pub(super) fn finding(
         writeln!(out, "  {:<13} {}", "known", words::known(known))?;
     }
     match token(finding.origin, outline.seed, suite) {
+        // There is nothing in it that a smaller plan could show.
+        Some(token) if finding.kind == Kind::Leftover => writeln!(out, "  {:<13} {token}", "token")?,
         Some(token) => {
             writeln!(out, "  {:<13} {token}  {DIM}jostle replay {token} --shrink{options}{DIM:#}", "token")?
         }
@@ -227,6 +230,7 @@ pub(super) fn finding(
     if let Some(command) = &finding.command {
         let at_times = if finding.fails_at_times() { "  fails at times" } else { "" };
         writeln!(out, "  {:<13} {command}{DIM}{at_times}{DIM:#}", "pytest")?;
+        explanation::left_by_the_command(out, finding)?;
     }
     if let Some(why) = finding.no_command {
         writeln!(out, "  {:<13} {}", "pytest", words::no_command(why, suite))?;

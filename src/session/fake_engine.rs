@@ -382,7 +382,11 @@ impl PlainPytest for FakeEngine<'_> {
         let lines: Vec<String> = trial.executions.iter().map(told).collect();
         let code = Some(i32::from(trial.executions.iter().any(|run| run.outcome.is_failure())));
         let run = PlainRun { code, timed_out: false, output: lines.join("\n") };
-        Ok(Some((format!("pytest {}", arguments.join(" ")), run)))
+        let prefix = match surroundings {
+            Surroundings::Trial { hash_seed: Some(seed) } => format!("PYTHONHASHSEED={seed} "),
+            _ => String::new(),
+        };
+        Ok(Some((format!("{prefix}pytest {}", arguments.join(" ")), run)))
     }
 }
 

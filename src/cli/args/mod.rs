@@ -164,7 +164,7 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "PERCENT", default_value_t = 95.0)]
     pub confidence: f64,
     /// How many runs each failure may take in each of its stages: its own plan, the original one and
-    /// plans near it
+    /// plans near it, of which at least 12 are run
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
     pub runs: u32,
     /// Demand that every failure is still there, as a test for the test before the fix

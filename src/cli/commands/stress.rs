@@ -13,6 +13,7 @@ use crate::cli::options::{JsonTarget, StressOptions};
 use crate::cli::revision::revision;
 use crate::cli::values::UsageError;
 use crate::cli::{ExitCode, journal_options};
+use crate::finding::Finding;
 use crate::plan::Axes;
 use crate::record::{FailureFile, fix_files};
 use crate::report::progress::Progress;
@@ -133,7 +134,7 @@ fn write_fixes(options: &StressOptions, outline: &SessionResult) -> anyhow::Resu
     };
     let written = fix_files::write(&outline.findings, path).map_err(|error| UsageError(error.to_string()))?;
     if written.fixes == 0 {
-        anstream::eprintln!("no fix to write: none was found that holds");
+        anstream::eprintln!("{}", no_fix(&outline.findings));
     }
     written.files.iter().for_each(|file| anstream::eprintln!("wrote {}", file.display()));
     if written.fixes > 1 {
@@ -145,6 +146,19 @@ fn write_fixes(options: &StressOptions, outline: &SessionResult) -> anyhow::Resu
         anstream::eprintln!("the fix of {id} is not written, as it does not go together with one that is");
     }
     Ok(())
+}
+
+/// Why no fix is written.
+fn no_fix(findings: &[Finding]) -> String {
+    let confirmed =
+        |finding: &&Finding| finding.explanation.as_ref().is_some_and(|explanation| explanation.confirmed);
+    match findings.iter().filter(confirmed).count() {
+        0 if findings.iter().any(|finding| finding.kind.is_isolation_failure()) => {
+            "no fix to write: none is looked for where no shared state is shown to be the cause".into()
+        }
+        0 => "no fix to write: no isolation failure was found".into(),
+        _ => "no fix to write: none was found that holds".into(),
+    }
 }
 
 fn keep_failures(options: &StressOptions, outline: &SessionResult) -> anyhow::Result<()> {

@@ -1,6 +1,7 @@
 //! The plain pytest command that shows a failure: made, tried, and kept only if it does.
 
 use crate::finding::{Finding, Kind, NoCommand};
+use crate::judge::Signature;
 use crate::judge::signature::Loss;
 use crate::limits::{COMMAND_DOUBT, COMMAND_RUNS};
 use crate::run::RunError;
@@ -10,8 +11,8 @@ use crate::session::lab::Lab;
 use crate::suite::{Suite, TestId, TestIndex};
 use crate::trial::Interpreter;
 
-/// Finds the simplest command that shows an isolation failure, or why none does. Nothing for other findings, and where
-/// plain pytest cannot be run.
+/// Finds the simplest command that shows an isolation failure, or one that depends on the hash seed, or why none does.
+/// Nothing for other findings, and where plain pytest cannot be run.
 ///
 /// # Errors
 /// Those of the engine.
@@ -20,13 +21,19 @@ pub fn find(
     interpreter: &Interpreter,
     finding: &Finding,
 ) -> Result<Option<Result<String, NoCommand>>, RunError> {
-    let (Some(minimal), Some(signature)) = (&finding.shrunk, &finding.signature) else {
+    let Some(signature) = &finding.signature else {
         return Ok(None);
     };
     if lab.suite.argument(signature.test) != lab.suite.test(signature.test).id.node_id {
         // Plain pytest runs it with the others of its function, and does not tell which of them it is.
         return Ok(None);
     }
+    if finding.kind == Kind::HashSeed {
+        return under_its_hash_seed(lab, interpreter, finding, signature);
+    }
+    let Some(minimal) = &finding.shrunk else {
+        return Ok(None);
+    };
     let tests: Vec<TestIndex> = match finding.kind {
         Kind::Victim => minimal.plan.workers.iter().flatten().copied().collect(),
         Kind::Brittle => vec![signature.test],
@@ -72,6 +79,33 @@ pub fn find(
     let late = tests.iter().find(|&&test| is_run_before(&run.output, id(charged), id(test)));
     let order = late.map(|&late| NoCommand::Order(charged, late));
     Ok(Some(Err(order.unwrap_or(NoCommand::Passed(runs)))))
+}
+
+/// The command for a test that fails alone under the hash seed of the plan that showed it.
+fn under_its_hash_seed(
+    lab: &mut Lab<'_>,
+    interpreter: &Interpreter,
+    finding: &Finding,
+    signature: &Signature,
+) -> Result<Option<Result<String, NoCommand>>, RunError> {
+    let Some(plan) = &finding.plan else {
+        return Ok(None);
+    };
+    let surroundings = Surroundings::Trial { hash_seed: Some(plan.hash_seed) };
+    let id = lab.suite.test(signature.test).id.clone();
+    let mut runs = 0;
+    for flags in variants(interpreter) {
+        let arguments: Vec<String> =
+            flags.iter().map(|&flag| flag.to_owned()).chain([id.node_id.clone()]).collect();
+        let Some((command, run)) = lab.plain(&arguments, surroundings)? else {
+            return Ok(None);
+        };
+        if shows(&run, &id, signature.crash.loss()) {
+            return Ok(Some(Ok(command)));
+        }
+        runs += 1;
+    }
+    Ok(Some(Err(NoCommand::Passed(runs))))
 }
 
 /// The arguments with which pytest imports a file before those that follow, and runs no test of it. It imports the

@@ -14,7 +14,7 @@ use crate::judge::case::Verdict;
 use crate::judge::observation::{FailureMatcher, Observation};
 use crate::judge::signature::FailureLocation;
 use crate::judge::{Evidence, Question};
-use crate::plan::Interleaving;
+use crate::plan::{Interleaving, Plan};
 use crate::run::RunError;
 use crate::session::investigate::nio::pollutes_itself;
 use crate::session::investigate::oracle::run_shrinker;
@@ -112,8 +112,20 @@ fn look_into(lab: &mut Lab<'_>, suspect: &Suspect, assume_deterministic: bool) -
         Verdict::Nod if varying.iter().any(|seen| !seen.failed) => {
             told_apart(lab, finding, &FailureMatcher::Failure(suspect.signature.test), &varying)
         }
-        Verdict::Nod | Verdict::HashSeed | Verdict::Broken | Verdict::Unreproduced => Ok(finding),
+        Verdict::HashSeed => {
+            let note = reference.map(|passing| hash_seeds(suspect, &passing, &evidence));
+            Ok(Finding { note: note.or(finding.note.clone()), ..finding })
+        }
+        Verdict::Nod | Verdict::Broken | Verdict::Unreproduced => Ok(finding),
     }
+}
+
+/// Under which hash seed a test failed alone, and under which it passed.
+fn hash_seeds(suspect: &Suspect, passing: &Plan, evidence: &Evidence) -> String {
+    format!(
+        "failed with PYTHONHASHSEED={} in each of {} runs alone, passed with PYTHONHASHSEED={} in each of {}",
+        suspect.plan.hash_seed, evidence.alone.runs, passing.hash_seed, evidence.alone_where_passed.runs
+    )
 }
 
 /// What is to be said of a test that fails alone, and elsewhere failed in another way.
@@ -285,6 +297,33 @@ mod tests {
         let finding = found(&mut FakeEngine::new(suite(8), alone), 8, &in_order(), 'f');
         assert_eq!(verdict(&finding), "unreproduced:");
         assert!(finding.note.is_some_and(|note| note.contains("skipped, or not run, alone")));
+    }
+
+    #[test]
+    fn where_a_plan_that_is_run_again_gives_no_answer_that_is_said() {
+        let once = |list: &str, then: Outcome| {
+            let (shown, mut runs) = (plan(list).workers, 0);
+            move |run: Situation<'_>| {
+                let again = run.is('f') && run.plan.workers == shown;
+                runs += u32::from(again);
+                (again && runs > 1).then(|| then.clone())
+            }
+        };
+        let note = |trials: &[Plan], becomes: &mut dyn FnMut(Situation<'_>) -> Outcome| {
+            let finding = found(&mut FakeEngine::new(suite(8), becomes), 8, trials, 'f');
+            assert_eq!(verdict(&finding), "unreproduced:");
+            finding.note.unwrap()
+        };
+        let mut skips = once("abcdefgh", Outcome::Skipped);
+        let mut victim =
+            |run: Situation<'_>| skips(run).unwrap_or_else(|| fails_if(run.is('f') && run.after('b')));
+        let said = note(&in_order(), &mut victim);
+        assert_eq!(said, "when its plan was run again, it was skipped, or not run");
+        let mut goes = once("abcdefgh", Outcome::NotRun { why: "it is gone".into() });
+        let mut brittle =
+            |run: Situation<'_>| goes(run).unwrap_or_else(|| fails_if(run.is('f') && !run.after('b')));
+        let said = note(&then("fabcdegh"), &mut brittle);
+        assert_eq!(said, "when the plan in which it had passed was run again, it was skipped, or not run");
     }
 
     #[test]

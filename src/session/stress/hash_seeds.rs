@@ -87,6 +87,25 @@ mod tests {
     }
 
     #[test]
+    fn a_test_that_fails_by_its_hash_seed_is_told_with_both_seeds_and_a_command() {
+        let three = axes(3);
+        let first = three.hash_seed_values(SEED)[0];
+        let (by_hash, _) = session(&three, |hash_seed| fails_if(hash_seed == first));
+        let [finding] = &by_hash.findings[..] else { panic!("one finding") };
+        let note = finding.note.as_deref().unwrap();
+        let failed = format!(
+            "failed with PYTHONHASHSEED={first} in each of 3 runs alone, passed with PYTHONHASHSEED="
+        );
+        let passed = note.strip_prefix(&failed).and_then(|rest| rest.strip_suffix(" in each of 3"));
+        let passed: u32 = passed.unwrap_or_else(|| panic!("{note}")).parse().unwrap();
+        assert_ne!(passed, first);
+        let command = format!("PYTHONHASHSEED={first} pytest test_c.py::c");
+        assert_eq!(finding.command.as_deref(), Some(&*command));
+        let (always, _) = session(&three, |_| fails_if(true));
+        assert_eq!((always.findings[0].note.as_deref(), always.findings[0].command.as_deref()), (None, None));
+    }
+
+    #[test]
     fn nothing_is_run_under_others_where_that_is_not_wanted_or_says_nothing_new() {
         let one = axes(1);
         let (always, ran) = session(&one, |_| fails_if(true));

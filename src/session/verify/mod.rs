@@ -224,7 +224,12 @@ impl Case<'_, '_> {
         } else {
             self.lab.in_forks(&plan)
         };
-        let (first, rest) = (VERIFY_FRESH_RUNS.min(runs), runs.saturating_sub(VERIFY_FRESH_RUNS));
+        // One was made to see whether all of it is run.
+        let made = self.verified.minimal.runs;
+        let (first, rest) = (
+            VERIFY_FRESH_RUNS.min(runs).saturating_sub(made),
+            runs.saturating_sub(VERIFY_FRESH_RUNS.max(made)),
+        );
         for (plan, count, fresh) in [(&plan, first, true), (&cheap, rest, false)] {
             let start = self.verified.minimal.runs;
             let seeded =

@@ -1,0 +1,214 @@
+//! Sentences of reports that rest on one piece of evidence: printed with it, and not without.
+
+#![cfg(test)]
+
+use super::*;
+use crate::explain::{Explanation, Fix, InTurn, NoFix, NoFixReason, RelatedTests};
+use crate::finding::{Finding, Kind, NoCommand, Origin};
+use crate::judge::{Signature, Tally};
+use crate::report::samples::{explained, finding, place, session, tally};
+use crate::session::SessionResult;
+use crate::session::fake_engine::{failed, test};
+use crate::state::{Place, StateKind};
+
+/// What people read of one finding.
+fn told(finding: Finding) -> String {
+    report(SessionResult { findings: vec![finding], ..session() }, Verbosity::Normal)
+}
+
+fn report(result: SessionResult, verbosity: Verbosity) -> String {
+    let mut out = Vec::new();
+    terminal::session(&mut out, &result, verbosity, " -n 2", None).unwrap();
+    anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string()
+}
+
+/// A victim whose cause this is.
+fn victim(explanation: Explanation) -> Finding {
+    let with = tally(8, 8);
+    Finding { with, explanation: Some(explanation), ..finding(Kind::Victim, 'h', Origin::Baseline) }
+}
+
+fn cart() -> Place {
+    place("shop.CART", StateKind::Global, "[]", "['tea']")
+}
+
+fn fix() -> Fix {
+    let diff = "--- a/test_a.py\n+++ b/test_a.py\n@@ -1 +1,2 @@\n import shop\n+import pytest\n";
+    Fix {
+        diff: diff.into(),
+        edits: Vec::new(),
+        trials: 20,
+        fails_anyway: 0,
+        parallel: 5,
+        raced: 0,
+        git_applied: true,
+    }
+}
+
+fn fixed(fix: Fix) -> String {
+    told(victim(Explanation { fix: Some(fix), ..explained(vec![cart()]) }))
+}
+
+fn related(related_tests: RelatedTests) -> String {
+    told(victim(Explanation { related_tests, ..explained(vec![cart()]) }))
+}
+
+/// Whether a text has a line of this label with these words.
+fn has(text: &str, label: &str, words: &str) -> bool {
+    text.lines().any(|line| line == format!("  {label:<13} {words}"))
+}
+
+#[test]
+fn whether_git_takes_a_fix_is_doubted_only_where_it_was_not_tried() {
+    let held = "tried in a copy: undoes the failure, and holds in 20 of 20 trials, 5 of them on two workers";
+    assert!(has(&fixed(fix()), "fix", held));
+    let untried = fixed(Fix { git_applied: false, ..fix() });
+    assert!(has(&untried, "fix", &format!("{held}; whether git applies it could not be tried")));
+}
+
+#[test]
+fn trials_in_which_the_test_fails_anyway_are_counted_apart() {
+    let of = |fails_anyway, parallel| fixed(Fix { fails_anyway, parallel, ..fix() });
+    let reason = "for a reason that is there without the change as well";
+    assert!(!of(0, 5).contains(reason));
+    assert!(of(1, 5).contains(&format!(
+        "holds in 19 of 20 trials, 5 of them on two workers; in the other one the test fails {reason}\n"
+    )));
+    assert!(of(8, 0).contains(&format!(
+        "holds in 12 of 20 trials on one worker; in the other 8 the test fails {reason}\n"
+    )));
+}
+
+#[test]
+fn what_does_not_show_of_a_patch_is_said() {
+    let of = |diff: &str| fixed(Fix { diff: diff.into(), ..fix() });
+    let note = |what: &str| format!("{what}, which does not show here: --write-fix FILE writes it so");
+    let returns = "the file has lines that end in CR LF";
+    let bytes = "the file has characters that are not UTF-8";
+    assert!(!of("@@ -1 +1,2 @@\n a\n+b\n").contains("does not show here"));
+    assert!(has(&of("@@ -1 +1,2 @@\n a\r\n+b\r\n"), "note", &note(returns)));
+    assert!(has(&of("@@ -1 +1,2 @@\n a\n+\u{fffd}\n"), "note", &note(bytes)));
+    let both = format!("{returns}, and characters that are not UTF-8");
+    assert!(has(&of("@@ -1 +1,2 @@\n a\r\n+\u{fffd}\r\n"), "note", &note(&both)));
+}
+
+#[test]
+fn who_has_to_do_with_a_place_is_told_as_it_was_seen() {
+    let nobody = related(RelatedTests::default());
+    for words in ["also victim", "cleaner", "also polluter"] {
+        assert!(!nobody.contains(words), "{nobody}");
+    }
+    let of_b = Signature::of(test('b'), &failed("KeyError")).unwrap();
+    let in_turn = Some(InTurn { victim: of_b, after: test('h') });
+    let mutual = related(RelatedTests { in_turn, ..RelatedTests::default() });
+    assert!(has(&mutual, "also victim", "test_b.py::b, after test_h.py::h"), "{mutual}");
+    assert!(mutual.contains("one cause  shop.CART: 1 polluter, 2 victims"), "{mutual}");
+}
+
+#[test]
+fn what_a_command_leaves_on_the_machine_is_said_of_files_alone() {
+    let command = || Some("pytest test_b.py::b test_h.py::h".to_owned());
+    let of = |kind: StateKind, command: Option<String>| {
+        let explanation = explained(vec![place("file cache.txt", kind, "(absent)", "'tea'")]);
+        told(Finding { command, ..victim(explanation) })
+    };
+    let left = "no sandbox puts file cache.txt back after this command: do so before you run it again";
+    assert!(has(&of(StateKind::FileSystem, command()), "note", left));
+    assert!(has(&of(StateKind::Database, command()), "note", left));
+    assert!(!of(StateKind::Global, command()).contains(left));
+    assert!(!of(StateKind::FileSystem, None).contains(left));
+    let brittle = Finding {
+        kind: Kind::Brittle,
+        command: command(),
+        ..victim(explained(vec![place("file cache.txt", StateKind::FileSystem, "(absent)", "'tea'")]))
+    };
+    assert!(!told(brittle).contains(left), "it is run alone");
+}
+
+#[test]
+fn why_no_state_is_named_is_said_where_it_is_known() {
+    let of = |why: Option<&str>| {
+        let why = why.map(str::to_owned);
+        told(victim(Explanation { confirmed: false, why, ..explained(vec![cart()]) }))
+    };
+    assert!(has(&of(None), "shared state", "unknown: not confirmed"));
+    assert!(has(&of(Some("it is gone")), "shared state", "unknown: it is gone"));
+}
+
+#[test]
+fn an_offer_to_shrink_is_made_of_what_can_fail_again() {
+    let leftover = Finding {
+        note: Some("created a.txt".into()),
+        ..Finding::new(Kind::Leftover, None, Origin::Trial(2))
+    };
+    let left = told(leftover);
+    assert!(left.contains("  token         7:2:") && !left.contains("--shrink"), "{left}");
+    let fails = told(finding(Kind::Victim, 'h', Origin::Trial(2)));
+    assert!(fails.contains("--shrink -n 2"), "{fails}");
+}
+
+#[test]
+fn that_other_tests_were_collected_is_no_failure_of_a_test() {
+    let unstable = told(finding(Kind::UnstableCollection, 'h', Origin::Baseline));
+    assert!(!unstable.contains("fails with"), "{unstable}");
+    assert!(told(finding(Kind::Victim, 'h', Origin::Baseline)).contains("fails with"));
+}
+
+#[test]
+fn whose_orders_are_kept_to_is_told_where_somebody_sorts() {
+    let of = |sorted: bool, ignore_rank: bool, verbosity| {
+        let mut result = session();
+        if sorted {
+            result.collected.suite.sorting.sorted_by = vec!["pytest-django".into(), "conftest.py".into()];
+            // Two ranks are an order.
+            result.collected.suite.tests[0].rank = 1;
+        }
+        result.axes.ignore_rank = ignore_rank;
+        report(result, verbosity)
+    };
+    let kept = "orders: kept as sorted by pytest-django and conftest.py (--ignore-rank mixes them)\n";
+    let mixed = "orders: mixed, though pytest runs them as sorted by pytest-django and conftest.py\n";
+    let admitted = ", as far as pytest-django and conftest.py admits them";
+    let verbose = of(true, false, Verbosity::Verbose);
+    assert!(verbose.contains(kept) && !verbose.contains(mixed) && verbose.contains(admitted), "{verbose}");
+    let ignoring = of(true, true, Verbosity::Verbose);
+    assert!(
+        ignoring.contains(mixed) && !ignoring.contains(kept) && !ignoring.contains(admitted),
+        "{ignoring}"
+    );
+    let normal = of(true, false, Verbosity::Normal);
+    assert!(!normal.contains(kept) && normal.contains(admitted), "{normal}");
+    let unsorted = of(false, false, Verbosity::Verbose);
+    assert!(!unsorted.contains("orders:") && !unsorted.contains("admits"), "{unsorted}");
+}
+
+#[test]
+fn a_failure_of_which_no_claim_is_made_says_what_is_known() {
+    let of = |with: Tally, note: Option<&str>| {
+        let unreproduced = finding(Kind::Unreproduced, 'h', Origin::Trial(3));
+        told(Finding { with, without: tally(0, 3), note: note.map(str::to_owned), ..unreproduced })
+    };
+    let noted = "failed in a trial; the note says why no claim is made";
+    assert!(of(tally(0, 3), Some("it was skipped")).contains(noted));
+    assert!(!of(tally(0, 3), None).contains(noted));
+    let at_times = "failed again at times, and not clearly for what ran beside it: no claim is made";
+    assert!(of(tally(1, 20), None).contains(at_times) && !of(tally(0, 20), None).contains(at_times));
+}
+
+#[test]
+fn a_command_that_shows_nothing_is_not_printed_and_its_runs_are_counted() {
+    let of = |no_command| told(Finding { no_command, ..finding(Kind::Victim, 'h', Origin::Baseline) });
+    let none = |runs: &str| format!("none shows it: it did not fail in {runs} of plain pytest");
+    assert!(has(&of(Some(NoCommand::Passed(1))), "pytest", &none("1 run")));
+    assert!(has(&of(Some(NoCommand::Passed(4))), "pytest", &none("4 runs")));
+    assert!(!of(None).contains("none shows it"));
+}
+
+#[test]
+fn why_there_is_no_fix_stands_where_a_fix_would() {
+    let says = "none: tried, and it did not undo the failure";
+    let none = NoFix { why: NoFixReason::Refuted, says: says.into() };
+    let told_of = |no_fix| told(victim(Explanation { no_fix, ..explained(vec![cart()]) }));
+    assert!(has(&told_of(Some(none)), "fix", says));
+    assert!(!told_of(None).contains("\n  fix "));
+}
