@@ -223,6 +223,28 @@ mod tests {
         }
     }
 
+    #[test]
+    fn two_calls_at_one_line_are_told_apart_by_what_they_do() {
+        let call = |operation: Operation, line: u32| Call {
+            resource: Resource("file:a".into()),
+            operation,
+            writes: true,
+            idle: false,
+            statement: None,
+            at: Some(format!("shop.py:{line}")),
+            by: None,
+        };
+        let told = |before: Call| {
+            let after = call(Operation::OpenToWrite, 3);
+            Delay { milliseconds: 50, passes: 40, after, before }.to_string()
+        };
+        assert_eq!(
+            told(call(Operation::Remove, 3)),
+            "takes 50 ms or longer between open to write and remove in shop.py:3"
+        );
+        assert_eq!(told(call(Operation::Remove, 4)), "takes 50 ms or longer between shop.py:3 and shop.py:4");
+    }
+
     fn upper(time: u32) -> Option<u32> {
         GRID.into_iter().find(|&of_grid| of_grid > time)
     }

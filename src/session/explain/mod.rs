@@ -4,6 +4,7 @@
 
 pub(crate) mod related;
 pub(crate) mod details;
+mod tests;
 
 use crate::explain::{Answer, Cause, Experiment, Explanation, RelatedTests, find};
 use crate::finding::{Finding, Kind};

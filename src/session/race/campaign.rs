@@ -1,6 +1,8 @@
 //! The race phase of a session: pairs of tests in conflict take turns, a few schedules each, so that where
 //! time is short every pair has had its most promising ones.
 
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 

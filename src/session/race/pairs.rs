@@ -5,6 +5,8 @@
 //! each time under one schedule; does not fail for being held only; and fails each time in fresh
 //! processes.
 
+mod tests;
+
 use std::collections::BTreeSet;
 
 use crate::finding::{Finding, Kind, Minimal, Origin};

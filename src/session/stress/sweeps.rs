@@ -23,14 +23,8 @@ impl Session<'_> {
 
     /// Says how many tests were run alone, if some were and others not.
     pub(crate) fn tell_alone(&self, lab: &mut Lab<'_>) {
-        let (alone, tests) = (lab.account().alone(), lab.suite.tests.len());
-        if alone > 0 && alone < tests {
-            let why = if alone == ALONE_TESTS { "no more are" } else { "there was no time for more" };
-            let remark = format!(
-                "the first {alone} of {tests} tests in suite order were run alone before the trials: {why}"
-            );
-            lab.remark(About::Session, &remark);
-        }
+        let remark = not_all_alone(lab.account().alone(), lab.suite.tests.len());
+        remark.iter().for_each(|remark| lab.remark(About::Session, remark));
     }
 
     /// Runs every test directly after every other, in a suite small enough for that to be cheap.
@@ -47,12 +41,7 @@ impl Session<'_> {
         }
         let of = trials.len();
         let swept = self.sweep(lab, trials)?;
-        if swept < of {
-            let remark = format!(
-                "there was no time to run every test directly after every other: {swept} of {of} orders were run"
-            );
-            lab.remark(About::Session, &remark);
-        }
+        not_all_orders(swept, of).iter().for_each(|remark| lab.remark(About::Session, remark));
         Ok(())
     }
 
@@ -69,12 +58,7 @@ impl Session<'_> {
         let trials: Vec<_> = (0..).zip(plans).map(|(at, plan)| (Origin::Pair(at), plan)).collect();
         let of = trials.len();
         let ran = self.sweep(lab, trials)?;
-        if ran < of {
-            let remark = format!(
-                "there was no time to run every two tests by themselves: {ran} of {of} runs were made"
-            );
-            lab.remark(About::Session, &remark);
-        }
+        not_all_pairs(ran, of).iter().for_each(|remark| lab.remark(About::Session, remark));
         Ok(())
     }
 
@@ -88,5 +72,55 @@ impl Session<'_> {
             if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         Ok(ran)
+    }
+}
+
+/// What is said where some tests were run alone and others not.
+fn not_all_alone(alone: usize, tests: usize) -> Option<String> {
+    let why = if alone == ALONE_TESTS { "no more are" } else { "there was no time for more" };
+    (alone > 0 && alone < tests).then(|| {
+        format!("the first {alone} of {tests} tests in suite order were run alone before the trials: {why}")
+    })
+}
+
+/// What is said where a sweep of every test directly after every other did not come to its end.
+fn not_all_orders(swept: usize, of: usize) -> Option<String> {
+    (swept < of).then(|| {
+        format!(
+            "there was no time to run every test directly after every other: {swept} of {of} orders were run"
+        )
+    })
+}
+
+/// What is said where a sweep of every two tests did not come to its end.
+fn not_all_pairs(ran: usize, of: usize) -> Option<String> {
+    (ran < of).then(|| {
+        format!("there was no time to run every two tests by themselves: {ran} of {of} runs were made")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sweep_that_came_to_its_end_is_not_spoken_of() {
+        assert_eq!(not_all_alone(0, 12_000), None, "none was wanted");
+        assert_eq!(not_all_alone(9, 9), None);
+        assert_eq!(not_all_alone(ALONE_TESTS, ALONE_TESTS), None);
+        assert_eq!(not_all_orders(9, 9), None);
+        assert_eq!(not_all_pairs(72, 72), None);
+    }
+
+    #[test]
+    fn a_sweep_that_did_not_is_told_with_how_far_it_came_and_why() {
+        let alone = |tests: usize, of: usize| not_all_alone(tests, of).unwrap();
+        let first = "the first 10000 of 10001 tests in suite order were run alone before the trials";
+        assert_eq!(alone(ALONE_TESTS, ALONE_TESTS + 1), format!("{first}: no more are"));
+        assert!(alone(8, 9).ends_with(": there was no time for more"));
+        let orders = "there was no time to run every test directly after every other: 8 of 9 orders were run";
+        assert_eq!(not_all_orders(8, 9).as_deref(), Some(orders));
+        let pairs = "there was no time to run every two tests by themselves: 0 of 72 runs were made";
+        assert_eq!(not_all_pairs(0, 72).as_deref(), Some(pairs));
     }
 }
