@@ -9,7 +9,7 @@ use crate::finding::known::Recorded;
 use crate::record::FailureFile;
 
 /// What becomes of a session's results.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ResultOptions {
     /// Where failure files are written.
     pub failures: Option<PathBuf>,

@@ -17,7 +17,7 @@ pub(crate) mod verify;
 pub(crate) mod history;
 pub(crate) mod progress;
 pub(crate) mod words;
-mod samples;
+pub(crate) mod samples;
 mod tests;
 mod evidence;
 

@@ -372,7 +372,7 @@ pub(super) fn session() -> SessionResult {
 }
 
 /// A session with a finding of each kind, in each of its forms, and all else that a report tells.
-pub(super) fn everything() -> SessionResult {
+pub(crate) fn everything() -> SessionResult {
     let mut result = session();
     let findings = [victims(), brittle_and_nio(), races(), collections(&result.collected.suite), others()];
     result.findings = findings.concat();

@@ -11,39 +11,58 @@ use rustix::fs::{FileType, fstat};
 use crate::cli::result_options::ResultOptions;
 use crate::cli::values::UsageError;
 use crate::record::atomic_file;
-use crate::report::entry::entries;
+use crate::report::entry::{Entry, entries};
 use crate::report::gitlab::Sections;
 use crate::report::{code_quality, github, junit};
 use crate::session::SessionResult;
 
-/// Writes whatever the options ask for and the system at hand understands.
-///
-/// # Errors
-/// A file cannot be written.
-pub(crate) fn write(options: &ResultOptions, outline: &SessionResult) -> anyhow::Result<()> {
+/// Writes whatever the options ask for and the system at hand understands. What cannot be written keeps nothing else
+/// from it: there is a result for each.
+pub(crate) fn write(options: &ResultOptions, outline: &SessionResult) -> [anyhow::Result<()>; 3] {
     let entries = entries(outline, options.strict);
     let rootdir = Path::new(&outline.collected.interpreter.rootdir);
     let repository = folder("GITHUB_WORKSPACE").or_else(|| folder("CI_PROJECT_DIR"));
-    if let Some(path) = &options.junit {
-        let xml = junit::report(outline, &entries).context("cannot write the results as JUnit XML")?;
-        whole("--junit", path, xml.as_bytes())?;
+    [
+        write_junit(options, outline, &entries),
+        write_code_quality(options, &entries, rootdir, repository.as_deref()),
+        write_for_github(outline, &entries, rootdir, repository.as_deref()),
+    ]
+}
+
+fn write_junit(options: &ResultOptions, outline: &SessionResult, entries: &[Entry]) -> anyhow::Result<()> {
+    let Some(path) = &options.junit else { return Ok(()) };
+    let xml = junit::report(outline, entries).context("cannot write the results as JUnit XML")?;
+    Ok(whole("--junit", path, xml.as_bytes())?)
+}
+
+fn write_code_quality(
+    options: &ResultOptions,
+    entries: &[Entry],
+    rootdir: &Path,
+    repository: Option<&Path>,
+) -> anyhow::Result<()> {
+    let Some(path) = &options.code_quality else { return Ok(()) };
+    let issues = code_quality::issues(entries, rootdir, repository);
+    let mut json = serde_json::to_vec_pretty(&issues).context("cannot write the results as JSON")?;
+    json.push(b'\n');
+    Ok(whole("--code-quality", path, &json)?)
+}
+
+fn write_for_github(
+    outline: &SessionResult,
+    entries: &[Entry],
+    rootdir: &Path,
+    repository: Option<&Path>,
+) -> anyhow::Result<()> {
+    if std::env::var_os("GITHUB_ACTIONS").is_none_or(|value| value != "true") {
+        return Ok(());
     }
-    if let Some(path) = &options.code_quality {
-        let issues = code_quality::issues(&entries, rootdir, repository.as_deref());
-        let mut json = serde_json::to_vec_pretty(&issues).context("cannot write the results as JSON")?;
-        json.push(b'\n');
-        whole("--code-quality", path, &json)?;
-    }
-    if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
-        // The runner reads both streams, and standard output may hold --json.
-        anstream::eprint!("{}", github::annotations(&entries, rootdir, repository.as_deref()));
-        if let Some(path) = folder("GITHUB_STEP_SUMMARY") {
-            let there = path.metadata().map_or(0, |file| file.len() as usize);
-            let room = github::SUMMARY_BYTES.saturating_sub(there);
-            append(&path, &github::summary(&entries, outline.seed.0, &github::verdict(&entries), room))?;
-        }
-    }
-    Ok(())
+    // The runner reads both streams, and standard output may hold --json.
+    anstream::eprint!("{}", github::annotations(entries, rootdir, repository));
+    let Some(path) = folder("GITHUB_STEP_SUMMARY") else { return Ok(()) };
+    let there = path.metadata().map_or(0, |file| file.len() as usize);
+    let room = github::SUMMARY_BYTES.saturating_sub(there);
+    Ok(append(&path, &github::summary(entries, outline.seed.0, &github::verdict(entries), room))?)
 }
 
 /// The sections of a report in a job of GitLab's, whose log is what standard output is piped to.
@@ -74,4 +93,27 @@ fn append(path: &Path, text: &str) -> Result<(), UsageError> {
             "cannot write the summary {path}, which $GITHUB_STEP_SUMMARY names: {error}. Unset it, or make it writable"
         ))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples::everything;
+
+    #[test]
+    fn a_file_that_cannot_be_written_keeps_no_other_from_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let issues = folder.path().join("issues.json");
+        let options = ResultOptions {
+            junit: Some(folder.path().join("none").join("junit.xml")),
+            code_quality: Some(issues.clone()),
+            ..ResultOptions::default()
+        };
+        let [junit, code_quality, _] = write(&options, &everything());
+        assert!(junit.is_err_and(|error| error.to_string().starts_with("cannot write --junit")));
+        code_quality.unwrap();
+        let written: Vec<serde_json::Value> =
+            serde_json::from_slice(&std::fs::read(issues).unwrap()).unwrap();
+        assert!(!written.is_empty());
+    }
 }

@@ -74,11 +74,8 @@ pub(crate) fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow
         Ok(false) | Err(_) => show(options, &outline),
     };
     // Each is tried, so that a full disk costs no more than what does not fit.
-    let kept = [
-        keep_failures(options, &outline),
-        write_fixes(options, &outline),
-        ci::write(&options.kept, &outline),
-    ];
+    let kept = [keep_failures(options, &outline), write_fixes(options, &outline)];
+    let kept = kept.into_iter().chain(ci::write(&options.kept, &outline));
     let results = [json.map(drop), shown].into_iter().chain(kept);
     let mut errors = results.filter_map(Result::err);
     let Some(first) = errors.next() else {
