@@ -15,6 +15,7 @@ use crate::run::remarks::Remarks;
 use crate::run::{Engine, Job, RunError};
 use crate::session::event::{Event, Reporter};
 use crate::session::fake_state::State;
+use crate::session::race::scripted::Scripted;
 use crate::session::result::SessionResult;
 use crate::state::{Changed, Followed, Instructions};
 use crate::suite::{Phase, Suite, Test, TestId, TestIndex};
@@ -151,6 +152,8 @@ pub(crate) struct FakeEngine<'a> {
     collects: bool,
     /// What is collected in a copy, if that is not what is collected here.
     copy_collects: Option<Suite>,
+    /// What the tests do, if they are scripts of calls.
+    scripted: Option<Scripted>,
     /// What was run, but for plain pytest: each plan, and whether in fresh processes.
     pub(crate) ran: Vec<(Plan, bool)>,
     /// How many plans it runs before the user ends the session.
@@ -171,6 +174,7 @@ impl<'a> FakeEngine<'a> {
             state: None,
             collects: true,
             copy_collects: None,
+            scripted: None,
             ran,
             runs: usize::MAX,
             remarks,
@@ -180,6 +184,11 @@ impl<'a> FakeEngine<'a> {
     /// An engine with forks for a suite whose tests share state, which can be looked at and put back.
     pub(crate) fn of_state(suite: Suite, state: State) -> Self {
         Self { state: Some(state), ..Self::new(suite, |_| Outcome::Passed) }
+    }
+
+    /// An engine whose tests are scripts of calls.
+    pub(crate) fn scripted(suite: Suite, scripted: Scripted) -> Self {
+        Self { scripted: Some(scripted), ..Self::new(suite, |_| Outcome::Passed) }
     }
 
     /// An engine that starts a process for each plan.
@@ -280,6 +289,9 @@ impl<'a> FakeEngine<'a> {
         }
         if let Some(instructions) = job.instructions {
             return Ok(self.run_instructed(job, instructions, fresh));
+        }
+        if let Some(scripted) = &mut self.scripted {
+            return Ok(scripted.trial(job.plan));
         }
         let lists = (0..).zip(&job.plan.workers);
         let any = Situation { before: &[], test: TestIndex(0), plan: job.plan, fresh, plain };

@@ -308,7 +308,7 @@ impl Racing {
             trace.folder = gathering::shared_folder(&races.pairs[pair], &trace.resource);
         }
         if let Some(at) = self.found.iter().position(|known| gathering::is_of(known, &finding)) {
-            self.found[at].also.extend(finding.test);
+            gathering::join(&mut self.found[at], &finding);
             return at;
         }
         self.found.push(finding);

@@ -166,6 +166,17 @@ pub(crate) fn is_of(known: &Finding, finding: &Finding) -> bool {
         && (one.resource == other.resource || beside)
 }
 
+/// Tells a race with one of the same cause that was found before. Where it is on another file, the folder of both is
+/// what is shared.
+pub fn join(known: &mut Finding, finding: &Finding) {
+    known.also.extend(finding.test);
+    if let (Some(trace), Some(other)) = (&mut known.trace, &finding.trace)
+        && trace.resource != other.resource
+    {
+        trace.folder = folder(&trace.resource).map(str::to_owned);
+    }
+}
+
 /// The folder of a resource, if tests of a pair conflict on the folder itself as well.
 pub(crate) fn shared_folder(pair: &Pair, resource: &Resource) -> Option<String> {
     let name = folder(resource)?;

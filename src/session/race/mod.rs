@@ -8,3 +8,5 @@ pub(crate) mod probe_effect;
 pub(crate) mod gathering;
 mod delays;
 mod waiting;
+pub(crate) mod scripted;
+mod tests;
