@@ -342,6 +342,52 @@ mod tests {
         assert_eq!(status(&nights)["b"], Status::Gone);
     }
 
+    #[test]
+    fn of_one_test_its_own_findings_are_told() {
+        let nights = vec![night(1, true, &["a", "b"]), night(2, true, &["b"])];
+        let summary = summarise(nights, Vec::new(), Vec::new()).of_test("b");
+        let told = |found: &[Found]| found.iter().filter_map(|found| found.test.clone()).collect::<Vec<_>>();
+        assert_eq!(
+            summary.findings.iter().map(|seen| seen.found.test.as_deref()).collect::<Vec<_>>(),
+            [Some("b")]
+        );
+        assert_eq!(
+            summary.nights.iter().map(|night| told(&night.findings)).collect::<Vec<_>>(),
+            [["b"], ["b"]]
+        );
+    }
+
+    #[test]
+    fn rates_are_those_of_all_sessions_and_of_each_the_highest_first() {
+        let nights = vec![night(2, true, &[]), night(1, false, &[])];
+        let failing = |test: &str, at: u64, failed: u32, runs: u32| {
+            let (test, night, tally) = (test.to_owned(), format!("night-{at}"), Tally { runs, failed });
+            Failing { test, night, tally }
+        };
+        let told =
+            vec![failing("a", 1, 2, 5), failing("b", 2, 3, 4), failing("a", 2, 1, 7), failing("c", 2, 3, 4)];
+        let summary = summarise(nights, told, Vec::new());
+        let tally = |failed, runs| Tally { runs, failed };
+        type Told<'a> = (&'a str, Tally, Vec<(&'a str, Tally)>);
+        let rates: Vec<Told<'_>> = summary
+            .rates
+            .iter()
+            .map(|rate| {
+                let each =
+                    rate.nights.iter().map(|night| (night.night.as_str(), night.share.tally)).collect();
+                (rate.test.as_str(), rate.all.tally, each)
+            })
+            .collect();
+        let of_a = vec![("night-1", tally(2, 5)), ("night-2", tally(1, 7))];
+        let of_others = vec![("night-2", tally(3, 4))];
+        assert_eq!(
+            rates,
+            [("b", tally(3, 4), of_others.clone()), ("c", tally(3, 4), of_others), ("a", tally(3, 12), of_a)]
+        );
+        let all = summary.rates[2].all;
+        assert_eq!((all.rate, all.interval), (0.25, tally(3, 12).interval()));
+    }
+
     proptest! {
         #[test]
         fn the_order_in_which_sessions_are_told_makes_no_difference(

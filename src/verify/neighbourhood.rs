@@ -190,6 +190,8 @@ fn overtaking(schedule: &Schedule, number: u64) -> Schedule {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
     use proptest::prelude::*;
 
     use super::*;
@@ -220,6 +222,105 @@ mod tests {
             random_seed: 1,
             imports: Imports::All,
         }
+    }
+
+    fn neighbours(kind: Kind, minimal: &Plan, numbers: std::ops::Range<u64>) -> Vec<Plan> {
+        let core = Core { kind, victim: TestIndex(1), minimal };
+        numbers.map(|number| core.neighbour(&suite(30), number)).collect()
+    }
+
+    /// How often each of all workers' tests is run.
+    fn times(plan: &Plan) -> BTreeMap<TestIndex, u32> {
+        plan.workers.iter().flatten().fold(BTreeMap::new(), |mut times, &test| {
+            *times.entry(test).or_default() += 1;
+            times
+        })
+    }
+
+    #[test]
+    fn neighbours_differ_in_all_that_a_fix_could_be_bound_to() {
+        let serial = minimal(vec![vec![0, 2, 1]]);
+        let plans = neighbours(Kind::Victim, &serial, 0..48);
+        for (number, plan) in plans.iter().enumerate() {
+            let several = number % 3 == 2;
+            let others = [1, 2, 4, 8, 0, 27][number % 6];
+            assert_eq!(plan.workers[0].len(), 3 + others, "{number}");
+            // What is not taken along is run by other workers, if there are any.
+            let all = if several { 30 } else { 3 + others };
+            assert!(times(plan).len() == all && times(plan).values().all(|&times| times == 1), "{number}");
+            let turn = number / 3;
+            let count = if several && others < 27 { [2, 4][turn / 4 % 2] } else { 1 };
+            assert_eq!(plan.workers.len(), count, "{number}");
+            assert_eq!(plan.mode, if several { MODES[turn % 4] } else { Mode::No }, "{number}");
+            assert_eq!(plan.hash_seed, [7, 7, 8, 8][number % 4], "{number}");
+            let kept = (plan.seed, plan.index, plan.order, &plan.imports);
+            assert_eq!(kept, (serial.seed, serial.index, OrderKind::Explicit, &Imports::All));
+        }
+        let seeds: BTreeSet<u32> = plans.iter().map(|plan| plan.random_seed).collect();
+        assert_eq!(seeds.len(), plans.len());
+        let place = |plan: &Plan, test| plan.workers[0].iter().position(|&other| other == TestIndex(test));
+        let between = |plan: &&Plan| place(plan, 1) > place(plan, 0).map(|at| at + 2);
+        assert!(plans.iter().filter(between).count() > 10, "others come between the tests as well");
+        let last = Plan { hash_seed: u32::MAX, ..serial };
+        let seeds: BTreeSet<u32> =
+            neighbours(Kind::Victim, &last, 0..4).iter().map(|plan| plan.hash_seed).collect();
+        assert_eq!(seeds, [1, u32::MAX].into(), "0 would turn hashing by a seed off");
+    }
+
+    #[test]
+    fn the_tests_of_a_race_meet_as_late_on_each_worker() {
+        let two = minimal(vec![vec![0], vec![1]]);
+        for (number, plan) in neighbours(Kind::Race, &two, 0..48).iter().enumerate() {
+            let count = [2, 4][number / 3 / 4 % 2];
+            let shift = [1, 2, 4, 8, 0, 28][number % 6] / count;
+            assert_eq!(plan.workers.len(), if shift == 0 { 2 } else { count }, "{number}");
+            assert!(plan.workers[..2].iter().all(|list| list.len() == shift + 1), "{number}");
+            assert!(plan.workers[2..].iter().all(|list| list.len() == shift), "{number}");
+            assert!(times(plan).values().all(|&times| times == 1), "{number}");
+            assert_eq!(plan.mode, MODES[number / 3 % 4], "{number}");
+            let at = shift as u32;
+            let barrier = Barrier { first: (WorkerId(1), at), second: (WorkerId(0), at) };
+            assert_eq!(plan.interleaving, Interleaving::Barriers(vec![barrier]), "{number}");
+        }
+        let barrier = Barrier { first: (WorkerId(0), 1), second: (WorkerId(1), 0) };
+        let later = minimal(vec![vec![3, 0], vec![1]]);
+        let given = Plan { interleaving: Interleaving::Barriers(vec![barrier]), ..later };
+        let moved = Barrier { first: (WorkerId(0), 3), second: (WorkerId(1), 2) };
+        let plan = &neighbours(Kind::Race, &given, 2..3)[0];
+        assert_eq!(plan.interleaving, Interleaving::Barriers(vec![moved]));
+    }
+
+    #[test]
+    fn a_recorded_schedule_is_left_for_others_of_the_same_workers() {
+        let schedule = Schedule { calls: vec!["gw0 read".into()], ..Schedule::sequential(WorkerId(0)) };
+        let two = minimal(vec![vec![0], vec![1]]);
+        let two = Plan { interleaving: Interleaving::Controlled(schedule.clone()), ..two };
+        let expected = [(0, 0), (1, 0), (0, 1), (1, 1), (0, 2)];
+        for (plan, (first, point)) in neighbours(Kind::Race, &two, 0..5).iter().zip(expected) {
+            let (first, to) = (WorkerId(first), WorkerId(1 - first));
+            let switches = vec![Switch { worker: first, point, to }];
+            let other = Schedule { first, switches, calls: Vec::new(), ..schedule.clone() };
+            assert_eq!(plan.interleaving, Interleaving::Controlled(other));
+            assert_eq!(plan.workers, two.workers);
+        }
+    }
+
+    #[test]
+    fn a_plan_without_the_culprits_is_a_plain_one() {
+        let serial = minimal(vec![vec![0, 2, 1]]);
+        let core = Core { kind: Kind::Victim, victim: TestIndex(1), minimal: &serial };
+        assert_eq!(core.culprits(), [TestIndex(0), TestIndex(2)]);
+        let met = Interleaving::Barriers(Vec::new());
+        let plan = Plan {
+            order: OrderKind::Shuffled,
+            interleaving: met,
+            ..minimal(vec![vec![0, 3, 1], vec![2, 4]])
+        };
+        let without = core.without_culprits(&plan).unwrap();
+        assert_eq!(without, minimal(vec![vec![3, 1], vec![4]]));
+        let alone = minimal(vec![vec![1]]);
+        let import = Core { minimal: &alone, ..core };
+        assert_eq!(import.without_culprits(&plan), None, "an import cannot be taken out");
     }
 
     proptest! {
