@@ -57,6 +57,8 @@ pub struct Config {
     pub(crate) report_leftovers: Option<bool>,
     /// `--fail-fast`.
     pub(crate) fail_fast: Option<bool>,
+    /// `--no-explain`.
+    pub(crate) no_explain: Option<bool>,
     /// `--known`, relative to the file.
     pub known: Option<PathBuf>,
     /// `--strict`.

@@ -182,6 +182,8 @@ impl StressOptions {
         let isolation = IsolationOptions::new(&args.isolation, &suite)?;
         let kept = ResultOptions::new(&args.kept, &suite)?;
         let (seed, seed_from, journal) = journal_options::place(args, config.seed, &suite.folder)?;
+        // What is asked for on the command line goes before a setting.
+        let unexplained = args.no_explain || config.no_explain.unwrap_or(false) && args.write_fix.is_none();
         Ok(Self {
             seed,
             seed_from,
@@ -194,6 +196,7 @@ impl StressOptions {
                 schedules: args.schedules.or(config.schedules),
                 known: kept.known.clone(),
                 fail_fast: !args.keep_going && (args.fail_fast || config.fail_fast.unwrap_or(false)),
+                unexplained,
             },
             kept,
             write_fix: args.write_fix.as_deref().map(place_for_fixes).transpose()?,

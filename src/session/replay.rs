@@ -112,7 +112,7 @@ fn judge(
         let finding = investigate(lab, suspect)?;
         replayed.unjudged.remove(0);
         let of = lab.found(&finding);
-        details::tell(lab, interpreter, trials, of)?;
+        details::tell(lab, interpreter, Some(trials), of)?;
     }
     Ok(())
 }

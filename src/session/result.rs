@@ -23,6 +23,8 @@ pub struct Limits {
     pub schedules: Option<u64>,
     /// Whether to stop at the first isolation failure.
     pub(crate) fail_fast: bool,
+    /// Whether findings are told without the state behind them, who else has to do with it, and a fix.
+    pub(crate) unexplained: bool,
     /// Node id of the only test whose failures are looked into; the session ends once one is explained.
     pub victim: Option<String>,
     /// Failures that are known, and are no reason to stop.

@@ -94,6 +94,9 @@ pub struct StressArgs {
     /// Go on after an isolation failure (the default)
     #[arg(long, overrides_with = "fail_fast")]
     pub(crate) keep_going: bool,
+    /// Name what makes each test fail, and look neither for the state behind it nor for a fix: about half of the runs
+    #[arg(long, conflicts_with = "write_fix")]
+    pub(crate) no_explain: bool,
     /// Write the fixes that were found and tried: a folder gets patches to be applied one after the other, a file
     /// one patch with all
     #[arg(long, value_name = "PATH")]
@@ -107,7 +110,7 @@ pub struct StressArgs {
     pub resume: Option<Option<PathBuf>>,
     /// Run a shard of the night with this plan, which `jostle plan --out` wrote, and only write down what
     /// its trials show
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "trials", "time", "schedules", "victim", "fail_fast", "failures", "known", "strict", "history", "junit", "code_quality", "journal", "resume"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "trials", "time", "schedules", "victim", "fail_fast", "no_explain", "failures", "known", "strict", "history", "junit", "code_quality", "journal", "resume"])]
     pub plan: Option<PathBuf>,
     /// Which shard, from 1 [default: auto, the one that Slurm, Kubernetes, GitLab, Buildkite, CircleCI or
     /// AWS Batch names]

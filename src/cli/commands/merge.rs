@@ -71,6 +71,7 @@ fn options(args: &MergeArgs, night: &ShardPlan, folder: &Path) -> Result<StressO
         limits: Limits {
             trials: Some(night.trials),
             known: options.limits.known.clone(),
+            unexplained: options.limits.unexplained,
             ..Limits::default()
         },
         journal: Place {

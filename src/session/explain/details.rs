@@ -16,14 +16,14 @@ const CUT_SHORT: &str = "the session ended while this was looked into: told is w
 const NO_TIME: &str = "the time was used up while this was looked into: told is what was known by then";
 
 /// Tells of a finding what can be found out: nothing where the search for its causes was given up, as all of it starts
-/// from these. That the time is used up is no error, but told.
+/// from these. That the time is used up is no error, but told. Without trials to try a fix with it is not explained.
 ///
 /// # Errors
 /// Those of the engine; what was found out before is told, and that it is not all.
 pub(crate) fn tell(
     lab: &mut Lab<'_>,
     interpreter: &Interpreter,
-    trials: search::Trials<'_>,
+    trials: Option<search::Trials<'_>>,
     of: usize,
 ) -> Result<(), RunError> {
     if lab.book().findings()[of].given_up.is_some() {
@@ -46,12 +46,12 @@ pub(crate) fn tell(
 fn find_out(
     lab: &mut Lab<'_>,
     interpreter: &Interpreter,
-    trials: search::Trials<'_>,
+    trials: Option<search::Trials<'_>>,
     of: usize,
 ) -> Result<(), RunError> {
     let finding = lab.book().findings()[of].clone();
     if let Some(command) = command::find(lab, interpreter, &finding)? {
         lab.tell(&Event::Command(of, &command));
     }
-    search::explain_and_fix(lab, trials, of)
+    trials.map_or(Ok(()), |trials| search::explain_and_fix(lab, trials, of))
 }

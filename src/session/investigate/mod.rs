@@ -427,6 +427,26 @@ mod tests {
         assert_eq!(again, 1, "the trial itself");
     }
 
+    #[test]
+    fn a_named_failure_that_shows_at_times_is_judged_as_any_other() {
+        let of = |seed| {
+            let (mut coin, mut first) = (ChaCha8Rng::seed_from_u64(seed), true);
+            let becomes = move |run: Situation<'_>| {
+                let fails = run.is('f') && run.after('b');
+                fails_if(fails && (std::mem::take(&mut first) || coin.random_bool(0.5)))
+            };
+            let (whole, mut unheard, mut engine) = (suite(8), Unheard, FakeEngine::new(suite(8), becomes));
+            let mut lab = Lab::new(&whole, &mut engine, &mut unheard, None);
+            let trial = lab.trial(Origin::Replay, &plan("abcdefgh")).unwrap();
+            let suspect = suspects(Origin::Replay, &plan("abcdefgh"), &trial).remove(0);
+            investigate_named(&mut lab, &suspect).unwrap()
+        };
+        let findings: Vec<Finding> = (0..40).map(of).collect();
+        let found: Vec<String> = findings.iter().map(verdict).collect();
+        assert!(found.iter().filter(|found| *found == "victim: b").count() > 30, "{found:?}");
+        assert!(found.iter().all(|found| found == "victim: b" || found == "unreproduced:"), "{found:?}");
+    }
+
     /// Shared state of three cells, and what each of eight tests does with it after it has looked at it.
     #[derive(Clone, Debug)]
     struct World {

@@ -85,7 +85,7 @@ impl Scripted {
             locks: BTreeMap::new(),
             steps: Vec::new(),
         };
-        run.to_the_end();
+        run.finish();
         let held = vec![Duration::ZERO; plan.workers.len()];
         let executions = run.workers.iter().flat_map(|worker| worker.done.clone()).collect::<Vec<_>>();
         let steps = if schedule_of(plan).is_some() { run.steps } else { Vec::new() };
@@ -170,7 +170,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn to_the_end(&mut self) {
+    fn finish(&mut self) {
         let mut turn = self.schedule.first.0 as usize;
         while let Some(worker) = self.goes_on(turn) {
             turn = if self.is_overtaken(worker) { 1 - worker } else { worker };

@@ -110,6 +110,17 @@ fn a_session_that_fails_fast_ends_with_its_first_isolation_failure() {
 }
 
 #[test]
+fn who_wants_no_explanation_has_the_same_findings_after_fewer_runs() {
+    let unexplained = Limits { unexplained: true, ..limits() };
+    let [whole, short] =
+        [limits(), unexplained].map(|limits| session(&mut FakeEngine::new(suite(TESTS), becomes), &limits));
+    assert_eq!(found(&short), found(&whole));
+    assert!(whole.findings.iter().any(|finding| finding.explanation.is_some()));
+    assert!(short.findings.iter().all(|finding| finding.explanation.is_none()));
+    assert!(short.probes < whole.probes, "{} {}", short.probes, whole.probes);
+}
+
+#[test]
 fn forks_that_differ_from_fresh_processes_are_given_up() {
     let differs = |run: Situation<'_>| fails_if(run.is('d') && !run.fresh);
     let mut engine = FakeEngine::new(suite(TESTS), differs);
