@@ -33,6 +33,10 @@ fn narrow<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
     [arguments, &support::NARROW].concat()
 }
 
+fn plain<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    [arguments, &support::PLAIN].concat()
+}
+
 /// The engines to be tried: by day this one.
 fn engines(by_day: &'static str) -> Vec<&'static str> {
     if support::night() { vec!["warm", "spawn"] } else { vec![by_day] }
@@ -54,9 +58,10 @@ fn without_times(output: &Output) -> Value {
 }
 
 #[test]
+#[ignore = "at night: by day two explained reports are compared, and sessions with an engine that starts no process"]
 fn the_same_seed_gives_the_same_report() {
     let folder = project();
-    let arguments = ["stress", "--seed", "5", "--trials", "6", "--hash-seeds", "2", "--json"];
+    let arguments = ["stress", "--seed", "5", "--trials", "6", "--hash-seeds", "2", "--no-explain", "--json"];
     let [first, second] = [0, 1].map(|_| run(folder.path(), &arguments));
     assert_eq!(first.status.code(), Some(1));
     assert_eq!(without_times(&first), without_times(&second));
@@ -71,7 +76,7 @@ fn the_file_of_a_brittle_test_replays_its_failure() {
     for engine in engines("warm") {
         let arguments =
             ["stress", "--seed", "1", "--trials", "2", "--failures", engine, "--engine", engine, "--json"];
-        let report = without_times(&run(folder.path(), &narrow(&arguments)));
+        let report = without_times(&run(folder.path(), &plain(&arguments)));
         assert_eq!(report["findings"][0]["kind"], "brittle", "{report}");
         let kept = fs::read_dir(folder.path().join(engine)).expect("the folder").next();
         let file = kept.expect("a file").expect("a file").path();
@@ -97,7 +102,7 @@ fn a_victim_that_is_named_is_looked_into_alone() {
     for engine in engines("spawn") {
         let arguments =
             ["stress", "--seed", "5", "--victim", "test_z.py::test_also", "--engine", engine, "--json"];
-        let output = run(folder.path(), &narrow(&arguments));
+        let output = run(folder.path(), &plain(&arguments));
         let told = "found victim test_z.py::test_also, polluter test_state.py::test_polluter\n";
         assert!(err(&output).contains(told), "{}", err(&output));
         let report = without_times(&output);
@@ -113,6 +118,7 @@ fn a_victim_that_is_named_is_looked_into_alone() {
 }
 
 #[test]
+#[ignore = "at night: by day `session::investigate` has it with an engine that starts no process"]
 fn a_named_victim_that_fails_at_times_only_is_judged_as_any_other() {
     let folder = tempfile::tempdir().expect("a folder");
     let suite = folder.path().join("flaky-victim");
@@ -120,7 +126,7 @@ fn a_named_victim_that_fails_at_times_only_is_judged_as_any_other() {
     let victim = "tests/test_delay.py::test_delay_is_exact_by_default";
     // It ends with the first failure, which chance may put off for long.
     let arguments = ["stress", "--seed", "1", "--trials", "200", "--victim", victim, "--json"];
-    let report = without_times(&run(&suite, &narrow(&arguments)));
+    let report = without_times(&run(&suite, &plain(&arguments)));
     assert_eq!(report["findings"][0]["kind"], "victim", "{report}");
     let polluter = "tests/test_jitter.py::test_jitter_spreads_delays";
     assert_eq!(report["findings"][0]["culprits"][0]["node_id"], polluter, "{report}");
@@ -130,7 +136,7 @@ fn a_named_victim_that_fails_at_times_only_is_judged_as_any_other() {
 fn a_failure_is_replayed_by_its_token_and_by_its_file() {
     let folder = project();
     let stress = ["stress", "--seed", "5", "--trials", "4", "--failures", "kept", "--json"];
-    let stressed = run(folder.path(), &narrow(&stress));
+    let stressed = run(folder.path(), &plain(&stress));
     let report = without_times(&stressed);
     let finding = &report["findings"][0];
     assert_eq!(finding["culprits"][0]["node_id"], "test_state.py::test_polluter", "{report}");

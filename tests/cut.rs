@@ -272,6 +272,7 @@ fn an_error_ends_a_session_as_an_interrupt_does() {
 }
 
 #[test]
+#[ignore = "at night: by day `session::race` interrupts a campaign at each of its runs, with an engine that starts no process"]
 fn a_failure_under_a_schedule_is_not_lost_while_it_is_judged() {
     let whole = Stage::new(RACE);
     let journal = whole.journal();

@@ -64,6 +64,7 @@ const SPOOL: [(&str, &str); 2] = [
 ];
 
 #[test]
+#[ignore = "at night: by day `session::fix` tries patches with an engine that starts no process"]
 fn a_fix_that_collides_on_two_workers_is_not_shown() {
     let folder = project(&SPOOL);
     let report = stress(folder.path(), &["-n", "1,2", "--dist", "load", "--hash-seeds", "1"]);

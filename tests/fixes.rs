@@ -443,6 +443,7 @@ fn named(name: &str) -> &'static Case {
 }
 
 #[test]
+#[ignore = "at night: by day `source_edits` edits files in Latin-1"]
 fn a_file_in_latin_1() {
     check(named("latin-1"));
 }
@@ -458,6 +459,7 @@ fn a_scope_is_narrowed() {
 }
 
 #[test]
+#[ignore = "at night: by day `source_edits` has parameters copied"]
 fn a_parameter_is_copied() {
     check(named("parameter"));
 }
@@ -468,7 +470,7 @@ fn a_test_that_fails_in_any_copy_is_not_the_fixs_fault() {
 }
 
 #[test]
-#[ignore = "at night: by day five of them are run, and `source_edits` has each form of a module edited"]
+#[ignore = "at night: by day three of them are run, and `source_edits` has each form of a module edited"]
 fn a_fix_that_is_shown_has_held() {
     let wanted = std::env::var("JOSTLE_TEST_FIXES").unwrap_or_else(|_| "all".into());
     let is_wanted = |case: &&Case| wanted == "all" || wanted.split(',').any(|name| name == case.name);

@@ -75,7 +75,7 @@ impl Stage {
 
     fn stress(&self, arguments: &[&str]) -> Command {
         let mut command = support::jostle(&self.project());
-        command.args(["stress", "-q", "--trials", "3"]).args(support::NARROW);
+        command.args(["stress", "-q", "--trials", "3"]).args(support::PLAIN);
         command.arg("--history").arg(self.history());
         command.args(arguments).arg("--python").arg(support::light_python());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());

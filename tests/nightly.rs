@@ -30,7 +30,12 @@ fn command(folder: &TempDir, arguments: &str) -> Command {
     command
 }
 
+/// A session in which the state behind a failure is not what that is known by.
 fn stress(folder: &TempDir, arguments: &str) -> Output {
+    explained(folder, &format!("{arguments} --no-explain --sandbox off"))
+}
+
+fn explained(folder: &TempDir, arguments: &str) -> Output {
     let trials = if arguments.contains("--trials") { "" } else { " --trials 2" };
     let seeds = if arguments.contains("--hash-seeds") { "" } else { " --hash-seeds 1" };
     command(folder, &format!("stress -n 1 {arguments}{trials}{seeds}")).output().expect("jostle runs")
@@ -109,25 +114,26 @@ fn a_known_failure_is_told_and_does_not_fail_the_job() {
 }
 
 #[test]
+#[ignore = "at night: by day unit tests of `finding::known` tell what is known by its state"]
 fn another_polluter_of_the_recorded_state_is_known() {
     let folder = project();
-    assert_eq!(stress(&folder, "--seed 1 --failures known").status.code(), Some(1));
+    assert_eq!(explained(&folder, "--seed 1 --failures known").status.code(), Some(1));
     write(&folder, &SUITE.replace("test_polluter", "test_another"));
-    let next = stress(&folder, "--seed 1 --known known");
+    let next = explained(&folder, "--seed 1 --known known");
     assert_eq!(next.status.code(), Some(0), "{}", out(&next));
     assert!(out(&next).contains("the same state left by another test"), "{}", out(&next));
 
     let other = "STATE, MORE = [], []\n\ndef test_victim():\n    assert not STATE and not MORE\n\n\
                  def test_another():\n    MORE.append(1)\n";
     write(&folder, other);
-    let new = stress(&folder, "--seed 1 --known known");
+    let new = explained(&folder, "--seed 1 --known known");
     assert_eq!(new.status.code(), Some(1), "another state is another failure: {}", out(&new));
 }
 
 #[test]
 fn a_profile_sets_what_the_command_line_leaves_open() {
     let folder = project();
-    let settings = "hash-seeds = 2\nfailures = \"kept\"\n\n[profile.nightly]\ntrials = 2\nworkers = [1]\n";
+    let settings = "hash-seeds = 2\nfailures = \"kept\"\nno-explain = true\nsandbox = \"off\"\n\n[profile.nightly]\ntrials = 2\nworkers = [1]\n";
     fs::write(folder.path().join("backend/jostle.toml"), settings).expect("a file");
     let nights = || command(&folder, "stress --profile nightly --json").output().expect("jostle runs");
     let night = report(&nights());
@@ -167,7 +173,7 @@ fn nothing_is_begun_that_would_end_after_the_time() {
 fn a_log_of_gitlab_folds_what_is_no_new_failure() {
     let folder = project();
     write(&folder, &format!("{SUITE}\ndef test_broken():\n    assert False\n"));
-    let arguments = "stress --trials 2 -n 1 --hash-seeds 1 --seed 1";
+    let arguments = "stress --trials 2 -n 1 --hash-seeds 1 --seed 1 --no-explain --sandbox off";
     let output = command(&folder, arguments).env("GITLAB_CI", "true").output().expect("jostle runs");
     let said = out(&output);
     let starts: Vec<&str> = said.lines().filter(|line| line.contains("section_start:")).collect();
@@ -186,8 +192,7 @@ fn others_read_the_results() {
     write(&folder, &format!("{SUITE}\ndef test_broken():\n    assert '<&\\x1b[1m' == 2\n"));
     fs::write(folder.path().join("backend/test_missing.py"), "import nowhere\n").expect("a file");
     let summary = folder.path().join("summary.md");
-    let arguments =
-        "stress --trials 2 -n 1 --hash-seeds 1 --seed 1 --junit junit.xml --code-quality quality.json --json";
+    let arguments = "stress --trials 2 -n 1 --hash-seeds 1 --seed 1 --no-explain --sandbox off --junit junit.xml --code-quality quality.json --json";
     let mut command = command(&folder, arguments);
     command.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", &summary);
     let repository = folder.path().canonicalize().expect("a path");

@@ -241,6 +241,7 @@ fn racing_that_is_cut_short_is_told_and_none_is_none() {
 }
 
 #[test]
+#[ignore = "at night: by day `session::race` has it with an engine that starts no process"]
 fn tests_of_one_pair_that_lose_in_different_ways_are_not_told_as_losing_in_the_same_way() {
     let head = "import pathlib, tempfile\nPATH = pathlib.Path(tempfile.gettempdir()) / 'letter'\n\n";
     let folder = suite(&[
@@ -334,14 +335,18 @@ fn what_fails_while_a_worker_takes_longer_than_the_suite_waits_is_a_race_with_th
         &format!("    {}", insert.replace("TIMEOUT", "5")),
         &format!("    {}", insert.replace("TIMEOUT", "0.03")),
     );
-    let files: Vec<(String, String)> = [polled, busy, blocked].into_iter().flatten().collect();
+    // By day one of them; `session::race` has limits of each length with an engine that starts no process.
+    let (pairs, limits): (Vec<_>, &[_]) = match support::night() {
+        true => (vec![polled, busy, blocked], &[("lock", 200), ("pid", 200), ("db", 30)]),
+        false => (vec![polled], &[("lock", 200)]),
+    };
+    let files: Vec<(String, String)> = pairs.into_iter().flatten().collect();
     let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (&**name, &**text)).collect();
     let folder = suite(&files);
-    let report =
-        json(&jostle(folder.path(), &["stress", "--seed", "1", "--trials", "1", "--dist", "load", "--json"]));
+    let report = json(&jostle(folder.path(), &[&RACING[..], &["--seed", "1"]].concat()));
     support::validate_report(&report).unwrap_or_else(|error| panic!("{error}: {report:#}"));
     // Of these, the last one fails within the usual patience with one that waits.
-    for (name, limit) in [("lock", 200), ("pid", 200), ("db", 30)] {
+    for &(name, limit) in limits {
         is_told_with_its_limit(&report, name, limit);
     }
 }
@@ -358,11 +363,14 @@ fn a_limit_that_the_patience_of_a_schedule_keeps_is_found_by_a_longer_delay() {
                 assert time.monotonic() < end, 'still there'\n        time.sleep(0.01)\n";
     let head = "import pathlib, tempfile, time\n\nMARK = pathlib.Path(tempfile.gettempdir()) / 'mark'\n\n";
     let polls = format!("{head}def test_mark_set():\n{mark}\ndef test_mark_gone():\n{poll}");
-    let folder = suite(&[("test_stock.py", table), ("test_mark.py", &polls)]);
-    let report =
-        json(&jostle(folder.path(), &["stress", "--seed", "1", "--trials", "1", "--dist", "load", "--json"]));
+    // What polls is told by another test by day.
+    let files = [("test_stock.py", table), ("test_mark.py", polls.as_str())];
+    let folder = suite(if support::night() { &files } else { &files[..1] });
+    let report = json(&jostle(folder.path(), &[&RACING[..], &["--seed", "1"]].concat()));
     is_told_with_its_limit(&report, "stock", 50);
-    is_told_with_its_limit(&report, "mark", 100);
+    if support::night() {
+        is_told_with_its_limit(&report, "mark", 100);
+    }
     let findings = report["findings"].as_array().expect("findings");
     let stock =
         findings.iter().find(|one| one["race"]["resource"] == "file:$TMPDIR/stock.db").expect("a race");
@@ -370,6 +378,7 @@ fn a_limit_that_the_patience_of_a_schedule_keeps_is_found_by_a_longer_delay() {
 }
 
 #[test]
+#[ignore = "at night: by day `session::race` has it with an engine that starts no process"]
 fn what_takes_a_longer_delay_than_a_second_is_a_remark_and_what_waits_for_longer_than_any_is_nothing() {
     let change = |name: &str, timeout: &str| {
         format!(
@@ -381,8 +390,7 @@ fn what_takes_a_longer_delay_than_a_second_is_a_remark_and_what_waits_for_longer
         )
     };
     let folder = suite(&[("test_a.py", &change("soon", "1.01")), ("test_b.py", &change("late", "9"))]);
-    let report =
-        json(&jostle(folder.path(), &["stress", "--seed", "1", "--trials", "1", "--dist", "load", "--json"]));
+    let report = json(&jostle(folder.path(), &[&RACING[..], &["--seed", "1"]].concat()));
     assert_eq!(report["findings"], Value::Array(Vec::new()), "{report:#}");
     let remarks: Vec<&str> =
         report["remarks"].as_array().expect("remarks").iter().filter_map(Value::as_str).collect();
@@ -430,8 +438,11 @@ fn a_deadlock_is_told_as_such() {
         ("test_there.py", "import locks\n\ndef test_there():\n    locks.take('one', 'two')\n"),
         ("test_back.py", "import locks\n\ndef test_back():\n    locks.take('two', 'one')\n"),
     ]);
-    let report =
-        json(&jostle(folder.path(), &[&RACING[..], &["--seed", "1", "--test-timeout", "4s"]].concat()));
+    let mut arguments = [&RACING[..], &["--seed", "1", "--test-timeout", "4s"]].concat();
+    if !support::night() {
+        arguments.extend(["--victim", "test_back.py::test_back"]);
+    }
+    let report = json(&jostle(folder.path(), &arguments));
     let deadlock = |finding: &Value| {
         let note = finding["note"].as_str().unwrap_or_default();
         finding["kind"] == "race" && finding["crash"]["exception"] == "timeout" && note.contains("deadlock")

@@ -158,16 +158,16 @@ fn whole() -> &'static Whole {
     })
 }
 
-/// On one worker: how far pairs of tests are raced depends on the time.
-const OPTIONS: [&str; 8] = ["--seed", "7", "--trials", "6", "-n", "1", "--hash-seeds", "1"];
+/// On one worker: how far pairs of tests are raced depends on the time. `cut` kills sessions while they explain.
+const OPTIONS: [&str; 9] = ["--seed", "7", "--trials", "6", "-n", "1", "--hash-seeds", "1", "--no-explain"];
 
 fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&OPTIONS, more].concat()
 }
 
 /// What a session that goes on is told besides its journal.
-fn resuming(journal: &str) -> [&str; 8] {
-    ["--resume", journal, "--trials", "6", "-n", "1", "--hash-seeds", "1"]
+fn resuming(journal: &str) -> [&str; 9] {
+    ["--resume", journal, "--trials", "6", "-n", "1", "--hash-seeds", "1", "--no-explain"]
 }
 
 #[test]
@@ -233,12 +233,11 @@ fn other_plans_and_other_suites_are_refused() {
         assert_eq!(fs::read(&journal).expect("the journal"), bytes, "{part}");
     };
     refused(&["--seed", "8"], "its seed is 7");
-    refused(&["-n", "2"], "--workers 1,2,4 then, 2 now");
-    refused(&["--order", "suite"], "--order suite,reversed,shuffled,nested,adjacent then, suite now");
-    refused(&["--ignore-rank"], "--ignore-rank none then, given now");
-    refused(&["--hash-seeds", "1"], "--hash-seeds 4 then, 1 now");
-    refused(&["--engine", "spawn"], "--engine auto then, spawn now");
-    refused(&["--test-timeout", "5s"], "--test-timeout 1m then, 5s now");
+    let options = "-n 2 --order suite --ignore-rank --hash-seeds 1 --engine spawn --test-timeout 5s";
+    let other = "engine auto then, spawn now; --hash-seeds 4 then, 1 now; --ignore-rank none then, given now; \
+                 --order suite,reversed,shuffled,nested,adjacent then, suite now; --test-timeout 1m then, 5s now; \
+                 --workers 1,2,4 then, 2 now";
+    refused(&options.split(' ').collect::<Vec<_>>(), other);
     let file = stage.path("project/test_state.py");
     fs::write(&file, clean().replace("pass", "print()")).expect("a file");
     refused(&[], "the files of the tests have been changed");
@@ -341,7 +340,7 @@ fn results_that_cannot_be_written_are_told_and_shown_where_they_can() {
     let stage = Stage::new();
     let mut command = support::jostle(&stage.path("project"));
     command.env("RUNS", stage.path("runs")).args(["stress", "--sandbox", "off", "--json=/dev/full"]);
-    command.args(["--seed", "7", "--trials", "2"]).args(support::NARROW);
+    command.args(["--seed", "7", "--trials", "2"]).args(support::UNEXPLAINED);
     let output = command.arg("--python").arg(support::light_python()).output().expect("jostle runs");
     assert_eq!(output.status.code(), Some(4), "{}", err(&output));
     assert!(err(&output).contains("cannot write --json=/dev/full: No space left"), "{}", err(&output));

@@ -27,6 +27,9 @@ impl ShardPlan {
         let suite = folder.path().join("suite");
         fs::create_dir(&suite).expect("a folder");
         fs::write(suite.join("test_state.py"), SUITE).expect("a file");
+        if !support::night() {
+            fs::write(suite.join("jostle.toml"), "no-explain = true\nsandbox = \"off\"\n").expect("a file");
+        }
         Self { folder, suite }
     }
 

@@ -273,7 +273,7 @@ const LATE: [(&str, &str); 2] = [
 
 fn stress(folder: &Path, more: &[&str]) -> Value {
     let mut command = support::jostle(folder);
-    command.args(["stress", "--seed", "1", "--trials", "2", "-n", "1", "--json"]).args(more);
+    command.args(["stress", "--seed", "1", "--trials", "2", "--json"]).args(support::PLAIN).args(more);
     let output = command.arg("--python").arg(support::light_python()).output().expect("jostle runs");
     let report: Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));

@@ -114,8 +114,7 @@ fn place(arguments: &[String]) -> Where {
 const KEEPS: &str = "jostle stress --failures failures/";
 
 /// A session that a test has time for.
-const SHORT: &str =
-    "seed = 1\nworkers = [1]\nhash-seeds = 1\nschedules = 0\ntrials = 2\n[profile.nightly]\ntrials = 2\n";
+const SHORT: &str = "seed = 1\nworkers = [1]\nhash-seeds = 1\nschedules = 0\nno-explain = true\ntrials = 2\n[profile.nightly]\ntrials = 2\n";
 
 /// The specimen in which the commands are run, and a folder without tests.
 struct Rooms {

@@ -36,16 +36,16 @@ enum Day {
 }
 
 macro_rules! specimens {
-    (by night alone: $($night:ident)*; $($day:ident: $($name:ident)*;)*) => {
+    (night { $($why:literal: $($night:ident)*;)* } $($day:ident: $($name:ident)*;)*) => {
         /// All of them, by the names of their tests.
-        const ALL: &[&str] = &[$(stringify!($night),)* $($(stringify!($name),)*)*];
-        $(
+        const ALL: &[&str] = &[$($(stringify!($night),)*)* $($(stringify!($name),)*)*];
+        $($(
             #[test]
-            #[ignore = "at night: it shows by another library, place of state or chance what others show by day"]
+            #[ignore = $why]
             fn $night() {
                 Specimen::named(stringify!($night)).check(Day::Serial);
             }
-        )*
+        )*)*
         $($(
             #[test]
             fn $name() {
@@ -56,18 +56,24 @@ macro_rules! specimens {
 }
 
 specimens! {
-    by night alone:
-        adjacent_victim continued_import default_argument demo doctest_time_zone event_loop_closed fastapi_conftests
-        flaky_victim hypothesis_shared keys_with_addresses leftover_file logging_disabled mock_left_active module_cache
-        module_table_alias mutable_parameter nio_and_victim_same_line odd_ids random_ids_pollute random_seeded
-        removes_project singleton sqlalchemy_module_engine stdout_closed sys_modules_numpy working_folder;
+    night {
+        "at night: it shows by another library, place of state or chance what others show by day":
+            adjacent_victim continued_import default_argument demo doctest_time_zone event_loop_closed
+            fastapi_conftests fastapi_overrides first_asked_unit flaky_victim hypothesis_shared keys_with_addresses
+            leftover_file logging_disabled mock_left_active module_cache module_table_alias mutable_parameter
+            nio_and_victim_same_line odd_ids random_ids_pollute random_seeded removes_project singleton
+            sqlalchemy_module_engine stdout_closed sys_modules_numpy working_folder;
+        "at night: by day `session::investigate` finds its like with an engine that starts no process":
+            crash_after_pollution hang_after_pollution nio_and_victim polluter_cleaner_victim two_polluters;
+        "at night: by day the harness's own tests tell of its place, or tests of races try its like":
+            clean_shared_files race_sqlite_locked sys_modules_numpy_hidden teardown_after_polluter
+            unittest_class_state;
+    }
     Serial:
         brittle broken clean_fastapi clean_kinds clean_parametrised clean_skipped_steps collection_errors
-        crash_after_pollution fastapi_overrides first_asked_unit fixed_tmp_path hang_after_pollution import_polluter nio nio_and_victim nod
-        nod_random one_cause polluter_cleaner_victim session_fixture skipped_alone sys_modules_numpy_hidden
-        teardown_after_polluter teardown_charged two_polluters unittest_class_state waiting_room;
+        fixed_tmp_path import_polluter nio nod nod_random one_cause session_fixture skipped_alone teardown_charged waiting_room;
     Parallel:
-        clean_shared_files race_port race_sqlite_locked;
+        race_port;
     Hashed:
         hash_seed_test random_params set_ordered_params;
     Shown:

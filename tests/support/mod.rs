@@ -4,11 +4,12 @@
 
 pub mod pages;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use jostle::run::engine::fresh::SpawnEngine;
@@ -33,6 +34,18 @@ pub fn python_with(name: &str, requirements: &str) -> PathBuf {
 
 /// As [`python_with`], from a given Python.
 pub fn python_with_base(name: &str, requirements: &str, base: &Path) -> PathBuf {
+    static MADE: Mutex<BTreeMap<(String, PathBuf), PathBuf>> = Mutex::new(BTreeMap::new());
+    let key = (name.to_owned(), base.to_owned());
+    if let Some(python) = MADE.lock().expect("no panic").get(&key) {
+        return python.clone();
+    }
+    // Others may be made meanwhile, and this one by another process.
+    let python = made(name, requirements, base);
+    MADE.lock().expect("no panic").insert(key, python.clone());
+    python
+}
+
+fn made(name: &str, requirements: &str, base: &Path) -> PathBuf {
     let say_version = "import sys; print('%d.%d.%d' % sys.version_info[:3])";
     let version = said(Command::new(base).args(["-c", say_version]));
     let folder =
@@ -47,7 +60,8 @@ pub fn python_with_base(name: &str, requirements: &str, base: &Path) -> PathBuf 
     said(Command::new(base).args(["-m", "venv", "--clear", "--without-pip"]).arg(folder.join("env")));
     let wanted = folder.join("wanted.txt");
     fs::write(&wanted, requirements).expect("target/ can be written");
-    let pip = ["install", "--quiet", "--disable-pip-version-check", "-r"];
+    // jostle keeps bytecode in a place of its own, and tests import a part of what is installed.
+    let pip = ["install", "--quiet", "--disable-pip-version-check", "--no-compile", "-r"];
     let mut of_base = Command::new(base);
     of_base.args(["-m", "pip", "--python"]).arg(&python).args(pip).arg(&wanted);
     // A pip of its own takes as long as all the rest; a base may have none that installs elsewhere.
@@ -234,6 +248,12 @@ pub fn sandboxing(keep: &[PathBuf]) -> Option<Sandboxing> {
 
 /// What a session varies where that is not what is tested: one worker and one hash seed take the fewest starts of pytest.
 pub const NARROW: [&str; 4] = ["-n", "1", "--hash-seeds", "1"];
+
+/// [`NARROW`], for what is not about explaining: it takes half of the runs of a session that finds something.
+pub const UNEXPLAINED: [&str; 5] = ["-n", "1", "--hash-seeds", "1", "--no-explain"];
+
+/// [`UNEXPLAINED`], for what is not about sandboxes either: they take a fifth of what is left.
+pub const PLAIN: [&str; 7] = ["-n", "1", "--hash-seeds", "1", "--no-explain", "--sandbox", "off"];
 
 /// A command that runs the `jostle` under test in a folder, with a cache of the tests' own.
 pub fn jostle(folder: &Path) -> Command {

@@ -52,7 +52,11 @@ impl Truth {
             ("flaky-victim", _) => &["-n", "1", "--hash-seeds", "1", "--trials", "20"],
             (_, "race") => &["--hash-seeds", "1", "--dist", "load", "--trials", "1"],
             (_, "unstable-collection") => &["-n", "1", "--trials", "2"],
-            _ => &["-n", "1", "--hash-seeds", "1", "--trials", "2"],
+            // Others that fail for the same cause are recorded as well.
+            ("one-cause" | "event-loop-closed" | "random-ids-pollute" | "stdout-closed", _) => {
+                &["-n", "1", "--hash-seeds", "1", "--trials", "2"]
+            }
+            _ => &["-n", "1", "--hash-seeds", "1", "--trials", "2", "--no-explain"],
         }
     }
 }
@@ -69,6 +73,12 @@ impl Recorded {
         let (suite, kept) = (place.join(&truth.name), place.join("kept"));
         support::copy(&folder(&truth.name), &suite);
         let recorded = Self { truth, suite, kept };
+        let file = folder(&recorded.truth.name).join("failure.json");
+        if file.is_file() && !support::night() {
+            std::fs::create_dir(&recorded.kept).expect("a folder");
+            std::fs::copy(file, recorded.kept.join("failure.json")).expect("the recorded failure");
+            return recorded;
+        }
         let output = recorded.jostle("stress", recorded.truth.effort());
         recorded.ended(&output, 1);
         recorded

@@ -25,7 +25,7 @@ fn small() -> (TempDir, PathBuf, PathBuf) {
     let mut command = support::jostle(&suite);
     command
         .args(["stress", "--seed", "1", "--trials", "2"])
-        .args(support::NARROW)
+        .args(support::PLAIN)
         .arg("--failures")
         .arg(&kept);
     found(command.arg("--python").arg(support::light_python()));
