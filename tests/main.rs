@@ -19,6 +19,7 @@ mod hermetic;
 mod history;
 mod installed;
 mod nightly;
+mod old_files;
 mod plan_golden;
 mod races;
 mod replay_log;

@@ -69,7 +69,7 @@ pub struct Collected {
     /// The suite.
     pub suite: Suite,
     /// What collected it.
-    pub(crate) interpreter: Interpreter,
+    pub interpreter: Interpreter,
     /// The flags that neutralise the suite's own options: `-n0`, `--no-cov`, …
     pub neutralised: Vec<String>,
 }
