@@ -83,3 +83,28 @@ impl FailureLocation {
         self.phase != Phase::Call
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_worker_that_was_lost_is_told_by_how() {
+        let of = |outcome: &Outcome| {
+            let crash = Signature::of(TestIndex(1), outcome)?.crash;
+            Some((crash.phase, crash.exception, crash.file, crash.function))
+        };
+        let lost =
+            |exception: &str, how: &str| Some((Phase::Call, exception.into(), String::new(), how.into()));
+        assert_eq!(of(&Outcome::Timeout { limit: Duration::from_secs(1) }), lost("timeout", ""));
+        assert_eq!(
+            of(&Outcome::Crashed { how: "exited with code 3".into() }),
+            lost("crash", "exited with code 3")
+        );
+        assert_eq!(of(&Outcome::Passed), None);
+        assert_eq!(of(&Outcome::Skipped), None);
+        assert_eq!(of(&Outcome::NotRun { why: "not collected".into() }), None);
+    }
+}

@@ -142,6 +142,8 @@ mod tests {
         let other = |one: &str, other: &str| assert_ne!(words(one), words(other));
         other("assert 1 == 2", "assert 1 < 2");
         other("can't open", "can't close");
+        other("can't open, won't close", "can't read, won't close");
+        other("that is left", "level is left");
         other("currency left", "locale left");
         assert_eq!(words("  \n"), "");
     }

@@ -130,6 +130,10 @@ mod tests {
         assert!((tally(4, 4).rate_not_below(0.95) - 0.05_f64.powf(0.25)).abs() < 1e-6);
         assert_eq!((tally(0, 0).rate_at_most(0.95), tally(0, 3).rate_not_below(0.95)), (1.0, 0.0));
         assert_eq!(tally(3, 3).rate_at_most(0.95), 1.0);
+        // Each is one side of the interval of the published tables.
+        let (low, high) = tally(3, 10).interval();
+        assert!((tally(3, 10).rate_at_most(0.975) - high).abs() < 1e-9);
+        assert!((tally(3, 10).rate_not_below(0.975) - low).abs() < 1e-9);
     }
 
     #[test]
