@@ -143,7 +143,8 @@ fn anywhere(trial: &Trial, observed: impl Fn(&Execution) -> Observation) -> Obse
 }
 
 fn is_of(outcome: &Outcome, fixture: &Fixture) -> bool {
-    matches!(outcome, Outcome::Failed(failure) if failure.fixture.as_ref() == Some(fixture))
+    let Outcome::Failed(failure) = outcome else { return false };
+    failure.fixture.as_ref().is_some_and(|failed| failed.is_recorded_as(fixture))
 }
 
 /// Whether the test that is looked for failed as is expected of it, so that the failure could not show.

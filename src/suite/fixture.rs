@@ -46,4 +46,35 @@ impl Fixture {
     pub(crate) fn is_shared(&self) -> bool {
         self.scope != "function"
     }
+
+    /// Whether a fixture that was recorded is this one. Of one in a `conftest.py`, version 0.1.0 once recorded the folder
+    /// and not the file.
+    pub(crate) fn is_recorded_as(&self, recorded: &Self) -> bool {
+        let Self { name, scope, file, phase } = self;
+        let same_file = *file == recorded.file
+            || file.rsplit_once('/').is_some_and(|(folder, _)| folder == recorded.file);
+        same_file && (name, scope, phase) == (&recorded.name, &recorded.scope, &recorded.phase)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fixture_is_known_by_the_folder_that_was_recorded_of_it() {
+        let fixture = |name: &str, file: &str| Fixture {
+            name: name.into(),
+            scope: "session".into(),
+            file: file.into(),
+            phase: Phase::Setup,
+        };
+        let told = fixture("db", "tests/unit/conftest.py");
+        assert!(told.is_recorded_as(&told));
+        assert!(told.is_recorded_as(&fixture("db", "tests/unit")));
+        assert!(!told.is_recorded_as(&fixture("db", "tests")));
+        assert!(!told.is_recorded_as(&fixture("db", "tests/unit/test_a.py")));
+        assert!(!told.is_recorded_as(&fixture("app", "tests/unit")));
+        assert!(!told.is_recorded_as(&Fixture { phase: Phase::Teardown, ..told.clone() }));
+    }
 }

@@ -80,9 +80,10 @@ fn look_into(lab: &mut Lab<'_>, suspect: &Suspect, assume_deterministic: bool) -
     };
     let suspect = &if moves { Suspect { site: None, ..suspect.clone() } } else { suspect.clone() };
     let note = silent.map(|question| no_answer(question).to_owned());
-    let unjudged = silent.is_some();
+    // A test need not stand to be run again after it has passed.
+    let unjudged = silent.is_some() && !suspect.again;
     let finding = Finding { note, unjudged, ..finding_of(suspect, verdict, &evidence) };
-    if let (Some(Question::Alone), Some(passing)) = (silent, &reference)
+    if let (Some(Question::Alone), Some(passing)) = (silent.filter(|_| !suspect.again), &reference)
         && let Some(found) = company::order_dependent(lab, suspect, passing, &finding)?
     {
         return Ok(found);
