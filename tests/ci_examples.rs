@@ -31,8 +31,11 @@ impl Checkout {
         let project = folder.path().join("environ");
         support::copy(&support::root().join("corpus/environ"), &project);
         // Shards have no profile; what they vary is not the point.
-        fs::write(project.join("jostle.toml"), "hash-seeds = 1\nworkers = [1]\nno-explain = true\n")
-            .expect("a file");
+        fs::write(
+            project.join("jostle.toml"),
+            "hash-seeds = 1\nworkers = [1]\nno-explain = true\nsandbox = \"off\"\n",
+        )
+        .expect("a file");
         let mut all: BTreeMap<String, String> = BTreeMap::new();
         for (name, value) in variables.as_object().into_iter().flatten() {
             all.insert(name.clone(), value.as_str().expect("text").to_owned());
@@ -99,7 +102,7 @@ fn steps(workflow: &Value, job: &str) -> Vec<String> {
 const GITHUB: &[(&str, &str)] = &[("GITHUB_ACTIONS", "true"), ("GITHUB_RUN_ID", "7")];
 
 fn night_of_a_few_trials(checkout: &Checkout) {
-    let settings = "[profile.nightly]\ntrials = 4\nhash-seeds = 1\nworkers = [1]\nno-explain = true\n";
+    let settings = "[profile.nightly]\ntrials = 4\nhash-seeds = 1\nworkers = [1]\nno-explain = true\nsandbox = \"off\"\n";
     fs::write(checkout.project.join("jostle.toml"), settings).expect("a file");
 }
 

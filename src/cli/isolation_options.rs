@@ -34,6 +34,8 @@ pub struct IsolationOptions {
     pub jobs: u32,
     /// Whether it is told what they leave behind in the project.
     pub(crate) report_leftovers: bool,
+    /// Files and folders that jostle itself writes to while trials run, as absolute paths.
+    pub(crate) own_files: Vec<PathBuf>,
 }
 
 impl IsolationOptions {
@@ -74,7 +76,16 @@ impl IsolationOptions {
             memory: size(args.memory.as_ref().or(config.memory.as_ref()), "memory", LEAST_MEMORY)?,
             jobs,
             report_leftovers: args.report_leftovers || config.report_leftovers.unwrap_or(false),
+            own_files: Vec::new(),
         })
+    }
+
+    /// The same, where jostle itself writes to these while trials run.
+    #[must_use]
+    pub(crate) fn writing_to<'a>(self, paths: impl IntoIterator<Item = &'a Path>) -> Self {
+        // Without a working folder there is no project either.
+        let own_files = paths.into_iter().filter_map(|path| std::path::absolute(path).ok()).collect();
+        Self { own_files, ..self }
     }
 }
 

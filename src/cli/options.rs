@@ -182,6 +182,8 @@ impl StressOptions {
         let isolation = IsolationOptions::new(&args.isolation, &suite)?;
         let kept = ResultOptions::new(&args.kept, &suite)?;
         let (seed, seed_from, journal) = journal_options::place(args, config.seed, &suite.folder)?;
+        let own: Vec<&Path> = kept.history.as_deref().into_iter().chain([journal.path.as_path()]).collect();
+        let isolation = isolation.writing_to(own);
         // What is asked for on the command line goes before a setting.
         let unexplained = args.no_explain || config.no_explain.unwrap_or(false) && args.write_fix.is_none();
         Ok(Self {

@@ -217,6 +217,7 @@ pub fn options(python: PathBuf, folder: &Path, test_timeout: Duration) -> HostOp
         memory: None,
         jobs: 1,
         tells_leftovers: false,
+        own_files: Vec::new(),
         remarks: jostle::run::remarks::Remarks::default(),
     }
 }

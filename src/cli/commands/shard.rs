@@ -38,7 +38,8 @@ pub fn run(args: &StressArgs, path: &Path) -> anyhow::Result<ExitCode> {
     }
     let shard = shard(args, &night)?;
     let options = SuiteOptions::new(&with_arguments(&args.suite, &night))?;
-    let mut engine = engine(&options, &IsolationOptions::new(&args.isolation, &options)?)?;
+    let isolation = IsolationOptions::new(&args.isolation, &options)?.writing_to([args.results.as_path()]);
+    let mut engine = engine(&options, &isolation)?;
     let hash_seed = night.axes.hash_seed_values(night.seed)[0];
     let collected = network::collect(&mut *engine, hash_seed)?;
     check(&night, &collected, path)?;

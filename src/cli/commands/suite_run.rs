@@ -45,7 +45,7 @@ pub(crate) fn spawn_engine(
     options: &SuiteOptions,
     isolation: &IsolationOptions,
 ) -> anyhow::Result<SpawnEngine> {
-    let bare = bare_options(options)?;
+    let bare = HostOptions { own_files: isolation.own_files.clone(), ..bare_options(options)? };
     let executable = std::env::current_exe();
     if isolation.sandbox == SandboxArg::Off {
         return Ok(SpawnEngine::new(HostOptions { memory: isolation.memory, ..bare })?);
@@ -100,6 +100,7 @@ fn bare_options(options: &SuiteOptions) -> anyhow::Result<HostOptions> {
         memory: None,
         jobs: 1,
         tells_leftovers: false,
+        own_files: Vec::new(),
         remarks: Remarks::default(),
     })
 }

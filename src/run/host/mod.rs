@@ -77,7 +77,8 @@ impl PytestHost {
             sandboxing.keep.push(options.invocation_dir.clone());
         }
         let base = BaseEnv::new(&workspace, options.sandboxing.as_ref())?;
-        let files = Watch::new(&options.invocation_dir, options.tells_leftovers);
+        let own = options.own_files.iter().cloned().chain([cache_dir()?]).collect();
+        let files = Watch::new(&options.invocation_dir, options.tells_leftovers, own);
         Ok(Self {
             options,
             base,

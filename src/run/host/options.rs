@@ -33,6 +33,8 @@ pub struct HostOptions {
     /// Whether to tell what each trial leaves behind in the project. Without sandboxes that is always
     /// told, as it is there for the trials after it.
     pub tells_leftovers: bool,
+    /// Files and folders of the project, if there are such, that jostle itself writes to: no test has left what is there.
+    pub own_files: Vec<PathBuf>,
     /// Where it is told what the user should know of how plans are run.
     pub remarks: Remarks,
 }

@@ -23,15 +23,17 @@ pub(crate) struct Watch {
     folder: PathBuf,
     /// Whether sandboxes are asked; without one the files are always compared.
     asks_sandboxes: bool,
+    /// What jostle writes to.
+    own: Vec<PathBuf>,
     /// The files after the last trial without a sandbox; none where they are too many, and nothing at all
     /// before the first.
     files: Mutex<Option<Option<Snapshot>>>,
 }
 
 impl Watch {
-    /// A watch over a project.
-    pub(crate) fn new(folder: &Path, asks_sandboxes: bool) -> Self {
-        Self { folder: folder.to_owned(), asks_sandboxes, files: Mutex::new(None) }
+    /// A watch over a project, but for the files and folders that jostle itself writes to.
+    pub(crate) fn new(folder: &Path, asks_sandboxes: bool, own: Vec<PathBuf>) -> Self {
+        Self { folder: folder.to_owned(), asks_sandboxes, own, files: Mutex::new(None) }
     }
 
     /// Looks at the files before the first trial, if trials may change them.
@@ -56,6 +58,7 @@ impl Watch {
             None => self.new_files(),
         };
         left.retain(|left| concerns_the_project(&self.folder, &left.path));
+        left.retain(|left| !self.own.iter().any(|own| is_for(&left.path, own)));
         for left in &mut left {
             if let Ok(below) = left.path.strip_prefix(&self.folder) {
                 left.path = below.to_owned();
@@ -146,6 +149,11 @@ fn concerns_the_project(folder: &Path, path: &Path) -> bool {
     !below.iter().any(|part| NOT_THE_PROJECTS.iter().any(|name| part == *name))
 }
 
+/// Whether a path is, or is in, what jostle writes to, or is a folder above it, which may have been made for it.
+fn is_for(path: &Path, own: &Path) -> bool {
+    path.starts_with(own) || own.starts_with(path)
+}
+
 fn kind_of(file: std::fs::FileType) -> LeftoverKind {
     use std::os::unix::fs::FileTypeExt;
     match file {
@@ -183,5 +191,14 @@ mod tests {
             found,
             [(at("gone"), Change::Removed), (at("new"), Change::Created), (at("pkg/kept"), Change::Changed)]
         );
+    }
+
+    #[test]
+    fn what_jostle_writes_was_left_by_no_test() {
+        let own = Path::new("/project/.jostle/history");
+        let of_ours = ["/project/.jostle", "/project/.jostle/history", "/project/.jostle/history/1.jsonl"];
+        assert!(of_ours.iter().all(|path| is_for(Path::new(path), own)));
+        let others = ["/project/.jostle/other", "/project/history", "/project/.jostle/history2"];
+        assert!(!others.iter().any(|path| is_for(Path::new(path), own)));
     }
 }
