@@ -3,6 +3,9 @@
 pub(crate) mod group;
 pub(crate) mod known;
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::explain::Explanation;
@@ -236,6 +239,24 @@ impl Finding {
         matches!(self.no_command, Some(NoCommand::Elsewhere(_)))
     }
 
+    /// Where it stands among others: isolation failures first, then ordinary bugs, then the rest; of each the one first
+    /// that breaks most tests.
+    pub(crate) fn rank(&self) -> (u8, Reverse<usize>, Kind, Option<TestIndex>) {
+        let sort = match self.kind {
+            kind if kind.is_isolation_failure() => 0,
+            Kind::Broken => 1,
+            _ => 2,
+        };
+        (sort, Reverse(self.broken_tests()), self.kind, self.test)
+    }
+
+    /// How many tests it is known to make fail.
+    fn broken_tests(&self) -> usize {
+        let related = self.explanation.iter().flat_map(|explanation| &explanation.related_tests.victims);
+        let tests = self.test.iter().chain(&self.also).copied().chain(related.map(|victim| victim.test));
+        tests.collect::<BTreeSet<_>>().len()
+    }
+
     /// Whether it is a victim that does not fail after its polluters each time.
     pub(crate) fn fails_at_times(&self) -> bool {
         self.kind == Kind::Victim && !self.with.always()
@@ -267,4 +288,28 @@ pub struct Minimal {
     pub one_minimal: bool,
     /// How many plans were run to find it.
     pub calls: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn isolation_failures_come_first_and_of_each_sort_what_breaks_most() {
+        let finding = |kind, test, also: &[u32]| Finding {
+            also: also.iter().map(|&test| TestIndex(test)).collect(),
+            ..Finding::new(kind, Some(TestIndex(test)), Origin::Baseline)
+        };
+        let mut findings = [
+            finding(Kind::Nod, 1, &[]),
+            finding(Kind::Broken, 2, &[3, 4]),
+            finding(Kind::Victim, 5, &[]),
+            finding(Kind::Race, 6, &[7, 8]),
+            finding(Kind::Victim, 0, &[]),
+            finding(Kind::Leftover, 9, &[]),
+        ];
+        findings.sort_by_key(Finding::rank);
+        let order: Vec<u32> = findings.iter().flat_map(|finding| finding.test).map(|test| test.0).collect();
+        assert_eq!(order, [6, 0, 5, 2, 1, 9]);
+    }
 }

@@ -52,7 +52,7 @@ pub struct SessionResult {
     pub(crate) probes: u32,
     /// The share of pairs that were tried.
     pub(crate) coverage: Shares,
-    /// What was found, isolation failures first.
+    /// What was found, in the order of [`Finding::rank`].
     pub(crate) findings: Vec<Finding>,
     /// Failures that were seen and not judged, for want of time.
     pub(crate) unjudged: Vec<Suspect>,

@@ -119,7 +119,7 @@ impl Account {
             findings.iter_mut().for_each(leftovers::doubt);
         }
         findings.extend(left);
-        findings.sort_by_key(|finding| (finding.kind, finding.test));
+        findings.sort_by_key(Finding::rank);
         findings
     }
 

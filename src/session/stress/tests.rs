@@ -47,7 +47,7 @@ fn session(engine: &mut FakeEngine<'_>, limits: &Limits) -> SessionResult {
 }
 
 const ALL: [&str; 6] =
-    ["victim h: b", "brittle c: a", "nio j: j", "race i: f", "random-draws g:", "broken e:"];
+    ["victim h: b", "brittle c: a", "nio j: j", "race i: f", "broken e:", "random-draws g:"];
 
 #[test]
 fn a_session_finds_what_there_is_and_no_more_with_forks_and_without() {
