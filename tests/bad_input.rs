@@ -80,8 +80,8 @@ const INVOCATIONS: &[(&str, &str, &str)] = &[
     ("stress --journal a --resume b", "--resume", "`jostle stress --help`"),
     ("stress --resume", "has a journal in", "--resume FILE"),
     ("stress --resume --seed 4", "with seed 4", "--resume FILE"),
-    ("stress --resume nowhere", "nowhere", "--journal FILE"),
-    ("stress --resume .", "no regular file", "--journal FILE"),
+    ("stress --resume nowhere", "nowhere", "--resume FILE"),
+    ("stress --resume .", "no regular file", "--resume FILE"),
     ("stress --resume test_a.py", "not a journal", "without --resume"),
     (
         "stress --victim test_a.py::nope --seed 1 --sandbox off --python PYTHON",

@@ -21,7 +21,9 @@ fn project() -> TempDir {
 fn run(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = support::jostle(folder);
     command.args(arguments);
-    if arguments.first().is_some_and(|first| ["stress", "replay", "collect", "plan"].contains(first))
+    if arguments
+        .first()
+        .is_some_and(|first| ["stress", "replay", "collect", "conflicts", "plan"].contains(first))
         && !arguments.contains(&"--python")
     {
         command.arg("--python").arg(support::light_python());
@@ -236,6 +238,11 @@ fn nothing_collected_is_exit_code_5() {
     let folder = tempfile::tempdir().expect("a folder");
     assert_eq!(run(folder.path(), &["stress"]).status.code(), Some(5));
     assert_eq!(run(folder.path(), &["collect"]).status.code(), Some(5));
+    let conflicts = run(folder.path(), &["conflicts"]);
+    assert_eq!((conflicts.status.code(), out(&conflicts)), (Some(5), "no test was collected\n".to_owned()));
+    let replay = run(folder.path(), &["replay", "7:1"]);
+    assert_eq!(replay.status.code(), Some(5));
+    assert!(err(&replay).contains("cannot replay: no test was collected"), "{}", err(&replay));
 }
 
 #[test]

@@ -45,6 +45,7 @@ impl ExitCode {
         } else if !suite.errors.is_empty()
             || !outline.unjudged.is_empty()
             || outline.findings.iter().any(|finding| finding.unjudged)
+            || outline.trials == 0 && outline.findings.is_empty() && !suite.tests.is_empty()
         {
             Self::Unjudged
         } else if suite.tests.is_empty() {

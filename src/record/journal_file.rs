@@ -20,7 +20,7 @@ const KEPT: usize = 32;
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// It cannot be read or written.
-    #[error("cannot {what} the journal {}: {source}. Give another place with --journal FILE", path.display())]
+    #[error("cannot {what} the journal {}: {source}. Give {} FILE", path.display(), remedy(what))]
     Io {
         /// `read` or `write`.
         what: &'static str,
@@ -43,6 +43,11 @@ pub enum JournalError {
         /// What is wrong.
         why: String,
     },
+}
+
+/// What gives a journal that can be.
+fn remedy(what: &str) -> &'static str {
+    if what == "read" { "a journal that is there with --resume" } else { "another place with --journal" }
 }
 
 /// A journal that is read and written. No other session can open it meanwhile.

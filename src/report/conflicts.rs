@@ -116,10 +116,14 @@ pub(crate) fn conflicts(
         }
         writeln!(out)?;
     }
+    if suite.tests.is_empty() {
+        return writeln!(out, "no test was collected");
+    }
     if conflicts.is_empty() {
         return writeln!(
             out,
-            "{}: none touches what another changes, but for what each worker has of its own",
+            "{}: none touches a file, a database or a port that another changes, but for those that each worker has of \
+             its own",
             words::count(suite.tests.len(), "test")
         );
     }

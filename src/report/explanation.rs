@@ -129,7 +129,7 @@ fn related_tests(out: &mut dyn Write, related_tests: &RelatedTests, suite: &Suit
     if all > 0 && related_tests.whole {
         writeln!(
             out,
-            "  {:<13} every test of the suite; no others were seen to have to do with it",
+            "  {:<13} every test of the suite, right after the polluter and with the place put back after it",
             "looked at"
         )?;
     }

@@ -7,6 +7,7 @@ use crate::plan::{Mode, OrderKind};
 
 /// What a session varies.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[command(next_help_heading = "What is varied")]
 pub struct AxesArgs {
     /// Numbers of workers; `auto` is the number of cores [default: 1,2,4]
     #[arg(short = 'n', long, value_name = "N,…", value_delimiter = ',', allow_negative_numbers = true)]

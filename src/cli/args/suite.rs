@@ -9,6 +9,7 @@ use super::values::duration;
 
 /// What every command that meets a suite takes.
 #[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "The suite")]
 pub struct SuiteArgs {
     /// The Python whose pytest runs the suite [default: $VIRTUAL_ENV, else .venv, else python3]
     #[arg(long, value_name = "PATH")]

@@ -63,6 +63,10 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let mut collected = engine.collect(Collect::kept(axes.hash_seed_values(seed)[0]))?;
     collected.suite = as_named(&named, &collected.suite, &mut *engine, seed, &axes)?;
     let suite = axes.heeded_of(&collected.suite);
+    if suite.tests.is_empty() && suite.errors.is_empty() {
+        anstream::eprintln!("cannot replay: no test was collected");
+        return Ok(ExitCode::NothingCollected);
+    }
     let Some((plan, wanted)) = plan_of(&named, &collected.suite, &axes) else {
         return Ok(ExitCode::Undecided);
     };

@@ -146,9 +146,7 @@ fn variants(interpreter: &Interpreter) -> Vec<Vec<&'static str>> {
 fn shows(run: &PlainRun, victim: &TestId, loss: Option<Loss>) -> bool {
     match loss {
         Some(Loss::Timeout) => run.timed_out,
-        Some(Loss::Crash) => {
-            !run.timed_out && !matches!(run.code, Some(0..=6)) || run.code.is_some_and(|code| code > 6)
-        }
+        Some(Loss::Crash) => run.broke_off(),
         None => run.output.lines().any(|line| {
             let rest = line.strip_prefix("FAILED ").or_else(|| line.strip_prefix("ERROR "));
             rest.is_some_and(|rest| {

@@ -17,9 +17,6 @@ use crate::run::process::plain::PlainRun;
 use crate::session::lab::Lab;
 use crate::suite::{Suite, TestIndex};
 
-/// pytest's exit codes for a run that came to its end: all passed, or some failed.
-const ENDED: [i32; 2] = [0, 1];
-
 /// Runs tests together that are likely to be called broken.
 ///
 /// # Errors
@@ -143,10 +140,9 @@ fn tally(fates: &[Fate]) -> Tally {
 
 /// What became of a test that was run alone.
 fn fate_alone(run: &PlainRun, suite: &Suite, test: TestIndex, loss: Option<Loss>) -> Fate {
-    let lost = !run.code.is_some_and(|code| ENDED.contains(&code));
     match (loss, fates(run, suite, &[test]).as_slice()) {
         (Some(Loss::Timeout), _) if run.timed_out => Fate::Failed,
-        (Some(Loss::Crash), [Fate::NotRun]) if lost && !run.timed_out => Fate::Failed,
+        (Some(Loss::Crash), [Fate::NotRun]) if run.broke_off() => Fate::Failed,
         // That something else failed in that run may be why it did not.
         (_, [Fate::Passed]) if run.code != Some(0) => Fate::NotRun,
         (_, [fate]) => *fate,

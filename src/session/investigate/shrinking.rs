@@ -80,7 +80,7 @@ pub(crate) fn shrink_brittle(
 
 /// Why no claim is made of what passes only while other workers run.
 const BESIDE: &str = "it fails alone and after the tests of its own worker, and passes in a plan in which other workers run at the \
-     same time: it needs one of theirs beside it, and which of them was not looked for";
+     same time: which of that it needs, a test of theirs or to be a worker, was not looked for";
 
 fn fails_each_time(lab: &mut Lab<'_>, plan: &Plan, wanted: &FailureMatcher) -> Result<bool, RunError> {
     let seeded = |run| Plan { random_seed: plan.random_seed.wrapping_add(run), ..plan.clone() };
