@@ -13,7 +13,9 @@ pub fn paragraph(error: &clap::Error) -> Option<String> {
     let mut text = String::new();
     for line in lines.by_ref().take_while(|line| !line.starts_with("For more information")) {
         if let Some(usage) = line.strip_prefix("Usage: ") {
-            return Some(format!("{text}. See `{} --help`", command(usage)));
+            let for_pytest = error.kind() == ErrorKind::UnknownArgument && usage.contains("PYTEST_ARGS");
+            let advice = if for_pytest { "; what is meant for pytest goes after `--`" } else { "" };
+            return Some(format!("{text}{advice}. See `{} --help`", command(usage)));
         }
         let tip = line.strip_prefix("tip: ");
         if tip.is_some_and(|tip| tip.starts_with("to pass")) {
@@ -65,7 +67,11 @@ mod tests {
         );
         assert_eq!(
             said(&["stress", "extra"]),
-            "unexpected argument 'extra' found. See `jostle stress --help`"
+            "unexpected argument 'extra' found; what is meant for pytest goes after `--`. See `jostle stress --help`"
+        );
+        assert_eq!(
+            said(&["completions", "bash", "-k"]),
+            "unexpected argument '-k' found. See `jostle completions --help`"
         );
     }
 }
