@@ -63,8 +63,8 @@ pub enum NoFixReason {
     NoTime,
 }
 
-/// What is known of the state behind a failure.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is known of the state behind a failure; by default nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Explanation {
     /// Whether the places were shown to be the cause, in a fresh pytest process as well.
     pub confirmed: bool,

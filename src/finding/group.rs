@@ -77,35 +77,19 @@ mod tests {
     use crate::explain::Explanation;
     use crate::explain::RelatedTests;
     use crate::finding::Origin;
-    use crate::state::{Place, StateKind};
+    use crate::state::Place;
 
     fn explained(kind: Kind, test: u32, place: &str, related_tests: RelatedTests) -> Finding {
-        let place = Place {
-            name: place.into(),
-            kind: StateKind::Global,
-            old: "0".into(),
-            new: "1".into(),
-            restorable: true,
-            low_confidence: false,
-            written: None,
-            read: None,
-            recipe: None,
-            along: None,
-        };
+        let place = Place::example(place);
         let explanation = Explanation {
             confirmed: true,
             places: vec![place],
-            jointly: false,
             alone: true,
             others: 1,
             changed: 1,
-            cut_off: false,
-            fixtures: Vec::new(),
             related_tests,
-            fix: None,
-            no_fix: None,
             experiments: 1,
-            why: None,
+            ..Explanation::default()
         };
         Finding {
             explanation: Some(explanation),

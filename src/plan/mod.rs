@@ -175,6 +175,12 @@ impl Plan {
         self.workers.iter().map(Vec::len).sum()
     }
 
+    /// The same plan under another random seed, so many after its own.
+    #[must_use]
+    pub(crate) fn reseeded(&self, by: u32) -> Self {
+        Self { random_seed: self.random_seed.wrapping_add(by), ..self.clone() }
+    }
+
     /// Whether the plan runs no test.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

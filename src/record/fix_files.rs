@@ -95,8 +95,8 @@ fn together(findings: &[Finding]) -> Together {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::explain::Explanation;
     use crate::explain::fix::edit::{Rank, Splice};
-    use crate::explain::{Explanation, RelatedTests};
     use crate::finding::{Kind, Origin};
 
     fn finding(test: u32, splices: &[(usize, Rank, &str)]) -> Finding {
@@ -118,18 +118,12 @@ mod tests {
         };
         let explanation = Explanation {
             confirmed: true,
-            places: Vec::new(),
-            jointly: false,
             alone: true,
             others: 1,
             changed: 1,
-            cut_off: false,
-            fixtures: Vec::new(),
-            related_tests: RelatedTests::default(),
             fix: Some(fix),
-            no_fix: None,
             experiments: 1,
-            why: None,
+            ..Explanation::default()
         };
         Finding {
             explanation: Some(explanation),

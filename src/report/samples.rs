@@ -64,35 +64,17 @@ fn minimal(lists: &str, culprits: &str) -> Option<Minimal> {
 pub(super) fn place(name: &str, kind: StateKind, old: &str, new: &str) -> Place {
     let at = |line| Written { file: "shop/prices.py".into(), line, function: "load".into(), call: None };
     Place {
-        name: name.into(),
         kind,
         old: old.into(),
         new: new.into(),
-        restorable: true,
-        low_confidence: false,
         written: Some(at(12)),
         read: Some(at(30)),
-        recipe: None,
-        along: None,
+        ..Place::example(name)
     }
 }
 
 pub(super) fn explained(places: Vec<Place>) -> Explanation {
-    Explanation {
-        confirmed: true,
-        changed: places.len(),
-        places,
-        jointly: false,
-        alone: false,
-        others: 0,
-        cut_off: false,
-        fixtures: Vec::new(),
-        related_tests: RelatedTests::default(),
-        fix: None,
-        no_fix: None,
-        experiments: 7,
-        why: None,
-    }
+    Explanation { confirmed: true, changed: places.len(), places, experiments: 7, ..Explanation::default() }
 }
 
 /// Victims: with all that can be told, with nothing, and of what is neither a test nor a place.

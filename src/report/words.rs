@@ -243,7 +243,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::state::StateKind;
     use crate::suite::TestIndex;
 
     fn tests(count: u32) -> BTreeSet<TestIndex> {
@@ -269,32 +268,15 @@ mod tests {
     #[test]
     fn what_was_not_put_back_is_not_said_to_be_no_help() {
         let words = |places: usize, changed: usize, tried: usize| {
-            let place = Place {
-                name: "a".into(),
-                kind: StateKind::Environment,
-                old: "0".into(),
-                new: "1".into(),
-                restorable: true,
-                low_confidence: false,
-                written: None,
-                read: None,
-                recipe: None,
-                along: None,
-            };
+            let place = Place::example("a");
             others(&Explanation {
                 confirmed: true,
                 places: vec![place; places],
-                jointly: false,
                 alone: tried > 0,
                 others: tried,
                 changed,
-                cut_off: false,
-                fixtures: Vec::new(),
-                related_tests: Default::default(),
-                fix: None,
-                no_fix: None,
                 experiments: 1,
-                why: None,
+                ..Explanation::default()
             })
         };
         assert_eq!(words(1, 1, 0), None, "nothing else had changed");

@@ -17,7 +17,6 @@ use crate::session::event::{Event, Reporter};
 use crate::session::fake_state::State;
 use crate::session::race::scripted::Scripted;
 use crate::session::result::SessionResult;
-use crate::state::{Changed, Followed, Instructions};
 use crate::suite::{Phase, Suite, Test, TestId, TestIndex};
 use crate::trial::{Collected, Execution, Failure, Interpreter, Outcome, Trial};
 
@@ -128,14 +127,6 @@ pub(crate) fn lost() -> Outcome {
     Outcome::Crashed { how: "killed by signal 11 (SIGSEGV)".into() }
 }
 
-/// What a test does to the one place of shared state that there is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Does {
-    Nothing,
-    Sets,
-    Clears,
-}
-
 /// The engine.
 pub(crate) struct FakeEngine<'a> {
     suite: Suite,
@@ -144,8 +135,6 @@ pub(crate) struct FakeEngine<'a> {
     forks: bool,
     /// What becomes of the tests in a copy of the project, if there can be one.
     copies: Option<fn(Situation<'_>) -> Outcome>,
-    /// What tests do to the place that instructions are about, whatever its name.
-    does: fn(TestIndex) -> Does,
     /// What its tests leave and fail by, if it is asked in place of `becomes`.
     state: Option<State>,
     /// Whether the suite can be collected.
@@ -170,7 +159,6 @@ impl<'a> FakeEngine<'a> {
             becomes,
             forks: true,
             copies: None,
-            does: |_| Does::Nothing,
             state: None,
             collects: true,
             copy_collects: None,
@@ -206,11 +194,6 @@ impl<'a> FakeEngine<'a> {
         Self { runs, ..self }
     }
 
-    /// An engine whose tests do this to a place, which instructions put back and follow.
-    pub(crate) fn with_place(self, does: fn(TestIndex) -> Does) -> Self {
-        Self { does, ..self }
-    }
-
     /// An engine by which nothing can be collected.
     pub(crate) fn uncollectable(self) -> Self {
         Self { collects: false, ..self }
@@ -219,35 +202,6 @@ impl<'a> FakeEngine<'a> {
     /// Copies of its project collect this.
     pub(crate) fn copies_collect(&mut self, suite: Suite) {
         self.copy_collects = Some(suite);
-    }
-
-    /// Runs one list under instructions: to put the place back is to have run none of the tests that set it.
-    fn run_instructed(&mut self, job: Job<'_>, instructions: &Instructions, fresh: bool) -> Trial {
-        let list = &job.plan.workers[0];
-        let (follows, restores) = (instructions.follow.is_some(), !instructions.restore.is_empty());
-        let (mut before, mut is_set) = (Vec::new(), false);
-        let (mut executions, mut changed) = (Vec::new(), Changed::default());
-        for (position, &test) in list.iter().enumerate() {
-            if restores && (follows || position + 1 == list.len()) {
-                before.retain(|&other| (self.does)(other) != Does::Sets);
-                is_set = false;
-            }
-            let outcome =
-                (self.becomes)(Situation { before: &before, test, plan: job.plan, fresh, plain: None });
-            let (worker, duration) = (WorkerId(0), Duration::ZERO);
-            executions.push(Execution { worker, process: 0, test, outcome, duration });
-            before.push(test);
-            let was_set = is_set;
-            is_set = match (self.does)(test) {
-                Does::Nothing => is_set,
-                does => does == Does::Sets,
-            };
-            if follows {
-                let (position, moved) = (position as u32, was_set != is_set);
-                changed.followed.push(Followed { position, moved, changed: is_set });
-            }
-        }
-        Trial { processes: 1, changed: Some(changed), ..Trial::of(executions) }
     }
 
     fn run_list(&mut self, worker: WorkerId, list: &[TestIndex], of: Situation<'_>) -> Vec<Execution> {
@@ -281,14 +235,11 @@ impl<'a> FakeEngine<'a> {
         if let Some(state) = self.state {
             let (mut executions, mut changed) = (Vec::new(), None);
             for (worker, list) in (0..).map(WorkerId).zip(&job.plan.workers) {
-                let (runs, told) = state.run(worker, list, job.instructions);
+                let (runs, told) = state.run(worker, list, !fresh, job.instructions);
                 executions.extend(runs);
                 changed = told.or(changed);
             }
             return Ok(Trial { processes: job.plan.workers.len() as u32, changed, ..Trial::of(executions) });
-        }
-        if let Some(instructions) = job.instructions {
-            return Ok(self.run_instructed(job, instructions, fresh));
         }
         if let Some(scripted) = &mut self.scripted {
             return Ok(scripted.trial(job.plan));
@@ -408,13 +359,6 @@ impl ProjectCopies for FakeEngine<'_> {
         let engine = |becomes| -> Box<dyn Engine> { Box::new(FakeEngine::new(suite.clone(), becomes)) };
         Ok(self.copies.map(engine))
     }
-}
-
-/// Is told, and tells nobody.
-pub(crate) struct Unheard;
-
-impl Reporter for Unheard {
-    fn notice(&mut self, _: &Suite, _: &Event<'_>) {}
 }
 
 /// Hears of all, and writes it down.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::plan::WorkerId;
 use crate::session::fake_engine::name;
-use crate::state::{Changed, Followed, Instructions, Place, StateKind};
+use crate::state::{Changed, Followed, Instructions, Place};
 use crate::suite::TestIndex;
 use crate::trial::{Execution, Outcome};
 
@@ -17,12 +17,14 @@ pub(crate) struct State {
     /// The places that a test leaves changed, or (`false`) as they were at first. One whose name starts with `hidden`
     /// is not told, one that starts with `fixed` cannot be put back.
     pub(crate) writes: fn(char) -> &'static [(&'static str, bool)],
-    /// What becomes of a test where these places are changed; `WATCHED` is one of them where instructions are followed.
+    /// What becomes of a test where these places are changed; `WATCHED` is one of them where instructions are followed,
+    /// and `FORKED` in a fork.
     pub(crate) becomes: fn(char, &BTreeSet<&'static str>) -> Outcome,
 }
 
-/// What is changed for a test whose process is watched.
+/// What is changed for a test whose process is watched, and for one whose process is a fork.
 pub(crate) const WATCHED: &str = "(watched)";
+pub(crate) const FORKED: &str = "(forked)";
 
 impl State {
     /// Runs a list, and does and tells what the harness does by its instructions.
@@ -30,9 +32,11 @@ impl State {
         self,
         worker: WorkerId,
         list: &[TestIndex],
+        forked: bool,
         instructions: Option<&Instructions>,
     ) -> (Vec<Execution>, Option<Changed>) {
-        let mut dirty: BTreeSet<&'static str> = instructions.map(|_| WATCHED).into_iter().collect();
+        let marks = instructions.map(|_| WATCHED).into_iter().chain(forked.then_some(FORKED));
+        let mut dirty: BTreeSet<&'static str> = marks.collect();
         let (mut executions, mut process, mut told) = (Vec::new(), 0, None);
         let mut followed = Vec::new();
         for (position, &test) in list.iter().enumerate() {
@@ -70,7 +74,7 @@ impl State {
 
 /// Puts places back, as far as that can be done.
 fn put_back(dirty: &mut BTreeSet<&'static str>, restore: &[String]) -> Changed {
-    let told = dirty.iter().filter(|name| **name != WATCHED && !name.starts_with("hidden"));
+    let told = dirty.iter().filter(|name| !name.starts_with('(') && !name.starts_with("hidden"));
     let places: Vec<Place> = told.map(|name| place(name)).collect();
     let known = |name: &String| places.iter().any(|place| place.name == *name && place.restorable);
     let failed: Vec<String> = restore.iter().filter(|name| !known(name)).cloned().collect();
@@ -79,16 +83,5 @@ fn put_back(dirty: &mut BTreeSet<&'static str>, restore: &[String]) -> Changed {
 }
 
 fn place(name: &str) -> Place {
-    Place {
-        name: name.into(),
-        kind: StateKind::Global,
-        old: "0".into(),
-        new: "1".into(),
-        restorable: !name.starts_with("fixed"),
-        low_confidence: false,
-        written: None,
-        read: None,
-        recipe: None,
-        along: None,
-    }
+    Place { restorable: !name.starts_with("fixed"), ..Place::example(name) }
 }

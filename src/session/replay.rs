@@ -1,6 +1,5 @@
 //! Running one plan again.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::finding::Origin;
@@ -106,8 +105,7 @@ fn judge(
     replayed: &mut Replayed,
 ) -> Result<(), RunError> {
     lab.trial(Origin::Baseline, &baseline::suite_order(lab.suite, plan.seed, plan.hash_seed))?;
-    let trials =
-        search::Trials { rootdir: &interpreter.rootdir, seed: plan.seed, axes, waiting: &BTreeSet::new() };
+    let trials = search::Trials { rootdir: &interpreter.rootdir, seed: plan.seed, axes };
     while let Some(suspect) = replayed.unjudged.first() {
         let finding = investigate(lab, suspect)?;
         replayed.unjudged.remove(0);

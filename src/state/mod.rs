@@ -242,3 +242,22 @@ pub struct Statement {
     /// Its only line.
     pub text: String,
 }
+
+#[cfg(test)]
+impl Place {
+    /// A global that was 0 and is 1, of which no more is known: for tests.
+    pub(crate) fn example(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            kind: StateKind::Global,
+            old: "0".into(),
+            new: "1".into(),
+            restorable: true,
+            low_confidence: false,
+            written: None,
+            read: None,
+            recipe: None,
+            along: None,
+        }
+    }
+}

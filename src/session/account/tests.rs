@@ -113,21 +113,7 @@ fn suspect(test: u32) -> Suspect {
 }
 
 fn explanation(experiments: u32) -> Explanation {
-    Explanation {
-        confirmed: false,
-        places: Vec::new(),
-        jointly: false,
-        alone: false,
-        others: 0,
-        changed: 0,
-        cut_off: false,
-        fixtures: Vec::new(),
-        related_tests: RelatedTests::default(),
-        fix: None,
-        no_fix: None,
-        experiments,
-        why: None,
-    }
+    Explanation { experiments, ..Explanation::default() }
 }
 
 fn related(cleaner: u32) -> RelatedTests {

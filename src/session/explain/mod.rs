@@ -6,7 +6,7 @@ pub(crate) mod related;
 pub(crate) mod details;
 mod tests;
 
-use crate::explain::{Answer, Cause, Experiment, Explanation, RelatedTests, find};
+use crate::explain::{Answer, Cause, Experiment, Explanation, find};
 use crate::finding::{Finding, Kind};
 use crate::judge::observation::{FailureMatcher, Observation, observe};
 use crate::limits::{EXPERIMENT_DOUBT, EXPERIMENT_REPETITIONS, EXPLAINING_RUNS, HANGING_EXPERIMENTS};
@@ -162,7 +162,7 @@ impl Runner<'_, '_> {
             }
             self.experiments += 1;
             let base = if fresh { &self.case.fresh } else { &self.case.cheap };
-            let plan = Plan { random_seed: base.random_seed.wrapping_add(run), ..base.clone() };
+            let plan = base.reseeded(run);
             let (trial, changed) =
                 self.lab.probe_explaining(&plan, instructions, fresh).map_err(|error| {
                     self.error = Some(error);
@@ -245,11 +245,8 @@ fn explain_with(runner: &mut Runner<'_, '_>) -> Explanation {
         changed,
         cut_off,
         fixtures: places.iter().filter(|place| is_fixture(place)).cloned().collect(),
-        related_tests: RelatedTests::default(),
-        fix: None,
-        no_fix: None,
         experiments: runner.experiments,
-        why: None,
+        ..Explanation::default()
     }
 }
 
@@ -303,18 +300,10 @@ fn is_fixture(place: &Place) -> bool {
 
 fn unexplained(why: &str, places: Vec<Place>, experiments: u32) -> Explanation {
     Explanation {
-        confirmed: false,
         changed: places.len(),
         places,
-        jointly: false,
-        alone: false,
-        others: 0,
-        cut_off: false,
-        fixtures: Vec::new(),
-        related_tests: RelatedTests::default(),
-        fix: None,
-        no_fix: None,
         experiments,
         why: Some(why.to_owned()),
+        ..Explanation::default()
     }
 }

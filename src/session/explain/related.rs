@@ -6,6 +6,7 @@
 //! of a sample of each sort the second time in fresh processes; where these differ, of all of that sort.
 
 mod sessions;
+mod tests;
 
 use std::collections::BTreeSet;
 
@@ -31,7 +32,6 @@ pub(crate) fn related_tests(
     lab: &mut Lab<'_>,
     finding: &Finding,
     place: &Place,
-    waiting: &BTreeSet<TestIndex>,
 ) -> Result<RelatedTests, RunError> {
     let (Some(minimal), Some(signature)) = (&finding.shrunk, &finding.signature) else {
         return Ok(RelatedTests::default());
@@ -53,7 +53,7 @@ pub(crate) fn related_tests(
     let plan = Plan { imports: Imports::All, ..serial(&minimal.plan, Vec::new()) };
     let forks = lab.forks(&plan);
     let mut search = Search { lab, plan, place, polluter, victim: signature.clone(), forks, cut: false };
-    let related_tests = search.run(waiting)?;
+    let related_tests = search.run()?;
     search.confirmed(related_tests)
 }
 
@@ -70,9 +70,9 @@ struct Search<'a, 'b> {
 }
 
 impl Search<'_, '_> {
-    fn run(&mut self, waiting: &BTreeSet<TestIndex>) -> Result<RelatedTests, RunError> {
+    fn run(&mut self) -> Result<RelatedTests, RunError> {
         let hash_seed = self.plan.hash_seed;
-        let tests = self.looked_at(waiting);
+        let tests = self.looked_at();
         if self.lab.out_of_time() {
             return Ok(RelatedTests::default());
         }
@@ -94,7 +94,9 @@ impl Search<'_, '_> {
     }
 
     /// The tests that are looked at, in suite order.
-    fn looked_at(&self, waiting: &BTreeSet<TestIndex>) -> Vec<TestIndex> {
+    fn looked_at(&self) -> Vec<TestIndex> {
+        let waiting: BTreeSet<TestIndex> =
+            self.lab.book().waiting.iter().map(|suspect| suspect.signature.test).collect();
         let collected = &self.lab.suite.collected;
         let others = collected.iter().filter(|test| !waiting.contains(test));
         let chosen: BTreeSet<TestIndex> =
@@ -307,113 +309,4 @@ fn those<'t>(
     shows: impl Fn(&Trial) -> bool + 't,
 ) -> impl Iterator<Item = TestIndex> + 't {
     tests.iter().zip(trials).filter(move |(_, trial)| shows(trial)).map(|(&test, _)| test)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::finding::{Minimal, Origin};
-    use crate::judge::Tally;
-    use crate::session::fake_engine::{
-        Does, FakeEngine, Situation, Unheard, fails_if, name, plan, suite, test,
-    };
-    use crate::session::suspect::suspects;
-    use crate::state::StateKind;
-    use crate::trial::Outcome;
-
-    const TESTS_OF_SUITE: u32 = 26;
-
-    /// `a`, `b` and `c` set the place, `y` and `z` clear it, `d` to `o` fail where it is set; `p` fails alone.
-    fn does(test: TestIndex) -> Does {
-        match name(test) {
-            'a'..='c' => Does::Sets,
-            'y' | 'z' => Does::Clears,
-            _ => Does::Nothing,
-        }
-    }
-
-    fn becomes(run: Situation<'_>) -> Outcome {
-        let set = matches!(run.last_of("abcyz"), Some('a'..='c'));
-        fails_if(run.is('p') || set && ('d'..='o').contains(&name(run.test)))
-    }
-
-    /// Looks, from `d` after `a`, for the others; and what was run.
-    fn found(engine: FakeEngine<'_>) -> (RelatedTests, Vec<(Plan, bool)>) {
-        let (suite, mut unheard, mut engine) = (suite(TESTS_OF_SUITE), Unheard, engine.with_place(does));
-        let mut lab = Lab::new(&suite, &mut engine, &mut unheard, None);
-        let pair = plan("ad");
-        let trial = lab.trial(Origin::Trial(0), &pair).unwrap();
-        let signature = suspects(Origin::Trial(0), &pair, &trial).remove(0).signature;
-        let minimal = Minimal {
-            plan: pair,
-            culprits: vec![test('a')],
-            imports: Vec::new(),
-            one_minimal: true,
-            calls: 0,
-        };
-        let finding = Finding {
-            signature: Some(signature),
-            shrunk: Some(minimal),
-            with: Tally { runs: 8, failed: 8 },
-            ..Finding::new(Kind::Victim, Some(test('d')), Origin::Trial(0))
-        };
-        let waiting = BTreeSet::new();
-        let place = Place {
-            name: "shop.CACHE".into(),
-            kind: StateKind::Global,
-            old: "{}".into(),
-            new: "{1}".into(),
-            restorable: true,
-            low_confidence: false,
-            written: None,
-            read: None,
-            recipe: None,
-            along: None,
-        };
-        (related_tests(&mut lab, &finding, &place, &waiting).unwrap(), engine.ran)
-    }
-
-    fn letters(tests: impl IntoIterator<Item = TestIndex>) -> String {
-        tests.into_iter().map(name).collect()
-    }
-
-    #[test]
-    fn all_who_have_to_do_with_a_place_are_named_and_no_others() {
-        let (related_tests, _) = found(FakeEngine::new(suite(TESTS_OF_SUITE), becomes));
-        assert_eq!(letters(related_tests.polluters.clone()), "bc");
-        assert_eq!(letters(related_tests.victims.iter().map(|told| told.test)), "efghijklmno");
-        assert_eq!(letters(related_tests.cleaners.clone()), "yz");
-        assert!(related_tests.whole);
-        assert_eq!(letters(related_tests.fresh), "bcefgyz", "three of each sort");
-    }
-
-    #[test]
-    fn of_a_place_a_sample_is_shown_in_fresh_processes_and_all_where_these_differ() {
-        // In forks alone `e`, `k` and `o` fail too.
-        let becomes = |run: Situation<'_>| match name(run.test) {
-            'e' | 'k' | 'o' if run.fresh => Outcome::Passed,
-            _ => becomes(run),
-        };
-        let (related_tests, ran) = found(FakeEngine::new(suite(TESTS_OF_SUITE), becomes));
-        assert_eq!(letters(related_tests.victims.iter().map(|told| told.test)), "fghijlmn");
-        let fresh = |letter| {
-            ran.iter()
-                .filter(|(ran, fresh)| {
-                    *fresh && *ran == Plan { random_seed: ran.random_seed, ..plan(&format!("a{letter}")) }
-                })
-                .count()
-        };
-        assert_eq!("efghijklmno".chars().map(fresh).collect::<Vec<_>>(), [1; 11]);
-    }
-
-    #[test]
-    fn where_each_run_is_a_start_of_pytest_not_all_are_tried_and_that_is_told() {
-        let all = |run: Situation<'_>| fails_if(run.last_of("ayz") == Some('a'));
-        let (cut, _) = found(FakeEngine::new(suite(TESTS_OF_SUITE), all).without_forks());
-        assert_eq!((cut.victims.len(), cut.whole), (RELATED_STARTS, false));
-        let (related_tests, ran) = found(FakeEngine::new(suite(TESTS_OF_SUITE), becomes).without_forks());
-        assert!(related_tests.whole);
-        assert_eq!(related_tests.fresh, related_tests.tests());
-        assert!(ran.iter().all(|(_, fresh)| *fresh));
-    }
 }

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::finding::{Minimal, Origin};
 use crate::judge::{Signature, Tally};
-use crate::session::fake_engine::{FakeEngine, Unheard, failed, fails_if, plan, suite, test};
+use crate::session::event::Reporters;
+use crate::session::fake_engine::{FakeEngine, failed, fails_if, plan, suite, test};
 use crate::session::fake_state::{State, WATCHED};
 use crate::session::lab::deadline::Deadline;
 
@@ -56,8 +57,9 @@ fn victim(with: Tally) -> Finding {
 }
 
 fn explained(state: State, with: Tally, deadline: Option<Deadline>) -> Explanation {
-    let (whole, mut unheard, mut engine) = (suite(8), Unheard, FakeEngine::of_state(suite(8), state));
-    let mut lab = Lab::new(&whole, &mut engine, &mut unheard, deadline);
+    let (whole, mut nobody, mut engine) =
+        (suite(8), Reporters::default(), FakeEngine::of_state(suite(8), state));
+    let mut lab = Lab::new(&whole, &mut engine, &mut nobody, deadline);
     explain(&mut lab, &victim(with)).unwrap().unwrap()
 }
 
@@ -135,8 +137,9 @@ fn the_runs_for_one_state_are_counted_and_the_step_in_which_they_were_used_up_is
             passed => passed,
         },
     };
-    let (whole, mut unheard, mut engine) = (suite(8), Unheard, FakeEngine::of_state(suite(8), hangs));
-    let mut lab = Lab::new(&whole, &mut engine, &mut unheard, None);
+    let (whole, mut nobody, mut engine) =
+        (suite(8), Reporters::default(), FakeEngine::of_state(suite(8), hangs));
+    let mut lab = Lab::new(&whole, &mut engine, &mut nobody, None);
     let hung = Outcome::Timeout { limit: Duration::ZERO };
     let finding = Finding { signature: Signature::of(test('f'), &hung), ..victim(ALWAYS) };
     let explanation = explain(&mut lab, &finding).unwrap().unwrap();

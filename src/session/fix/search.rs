@@ -36,8 +36,6 @@ pub(crate) struct Trials<'a> {
     pub(crate) seed: Seed,
     /// What the session varies.
     pub(crate) axes: &'a Axes,
-    /// The tests of which a failure waits to be looked into: what is found may be behind that as well.
-    pub(crate) waiting: &'a BTreeSet<TestIndex>,
 }
 
 /// Tells of a finding the state behind it, who else has to do with that, and a fix that was tried, or why there is none;
@@ -52,7 +50,7 @@ pub(crate) fn explain_and_fix(lab: &mut Lab<'_>, trials: Trials<'_>, of: usize) 
     };
     lab.tell(&Event::Explained(of, &explanation));
     if let (true, Some(place)) = (explanation.confirmed, explanation.places.first()) {
-        explanation.related_tests = match related_tests(lab, &finding, place, trials.waiting) {
+        explanation.related_tests = match related_tests(lab, &finding, place) {
             Err(RunError::Interrupted) => return Err(RunError::Interrupted),
             // That the others are not known is no reason to lose what is.
             found => found.unwrap_or_default(),

@@ -112,8 +112,7 @@ impl Attempt<'_, '_, '_> {
 
     fn holds(&mut self, failing: &Plan, runs: u32, shared: bool) -> Result<Tried, End> {
         self.collects_the_same(failing.hash_seed)?;
-        let again = |run: u32| Plan { random_seed: failing.random_seed.wrapping_add(run), ..failing.clone() };
-        let failing_plans: Vec<Plan> = (0..runs).map(again).collect();
+        let failing_plans: Vec<Plan> = (0..runs).map(|run| failing.reseeded(run)).collect();
         self.hold_in(&failing_plans, true, |_| "did not undo the failure".to_owned())?;
         self.shows_without(&failing_plans)?;
         let (plain, serial, parallel) = self.plans(failing.hash_seed);

@@ -4,12 +4,11 @@
 use crate::finding::{Finding, Kind, Minimal};
 use crate::judge::Tally;
 use crate::judge::observation::{FailureMatcher, Observation, observe};
-use crate::limits::BELIEVED_IF_CONSTANT;
 use crate::plan::{Plan, WorkerId};
-use crate::run::{Job, RunError};
+use crate::run::RunError;
 use crate::session::investigate::confirm::{Side, constant};
 use crate::session::investigate::oracle::run_shrinker;
-use crate::session::investigate::questions::exactly;
+use crate::session::investigate::questions::{exactly, shows_each_time};
 use crate::session::investigate::shrinking::given_up;
 use crate::session::lab::{Lab, serial, serial_of_worker};
 use crate::session::suspect::{Suspect, minimal};
@@ -32,8 +31,8 @@ pub(crate) fn order_dependent(
     let failing = serial_of_worker(&suspect.plan, suspect.worker);
     let passing = serial(passing, list_of(passing, test));
     if failing.hash_seed != passing.hash_seed
-        || !shows(lab, &failing, &suspect.wanted(), Observation::Same)?
-        || !shows(lab, &passing, &any, Observation::Passed)?
+        || !shows_each_time(lab, &failing, |trial| observe(trial, &suspect.wanted()) == Observation::Same)?
+        || !shows_each_time(lab, &passing, |trial| observe(trial, &any) == Observation::Passed)?
     {
         return Ok(None);
     }
@@ -69,19 +68,6 @@ fn list_of(plan: &Plan, test: TestIndex) -> Vec<TestIndex> {
     plan.workers.iter().find(|list| list.contains(&test)).cloned().unwrap_or_default()
 }
 
-/// Whether each of some runs of a plan shows this.
-fn shows(
-    lab: &mut Lab<'_>,
-    plan: &Plan,
-    wanted: &FailureMatcher,
-    what: Observation,
-) -> Result<bool, RunError> {
-    let seeded = |run| Plan { random_seed: plan.random_seed.wrapping_add(run), ..plan.clone() };
-    let plans: Vec<Plan> = (0..BELIEVED_IF_CONSTANT).map(seeded).collect();
-    let trials = lab.probes(&plans.iter().map(Job::of).collect::<Vec<_>>())?;
-    Ok(trials.iter().all(|trial| observe(trial, wanted) == what))
-}
-
 /// Tests after which alone it passes are no polluters; they make it run.
 fn without_those(minimal: Minimal, passes_after: &[TestIndex]) -> Minimal {
     let others: Vec<TestIndex> =
@@ -93,7 +79,8 @@ fn without_those(minimal: Minimal, passes_after: &[TestIndex]) -> Minimal {
 mod tests {
     use super::*;
     use crate::finding::Origin;
-    use crate::session::fake_engine::{FakeEngine, Situation, Unheard, fails_if, name, plan, suite, test};
+    use crate::session::event::Reporters;
+    use crate::session::fake_engine::{FakeEngine, Situation, fails_if, name, plan, suite, test};
     use crate::session::investigate::investigate;
     use crate::session::suspect::suspects;
     use crate::trial::Outcome;
@@ -101,8 +88,9 @@ mod tests {
     /// What is found of `f` in eight tests, after it passed in one order and failed in another.
     fn found(passing: &str, failing: &str, becomes: impl Fn(Situation<'_>) -> Outcome) -> Finding {
         let one = |run: Situation<'_>| if run.is('f') { becomes(run) } else { Outcome::Passed };
-        let (whole, mut engine, mut unheard) = (suite(8), FakeEngine::new(suite(8), one), Unheard);
-        let mut lab = Lab::new(&whole, &mut engine, &mut unheard, None);
+        let (whole, mut engine, mut nobody) =
+            (suite(8), FakeEngine::new(suite(8), one), Reporters::default());
+        let mut lab = Lab::new(&whole, &mut engine, &mut nobody, None);
         lab.trial(Origin::Baseline, &plan(passing)).unwrap();
         let failing = plan(failing);
         let trial = lab.trial(Origin::Trial(0), &failing).unwrap();

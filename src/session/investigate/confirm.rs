@@ -158,7 +158,7 @@ impl Side {
         let run = |number: u32| {
             let is_fresh = number - self.all.runs < missing;
             let plan = if is_fresh { &self.fresh } else { &self.cheap };
-            (Plan { random_seed: plan.random_seed.wrapping_add(number), ..plan.clone() }, is_fresh)
+            (plan.reseeded(number), is_fresh)
         };
         (self.all.runs..runs.max(self.all.runs + missing)).map(run).collect()
     }
@@ -242,8 +242,7 @@ fn broken_elsewhere(lab: &mut Lab<'_>, suspect: &Suspect, plan: &Plan) -> Result
         let mut without = Tally::default();
         without.add(true);
         for run in 1..BROKEN_RUNS {
-            let again = Plan { random_seed: alone.random_seed.wrapping_add(run), ..alone.clone() };
-            without.add(observe(&lab.probe(&again)?, &wanted) == Observation::Same);
+            without.add(observe(&lab.probe(&alone.reseeded(run))?, &wanted) == Observation::Same);
         }
         let Some(seen) = seen.filter(|_| without.always()) else {
             continue;
@@ -262,16 +261,17 @@ fn broken_elsewhere(lab: &mut Lab<'_>, suspect: &Suspect, plan: &Plan) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::fake_engine::{FakeEngine, Situation, Unheard, failed, fails_if, plan, suite, test};
+    use crate::session::event::Reporters;
+    use crate::session::fake_engine::{FakeEngine, Situation, failed, fails_if, plan, suite, test};
     use crate::session::investigate::investigate;
     use crate::trial::Outcome;
 
     /// The sides of a comparison of `f` after `b` with `f` alone: how often each failed, and of the first in fresh
     /// processes.
     fn compared(becomes: impl FnMut(Situation<'_>) -> Outcome, varies: bool) -> [Tally; 3] {
-        let (suite, mut unheard) = (suite(8), Unheard);
+        let (suite, mut nobody) = (suite(8), Reporters::default());
         let mut engine = FakeEngine::new(suite.clone(), becomes);
-        let mut lab = Lab::new(&suite, &mut engine, &mut unheard, None);
+        let mut lab = Lab::new(&suite, &mut engine, &mut nobody, None);
         let any = FailureMatcher::Failure(test('f'));
         let with = Side::new(plan("bf"), plan("bf"), any.clone(), Tally::always);
         let without = Side::new(plan("f"), plan("f"), any, Tally::never);
@@ -324,9 +324,9 @@ mod tests {
                 _ => Outcome::Passed,
             }
         };
-        let (suite, mut unheard) = (suite(8), Unheard);
+        let (suite, mut nobody) = (suite(8), Reporters::default());
         let mut engine = FakeEngine::new(suite.clone(), torn_down);
-        let mut lab = Lab::new(&suite, &mut engine, &mut unheard, None);
+        let mut lab = Lab::new(&suite, &mut engine, &mut nobody, None);
         let whole = plan("abcdef");
         let trial = lab.trial(Origin::Trial(0), &whole).unwrap();
         let suspect = suspects(Origin::Trial(0), &whole, &trial).remove(0);

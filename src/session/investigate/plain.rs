@@ -183,7 +183,8 @@ fn told_of(line: &str, id: &str) -> Option<Fate> {
 mod tests {
     use super::*;
     use crate::finding::Origin;
-    use crate::session::fake_engine::{FakeEngine, Situation, Unheard, failed, fails_if, plan, suite, test};
+    use crate::session::event::Reporters;
+    use crate::session::fake_engine::{FakeEngine, Situation, failed, fails_if, plan, suite, test};
     use crate::session::investigate::investigate;
     use crate::session::suspect::suspects;
     use crate::trial::Outcome;
@@ -191,8 +192,9 @@ mod tests {
     /// What is found of `f`, the only one of eight tests that fails in a trial.
     fn found(becomes: impl Fn(Situation<'_>) -> Outcome) -> Finding {
         let one = |run: Situation<'_>| if run.is('f') { becomes(run) } else { Outcome::Passed };
-        let (suite, mut engine, mut unheard) = (suite(8), FakeEngine::new(suite(8), one), Unheard);
-        let mut lab = Lab::new(&suite, &mut engine, &mut unheard, None);
+        let (suite, mut engine, mut nobody) =
+            (suite(8), FakeEngine::new(suite(8), one), Reporters::default());
+        let mut lab = Lab::new(&suite, &mut engine, &mut nobody, None);
         let whole = plan("abcdefgh");
         let trial = lab.trial(Origin::Trial(0), &whole).unwrap();
         investigate(&mut lab, &suspects(Origin::Trial(0), &whole, &trial)[0]).unwrap()
@@ -237,8 +239,8 @@ mod tests {
                 (_, _, is_d) => !is_d,
             })
         });
-        let (whole, mut unheard) = (suite(6), Unheard);
-        let mut lab = Lab::new(&whole, &mut engine, &mut unheard, None);
+        let (whole, mut nobody) = (suite(6), Reporters::default());
+        let mut lab = Lab::new(&whole, &mut engine, &mut nobody, None);
         together(&mut lab, &"abcdef".chars().map(test).collect()).unwrap();
         together(&mut lab, &"abcdef".chars().map(test).collect()).unwrap();
         let mut of = |letter| of(&mut lab, test(letter), None).unwrap();

@@ -4,13 +4,14 @@ use crate::finding::Origin;
 use crate::judge::case::{PassedIn, Verdict};
 use crate::judge::observation::{FailureMatcher, Observation, observe};
 use crate::judge::{Evidence, Facts, Next, Question, decide};
-use crate::limits::SILENT_RUNS;
+use crate::limits::{BELIEVED_IF_CONSTANT, SILENT_RUNS};
 use crate::plan::Plan;
 use crate::run::{Job, RunError};
 use crate::session::lab::{Lab, alone, serial, serial_of_worker};
 use crate::session::stress::draws::Seen;
 use crate::session::suspect::{Suspect, suspects};
 use crate::suite::TestIndex;
+use crate::trial::Trial;
 
 /// What a suspect was judged to be.
 pub(crate) struct Judgement {
@@ -133,12 +134,25 @@ pub(crate) fn fails_as_the_only_worker(lab: &mut Lab<'_>, suspect: &Suspect) -> 
     let alone = serial(&suspect.plan, vec![suspect.signature.test]);
     let plan = Plan { mode: suspect.plan.mode, ..alone };
     for run in 0..SILENT_RUNS {
-        let trial = lab.probe(&Plan { random_seed: plan.random_seed.wrapping_add(run), ..plan.clone() })?;
+        let trial = lab.probe(&plan.reseeded(run))?;
         if observe(&trial, &suspect.wanted()) != Observation::Same {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// Whether so many runs of a plan as constancy is believed for all show something, each under another random seed.
+///
+/// # Errors
+/// Those of the engine.
+pub(crate) fn shows_each_time(
+    lab: &mut Lab<'_>,
+    plan: &Plan,
+    shows: impl Fn(&Trial) -> bool,
+) -> Result<bool, RunError> {
+    let plans: Vec<Plan> = (0..BELIEVED_IF_CONSTANT).map(|run| plan.reseeded(run)).collect();
+    Ok(lab.probes(&plans.iter().map(Job::of).collect::<Vec<_>>())?.iter().all(shows))
 }
 
 pub(crate) fn question_plan(

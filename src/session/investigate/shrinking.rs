@@ -4,15 +4,16 @@ use crate::finding::{Finding, GivenUp, Kind};
 use crate::judge::case::Verdict;
 use crate::judge::observation::{FailureMatcher, Observation, observe};
 use crate::judge::{Evidence, Tally};
-use crate::limits::{BELIEVED_IF_CONSTANT, RACE_RATE, UNKNOWN_RATE};
+use crate::limits::{RACE_RATE, UNKNOWN_RATE};
 use crate::plan::{Plan, WorkerId};
-use crate::run::{Job, RunError};
+use crate::run::RunError;
 use crate::session::investigate::confirm;
 use crate::session::investigate::oracle::run_shrinker;
-use crate::session::investigate::questions::{exactly, wanted};
+use crate::session::investigate::questions::{exactly, shows_each_time, wanted};
 use crate::session::lab::{Lab, serial, serial_of_worker};
 use crate::session::suspect::Suspect;
 use crate::shrink::{Shrunk, Target};
+use crate::trial::Trial;
 
 pub(crate) fn shrink_victim(
     lab: &mut Lab<'_>,
@@ -50,6 +51,21 @@ pub(crate) fn shrink_victim(
     confirmed(lab, if measured > 0.0 { measured } else { UNKNOWN_RATE })
 }
 
+/// Shrinks a failure in its own plan, as if it showed there each time.
+pub(crate) fn shrink_constant(
+    lab: &mut Lab<'_>,
+    suspect: &Suspect,
+    finding: Finding,
+) -> Result<Finding, RunError> {
+    let wanted = wanted(suspect, Verdict::Victim);
+    let target = Target { victim: suspect.signature.test, worker: suspect.worker };
+    let looked_for = exactly(suspect, &wanted);
+    let shrunk = run_shrinker(lab, suspect.plan.clone(), target, 1.0, &looked_for, Observation::Same)?;
+    let given_up = given_up(&shrunk);
+    let found = confirm::victim(lab, suspect, &wanted, shrunk, finding, false)?;
+    Ok(Finding { given_up, ..found })
+}
+
 /// How far a search came that was given up.
 pub(crate) fn given_up(shrunk: &Shrunk) -> Option<GivenUp> {
     shrunk.exhausted.then(|| GivenUp { runs: shrunk.calls, suspects: shrunk.odds.clone() })
@@ -68,7 +84,8 @@ pub(crate) fn shrink_brittle(
     let target = Target { victim: test, worker: WorkerId(0) };
     let rate = 1.0 - evidence.passed_again.rate();
     let wanted = FailureMatcher::any(&suspect.signature, suspect.failure.as_ref());
-    if passing.workers.len() > 1 && fails_each_time(lab, &plan, &wanted)? {
+    let fails = |trial: &Trial| observe(trial, &wanted).shown() == Some(true);
+    if passing.workers.len() > 1 && shows_each_time(lab, &plan, fails)? {
         let unjudged =
             Finding { kind: Kind::Unreproduced, with: Tally::default(), unjudged: true, ..finding };
         return Ok(Finding { note: Some(BESIDE.to_owned()), ..unjudged });
@@ -81,10 +98,3 @@ pub(crate) fn shrink_brittle(
 /// Why no claim is made of what passes only while other workers run.
 const BESIDE: &str = "it fails alone and after the tests of its own worker, and passes in a plan in which other workers run at the \
      same time: which of that it needs, a test of theirs or to be a worker, was not looked for";
-
-fn fails_each_time(lab: &mut Lab<'_>, plan: &Plan, wanted: &FailureMatcher) -> Result<bool, RunError> {
-    let seeded = |run| Plan { random_seed: plan.random_seed.wrapping_add(run), ..plan.clone() };
-    let plans: Vec<Plan> = (0..BELIEVED_IF_CONSTANT).map(seeded).collect();
-    let trials = lab.probes(&plans.iter().map(Job::of).collect::<Vec<_>>())?;
-    Ok(trials.iter().all(|trial| observe(trial, wanted).shown() == Some(true)))
-}

@@ -213,28 +213,17 @@ pub(crate) fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunE
     let culprits =
         plan.workers.iter().flatten().copied().filter(|&test| test != suspect.signature.test).collect();
     let minimal = Minimal { plan, culprits, imports: Vec::new(), one_minimal: true, calls: runs.count };
+    let deadlock = "a deadlock: each test waits for what the other has";
     Ok(Judged::Race(Box::new(Finding {
-        kind: Kind::Race,
-        test: Some(suspect.signature.test),
         signature: Some(suspect.signature.clone()),
         failure: suspect.failure.clone(),
-        origin: suspect.origin,
         plan: Some(suspect.plan.clone()),
         shrunk: Some(minimal),
         with,
         without,
-        passes_after: None,
-        unjudged: false,
-        plain: Tally::default(),
-        also: Vec::new(),
-        command: None,
-        no_command: None,
-        note: (hangs(suspect) && deadlocks)
-            .then(|| "a deadlock: each test waits for what the other has".to_owned()),
-        explanation: None,
+        note: (hangs(suspect) && deadlocks).then(|| deadlock.to_owned()),
         trace: Some(found),
-        known: None,
-        given_up: None,
+        ..Finding::new(Kind::Race, Some(suspect.signature.test), suspect.origin)
     })))
 }
 

@@ -47,7 +47,8 @@ fn under(lab: &Lab<'_>, like: &Plan, tests: &BTreeSet<TestIndex>, hash_seed: u32
 mod tests {
     use super::*;
     use crate::finding::Kind;
-    use crate::session::fake_engine::{FakeEngine, Situation, Unheard, fails_if, lost, suite, test};
+    use crate::session::event::Reporters;
+    use crate::session::fake_engine::{FakeEngine, Situation, fails_if, lost, suite, test};
     use crate::session::result::{Limits, SessionResult};
     use crate::session::stress::stress;
     use crate::trial::Outcome;
@@ -64,7 +65,7 @@ mod tests {
             |run: Situation<'_>| if run.is('c') { becomes(run.plan.hash_seed) } else { Outcome::Passed };
         let mut engine = FakeEngine::new(suite(5), one);
         let limits = Limits { trials: Some(2), ..Limits::default() };
-        let result = stress(&mut engine, &mut Unheard, SEED, axes, &limits).unwrap();
+        let result = stress(&mut engine, &mut Reporters::default(), SEED, axes, &limits).unwrap();
         (result, engine.ran.iter().map(|(plan, _)| plan.hash_seed).collect())
     }
 

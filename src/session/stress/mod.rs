@@ -365,8 +365,7 @@ impl Session<'_> {
             }
             let of = lab.found(&finding);
             let rootdir = &self.interpreter.rootdir;
-            let waiting = lab.book().waiting.iter().map(|suspect| suspect.signature.test).collect();
-            let trials = search::Trials { rootdir, seed: self.seed, axes: self.axes, waiting: &waiting };
+            let trials = search::Trials { rootdir, seed: self.seed, axes: self.axes };
             let trials = (!self.limits.unexplained).then_some(trials);
             details::tell(lab, self.interpreter, trials, of)?;
         }

@@ -4,7 +4,8 @@
 
 use super::*;
 use crate::plan::coverage::Shares;
-use crate::session::fake_engine::{FakeEngine, Heard, Situation, Unheard, failed, fails_if, name, suite};
+use crate::session::event::Reporters;
+use crate::session::fake_engine::{FakeEngine, Heard, Situation, failed, fails_if, name, suite};
 use crate::suite::Phase;
 use crate::trial::{Failure, Outcome};
 
@@ -43,7 +44,7 @@ fn found(result: &SessionResult) -> Vec<String> {
 }
 
 fn session(engine: &mut FakeEngine<'_>, limits: &Limits) -> SessionResult {
-    stress(engine, &mut Unheard, Seed(1), &Axes::default(), limits).unwrap()
+    stress(engine, &mut Reporters::default(), Seed(1), &Axes::default(), limits).unwrap()
 }
 
 const ALL: [&str; 6] =
@@ -95,7 +96,8 @@ fn a_session_for_one_victim_tells_of_no_other_test() {
     );
     let unknown = Limits { victim: Some("test_z.py::z".into()), ..limits };
     let mut engine = FakeEngine::new(suite(TESTS), becomes);
-    let error = stress(&mut engine, &mut Unheard, Seed(1), &Axes::default(), &unknown).unwrap_err();
+    let error =
+        stress(&mut engine, &mut Reporters::default(), Seed(1), &Axes::default(), &unknown).unwrap_err();
     assert!(error.to_string().contains("no such test was collected"), "{error}");
     assert!(engine.ran.is_empty());
 }

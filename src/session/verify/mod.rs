@@ -170,8 +170,7 @@ impl Case<'_, '_> {
             Ok(before) => self.after(before),
         };
         for run in 0..VERIFY_ALONE_RUNS {
-            let plan = Plan { random_seed: reference.random_seed.wrapping_add(run), ..reference.clone() };
-            let trial = self.lab.probe_fresh(&plan)?;
+            let trial = self.lab.probe_fresh(&reference.reseeded(run))?;
             if let Some(crash) = self.failure(&trial) {
                 let how = format!("{} in {}", crash.exception, crash.function);
                 return Ok(Some(if brittle {
@@ -232,9 +231,7 @@ impl Case<'_, '_> {
         );
         for (plan, count, fresh) in [(&plan, first, true), (&cheap, rest, false)] {
             let start = self.verified.minimal.runs;
-            let seeded =
-                |run| Plan { random_seed: plan.random_seed.wrapping_add(start + run), ..plan.clone() };
-            let plans: Vec<Plan> = (0..count).map(seeded).collect();
+            let plans: Vec<Plan> = (0..count).map(|run| plan.reseeded(start + run)).collect();
             let crash = self.settled(&plans, fresh, Stage::Minimal, runs)?;
             if crash.is_some() {
                 return Ok(crash);

@@ -5,9 +5,8 @@
 use super::*;
 use crate::finding::Origin;
 use crate::plan::document::PlanDocument;
-use crate::session::fake_engine::{
-    FakeEngine, Situation, Unheard, failed, fails_if, name, plan, suite, test,
-};
+use crate::session::event::Reporters;
+use crate::session::fake_engine::{FakeEngine, Situation, failed, fails_if, name, plan, suite, test};
 use crate::session::lab::Lab;
 
 const TESTS: u32 = 12;
@@ -48,8 +47,9 @@ fn verified(file: &FailureFile, becomes: impl Fn(Situation<'_>) -> Outcome) -> V
 }
 
 fn looked_at(file: &FailureFile, becomes: impl Fn(Situation<'_>) -> Outcome, expected: bool) -> Verified {
-    let (suite, mut unheard, mut engine) = (suite(TESTS), Unheard, FakeEngine::new(suite(TESTS), becomes));
-    let mut lab = Lab::new(&suite, &mut engine, &mut unheard, None);
+    let (suite, mut nobody, mut engine) =
+        (suite(TESTS), Reporters::default(), FakeEngine::new(suite(TESTS), becomes));
+    let mut lab = Lab::new(&suite, &mut engine, &mut nobody, None);
     verify(&mut lab, file, LIMITS, expected).unwrap()
 }
 
@@ -108,9 +108,9 @@ fn runs_that_say_nothing_of_isolation_are_no_proof() {
     let gone = FailureFile { test: suite(26).test(test('z')).id.clone(), ..victim() };
     assert!(why(verified(&gone, |_| Outcome::Passed)).contains("is not collected now"));
     let few = VerifyLimits { most_runs: 1, ..LIMITS };
-    let (whole, mut unheard) = (suite(TESTS), Unheard);
+    let (whole, mut nobody) = (suite(TESTS), Reporters::default());
     let mut engine = FakeEngine::new(suite(TESTS), |_| Outcome::Passed);
-    let mut lab = Lab::new(&whole, &mut engine, &mut unheard, None);
+    let mut lab = Lab::new(&whole, &mut engine, &mut nobody, None);
     assert!(why(verify(&mut lab, &victim(), few, false).unwrap()).ends_with("--runs allows 1"));
 }
 
@@ -205,8 +205,9 @@ fn a_race_that_is_mended_holds_and_one_that_is_not_still_fails() {
 #[test]
 fn what_is_found_and_written_down_is_seen_to_still_fail() {
     let polluted = |run: Situation<'_>| fails_if(run.is('f') && run.after('b'));
-    let (whole, mut unheard, mut engine) = (suite(TESTS), Unheard, FakeEngine::new(suite(TESTS), polluted));
-    let mut lab = Lab::new(&whole, &mut engine, &mut unheard, None);
+    let (whole, mut nobody, mut engine) =
+        (suite(TESTS), Reporters::default(), FakeEngine::new(suite(TESTS), polluted));
+    let mut lab = Lab::new(&whole, &mut engine, &mut nobody, None);
     let order = plan("abcdefghijkl");
     let trial = lab.trial(Origin::Baseline, &order).unwrap();
     let suspect = crate::session::suspect::suspects(Origin::Baseline, &order, &trial).remove(0);

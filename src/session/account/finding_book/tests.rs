@@ -256,21 +256,8 @@ fn what_a_cause_explains_fails_after_its_polluters_only() {
         polluters: [TestIndex(7)].into(),
         ..RelatedTests::default()
     };
-    let explanation = Explanation {
-        confirmed: true,
-        places: Vec::new(),
-        jointly: false,
-        alone: true,
-        others: 1,
-        changed: 0,
-        cut_off: false,
-        fixtures: Vec::new(),
-        related_tests,
-        fix: None,
-        no_fix: None,
-        experiments: 0,
-        why: None,
-    };
+    let explanation =
+        Explanation { confirmed: true, alone: true, others: 1, related_tests, ..Explanation::default() };
     let (culprits, imports) = (vec![TestIndex(5)], Vec::new());
     let minimal = Minimal { plan: plan(&[5, 0]), culprits, imports, one_minimal: true, calls: 1 };
     let of = finding(Kind::Victim, &suspect(0, Phase::Call, None));

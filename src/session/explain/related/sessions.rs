@@ -4,7 +4,8 @@
 
 use super::*;
 use crate::plan::{Axes, Seed};
-use crate::session::fake_engine::{FakeEngine, Unheard, fails_if, name, suite};
+use crate::session::event::Reporters;
+use crate::session::fake_engine::{FakeEngine, fails_if, name, suite};
 use crate::session::fake_state::State;
 use crate::session::result::{Limits, SessionResult};
 use crate::session::stress::stress;
@@ -16,7 +17,7 @@ fn session(tests: u32, state: State) -> SessionResult {
     let mut engine = FakeEngine::of_state(suite(tests), state);
     let axes = Axes { workers: vec![1], hash_seeds: 1, ..Axes::default() };
     let limits = Limits { trials: Some(10), ..Limits::default() };
-    stress(&mut engine, &mut Unheard, Seed(1), &axes, &limits).unwrap()
+    stress(&mut engine, &mut Reporters::default(), Seed(1), &axes, &limits).unwrap()
 }
 
 fn letters(tests: impl IntoIterator<Item = TestIndex>) -> String {

@@ -6,9 +6,8 @@ use super::*;
 use std::time::{Duration, Instant};
 
 use crate::judge::Signature;
-use crate::session::fake_engine::{
-    FakeEngine, Situation, Unheard, failed, fails_if, lost, plan, suite, test,
-};
+use crate::session::event::Reporters;
+use crate::session::fake_engine::{FakeEngine, Situation, failed, fails_if, lost, plan, suite, test};
 use crate::session::lab::deadline::Deadline;
 use crate::trial::Outcome;
 
@@ -44,8 +43,8 @@ fn tried_with(
     engine: &mut FakeEngine<'_>,
     deadline: Option<Deadline>,
 ) -> Tried {
-    let (project, whole, mut unheard) = (tempfile::tempdir().unwrap(), suite(8), Unheard);
-    let mut lab = Lab::new(&whole, engine, &mut unheard, deadline);
+    let (project, whole, mut nobody) = (tempfile::tempdir().unwrap(), suite(8), Reporters::default());
+    let mut lab = Lab::new(&whole, engine, &mut nobody, deadline);
     let (mut patched, axes) = (patched, Axes::default());
     let attempt = Attempt {
         lab: &mut lab,

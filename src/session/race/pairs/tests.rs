@@ -3,7 +3,8 @@
 #![cfg(test)]
 
 use super::*;
-use crate::session::fake_engine::{FakeEngine, Situation, Unheard, fails_if, plan, suite, test};
+use crate::session::event::Reporters;
+use crate::session::fake_engine::{FakeEngine, Situation, fails_if, plan, suite, test};
 
 /// The note of a failure of `f` under a schedule in which it comes between two calls of `b`, where this becomes of it.
 fn noted(fails: fn(Situation<'_>, &Schedule) -> bool) -> String {
@@ -12,8 +13,9 @@ fn noted(fails: fn(Situation<'_>, &Schedule) -> bool) -> String {
         let schedule = schedule_of(run.plan).unwrap_or(&sequential).clone();
         fails_if(run.is('f') && fails(run, &schedule))
     };
-    let (whole, mut unheard, mut engine) = (suite(8), Unheard, FakeEngine::new(suite(8), becomes));
-    let mut lab = Lab::new(&whole, &mut engine, &mut unheard, None);
+    let (whole, mut nobody, mut engine) =
+        (suite(8), Reporters::default(), FakeEngine::new(suite(8), becomes));
+    let mut lab = Lab::new(&whole, &mut engine, &mut nobody, None);
     let at = BTreeSet::from([Resource("file:a".into())]);
     let [b, f] = [WorkerId(0), WorkerId(1)];
     let switches = vec![Switch { worker: b, point: 1, to: f }];

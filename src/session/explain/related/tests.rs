@@ -1,0 +1,96 @@
+//! Who has to do with a place, from one polluter and one victim on.
+
+#![cfg(test)]
+
+use super::*;
+use crate::finding::{Minimal, Origin};
+use crate::judge::Tally;
+use crate::session::event::Reporters;
+use crate::session::fake_engine::{FakeEngine, fails_if, name, plan, suite, test};
+use crate::session::fake_state::{FORKED, State};
+use crate::session::suspect::suspects;
+
+const TESTS: u32 = 26;
+const CACHE: &str = "shop.CACHE";
+
+/// `a`, `b` and `c` set the place, `y` and `z` clear it, `d` to `o` fail where it is set; `p` fails alone.
+const STATE: State = State {
+    writes: |letter| match letter {
+        'a'..='c' => &[(CACHE, true)],
+        'y' | 'z' => &[(CACHE, false)],
+        _ => &[],
+    },
+    becomes: |letter, dirty| {
+        fails_if(letter == 'p' || ('d'..='o').contains(&letter) && dirty.contains(CACHE))
+    },
+};
+
+fn engine(state: State) -> FakeEngine<'static> {
+    FakeEngine::of_state(suite(TESTS), state)
+}
+
+/// Looks, from `d` after `a`, for the others; and what was run.
+fn found(mut engine: FakeEngine<'_>) -> (RelatedTests, Vec<(Plan, bool)>) {
+    let (suite, mut nobody, pair) = (suite(TESTS), Reporters::default(), plan("ad"));
+    let mut lab = Lab::new(&suite, &mut engine, &mut nobody, None);
+    let trial = lab.trial(Origin::Trial(0), &pair).unwrap();
+    let signature = suspects(Origin::Trial(0), &pair, &trial).remove(0).signature;
+    let culprits = vec![test('a')];
+    let minimal = Minimal { plan: pair, culprits, imports: Vec::new(), one_minimal: true, calls: 0 };
+    let finding = Finding {
+        signature: Some(signature),
+        shrunk: Some(minimal),
+        with: Tally { runs: 8, failed: 8 },
+        ..Finding::new(Kind::Victim, Some(test('d')), Origin::Trial(0))
+    };
+    let found = related_tests(&mut lab, &finding, &Place::example(CACHE)).unwrap();
+    (found, engine.ran)
+}
+
+fn letters(tests: impl IntoIterator<Item = TestIndex>) -> String {
+    tests.into_iter().map(name).collect()
+}
+
+fn victims(related_tests: &RelatedTests) -> String {
+    letters(related_tests.victims.iter().map(|told| told.test))
+}
+
+#[test]
+fn all_who_have_to_do_with_a_place_are_named_and_no_others() {
+    let (related_tests, _) = found(engine(STATE));
+    assert_eq!(letters(related_tests.polluters.clone()), "bc");
+    assert_eq!(victims(&related_tests), "efghijklmno");
+    assert_eq!(letters(related_tests.cleaners.clone()), "yz");
+    assert!(related_tests.whole);
+    assert_eq!(letters(related_tests.fresh), "bcefgyz", "three of each sort");
+}
+
+#[test]
+fn of_a_place_a_sample_is_shown_in_fresh_processes_and_all_where_these_differ() {
+    let in_forks_alone = State {
+        becomes: |letter, dirty| {
+            let passes = "eko".contains(letter) && !dirty.contains(FORKED);
+            if passes { fails_if(false) } else { (STATE.becomes)(letter, dirty) }
+        },
+        ..STATE
+    };
+    let (related_tests, ran) = found(engine(in_forks_alone));
+    assert_eq!(victims(&related_tests), "fghijlmn");
+    let list = |letter| plan(&format!("a{letter}")).workers;
+    let fresh = |letter| ran.iter().filter(|(ran, fresh)| *fresh && ran.workers == list(letter)).count();
+    assert_eq!("efghijklmno".chars().map(fresh).collect::<Vec<_>>(), [1; 11]);
+}
+
+#[test]
+fn where_each_run_is_a_start_of_pytest_not_all_are_tried_and_that_is_told() {
+    let all = State {
+        writes: |letter| if letter == 'a' { &[(CACHE, true)] } else { &[] },
+        becomes: |_, dirty| fails_if(dirty.contains(CACHE)),
+    };
+    let (cut, _) = found(engine(all).without_forks());
+    assert_eq!((cut.victims.len(), cut.whole), (RELATED_STARTS, false));
+    let (related_tests, ran) = found(engine(STATE).without_forks());
+    assert!(related_tests.whole);
+    assert_eq!(related_tests.fresh, related_tests.tests());
+    assert!(ran.iter().all(|(_, fresh)| *fresh));
+}
