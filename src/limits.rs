@@ -71,6 +71,10 @@ pub(crate) const TWICE_RUNS: u32 = 2;
 /// What chance may explain at most where a plain pytest command did not show a failure that shows at times.
 pub(crate) const COMMAND_DOUBT: f64 = 0.01;
 
+/// How often in a row a command must show a failure that is one each time: it is printed without the hash seed, and what
+/// fails under half of all seeds shows so often without one once in 16.
+pub(crate) const COMMAND_SHOWS: u32 = 4;
+
 /// How often one command is tried at most: each is a start of pytest, and there are up to six commands.
 pub(crate) const COMMAND_RUNS: u32 = 20;
 
@@ -99,6 +103,10 @@ pub(crate) const CANDIDATE_DOUBT: f64 = 0.001;
 /// Repetitions of one candidate at most, for a victim that hardly ever fails: enough for one that fails in one run
 /// of 9.
 pub(crate) const CANDIDATE_RUNS: u32 = 60;
+
+/// In how many runs a candidate has to fail at most, of a test that fails by chance without any other as well: enough
+/// for one that does so in one run of two.
+pub(crate) const SHOWS_AGAINST_CHANCE: u32 = 10;
 
 /// Calls at most, in multiples of the plan's length, against an oracle that contradicts itself.
 pub(crate) const CALLS_PER_TEST: usize = 30;
@@ -242,8 +250,9 @@ pub(crate) const NETWORK_ROUNDS: u32 = 2;
 /// Tests whose fork is compared with a fresh process at most, spread over the suite.
 pub(crate) const FORKED_SAMPLE: usize = 50;
 
-/// How often a test must differ before forks are to blame, and not the test itself.
-pub(crate) const FORK_ROUNDS: u32 = 2;
+/// In how many forks a test must differ from as many fresh processes, which agree, before forks are to blame. One that
+/// passes and fails by chance at even odds does so once in 512; further rounds are made only while a test differs.
+pub(crate) const FORK_ROUNDS: u32 = 5;
 
 /// Runs of each of the two plans that tell whether a test fails by its draws. Of tests that pass and fail at even
 /// odds whatever the seed, one in 1,024 is taken for one that draws.

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::finding::{Finding, Kind};
 use crate::judge::observation::FailureMatcher;
-use crate::suite::TestIndex;
+use crate::state::Place;
+use crate::suite::{Suite, TestIndex, function};
 
 /// The findings of one place of shared state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +37,26 @@ impl Group {
     }
 }
 
+/// The tests of a finding that leave its place changed: a single one does; of several that it takes together, those in
+/// which it was seen to be written.
+fn setters<'a>(
+    finding: &'a Finding,
+    place: &'a Place,
+    suite: &'a Suite,
+) -> impl Iterator<Item = TestIndex> + 'a {
+    let (tests, imports) = finding.causes();
+    let single = tests.len() + imports.len() == 1;
+    let written = move |&test: &TestIndex| {
+        let test = suite.test(test);
+        let name = function(&test.id).rsplit("::").next();
+        let written = place.written.as_ref();
+        written.is_some_and(|written| written.file == test.file && name == Some(&*written.function))
+    };
+    tests.iter().copied().filter(move |test| single || written(test))
+}
+
 /// The confirmed causes, in the order of the findings.
-pub(crate) fn groups(findings: &[Finding]) -> Vec<Group> {
+pub(crate) fn groups(findings: &[Finding], suite: &Suite) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for finding in findings {
         let Some(explanation) = finding.explanation.as_ref().filter(|explanation| explanation.confirmed)
@@ -52,11 +71,11 @@ pub(crate) fn groups(findings: &[Finding]) -> Vec<Group> {
             groups.len() - 1
         });
         let (group, related_tests) = (&mut groups[at], &explanation.related_tests);
-        let (setters, sufferers) = match finding.kind {
+        let (leave, sufferers) = match finding.kind {
             Kind::Brittle => (&mut group.state_setters, &mut group.brittle),
             _ => (&mut group.polluters, &mut group.victims),
         };
-        setters.extend(finding.causes().0.iter().copied().chain(related_tests.all_polluters()));
+        leave.extend(setters(finding, place, suite).chain(related_tests.all_polluters()));
         sufferers.extend(&finding.test);
         // That pytest charges a test with the teardown of a fixture makes it no victim.
         if !matches!(finding.wanted(), Some(FailureMatcher::Fixture(..))) {
@@ -76,8 +95,9 @@ mod tests {
     use super::*;
     use crate::explain::Explanation;
     use crate::explain::RelatedTests;
-    use crate::finding::Origin;
-    use crate::state::Place;
+    use crate::finding::{Minimal, Origin};
+    use crate::session::fake_engine::{plan, suite};
+    use crate::state::Written;
 
     fn explained(kind: Kind, test: u32, place: &str, related_tests: RelatedTests) -> Finding {
         let place = Place::example(place);
@@ -110,7 +130,7 @@ mod tests {
             explained(Kind::Victim, 2, "b", RelatedTests::default()),
             explained(Kind::Brittle, 3, "a", RelatedTests::default()),
         ];
-        let found = groups(&findings);
+        let found = groups(&findings, &suite(8));
         assert_eq!(found.len(), 2);
         assert_eq!((&found[0].victims, &found[0].brittle), (&tests(&[1]), &tests(&[3])));
         assert_eq!(found[0].polluters, tests(&[7]));
@@ -119,9 +139,28 @@ mod tests {
     }
 
     #[test]
+    fn of_tests_that_it_takes_together_those_count_that_write_the_place() {
+        // `b` and `c` each make half of what `d` fails by; `a` alone makes `e` fail.
+        let caused = |finding: Finding, culprits: &[u32]| {
+            let (culprits, imports) = (culprits.iter().map(|&test| TestIndex(test)).collect(), Vec::new());
+            let shrunk = Minimal { plan: plan("abcde"), culprits, imports, one_minimal: true, calls: 1 };
+            Finding { shrunk: Some(shrunk), ..finding }
+        };
+        let mut jointly = caused(explained(Kind::Victim, 3, "a", RelatedTests::default()), &[1, 2]);
+        let alone = caused(explained(Kind::Victim, 4, "a", RelatedTests::default()), &[0]);
+        let of =
+            |jointly: &Finding| groups(&[jointly.clone(), alone.clone()], &suite(8))[0].polluters.clone();
+        assert_eq!(of(&jointly), tests(&[0]), "nobody knows which of both writes it");
+        let written = Written { file: "test_c.py".into(), line: 1, function: "c".into(), call: None };
+        let place = &mut jointly.explanation.as_mut().expect("it is explained").places[0];
+        place.written = Some(written);
+        assert_eq!(of(&jointly), tests(&[0, 2]));
+    }
+
+    #[test]
     fn who_pollutes_himself_is_polluter_and_victim() {
         let itself = explained(Kind::Nio, 1, "a", RelatedTests::default());
-        let found = groups(&[Finding { also: vec![TestIndex(4)], ..itself }]);
+        let found = groups(&[Finding { also: vec![TestIndex(4)], ..itself }], &suite(8));
         assert_eq!(found[0].victims, tests(&[1, 4]));
         assert_eq!(found[0].polluters, tests(&[4]), "its own is told by its shrunk plan");
     }

@@ -111,6 +111,8 @@ pub enum NoCommand {
     Order(TestIndex, TestIndex),
     /// So many runs of plain pytest did not show it.
     Passed(u32),
+    /// It failed in some of these runs of plain pytest, and under no command each time.
+    AtTimes(Tally),
     /// It shows alone in all of jostle's runs, and not in plain pytest as its users run it.
     Elsewhere(Elsewhere),
 }
@@ -255,6 +257,17 @@ impl Finding {
         let related = self.explanation.iter().flat_map(|explanation| &explanation.related_tests.victims);
         let tests = self.test.iter().chain(&self.also).copied().chain(related.map(|victim| victim.test));
         tests.collect::<BTreeSet<_>>().len()
+    }
+
+    /// Whether it is a victim of itself once other tests have run: its minimal plan runs it twice.
+    pub(crate) fn takes_a_second_run(&self) -> bool {
+        let itself = self.test.is_some_and(|test| self.causes().0.contains(&test));
+        self.kind == Kind::Victim && itself
+    }
+
+    /// Whether it is a victim that fails by chance without its polluters as well.
+    pub(crate) fn fails_by_chance_too(&self) -> bool {
+        self.kind == Kind::Victim && self.without.failed > 0
     }
 
     /// Whether it is a victim that does not fail after its polluters each time.

@@ -86,7 +86,7 @@ impl Evidence {
 /// What a suspected failure turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Passes alone, fails in the failing worker's list alone.
+    /// Passes alone, fails in the failing worker's list alone; or fails alone at times, and in that list each time.
     Victim,
     /// Passes alone and in its worker's list, fails while other workers run.
     Race,
@@ -121,8 +121,26 @@ pub(crate) fn decide(facts: Facts, evidence: &Evidence) -> Next {
     } else if alone.always() {
         fails_alone(facts, evidence)
     } else {
-        at_least(Question::Alone, RATE_RUNS, evidence).unwrap_or(Next::Done(Verdict::Nod))
+        varies_alone(facts, evidence)
     }
+}
+
+/// A test that fails by chance may fail each time after some other test as well: then it is a victim of that.
+fn varies_alone(facts: Facts, evidence: &Evidence) -> Next {
+    if let Some(next) = at_least(Question::Alone, RATE_RUNS, evidence) {
+        return next;
+    }
+    let question = if facts.parallel { Question::Serial } else { Question::Again };
+    let tally = evidence.tally(question);
+    if tally.failed < tally.runs {
+        return Next::Done(Verdict::Nod);
+    }
+    // Few runs tell most of those that fail by chance alone.
+    let times = if tally.runs < BELIEVED_IF_CONSTANT { BELIEVED_IF_CONSTANT } else { RATE_RUNS };
+    at_least(question, times, evidence).unwrap_or_else(|| {
+        let more = tally.chance_against(evidence.alone) <= RATE_DOUBT;
+        Next::Done(if more { Verdict::Victim } else { Verdict::Nod })
+    })
 }
 
 /// Asks on until a question was answered often enough.

@@ -63,6 +63,15 @@ impl Tally {
         }
     }
 
+    /// Runs that all fail by chance, at the rate that was seen, with a probability of at most `doubt`.
+    pub(crate) fn runs_against_chance(self, doubt: f64) -> u32 {
+        match self.rate() {
+            rate if rate <= 0.0 => 1,
+            rate if rate < 1.0 => (doubt.ln() / rate.ln()).ceil() as u32,
+            _ => u32::MAX,
+        }
+    }
+
     /// A rate that the true one is not above, at a confidence between 0 and 1 (one-sided, Clopper & Pearson
     /// 1934); 1 if every run failed or there was none. Where the rate differs from run to run and none
     /// failed, it holds for the mean of the rates.
@@ -111,6 +120,14 @@ mod tests {
         let half = Tally { runs: 16, failed: 8 }.runs_to_show(0.01);
         let chance = |runs: u32| (1.0 - Tally { runs: 16, failed: 8 }.rate_at_least()).powi(runs as i32);
         assert!(chance(half) <= 0.01 && chance(half - 1) > 0.01, "{half}");
+    }
+
+    #[test]
+    fn what_fails_by_chance_has_to_fail_in_more_runs_the_oftener_it_does() {
+        assert_eq!(tally(0, 20).runs_against_chance(0.001), 1);
+        assert_eq!(tally(10, 20).runs_against_chance(0.001), 10, "2^-10 is less than 0.001");
+        assert_eq!(tally(4, 20).runs_against_chance(0.001), 5);
+        assert_eq!(tally(20, 20).runs_against_chance(0.001), u32::MAX);
     }
 
     #[test]

@@ -253,7 +253,7 @@ impl Document {
             probes: outline.probes,
             coverage: outline.coverage,
             findings: outline.findings.iter().map(finding).collect(),
-            causes: groups(&outline.findings)
+            causes: groups(&outline.findings, suite)
                 .iter()
                 .map(|group| CauseOfFindings::new(group, suite))
                 .collect(),

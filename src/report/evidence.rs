@@ -4,11 +4,11 @@
 
 use super::*;
 use crate::explain::{Explanation, Fix, InTurn, NoFix, NoFixReason, RelatedTests};
-use crate::finding::{Finding, Kind, NoCommand, Origin};
+use crate::finding::{Finding, Kind, Minimal, NoCommand, Origin};
 use crate::judge::{Signature, Tally};
 use crate::report::samples::{explained, finding, place, session, tally};
 use crate::session::SessionResult;
-use crate::session::fake_engine::{failed, test};
+use crate::session::fake_engine::{failed, plan, test};
 use crate::state::{Place, StateKind};
 
 /// What people read of one finding.
@@ -202,6 +202,8 @@ fn a_command_that_shows_nothing_is_not_printed_and_its_runs_are_counted() {
     assert!(has(&of(Some(NoCommand::Passed(1))), "pytest", &none("1 run")));
     assert!(has(&of(Some(NoCommand::Passed(4))), "pytest", &none("4 runs")));
     assert!(!of(None).contains("none shows it"));
+    let at_times = "none shows it each time: it failed in 1 of 3 runs of plain pytest";
+    assert!(has(&of(Some(NoCommand::AtTimes(tally(1, 3)))), "pytest", at_times));
 }
 
 #[test]
@@ -211,4 +213,20 @@ fn why_there_is_no_fix_stands_where_a_fix_would() {
     let told_of = |no_fix| told(victim(Explanation { no_fix, ..explained(vec![cart()]) }));
     assert!(has(&told_of(Some(none)), "fix", says));
     assert!(!told_of(None).contains("\n  fix "));
+}
+
+#[test]
+fn what_a_victim_does_alone_is_said_as_it_was_seen() {
+    let of = |without: Tally, culprits: &str| {
+        let culprits = culprits.chars().map(test).collect();
+        let shrunk =
+            Minimal { plan: plan("bhh"), culprits, imports: Vec::new(), one_minimal: true, calls: 1 };
+        let found = finding(Kind::Victim, 'h', Origin::Baseline);
+        told(Finding { with: tally(8, 8), without, shrunk: Some(shrunk), ..found })
+    };
+    let by_chance = "fails alone at times, and each time after what is named below";
+    assert!(of(tally(3, 16), "b").contains(by_chance) && !of(tally(0, 8), "b").contains(by_chance));
+    let second = "passes alone, fails when run a second time in the same process after what is named below";
+    assert!(of(tally(0, 8), "bh").contains(second) && !of(tally(0, 8), "b").contains(second));
+    assert!(of(tally(0, 8), "b").contains("passes alone, fails after what is named below"));
 }

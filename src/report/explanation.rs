@@ -29,8 +29,8 @@ pub(crate) fn write(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io
 ///
 /// # Errors
 /// Those of the writer.
-pub(crate) fn causes(out: &mut dyn Write, findings: &[Finding]) -> io::Result<()> {
-    for group in groups(findings) {
+pub(crate) fn causes(out: &mut dyn Write, findings: &[Finding], suite: &Suite) -> io::Result<()> {
+    for group in groups(findings, suite) {
         let [setters, sufferers] = group.sides();
         if setters.len() + sufferers.len() > 2 {
             writeln!(out, "one cause  {}: {}", group.place, words::group(&group))?;

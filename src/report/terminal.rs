@@ -42,7 +42,7 @@ pub(crate) fn session(
         self::finding(out, finding, outline, verbosity, options)?;
         sections.map_or(Ok(()), |sections| sections.end(out, number))?;
     }
-    explanation::causes(out, &outline.findings)?;
+    explanation::causes(out, &outline.findings, suite)?;
     for suspect in &outline.unjudged {
         let test = &suite.test(suspect.signature.test).id;
         writeln!(

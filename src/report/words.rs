@@ -34,11 +34,17 @@ pub(crate) fn meaning(finding: &Finding) -> Cow<'static, str> {
         Kind::Victim if finding.passes_after.is_some() => {
             "is skipped alone, passes after some tests and fails after others: the order decides"
         }
+        Kind::Victim if finding.takes_a_second_run() => {
+            "passes alone, fails when run a second time in the same process after what is named below"
+        }
         Kind::Victim if of_shared_teardown(finding) && finding.fails_at_times() => {
             "a fixture it shares is torn down well when it runs alone, and at times not after what is named below"
         }
         Kind::Victim if of_shared_teardown(finding) => {
             "a fixture it shares is torn down well when it runs alone, and not after what is named below"
+        }
+        Kind::Victim if finding.fails_by_chance_too() => {
+            "fails alone at times, and each time after what is named below"
         }
         Kind::Victim if finding.fails_at_times() => "passes alone, fails at times after what is named below",
         Kind::Victim => "passes alone, fails after what is named below",
@@ -159,6 +165,9 @@ pub(crate) fn no_command(why: NoCommand, suite: &Suite) -> String {
         }
         NoCommand::Passed(runs) => {
             format!("none shows it: it did not fail in {} of plain pytest", count(runs as usize, "run"))
+        }
+        NoCommand::AtTimes(Tally { runs, failed }) => {
+            format!("none shows it each time: it failed in {failed} of {runs} runs of plain pytest")
         }
         NoCommand::Elsewhere(Elsewhere::Sandbox) => {
             "none shows it: it passes outside of a trial's sandbox, and fails in it without jostle's plugin and variables \

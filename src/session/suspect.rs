@@ -86,6 +86,16 @@ pub(crate) fn passed_before(one: &Execution, failed: &Execution) -> bool {
     process(one) == process(failed) && Fate::of(&one.outcome) == Fate::Passed
 }
 
+impl Finding {
+    /// The same, told by another failure of its test, if there is one.
+    pub(crate) fn showing(self, shown: Option<&Suspect>) -> Self {
+        let Some(Suspect { signature, failure, .. }) = shown else {
+            return self;
+        };
+        Self { signature: Some(signature.clone()), failure: failure.clone(), ..self }
+    }
+}
+
 pub(crate) fn finding_of(suspect: &Suspect, verdict: Verdict, evidence: &Evidence) -> Finding {
     let kind = match verdict {
         Verdict::Victim => Kind::Victim,

@@ -13,6 +13,7 @@ use crate::limits::SITES;
 use crate::session::event::Event;
 use crate::session::suspect::Suspect;
 use crate::suite::{Phase, Suite, TestIndex};
+use crate::trial::Outcome;
 
 /// A way in which something fails.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -192,7 +193,15 @@ impl FindingBook {
     /// Whether the test was found to fail in this way for reasons of its own, wherever it then shows. Another way
     /// in which it fails may have another reason.
     fn is_settled(&self, suspect: &Suspect) -> bool {
-        let same = |finding: &&Finding| finding.signature.as_ref() == Some(&suspect.signature);
+        let by_chance = |finding: &Finding| matches!(finding.kind, Kind::Nod | Kind::RandomDraws);
+        // A test that fails by chance at one of its lines may fail at another for a reason.
+        let elsewhere = |finding: &Finding| {
+            let told = finding.failure.clone().map(|failure| Site::of(&Outcome::Failed(failure)));
+            by_chance(finding) && suspect.site.is_some() && told.is_some() && told != suspect.site
+        };
+        let same = |finding: &&Finding| {
+            finding.signature.as_ref() == Some(&suspect.signature) && !elsewhere(finding)
+        };
         self.findings.iter().filter(same).any(|finding| finding.kind.is_the_tests_own())
     }
 

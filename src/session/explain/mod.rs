@@ -8,8 +8,11 @@ mod tests;
 
 use crate::explain::{Answer, Cause, Experiment, Explanation, find};
 use crate::finding::{Finding, Kind};
+use crate::judge::Tally;
 use crate::judge::observation::{FailureMatcher, Observation, observe};
-use crate::limits::{EXPERIMENT_DOUBT, EXPERIMENT_REPETITIONS, EXPLAINING_RUNS, HANGING_EXPERIMENTS};
+use crate::limits::{
+    EXPERIMENT_DOUBT, EXPERIMENT_REPETITIONS, EXPLAINING_RUNS, HANGING_EXPERIMENTS, SHOWS_AGAINST_CHANCE,
+};
 use crate::plan::Plan;
 use crate::run::RunError;
 use crate::session::lab::Lab;
@@ -33,6 +36,7 @@ pub(crate) fn explain(lab: &mut Lab<'_>, finding: &Finding) -> Result<Option<Exp
         lab,
         case: &case,
         repetitions: repetitions(finding),
+        shows: shows(finding),
         error: None,
         experiments: 0,
         hangs: 0,
@@ -60,6 +64,13 @@ fn repetitions(finding: &Finding) -> u32 {
     }
 }
 
+/// In how many runs what stays as it is must show before that is believed: a test that fails by chance shows it then as
+/// well. It passes only where its cause is undone, so that one pass tells.
+fn shows(finding: &Finding) -> u32 {
+    let chance = if finding.fails_by_chance_too() { finding.without } else { Tally::default() };
+    chance.runs_against_chance(EXPERIMENT_DOUBT).min(SHOWS_AGAINST_CHANCE)
+}
+
 /// What every experiment of a finding has in common.
 struct Case {
     fresh: Plan,
@@ -78,6 +89,9 @@ impl Case {
     fn of(lab: &Lab<'_>, finding: &Finding) -> Option<Self> {
         let (minimal, signature) = (finding.shrunk.as_ref()?, finding.signature.as_ref()?);
         let (wanted, stays, undone) = match finding.kind {
+            Kind::Victim if finding.fails_by_chance_too() => {
+                (FailureMatcher::Failure(signature.test), Observation::Same, Observation::Passed)
+            }
             Kind::Victim | Kind::Nio => (finding.wanted()?, Observation::Same, Observation::Passed),
             Kind::Brittle => {
                 (FailureMatcher::Failure(signature.test), Observation::Passed, Observation::Same)
@@ -125,6 +139,8 @@ struct Runner<'a, 'b> {
     case: &'a Case,
     /// How often what undoes the failure must do so before that is believed.
     repetitions: u32,
+    /// In how many runs what stays must show before that is believed; 1 for what shows for no other reason.
+    shows: u32,
     error: Option<RunError>,
     experiments: u32,
     /// Whether the failure did not show when nothing was done against it.
@@ -156,7 +172,7 @@ impl Runner<'_, '_> {
     /// chance alone would have shown it.
     fn run(&mut self, instructions: &Instructions, fresh: bool) -> Result<(Answer, Changed), Stopped> {
         let mut last = Changed::default();
-        for run in 0..self.repetitions {
+        for run in 0..self.repetitions.max(self.shows) {
             if self.is_over().is_some() {
                 return Err(Stopped);
             }
@@ -176,7 +192,9 @@ impl Runner<'_, '_> {
             last = changed;
             match observe(&trial, &self.case.wanted) {
                 _ if missing => return Ok((Answer::Unclear, last)),
+                sight if sight == self.case.stays && run + 1 < self.shows => {}
                 sight if sight == self.case.stays => return Ok((Answer::Stays, last)),
+                sight if sight == self.case.undone && self.shows > 1 => return Ok((Answer::Undone, last)),
                 sight if sight == self.case.undone => self.contradicted |= instructions.restore.is_empty(),
                 _ => return Ok((Answer::Unclear, last)),
             }

@@ -49,6 +49,15 @@ pub(crate) fn explain_and_fix(lab: &mut Lab<'_>, trials: Trials<'_>, of: usize) 
         return Ok(());
     };
     lab.tell(&Event::Explained(of, &explanation));
+    if finding.fails_by_chance_too() {
+        if explanation.confirmed {
+            lab.tell(&Event::Fixed(
+                of,
+                &Err(not_tried("the test fails at times without what makes it fail, too")),
+            ));
+        }
+        return Ok(());
+    }
     if let (true, Some(place)) = (explanation.confirmed, explanation.places.first()) {
         explanation.related_tests = match related_tests(lab, &finding, place) {
             Err(RunError::Interrupted) => return Err(RunError::Interrupted),

@@ -1,9 +1,9 @@
 //! The plain pytest command that shows a failure: made, tried, and kept only if it does.
 
 use crate::finding::{Finding, Kind, NoCommand};
-use crate::judge::Signature;
 use crate::judge::signature::Loss;
-use crate::limits::{COMMAND_DOUBT, COMMAND_RUNS};
+use crate::judge::{Signature, Tally};
+use crate::limits::{COMMAND_DOUBT, COMMAND_RUNS, COMMAND_SHOWS};
 use crate::run::RunError;
 use crate::run::engine::Surroundings;
 use crate::run::process::plain::PlainRun;
@@ -35,6 +35,7 @@ pub fn find(
         return Ok(None);
     };
     let tests: Vec<TestIndex> = match finding.kind {
+        _ if finding.takes_a_second_run() => return Ok(Some(Err(NoCommand::Twice))),
         Kind::Victim => minimal.plan.workers.iter().flatten().copied().collect(),
         Kind::Brittle => vec![signature.test],
         Kind::Nio => return Ok(Some(Err(NoCommand::Twice))),
@@ -54,21 +55,29 @@ pub fn find(
     } else {
         1
     };
-    let mut runs = 0;
+    let shows = |run: &PlainRun| shows(run, &charged_id, signature.crash.loss());
+    // Whether it fails under one hash seed and in one order only, a single run does not tell.
+    let needed = if tries == 1 { COMMAND_SHOWS } else { 1 };
+    let mut tally = Tally::default();
     for hash_seed in [None, Some(minimal.plan.hash_seed)] {
         for flags in variants(interpreter) {
             let arguments: Vec<String> =
                 flags.iter().map(|&flag| flag.to_owned()).chain(selected.clone()).collect();
-            for _ in 0..tries {
+            let (mut shown, mut missed) = (0, 0);
+            while missed < tries {
                 let Some((command, run)) = lab.plain(&arguments, Surroundings::Trial { hash_seed })? else {
                     return Ok(None);
                 };
-                if shows(&run, &charged_id, signature.crash.loss()) {
+                tally.add(shows(&run));
+                *(if shows(&run) { &mut shown } else { &mut missed }) += 1;
+                if shown == needed {
                     return Ok(Some(Ok(command)));
                 }
-                runs += 1;
             }
         }
+    }
+    if tally.failed > 0 {
+        return Ok(Some(Err(NoCommand::AtTimes(tally))));
     }
     let arguments: Vec<String> = std::iter::once("-v".to_owned()).chain(selected).collect();
     let as_planned = Surroundings::Trial { hash_seed: Some(minimal.plan.hash_seed) };
@@ -78,7 +87,7 @@ pub fn find(
     let id = |test: TestIndex| lab.suite.test(test).id.node_id.as_str();
     let late = tests.iter().find(|&&test| is_run_before(&run.output, id(charged), id(test)));
     let order = late.map(|&late| NoCommand::Order(charged, late));
-    Ok(Some(Err(order.unwrap_or(NoCommand::Passed(runs)))))
+    Ok(Some(Err(order.unwrap_or(NoCommand::Passed(tally.runs)))))
 }
 
 /// The command for a test that fails alone under the hash seed of the plan that showed it.
@@ -160,6 +169,74 @@ fn shows(run: &PlainRun, victim: &TestId, loss: Option<Loss>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::{Minimal, Origin};
+    use crate::run::engine::{Collect, Engine};
+    use crate::session::event::Reporters;
+    use crate::session::fake_engine::{FakeEngine, Situation, failed, fails_if, plan, suite, test};
+    use crate::trial::Outcome;
+
+    /// The command for `f`, which fails after `b` each time in jostle's runs and so in plain pytest.
+    fn command(becomes: impl FnMut(Situation<'_>) -> Outcome) -> Result<String, NoCommand> {
+        asked("bf", "b", becomes)
+    }
+
+    /// The same for what fails in a plan after these tests.
+    fn asked(
+        list: &str,
+        culprits: &str,
+        becomes: impl FnMut(Situation<'_>) -> Outcome,
+    ) -> Result<String, NoCommand> {
+        let (suite, mut engine, mut nobody) =
+            (suite(8), FakeEngine::new(suite(8), becomes), Reporters::default());
+        let interpreter = engine.collect(Collect::kept(1)).unwrap().interpreter;
+        let mut lab = Lab::new(&suite, &mut engine, &mut nobody, None);
+        let (imports, culprits) = (Vec::new(), culprits.chars().map(test).collect());
+        let shrunk = Minimal { plan: plan(list), culprits, imports, one_minimal: true, calls: 0 };
+        let finding = Finding {
+            signature: Signature::of(test('f'), &failed("AssertionError")),
+            shrunk: Some(shrunk),
+            with: Tally { runs: 8, failed: 8 },
+            ..Finding::new(Kind::Victim, Some(test('f')), Origin::Baseline)
+        };
+        find(&mut lab, &interpreter, &finding).unwrap().expect("plain pytest is asked")
+    }
+
+    #[test]
+    fn a_command_without_a_hash_seed_has_shown_the_failure_several_times_in_a_row() {
+        let plain = "pytest test_b.py::b test_f.py::f";
+        let mut runs = 0;
+        let always = command(|run| {
+            runs += u32::from(run.is('f'));
+            fails_if(run.after('b'))
+        });
+        assert_eq!((always, runs), (Ok(plain.to_owned()), COMMAND_SHOWS));
+        // It fails under the seed of its plan, and by luck twice under others.
+        let mut runs = 0;
+        let by_seed = command(|run| {
+            let seeded = matches!(run.plain, Some(Surroundings::Trial { hash_seed: Some(_) }));
+            runs += u32::from(run.is('f'));
+            fails_if(run.after('b') && (seeded || runs < COMMAND_SHOWS))
+        });
+        assert_eq!(by_seed, Ok(format!("PYTHONHASHSEED=1 {plain}")));
+        // What else decides is not known: no command shows it each time.
+        let mut runs = 0;
+        let at_times = command(|run| {
+            runs += u32::from(run.is('f'));
+            fails_if(run.after('b') && runs == 1)
+        });
+        assert_eq!(at_times, Err(NoCommand::AtTimes(Tally { runs: 3, failed: 1 })));
+        assert!(matches!(command(|_| fails_if(false)), Err(NoCommand::Passed(2))));
+    }
+
+    #[test]
+    fn what_takes_a_test_to_run_twice_is_not_asked_of_plain_pytest() {
+        let mut runs = 0;
+        let twice = asked("bff", "bf", |_| {
+            runs += 1;
+            fails_if(false)
+        });
+        assert_eq!((twice, runs), (Err(NoCommand::Twice), 0));
+    }
 
     #[test]
     fn an_order_is_read_where_both_tests_are_told_of() {

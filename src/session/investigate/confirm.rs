@@ -49,6 +49,7 @@ pub(crate) fn victim(
             with.fresh_runs.runs
         )
     });
+    let shown_without = without.commonest_failure().cloned();
     let (fresh, runs_without) = (with.fresh_runs, without.seen);
     let (with, without) = (with.all, without.all);
     let kind = match () {
@@ -61,6 +62,7 @@ pub(crate) fn victim(
     let shrunk = kind.is_isolation_failure().then_some(shrunk);
     let found = Finding { kind, with, without, shrunk, note: note.or(finding.note), ..finding };
     if kind == Kind::Nod {
+        let found = found.showing(shown_without.as_ref());
         told_apart(lab, found, &FailureMatcher::Failure(test), &runs_without)
     } else {
         Ok(found)
@@ -113,11 +115,13 @@ pub(crate) struct Side {
     /// What its runs show if the finding is as simple as can be; if not, more of them are needed.
     expected: fn(Tally) -> bool,
     /// All runs.
-    all: Tally,
+    pub(crate) all: Tally,
     /// Those in fresh processes.
-    fresh_runs: Tally,
+    pub(crate) fresh_runs: Tally,
     /// The runs that are none of the judging's.
-    seen: Vec<Seen>,
+    pub(crate) seen: Vec<Seen>,
+    /// The failures that they showed.
+    failures: Vec<Suspect>,
 }
 
 impl Side {
@@ -132,7 +136,17 @@ impl Side {
             all: Tally::default(),
             fresh_runs: Tally::default(),
             seen: Vec::new(),
+            failures: Vec::new(),
         }
+    }
+
+    /// How the test failed most often, and of what came as often the first.
+    pub(crate) fn commonest_failure(&self) -> Option<&Suspect> {
+        let alike = |one: &Suspect| {
+            let same = |other: &&Suspect| other.signature == one.signature && other.site == one.site;
+            self.failures.iter().filter(same).count()
+        };
+        self.failures.iter().rev().max_by_key(|&failure| alike(failure))
     }
 
     /// With runs from before.
@@ -167,12 +181,31 @@ impl Side {
         let Some(failed) = observe(trial, &self.wanted).shown() else {
             return;
         };
+        if failed {
+            let tests = plan.workers.iter().flatten().copied().collect::<Vec<_>>();
+            let last = |suspect: &Suspect| tests.last() == Some(&suspect.signature.test);
+            self.failures.extend(suspects(Origin::Alone, plan, trial).into_iter().filter(last));
+        }
         self.all.add(failed);
         self.seen.push(Seen { plan: plan.clone(), fresh: is_fresh, failed });
         if is_fresh {
             self.fresh_runs.add(failed);
         }
     }
+}
+
+/// So many runs of each of two plans, half of them in fresh processes.
+///
+/// # Errors
+/// Those of the engine.
+pub(crate) fn tallied(
+    lab: &mut Lab<'_>,
+    mut with: Side,
+    mut without: Side,
+    runs: u32,
+) -> Result<(Side, Side), RunError> {
+    measure(lab, &mut [(&mut with, runs, runs / 2), (&mut without, runs, runs / 2)])?;
+    Ok((with, without))
 }
 
 /// Runs two plans until their tallies tell them apart or do not.

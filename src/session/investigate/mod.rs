@@ -5,6 +5,7 @@ pub(crate) mod confirm;
 pub(crate) mod command;
 pub(crate) mod plain;
 pub(crate) mod nio;
+pub(crate) mod by_chance;
 pub mod oracle;
 pub(crate) mod shrinking;
 pub(crate) mod questions;
@@ -75,6 +76,8 @@ fn look_into(lab: &mut Lab<'_>, suspect: &Suspect, assume_deterministic: bool) -
     // A brittle test is one for how it fails alone; how it fails after some other is another matter.
     let suspect = match (verdict, &alone) {
         (Verdict::Brittle, Some(alone)) if alone.signature != suspect.signature => alone,
+        // One that fails by chance is told as it does so with no other test before it.
+        (Verdict::Nod, Some(alone)) => alone,
         _ => suspect,
     };
     let suspect = &if moves { Suspect { site: None, ..suspect.clone() } } else { suspect.clone() };
@@ -88,7 +91,7 @@ fn look_into(lab: &mut Lab<'_>, suspect: &Suspect, assume_deterministic: bool) -
         return Ok(found);
     }
     match verdict {
-        Verdict::Victim if assume_deterministic && evidence.again.runs == 0 => {
+        Verdict::Victim if assume_deterministic && evidence.again.runs == 0 && evidence.alone.failed == 0 => {
             let found = shrink_constant(lab, suspect, finding)?;
             let holds = found.kind == Kind::Victim && found.with.always();
             if holds || lab.out_of_time() { Ok(found) } else { look_into(lab, suspect, false) }

@@ -22,6 +22,8 @@ pub(crate) struct PytestOracle<'a, 'b> {
     /// and nothing is learnt from one that is not, so that the outcome is the same on any machine.
     ahead: Vec<(Plan, Trial)>,
     error: Option<RunError>,
+    /// In how many runs, each under another random seed, what is looked for has to show before it is believed.
+    shows: u32,
 }
 
 impl Oracle for PytestOracle<'_, '_> {
@@ -33,17 +35,31 @@ impl Oracle for PytestOracle<'_, '_> {
             self.error = Some(error);
             Stopped
         })?;
-        let answer = match observe(&trial, self.wanted) {
-            sight if sight == self.reproduces => Answer::Reproduces,
-            Observation::Passed | Observation::Same => Answer::Passes,
-            Observation::Other | Observation::Unknown => Answer::Unresolved,
-        };
+        let mut answer = self.answer(&trial);
+        for run in 1..self.shows {
+            if answer != Answer::Reproduces {
+                break;
+            }
+            let trial = self.lab.probe(&candidate.reseeded(run)).map_err(|error| {
+                self.error = Some(error);
+                Stopped
+            })?;
+            answer = self.answer(&trial);
+        }
         self.answers.push(answer);
         Ok(answer)
     }
 }
 
 impl PytestOracle<'_, '_> {
+    fn answer(&self, trial: &Trial) -> Answer {
+        match observe(trial, self.wanted) {
+            sight if sight == self.reproduces => Answer::Reproduces,
+            Observation::Passed | Observation::Same => Answer::Passes,
+            Observation::Other | Observation::Unknown => Answer::Unresolved,
+        }
+    }
+
     /// A trial of a candidate; those of plans that may be asked about next run beside it.
     fn trial(&mut self, candidate: &Plan) -> Result<Trial, RunError> {
         let at = match self.ahead.iter().position(|(plan, _)| plan == candidate) {
@@ -72,6 +88,22 @@ pub(crate) fn run_shrinker(
     wanted: &FailureMatcher,
     reproduces: Observation,
 ) -> Result<Shrunk, RunError> {
+    run_shrinker_against_chance(lab, plan, target, (rate, 1), wanted, reproduces)
+}
+
+/// The same for a failure that shows by chance as well: what is looked for has to show in so many runs of a candidate as
+/// the second number says. The first is the rate at which it shows.
+///
+/// # Errors
+/// Those of the engine.
+pub(crate) fn run_shrinker_against_chance(
+    lab: &mut Lab<'_>,
+    plan: Plan,
+    target: Target,
+    (rate, shows): (f64, u32),
+    wanted: &FailureMatcher,
+    reproduces: Observation,
+) -> Result<Shrunk, RunError> {
     let suite = lab.suite;
     // Where any test may be charged, what came before one of them says nothing.
     let of_test =
@@ -92,6 +124,7 @@ pub(crate) fn run_shrinker(
         answers: Vec::new(),
         ahead: Vec::new(),
         error: None,
+        shows,
     };
     let shrunk = shrink(&problem, &mut oracle);
     match oracle.error {

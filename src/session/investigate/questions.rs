@@ -82,8 +82,14 @@ pub(crate) fn judge(
             Next::Ask(question, times) => (question, times),
         };
         let runs = evidence.tally(question).runs..times;
-        let plans: Vec<Plan> =
-            runs.map(|run| question_plan(lab, question, suspect, reference, run)).collect();
+        let by_chance = evidence.alone.failed > 0 && !evidence.alone.always();
+        let question_plan = |run| {
+            let plan = question_plan(lab, question, suspect, reference, run);
+            // Under one random seed it may be that alone which decides.
+            let reseeds = by_chance && matches!(question, Question::Again | Question::Serial);
+            if reseeds { plan.reseeded(run) } else { plan }
+        };
+        let plans: Vec<Plan> = runs.map(question_plan).collect();
         let jobs: Vec<Job<'_>> = plans.iter().map(Job::of).collect();
         let trials = lab.probes(&jobs)?;
         for (plan, trial) in plans.into_iter().zip(trials) {
@@ -97,6 +103,7 @@ pub(crate) fn judge(
                 same = loosely.clone();
             }
             let looked_for = match question {
+                Question::Again | Question::Serial if by_chance => &any,
                 Question::Again | Question::Serial => &same,
                 Question::PassedAgain => &anywhere,
                 Question::Alone | Question::AloneWherePassed => &any,

@@ -7,9 +7,9 @@ use crate::judge::{Evidence, Tally};
 use crate::limits::{RACE_RATE, UNKNOWN_RATE};
 use crate::plan::{Plan, WorkerId};
 use crate::run::RunError;
-use crate::session::investigate::confirm;
 use crate::session::investigate::oracle::run_shrinker;
 use crate::session::investigate::questions::{exactly, shows_each_time, wanted};
+use crate::session::investigate::{by_chance, confirm};
 use crate::session::lab::{Lab, serial, serial_of_worker};
 use crate::session::suspect::Suspect;
 use crate::shrink::{Shrunk, Target};
@@ -42,7 +42,15 @@ pub(crate) fn shrink_victim(
         let found = confirm::victim(lab, suspect, &wanted, shrunk, finding.clone(), varies)?;
         Ok::<_, RunError>(Finding { given_up, ..found })
     };
+    if evidence.alone.failed > 0 {
+        return by_chance::victim(lab, suspect, (plan, target), evidence.alone, finding);
+    }
     let found = confirmed(lab, rate)?;
+    if verdict == Verdict::Victim && tally.always() && matches!(found.kind, Kind::Nod | Kind::RandomDraws) {
+        // It had passed alone by luck.
+        let more = by_chance::victim(lab, suspect, (plan, target), found.without, finding)?;
+        return Ok(if more.kind == Kind::Victim { more } else { found });
+    }
     if rate < 1.0 || found.with.always() || found.kind == Kind::Broken {
         return Ok(found);
     }
