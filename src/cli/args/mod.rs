@@ -58,7 +58,7 @@ pub enum Command {
     Demo(DemoArgs),
     /// Print the completions of a shell
     Completions(CompletionsArgs),
-    /// Print a page of the manual
+    /// Print a page of the manual as roff, which `man -l -` shows
     Man(ManArgs),
     /// Ends what is left of a session that died (used by jostle itself)
     #[command(name = "__reaper", hide = true)]
