@@ -162,7 +162,7 @@ pub(crate) const MOST_SINGLE_PLACES: usize = 60;
 
 /// Tests of a suite that are looked at for who else pollutes, suffers from or resets a place: those that wait to be
 /// looked into, and of the others the first in suite order.
-pub(crate) const FOLLOWED_TESTS: usize = 500;
+pub(crate) const FOLLOWED_TESTS: usize = 2_000;
 
 /// Candidates of one sort that are tried where each is a start of pytest. Of forks, which cost some 10 ms, all are.
 pub(crate) const RELATED_STARTS: usize = 20;

@@ -105,12 +105,12 @@ fn judge(
     replayed: &mut Replayed,
 ) -> Result<(), RunError> {
     lab.trial(Origin::Baseline, &baseline::suite_order(lab.suite, plan.seed, plan.hash_seed))?;
-    let trials = search::Trials { rootdir: &interpreter.rootdir, seed: plan.seed, axes };
+    let mut trials = search::Trials::new(&interpreter.rootdir, plan.seed, axes);
     while let Some(suspect) = replayed.unjudged.first() {
         let finding = investigate(lab, suspect)?;
         replayed.unjudged.remove(0);
         let of = lab.found(&finding);
-        details::tell(lab, interpreter, Some(trials), of)?;
+        details::tell(lab, interpreter, Some(&mut trials), of)?;
     }
     Ok(())
 }

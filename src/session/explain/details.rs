@@ -23,7 +23,7 @@ const NO_TIME: &str = "the time was used up while this was looked into: told is 
 pub(crate) fn tell(
     lab: &mut Lab<'_>,
     interpreter: &Interpreter,
-    trials: Option<search::Trials<'_>>,
+    trials: Option<&mut search::Trials<'_>>,
     of: usize,
 ) -> Result<(), RunError> {
     if lab.book().findings()[of].given_up.is_some() {
@@ -46,7 +46,7 @@ pub(crate) fn tell(
 fn find_out(
     lab: &mut Lab<'_>,
     interpreter: &Interpreter,
-    trials: Option<search::Trials<'_>>,
+    trials: Option<&mut search::Trials<'_>>,
     of: usize,
 ) -> Result<(), RunError> {
     let finding = lab.book().findings()[of].clone();

@@ -27,15 +27,21 @@ use crate::session::lab::{Lab, alone};
 use crate::suite::TestIndex;
 use crate::trial::Failure;
 
-/// What a fix is tried with besides the failing plan.
-#[derive(Clone, Copy, Debug)]
+/// What the fixes of a session are tried with besides the failing plans.
 pub(crate) struct Trials<'a> {
-    /// pytest's rootdir.
-    pub(crate) rootdir: &'a str,
-    /// The session's seed.
-    pub(crate) seed: Seed,
-    /// What the session varies.
-    pub(crate) axes: &'a Axes,
+    rootdir: &'a Path,
+    seed: Seed,
+    axes: &'a Axes,
+    /// One for all fixes: most plans without a change are the same for each.
+    control: Control<'a>,
+}
+
+impl<'a> Trials<'a> {
+    /// Trials of a session's seed and of what it varies, for the project in pytest's rootdir.
+    pub(crate) fn new(rootdir: &'a str, seed: Seed, axes: &'a Axes) -> Self {
+        let rootdir = Path::new(rootdir);
+        Self { rootdir, seed, axes, control: Control::new(rootdir) }
+    }
 }
 
 /// Tells of a finding the state behind it, who else has to do with that, and a fix that was tried, or why there is none;
@@ -43,7 +49,7 @@ pub(crate) struct Trials<'a> {
 ///
 /// # Errors
 /// The run was interrupted.
-pub(crate) fn explain_and_fix(lab: &mut Lab<'_>, trials: Trials<'_>, of: usize) -> Result<(), RunError> {
+pub(crate) fn explain_and_fix(lab: &mut Lab<'_>, trials: &mut Trials<'_>, of: usize) -> Result<(), RunError> {
     let finding = lab.book().findings()[of].clone();
     let Some(mut explanation) = explain(lab, &finding)? else {
         return Ok(());
@@ -67,7 +73,7 @@ pub(crate) fn explain_and_fix(lab: &mut Lab<'_>, trials: Trials<'_>, of: usize) 
         lab.tell(&Event::Related(of, &explanation.related_tests));
     }
     if let (true, Some(search)) = (explanation.confirmed, Search::of(trials, &finding, &explanation)) {
-        let fix = match search.run(lab) {
+        let fix = match search.run(lab, &mut trials.control) {
             Ok(fix) => fix,
             Err(RunError::Interrupted) => return Err(RunError::Interrupted),
             Err(RunError::OutOfTime) => Err(no_time()),
@@ -79,7 +85,9 @@ pub(crate) fn explain_and_fix(lab: &mut Lab<'_>, trials: Trials<'_>, of: usize) 
 }
 
 struct Search<'a> {
-    trials: Trials<'a>,
+    rootdir: &'a Path,
+    seed: Seed,
+    axes: &'a Axes,
     explanation: &'a Explanation,
     test: TestIndex,
     wanted: FailureMatcher,
@@ -95,12 +103,14 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn of(trials: Trials<'a>, finding: &'a Finding, explanation: &'a Explanation) -> Option<Self> {
+    fn of(trials: &Trials<'a>, finding: &'a Finding, explanation: &'a Explanation) -> Option<Self> {
         let (minimal, test) = (finding.shrunk.as_ref()?, finding.test?);
         let brittle = finding.kind == Kind::Brittle;
         let polluters = minimal.culprits.iter().copied().chain(explanation.related_tests.all_polluters());
         Some(Self {
-            trials,
+            rootdir: trials.rootdir,
+            seed: trials.seed,
+            axes: trials.axes,
             explanation,
             test,
             wanted: finding.wanted()?,
@@ -115,8 +125,8 @@ impl<'a> Search<'a> {
     }
 
     /// A fix that holds, or why none is shown. That a copy cannot be made or run is no error.
-    fn run(&self, lab: &mut Lab<'_>) -> Result<Result<Fix, NoFix>, RunError> {
-        let rootdir = Path::new(self.trials.rootdir);
+    fn run(&self, lab: &mut Lab<'_>, control: &mut Control<'_>) -> Result<Result<Fix, NoFix>, RunError> {
+        let rootdir = self.rootdir;
         let reader = Reader::new(lab.python());
         let targets = Targets {
             suite: lab.suite,
@@ -126,7 +136,6 @@ impl<'a> Search<'a> {
             brittle: self.brittle,
         };
         let Proposals { changes, mut refused } = proposals(&reader, rootdir, self.explanation, &targets);
-        let mut control = Control::new(rootdir);
         let mut doubts = Vec::new();
         for edits in changes.into_iter().take(FIXES_TRIED) {
             if lab.out_of_time() {
@@ -143,7 +152,7 @@ impl<'a> Search<'a> {
                 Ok(found) => found,
                 Err(why) => return Ok(Err(not_tried(why))),
             };
-            let tried = self.attempt(lab, engine, &mut control)?;
+            let tried = self.attempt(lab, engine, control)?;
             if let Some(told) = told(tried, &mut doubts) {
                 return Ok(told.map(|(fails_anyway, parallel, raced)| {
                     let diff = String::from_utf8_lossy(&diff(&edits)).into_owned();
@@ -169,8 +178,8 @@ impl<'a> Search<'a> {
             lab,
             engine: &mut *engine,
             control,
-            seed: self.trials.seed,
-            axes: self.trials.axes,
+            seed: self.seed,
+            axes: self.axes,
             test: self.test,
             wanted: self.wanted.clone(),
             failure: self.failure,

@@ -65,6 +65,7 @@ pub(crate) fn stress(
         start,
         longest: Duration::ZERO,
         under_other_hash_seeds: BTreeSet::new(),
+        of_fixes: search::Trials::new(&interpreter.rootdir, seed, axes),
     };
     let deadline = limits.time.map(|time| Deadline::new(start, time));
     let book = FindingBook::new(victim, &limits.known);
@@ -144,6 +145,8 @@ struct Session<'a> {
     longest: Duration,
     /// Tests that were never seen to pass, and have been run under other hash seeds.
     under_other_hash_seeds: BTreeSet<TestIndex>,
+    /// What fixes are tried with.
+    of_fixes: search::Trials<'a>,
 }
 
 impl Session<'_> {
@@ -364,9 +367,7 @@ impl Session<'_> {
                 continue;
             }
             let of = lab.found(&finding);
-            let rootdir = &self.interpreter.rootdir;
-            let trials = search::Trials { rootdir, seed: self.seed, axes: self.axes };
-            let trials = (!self.limits.unexplained).then_some(trials);
+            let trials = Some(&mut self.of_fixes).filter(|_| !self.limits.unexplained);
             details::tell(lab, self.interpreter, trials, of)?;
         }
         Ok(())

@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use super::*;
 use std::time::{Duration, Instant};
 
@@ -298,4 +300,25 @@ fn a_patch_that_was_not_tried_to_the_end_is_neither_good_nor_bad() {
     };
     assert_eq!(of(now), Tried::NoTime);
     assert_eq!(of(now + Duration::from_secs(3600)), holds());
+}
+
+/// How often a copy of the project was run.
+static COPY_RAN: AtomicU32 = AtomicU32::new(0);
+
+#[test]
+fn what_a_plan_shows_without_a_change_is_asked_once_for_all_fixes() {
+    let fails_and_counts = |situation: Situation<'_>| {
+        COPY_RAN.fetch_add(u32::from(situation.test == test('f')), Ordering::Relaxed);
+        without(situation)
+    };
+    let (project, whole, mut nobody) = (tempfile::tempdir().unwrap(), suite(8), Reporters::default());
+    let mut engine = FakeEngine::new(suite(8), without).copied_as(fails_and_counts);
+    let lab = Lab::new(&whole, &mut engine, &mut nobody, None);
+    let mut control = Control::new(project.path());
+    for _fix in 0..3 {
+        control.trial(&lab, &plan("bf"), false).unwrap();
+    }
+    assert_eq!(COPY_RAN.load(Ordering::Relaxed), 1);
+    control.trial(&lab, &plan("bf"), true).unwrap();
+    assert_eq!(COPY_RAN.load(Ordering::Relaxed), 2, "a fresh process may show something else");
 }
