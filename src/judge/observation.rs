@@ -236,6 +236,34 @@ mod tests {
     }
 
     #[test]
+    fn what_fails_in_another_way_or_at_another_line_is_another_failure() {
+        let signature = |exception| Signature::of(TestIndex(1), &failed(exception)).expect("a failure");
+        let of = |outcome, wanted| observe(&trial([(1, outcome)]), &wanted);
+        let wanted = || FailureMatcher::Signature(signature("KeyError"));
+        assert_eq!(of(failed("KeyError"), wanted()), Observation::Same);
+        assert_eq!(of(failed("ValueError"), wanted()), Observation::Other);
+        let lines = Site::of(&failed("KeyError")).lines;
+        let at = |lines| FailureMatcher::At(signature("KeyError"), lines);
+        assert_eq!(of(failed("KeyError"), at(lines)), Observation::Same);
+        assert_eq!(of(failed("ValueError"), at(lines)), Observation::Other);
+        let Outcome::Failed(elsewhere) = failed("KeyError") else { unreachable!() };
+        let elsewhere = Outcome::Failed(Failure { line: 4, ..elsewhere });
+        assert_eq!(of(elsewhere, at(lines)), Observation::Other);
+    }
+
+    #[test]
+    fn a_failure_that_is_expected_of_the_test_itself_cannot_show() {
+        let expected = |test, outcome, wanted| is_expected_to_fail(&trial([(test, outcome)]), &wanted);
+        let any = FailureMatcher::Failure(TestIndex(1));
+        assert!(expected(1, Outcome::Xfailed, any.clone()));
+        assert!(!expected(1, Outcome::Passed, any.clone()));
+        assert!(!expected(2, Outcome::Xfailed, any));
+        let signature = Signature::of(TestIndex(1), &failed("KeyError")).expect("a failure");
+        assert!(expected(1, Outcome::Xfailed, FailureMatcher::Signature(signature.clone())));
+        assert!(!expected(1, Outcome::Xfailed, FailureMatcher::Location(signature.crash)));
+    }
+
+    #[test]
     fn the_last_run_of_a_test_counts() {
         let wanted = FailureMatcher::Failure(TestIndex(1));
         let twice = |second| trial([(1, Outcome::Passed), (2, failed("KeyError")), (1, second)]);

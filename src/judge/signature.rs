@@ -107,4 +107,21 @@ mod tests {
         assert_eq!(of(&Outcome::Skipped), None);
         assert_eq!(of(&Outcome::NotRun { why: "not collected".into() }), None);
     }
+
+    #[test]
+    fn a_lost_worker_is_told_from_an_exception_of_that_name() {
+        let loss = |exception: &str, file: &str| {
+            let (exception, file) = (exception.to_owned(), file.to_owned());
+            FailureLocation { phase: Phase::Call, exception, file, function: String::new() }.loss()
+        };
+        assert_eq!((loss("timeout", ""), loss("crash", "")), (Some(Loss::Timeout), Some(Loss::Crash)));
+        assert_eq!((loss("timeout", "test_a.py"), loss("ValueError", "")), (None, None));
+    }
+
+    #[test]
+    fn what_fails_outside_of_the_tests_body_is_of_a_fixture() {
+        let of =
+            |phase| FailureLocation { phase, ..FailureLocation::lost(Loss::Crash, "") }.is_of_a_fixture();
+        assert_eq!([Phase::Setup, Phase::Call, Phase::Teardown].map(of), [true, false, true]);
+    }
 }

@@ -139,7 +139,13 @@ mod tests {
         same("id 0b7e5f1c-4d2a-4c8e-9a40-deadbeefcafe", "id 9c858901-8a57-4791-81fe-4c455b099bc9");
         same("assert [1, 2, 3] == []", "assert [1] == []");
         same("at 2026-01-02T03:04:05+00:00", "at 1999-12-31T23:59:59+01:00");
+        same("id deadbeef", "id cafebabe");
+        same("at 12:30", "at 7");
+        same(r"assert 'it\'s' == 1", "assert 'x' == 1");
         let other = |one: &str, other: &str| assert_ne!(words(one), words(other));
+        other("currency left", "whatever left");
+        other("cafe left", "deed left");
+        other("left=5", "right=5");
         other("assert 1 == 2", "assert 1 < 2");
         other("can't open", "can't close");
         other("can't open, won't close", "can't read, won't close");

@@ -159,4 +159,11 @@ mod tests {
         assert_eq!(tally(0, 10).chance_against(tally(0, 10)), 1.0);
         assert!((tally(3, 3).chance_against(tally(0, 3)) - 0.05).abs() < 1e-9);
     }
+
+    #[test]
+    fn where_nothing_was_run_nothing_is_said_of_each_run() {
+        assert!(!tally(0, 0).always() && !tally(0, 0).never());
+        assert!(tally(1, 1).always() && tally(0, 1).never());
+        assert!(!tally(1, 2).always() && !tally(1, 2).never());
+    }
 }
