@@ -55,27 +55,20 @@ pub fn find(
     } else {
         1
     };
+    let commands = Commands {
+        interpreter,
+        hash_seeds: &[None, Some(minimal.plan.hash_seed)],
+        selected: &selected,
+        tries,
+        // Whether it fails under one hash seed and in one order only, a single run does not tell.
+        needed: if tries == 1 { COMMAND_SHOWS } else { 1 },
+    };
     let shows = |run: &PlainRun| shows(run, &charged_id, signature.crash.loss());
-    // Whether it fails under one hash seed and in one order only, a single run does not tell.
-    let needed = if tries == 1 { COMMAND_SHOWS } else { 1 };
-    let mut tally = Tally::default();
-    for hash_seed in [None, Some(minimal.plan.hash_seed)] {
-        for flags in variants(interpreter) {
-            let arguments: Vec<String> =
-                flags.iter().map(|&flag| flag.to_owned()).chain(selected.clone()).collect();
-            let (mut shown, mut missed) = (0, 0);
-            while missed < tries {
-                let Some((command, run)) = lab.plain(&arguments, Surroundings::Trial { hash_seed })? else {
-                    return Ok(None);
-                };
-                tally.add(shows(&run));
-                *(if shows(&run) { &mut shown } else { &mut missed }) += 1;
-                if shown == needed {
-                    return Ok(Some(Ok(command)));
-                }
-            }
-        }
-    }
+    let tally = match commands.first_to_show(lab, shows)? {
+        None => return Ok(None),
+        Some(Ok(command)) => return Ok(Some(Ok(command))),
+        Some(Err(tally)) => tally,
+    };
     if tally.failed > 0 {
         return Ok(Some(Err(NoCommand::AtTimes(tally))));
     }
@@ -100,21 +93,65 @@ fn under_its_hash_seed(
     let Some(plan) = &finding.plan else {
         return Ok(None);
     };
-    let surroundings = Surroundings::Trial { hash_seed: Some(plan.hash_seed) };
     let id = lab.suite.test(signature.test).id.clone();
-    let mut runs = 0;
-    for flags in variants(interpreter) {
-        let arguments: Vec<String> =
-            flags.iter().map(|&flag| flag.to_owned()).chain([id.node_id.clone()]).collect();
-        let Some((command, run)) = lab.plain(&arguments, surroundings)? else {
-            return Ok(None);
-        };
-        if shows(&run, &id, signature.crash.loss()) {
-            return Ok(Some(Ok(command)));
+    let commands = Commands {
+        interpreter,
+        hash_seeds: &[Some(plan.hash_seed)],
+        selected: std::slice::from_ref(&id.node_id),
+        tries: 1,
+        needed: 1,
+    };
+    let found = commands.first_to_show(lab, |run| shows(run, &id, signature.crash.loss()))?;
+    Ok(found.map(|found| found.map_err(|tally| NoCommand::Passed(tally.runs))))
+}
+
+/// Commands of which one is looked for, the simplest first.
+struct Commands<'a> {
+    /// Whose plugins may have to be kept from changing the order.
+    interpreter: &'a Interpreter,
+    /// `PYTHONHASHSEED`, if it is to be set.
+    hash_seeds: &'a [Option<u32>],
+    /// The arguments that select the tests.
+    selected: &'a [String],
+    /// How many runs of one command have to miss the failure before the next is tried.
+    tries: u32,
+    /// How many have to show it before the command is taken.
+    needed: u32,
+}
+
+impl Commands<'_> {
+    /// The first that shows the failure often enough, or how often it showed in all runs of all of them. None if plain
+    /// pytest cannot be run so.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    fn first_to_show(
+        &self,
+        lab: &mut Lab<'_>,
+        shows: impl Fn(&PlainRun) -> bool,
+    ) -> Result<Option<Result<String, Tally>>, RunError> {
+        let mut all = Tally::default();
+        for &hash_seed in self.hash_seeds {
+            for flags in variants(self.interpreter) {
+                let flags = flags.into_iter().map(str::to_owned);
+                let arguments: Vec<String> = flags.chain(self.selected.iter().cloned()).collect();
+                let mut tally = Tally::default();
+                while tally.runs - tally.failed < self.tries {
+                    let Some((command, run)) = lab.plain(&arguments, Surroundings::Trial { hash_seed })?
+                    else {
+                        return Ok(None);
+                    };
+                    let shown = shows(&run);
+                    all.add(shown);
+                    tally.add(shown);
+                    if tally.failed == self.needed {
+                        return Ok(Some(Ok(command)));
+                    }
+                }
+            }
         }
-        runs += 1;
+        Ok(Some(Err(all)))
     }
-    Ok(Some(Err(NoCommand::Passed(runs))))
 }
 
 /// The arguments with which pytest imports a file before those that follow, and runs no test of it. It imports the

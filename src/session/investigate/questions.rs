@@ -83,13 +83,13 @@ pub(crate) fn judge(
         };
         let runs = evidence.tally(question).runs..times;
         let by_chance = evidence.alone.failed > 0 && !evidence.alone.always();
-        let question_plan = |run| {
+        let asked = |run| {
             let plan = question_plan(lab, question, suspect, reference, run);
             // Under one random seed it may be that alone which decides.
             let reseeds = by_chance && matches!(question, Question::Again | Question::Serial);
             if reseeds { plan.reseeded(run) } else { plan }
         };
-        let plans: Vec<Plan> = runs.map(question_plan).collect();
+        let plans: Vec<Plan> = runs.map(asked).collect();
         let jobs: Vec<Job<'_>> = plans.iter().map(Job::of).collect();
         let trials = lab.probes(&jobs)?;
         for (plan, trial) in plans.into_iter().zip(trials) {

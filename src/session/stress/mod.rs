@@ -65,7 +65,7 @@ pub(crate) fn stress(
         start,
         longest: Duration::ZERO,
         under_other_hash_seeds: BTreeSet::new(),
-        of_fixes: search::Trials::new(&interpreter.rootdir, seed, axes),
+        fix_trials: search::Trials::new(&interpreter.rootdir, seed, axes),
     };
     let deadline = limits.time.map(|time| Deadline::new(start, time));
     let book = FindingBook::new(victim, &limits.known);
@@ -146,7 +146,7 @@ struct Session<'a> {
     /// Tests that were never seen to pass, and have been run under other hash seeds.
     under_other_hash_seeds: BTreeSet<TestIndex>,
     /// What fixes are tried with.
-    of_fixes: search::Trials<'a>,
+    fix_trials: search::Trials<'a>,
 }
 
 impl Session<'_> {
@@ -367,7 +367,7 @@ impl Session<'_> {
                 continue;
             }
             let of = lab.found(&finding);
-            let trials = Some(&mut self.of_fixes).filter(|_| !self.limits.unexplained);
+            let trials = Some(&mut self.fix_trials).filter(|_| !self.limits.unexplained);
             details::tell(lab, self.interpreter, trials, of)?;
         }
         Ok(())
