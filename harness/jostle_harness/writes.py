@@ -1,6 +1,9 @@
 """Where a place is written: its value is looked at after each line of the project's code, for a test or two.
 
 A trace function serves on every supported Python; the run is made for this alone, so that its cost matters little.
+
+Threads look as well, each after its own lines. A change belongs to the line of the thread that looked before and after
+it; where another looked in between, either may have made it, and no line is told.
 """
 
 from __future__ import annotations
@@ -43,15 +46,21 @@ class Writes:
         self._files: Dict[str, Optional[str]] = {}
         self._probe: Optional[Probe] = None
         self._value: object = None
-        self._line: Optional[Tuple[str, int, str]] = None
+        #: The line that each thread is at.
+        self._lines: Dict[int, Optional[Tuple[str, int, str]]] = {}
+        #: The thread that looked last.
+        self._looked: Optional[int] = None
+        self._looks = False
         self._found: Optional[Tuple[str, int, str]] = None
         self._call: Optional[messages.Statement] = None
 
     def start(self) -> None:
-        """Look from here on, in this thread."""
+        """Look from here on, in this thread and in those that start meanwhile; from Python 3.12 on in all."""
         self.resolve()
-        self._thread = threading.get_ident()
+        self._looks = True
+        self._looked = threading.get_ident()
         self._before = sys.gettrace()
+        _trace_threads(self._enter)
         sys.settrace(self._enter)
 
     def resolve(self) -> None:
@@ -62,8 +71,10 @@ class Writes:
 
     def stop(self) -> Optional[messages.Written]:
         """Look no more; tells where the place was written last."""
+        _trace_threads(None)
         sys.settrace(self._before)
         self._look()
+        self._looks = False
         if self._found is None:
             return None
         file, line, function = self._found
@@ -79,7 +90,8 @@ class Writes:
         if event in ("line", "return"):
             self._look(frame)
             # What pytest does after the project's code has returned is no line of the project's.
-            self._line = self._place(frame) if event == "line" else self._place(frame.f_back)
+            at = frame if event == "line" else frame.f_back
+            self._lines[threading.get_ident()] = self._place(at)
         return self._step
 
     def _place(self, frame: Optional[types.FrameType]) -> Optional[Tuple[str, int, str]]:
@@ -92,13 +104,15 @@ class Writes:
         return None
 
     def _look(self, frame: Optional[types.FrameType] = None) -> None:
-        if self._probe is None or self._thread != threading.get_ident():
+        if self._probe is None or not self._looks:
             return
         value = self._probe()
+        thread = threading.get_ident()
+        alone, self._looked = self._looked == thread, thread
         if value != self._value:
             self._value = value
-            self._found = self._line
-            self._call = self._outermost_call(frame)
+            self._found = self._lines.get(thread) if alone else None
+            self._call = self._outermost_call(frame) if alone else None
 
     def _outermost_call(self, frame: Optional[types.FrameType]) -> Optional[messages.Statement]:
         """What the test, or its fixture, called to write the place, if that can be called by others as well."""
@@ -114,6 +128,16 @@ class Writes:
         if takes or getattr(names.get(code.co_name), "__code__", None) is not code:
             return None
         return {"module": names["__name__"], "text": f"{names['__name__']}.{code.co_name}()"}
+
+
+def _trace_threads(function: Optional[TraceFunction]) -> None:
+    """Trace the threads that start from now on, and those that run, where Python can."""
+    everywhere = getattr(threading, "settrace_all_threads", None)
+    if everywhere is None:
+        # None ends it, which the types do not know.
+        threading.settrace(function)  # type: ignore[arg-type]
+    else:
+        everywhere(function)
 
 
 def find(name: str, rootdir: str, graph: Graph, process_state: ProcessState) -> Optional[Probe]:

@@ -1,0 +1,83 @@
+"""Which line wrote a place, of which thread."""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+import threading
+from typing import Callable, Iterator, List, Optional
+from unittest import mock
+
+import pytest
+from jostle_harness.writes import Writes
+
+HERE = pathlib.Path(__file__)
+
+
+@pytest.fixture(autouse=True)
+def no_switch_by_time() -> Iterator[None]:
+    """A thread runs until it waits, however slow the machine is."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(60)
+    yield
+    sys.setswitchinterval(interval)
+
+
+def text_of_what_wrote(box: List[int], run: Callable[[], None]) -> Optional[str]:
+    """The line that is told to have changed a list while this ran."""
+    process_state = mock.Mock(probe=lambda name: lambda: tuple(box))
+    writes = Writes("box", str(HERE.parent), mock.Mock(), process_state)
+    writes.start()
+    try:
+        run()
+    finally:
+        written = writes.stop()
+    if written is None:
+        return None
+    assert written["file"] == HERE.name
+    return HERE.read_text(encoding="utf-8").splitlines()[written["line"] - 1].strip()
+
+
+def test_a_line_of_this_thread_is_told() -> None:
+    box: List[int] = []
+
+    def run() -> None:
+        number = 1
+        box.append(number)
+        number += 1
+
+    assert text_of_what_wrote(box, run) == "box.append(number)"
+
+
+@pytest.mark.parametrize("timed", [False, True])
+def test_a_line_of_another_thread_is_told_while_this_one_waits(timed: bool) -> None:
+    box: List[int] = []
+
+    def write() -> None:
+        box.append(1)
+
+    def run() -> None:
+        thread = threading.Timer(0, write) if timed else threading.Thread(target=write)
+        thread.start()
+        thread.join()
+
+    assert text_of_what_wrote(box, run) == "box.append(1)"
+
+
+def test_no_line_is_told_where_another_thread_ran_lines_meanwhile() -> None:
+    box: List[int] = []
+    waits, goes_on = threading.Event(), threading.Event()
+
+    def write() -> None:
+        waits.set()
+        box.append(goes_on.wait())
+
+    def run() -> None:
+        thread = threading.Thread(target=write)
+        thread.start()
+        waits.wait()
+        goes_on.set()
+        thread.join()
+
+    assert text_of_what_wrote(box, run) is None
+    assert box == [1]
