@@ -161,8 +161,8 @@ impl Search<'_, '_> {
             .collect();
         let touching = followed.iter().filter(|followed| followed.moved).map(|followed| followed.position);
         let touching = touching.filter_map(|position| list.get(position as usize).copied());
-        let touching: BTreeSet<TestIndex> =
-            touching.filter(|test| *test != polluter && !failed.contains(test)).collect();
+        // One that fails may reset the place nonetheless.
+        let touching: BTreeSet<TestIndex> = touching.filter(|test| *test != polluter).collect();
         let admitted = touching.into_iter().filter(|&test| self.lab.suite.admits(&[test, victim])).collect();
         let candidates = self.tried(admitted);
         let trials = self.probes(candidates.iter().map(|&test| vec![polluter, test, victim]))?;
@@ -229,7 +229,7 @@ impl Search<'_, '_> {
     fn confirmed(&mut self, related_tests: RelatedTests) -> Result<RelatedTests, RunError> {
         let (polluter, victim) = (self.polluter, self.victim.test);
         let same = |signature: &Signature| (FailureMatcher::Signature(signature.clone()), Observation::Same);
-        let mut fresh = BTreeSet::new();
+        let mut forks_alone = BTreeSet::new();
         let polluters: Vec<Claim> = related_tests
             .polluters
             .iter()
@@ -246,35 +246,36 @@ impl Search<'_, '_> {
             .iter()
             .map(|&test| Claim { test, list: vec![polluter, test, victim], shows: passes.clone() })
             .collect();
-        let polluters = self.second_time(&polluters, &mut fresh)?;
-        let held = self.second_time(&victims, &mut fresh)?;
-        let cleaners = self.second_time(&cleaners, &mut fresh)?;
-        let victims = related_tests.victims.into_iter().filter(|told| held.contains(&told.test)).collect();
+        let polluters = self.second_time(&polluters, &mut forks_alone)?;
+        let held = self.second_time(&victims, &mut forks_alone)?;
+        let cleaners = self.second_time(&cleaners, &mut forks_alone)?;
+        let told = related_tests.victims.iter().filter(|told| held.contains(&told.test));
+        let victims = told.cloned().collect();
         let claims: Vec<Claim> = related_tests
             .in_turn
             .iter()
             .map(|turn| Claim { test: polluter, list: vec![turn.after, polluter], shows: same(&turn.victim) })
             .collect();
         let in_turn_held = self.hold(&claims, true)?;
-        fresh.extend(&in_turn_held);
-        let in_turn = related_tests.in_turn.filter(|_| in_turn_held.contains(&polluter));
-        Ok(RelatedTests { polluters, victims, in_turn, cleaners, whole: related_tests.whole, fresh })
+        let in_turn = related_tests.in_turn.clone().filter(|_| in_turn_held.contains(&polluter));
+        let held = RelatedTests { polluters, victims, in_turn, cleaners, ..related_tests };
+        // A test of several sorts counts where each was shown so.
+        Ok(RelatedTests { fresh: &held.tests() - &forks_alone, ..held })
     }
 
     /// The tests of which what is claimed shows a second time: of a sample in fresh processes, of the others in forks
-    /// under another random seed. Where one of the sample differs, of all in fresh processes.
+    /// under another random seed, which is noted. Where one of the sample differs, of all in fresh processes.
     fn second_time(
         &mut self,
         claims: &[Claim],
-        fresh: &mut BTreeSet<TestIndex>,
+        forks_alone: &mut BTreeSet<TestIndex>,
     ) -> Result<BTreeSet<TestIndex>, RunError> {
         let (sample, others) = claims.split_at(claims.len().min(RELATED_SAMPLE));
         let sample_held = self.hold(sample, true)?;
-        let differs = sample_held.len() < sample.len();
-        fresh.extend(&sample_held);
-        let held = self.hold(others, differs || !self.forks)?;
-        if differs || !self.forks {
-            fresh.extend(&held);
+        let fresh = sample_held.len() < sample.len() || !self.forks;
+        let held = self.hold(others, fresh)?;
+        if !fresh {
+            forks_alone.extend(&held);
         }
         Ok(&sample_held | &held)
     }

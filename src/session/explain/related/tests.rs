@@ -66,6 +66,15 @@ fn all_who_have_to_do_with_a_place_are_named_and_no_others() {
 }
 
 #[test]
+fn a_victim_that_resets_the_place_is_a_cleaner_as_well() {
+    let resets = |letter| if letter == 'o' { &[(CACHE, false)][..] } else { (STATE.writes)(letter) };
+    let (related_tests, _) = found(engine(State { writes: resets, ..STATE }));
+    assert_eq!(victims(&related_tests), "efghijklmno");
+    assert_eq!(letters(related_tests.cleaners.clone()), "oyz");
+    assert!(!related_tests.fresh.contains(&test('o')), "that it is a victim was seen in forks alone");
+}
+
+#[test]
 fn of_a_place_a_sample_is_shown_in_fresh_processes_and_all_where_these_differ() {
     let in_forks_alone = State {
         becomes: |letter, dirty| {
