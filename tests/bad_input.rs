@@ -246,6 +246,11 @@ fn wrong_invocations() {
     for (arguments, thing, remedy) in INVOCATIONS {
         stage.refuses(&arguments.split(' ').collect::<Vec<_>>(), thing, remedy);
     }
+    stage.refuses(
+        &["demo", "--keep", "."],
+        "--keep .: it is there already",
+        "a folder that is not there yet",
+    );
 }
 
 #[test]

@@ -22,6 +22,8 @@ use crate::session::lab::journaled::Place;
 pub struct SuiteOptions {
     /// `--python`, if given.
     pub python: Option<PathBuf>,
+    /// `--rootdir` as it was given, if it was.
+    pub(crate) rootdir: Option<PathBuf>,
     /// The folder pytest is run in, absolute.
     pub folder: PathBuf,
     /// What pytest is given.
@@ -88,6 +90,7 @@ impl SuiteOptions {
                 (_, true) => Verbosity::Verbose,
                 _ => Verbosity::Normal,
             },
+            rootdir: args.rootdir.clone(),
             folder,
             config,
         })
@@ -131,6 +134,11 @@ impl SuiteOptions {
         Ok(axes)
     }
 
+    /// The Python that the configuration names.
+    pub(super) fn config_python(&self) -> Option<PathBuf> {
+        self.configured(self.config.python.as_deref())
+    }
+
     /// The folder of failure files that the configuration names.
     pub(super) fn failures_folder(&self) -> Option<PathBuf> {
         self.configured(self.config.failures.as_deref())
@@ -163,6 +171,8 @@ pub struct StressOptions {
     pub(crate) write_fix: Option<PathBuf>,
     /// How trials are kept apart.
     pub isolation: IsolationOptions,
+    /// Whether the suite is still there when the report is read.
+    pub(crate) suite_stays: bool,
 }
 
 impl StressOptions {
@@ -203,6 +213,7 @@ impl StressOptions {
             kept,
             write_fix: args.write_fix.as_deref().map(place_for_fixes).transpose()?,
             isolation,
+            suite_stays: true,
             suite,
         })
     }

@@ -173,6 +173,12 @@ impl FailureFile {
         std::iter::once(self).chain(others).collect()
     }
 
+    /// Whether another file tells of the same test, which fails in the same way for the same plan.
+    fn is_of_the_same_failure(&self, other: &Self) -> bool {
+        (&self.kind, &self.test, &self.crash, &self.minimal.workers)
+            == (&other.kind, &other.test, &other.crash, &other.minimal.workers)
+    }
+
     /// Every test that it names.
     pub fn tests(&self) -> impl Iterator<Item = &TestId> {
         let planned = self.minimal.workers.iter().chain(&self.original.workers).flatten();
@@ -298,6 +304,23 @@ impl FailureFile {
     }
 }
 
+/// The failures of some files, each once: those that the files are of, and then other victims that they name. A file of its
+/// own tells more of a failure than one that names it as well.
+pub(crate) fn each_failure(files: Vec<(PathBuf, FailureFile)>) -> Vec<(PathBuf, FailureFile)> {
+    let (mut own, mut also) = (Vec::new(), Vec::new());
+    for (path, file) in files {
+        let mut victims = file.of_each_victim().into_iter().map(|file| (path.clone(), file));
+        own.extend(victims.next());
+        also.extend(victims);
+    }
+    for one in also {
+        if !own.iter().any(|(_, file): &(PathBuf, FailureFile)| file.is_of_the_same_failure(&one.1)) {
+            own.push(one);
+        }
+    }
+    own
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -308,8 +331,8 @@ mod tests {
         TestId { node_id: format!("test_a.py::{name}"), occurrence: 0 }
     }
 
-    #[test]
-    fn each_victim_takes_the_place_of_the_recorded_one() {
+    /// A file of the victim `v`, whose polluter `p` has the victim `w`, and is one after `v` itself.
+    fn of_three_victims() -> FailureFile {
         let text = r#"{
             "version": 1, "kind": "victim", "test": {"node_id": "test_a.py::v"}, "pytest": "8.4.2",
             "crash": {"phase": "call", "exception": "KeyError", "file": "a.py", "function": "f"},
@@ -329,7 +352,12 @@ mod tests {
             "hash_seed": 3, "random_seed": 4, "imports": {"only": ["test_a.py"]}, "interleaving": "free",
             "workers": [[{"node_id": "test_a.py::p"}, {"node_id": "test_a.py::v"}]]
         }"#;
-        let file = FailureFile::parse(text.replace("PLAN", plan).as_bytes()).unwrap();
+        FailureFile::parse(text.replace("PLAN", plan).as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn each_victim_takes_the_place_of_the_recorded_one() {
+        let file = of_three_victims();
         let files = file.clone().of_each_victim();
         assert_eq!(files.len(), 3);
         assert_eq!(files[0], FailureFile { also: Vec::new(), ..file });
@@ -337,8 +365,32 @@ mod tests {
         assert_eq!(files[1].minimal.workers, vec![vec![test("p"), test("w")]]);
         assert_eq!(files[2].minimal.workers, vec![vec![test("v"), test("p")]], "the polluter in its turn");
         assert_eq!((&files[1].minimal.imports, files[1].failed), (&Imports::All, None));
-        let brittle = text.replace("PLAN", plan).replace("\"victim\"", "\"brittle\"");
-        assert!(FailureFile::parse(brittle.as_bytes()).unwrap_err().contains("other victims"));
+        let brittle = FailureFile { kind: Kind::Brittle, ..of_three_victims() };
+        let text = serde_json::to_vec(&brittle).unwrap();
+        assert!(FailureFile::parse(&text).unwrap_err().contains("other victims"));
+    }
+
+    #[test]
+    fn a_failure_that_several_files_tell_of_is_looked_at_once_as_in_the_file_of_its_own() {
+        let file = of_three_victims();
+        let of_w = file.clone().of_each_victim().remove(1);
+        let own = FailureFile { failed: Some(Tally { runs: 8, failed: 8 }), ..of_w.clone() };
+        let looked_at = |files: &[&FailureFile]| -> Vec<(String, Option<u32>)> {
+            let named =
+                (0..).zip(files).map(|(at, &file)| (PathBuf::from(format!("{at}.json")), file.clone()));
+            let each = each_failure(named.collect());
+            let of = |(path, mut file): (PathBuf, FailureFile)| {
+                let runs = file.failed.map(|failed| failed.runs);
+                (format!("{} of {}", file.test.node_id.split_off(11), path.display()), runs)
+            };
+            each.into_iter().map(of).collect()
+        };
+        let as_told = |at, test: &str, runs| (format!("{test} of {at}.json"), runs);
+        let p = |at| as_told(at, "p", None);
+        assert_eq!(looked_at(&[&file]), [as_told(0, "v", Some(4)), as_told(0, "w", None), p(0)]);
+        assert_eq!(looked_at(&[&file, &own]), [as_told(0, "v", Some(4)), as_told(1, "w", Some(8)), p(0)]);
+        let fails_otherwise = FailureFile { crash: file.crash.clone(), ..own };
+        assert_eq!(looked_at(&[&file, &fails_otherwise]).len(), 4, "another failure of the test");
     }
 
     proptest! {

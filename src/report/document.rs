@@ -22,7 +22,7 @@ use crate::race::operation::Operation;
 use crate::race::trace::{Trace, TracedCall};
 use crate::report::explanation_document::ExplanationDocument;
 use crate::report::given_up::GivenUpDocument;
-use crate::report::words;
+use crate::report::{ReplayDocument, words};
 use crate::session::SessionResult;
 use crate::suite::triage::{Cause, by_cause};
 use crate::suite::{CollectionError, Fingerprint, Fixture, Suite, TestId, TestIndex};
@@ -48,6 +48,9 @@ pub(crate) struct Document {
     unjudged: Vec<Unjudged>,
     unseen: Vec<String>,
     interrupted: bool,
+    /// Of `jostle replay`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replay: Option<ReplayDocument>,
     /// The error that ended the session.
     error: Option<String>,
     exit_code: u8,
@@ -268,10 +271,17 @@ impl Document {
                 .collect(),
             unseen: outline.unseen.clone(),
             interrupted: outline.interrupted,
+            replay: None,
             error: outline.error.as_ref().map(ToString::to_string),
             exit_code,
             times: Times { seconds: outline.duration.as_secs_f64() },
         }
+    }
+
+    /// The same, of a replay whose runs showed this.
+    #[must_use]
+    pub(crate) fn of_replay(self, runs: ReplayDocument) -> Self {
+        Self { replay: Some(runs), ..self }
     }
 }
 

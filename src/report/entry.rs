@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::finding::Finding;
 use crate::report::document::token;
-use crate::report::{Verbosity, terminal, words};
+use crate::report::{Again, Verbosity, terminal, words};
 use crate::session::SessionResult;
 use crate::suite::TestIndex;
 
@@ -45,9 +45,10 @@ pub struct Entry {
     pub token: Option<String>,
 }
 
-/// The entries of a session, those that weigh most first. Known failures weigh as new ones if it is `strict`.
-pub(crate) fn entries(outline: &SessionResult, strict: bool) -> Vec<Entry> {
-    let findings = outline.findings.iter().map(|finding| of_finding(finding, outline, strict));
+/// The entries of a session, those that weigh most first. Known failures weigh as new ones if it is `strict`. Their text
+/// says how each is seen `again`.
+pub(crate) fn entries(outline: &SessionResult, strict: bool, again: Again<'_>) -> Vec<Entry> {
+    let findings = outline.findings.iter().map(|finding| of_finding(finding, outline, strict, again));
     let errors = outline.collected.suite.errors.iter().map(|error| Entry {
         weight: Weight::Error,
         kind: "collection-error",
@@ -93,7 +94,7 @@ pub(crate) fn in_repository(file: &str, rootdir: &Path, repository: Option<&Path
     }
 }
 
-fn of_finding(finding: &Finding, outline: &SessionResult, strict: bool) -> Entry {
+fn of_finding(finding: &Finding, outline: &SessionResult, strict: bool, again: Again<'_>) -> Entry {
     let suite = &outline.collected.suite;
     let weight = match &finding.known {
         _ if !finding.kind.is_isolation_failure() => Weight::Remark,
@@ -113,7 +114,7 @@ fn of_finding(finding: &Finding, outline: &SessionResult, strict: bool) -> Entry
         kind: finding.kind.name(),
         identity: causes.join(" "),
         headline: format!("{known}{}{role}{}", words::meaning(finding), causes.join(", ")),
-        text: plain(finding, outline),
+        text: plain(finding, outline, again),
         token: token(finding.origin, outline.seed, suite).map(|token| token.to_string()),
         ..place(outline, finding.test)
     }
@@ -136,9 +137,9 @@ fn place(outline: &SessionResult, test: Option<TestIndex>) -> Entry {
 }
 
 /// The report for people, without colours.
-fn plain(finding: &Finding, outline: &SessionResult) -> String {
+fn plain(finding: &Finding, outline: &SessionResult, again: Again<'_>) -> String {
     let mut text = Vec::new();
-    match terminal::finding(&mut text, finding, outline, Verbosity::Normal, "") {
+    match terminal::finding(&mut text, finding, outline, Verbosity::Normal, again) {
         Ok(()) => anstream::adapter::strip_str(&String::from_utf8_lossy(&text)).to_string(),
         Err(error) => error.to_string(),
     }

@@ -16,9 +16,11 @@ fn told(finding: Finding) -> String {
     report(SessionResult { findings: vec![finding], ..session() }, Verbosity::Normal)
 }
 
+const AGAIN: Again<'_> = Again::Replay { options: " -n 2", kept: false };
+
 fn report(result: SessionResult, verbosity: Verbosity) -> String {
     let mut out = Vec::new();
-    terminal::session(&mut out, &result, verbosity, " -n 2", None).unwrap();
+    terminal::session(&mut out, &result, verbosity, AGAIN, None).unwrap();
     anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string()
 }
 
@@ -229,4 +231,21 @@ fn what_a_victim_does_alone_is_said_as_it_was_seen() {
     let second = "passes alone, fails when run a second time in the same process after what is named below";
     assert!(of(tally(0, 8), "bh").contains(second) && !of(tally(0, 8), "b").contains(second));
     assert!(of(tally(0, 8), "b").contains("passes alone, fails after what is named below"));
+}
+
+#[test]
+fn a_reader_is_told_to_do_what_can_be_done_and_is_not_done() {
+    let of = |origin, again| {
+        let finding = finding(Kind::Victim, 'h', origin);
+        let mut out = Vec::new();
+        let result = SessionResult { findings: vec![finding], ..session() };
+        terminal::session(&mut out, &result, Verbosity::Normal, again, None).unwrap();
+        anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string()
+    };
+    let keeps = |again| of(Origin::Baseline, again).contains("--failures DIR keeps a file");
+    let kept = Again::Replay { options: "", kept: true };
+    assert_eq!([AGAIN, kept, Again::Nothing].map(keeps), [true, false, false]);
+    let command = |again| of(Origin::Trial(3), again).contains(" --shrink -n 2\n");
+    assert_eq!([AGAIN, kept, Again::Nothing].map(command), [true, false, false]);
+    assert!(of(Origin::Trial(3), Again::Nothing).contains("\n  token         "), "the token itself is told");
 }

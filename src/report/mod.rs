@@ -5,6 +5,7 @@ pub(crate) mod terminal;
 pub(crate) mod conflicts;
 mod explanation;
 mod explanation_document;
+pub(crate) mod again;
 pub(crate) mod entry;
 pub(crate) mod junit;
 pub(crate) mod code_quality;
@@ -13,6 +14,7 @@ mod given_up;
 pub(crate) mod gitlab;
 pub(crate) mod speedup;
 pub(crate) mod speedup_document;
+mod replay_document;
 pub(crate) mod verify;
 pub(crate) mod history;
 pub(crate) mod progress;
@@ -21,7 +23,9 @@ pub(crate) mod samples;
 mod tests;
 mod evidence;
 
+pub(crate) use again::Again;
 pub(crate) use document::Document;
+pub(crate) use replay_document::ReplayDocument;
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

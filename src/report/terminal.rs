@@ -8,7 +8,7 @@ use crate::finding::{Finding, Kind};
 use crate::limits::DELAY_RUNS;
 use crate::report::document::token;
 use crate::report::gitlab::Sections;
-use crate::report::{Verbosity, explanation, given_up, words};
+use crate::report::{Again, Verbosity, explanation, given_up, words};
 use crate::session::SessionResult;
 use crate::suite::triage::{Cause, by_cause};
 use crate::suite::{CollectionError, Suite, TestIndex};
@@ -23,7 +23,7 @@ const GOOD: Style = AnsiColor::Green.on_default().bold();
 const DIM: Style = Style::new().dimmed();
 
 /// Writes the report of a session, each finding in a section of its own if there are to be some: folded, unless it is
-/// a new failure.
+/// a new failure. Each says how it is seen `again`.
 ///
 /// # Errors
 /// Those of the writer.
@@ -31,7 +31,7 @@ pub(crate) fn session(
     out: &mut dyn Write,
     outline: &SessionResult,
     verbosity: Verbosity,
-    options: &str,
+    again: Again<'_>,
     sections: Option<Sections>,
 ) -> io::Result<()> {
     let suite = &outline.collected.suite;
@@ -39,7 +39,7 @@ pub(crate) fn session(
     for (number, finding) in (1..).zip(&outline.findings) {
         let folded = finding.known.is_some() || !finding.kind.is_isolation_failure();
         sections.map_or(Ok(()), |sections| sections.start(out, number, folded))?;
-        self::finding(out, finding, outline, verbosity, options)?;
+        self::finding(out, finding, outline, verbosity, again)?;
         sections.map_or(Ok(()), |sections| sections.end(out, number))?;
     }
     explanation::causes(out, &outline.findings, suite)?;
@@ -174,7 +174,7 @@ pub(super) fn finding(
     finding: &Finding,
     outline: &SessionResult,
     verbosity: Verbosity,
-    options: &str,
+    again: Again<'_>,
 ) -> io::Result<()> {
     let suite = &outline.collected.suite;
     let style = if finding.known.is_some() { DOUBTFUL } else { style(finding.kind) };
@@ -215,16 +215,18 @@ pub(super) fn finding(
         writeln!(out, "  {:<13} {}", "known", words::known(known))?;
     }
     match token(finding.origin, outline.seed, suite) {
-        // There is nothing in it that a smaller plan could show.
-        Some(token) if finding.kind == Kind::Leftover => writeln!(out, "  {:<13} {token}", "token")?,
         Some(token) => {
-            writeln!(out, "  {:<13} {token}  {DIM}jostle replay {token} --shrink{options}{DIM:#}", "token")?
+            // There is nothing in what was left over that a smaller plan could show.
+            let command = again.command(&token.to_string()).filter(|_| finding.kind != Kind::Leftover);
+            let command = command.map_or_else(String::new, |command| format!("  {DIM}{command}{DIM:#}"));
+            writeln!(out, "  {:<13} {token}{command}", "token")?
         }
         None if finding.kind == Kind::Leftover => {}
         None => {
-            let kept = "  --failures DIR keeps a file for jostle replay";
-            let kept = if finding.kind.is_isolation_failure() { kept } else { "" };
-            writeln!(out, "  {:<13} {}{DIM}{kept}{DIM:#}", "seen in", words::origin(finding.origin))?
+            let keeps =
+                finding.kind.is_isolation_failure() && finding.known.is_none() && again.could_be_kept();
+            let keeps = if keeps { "  --failures DIR keeps a file for jostle replay" } else { "" };
+            writeln!(out, "  {:<13} {}{DIM}{keeps}{DIM:#}", "seen in", words::origin(finding.origin))?
         }
     }
     if let Some(command) = &finding.command {

@@ -29,9 +29,11 @@ fn is_as_before(name: &str, text: &str) {
     });
 }
 
+const AGAIN: Again<'_> = Again::Replay { options: "", kept: false };
+
 fn people(result: &SessionResult, verbosity: Verbosity) -> String {
     let mut out = Vec::new();
-    terminal::session(&mut out, result, verbosity, "", None).unwrap();
+    terminal::session(&mut out, result, verbosity, AGAIN, None).unwrap();
     plain(&out)
 }
 
@@ -108,7 +110,7 @@ fn how_often_it_failed_is_told_where_there_were_runs() {
 #[test]
 fn other_programs_read_as_before() {
     let result = everything();
-    let mut entries = entry::entries(&result, false);
+    let mut entries = entry::entries(&result, false, AGAIN);
     // What people read is in a snapshot of its own.
     let first = |text: &str| text.lines().next().map(str::to_owned).unwrap_or_default();
     entries.iter_mut().for_each(|entry| entry.text = first(&entry.text));
@@ -118,7 +120,7 @@ fn other_programs_read_as_before() {
     let issues = code_quality::issues(&entries, rootdir, repository);
     is_as_before("gitlab_code_quality", &serde_json::to_string_pretty(&issues).unwrap());
     assert_eq!(github::verdict(&entries), "13 isolation failures, 1 known, 1 collection error");
-    let strict = entry::entries(&result, true);
+    let strict = entry::entries(&result, true, AGAIN);
     assert_eq!(github::verdict(&strict), "14 isolation failures, 1 collection error");
 }
 
@@ -127,7 +129,7 @@ fn each_finding_is_a_section_of_its_own_and_open_only_if_it_is_a_new_failure() {
     let mut out = Vec::new();
     let result = everything();
     let sections = Some(gitlab::Sections { time: 1_700_000_000 });
-    terminal::session(&mut out, &result, Verbosity::Normal, "", sections).unwrap();
+    terminal::session(&mut out, &result, Verbosity::Normal, AGAIN, sections).unwrap();
     let text = String::from_utf8(out).unwrap();
     for (number, finding) in (1..).zip(&result.findings) {
         let open = finding.kind.is_isolation_failure() && finding.known.is_none();

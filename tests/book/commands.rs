@@ -310,6 +310,22 @@ fn the_demo_prints_what_the_readme_shows() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+#[ignore = "at night: by day `report::evidence` tells what is advised where the suite stays"]
+fn what_the_demo_keeps_is_replayed_as_it_says() {
+    let python = support::light_python();
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut demo = support::jostle(folder.path());
+    demo.current_dir(folder.path()).args(["demo", "--keep", "shop", "--python"]).arg(&python);
+    let printed = String::from_utf8_lossy(&demo.output().expect("jostle runs").stdout).into_owned();
+    let advice = printed.lines().find_map(|line| line.split("  jostle replay ").nth(1)).expect("a token");
+    let words = shlex::split(advice).expect("words of a shell");
+    let mut replay = support::jostle(folder.path());
+    let output = replay.current_dir(folder.path()).arg("replay").args(&words).output().expect("jostle runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{advice}: {said}{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// What is shown of a specimen with other options than tests/specimens.rs gives it.
 #[test]
 fn specimens_print_what_is_shown_of_them_with_options() {

@@ -225,7 +225,8 @@ fn missing(excerpt: &[String], told: &str) -> Option<String> {
 
 /// A text without what differs from machine to machine: where Python is, versions, times and what follows from them.
 fn steady(text: &str, python: &Path) -> String {
-    let text = text.replace(&python.display().to_string(), "python");
+    // Who follows the pages has activated their Python, and gives none.
+    let text = text.replace(&python.display().to_string(), "python").replace(" --python python", "");
     text.lines().map(|line| without_dates(&steady_line(line))).collect::<Vec<_>>().join("\n")
 }
 

@@ -311,6 +311,9 @@ pub struct DemoArgs {
     /// The Python to use [default: $VIRTUAL_ENV, else .venv, else python3]
     #[arg(long, value_name = "PATH")]
     pub python: Option<PathBuf>,
+    /// Keep the suite in a new folder, to replay what was found, or to mend it and run jostle on it again
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
 }
 
 /// `jostle completions`.

@@ -13,13 +13,17 @@ use crate::cli::values::UsageError;
 use crate::record::atomic_file;
 use crate::report::entry::{Entry, entries};
 use crate::report::gitlab::Sections;
-use crate::report::{code_quality, github, junit};
+use crate::report::{Again, code_quality, github, junit};
 use crate::session::SessionResult;
 
 /// Writes whatever the options ask for and the system at hand understands. What cannot be written keeps nothing else
 /// from it: there is a result for each.
-pub(crate) fn write(options: &ResultOptions, outline: &SessionResult) -> [anyhow::Result<()>; 3] {
-    let entries = entries(outline, options.strict);
+pub(crate) fn write(
+    options: &ResultOptions,
+    outline: &SessionResult,
+    again: Again<'_>,
+) -> [anyhow::Result<()>; 3] {
+    let entries = entries(outline, options.strict, again);
     let rootdir = Path::new(&outline.collected.interpreter.rootdir);
     let repository = folder("GITHUB_WORKSPACE").or_else(|| folder("CI_PROJECT_DIR"));
     [
@@ -109,7 +113,7 @@ mod tests {
             code_quality: Some(issues.clone()),
             ..ResultOptions::default()
         };
-        let [junit, code_quality, _] = write(&options, &everything());
+        let [junit, code_quality, _] = write(&options, &everything(), Again::Nothing);
         assert!(junit.is_err_and(|error| error.to_string().starts_with("cannot write --junit")));
         code_quality.unwrap();
         let written: Vec<serde_json::Value> =

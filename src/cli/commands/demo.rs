@@ -9,6 +9,7 @@ use include_dir::{Dir, include_dir};
 use crate::cli::ExitCode;
 use crate::cli::args::{DemoArgs, StressArgs, SuiteArgs};
 use crate::cli::commands::stress;
+use crate::cli::options::StressOptions;
 use crate::cli::values::UsageError;
 use crate::run::process::python;
 use crate::run::process::python::PythonError;
@@ -23,22 +24,35 @@ const PYTEST: &str = "pytest==8.4.2";
 /// # Errors
 /// No Python was found, pytest cannot be installed, or those of `jostle stress`.
 pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
-    let folder = tempfile::Builder::new()
+    if let Some(folder) = args.keep.as_deref().filter(|folder| folder.exists()) {
+        return Err(not_kept(folder, "it is there already").into());
+    }
+    let python = python_with_pytest(args.python.as_deref())?;
+    let temporary = tempfile::Builder::new()
         .prefix("jostle-demo-")
         .tempdir()
         .context("cannot make a temporary folder")?;
-    SUITE.extract(folder.path()).context("cannot write the demo suite")?;
-    let python = python_with_pytest(args.python.as_deref())?;
+    let folder = args.keep.as_deref().unwrap_or(temporary.path());
+    if args.keep.is_some() {
+        std::fs::create_dir(folder).map_err(|error| not_kept(folder, &error.to_string()))?;
+    }
+    SUITE.extract(folder).context("cannot write the demo suite")?;
     anstream::eprintln!("stressing an embedded demo suite, a small shop: jostle stress --seed {}", args.seed);
-    stress::run(&StressArgs {
+    if args.keep.is_none() {
+        anstream::eprintln!("the suite is gone at the end; --keep DIR keeps it, to replay what is found");
+    }
+    let mut options = StressOptions::new(&StressArgs {
         seed: Some(args.seed.into()),
-        suite: SuiteArgs {
-            python: Some(python),
-            rootdir: Some(folder.path().to_owned()),
-            ..SuiteArgs::default()
-        },
+        suite: SuiteArgs { python: Some(python), rootdir: Some(folder.to_owned()), ..SuiteArgs::default() },
         ..StressArgs::default()
-    })
+    })?;
+    options.suite_stays = args.keep.is_some();
+    stress::run_with(&options)
+}
+
+/// Nothing of the user's is written over.
+fn not_kept(folder: &Path, why: &str) -> UsageError {
+    UsageError(format!("--keep {}: {why}. Give a folder that is not there yet", folder.display()))
 }
 
 /// The chosen Python if it has pytest, else that of an environment of our own.

@@ -17,7 +17,7 @@ use crate::plan::token::Token;
 use crate::plan::{Axes, Plan, Seed, plan};
 use crate::record::FailureFile;
 use crate::report::progress::Progress;
-use crate::report::{Document, Verbosity, terminal, words};
+use crate::report::{Again, Document, ReplayDocument, Verbosity, terminal, words};
 use crate::run::engine::Collect;
 use crate::run::{Engine, RunError};
 use crate::session::race::pairs;
@@ -98,10 +98,11 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         (true, true) => ExitCode::of_session(&outline, true),
         (true, false) => ExitCode::Found,
     };
-    if !write_json(options.json.as_ref(), &Document::new(&outline, code as u8))? {
+    let runs = ReplayDocument::new(&replayed, wanted.as_ref(), &suite);
+    if !write_json(options.json.as_ref(), &Document::new(&outline, code as u8).of_replay(runs))? {
         print(&replayed, &suite, wanted.as_ref())?;
         if args.shrink {
-            terminal::session(&mut anstream::stdout(), &outline, options.verbosity, "", None)?;
+            terminal::session(&mut anstream::stdout(), &outline, options.verbosity, Again::Nothing, None)?;
         }
     }
     Ok(code)
@@ -141,7 +142,9 @@ fn named(text: &str) -> anyhow::Result<Named> {
     match text.parse::<Token>() {
         Ok(token) => Ok(Named::Token(token)),
         Err(_) if Path::new(text).is_file() => {
-            let file = FailureFile::read(Path::new(text)).map_err(|error| UsageError(error.to_string()))?;
+            let path = Path::new(text);
+            let file = FailureFile::read(path)
+                .map_err(|error| UsageError(format!("{error}{}", replay_log::as_a_log(path))))?;
             if file.kind == Kind::UnstableCollection {
                 return Err(UsageError(format!(
                     "{text} records that what is collected is not always the same, which no plan shows: use \

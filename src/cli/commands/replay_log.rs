@@ -17,7 +17,7 @@ use crate::logs::{Name, ParsedLog, Placed, Ran, Source, junit, place, terminal, 
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
 use crate::record::atomic_file;
 use crate::report::progress::Progress;
-use crate::report::{Document, Verbosity, terminal as report, words};
+use crate::report::{Again, Document, ReplayDocument, Verbosity, terminal as report, words};
 use crate::run::Engine;
 use crate::run::engine::{Collect, Surroundings};
 use crate::session::replay::{Replayed, explain, replay};
@@ -31,16 +31,18 @@ const MOST_BYTES: u64 = 256 << 20;
 /// The text of a log, if that is what the user named: neither JSON, which a failure file is, nor a token.
 ///
 /// # Errors
-/// Standard input cannot be read, or tells nothing.
+/// It tells nothing, or standard input cannot be read.
 pub(crate) fn log(named: &str) -> Result<Option<String>, UsageError> {
     let bytes = if named == "-" {
         let mut bytes = Vec::new();
         let read = std::io::stdin().take(MOST_BYTES).read_to_end(&mut bytes);
         read.map_err(|error| UsageError(format!("cannot read standard input: {error}")))?;
         bytes
+    } else if let Ok(bytes) = atomic_file::read(Path::new(named), MOST_BYTES) {
+        bytes
     } else {
-        // What cannot be read, whoever reads failure files complains of.
-        atomic_file::read(Path::new(named), MOST_BYTES).unwrap_or_default()
+        // A token, or what whoever reads failure files complains of.
+        return Ok(None);
     };
     let text = String::from_utf8_lossy(&bytes).into_owned();
     if text.trim_start().starts_with('{') {
@@ -52,6 +54,14 @@ pub(crate) fn log(named: &str) -> Result<Option<String>, UsageError> {
         return Err(UsageError(format!("standard input {NOTHING}")));
     }
     Ok(tells.then_some(text))
+}
+
+/// What is to be said of a file that is no failure file: nothing if it is JSON, which no log is.
+pub(crate) fn as_a_log(named: &Path) -> String {
+    match atomic_file::read(named, MOST_BYTES) {
+        Ok(bytes) if !bytes.trim_ascii_start().starts_with(b"{") => format!(". As a log, it {NOTHING}"),
+        _ => String::new(),
+    }
 }
 
 /// The token of the failure that a report of `jostle stress --junit` tells; none if the log is another's.
@@ -145,7 +155,8 @@ pub fn run(args: &ReplayArgs, log: &str) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::of_session(&outline, true)
     };
-    if !write_json(options.json.as_ref(), &Document::new(&outline, code as u8))? {
+    let runs = ReplayDocument::new(&replayed, None, &suite);
+    if !write_json(options.json.as_ref(), &Document::new(&outline, code as u8).of_replay(runs))? {
         print(&parsed, &placed, &replayed, &outline, options.verbosity)?;
     }
     Ok(code)
@@ -254,5 +265,5 @@ fn print(
             None => writeln!(out, "nothing failed"),
         };
     }
-    report::session(&mut out, outline, verbosity, "", None)
+    report::session(&mut out, outline, verbosity, Again::Nothing, None)
 }

@@ -17,7 +17,7 @@ use crate::finding::Finding;
 use crate::plan::Axes;
 use crate::record::{FailureFile, fix_files};
 use crate::report::progress::Progress;
-use crate::report::{Document, Verbosity, terminal};
+use crate::report::{Again, Document, Verbosity, terminal};
 use crate::run::Engine;
 use crate::session::event::Reporters;
 use crate::session::lab::journaled::JournaledEngine;
@@ -31,13 +31,20 @@ pub fn run(args: &StressArgs) -> anyhow::Result<ExitCode> {
     if let Some(plan) = &args.plan {
         return shard::run(args, plan);
     }
-    let options = StressOptions::new(args)?;
-    let terms = journal_options::journal_key(&options)?;
+    run_with(&StressOptions::new(args)?)
+}
+
+/// As [`run`], with options that are checked.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn run_with(options: &StressOptions) -> anyhow::Result<ExitCode> {
+    let terms = journal_options::journal_key(options)?;
     let engine = engine(&options.suite, &options.isolation)?;
-    make_failures_folder(&options)?;
+    make_failures_folder(options)?;
     let tell = |text: &str| anstream::eprintln!("{text}");
     let mut engine = JournaledEngine::new(engine, options.journal.clone(), terms, tell);
-    let ended = stress(&options, &mut engine);
+    let ended = stress(options, &mut engine);
     let whole = matches!(ended, Ok(code) if !matches!(code, ExitCode::Interrupted | ExitCode::Internal | ExitCode::Usage));
     if let (false, Some(journal)) = (whole, engine.journal()) {
         anstream::eprintln!(
@@ -66,16 +73,19 @@ pub(crate) fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow
     drop(progress);
     tell_error(&outline);
     let code = ExitCode::of_session(&outline, options.kept.strict);
+    let replay = replay_options(options);
+    let kept = options.kept.failures.is_some();
+    let again = if options.suite_stays { Again::Replay { options: &replay, kept } } else { Again::Nothing };
     let json = write_json(options.suite.json.as_ref(), &Document::new(&outline, code as u8));
     let shown = match json {
         Ok(true) => Ok(()),
         Err(_) if options.suite.json == Some(JsonTarget::Stdout) => Ok(()),
         // Where a file cannot be written, people read what would be in it.
-        Ok(false) | Err(_) => show(options, &outline),
+        Ok(false) | Err(_) => show(options, &outline, again),
     };
     // Each is tried, so that a full disk costs no more than what does not fit.
     let kept = [keep_failures(options, &outline), write_fixes(options, &outline)];
-    let kept = kept.into_iter().chain(ci::write(&options.kept, &outline));
+    let kept = kept.into_iter().chain(ci::write(&options.kept, &outline, again));
     let results = [json.map(drop), shown].into_iter().chain(kept);
     let mut errors = results.filter_map(Result::err);
     let Some(first) = errors.next() else {
@@ -112,7 +122,7 @@ fn make_failures_folder(options: &StressOptions) -> Result<(), UsageError> {
     })
 }
 
-fn show(options: &StressOptions, outline: &SessionResult) -> anyhow::Result<()> {
+fn show(options: &StressOptions, outline: &SessionResult, again: Again<'_>) -> anyhow::Result<()> {
     let sections = ci::sections();
     let stdout = std::io::stdout();
     let mut out = match sections {
@@ -120,7 +130,7 @@ fn show(options: &StressOptions, outline: &SessionResult) -> anyhow::Result<()> 
         Some(_) => anstream::AutoStream::always(stdout),
         None => anstream::AutoStream::auto(stdout),
     };
-    terminal::session(&mut out, outline, options.suite.verbosity, &replay_options(options), sections)
+    terminal::session(&mut out, outline, options.suite.verbosity, again, sections)
         .and_then(|()| out.flush())
         .context(STDOUT)
 }
@@ -176,6 +186,13 @@ fn replay_options(options: &StressOptions) -> String {
     let (axes, default) = (&options.axes, Axes::default());
     let joined = |words: Vec<String>| words.join(",");
     let mut text = String::new();
+    let configured = options.suite.config_python();
+    let python = options.suite.python.as_ref().filter(|&path| configured.as_ref() != Some(path));
+    for (option, path) in [("--rootdir", options.suite.rootdir.as_ref()), ("--python", python)] {
+        if let Some(quoted) = path.and_then(|path| shlex::try_quote(path.to_str()?).ok()) {
+            text += &format!(" {option} {quoted}");
+        }
+    }
     if axes.workers != default.workers {
         text += &format!(" -n {}", joined(axes.workers.iter().map(u32::to_string).collect()));
     }

@@ -10,6 +10,7 @@ use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::options::SuiteOptions;
 use crate::cli::values::UsageError;
 use crate::record::FailureFile;
+use crate::record::failure_file::each_failure;
 use crate::report::Verbosity;
 use crate::report::progress::Progress;
 use crate::report::verify::{Looked, Verification, VerifyDocument, verification};
@@ -94,7 +95,7 @@ fn code(report: &Verification) -> ExitCode {
     }
 }
 
-/// The failures of the files that are named, in the order of their paths within a folder, one of each victim.
+/// The failures of the files that are named, in the order of their paths within a folder.
 fn files(args: &VerifyArgs, options: &SuiteOptions) -> Result<Vec<(PathBuf, FailureFile)>, UsageError> {
     let configured = options.failures_folder();
     let named =
@@ -113,9 +114,7 @@ fn files(args: &VerifyArgs, options: &SuiteOptions) -> Result<Vec<(PathBuf, Fail
             false => FailureFile::read(path).map(|file| vec![(path.clone(), file)]),
         };
         let read = read.map_err(|error| UsageError(error.to_string()))?;
-        files.extend(read.into_iter().flat_map(|(path, file)| {
-            file.of_each_victim().into_iter().map(move |file| (path.clone(), file))
-        }));
+        files.extend(read);
     }
     if files.is_empty() {
         let named: Vec<String> = named.iter().map(|path| path.display().to_string()).collect();
@@ -125,5 +124,5 @@ fn files(args: &VerifyArgs, options: &SuiteOptions) -> Result<Vec<(PathBuf, Fail
             named.join(", ")
         )));
     }
-    Ok(files)
+    Ok(each_failure(files))
 }

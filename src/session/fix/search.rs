@@ -160,7 +160,7 @@ impl<'a> Search<'a> {
                 }));
             }
         }
-        Ok(Err(no_fix(&doubts, refused)))
+        Ok(Err(no_fix(&doubts, refused, self.brittle)))
     }
 
     fn attempt(
@@ -243,7 +243,7 @@ fn not_tried(why: &str) -> NoFix {
 
 /// Why there is none, from what was tried and from what could not be written. The harm that a change did to another
 /// test is told before all else.
-fn no_fix(doubts: &[Doubt], refused: Option<String>) -> NoFix {
+fn no_fix(doubts: &[Doubt], refused: Option<String>, brittle: bool) -> NoFix {
     let told = doubts.iter().find(|doubt| doubt.of_another).or(doubts.first());
     match (told, refused) {
         (Some(Doubt { says, .. }), _) => {
@@ -257,7 +257,11 @@ fn no_fix(doubts: &[Doubt], refused: Option<String>) -> NoFix {
             NoFix { why: NoFixReason::NotEditable, says: format!("none could be made: {why}") }
         }
         (None, None) => {
-            NoFix { why: NoFixReason::Unknown, says: "none is known for this kind of place".into() }
+            let says = match brittle {
+                true => "none is known: what sets this place up cannot be told from how it changed",
+                false => "none is known for this kind of place",
+            };
+            NoFix { why: NoFixReason::Unknown, says: says.into() }
         }
     }
 }

@@ -119,6 +119,13 @@ fn plans_near_the_recorded_one_in_which_the_test_is_skipped_are_not_counted() {
     let beside_k = |run: Situation<'_>| if run.after('k') { Outcome::Skipped } else { Outcome::Passed };
     let some = verified(&victim(), beside_k);
     assert!((1..NEIGHBOURS).contains(&some.neighbourhood.runs), "{:?}", some.neighbourhood);
+    let told = format!(
+        "{} of {NEIGHBOURS} plans near the recorded one tell nothing",
+        NEIGHBOURS - some.neighbourhood.runs
+    );
+    assert!(some.notes.iter().any(|note| note.starts_with(&told)), "{:?}", some.notes);
+    let all = verified(&victim(), |_| Outcome::Passed);
+    assert_eq!((all.neighbourhood.runs, all.notes), (NEIGHBOURS, Vec::new()));
     let crowded = |run: Situation<'_>| if run.before.len() > 1 { Outcome::Skipped } else { Outcome::Passed };
     let none = verified(&victim(), crowded);
     assert_eq!((none.status, none.original.runs), (Status::CannotTell, 0));

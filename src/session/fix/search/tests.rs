@@ -13,8 +13,13 @@ use crate::trial::Outcome;
 #[test]
 fn what_broke_is_told_before_what_did_not_help() {
     let doubt = |says: &str, of_another| Doubt { says: says.into(), of_another };
-    let none = |doubts: &[Doubt], refused: Option<&str>| no_fix(doubts, refused.map(str::to_owned)).says;
+    let none =
+        |doubts: &[Doubt], refused: Option<&str>| no_fix(doubts, refused.map(str::to_owned), false).says;
     assert_eq!(none(&[], None), "none is known for this kind of place");
+    assert_eq!(
+        no_fix(&[], None, true).says,
+        "none is known: what sets this place up cannot be told from how it changed"
+    );
     assert_eq!(none(&[], Some("a.py cannot be parsed")), "none could be made: a.py cannot be parsed");
     let (useless, harmful) = (doubt("did not undo the failure", false), doubt("made a fail", true));
     assert_eq!(none(std::slice::from_ref(&useless), None), "none: tried, and it did not undo the failure");
