@@ -88,7 +88,7 @@ def sort_of(obj: object) -> Optional[Sort]:
     module = str(kind.__module__)
     if is_a(obj, types.ModuleType) or module.split(".")[0] in FOREIGN or module == "os":
         return None
-    return "attributes" if _attributes(obj) is not None else None
+    return "attributes" if _attributes(obj) is not None or _slots(obj) else None
 
 
 def _attributes(obj: object) -> Optional[Dict[str, Any]]:
@@ -97,6 +97,30 @@ def _attributes(obj: object) -> Optional[Dict[str, Any]]:
     except Exception:
         return None
     return found if is_a(found, dict) else None
+
+
+def _slots(obj: object) -> Dict[str, types.MemberDescriptorType]:
+    """What holds the attributes for which an object has slots, by their names."""
+    found: Dict[str, types.MemberDescriptorType] = {}
+    for kind in type.__dict__["__mro__"].__get__(type(obj)):
+        own = type.__dict__["__dict__"].__get__(kind)
+        if "__slots__" in own:
+            slots = {name: slot for name, slot in own.items() if type(slot) is types.MemberDescriptorType}
+            found = {**slots, **found}
+    return found
+
+
+def _value(slot: types.MemberDescriptorType, obj: object) -> object:
+    try:
+        return slot.__get__(obj, type(obj))
+    except AttributeError:  # it was not given a value, or lost it
+        return MISSING
+
+
+def attribute(obj: object, name: str) -> object:
+    """What an object, which is no class, holds under a name itself."""
+    slot = _slots(obj).get(name)
+    return (_attributes(obj) or {}).get(name, MISSING) if slot is None else _value(slot, obj)
 
 
 def is_plain(obj: object) -> bool:
@@ -115,7 +139,9 @@ def read(obj: Any, sort: Sort) -> Any:
             return {name: value for name, value in vars(obj).items() if not OF_MODULE.match(name)}
         if is_a(obj, types.FunctionType):
             return dict(vars(obj))
-        return dict(_attributes(obj) or {})
+        in_slots = {name: _value(slot, obj) for name, slot in _slots(obj).items()}
+        held = {name: value for name, value in in_slots.items() if value is not MISSING}
+        return {**held, **(_attributes(obj) or {})}
     if is_a(obj, (list, collections.deque)):
         return list(obj)
     if is_a(obj, set):
@@ -180,6 +206,13 @@ def _put(obj: object, sort: Sort, key: Any, value: object) -> None:
             type.__delattr__(obj, key)
         else:
             type.__setattr__(obj, key, value)
+        return
+    slot = _slots(obj).get(key) if sort == "attributes" else None
+    if slot is not None:
+        if value is not MISSING:
+            slot.__set__(obj, value)
+        elif _value(slot, obj) is not MISSING:
+            slot.__delete__(obj)
         return
     target: Any = obj if sort == "items" else vars(obj) if is_a(obj, types.ModuleType) else _attributes(obj)
     if value is MISSING:

@@ -18,7 +18,7 @@ import threading
 import types
 from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple
 
-from . import doctests, messages
+from . import doctests, messages, snapshot
 from .crash import inside
 from .graph import Graph
 from .places import MISSING, is_a, key_name
@@ -162,8 +162,7 @@ def _node_probe(node: Node, slot: str) -> Probe:
         attribute = slot[1:]
         if is_a(obj, type):
             return lambda: _identity(vars(obj).get(attribute, MISSING))
-        namespace = object.__getattribute__(obj, "__dict__")
-        return lambda: _identity(namespace.get(attribute, MISSING))
+        return lambda: _identity(snapshot.attribute(obj, attribute))
     key: object = MISSING
     size = -1
 

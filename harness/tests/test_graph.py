@@ -38,6 +38,21 @@ class Cart:
 
 cart = Cart()
 
+class Point:
+    __slots__ = ("x", "tags")
+    def __init__(self):
+        self.x = 1
+
+class Corner(Point):
+    __slots__ = ("__round", "__dict__")
+    def __init__(self):
+        super().__init__()
+        self.__round = [False]
+        self.name = "a"
+
+point = Point()
+corner = Corner()
+
 class Hostile:
     def __init__(self):
         self.value = 1
@@ -110,6 +125,12 @@ CHANGES: List[Tuple[str, List[Tuple[str, str, str]]]] = [
     ("shop.Cart.limit = 4", [("shop.Cart.limit", "3", "4")]),
     ("shop.cart.lines.append(1)", [("shop.cart.lines", "[]", "[1]")]),
     ("shop.cart.paid = True", [("shop.cart.paid", "False", "True")]),
+    ("shop.point.x = 2", [("shop.point.x", "1", "2")]),
+    ("shop.point.tags = []", [("shop.point.tags", "(absent)", "[]")]),
+    ("del shop.point.x", [("shop.point.x", "1", "(absent)")]),
+    ("shop.corner.name = 'b'", [("shop.corner.name", "'a'", "'b'")]),
+    ("shop.corner.x = 3", [("shop.corner.x", "1", "3")]),
+    ("shop.corner._Corner__round.append(1)", [("shop.corner._Corner__round", "[False]", "[False, 1]")]),
     ("shop.hostile.value = 2", [("shop.hostile.value", "1", "2")]),
     (
         "shop.collect('a')",
