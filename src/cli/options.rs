@@ -14,6 +14,7 @@ use crate::cli::{journal_options, profile};
 use crate::limits::{TEST_TIMEOUT, TRIALS};
 use crate::plan::{Axes, Mode, Seed};
 use crate::report::Verbosity;
+use crate::report::progress::ProgressMode;
 use crate::session::Limits;
 use crate::session::lab::journaled::Place;
 
@@ -38,6 +39,8 @@ pub struct SuiteOptions {
     pub json: Option<JsonTarget>,
     /// How much is said.
     pub(crate) verbosity: Verbosity,
+    /// How it is shown how far it is.
+    pub(crate) progress: ProgressMode,
     /// The folder's configuration.
     pub(super) config: Config,
 }
@@ -89,6 +92,11 @@ impl SuiteOptions {
                 (true, _) => Verbosity::Quiet,
                 (_, true) => Verbosity::Verbose,
                 _ => Verbosity::Normal,
+            },
+            progress: match args.progress {
+                Some(progress) => progress.into(),
+                None if args.quiet => ProgressMode::None,
+                None => ProgressMode::Auto,
             },
             rootdir: args.rootdir.clone(),
             folder,

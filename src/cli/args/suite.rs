@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::values::duration;
+use crate::report::progress::ProgressMode;
 
 /// What every command that meets a suite takes.
 #[derive(Clone, Debug, Default, Args)]
@@ -33,6 +34,9 @@ pub struct SuiteArgs {
     /// Write the results as JSON, to a file or (-) to standard output
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-", require_equals = true)]
     pub json: Option<String>,
+    /// How to show on standard error what is done and how long the rest takes [default: auto, none if --quiet]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) progress: Option<ProgressArg>,
     /// Say only what was found
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
@@ -42,6 +46,30 @@ pub struct SuiteArgs {
     /// Arguments for pytest, after `--`
     #[arg(last = true, value_name = "PYTEST_ARGS")]
     pub pytest_args: Vec<String>,
+}
+
+/// `--progress` values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressArg {
+    /// A bar on a terminal, else lines
+    Auto,
+    /// A bar
+    Bar,
+    /// A line every 30 s
+    Lines,
+    /// Nothing
+    None,
+}
+
+impl From<ProgressArg> for ProgressMode {
+    fn from(given: ProgressArg) -> Self {
+        match given {
+            ProgressArg::Auto => Self::Auto,
+            ProgressArg::Bar => Self::Bar,
+            ProgressArg::Lines => Self::Lines,
+            ProgressArg::None => Self::None,
+        }
+    }
 }
 
 /// `--engine` values.

@@ -17,7 +17,7 @@ use crate::plan::token::Token;
 use crate::plan::{Axes, Plan, Seed, plan};
 use crate::record::FailureFile;
 use crate::report::progress::Progress;
-use crate::report::{Again, Document, ReplayDocument, Verbosity, terminal, words};
+use crate::report::{Again, Document, ReplayDocument, terminal, words};
 use crate::run::engine::Collect;
 use crate::run::{Engine, RunError};
 use crate::session::race::pairs;
@@ -71,7 +71,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::Undecided);
     };
     let limits = Limits { trials: Some(u64::from(times)), ..Limits::default() };
-    let mut progress = Progress::of_replay(&limits, options.verbosity == Verbosity::Quiet);
+    let mut progress = Progress::of_replay(&limits, options.progress);
     let mut lab = Lab::new(&suite, &mut *engine, &mut progress, None);
     let Some(plan) = raced(&mut lab, &named, plan)? else {
         drop(progress);

@@ -134,7 +134,7 @@ pub fn run(args: &ReplayArgs, log: &str) -> anyhow::Result<ExitCode> {
     let plan = plan(&parsed, &placed, seed, hash_seeds[0]);
     let times = args.times.unwrap_or(LOG_RUNS);
     let limits = Limits { trials: Some(u64::from(times)), ..Limits::default() };
-    let mut progress = Progress::of_replay(&limits, options.verbosity == Verbosity::Quiet);
+    let mut progress = Progress::of_replay(&limits, options.progress);
     let suite = collected.suite.clone();
     let mut lab = Lab::new(&suite, &mut *engine, &mut progress, None);
     let mut replayed = runs(&mut lab, &plan, &placed, times, &hash_seeds)?;

@@ -59,8 +59,8 @@ pub fn run(args: &StressArgs, path: &Path) -> anyhow::Result<ExitCode> {
             pending.push((Origin::Trial(index), plan));
         }
     }
-    let limits = Limits { trials: Some(night.trials), ..Limits::default() };
-    let mut progress = Progress::new(&limits, options.verbosity == Verbosity::Quiet);
+    let limits = Limits { trials: Some(pending.len() as u64), ..Limits::default() };
+    let mut progress = Progress::new(&limits, options.progress, options.verbosity == Verbosity::Quiet);
     let mut lab = Lab::new(suite, &mut *engine, &mut progress, None);
     let suite_order = baseline::suite_order(suite, night.seed, hash_seed);
     let result = |plan: &Plan, trial: &Trial| TrialResult {

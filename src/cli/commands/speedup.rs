@@ -7,7 +7,6 @@ use crate::cli::speedup_options::SpeedupOptions;
 use crate::cli::values::UsageError;
 use crate::plan::Configuration;
 use crate::record::SpeedupBaseline;
-use crate::report::Verbosity;
 use crate::report::progress::RunProgress;
 use crate::report::speedup::{Against, Speedup, speedup, xdist};
 use crate::report::speedup_document::SpeedupDocument;
@@ -26,9 +25,8 @@ use crate::trial::Collected;
 pub fn run(args: &SpeedupArgs) -> anyhow::Result<ExitCode> {
     let options = SpeedupOptions::new(args)?;
     let mut engine = bare_engine(&options.suite)?;
-    let quiet = options.suite.verbosity == Verbosity::Quiet;
     let runs = options.configurations.len() as u64 * u64::from(options.rounds) + 1;
-    let mut progress = RunProgress::new(runs, quiet);
+    let mut progress = RunProgress::new(runs, options.suite.progress);
     let collected = engine.collect(Collect::kept(0))?;
     check_xdist(&options, &collected)?;
     let suite = &collected.suite;

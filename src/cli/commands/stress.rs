@@ -66,7 +66,7 @@ pub(crate) fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow
         anstream::eprintln!("seed {} ({from})", options.seed.0);
     }
     options.kept.remark.iter().for_each(|remark| anstream::eprintln!("{remark}"));
-    let mut progress = Progress::new(&options.limits, quiet);
+    let mut progress = Progress::new(&options.limits, options.suite.progress, quiet);
     let mut recorder = HistoryRecorder::new(keep(options)?, |text| anstream::eprintln!("{text}"));
     let mut reporters = Reporters(vec![&mut recorder, &mut progress]);
     let outline = session::stress(engine, &mut reporters, options.seed, &options.axes, &options.limits)?;

@@ -11,12 +11,11 @@ use crate::cli::options::SuiteOptions;
 use crate::cli::values::UsageError;
 use crate::record::FailureFile;
 use crate::record::failure_file::each_failure;
-use crate::report::Verbosity;
 use crate::report::progress::Progress;
 use crate::report::verify::{Looked, Verification, VerifyDocument, verification};
+use crate::session::Lab;
 use crate::session::stress::network;
 use crate::session::verify::verify;
-use crate::session::{Lab, Limits};
 use crate::verify::{Status, VerifyLimits};
 
 /// Runs the command.
@@ -39,8 +38,7 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let mut collected = network::collect(&mut *engine, files[0].1.minimal.hash_seed)?;
     let suite = collected.suite.named_as(files.iter().flat_map(|(_, file)| file.tests()));
     collected.suite = suite.clone();
-    let limits = Limits { trials: Some(files.len() as u64), ..Limits::default() };
-    let mut progress = Progress::new(&limits, options.verbosity == Verbosity::Quiet);
+    let mut progress = Progress::of_verify(options.progress);
     let mut lab = Lab::new(&suite, &mut *engine, &mut progress, None);
     let mut looked = Vec::new();
     let mut ended = None;
