@@ -16,6 +16,7 @@ pub(crate) mod noise;
 pub(crate) mod passes;
 pub mod strategy;
 pub mod speculation;
+mod tests;
 
 use crate::plan::{Plan, WorkerId};
 use crate::suite::{Suite, TestIndex};

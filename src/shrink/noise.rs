@@ -51,18 +51,18 @@ fn normalise(weights: &mut [f64]) {
     }
 }
 
-/// The heaviest elements that together have [`QUESTION_SHARE`] of the weight, ascending.
+/// The heaviest elements that together have [`QUESTION_SHARE`] of the weight, ascending. Not those that have all of it:
+/// whatever the answer, a question about these would tell nothing.
 fn heaviest(by_weight: &[usize], weights: &[f64]) -> Vec<usize> {
-    let mut sum = 0.0;
-    let mut taken: Vec<usize> = by_weight
-        .iter()
-        .copied()
-        .take_while(|&at| {
-            let more = sum < QUESTION_SHARE;
-            sum += weights[at];
-            more
-        })
-        .collect();
+    let (mut sum, mut taken) = (0.0, Vec::new());
+    for &at in by_weight {
+        let all = sum + weights[at] > CULPRIT_BELIEF;
+        if sum >= QUESTION_SHARE || (all && !taken.is_empty()) {
+            break;
+        }
+        sum += weights[at];
+        taken.push(at);
+    }
     taken.sort_unstable();
     taken
 }

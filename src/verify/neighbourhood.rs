@@ -261,6 +261,10 @@ mod tests {
         let place = |plan: &Plan, test| plan.workers[0].iter().position(|&other| other == TestIndex(test));
         let between = |plan: &&Plan| place(plan, 1) > place(plan, 0).map(|at| at + 2);
         assert!(plans.iter().filter(between).count() > 10, "others come between the tests as well");
+        let before_victim = |plan: &&Plan| plan.workers[0].iter().rev().nth(1) != Some(&TestIndex(2));
+        assert!(plans.iter().filter(before_victim).count() > 5, "and right before the one that fails");
+        let shuffled = Plan { order: OrderKind::Shuffled, ..serial.clone() };
+        assert_eq!(neighbours(Kind::Victim, &shuffled, 0..1)[0].order, OrderKind::Explicit);
         let last = Plan { hash_seed: u32::MAX, ..serial };
         let seeds: BTreeSet<u32> =
             neighbours(Kind::Victim, &last, 0..4).iter().map(|plan| plan.hash_seed).collect();
@@ -282,6 +286,9 @@ mod tests {
             let barrier = Barrier { first: (WorkerId(1), at), second: (WorkerId(0), at) };
             assert_eq!(plan.interleaving, Interleaving::Barriers(vec![barrier]), "{number}");
         }
+        let core = Core { kind: Kind::Race, victim: TestIndex(1), minimal: &two };
+        let most = (0..48).map(|number| core.neighbour(&suite(31), number).workers.len()).max();
+        assert_eq!(most, Some(4), "a test that is left over has no worker of its own");
         let barrier = Barrier { first: (WorkerId(0), 1), second: (WorkerId(1), 0) };
         let later = minimal(vec![vec![3, 0], vec![1]]);
         let given = Plan { interleaving: Interleaving::Barriers(vec![barrier]), ..later };

@@ -1,0 +1,385 @@
+//! The shrinker on small suites whose truth is known: what is asked, and what comes of it.
+
+#![cfg(test)]
+
+use super::cached_oracle::CachedOracle;
+use super::noise::lone_culprit;
+use super::search::{Found, search};
+use super::space::{Importing, Space};
+use super::*;
+use crate::plan::schedule::Schedule;
+use crate::plan::{Barrier, Imports, Interleaving, Mode, OrderKind, Seed, TrialIndex};
+use crate::suite::{Test, TestId};
+
+/// Tests `a`, `b`, … in this order, each in a file of its own.
+fn suite(tests: u32) -> Suite {
+    let test = |number| {
+        let file = file(letter(TestIndex(number)));
+        let id = TestId { node_id: format!("{file}::test"), occurrence: 0 };
+        Test { id, file, line: None, group: None, rank: 0 }
+    };
+    Suite::new((0..tests).map(test).collect(), Vec::new(), 0)
+}
+
+fn letter(test: TestIndex) -> char {
+    (b'a' + test.0 as u8) as char
+}
+
+fn file(letter: char) -> String {
+    format!("{letter}.py")
+}
+
+fn test(letter: char) -> TestIndex {
+    TestIndex(u32::from(letter as u8 - b'a'))
+}
+
+/// A shuffled plan: the lists of the workers, with a bar between them.
+fn plan(lists: &str) -> Plan {
+    let workers: Vec<Vec<TestIndex>> =
+        lists.split('|').map(|list| list.chars().map(test).collect()).collect();
+    Plan {
+        seed: Seed(0),
+        index: TrialIndex(0),
+        order: OrderKind::Shuffled,
+        mode: if workers.len() == 1 { Mode::No } else { Mode::Load },
+        workers,
+        interleaving: Interleaving::Free,
+        hash_seed: 1,
+        random_seed: 1,
+        imports: Imports::All,
+    }
+}
+
+fn lists(plan: &Plan) -> String {
+    let list = |list: &Vec<TestIndex>| list.iter().copied().map(letter).collect::<String>();
+    plan.workers.iter().map(list).collect::<Vec<_>>().join("|")
+}
+
+fn target(victim: char, worker: u32) -> Target {
+    Target { victim: test(victim), worker: WorkerId(worker) }
+}
+
+fn only(letters: &str) -> Imports {
+    Imports::Only(letters.chars().map(file).collect())
+}
+
+/// Says of each plan whether it reproduces, and keeps what was asked.
+struct World<F> {
+    reproduces: F,
+    asked: Vec<Plan>,
+}
+
+impl<F: FnMut(&Plan) -> bool> Oracle for World<F> {
+    fn verdict(&mut self, candidate: &Plan) -> Result<Verdict, Stopped> {
+        self.asked.push(candidate.clone());
+        Ok(if (self.reproduces)(candidate) { Verdict::Reproduces } else { Verdict::Passes })
+    }
+}
+
+/// Whether a test runs on a worker before the victim `v`.
+fn before_v(plan: &Plan, letter: char) -> bool {
+    plan.workers.iter().any(|list| {
+        let at = |letter| list.iter().position(|&other| other == test(letter));
+        at(letter).is_some_and(|letter| at('v').is_some_and(|victim| letter < victim))
+    })
+}
+
+fn runs(plan: &Plan, letter: char) -> bool {
+    plan.workers.iter().flatten().any(|&other| other == test(letter))
+}
+
+/// What a plan with the victim `v` on some worker is shrunk to, and what was asked.
+fn shrunk(
+    plan: &Plan,
+    worker: u32,
+    keeps_imports: bool,
+    reproduces: impl FnMut(&Plan) -> bool,
+) -> (Shrunk, Vec<Plan>) {
+    let suite = suite(26);
+    let problem = Problem::new(plan.clone(), target('v', worker), &suite, Vec::new(), 1.0);
+    let mut world = World { reproduces, asked: Vec::new() };
+    let shrunk = shrink(&problem.keeping_imports(keeps_imports), &mut world);
+    (shrunk, world.asked)
+}
+
+#[test]
+fn the_elements_of_a_space_are_all_tests_but_the_victim() {
+    let suite = suite(26);
+    let space = Space::new(plan("ab|cdvx|e"), target('v', 1), &suite, Importing::OfTests);
+    let letters = |elements: Vec<usize>| -> String {
+        elements.into_iter().map(|element| letter(space.test(element))).collect()
+    };
+    assert_eq!(letters((0..space.size()).collect()), "abcdxe");
+    assert_eq!(letters(space.before_victim()), "cd", "neither what comes after it nor what others run");
+    assert_eq!(space.victim_worker(), 1);
+    assert_eq!(letters(space.on_workers(&[0, 1])), "abcdx");
+    assert_eq!(letters(space.on_workers(&[2])), "e");
+}
+
+#[test]
+fn a_candidate_is_the_plan_without_what_was_taken_away() {
+    let suite = suite(26);
+    let all = plan("ab|cdvx|e");
+    let space = Space::new(all.clone(), target('v', 1), &suite, Importing::OfTests);
+    let whole = space.candidate(&[0, 1, 2, 3, 4, 5]);
+    assert_eq!(whole, Plan { imports: only("abcdvxe"), ..all.clone() });
+    let some = space.candidate(&[1, 3, 4]);
+    assert_eq!(lists(&some), "b|dvx");
+    assert_eq!((some.order, some.mode, some.imports), (OrderKind::Explicit, Mode::Load, only("bdvx")));
+    let alone = space.candidate(&[]);
+    assert_eq!((lists(&alone).as_str(), alone.mode), ("v", Mode::No));
+    let fixed = space.importing(Importing::Fixed(Imports::All));
+    assert_eq!(fixed.candidate(&[]).imports, Imports::All);
+}
+
+#[test]
+fn barriers_move_with_their_tests_and_schedules_end_with_a_worker() {
+    let suite = suite(26);
+    let at = |worker, place| (WorkerId(worker), place);
+    let barrier = |first, second| Barrier { first, second };
+    let barriers = vec![barrier(at(1, 1), at(2, 2)), barrier(at(0, 0), at(2, 2))];
+    let met = Plan { interleaving: Interleaving::Barriers(barriers), ..plan("a|bc|dxv") };
+    let space = Space::new(met, target('v', 2), &suite, Importing::OfTests);
+    // Elements are a, b, c, d and x.
+    let left = |elements: &[usize]| space.candidate(elements).interleaving;
+    assert_eq!(left(&[2, 3]), Interleaving::Barriers(vec![barrier(at(0, 0), at(1, 1))]), "c and v meet");
+    assert_eq!(left(&[0, 1, 3]), Interleaving::Barriers(vec![barrier(at(0, 0), at(2, 1))]), "a and v meet");
+    assert_eq!(left(&[1, 3, 4]), Interleaving::Free);
+
+    let controlled = Interleaving::Controlled(Schedule::sequential(WorkerId(0)));
+    let raced = Plan { interleaving: controlled.clone(), ..plan("ab|cv") };
+    let space = Space::new(raced, target('v', 1), &suite, Importing::OfTests);
+    assert_eq!(space.candidate(&[0]).interleaving, controlled, "each worker still has a test");
+    assert_eq!(space.candidate(&[2]).interleaving, Interleaving::Free);
+}
+
+#[test]
+fn a_polluter_is_left_with_the_files_of_its_own_and_the_victim_alone_is_not_asked_about() {
+    let (shrunk, asked) = shrunk(&plan("cadbvx"), 0, false, |plan| before_v(plan, 'd'));
+    assert_eq!((lists(&shrunk.plan).as_str(), shrunk.plan.imports), ("dv", only("dv")));
+    assert!(shrunk.one_minimal && shrunk.complete && !shrunk.exhausted);
+    assert!(asked.iter().all(|plan| lists(plan) != "v" || plan.imports != only("v")), "it is known to pass");
+}
+
+#[test]
+fn where_imports_are_kept_they_are_shrunk_after_the_tests() {
+    let polluted = |plan: &Plan| before_v(plan, 'd');
+    let (result, asked) = shrunk(&plan("cadbvx"), 0, true, polluted);
+    assert_eq!((lists(&result.plan).as_str(), result.plan.imports), ("dv", only("dv")));
+    let all = |plan: &&Plan| plan.imports == Imports::All;
+    let first = asked.iter().take_while(all).count();
+    assert!(first > 1 && asked[first..].iter().all(|plan| plan.imports != Imports::All), "{asked:?}");
+    let (alone, asked) = shrunk(&plan("av"), 0, true, |_| true);
+    assert_eq!((lists(&alone.plan).as_str(), alone.plan.imports), ("v", only("v")));
+    assert!(asked.iter().any(|plan| lists(plan) == "v"), "it is not known to pass");
+}
+
+#[test]
+fn files_that_are_needed_are_found_one_by_one() {
+    let imports = |plan: &Plan, letter| match &plan.imports {
+        Imports::All => true,
+        Imports::Only(files) => files.contains(&file(letter)),
+    };
+    let of = |needed: &'static str| {
+        let (shrunk, _) =
+            shrunk(&plan("abv"), 0, true, |plan| needed.chars().all(|letter| imports(plan, letter)));
+        (lists(&shrunk.plan), shrunk.plan.imports)
+    };
+    assert_eq!(of("k"), ("v".into(), only("kv")));
+    assert_eq!(of("kq"), ("v".into(), only("kqv")));
+    assert_eq!(of(""), ("v".into(), only("v")));
+    let follows = |needed: &'static str| {
+        let needed = move |plan: &Plan| {
+            needed.chars().all(|letter| imports(plan, letter) && plan.imports != only("v"))
+        };
+        let (shrunk, _) = shrunk(&plan("abv"), 0, false, needed);
+        (lists(&shrunk.plan), shrunk.plan.imports)
+    };
+    assert_eq!(follows("b"), ("v".into(), only("bv")), "the import of a test that was run before");
+    assert_eq!(follows("kb"), ("v".into(), only("bkv")));
+}
+
+#[test]
+fn of_several_workers_the_victims_and_one_other_are_left() {
+    let beside_e = |plan: &Plan| runs(plan, 'e') && !before_v(plan, 'e');
+    let (shrunk, asked) = shrunk(&plan("ab|cv|de|fg"), 1, false, beside_e);
+    assert_eq!(lists(&shrunk.plan), "v|e");
+    let pairs: Vec<String> = asked.iter().take(2).map(lists).collect();
+    assert_eq!(pairs, ["ab|cv", "cv|de"], "the victim's worker with each other in turn");
+    let (three, _) = self::shrunk(&plan("a|cv|d"), 1, false, |plan| runs(plan, 'a') && runs(plan, 'd'));
+    assert_eq!(lists(&three.plan), "a|v|d", "no two of them do");
+}
+
+#[test]
+fn the_import_of_a_test_on_the_first_worker_is_enough_wherever_the_victim_runs() {
+    let imported = |plan: &Plan| {
+        plan.workers.len() > 1
+            && match &plan.imports {
+                Imports::All => true,
+                Imports::Only(files) => files.contains("b.py"),
+            }
+            && runs(plan, 'd')
+    };
+    let (shrunk, _) = shrunk(&plan("d|bv"), 1, false, imported);
+    assert_eq!((lists(&shrunk.plan).as_str(), shrunk.plan.imports), ("d|v", only("bdv")));
+}
+
+#[test]
+fn culprits_are_put_into_suite_order_and_workers_run_freely_where_that_does_as_well() {
+    let both = |plan: &Plan| before_v(plan, 'b') && before_v(plan, 'd');
+    let (sorted, _) = shrunk(&plan("dbv"), 0, false, both);
+    assert_eq!(lists(&sorted.plan), "bdv");
+    let in_order = |plan: &Plan| lists(plan) == "dbv" || lists(plan) == "dbvx";
+    let (kept, _) = shrunk(&plan("dbvx"), 0, false, in_order);
+    assert_eq!(lists(&kept.plan), "dbv");
+    let barrier = Barrier { first: (WorkerId(0), 0), second: (WorkerId(1), 0) };
+    let met = Plan { interleaving: Interleaving::Barriers(vec![barrier]), ..plan("a|v") };
+    let (free, asked) = shrunk(&met, 1, false, |plan| runs(plan, 'a'));
+    assert_eq!(free.plan.interleaving, Interleaving::Free);
+    let last = asked.last().expect("it was asked");
+    assert_eq!((lists(last).as_str(), &last.interleaving), ("a|v", &Interleaving::Free));
+    let (met_only, _) = shrunk(&met, 1, false, |plan| plan.interleaving != Interleaving::Free);
+    assert_eq!(met_only.plan.interleaving, met.interleaving);
+}
+
+#[test]
+fn a_victim_that_runs_twice_is_shrunk_around_its_last_run() {
+    let again = |plan: &Plan| plan.workers[0].iter().filter(|&&other| other == test('v')).count() == 2;
+    let (shrunk, _) = shrunk(&plan("avbvc"), 0, false, again);
+    assert_eq!(lists(&shrunk.plan), "vv");
+}
+
+#[test]
+fn what_was_run_is_counted_and_the_smallest_that_reproduced_is_kept() {
+    let suite = suite(26);
+    let problem = Problem::new(plan("abcv"), target('v', 0), &suite, Vec::new(), 1.0);
+    let mut world = World { reproduces: |plan: &Plan| runs(plan, 'a'), asked: Vec::new() };
+    let mut oracle = CachedOracle::new(&problem, &mut world);
+    let ask = |oracle: &mut CachedOracle<'_>, lists: &str| oracle.reproduces(&plan(lists)).unwrap();
+    assert!(
+        ask(&mut oracle, "abv")
+            && !ask(&mut oracle, "bv")
+            && ask(&mut oracle, "a|bv")
+            && ask(&mut oracle, "acv")
+    );
+    assert!(ask(&mut oracle, "abv"), "from memory");
+    oracle.passes(plan("av"));
+    assert!(!ask(&mut oracle, "av"), "as it is known to pass");
+    assert_eq!(lists(oracle.best()), "acv", "fewer workers before fewer tests, and the later of two alike");
+    let result = oracle.into_result(Ok(false));
+    assert_eq!((result.calls, result.tests_run), (4, 3 + 2 + 3 + 3));
+    assert!(result.complete && !result.one_minimal && !result.exhausted);
+}
+
+#[test]
+fn odds_are_told_only_of_a_search_that_did_not_come_to_its_end() {
+    let suite = suite(26);
+    let problem = Problem::new(plan("abcv"), target('v', 0), &suite, Vec::new(), 1.0).within(1);
+    let ended = |asks: usize, found: bool| {
+        let mut world = World { reproduces: |_: &Plan| false, asked: Vec::new() };
+        let mut oracle = CachedOracle::new(&problem, &mut world);
+        oracle.suspect(vec![(test('a'), 0.2), (test('b'), 0.7), (test('c'), 0.001)]);
+        if found {
+            oracle.tests_are_found();
+        }
+        let answers: Result<Vec<bool>, Stopped> =
+            ["abv", "av"].iter().take(asks).map(|lists| oracle.reproduces(&plan(lists))).collect();
+        let result = oracle.into_result(answers.map(|_| false));
+        (result.exhausted, result.odds.into_iter().map(|(test, _)| letter(test)).collect::<String>())
+    };
+    assert_eq!(ended(2, false), (true, "ba".into()), "the likeliest first, and who is worth it");
+    assert_eq!(ended(2, true), (false, String::new()));
+    assert_eq!(ended(1, false), (false, "ba".into()), "all that was to be asked was");
+}
+
+/// What is found among so many elements if all of these are needed, and how many questions it took.
+fn found(size: usize, needed: &[usize], known: bool) -> (Option<Found>, u32) {
+    let all: Vec<usize> = (0..size).collect();
+    let mut questions = 0;
+    let mut fails = |subset: &[usize]| {
+        questions += 1;
+        assert!(subset.is_sorted());
+        Ok(needed.iter().all(|one| subset.contains(one)))
+    };
+    (search(&all, known, &mut fails).unwrap(), questions)
+}
+
+#[test]
+fn each_lone_culprit_is_found_in_few_questions() {
+    for size in [1_usize, 2, 3, 10, 64, 100] {
+        let levels = size.next_power_of_two().ilog2();
+        for culprit in 0..size {
+            let (kept, questions) = found(size, &[culprit], true);
+            assert_eq!(kept, Some(Found { kept: vec![culprit], one_minimal: true }));
+            // One for each level, and some that look with care, verify, or take it away.
+            assert!(questions <= levels + 6, "{size} {culprit}: {questions}");
+        }
+    }
+}
+
+#[test]
+fn what_fails_in_no_part_is_asked_about_as_a_whole_once() {
+    assert_eq!(found(0, &[], true), (Some(Found { kept: Vec::new(), one_minimal: true }), 0));
+    assert_eq!(found(0, &[], false).1, 1, "whether nothing fails");
+    assert_eq!(found(0, &[1], false), (None, 1));
+    assert_eq!(found(1, &[0], false).0, Some(Found { kept: vec![0], one_minimal: true }));
+    assert_eq!(found(8, &[9], false).0, None, "it does not fail at all");
+    assert_eq!(found(4, &[0, 1, 2, 3], false).0.map(|found| found.kept), Some(vec![0, 1, 2, 3]));
+}
+
+#[test]
+fn every_pair_of_two_dozen_is_found() {
+    for first in 0..24 {
+        for second in first + 1..24 {
+            for known in [false, true] {
+                let (kept, questions) = found(24, &[first, second], known);
+                assert_eq!(kept, Some(Found { kept: vec![first, second], one_minimal: true }));
+                assert!(questions <= 24, "{first} {second}: {questions}");
+            }
+        }
+    }
+}
+
+/// Who is believed to be the culprit among so many, where each question is answered by this; the odds, and how many
+/// questions there were.
+fn believed(
+    size: usize,
+    rate: f64,
+    mut fails: impl FnMut(&[usize]) -> bool,
+) -> (Option<usize>, Vec<f64>, u32) {
+    let (mut weights, mut questions) = (vec![1.0; size], 0);
+    let lone = lone_culprit(&mut weights, rate, &mut |asked| {
+        questions += 1;
+        Ok(fails(asked))
+    });
+    (lone.unwrap(), weights, questions)
+}
+
+#[test]
+fn a_lone_culprit_that_fails_each_time_stands_out_among_two_and_among_many() {
+    for size in [2, 3, 17] {
+        for culprit in 0..size {
+            let (lone, odds, _) = believed(size, 0.9, |asked| asked.contains(&culprit));
+            assert_eq!(lone, Some(culprit));
+            assert!((odds.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        }
+    }
+}
+
+#[test]
+fn where_nobody_stands_out_the_questions_end_and_a_rarer_failure_has_more_of_them() {
+    let questions = |size, rate| {
+        let (lone, odds, questions) = believed(size, rate, |_| false);
+        assert_eq!(lone, None);
+        assert!((odds.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        questions
+    };
+    assert!(questions(16, 0.3) > questions(16, 0.9));
+    assert!(questions(64, 0.5) > questions(16, 0.5));
+    let mut answers = [true, false].into_iter().cycle();
+    let (_, odds, _) = believed(3, 0.5, |_| answers.next().unwrap_or(false));
+    assert!(
+        odds.iter().all(|odds| odds.is_finite()),
+        "answers that contradict each other leave no odds: {odds:?}"
+    );
+}
