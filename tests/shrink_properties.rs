@@ -3,16 +3,12 @@
 use std::collections::BTreeSet;
 
 use jostle::limits::SEARCH_RUNS;
-use jostle::plan::axes::Axes;
 use jostle::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
 use jostle::shrink::speculation;
-use jostle::shrink::strategy::Plans;
 use jostle::shrink::{Oracle, Problem, Shrunk, Stopped, Target, Verdict, shrink};
 use jostle::suite::{Suite, Test, TestId, TestIndex};
 use proptest::prelude::*;
-use proptest::strategy::ValueTree;
 use proptest::test_runner::FileFailurePersistence;
-use proptest::test_runner::TestRunner;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -192,35 +188,6 @@ proptest! {
         let shrunk = shrink_in(World::Concurrent(other.get()), &suite, &plan, target, 1.0, 0);
         prop_assert_eq!(shrunk.plan.workers, vec![vec![victim], vec![other]]);
         prop_assert!(shrunk.one_minimal);
-    }
-
-    #[test]
-    fn plans_shrink_as_a_proptest_strategy_as_the_product_shrinks_them(polluter in 0_usize..39, seed: u64) {
-        let suite = suite(40);
-        let axes = Axes { workers: vec![1], ..Axes::default() };
-        let victim = TestIndex(39);
-        let mut runner = TestRunner::new_with_rng(
-            ProptestConfig { failure_persistence: None, ..ProptestConfig::default() },
-            proptest::test_runner::TestRng::from_seed(proptest::test_runner::RngAlgorithm::ChaCha, &[seed as u8; 32]),
-        );
-        let mut tree = Plans { suite: suite.clone(), axes, victim }.new_tree(&mut runner).expect("a plan");
-        let world = World::Joint(vec![polluter]);
-        let mut simulation = Simulation { suite: &suite, world: world.clone(), victim, rate: 1.0, chance: ChaCha8Rng::seed_from_u64(0) };
-        let first = tree.current();
-        prop_assume!(simulation.fails(&first));
-        let mut last_failing = first.clone();
-        let mut more = tree.simplify();
-        while more {
-            let fails = simulation.fails(&tree.current());
-            if fails {
-                last_failing = tree.current();
-            }
-            more = if fails { tree.simplify() } else { tree.complicate() };
-        }
-        let target = Target { victim, worker: WorkerId(0) };
-        let shrunk = shrink_in(world, &suite, &first, target, 1.0, 0);
-        prop_assert_eq!(&last_failing.workers, &shrunk.plan.workers);
-        prop_assert_eq!(tree.current(), shrunk.plan);
     }
 
     #[test]

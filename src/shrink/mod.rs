@@ -6,7 +6,7 @@
 //!
 //! Simpler means, in this order: fewer workers, serial before concurrent, fewer tests, fewer imported
 //! files, suite order before another, fewer barriers. proptest's contract for shrinking (simplify,
-//! keep what still fails) is kept; [`strategy`] makes the same passes a proptest `ValueTree`.
+//! keep what still fails) is kept; `strategy` makes the same passes a proptest `ValueTree`, with the feature `proptest`.
 
 pub(crate) mod cached_oracle;
 pub(crate) mod space;
@@ -14,6 +14,7 @@ pub(crate) mod search;
 pub(crate) mod suspects;
 pub(crate) mod noise;
 pub(crate) mod passes;
+#[cfg(any(test, feature = "proptest"))]
 pub mod strategy;
 pub mod speculation;
 mod tests;

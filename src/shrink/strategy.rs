@@ -75,3 +75,46 @@ impl ValueTree for PlanTree {
         self.next()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::test_runner::{RngAlgorithm, TestRng};
+
+    use super::*;
+    use crate::shrink::shrink;
+    use crate::shrink::tests::{World, runs, suite, test};
+
+    proptest! {
+        #[test]
+        fn plans_shrink_as_a_proptest_strategy_as_the_product_shrinks_them(polluter in 0_u8..25, seed: u64) {
+            let (suite, victim) = (suite(26), test('z'));
+            let axes = Axes { workers: vec![1], ..Axes::default() };
+            let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed as u8; 32]);
+            let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+            let mut runner = TestRunner::new_with_rng(config, rng);
+            let mut tree = Plans { suite: suite.clone(), axes, victim }.new_tree(&mut runner).expect("a plan");
+            let polluter = (b'a' + polluter) as char;
+            let fails = |plan: &Plan| {
+                let list = &plan.workers[0];
+                let before = list.iter().position(|&one| one == victim).map(|end| &list[..end]);
+                runs(plan, polluter) && before.is_some_and(|before| before.contains(&test(polluter)))
+            };
+            let first = tree.current();
+            prop_assume!(fails(&first));
+            let mut last_failing = first.clone();
+            let mut more = tree.simplify();
+            while more {
+                let failed = fails(&tree.current());
+                if failed {
+                    last_failing = tree.current();
+                }
+                more = if failed { tree.simplify() } else { tree.complicate() };
+            }
+            let problem = Problem::new(first, Target { victim, worker: WorkerId(0) }, &suite, Vec::new(), 1.0);
+            let shrunk = shrink(&problem, &mut World { reproduces: fails, asked: Vec::new() });
+            prop_assert_eq!(&last_failing.workers, &shrunk.plan.workers);
+            prop_assert_eq!(tree.current(), shrunk.plan);
+        }
+    }
+}
