@@ -86,17 +86,23 @@ fn a_fix_that_collides_on_two_workers_is_not_shown() {
 }
 
 #[test]
-fn a_replay_that_shrinks_shows_the_fix_as_well() {
+fn what_a_session_did_not_explain_is_explained_later() {
     let source = "STATE = {}\n\n\ndef test_polluter():\n    STATE['a'] = 1\n\n\ndef test_victim():\n    assert not STATE\n";
     let folder = project(&[("test_state.py", source)]);
-    let replay = |token| report(folder.path(), &["replay", token, "--shrink", "--hash-seeds", "1"]);
-    let report = replay("1:0");
-    let report = if report["findings"].as_array().is_some_and(Vec::is_empty) {
-        // Of the two orders only one shows it.
-        replay("1:1")
-    } else {
-        report
+    fs::write(folder.path().join("jostle.toml"), "explain = \"no\"\nfailures = \"kept\"\n").expect("a file");
+    let short = stress(folder.path(), &support::NARROW);
+    assert_eq!(short["findings"][0]["kind"], "victim", "{short:#}");
+    assert_eq!(short["findings"][0]["explanation"], Value::Null, "{short:#}");
+    let kept =
+        fs::read_dir(folder.path().join("kept")).expect("a folder").next().expect("a file").expect("a file");
+    let later = |command: &[&str]| {
+        let file = kept.path().display().to_string();
+        report(folder.path(), &[&command[..1], &[&file], &command[1..]].concat())
     };
+    let state = later(&["replay", "--shrink", "--explain", "state"]);
+    let explanation = &explained(&state)["explanation"];
+    assert_eq!((&explanation["fix"], &explanation["no_fix"]), (&Value::Null, &Value::Null));
+    let report = later(&["explain"]);
     let finding = explained(&report);
     assert!(diff(finding).contains("+@pytest.mark.usefixtures(\"_restore_state\")\n def test_polluter():"));
     assert_eq!(finding["explanation"]["fix"]["trials"], 20);

@@ -57,7 +57,9 @@ pub struct Config {
     pub(crate) report_leftovers: Option<bool>,
     /// `--fail-fast`.
     pub(crate) fail_fast: Option<bool>,
-    /// `--no-explain`.
+    /// `--explain`.
+    pub(crate) explain: Option<String>,
+    /// `--no-explain`: `explain = "no"`, which goes before it.
     pub(crate) no_explain: Option<bool>,
     /// `--known`, relative to the file.
     pub known: Option<PathBuf>,

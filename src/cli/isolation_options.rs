@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 
 use crate::cli::args::{IsolationArgs, NetworkArg, SandboxArg};
 use crate::cli::options::SuiteOptions;
-use crate::cli::values::{UsageError, cores, named};
+use crate::cli::values::{UsageError, cores, named_one};
 
 /// `--disk`.
 const DISK: ByteSize = ByteSize::gib(1);
@@ -98,10 +98,6 @@ fn of_sandboxes_only(args: &IsolationArgs) -> Option<&'static str> {
         args.jobs.map(|_| "--jobs"),
     ];
     share.or(others.into_iter().flatten().next())
-}
-
-fn named_one<T: clap::ValueEnum + Copy>(word: Option<&String>, name: &str) -> Result<Option<T>, UsageError> {
-    Ok(named(word.map(std::slice::from_ref), name)?.and_then(|words| words.first().copied()))
 }
 
 fn existing(path: &Path) -> Result<PathBuf, UsageError> {

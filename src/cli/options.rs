@@ -5,18 +5,18 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cli::args::{AxesArgs, DistArg, EngineArg, OrderArg, StressArgs, SuiteArgs, duration};
+use crate::cli::args::{AxesArgs, DistArg, EngineArg, ExplainArg, OrderArg, StressArgs, SuiteArgs, duration};
 use crate::cli::config::{self, Config};
 use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::result_options::ResultOptions;
-use crate::cli::values::{UsageError, distinct, named, place_for, worker_counts};
+use crate::cli::values::{UsageError, distinct, named, named_one, place_for, worker_counts};
 use crate::cli::{journal_options, profile};
 use crate::limits::{TEST_TIMEOUT, TRIALS};
 use crate::plan::{Axes, Mode, Seed};
 use crate::report::Verbosity;
 use crate::report::progress::ProgressMode;
-use crate::session::Limits;
 use crate::session::lab::journaled::Place;
+use crate::session::{Explain, Limits};
 
 /// Which suite, and how it is run.
 #[derive(Clone, Debug)]
@@ -202,8 +202,7 @@ impl StressOptions {
         let (seed, seed_from, journal) = journal_options::place(args, config.seed, &suite.folder)?;
         let own: Vec<&Path> = kept.history.as_deref().into_iter().chain([journal.path.as_path()]).collect();
         let isolation = isolation.writing_to(own);
-        // What is asked for on the command line goes before a setting.
-        let unexplained = args.no_explain || config.no_explain.unwrap_or(false) && args.write_fix.is_none();
+        let explain = explain(args, config)?;
         Ok(Self {
             seed,
             seed_from,
@@ -216,7 +215,7 @@ impl StressOptions {
                 schedules: args.schedules.or(config.schedules),
                 known: kept.known.clone(),
                 fail_fast: !args.keep_going && (args.fail_fast || config.fail_fast.unwrap_or(false)),
-                unexplained,
+                explain,
             },
             kept,
             write_fix: args.write_fix.as_deref().map(place_for_fixes).transpose()?,
@@ -238,6 +237,20 @@ fn json_target(given: &str) -> Result<JsonTarget, UsageError> {
 /// Where fixes go: a folder that exists, or a file; what cannot be written is told before anything is run.
 fn place_for_fixes(path: &Path) -> Result<PathBuf, UsageError> {
     if path.is_dir() { Ok(path.to_owned()) } else { place_for("--write-fix", path) }
+}
+
+/// How far findings are explained. A fix that is to be written is looked for, whatever is configured.
+fn explain(args: &StressArgs, config: &Config) -> Result<Explain, UsageError> {
+    let configured: Option<ExplainArg> = named_one(config.explain.as_ref(), "explain")?;
+    let no = |no: bool| no.then_some(ExplainArg::No);
+    let configured = configured.or(config.no_explain.and_then(no)).filter(|_| args.write_fix.is_none());
+    let explain = args.explain.or(no(args.no_explain)).or(configured).map_or(Explain::Fix, Explain::from);
+    if args.write_fix.is_some() && explain != Explain::Fix {
+        return Err(UsageError(
+            "--write-fix needs --explain fix: leave --explain out, or --write-fix".into(),
+        ));
+    }
+    Ok(explain)
 }
 
 fn or_time(
@@ -287,5 +300,38 @@ fn check(axes: &Axes) -> Result<(), UsageError> {
         ))
     } else {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_goes_before_what_is_configured_of_explaining() {
+        let stress = |no_explain, explain, fix: bool| StressArgs {
+            no_explain,
+            explain,
+            write_fix: fix.then(|| "fixes".into()),
+            ..StressArgs::default()
+        };
+        let cases = [
+            ("", stress(false, None, false), Some(Explain::Fix)),
+            ("", stress(true, None, false), Some(Explain::No)),
+            ("explain = \"state\"", stress(false, None, false), Some(Explain::State)),
+            ("no-explain = true", stress(false, None, false), Some(Explain::No)),
+            ("no-explain = false", stress(false, None, false), Some(Explain::Fix)),
+            ("explain = \"state\"\nno-explain = true", stress(false, None, false), Some(Explain::State)),
+            ("explain = \"no\"", stress(false, Some(ExplainArg::State), false), Some(Explain::State)),
+            ("explain = \"fix\"", stress(true, None, false), Some(Explain::No)),
+            ("explain = \"no\"", stress(false, None, true), Some(Explain::Fix)),
+            ("no-explain = true", stress(false, None, true), Some(Explain::Fix)),
+            ("", stress(false, Some(ExplainArg::State), true), None),
+            ("explain = \"all\"", stress(false, None, false), None),
+        ];
+        for (settings, args, expected) in cases {
+            let config = config::parse_own(settings).unwrap();
+            assert_eq!(explain(&args, &config).ok(), expected, "{settings} {args:?}");
+        }
     }
 }

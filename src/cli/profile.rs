@@ -66,6 +66,7 @@ fn over(above: Config, below: Config) -> Config {
         jobs,
         report_leftovers,
         fail_fast,
+        explain,
         no_explain,
         known,
         strict,
@@ -75,6 +76,7 @@ fn over(above: Config, below: Config) -> Config {
         pytest_args,
         profile,
     } = below;
+    let explain = above.explain.or(explain.filter(|_| above.no_explain.is_none()));
     let limited = above.trials.is_some() || above.time.is_some();
     let (trials, time) = if limited { (above.trials, above.time) } else { (trials, time) };
     Config {
@@ -100,6 +102,7 @@ fn over(above: Config, below: Config) -> Config {
         jobs: above.jobs.or(jobs),
         report_leftovers: above.report_leftovers.or(report_leftovers),
         fail_fast: above.fail_fast.or(fail_fast),
+        explain,
         no_explain: above.no_explain.or(no_explain),
         known: above.known.or(known),
         strict: above.strict.or(strict),
@@ -140,6 +143,21 @@ mod tests {
         let changed = chosen(changed, Some(NIGHTLY)).unwrap();
         assert_eq!((changed.seed, changed.trials, changed.time), (Some(SeedFrom::Number(3)), Some(7), None));
         assert_eq!(chosen(Config::default(), Some(NIGHTLY)).unwrap().time.as_deref(), Some(NIGHT));
+    }
+
+    #[test]
+    fn what_a_profile_says_of_explaining_goes_before_both_names_of_it_outside() {
+        let cases = [
+            ("explain = \"no\"", "no-explain = false", (None, Some(false))),
+            ("no-explain = true", "explain = \"state\"", (Some("state"), Some(true))),
+            ("explain = \"no\"", "trials = 1", (Some("no"), None)),
+            ("no-explain = true", "trials = 1", (None, Some(true))),
+        ];
+        for (outside, inside, expected) in cases {
+            let config = parse_own(&format!("{outside}\n[profile.a]\n{inside}\n")).unwrap();
+            let chosen = chosen(config, Some("a")).unwrap();
+            assert_eq!((chosen.explain.as_deref(), chosen.no_explain), expected, "{outside} {inside}");
+        }
     }
 
     #[test]

@@ -43,6 +43,17 @@ pub(crate) fn named<T: ValueEnum>(
     words.map(|words| words.iter().map(parse).collect()).transpose()
 }
 
+/// The value that a setting's word names.
+///
+/// # Errors
+/// It is none of those there are.
+pub(crate) fn named_one<T: ValueEnum + Copy>(
+    word: Option<&String>,
+    name: &str,
+) -> Result<Option<T>, UsageError> {
+    Ok(named(word.map(std::slice::from_ref), name)?.and_then(|words| words.first().copied()))
+}
+
 pub(crate) fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
     values.fold(Vec::new(), |mut kept, value| {
         if !kept.contains(&value) {

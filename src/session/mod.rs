@@ -23,5 +23,5 @@ pub(crate) mod fake_state;
 
 pub(crate) use event::{Event, Reporter};
 pub(crate) use lab::Lab;
-pub(crate) use result::{Limits, SessionResult};
+pub(crate) use result::{Explain, Limits, SessionResult};
 pub(crate) use stress::stress;

@@ -12,6 +12,7 @@ use crate::session::explain::details;
 use crate::session::fix::search;
 use crate::session::investigate::investigate;
 use crate::session::lab::Lab;
+use crate::session::result::Explain;
 use crate::session::stress::baseline;
 use crate::session::suspect::{Suspect, suspects};
 use crate::trial::Interpreter;
@@ -87,12 +88,13 @@ pub(crate) fn explain(
     lab: &mut Lab<'_>,
     interpreter: &Interpreter,
     axes: &Axes,
+    how_far: Explain,
     plan: &Plan,
     replayed: &mut Replayed,
 ) {
     replayed.unjudged = replayed.failures.iter().map(|(suspect, _)| suspect.clone()).collect();
     if replayed.ended.is_none() {
-        let judged = judge(lab, interpreter, axes, plan, replayed);
+        let judged = judge(lab, interpreter, axes, how_far, plan, replayed);
         replayed.ended = judged.err().map(Arc::new);
     }
 }
@@ -101,6 +103,7 @@ fn judge(
     lab: &mut Lab<'_>,
     interpreter: &Interpreter,
     axes: &Axes,
+    how_far: Explain,
     plan: &Plan,
     replayed: &mut Replayed,
 ) -> Result<(), RunError> {
@@ -110,7 +113,7 @@ fn judge(
         let finding = investigate(lab, suspect)?;
         replayed.unjudged.remove(0);
         let of = lab.found(&finding);
-        details::tell(lab, interpreter, Some(&mut trials), of)?;
+        details::tell(lab, interpreter, &mut trials, how_far, of)?;
     }
     Ok(())
 }

@@ -11,6 +11,18 @@ use crate::run::RunError;
 use crate::session::suspect::Suspect;
 use crate::trial::Collected;
 
+/// How far findings are explained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Explain {
+    /// What makes a test fail is told, and the command that shows it.
+    No,
+    /// The state behind it as well, and who else has to do with that.
+    State,
+    /// A fix as well, tried in a copy of the project.
+    #[default]
+    Fix,
+}
+
 /// How far a session goes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
@@ -23,8 +35,8 @@ pub struct Limits {
     pub schedules: Option<u64>,
     /// Whether to stop at the first isolation failure.
     pub(crate) fail_fast: bool,
-    /// Whether findings are told without the state behind them, who else has to do with it, and a fix.
-    pub(crate) unexplained: bool,
+    /// How far findings are explained.
+    pub(crate) explain: Explain,
     /// Node id of the only test whose failures are looked into; the session ends once one is explained.
     pub victim: Option<String>,
     /// Failures that are known, and are no reason to stop.

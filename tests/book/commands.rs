@@ -98,6 +98,7 @@ fn place(arguments: &[String]) -> Where {
         Some("speedup") => Where::Nowhere,
         Some("history" | "merge") => Where::Fixed,
         Some("verify") if !has("--require-fail") => Where::Fixed,
+        Some("explain") => Where::Fixed,
         Some("replay") if has("ci.log") || has("--shrink") => Where::Fixed,
         Some("plan") if has("--out") => Where::Fixed,
         Some("stress") if ["--plan", "--victim", "--history", "--report-leftovers"].into_iter().any(has) => {
@@ -187,7 +188,7 @@ fn judge(typed: &Typed, place: Where, output: &Output, python: &Path) {
     let results: &[i32] = match (place, typed.words.get(1).map(String::as_str)) {
         (Where::Empty, _) => &[5],
         (_, Some("merge")) => &[0, 12],
-        (_, Some("replay" | "verify")) => &[0, 1, 11],
+        (_, Some("replay" | "explain" | "verify")) => &[0, 1, 11],
         _ => &[0, 1],
     };
     let code = output.status.code().unwrap_or(-1);

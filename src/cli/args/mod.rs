@@ -2,6 +2,7 @@
 
 mod isolation;
 mod axes;
+mod explain;
 mod results;
 mod suite;
 mod values;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use axes::AxesArgs;
 pub(crate) use axes::{DistArg, OrderArg};
+pub(crate) use explain::ExplainArg;
 pub use isolation::IsolationArgs;
 pub(crate) use isolation::{NetworkArg, SandboxArg};
 pub use results::ResultArgs;
@@ -40,6 +42,8 @@ pub enum Command {
     Stress(Box<StressArgs>),
     /// Run a plan again: by its token, from a failure file, or from another tool's log
     Replay(ReplayArgs),
+    /// Run a plan again, and look for the state behind what fails and for a fix, as a session does
+    Explain(ExplainArgs),
     /// Say whether recorded failures are gone, and how sure that is
     Verify(VerifyArgs),
     /// Say what can and what cannot be collected, and why, without running a test
@@ -94,7 +98,10 @@ pub struct StressArgs {
     /// Go on after an isolation failure (the default)
     #[arg(long, overrides_with = "fail_fast")]
     pub(crate) keep_going: bool,
-    /// Name what makes each test fail, and look neither for the state behind it nor for a fix: about half of the runs
+    /// How far to explain what is found [default: fix]
+    #[arg(long, value_name = "HOW", conflicts_with = "no_explain")]
+    pub(crate) explain: Option<ExplainArg>,
+    /// Short for --explain no
     #[arg(long, conflicts_with = "write_fix")]
     pub(crate) no_explain: bool,
     /// Write the fixes that were found and tried: a folder gets patches to be applied one after the other, a file
@@ -110,7 +117,7 @@ pub struct StressArgs {
     pub resume: Option<Option<PathBuf>>,
     /// Run a shard of the night with this plan, which `jostle plan --out` wrote, and only write down what
     /// its trials show
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "trials", "time", "schedules", "victim", "fail_fast", "no_explain", "failures", "known", "strict", "history", "junit", "code_quality", "journal", "resume"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "trials", "time", "schedules", "victim", "fail_fast", "explain", "no_explain", "failures", "known", "strict", "history", "junit", "code_quality", "journal", "resume"])]
     pub plan: Option<PathBuf>,
     /// Which shard, from 1 [default: auto, the one that Slurm, Kubernetes, GitLab, Buildkite, CircleCI or
     /// AWS Batch names]
@@ -136,6 +143,31 @@ pub struct StressArgs {
 /// `jostle replay`.
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
+    /// Which plan, and how it is run.
+    #[command(flatten)]
+    pub(crate) plan: PlanAgainArgs,
+    /// Judge, shrink and explain what fails; for a log that is always done
+    #[arg(long)]
+    pub shrink: bool,
+    /// How far to explain what fails, with --shrink or of a log [default: fix]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) explain: Option<ExplainArg>,
+}
+
+/// `jostle explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Which plan, and how it is run.
+    #[command(flatten)]
+    pub(crate) plan: PlanAgainArgs,
+    /// How far to explain what fails
+    #[arg(long, value_name = "HOW", default_value = "fix")]
+    pub(crate) explain: ExplainArg,
+}
+
+/// A plan that is run again.
+#[derive(Debug, Args)]
+pub(crate) struct PlanAgainArgs {
     /// SEED:INDEX, SEED:INDEX:FINGERPRINT, a failure file, or the log of a run that was not jostle's:
     /// what `pytest -v` or `pytest -n 4 -v` printed, a JUnit XML file, or a log with pytest-randomly's
     /// seed; `-` reads it from standard input
@@ -143,9 +175,6 @@ pub struct ReplayArgs {
     /// How many times to run the plan [default: 1, for a log 3]
     #[arg(long, value_name = "K", value_parser = whole::<u32>(1, 1_000_000), allow_negative_numbers = true)]
     pub times: Option<u32>,
-    /// Judge and shrink what fails; for a log that is always done
-    #[arg(long)]
-    pub shrink: bool,
     /// What the session varied; must be as it was.
     #[command(flatten)]
     pub axes: AxesArgs,
@@ -241,6 +270,9 @@ pub struct MergeArgs {
     /// The plan of the night
     #[arg(long, value_name = "FILE")]
     pub plan: PathBuf,
+    /// How far to explain what is found [default: fix]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) explain: Option<ExplainArg>,
     /// What becomes of the results.
     #[command(flatten)]
     pub kept: ResultArgs,

@@ -60,6 +60,7 @@ fn options(args: &MergeArgs, night: &ShardPlan, folder: &Path) -> Result<StressO
     let session = StressArgs {
         seed: Some(night.seed.0.into()),
         trials: Some(night.trials),
+        explain: args.explain,
         kept: args.kept.clone(),
         isolation: args.isolation.clone(),
         suite: with_arguments(&args.suite, night),
@@ -71,7 +72,7 @@ fn options(args: &MergeArgs, night: &ShardPlan, folder: &Path) -> Result<StressO
         limits: Limits {
             trials: Some(night.trials),
             known: options.limits.known.clone(),
-            unexplained: options.limits.unexplained,
+            explain: options.limits.explain,
             ..Limits::default()
         },
         journal: Place {

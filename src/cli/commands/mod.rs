@@ -29,6 +29,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Stress(args) => stress::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Explain(args) => replay::explained(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Collect(args) => collect::run(&args),
         Command::Conflicts(args) => conflicts::run(&args),

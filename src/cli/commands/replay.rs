@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::cli::ExitCode;
-use crate::cli::args::{AxesArgs, ReplayArgs};
+use crate::cli::args::{AxesArgs, ExplainArgs, PlanAgainArgs, ReplayArgs};
 use crate::cli::commands::replay_log;
 use crate::cli::commands::suite_run::{engine, write_json};
 use crate::cli::isolation_options::IsolationOptions;
@@ -23,7 +23,7 @@ use crate::run::{Engine, RunError};
 use crate::session::race::pairs;
 use crate::session::replay::{Replayed, explain, replay};
 use crate::session::stress::{baseline, collections};
-use crate::session::{Lab, Limits, SessionResult};
+use crate::session::{Explain, Lab, Limits, SessionResult};
 use crate::suite::Suite;
 
 /// What the user named.
@@ -37,11 +37,24 @@ enum Named {
 /// # Errors
 /// The token, file or options are wrong, or pytest cannot be run.
 pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
+    again(&args.plan, args.shrink, args.explain.map_or(Explain::Fix, Explain::from))
+}
+
+/// Runs `jostle explain`: a replay of which what fails is judged, shrunk and explained, whatever is configured for
+/// sessions.
+///
+/// # Errors
+/// As those of [`run`].
+pub(crate) fn explained(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
+    again(&args.plan, true, args.explain.into())
+}
+
+fn again(args: &PlanAgainArgs, shrink: bool, how_far: Explain) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     let log = replay_log::log(&args.token)?;
     let reported = log.as_ref().map(|log| replay_log::token(&args.token, log)).transpose()?.flatten();
     if let (Some(log), None) = (&log, &reported) {
-        return replay_log::run(args, log);
+        return replay_log::run(args, how_far, log);
     }
     let times = args.times.unwrap_or(1);
     let named = named(reported.as_ref().unwrap_or(&args.token))?;
@@ -82,8 +95,8 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::Undecided);
     };
     let mut replayed = replay(&mut lab, &plan, wanted.as_ref(), times)?;
-    if args.shrink {
-        explain(&mut lab, &collected.interpreter, &axes, &plan, &mut replayed);
+    if shrink {
+        explain(&mut lab, &collected.interpreter, &axes, how_far, &plan, &mut replayed);
     }
     let account = lab.close();
     drop(progress);
@@ -92,7 +105,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         ..outline(account.result(collected, seed, axes), &plan, &replayed)
     };
     tell_error(&outline);
-    let code = match (replayed.tally.failed > 0, args.shrink) {
+    let code = match (replayed.tally.failed > 0, shrink) {
         _ if replayed.ended.is_some() => ExitCode::of_session(&outline, true),
         (false, _) => ExitCode::Undecided,
         (true, true) => ExitCode::of_session(&outline, true),
@@ -101,7 +114,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let runs = ReplayDocument::new(&replayed, wanted.as_ref(), &suite);
     if !write_json(options.json.as_ref(), &Document::new(&outline, code as u8).of_replay(runs))? {
         print(&replayed, &suite, wanted.as_ref())?;
-        if args.shrink {
+        if shrink {
             terminal::session(&mut anstream::stdout(), &outline, options.verbosity, Again::Nothing, None)?;
         }
     }

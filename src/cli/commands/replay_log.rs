@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::cli::ExitCode;
-use crate::cli::args::ReplayArgs;
+use crate::cli::args::PlanAgainArgs;
 use crate::cli::commands::replay::{outline, tell_error};
 use crate::cli::commands::suite_run::{engine, write_json};
 use crate::cli::isolation_options::IsolationOptions;
@@ -21,7 +21,7 @@ use crate::report::{Again, Document, ReplayDocument, Verbosity, terminal as repo
 use crate::run::Engine;
 use crate::run::engine::{Collect, Surroundings};
 use crate::session::replay::{Replayed, explain, replay};
-use crate::session::{Lab, Limits, SessionResult};
+use crate::session::{Explain, Lab, Limits, SessionResult};
 use crate::suite::TestIndex;
 use crate::trial::Collected;
 
@@ -105,7 +105,7 @@ fn read(text: &str) -> Result<ParsedLog, String> {
 ///
 /// # Errors
 /// The log or the options are wrong, or pytest cannot be run.
-pub fn run(args: &ReplayArgs, log: &str) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &PlanAgainArgs, how_far: Explain, log: &str) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     let named = &args.token;
     let mut parsed = read(log).map_err(|why| no_xml(named, &why))?;
@@ -139,7 +139,7 @@ pub fn run(args: &ReplayArgs, log: &str) -> anyhow::Result<ExitCode> {
     let mut lab = Lab::new(&suite, &mut *engine, &mut progress, None);
     let mut replayed = runs(&mut lab, &plan, &placed, times, &hash_seeds)?;
     if !replayed.failures.is_empty() {
-        explain(&mut lab, &collected.interpreter, &axes, &plan, &mut replayed);
+        explain(&mut lab, &collected.interpreter, &axes, how_far, &plan, &mut replayed);
     }
     let account = lab.close();
     drop(progress);

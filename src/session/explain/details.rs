@@ -8,6 +8,7 @@ use crate::session::event::Event;
 use crate::session::fix::search;
 use crate::session::investigate::command;
 use crate::session::lab::Lab;
+use crate::session::result::Explain;
 use crate::trial::Interpreter;
 
 /// What is said of a finding that was being looked into when the session ended.
@@ -16,20 +17,21 @@ const CUT_SHORT: &str = "the session ended while this was looked into: told is w
 const NO_TIME: &str = "the time was used up while this was looked into: told is what was known by then";
 
 /// Tells of a finding what can be found out: nothing where the search for its causes was given up, as all of it starts
-/// from these. That the time is used up is no error, but told. Without trials to try a fix with it is not explained.
+/// from these. That the time is used up is no error, but told.
 ///
 /// # Errors
 /// Those of the engine; what was found out before is told, and that it is not all.
 pub(crate) fn tell(
     lab: &mut Lab<'_>,
     interpreter: &Interpreter,
-    trials: Option<&mut search::Trials<'_>>,
+    trials: &mut search::Trials<'_>,
+    explain: Explain,
     of: usize,
 ) -> Result<(), RunError> {
     if lab.book().findings()[of].given_up.is_some() {
         return Ok(());
     }
-    let ended = find_out(lab, interpreter, trials, of);
+    let ended = find_out(lab, interpreter, trials, explain, of);
     match ended {
         Ok(()) => Ok(()),
         Err(RunError::OutOfTime) => {
@@ -46,12 +48,16 @@ pub(crate) fn tell(
 fn find_out(
     lab: &mut Lab<'_>,
     interpreter: &Interpreter,
-    trials: Option<&mut search::Trials<'_>>,
+    trials: &mut search::Trials<'_>,
+    explain: Explain,
     of: usize,
 ) -> Result<(), RunError> {
     let finding = lab.book().findings()[of].clone();
     if let Some(command) = command::find(lab, interpreter, &finding)? {
         lab.tell(&Event::Command(of, &command));
     }
-    trials.map_or(Ok(()), |trials| search::explain_and_fix(lab, trials, of))
+    match explain {
+        Explain::No => Ok(()),
+        Explain::State | Explain::Fix => search::explain_and_fix(lab, trials, explain, of),
+    }
 }

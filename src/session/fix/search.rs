@@ -24,6 +24,7 @@ use crate::session::fix::control::Control;
 use crate::session::fix::proposals::{Proposals, Targets, proposals};
 use crate::session::fix::trying::{Attempt, Doubt, Tried};
 use crate::session::lab::{Lab, alone};
+use crate::session::result::Explain;
 use crate::suite::TestIndex;
 use crate::trial::Failure;
 
@@ -44,19 +45,24 @@ impl<'a> Trials<'a> {
     }
 }
 
-/// Tells of a finding the state behind it, who else has to do with that, and a fix that was tried, or why there is none;
-/// each at once, as the session may end before the next is known.
+/// Tells of a finding the state behind it, who else has to do with that, and, if that is asked for, a fix that was tried,
+/// or why there is none; each at once, as the session may end before the next is known.
 ///
 /// # Errors
 /// The run was interrupted.
-pub(crate) fn explain_and_fix(lab: &mut Lab<'_>, trials: &mut Trials<'_>, of: usize) -> Result<(), RunError> {
+pub(crate) fn explain_and_fix(
+    lab: &mut Lab<'_>,
+    trials: &mut Trials<'_>,
+    how_far: Explain,
+    of: usize,
+) -> Result<(), RunError> {
     let finding = lab.book().findings()[of].clone();
     let Some(mut explanation) = explain(lab, &finding)? else {
         return Ok(());
     };
     lab.tell(&Event::Explained(of, &explanation));
     if finding.fails_by_chance_too() {
-        if explanation.confirmed {
+        if explanation.confirmed && how_far == Explain::Fix {
             lab.tell(&Event::Fixed(
                 of,
                 &Err(not_tried("the test fails at times without what makes it fail, too")),
@@ -72,7 +78,8 @@ pub(crate) fn explain_and_fix(lab: &mut Lab<'_>, trials: &mut Trials<'_>, of: us
         };
         lab.tell(&Event::Related(of, &explanation.related_tests));
     }
-    if let (true, Some(search)) = (explanation.confirmed, Search::of(trials, &finding, &explanation)) {
+    let wanted = explanation.confirmed && how_far == Explain::Fix;
+    if let (true, Some(search)) = (wanted, Search::of(trials, &finding, &explanation)) {
         let fix = match search.run(lab, &mut trials.control) {
             Ok(fix) => fix,
             Err(RunError::Interrupted) => return Err(RunError::Interrupted),

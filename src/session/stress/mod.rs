@@ -367,8 +367,7 @@ impl Session<'_> {
                 continue;
             }
             let of = lab.found(&finding);
-            let trials = Some(&mut self.fix_trials).filter(|_| !self.limits.unexplained);
-            details::tell(lab, self.interpreter, trials, of)?;
+            details::tell(lab, self.interpreter, &mut self.fix_trials, self.limits.explain, of)?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::plan::coverage::Shares;
+use crate::session::Explain;
 use crate::session::event::Reporters;
 use crate::session::fake_engine::{FakeEngine, Heard, Situation, failed, fails_if, name, suite};
 use crate::suite::Phase;
@@ -112,14 +113,19 @@ fn a_session_that_fails_fast_ends_with_its_first_isolation_failure() {
 }
 
 #[test]
-fn who_wants_no_explanation_has_the_same_findings_after_fewer_runs() {
-    let unexplained = Limits { unexplained: true, ..limits() };
-    let [whole, short] =
-        [limits(), unexplained].map(|limits| session(&mut FakeEngine::new(suite(TESTS), becomes), &limits));
-    assert_eq!(found(&short), found(&whole));
-    assert!(whole.findings.iter().any(|finding| finding.explanation.is_some()));
-    assert!(short.findings.iter().all(|finding| finding.explanation.is_none()));
-    assert!(short.probes < whole.probes, "{} {}", short.probes, whole.probes);
+fn who_wants_less_explained_has_the_same_findings_after_fewer_runs() {
+    let [no, state, fix] = [Explain::No, Explain::State, Explain::Fix].map(|explain| {
+        let limits = Limits { explain, ..limits() };
+        session(&mut FakeEngine::new(suite(TESTS), becomes), &limits)
+    });
+    assert_eq!([found(&no), found(&state)], [found(&fix), found(&fix)]);
+    let explained = |result: &SessionResult| {
+        result.findings.iter().map(|finding| finding.explanation.is_some()).collect::<Vec<_>>()
+    };
+    assert_eq!(explained(&no), [false; ALL.len()]);
+    assert_eq!(explained(&state), explained(&fix));
+    assert!(explained(&fix).contains(&true) && no.probes < state.probes, "{} {}", no.probes, state.probes);
+    assert!(state.probes <= fix.probes, "{} {}", state.probes, fix.probes);
 }
 
 #[test]
