@@ -72,9 +72,6 @@ impl ResultOptions {
 /// The failures that are recorded in a folder, each by the name of its file.
 fn recorded(folder: &std::path::Path) -> Result<Vec<Recorded>, UsageError> {
     let files = FailureFile::read_folder(folder).map_err(|error| UsageError(format!("--known: {error}")))?;
-    let named = |(path, file): (PathBuf, FailureFile)| Recorded {
-        file: path.display().to_string(),
-        identity: file.identity(),
-    };
+    let named = |(path, file): (PathBuf, FailureFile)| file.recorded(path.display().to_string());
     Ok(files.into_iter().map(named).collect())
 }

@@ -69,6 +69,19 @@ pub struct Recorded {
     pub file: String,
     /// What it is.
     pub identity: Identity,
+    /// For its test, and for each other that is recorded with it, the plan that shows it again.
+    pub plans: Vec<RecordedPlan>,
+}
+
+/// The plan of one test of a recorded failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedPlan {
+    /// The test.
+    pub test: TestId,
+    /// How it fails.
+    pub crash: FailureLocation,
+    /// The plan in which it fails so; of a brittle test, the one in which it passes.
+    pub plan: PlanDocument,
 }
 
 /// What is known of a finding from earlier.
@@ -298,8 +311,11 @@ mod tests {
 
     #[test]
     fn the_same_cause_goes_before_the_same_state() {
-        let recorded =
-            |file: &str, polluter| Recorded { file: file.into(), identity: victim(&[polluter], &["x"]) };
+        let recorded = |file: &str, polluter| Recorded {
+            file: file.into(),
+            identity: victim(&[polluter], &["x"]),
+            plans: Vec::new(),
+        };
         let known = find(&[recorded("first", "q"), recorded("second", "p")], &victim(&["p"], &["x"]));
         assert_eq!(known, Some(Known { file: "second".into(), same: Same::Failure }));
         assert_eq!(find(&[], &victim(&["p"], &["x"])), None);

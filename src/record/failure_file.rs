@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::explain::RelatedTests;
-use crate::finding::known::{Identity, places};
+use crate::finding::known::{Identity, Recorded, RecordedPlan, places};
 use crate::finding::{Finding, Kind};
 use crate::formats::FAILURE_FILE_VERSION;
 use crate::judge::observation::FailureMatcher;
@@ -206,6 +206,13 @@ impl FailureFile {
         let identity =
             Identity::new(self.kind, test, crash, &self.minimal, self.places.iter().cloned(), true);
         Identity { also: self.also.iter().map(|victim| victim.test.clone()).collect(), ..identity }
+    }
+
+    /// What a session recognises it by, under the name of its file.
+    pub(crate) fn recorded(self, file: String) -> Recorded {
+        let identity = self.identity();
+        let plan = |Self { test, crash, minimal: plan, .. }| RecordedPlan { test, crash, plan };
+        Recorded { file, identity, plans: self.of_each_victim().into_iter().map(plan).collect() }
     }
 
     /// A name that two different failures do not share: kind, test function and eight digits of a hash

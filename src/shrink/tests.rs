@@ -206,6 +206,8 @@ fn of_several_workers_the_victims_and_one_other_are_left() {
     assert_eq!(lists(&shrunk.plan), "v|e");
     let pairs: Vec<String> = asked.iter().take(2).map(lists).collect();
     assert_eq!(pairs, ["ab|cv", "cv|de"], "the victim's worker with each other in turn");
+    let (first, asked) = self::shrunk(&plan("cv|ab|de"), 0, false, |plan| runs(plan, 'e'));
+    assert_eq!((lists(&first.plan).as_str(), lists(&asked[1]).as_str()), ("v|e", "cv|de"));
     let (three, _) = self::shrunk(&plan("a|cv|d"), 1, false, |plan| runs(plan, 'a') && runs(plan, 'd'));
     assert_eq!(lists(&three.plan), "a|v|d", "no two of them do");
 }

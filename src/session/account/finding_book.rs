@@ -10,6 +10,7 @@ use crate::finding::{Finding, Kind, known};
 use crate::judge::signature::{FailureLocation, Signature};
 use crate::judge::site::Site;
 use crate::limits::SITES;
+use crate::plan::document::PlanDocument;
 use crate::session::event::Event;
 use crate::session::suspect::Suspect;
 use crate::suite::{Phase, Suite, TestIndex};
@@ -110,10 +111,22 @@ impl FindingBook {
         (self.seen, self.waiting) = Default::default();
     }
 
-    /// Sorts what waits: serial plans first, as they are cheaper to shrink and may explain what was seen under
-    /// several workers.
-    pub(crate) fn sort(&mut self) {
-        self.waiting.sort_by_key(|suspect| (suspect.plan.workers.len(), suspect.origin));
+    /// Sorts what waits: what may be known first, as that costs least; then serial plans, as they are cheaper to shrink
+    /// and may explain what was seen under several workers.
+    pub(crate) fn sort(&mut self, suite: &Suite) {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.sort_by_cached_key(|suspect| {
+            (self.recorded(suspect, suite).is_empty(), suspect.plan.workers.len(), suspect.origin)
+        });
+        self.waiting = waiting;
+    }
+
+    /// The recorded failures that one may be, as the same test fails in the same way, each with the plan that shows it.
+    pub(crate) fn recorded(&self, suspect: &Suspect, suite: &Suite) -> Vec<(&Recorded, &PlanDocument)> {
+        let (test, crash) = (&suite.test(suspect.signature.test).id, &suspect.signature.crash);
+        let plans = self.known.iter().flat_map(|known| known.plans.iter().map(move |plan| (known, plan)));
+        let of_it = plans.filter(|(_, plan)| plan.test == *test && plan.crash == *crash);
+        of_it.map(|(known, plan)| (known, &plan.plan)).collect()
     }
 
     /// The first failure that waits and says something new; those before it that do not are let go.

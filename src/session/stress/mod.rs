@@ -5,6 +5,7 @@ mod sweeps;
 pub(crate) mod hash_seeds;
 pub(crate) mod network;
 pub(crate) mod fidelity;
+pub(crate) mod recognised;
 pub(crate) mod same_cause;
 pub(crate) mod collections;
 pub(crate) mod draws;
@@ -31,6 +32,7 @@ use crate::session::race::campaign::{Bounds, Racing};
 use crate::session::race::pairs::Races;
 use crate::session::race::recording;
 use crate::session::result::{Limits, SessionResult};
+use crate::session::stress::recognised::Recognised;
 use crate::session::suspect::Suspect;
 use crate::suite::{Suite, TestId, TestIndex};
 use crate::trial::{Collected, Interpreter};
@@ -333,10 +335,16 @@ impl Session<'_> {
             Err(RunError::OutOfTime) => return Ok(()),
             asked => asked?,
         }
-        lab.book_mut().sort();
+        let suite = lab.suite;
+        lab.book_mut().sort(suite);
         while !lab.out_of_time() && !self.stops_early(lab) {
             let Some(suspect) = lab.book_mut().first() else {
                 return Ok(());
+            };
+            match self.recognised(lab, &suspect) {
+                Err(RunError::OutOfTime) => return Ok(()),
+                Ok(true) => continue,
+                not_known => not_known?,
             };
             match same_cause::of_one_cause(lab, &suspect) {
                 Err(RunError::OutOfTime) => return Ok(()),
@@ -370,6 +378,22 @@ impl Session<'_> {
             details::tell(lab, self.interpreter, &mut self.fix_trials, self.limits.explain, of)?;
         }
         Ok(())
+    }
+
+    /// Tells of a failure if it is a known one, and whether it is. One that the user named is looked into.
+    fn recognised(&self, lab: &mut Lab<'_>, suspect: &Suspect) -> Result<bool, RunError> {
+        if self.victim.is_some() {
+            return Ok(false);
+        }
+        match recognised::recognised(lab, suspect)? {
+            None => return Ok(false),
+            Some(Recognised::With(finding)) => lab.tell(&Event::Joined(finding, suspect)),
+            Some(Recognised::As(finding)) => {
+                lab.book_mut().waiting.remove(0);
+                self.found(lab, &finding);
+            }
+        }
+        Ok(true)
     }
 
     /// Tells of a finding, unless that was done.

@@ -3,10 +3,13 @@
 #![cfg(test)]
 
 use super::*;
+use crate::finding::known::Recorded;
 use crate::plan::coverage::Shares;
+use crate::record::FailureFile;
 use crate::session::Explain;
 use crate::session::event::Reporters;
 use crate::session::fake_engine::{FakeEngine, Heard, Situation, failed, fails_if, name, suite};
+use crate::session::fake_state::State;
 use crate::suite::Phase;
 use crate::trial::{Failure, Outcome};
 
@@ -242,4 +245,53 @@ fn a_session_that_is_interrupted_at_any_run_tells_all_that_it_announced() {
         announced_before = announced.found.len();
     }
     assert_eq!(announced_before, ALL.len());
+}
+
+/// What a session has found, as it is recorded.
+fn recorded(result: &SessionResult) -> Vec<Recorded> {
+    let files = result.findings.iter().filter_map(|finding| FailureFile::new(finding, &result.collected));
+    files.map(|file| file.clone().recorded(file.file_name())).collect()
+}
+
+#[test]
+fn what_is_known_is_recognised_by_a_run_of_its_plan_and_nothing_is_found_out_of_it() {
+    let first = session(&mut FakeEngine::new(suite(TESTS), becomes), &limits());
+    let known = Limits { known: recorded(&first), ..limits() };
+    assert_eq!(known.known.len(), 4);
+    let mut engine = FakeEngine::new(suite(TESTS), becomes);
+    let next = session(&mut engine, &known);
+    assert_eq!(found(&next), ALL);
+    for finding in &next.findings {
+        assert_eq!(finding.known.is_some(), finding.kind.is_isolation_failure(), "{:?}", finding.kind);
+        if let (Kind::Victim | Kind::Brittle | Kind::Nio, Some(minimal)) = (finding.kind, &finding.shrunk) {
+            assert!(finding.explanation.is_none() && finding.command.is_none());
+            assert_eq!((finding.with.runs, finding.without.runs, minimal.calls), (1, 1, 0));
+        }
+    }
+    assert!(next.unseen.is_empty() && next.probes < first.probes, "{} of {}", next.probes, first.probes);
+    // What was mended is looked for as far as it shows, and what fails for another reason is looked into.
+    let after_f = |run: Situation<'_>| fails_if(run.is('h') && run.after('f'));
+    let other = session(&mut FakeEngine::new(suite(TESTS), after_f), &known);
+    assert_eq!(found(&other), ["victim h: f"]);
+    assert!(other.findings[0].known.is_none());
+    let named = Limits { victim: Some("test_h.py::h".into()), ..known };
+    let asked = session(&mut FakeEngine::new(suite(TESTS), becomes), &named);
+    assert!(asked.findings[0].known.is_some() && asked.findings[0].with.runs > 1, "it was named");
+}
+
+#[test]
+fn the_victims_of_one_recorded_polluter_are_one_known_failure() {
+    const PLACE: &str = "shop.CACHE";
+    let state = State {
+        writes: |letter| if letter == 'b' { &[(PLACE, true)] } else { &[] },
+        becomes: |letter, dirty| fails_if("fhi".contains(letter) && dirty.contains(PLACE)),
+    };
+    let engine = || FakeEngine::of_state(suite(TESTS), state);
+    let first = session(&mut engine(), &limits());
+    assert_eq!(first.findings.len(), 1, "{:?}", found(&first));
+    let next = session(&mut engine(), &Limits { known: recorded(&first), ..limits() });
+    let [finding] = next.findings.as_slice() else { panic!("{:?}", found(&next)) };
+    assert!(finding.known.is_some());
+    let tests: BTreeSet<char> = finding.also.iter().chain(&finding.test).map(|&test| name(test)).collect();
+    assert_eq!(tests, ['f', 'h', 'i'].into());
 }

@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::explain::{Explanation, RelatedTests};
+use crate::finding::known::RecordedPlan;
 use crate::finding::{Minimal, Origin};
 use crate::judge::site::{Lines, words};
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
@@ -196,6 +197,7 @@ fn what_is_recorded_is_known_and_what_did_not_show_is_said() {
     let recorded = |file: &str, of: &Finding| Recorded {
         file: file.into(),
         identity: Identity::of(of, &suite()).unwrap(),
+        plans: Vec::new(),
     };
     let known = [recorded("a.json", &victim(5, &[1])), recorded("b.json", &victim(6, &[1]))];
     let mut book = FindingBook::new(None, &known);
@@ -240,10 +242,29 @@ fn what_is_cheaper_to_shrink_is_looked_into_first() {
     };
     let waiting = vec![seen(2, Origin::Baseline), seen(1, Origin::Trial(4)), seen(1, Origin::Trial(2))];
     let mut book = FindingBook { waiting, ..FindingBook::default() };
-    book.sort();
-    let order: Vec<(usize, Origin)> =
-        book.waiting.iter().map(|suspect| (suspect.plan.workers.len(), suspect.origin)).collect();
-    assert_eq!(order, [(1, Origin::Trial(2)), (1, Origin::Trial(4)), (2, Origin::Baseline)]);
+    let order = |book: &mut FindingBook| -> Vec<(usize, Origin)> {
+        book.sort(&suite());
+        book.waiting.iter().map(|suspect| (suspect.plan.workers.len(), suspect.origin)).collect()
+    };
+    let (early, late, parallel) = ((1, Origin::Trial(2)), (1, Origin::Trial(4)), (2, Origin::Baseline));
+    assert_eq!(order(&mut book), [early, late, parallel]);
+    let of = |test: TestIndex, crash: FailureLocation| RecordedPlan {
+        test: suite().test(test).id.clone(),
+        crash,
+        plan: PlanDocument::new(&plan(&[1]), &suite()),
+    };
+    let crash = book.waiting[2].signature.crash.clone();
+    let other = Suspect { origin: Origin::Trial(9), ..suspect(2, Phase::Call, None) };
+    book.waiting.push(other);
+    let identity = Identity::of(&victim(2, &[1]), &suite()).unwrap();
+    let elsewhere = FailureLocation { function: "elsewhere".into(), ..crash.clone() };
+    let plans = vec![of(TestIndex(1), elsewhere), of(TestIndex(2), crash)];
+    book.known = vec![Recorded { file: "a.json".into(), identity, plans }];
+    assert_eq!(
+        order(&mut book),
+        [(1, Origin::Trial(9)), early, late, parallel],
+        "what may be known is first"
+    );
 }
 
 #[test]
