@@ -3,11 +3,11 @@
 
 use crate::finding::{Finding, Kind};
 use crate::judge::case::Verdict;
-use crate::judge::observation::{Observation, observe};
+use crate::judge::observation::{FailureMatcher, Observation, observe};
 use crate::judge::{Evidence, Tally};
 use crate::plan::Plan;
 use crate::run::RunError;
-use crate::session::lab::Lab;
+use crate::session::lab::{Lab, alone};
 use crate::session::suspect::{Suspect, finding_of, minimal};
 use crate::shrink::Shrunk;
 
@@ -26,7 +26,6 @@ pub(crate) enum Recognised {
 /// # Errors
 /// Those of the engine.
 pub(crate) fn recognised(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<Recognised>, RunError> {
-    let fails_alone = lab.history.failed_alone(suspect.signature.test, suspect.plan.hash_seed);
     let recorded: Vec<(Kind, String, Plan)> = lab
         .book()
         .recorded(suspect, lab.suite)
@@ -36,6 +35,10 @@ pub(crate) fn recognised(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<
             Some((known.identity.kind, known.file.clone(), plan))
         })
         .collect();
+    if recorded.is_empty() {
+        return Ok(None);
+    }
+    let fails_alone = fails_alone(lab, suspect)?;
     for (kind, file, plan) in recorded {
         let Some(shows) = shows(kind, suspect.again, fails_alone) else { continue };
         if observe(&lab.probe_fresh(&plan)?, &suspect.wanted()) != shows {
@@ -50,6 +53,17 @@ pub(crate) fn recognised(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<
         }));
     }
     Ok(None)
+}
+
+/// Whether the test fails alone, as far as a run tells.
+fn fails_alone(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<bool>, RunError> {
+    let (test, plan) = (suspect.signature.test, &suspect.plan);
+    if let Some(failed) = lab.history.failed_alone(test, plan.hash_seed) {
+        return Ok(Some(failed));
+    }
+    let alone = alone(plan, lab.suite, test, plan.random_seed);
+    let trial = lab.probe_fresh(&alone)?;
+    Ok(observe(&trial, &FailureMatcher::Failure(test)).shown())
 }
 
 /// What the recorded plan has to show of a failure of this kind, if what the test does alone is what is recorded.

@@ -269,6 +269,10 @@ fn what_is_known_is_recognised_by_a_run_of_its_plan_and_nothing_is_found_out_of_
         }
     }
     assert!(next.unseen.is_empty() && next.probes < first.probes, "{} of {}", next.probes, first.probes);
+    let fresh = session(&mut FakeEngine::new(suite(TESTS), becomes).without_forks(), &known);
+    assert_eq!(found(&fresh), ALL);
+    let once = |finding: &&Finding| finding.known.is_some() && finding.with.runs == 1;
+    assert_eq!(fresh.findings.iter().filter(once).count(), 3, "where none was run alone before");
     // What was mended is looked for as far as it shows, and what fails for another reason is looked into.
     let after_f = |run: Situation<'_>| fails_if(run.is('h') && run.after('f'));
     let other = session(&mut FakeEngine::new(suite(TESTS), after_f), &known);
