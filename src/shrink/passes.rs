@@ -22,14 +22,10 @@ pub(crate) fn all(problem: &Problem<'_>, oracle: &mut CachedOracle<'_>) -> Resul
         }
     }
     oracle.tests_are_found();
-    if oracle.best().imports == Imports::All {
-        fewer_imports(problem.suite, oracle)?;
-    }
-    let minimal = oracle.best().clone();
-    let target = Target { worker: worker_of(&minimal, problem.target.victim), ..problem.target };
-    imports_alone(problem.suite, &minimal, target, oracle)?;
+    let victim = problem.target.victim;
+    imports_alone(problem.suite, victim, oracle)?;
     fewer_imports(problem.suite, oracle)?;
-    suite_order(problem.suite, target.victim, oracle)?;
+    suite_order(problem.suite, victim, oracle)?;
     fewer_meetings(oracle)?;
     Ok(one_minimal)
 }
@@ -126,22 +122,18 @@ fn fewer_tests(
     Ok(found.map(|found| found.one_minimal))
 }
 
-/// Finds out of each test that is left whether its module's import is enough.
-fn imports_alone(
-    suite: &Suite,
-    minimal: &Plan,
-    target: Target,
-    oracle: &mut CachedOracle<'_>,
-) -> Result<(), Stopped> {
-    let mut plan = minimal.clone();
-    let victims_file = &suite.test(target.victim).file;
+/// Finds out of each test that is left whether its module's import is enough. Where all is imported it is not: then
+/// the test would have gone.
+fn imports_alone(suite: &Suite, victim: TestIndex, oracle: &mut CachedOracle<'_>) -> Result<(), Stopped> {
+    let mut plan = oracle.best().clone();
+    if plan.imports == Imports::All {
+        return Ok(());
+    }
+    let victims_file = &suite.test(victim).file;
     loop {
-        let imports = match &plan.imports {
-            Imports::All => Imports::Only(files(suite, plan.workers.iter().flatten())),
-            Imports::Only(files) => Imports::Only(files.clone()),
-        };
-        let target = Target { worker: worker_of(&plan, target.victim), ..target };
-        let space = Space::new(plan.clone(), target, suite, Importing::Fixed(imports));
+        let target = Target { victim, worker: worker_of(&plan, victim) };
+        let imports = Importing::Fixed(plan.imports.clone());
+        let space = Space::new(plan.clone(), target, suite, imports);
         let mut next = None;
         for gone in (0..space.size()).filter(|&element| suite.test(space.test(element)).file != *victims_file)
         {
@@ -213,4 +205,190 @@ fn fewer_meetings(oracle: &mut CachedOracle<'_>) -> Result<(), Stopped> {
         oracle.reproduces(&Plan { interleaving: Interleaving::Free, ..plan })?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Barrier;
+    use crate::session::fake_engine::{plan, suite, test};
+    use crate::shrink::{Oracle, Verdict, shrink};
+
+    const VICTIM: char = 'a';
+
+    /// Answers by a rule, and keeps what it was asked.
+    struct Rule<'f> {
+        reproduces: &'f dyn Fn(&Plan) -> bool,
+        asked: Vec<Plan>,
+    }
+
+    impl Oracle for Rule<'_> {
+        fn verdict(&mut self, candidate: &Plan) -> Result<Verdict, Stopped> {
+            self.asked.push(candidate.clone());
+            Ok(if (self.reproduces)(candidate) { Verdict::Reproduces } else { Verdict::Passes })
+        }
+    }
+
+    fn problem<'a>(plan: &Plan, suite: &'a Suite) -> Problem<'a> {
+        let worker = worker_of(plan, test(VICTIM));
+        Problem::new(plan.clone(), Target { victim: test(VICTIM), worker }, suite, Vec::new(), 1.0)
+    }
+
+    /// What a pass makes of a plan, and what it asks.
+    fn run(
+        plan: &Plan,
+        tests: u32,
+        reproduces: &dyn Fn(&Plan) -> bool,
+        pass: fn(&Suite, TestIndex, &mut CachedOracle<'_>) -> Result<(), Stopped>,
+    ) -> (Plan, Vec<Plan>) {
+        let (suite, mut rule) = (suite(tests), Rule { reproduces, asked: Vec::new() });
+        let mut oracle = CachedOracle::new(&problem(plan, &suite), &mut rule);
+        pass(&suite, test(VICTIM), &mut oracle).unwrap();
+        let best = oracle.best().clone();
+        (best, rule.asked)
+    }
+
+    fn lists(lists: &str) -> Vec<Vec<TestIndex>> {
+        plan(lists).workers
+    }
+
+    fn only(letters: &str) -> Imports {
+        Imports::Only(letters.chars().map(|letter| format!("test_{letter}.py")).collect())
+    }
+
+    fn importing(lists: &str, imports: Imports) -> Plan {
+        Plan { imports, ..plan(lists) }
+    }
+
+    fn imports(candidate: &Plan, letter: char) -> bool {
+        match &candidate.imports {
+            Imports::All => true,
+            Imports::Only(files) => files.contains(&format!("test_{letter}.py")),
+        }
+    }
+
+    #[test]
+    fn the_victim_is_where_it_ends_a_list_or_else_where_it_is() {
+        let of = |lists: &str| worker_of(&plan(lists), test(VICTIM)).0;
+        assert_eq!((of("ab|ca"), of("b|ac"), of("ab|c"), of("b|a|ca")), (1, 1, 0, 1));
+    }
+
+    /// The starts of a problem as plans, each with whether it is known to reproduce, and what was asked for them.
+    fn starts_of(
+        lists: &str,
+        keeps_imports: bool,
+        reproduces: &dyn Fn(&Plan) -> bool,
+    ) -> (Vec<(Plan, bool)>, Vec<Plan>) {
+        let (suite, mut rule) = (suite(4), Rule { reproduces, asked: Vec::new() });
+        let problem = problem(&plan(lists), &suite).keeping_imports(keeps_imports);
+        let mut oracle = CachedOracle::new(&problem, &mut rule);
+        let starts = starts(&problem, &mut oracle).unwrap();
+        let alone =
+            Space::new(problem.plan.clone(), problem.target, &suite, Importing::OfTests).candidate(&[]);
+        assert_eq!(oracle.reproduces(&alone), Ok(false));
+        let plans = starts.iter().map(|(start, known)| (start.space.candidate(&start.elements), *known));
+        (plans.collect(), rule.asked)
+    }
+
+    #[test]
+    fn a_serial_plan_starts_without_what_comes_after_the_victim() {
+        let whole = (plan("bac"), true);
+        let (starts, asked) = starts_of("bac", false, &|_| false);
+        assert_eq!(starts, [(importing("ba", only("ab")), false), (plan("ba"), false), whole.clone()]);
+        assert_eq!(asked, [], "the victim alone is known to pass");
+        let (starts, asked) = starts_of("bac", true, &|_| false);
+        assert_eq!(starts, [(plan("ba"), false), whole]);
+        assert_eq!(asked, [importing("a", only("a"))], "it is not, if all is imported");
+    }
+
+    #[test]
+    fn of_several_workers_a_pair_with_the_victims_starts_if_one_does() {
+        let whole = (plan("b|ac|d"), true);
+        let pairs = [importing("b|ac", only("abc")), importing("ac|d", only("acd"))];
+        let (starts, asked) = starts_of("b|ac|d", false, &|plan| {
+            plan.workers.iter().flatten().any(|&other| other == test('d'))
+        });
+        assert_eq!(starts, [(pairs[1].clone(), true), whole.clone()]);
+        assert_eq!(asked, pairs);
+        let (starts, asked) = starts_of("b|ac|d", false, &|_| false);
+        assert_eq!(starts, [(importing("b|ac|d", only("abcd")), false), whole]);
+        assert_eq!(asked, pairs);
+    }
+
+    #[test]
+    fn what_the_trials_showed_is_asked_about_first_and_believed_only_if_it_reproduces() {
+        let suite = suite(6);
+        let polluted = |plan: &Plan| plan.workers[0].contains(&test('c'));
+        for (suspected, first) in [('c', "ca"), ('e', "ea")] {
+            let mut rule = Rule { reproduces: &polluted, asked: Vec::new() };
+            let seen = vec![(vec![test(suspected)], true)];
+            let Problem { plan, target, .. } = problem(&plan("bcdefa"), &suite);
+            let shrunk = shrink(&Problem::new(plan, target, &suite, seen, 1.0), &mut rule);
+            assert_eq!(shrunk.plan.workers, lists("ca"));
+            assert!(shrunk.one_minimal);
+            assert_eq!(rule.asked[0].workers, lists(first));
+        }
+    }
+
+    #[test]
+    fn only_of_what_fails_at_times_odds_are_known_when_the_search_is_given_up() {
+        let suite = suite(6);
+        let odds = |rate| {
+            let mut rule = Rule { reproduces: &|_| false, asked: Vec::new() };
+            let Problem { plan, target, .. } = problem(&plan("bcdefa"), &suite);
+            let problem = Problem::new(plan, target, &suite, Vec::new(), rate).within(2);
+            shrink(&problem, &mut rule).odds.len()
+        };
+        assert_eq!((odds(0.5), odds(1.0)), (5, 0));
+    }
+
+    #[test]
+    fn a_test_whose_import_is_enough_need_not_run() {
+        let needs = |plan: &Plan| imports(plan, 'b') && plan.workers[0].contains(&test('c'));
+        let (left, _) = run(&importing("bca", only("abc")), 3, &needs, imports_alone);
+        assert_eq!(left, importing("ca", only("abc")));
+        let (left, _) = run(&importing("bcda", only("abcd")), 4, &|_| true, imports_alone);
+        assert_eq!(left, importing("a", only("abcd")));
+        let (_, asked) = run(&importing("aa", only("a")), 1, &|_| true, imports_alone);
+        assert_eq!(asked, [], "the victim's own file is imported anyway");
+        let (_, asked) = run(&plan("ba"), 2, &|_| true, imports_alone);
+        assert_eq!(asked, [], "what is left beside all imports is needed as more than one of them");
+    }
+
+    #[test]
+    fn only_the_files_that_are_needed_stay_imported() {
+        let pass = |suite: &Suite, _, oracle: &mut CachedOracle<'_>| fewer_imports(suite, oracle);
+        let needs = |plan: &Plan| imports(plan, 'c');
+        assert_eq!(run(&plan("a"), 4, &needs, pass).0, importing("a", only("ac")));
+        assert_eq!(run(&importing("a", only("abc")), 3, &needs, pass).0, importing("a", only("ac")));
+        let alone = importing("a", only("a"));
+        assert_eq!(run(&plan("a"), 4, &|_| true, pass), (alone.clone(), vec![alone.clone()]));
+        assert_eq!(run(&plan("a"), 2, &|_| true, pass), (alone.clone(), vec![alone]));
+        let (left, asked) = run(&importing("a", only("ac")), 3, &|_| true, pass);
+        assert_eq!(
+            (left, asked),
+            (importing("a", only("ac")), vec![]),
+            "one file besides is known to be needed"
+        );
+        let (left, _) = run(&plan("a"), 4, &|plan| plan.imports == Imports::All, pass);
+        assert_eq!(left, plan("a"), "no choice of files does what a plain collection does");
+    }
+
+    #[test]
+    fn culprits_come_in_suite_order_before_the_victim_if_they_may() {
+        let sorted = plan("bca|de");
+        assert_eq!(run(&plan("cba|ed"), 5, &|_| true, suite_order), (sorted.clone(), vec![sorted.clone()]));
+        assert_eq!(run(&plan("cba|ed"), 5, &|_| false, suite_order), (plan("cba|ed"), vec![sorted.clone()]));
+        assert_eq!(run(&sorted, 5, &|_| true, suite_order), (sorted.clone(), vec![]));
+    }
+
+    #[test]
+    fn workers_run_freely_if_they_may() {
+        let pass = |_: &Suite, _, oracle: &mut CachedOracle<'_>| fewer_meetings(oracle);
+        let barrier = Barrier { first: (WorkerId(0), 0), second: (WorkerId(1), 0) };
+        let met = Plan { interleaving: Interleaving::Barriers(vec![barrier]), ..plan("a|b") };
+        assert_eq!(run(&met, 2, &|_| true, pass), (plan("a|b"), vec![plan("a|b")]));
+        assert_eq!(run(&met, 2, &|_| false, pass), (met.clone(), vec![plan("a|b")]));
+        assert_eq!(run(&plan("a|b"), 2, &|_| true, pass), (plan("a|b"), vec![]));
+    }
 }
