@@ -292,6 +292,33 @@ mod tests {
     }
 
     #[test]
+    fn what_is_the_same_each_time_is_asked_few_times_and_what_varies_often() {
+        use Question::{Again, Serial};
+        let runs = |facts, fails: fn(Question, u32) -> bool| {
+            let (verdict, Evidence { alone, again, serial, .. }) = judge(facts, fails);
+            (verdict, [alone.runs, again.runs, serial.runs])
+        };
+        const FEW: u32 = BELIEVED_IF_CONSTANT;
+        assert_eq!(runs(SERIAL, |q, _| q == Again), (Verdict::Victim, [FEW, FEW, 0]));
+        assert_eq!(
+            runs(SERIAL, |q, n| q == Again && n % 2 == 0),
+            (Verdict::Victim, [COMPARED_RUNS, RATE_RUNS, 0])
+        );
+        assert_eq!(runs(SERIAL, |_, _| false), (Verdict::Unreproduced, [FEW, RATE_RUNS, 0]));
+        assert_eq!(
+            runs(SERIAL, |q, n| q == Again && n == 0),
+            (Verdict::Unreproduced, [FEW, COMPARED_RUNS, 0])
+        );
+        assert_eq!(runs(PARALLEL, |q, _| matches!(q, Again | Serial)), (Verdict::Victim, [FEW, FEW, FEW]));
+        assert_eq!(runs(PARALLEL, |q, _| q == Again), (Verdict::Race, [FEW, FEW, RATE_RUNS]));
+        // In 7 of 20 runs, and in 3 of 20 on one worker: chance may explain the difference.
+        assert_eq!(
+            runs(PARALLEL, |q, n| q == Again && n % 3 == 0 || q == Serial && [0, 6, 12].contains(&n)),
+            (Verdict::Unreproduced, [COMPARED_RUNS; 3])
+        );
+    }
+
+    #[test]
     fn bad_luck_hides_few_victims_that_fail_half_of_the_time() {
         use rand::{Rng, SeedableRng};
         let mut coin = rand_chacha::ChaCha8Rng::seed_from_u64(1);

@@ -120,3 +120,60 @@ impl<'o> CachedOracle<'o> {
 fn size(plan: &Plan) -> (usize, usize) {
     (plan.workers.len(), plan.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::WorkerId;
+    use crate::session::fake_engine::{plan, suite, test};
+    use crate::shrink::Target;
+    use crate::suite::Suite;
+
+    /// Never reproduces.
+    struct Passes;
+
+    impl Oracle for Passes {
+        fn verdict(&mut self, _: &Plan) -> Result<Verdict, Stopped> {
+            Ok(Verdict::Passes)
+        }
+    }
+
+    fn problem<'a>(lists: &str, suite: &'a Suite, rate: f64) -> Problem<'a> {
+        let target = Target { victim: test('a'), worker: WorkerId(0) };
+        Problem::new(plan(lists), target, suite, Vec::new(), rate)
+    }
+
+    #[test]
+    fn a_pass_is_believed_once_chance_hardly_explains_it() {
+        let suite = suite(2);
+        let runs = |rate| {
+            let mut passes = Passes;
+            let mut oracle = CachedOracle::new(&problem("ba", &suite, rate), &mut passes);
+            assert_eq!(oracle.reproduces(&plan("ba")), Ok(false));
+            oracle.into_result(Ok(true)).calls
+        };
+        for rate in [0.8, 0.5, 0.3_f64] {
+            let chance = |runs: u32| (1.0 - rate).powi(runs as i32);
+            assert!(
+                chance(runs(rate)) <= CANDIDATE_DOUBT && chance(runs(rate) - 1) > CANDIDATE_DOUBT,
+                "{rate}"
+            );
+        }
+        assert_eq!((runs(1.0), runs(0.01)), (1, CANDIDATE_RUNS));
+    }
+
+    #[test]
+    fn a_search_ends_whatever_the_oracle_says() {
+        let suite = suite(2);
+        let runs = |problem: Problem<'_>| {
+            let mut passes = Passes;
+            let mut oracle = CachedOracle::new(&problem, &mut passes);
+            while oracle.once(&plan("ba")).is_ok() {}
+            oracle.into_result(Err(Stopped)).calls as usize
+        };
+        let of_two = 200 + 2 * CALLS_PER_TEST;
+        assert_eq!(runs(problem("ba", &suite, 1.0)), of_two);
+        assert_eq!(runs(problem("ba", &suite, 0.5)), of_two * 10, "each candidate is run 10 times");
+        assert_eq!(runs(problem("ba", &suite, 1.0).within(7)), 7);
+    }
+}

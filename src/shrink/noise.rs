@@ -66,3 +66,50 @@ fn heaviest(by_weight: &[usize], weights: &[f64]) -> Vec<usize> {
     taken.sort_unstable();
     taken
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    #[test]
+    fn a_lone_culprit_is_found_at_any_rate_among_few_and_many() {
+        for (tests, rate) in [(2, 0.3), (2, 0.9), (64, 0.3), (64, 0.5), (300, 0.9)] {
+            let found = (0..100_u64).filter(|&case| {
+                let mut chance = ChaCha8Rng::seed_from_u64(case);
+                let culprit = chance.random_range(0..tests);
+                let mut weights = vec![1.0; tests];
+                let mut once = |set: &[usize]| Ok(set.contains(&culprit) && chance.random_bool(rate));
+                lone_culprit(&mut weights, rate, &mut once) == Ok(Some(culprit))
+            });
+            let found = found.count();
+            assert!(found >= 95, "{found} of 100 among {tests} at {rate}");
+        }
+    }
+
+    #[test]
+    fn where_nothing_is_suspected_nothing_is_believed() {
+        let mut nothing = [0.0; 2];
+        assert_eq!(lone_culprit(&mut nothing, 0.5, &mut |_| Ok(false)), Ok(None));
+        assert_eq!(nothing, [0.0; 2]);
+        assert_eq!(lone_culprit(&mut [], 0.5, &mut |_| Ok(true)), Ok(None));
+    }
+
+    #[test]
+    fn where_none_stands_out_each_halving_has_its_questions_and_no_more() {
+        for (tests, halvings, rate) in [(2, 1.0, 0.9), (64, 6.0, 0.5), (1000, 10.0, 0.5), (64, 6.0, 0.3)] {
+            let mut questions = 0.0;
+            let mut never = |_: &[usize]| {
+                questions += 1.0;
+                Ok(false)
+            };
+            assert_eq!(lone_culprit(&mut vec![1.0; tests], rate, &mut never), Ok(None));
+            let least = halvings * QUESTIONS_PER_HALVING / rate;
+            // A few halvings more leave room for bad luck.
+            let most = (halvings + 3.0) * QUESTIONS_PER_HALVING / rate;
+            assert!(least <= questions && questions <= most, "{questions} questions among {tests} at {rate}");
+        }
+    }
+}

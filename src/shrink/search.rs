@@ -176,3 +176,80 @@ fn minimise(
     }
     Ok(Found { kept, one_minimal: true })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// More questions than any of these searches may ask.
+    const TOO_MANY: u32 = 1000;
+
+    /// What a search finds, and how many questions it asks.
+    fn ask(elements: usize, known: bool, fails: impl Fn(&[usize]) -> bool) -> (Option<Found>, u32) {
+        let mut questions = 0;
+        let elements: Vec<usize> = (0..elements).collect();
+        let found = search(&elements, known, &mut |subset| {
+            questions += 1;
+            if questions > TOO_MANY { Err(Stopped) } else { Ok(fails(subset)) }
+        });
+        (found.expect("an end"), questions)
+    }
+
+    fn minimal(kept: &[usize]) -> Option<Found> {
+        Some(Found { kept: kept.to_vec(), one_minimal: true })
+    }
+
+    #[test]
+    fn what_is_known_to_fail_is_not_asked_about_and_what_is_not_may_pass() {
+        assert_eq!(ask(1, false, |set| set == [0]), (minimal(&[0]), 2));
+        assert_eq!(ask(1, true, |set| set == [0]), (minimal(&[0]), 1));
+        assert_eq!(ask(1, false, |_| false), (None, 1));
+        assert_eq!(ask(0, false, |_| true), (minimal(&[]), 1));
+        assert_eq!(ask(0, true, |_| true), (minimal(&[]), 0));
+        assert_eq!(ask(0, false, |_| false), (None, 1));
+        assert_eq!(ask(8, false, |_| false).0, None);
+        assert_eq!(ask(8, true, |_| true).0, minimal(&[]));
+    }
+
+    #[test]
+    fn a_culprit_costs_a_question_a_level_and_little_more() {
+        // The levels at which both halves are asked about, the end, and one deduction of each few.
+        let most = 10 + CAREFUL_LEVELS + 1 + 10_u32.div_ceil(DEDUCTIONS_OF_ONE as u32);
+        for culprit in [0, 1, 511, 512, 700, 1023] {
+            let (found, questions) = ask(1024, false, |set| set.contains(&culprit));
+            assert_eq!(found, minimal(&[culprit]));
+            assert!(questions <= most, "{questions} questions for {culprit}");
+        }
+    }
+
+    proptest! {
+        /// Of any predicate at all, by a table: bit `b` of `fails` is the answer to the set whose bits `b` has.
+        #[test]
+        fn what_is_found_fails_and_each_single_removal_passes(tests in 0_usize..7, fails: u64, known: bool) {
+            let answer = |set: &[usize]| fails >> set.iter().map(|&at| 1 << at).sum::<u32>() & 1 == 1;
+            let all: Vec<usize> = (0..tests).collect();
+            prop_assume!(!known || answer(&all));
+            let (found, _) = ask(tests, known, answer);
+            let Some(Found { kept, one_minimal }) = found else {
+                prop_assert!(!answer(&all), "what fails is not given up");
+                return Ok(());
+            };
+            prop_assert!(answer(&kept) && one_minimal && kept.is_sorted());
+            for at in 0..kept.len() {
+                let mut fewer = kept.clone();
+                fewer.remove(at);
+                prop_assert!(!answer(&fewer), "{kept:?} without {}", kept[at]);
+            }
+        }
+
+        #[test]
+        fn tests_that_are_needed_together_are_all_found(all in proptest::collection::btree_set(0_usize..200, 1..4)) {
+            let (found, questions) = ask(200, false, |set| all.iter().all(|test| set.contains(test)));
+            prop_assert_eq!(found, minimal(&all.iter().copied().collect::<Vec<_>>()));
+            // ddmin and plain bisection ask up to two a level and culprit.
+            prop_assert!(questions as usize <= [17, 35, 50][all.len() - 1], "{questions} questions for {all:?}");
+        }
+    }
+}

@@ -137,3 +137,92 @@ impl<'a> Space<'a> {
 pub fn files<'t>(suite: &Suite, tests: impl Iterator<Item = &'t TestIndex>) -> BTreeSet<String> {
     tests.map(|&test| suite.test(test).file.clone()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Schedule;
+    use crate::session::fake_engine::{plan, suite, test};
+
+    /// The space of a plan around a test on a worker.
+    fn around(plan: Plan, victim: char, worker: u32, suite: &Suite) -> Space<'_> {
+        let target = Target { victim: test(victim), worker: WorkerId(worker) };
+        Space::new(plan, target, suite, Importing::OfTests)
+    }
+
+    #[test]
+    fn what_is_left_keeps_its_worker_and_its_order() {
+        let suite = suite(6);
+        let space = around(plan("bc|daf|e"), 'a', 1, &suite);
+        assert_eq!((space.size(), space.victim_worker(), space.test(3)), (5, 1, test('f')));
+        assert_eq!(space.before_victim(), [2]);
+        assert_eq!(space.on_workers(&[0, 2]), [0, 1, 4]);
+        let left = |elements: &[usize]| space.candidate(elements).workers;
+        assert_eq!(left(&[1, 3, 4]), plan("c|af|e").workers);
+        assert_eq!(left(&[2]), plan("da").workers);
+        assert_eq!(around(plan("ab|cd"), 'b', 0, &suite).victim_worker(), 0);
+    }
+
+    #[test]
+    fn of_a_test_that_runs_twice_the_last_run_stays() {
+        let suite = suite(3);
+        let space = around(plan("abac"), 'a', 0, &suite);
+        assert_eq!(space.before_victim(), [0, 1]);
+        assert_eq!(space.candidate(&[1]).workers, plan("ba").workers);
+        assert_eq!(space.candidate(&[0]).workers, plan("aa").workers);
+    }
+
+    #[test]
+    fn a_part_of_a_plan_is_in_no_order_of_its_own_and_one_worker_is_no_mode() {
+        let suite = suite(3);
+        let space = around(Plan { order: OrderKind::Shuffled, ..plan("b|ca") }, 'a', 1, &suite);
+        let told = |elements: &[usize]| {
+            let candidate = space.candidate(elements);
+            (candidate.order, candidate.mode)
+        };
+        assert_eq!(told(&[0, 1]), (OrderKind::Shuffled, Mode::Load));
+        assert_eq!(told(&[0]), (OrderKind::Explicit, Mode::Load));
+        assert_eq!(told(&[1]), (OrderKind::Explicit, Mode::No));
+    }
+
+    #[test]
+    fn a_candidate_imports_the_files_of_its_tests_or_always_the_same() {
+        let suite = suite(3);
+        let space = around(plan("bca"), 'a', 0, &suite);
+        let files = ["test_a.py".to_owned(), "test_b.py".to_owned()];
+        assert_eq!(space.candidate(&[0]).imports, Imports::Only(files.into()));
+        let fixed = space.importing(Importing::Fixed(Imports::All));
+        assert_eq!(fixed.candidate(&[0]).imports, Imports::All);
+    }
+
+    #[test]
+    fn tests_that_are_left_meet_where_they_are_now() {
+        let barrier = |first: (u32, u32), second: (u32, u32)| Barrier {
+            first: (WorkerId(first.0), first.1),
+            second: (WorkerId(second.0), second.1),
+        };
+        // `c` meets the victim, and `e` meets `f`.
+        let met = vec![barrier((0, 1), (2, 1)), barrier((1, 1), (2, 0))];
+        let suite = suite(6);
+        let whole = Plan { interleaving: Interleaving::Barriers(met), ..plan("bc|de|fa") };
+        let space = around(whole, 'a', 2, &suite);
+        let rows: [(&[usize], Vec<Barrier>); 3] = [
+            (&[1, 4], vec![barrier((0, 0), (1, 1))]),
+            (&[2, 3, 4], vec![barrier((0, 1), (1, 0))]),
+            (&[0, 1, 3, 4], vec![barrier((0, 1), (2, 1)), barrier((1, 0), (2, 0))]),
+        ];
+        for (elements, left) in rows {
+            assert_eq!(space.candidate(elements).interleaving, Interleaving::Barriers(left), "{elements:?}");
+        }
+        assert_eq!(space.candidate(&[3]).interleaving, Interleaving::Free, "neither pair is left");
+    }
+
+    #[test]
+    fn a_schedule_stays_as_long_as_each_of_its_workers_does() {
+        let suite = suite(3);
+        let schedule = Interleaving::Controlled(Schedule::sequential(WorkerId(0)));
+        let space = around(Plan { interleaving: schedule.clone(), ..plan("b|ca") }, 'a', 1, &suite);
+        assert_eq!(space.candidate(&[0]).interleaving, schedule);
+        assert_eq!(space.candidate(&[1]).interleaving, Interleaving::Free);
+    }
+}

@@ -83,6 +83,12 @@ mod tests {
         assert_eq!(claim.runs_needed(), 5);
         assert!(!claim.is_shown_by(Tally { runs: 4, failed: 0 }));
         assert!(!claim.is_shown_by(Tally { runs: 5, failed: 1 }));
+        let once = Claim::new(Some(Tally { runs: 1, failed: 1 }), 0.5);
+        assert!(
+            !once.is_shown_by(Tally { runs: 1, failed: 0 }),
+            "as often as it showed at least is not less"
+        );
+        assert_eq!(once.runs_needed(), 2);
         assert_eq!(Claim::new(None, 0.95), Claim::new(Some(Tally { runs: 16, failed: 8 }), 0.95));
     }
 
