@@ -72,6 +72,7 @@ mod tests {
     fn the_most_suspected_are_asked_about_alone_if_they_are_half_at_most() {
         assert_eq!(prime(&[1.0, 0.2, 1.0, 0.2]), Some(vec![0, 2]));
         assert_eq!(prime(&[1.0, 0.2, 1.0]), None);
+        assert_eq!(prime(&[1.0, 0.2, 1.0, 0.2, 1.0]), None);
         assert_eq!(prime(&[]), None);
     }
 }
