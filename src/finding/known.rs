@@ -121,7 +121,8 @@ impl Identity {
         let identity = Self::new(finding.kind, id(signature), crash, &plan, places(finding), minimal);
         let related_tests =
             finding.explanation.iter().flat_map(|explanation| explanation.related_tests.all_victims());
-        Some(Self { also: related_tests.map(id).collect(), ..identity })
+        let others = related_tests.chain(&finding.same_polluter.victims);
+        Some(Self { also: others.map(id).collect(), ..identity })
     }
 }
 

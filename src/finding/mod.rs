@@ -2,6 +2,7 @@
 
 pub(crate) mod group;
 pub(crate) mod known;
+pub(crate) mod same_polluter;
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::explain::Explanation;
 use crate::finding::known::Known;
+use crate::finding::same_polluter::SamePolluter;
 use crate::judge::observation::FailureMatcher;
 use crate::judge::signature::Signature;
 use crate::judge::statistics::Tally;
@@ -163,6 +165,8 @@ pub struct Finding {
     /// with other parameters, which were not looked into one by one. Of a race, those that were each shown to lose
     /// it as well, or to lose to the test of it.
     pub also: Vec<TestIndex>,
+    /// The other tests that fail after its polluter.
+    pub(crate) same_polluter: SamePolluter,
     /// The plain pytest command that shows the failure, if one was tried and did.
     pub command: Option<String>,
     /// Why there is no such command, once that is known.
@@ -216,6 +220,7 @@ impl Finding {
             unjudged: false,
             plain: Tally::default(),
             also: Vec::new(),
+            same_polluter: SamePolluter::default(),
             command: None,
             no_command: None,
             explanation: None,
@@ -255,7 +260,8 @@ impl Finding {
     /// How many tests it is known to make fail.
     fn broken_tests(&self) -> usize {
         let related = self.explanation.iter().flat_map(|explanation| &explanation.related_tests.victims);
-        let tests = self.test.iter().chain(&self.also).copied().chain(related.map(|victim| victim.test));
+        let others = related.chain(&self.same_polluter.victims).map(|victim| victim.test);
+        let tests = self.test.iter().chain(&self.also).copied().chain(others);
         tests.collect::<BTreeSet<_>>().len()
     }
 

@@ -128,6 +128,7 @@ impl FailureFile {
             let victims = victims.iter().map(|signature| victim(signature, None));
             victims.chain(in_turn.iter().map(|turn| victim(&turn.victim, Some(turn.after))))
         });
+        let also = also.chain(finding.same_polluter.victims.iter().map(|signature| victim(signature, None)));
         Some(Self {
             version: FAILURE_FILE_VERSION,
             kind: finding.kind,

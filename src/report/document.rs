@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::explain::RelatedTests;
 use crate::finding::group::{Group, groups};
 use crate::finding::known::Known;
+use crate::finding::same_polluter::SamePolluter;
 use crate::finding::{Finding, Kind, Origin};
 use crate::formats::REPORT;
 use crate::judge::signature::{FailureLocation, Signature};
@@ -105,6 +106,8 @@ struct FindingDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     no_command: Option<String>,
     also: Vec<TestId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    same_polluter: Option<SamePolluterDocument>,
     explanation: Option<ExplanationDocument>,
     related_tests: Option<RelatedDocument>,
     /// `related_tests` as version 0.1.0 calls it.
@@ -113,6 +116,13 @@ struct FindingDocument {
     race: Option<RaceDocument>,
     known: Option<Known>,
     given_up: Option<GivenUpDocument>,
+}
+
+/// Other tests that fail after the polluter.
+#[derive(Clone, Debug, Serialize)]
+struct SamePolluterDocument {
+    victims: Vec<VictimDocument>,
+    fresh: Vec<TestId>,
 }
 
 /// Other tests that have to do with the place.
@@ -330,6 +340,7 @@ impl FindingDocument {
             command: finding.command.clone(),
             no_command: finding.no_command.map(|why| words::no_command(why, suite)),
             also: finding.also.iter().map(id).collect(),
+            same_polluter: SamePolluterDocument::new(&finding.same_polluter, suite),
             explanation: finding.explanation.as_ref().map(ExplanationDocument::new),
             circle: related_tests.clone(),
             related_tests,
@@ -341,14 +352,25 @@ impl FindingDocument {
     }
 }
 
+impl VictimDocument {
+    fn new(victim: &Signature, after: Option<TestIndex>, suite: &Suite) -> Self {
+        let id = |test: TestIndex| suite.test(test).id.clone();
+        Self { test: id(victim.test), crash: victim.crash.clone(), after: after.map(id) }
+    }
+}
+
+impl SamePolluterDocument {
+    /// None if there are no such tests.
+    fn new(told: &SamePolluter, suite: &Suite) -> Option<Self> {
+        let victims = told.victims.iter().map(|victim| VictimDocument::new(victim, None, suite));
+        let document = Self { victims: victims.collect(), fresh: ids(&told.fresh, suite) };
+        (!document.victims.is_empty()).then_some(document)
+    }
+}
+
 impl RelatedDocument {
     fn new(related_tests: &RelatedTests, suite: &Suite) -> Self {
-        let id = |test: TestIndex| suite.test(test).id.clone();
-        let victim = |victim: &Signature, after: Option<TestIndex>| VictimDocument {
-            test: id(victim.test),
-            crash: victim.crash.clone(),
-            after: after.map(id),
-        };
+        let victim = |victim: &Signature, after| VictimDocument::new(victim, after, suite);
         let victims = related_tests.victims.iter().map(|signature| victim(signature, None));
         let in_turn = related_tests.in_turn.iter().map(|turn| victim(&turn.victim, Some(turn.after)));
         Self {

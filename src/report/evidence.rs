@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::explain::{Explanation, Fix, InTurn, NoFix, NoFixReason, RelatedTests};
+use crate::finding::same_polluter::SamePolluter;
 use crate::finding::{Finding, Kind, Minimal, NoCommand, Origin};
 use crate::judge::{Signature, Tally};
 use crate::report::samples::{explained, finding, place, session, tally};
@@ -105,6 +106,27 @@ fn who_has_to_do_with_a_place_is_told_as_it_was_seen() {
     let mutual = related(RelatedTests { in_turn, ..RelatedTests::default() });
     assert!(has(&mutual, "also victim", "test_b.py::b, after test_h.py::h"), "{mutual}");
     assert!(mutual.contains("one cause  shop.CART: 1 polluter, 2 victims"), "{mutual}");
+}
+
+#[test]
+fn who_fails_after_the_same_polluter_is_told_without_a_word_on_the_state() {
+    let of = |fresh: &str| {
+        let fails = |letter| Signature::of(test(letter), &failed("KeyError")).unwrap();
+        let victims = ['c', 'd'].map(fails).into();
+        let same_polluter = SamePolluter { victims, fresh: fresh.chars().map(test).collect() };
+        told(Finding { same_polluter, explanation: None, ..victim(Explanation::default()) })
+    };
+    let forks = " (1 of these 2 tests in a fresh process, the others in forks alone)";
+    for (fresh, processes) in [("c", forks), ("cd", "")] {
+        let told = of(fresh);
+        assert!(has(&told, "same polluter", "test_c.py::c") && has(&told, "same polluter", "test_d.py::d"));
+        let shown = format!(
+            "each fails after the polluter in two runs{processes} and passes alone; whether for the same state is not known"
+        );
+        assert!(has(&told, "shown", &shown), "{told}");
+    }
+    let nobody = told(Finding { explanation: None, ..victim(Explanation::default()) });
+    assert!(!nobody.contains("same polluter") && !nobody.contains("in two runs"), "{nobody}");
 }
 
 #[test]

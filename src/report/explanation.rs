@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use crate::explain::{Explanation, Fix, InTurn, NoFix, RelatedTests};
 use crate::finding::group::groups;
+use crate::finding::same_polluter::SamePolluter;
 use crate::finding::{Finding, Kind};
 use crate::report::words;
 use crate::state::{Place, StateKind, Written};
@@ -22,7 +23,28 @@ pub(crate) fn write(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io
         None => Ok(()),
         Some(explanation) if explanation.confirmed => confirmed(out, explanation, finding.kind, suite),
         Some(explanation) => unconfirmed(out, explanation),
+    }?;
+    same_polluter(out, &finding.same_polluter, suite)
+}
+
+/// The other tests that fail after the polluter.
+fn same_polluter(out: &mut dyn Write, told: &SamePolluter, suite: &Suite) -> io::Result<()> {
+    for victim in &told.victims {
+        writeln!(out, "  {:<13} {}", "same polluter", suite.test(victim.test).id)?;
     }
+    let (all, fresh) = (told.victims.len(), told.fresh.len());
+    if all == 0 {
+        return Ok(());
+    }
+    let processes = match all - fresh {
+        0 => String::new(),
+        _ => format!(" ({fresh} of these {all} tests in a fresh process, the others in forks alone)"),
+    };
+    writeln!(
+        out,
+        "  {:<13} each fails after the polluter in two runs{processes} and passes alone; whether for the same state is not known",
+        "shown"
+    )
 }
 
 /// Writes which findings have one cause.

@@ -2,6 +2,7 @@
 //! explain what runs show. The progress, the history and the session's result are all made of these.
 
 use crate::explain::{Explanation, Fix, NoFix, RelatedTests};
+use crate::finding::same_polluter::SamePolluter;
 use crate::finding::{Finding, NoCommand, Origin};
 use crate::plan::Plan;
 use crate::session::result::SessionResult;
@@ -47,6 +48,9 @@ pub enum Event<'a> {
     Found(&'a Finding),
     /// A failure was shown to be another sight of a finding.
     Joined(usize, &'a Suspect),
+    /// The other tests that fail after the polluter of a finding. Failures of those that were told so before, and are not
+    /// among these any more, wait again.
+    SamePolluter(usize, &'a SamePolluter),
     /// Whether a command of plain pytest shows a finding.
     Command(usize, &'a Result<String, NoCommand>),
     /// A finding was traced to the state behind it, or why not.

@@ -39,6 +39,13 @@ impl Suspect {
         FailureMatcher::of(&self.signature, self.failure.as_ref())
     }
 
+    /// The tests before it in its worker's list.
+    pub(crate) fn before(&self) -> &[TestIndex] {
+        let list = self.plan.workers.get(self.worker.0 as usize).map(Vec::as_slice).unwrap_or_default();
+        let at = list.iter().rposition(|&test| test == self.signature.test).unwrap_or_default();
+        &list[..at]
+    }
+
     /// The fixture that failed in its teardown, if tests share it.
     pub(crate) fn fixture_torn_down(&self) -> Option<&Fixture> {
         self.failure.as_ref().and_then(Failure::shared_teardown)

@@ -6,6 +6,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 use crate::finding::known::{Identity, Recorded};
+use crate::finding::same_polluter::SamePolluter;
 use crate::finding::{Finding, Kind, known};
 use crate::judge::signature::{FailureLocation, Signature};
 use crate::judge::site::Site;
@@ -51,6 +52,9 @@ pub(crate) struct FindingBook {
     seen: BTreeSet<Seen>,
     /// Failures that belong to a cause which was found, and the tests each of which makes the test fail so.
     explained: Vec<(Signature, BTreeSet<TestIndex>)>,
+    /// Failures that are told with the finding of this number, as showing after its polluter, until it is known whether
+    /// they do so for its state.
+    aside: Vec<(usize, Suspect)>,
     /// Failures that are still to be looked into, in the order in which they came.
     pub(crate) waiting: Vec<Suspect>,
     findings: Vec<Finding>,
@@ -70,8 +74,10 @@ impl FindingBook {
             if unasked || self.is_seen(&suspect) {
                 continue;
             }
-            if self.seen.insert(Seen::of(&suspect)) {
-                self.waiting.push(suspect);
+            match self.told_by_polluter(&suspect) {
+                Some(with) => self.put_aside(with, suspect),
+                None if self.seen.insert(Seen::of(&suspect)) => self.waiting.push(suspect),
+                None => {}
             }
         }
     }
@@ -89,13 +95,28 @@ impl FindingBook {
     /// Whether the test is known to fail so after a test that came before it. Without such a one before it there
     /// is another reason.
     fn is_explained(&self, suspect: &Suspect) -> bool {
-        let test = suspect.signature.test;
-        let list = suspect.plan.workers.get(suspect.worker.0 as usize).map(Vec::as_slice).unwrap_or_default();
-        let at = list.iter().rposition(|&other| other == test).unwrap_or_default();
         let polluted =
-            |polluters: &BTreeSet<TestIndex>| list[..at].iter().any(|test| polluters.contains(test));
+            |polluters: &BTreeSet<TestIndex>| suspect.before().iter().any(|test| polluters.contains(test));
         let mut explained = self.explained.iter().filter(|(signature, _)| *signature == suspect.signature);
         !suspect.again && explained.any(|(_, polluters)| polluted(polluters))
+    }
+
+    /// The finding with which the test is told as failing so after its polluter, which came before it here.
+    fn told_by_polluter(&self, suspect: &Suspect) -> Option<usize> {
+        let told = |finding: &Finding| {
+            let polluter = finding.only_polluter();
+            finding.same_polluter.victims.contains(&suspect.signature)
+                && polluter.is_some_and(|polluter| suspect.before().contains(&polluter))
+        };
+        self.findings.iter().position(told).filter(|_| !suspect.again)
+    }
+
+    /// Keeps a failure that is told with a finding, once for each way in which it shows.
+    fn put_aside(&mut self, with: usize, suspect: Suspect) {
+        let key = Seen::of(&suspect);
+        if !self.aside.iter().any(|(_, other)| Seen::of(other) == key) {
+            self.aside.push((with, suspect));
+        }
     }
 
     /// Takes note of failures that are told of elsewhere.
@@ -148,6 +169,10 @@ impl FindingBook {
         match event {
             Event::Found(finding) => self.keep((*finding).clone(), suite),
             Event::Joined(of, suspect) => self.join(*of, suspect),
+            Event::SamePolluter(of, told) => {
+                self.set_aside(*of, told);
+                self.identify(*of, suite);
+            }
             Event::Command(of, Ok(command)) => self.findings[*of].command = Some(command.clone()),
             Event::Command(of, Err(why)) => self.findings[*of].no_command = Some(*why),
             Event::Explained(of, explanation) => {
@@ -186,6 +211,20 @@ impl FindingBook {
         finding.also.sort_unstable();
     }
 
+    /// Tells failures with a finding as showing after its polluter. Those that were told so, and are not any more, wait
+    /// again.
+    fn set_aside(&mut self, of: usize, told: &SamePolluter) {
+        self.findings[of].same_polluter.clone_from(told);
+        let (kept, again): (Vec<_>, Vec<_>) = std::mem::take(&mut self.aside)
+            .into_iter()
+            .partition(|(with, suspect)| *with != of || told.victims.contains(&suspect.signature));
+        self.aside = kept;
+        let waiting = std::mem::take(&mut self.waiting);
+        // A sight of one without the polluter before it is another matter, and waits.
+        waiting.iter().for_each(|suspect| _ = self.seen.remove(&Seen::of(suspect)));
+        self.take_in(waiting.into_iter().chain(again.into_iter().map(|(_, suspect)| suspect)));
+    }
+
     /// What other tests show of a cause that is explained needs no finding of its own.
     fn fold_related(&mut self, of: usize) {
         let finding = &self.findings[of];
@@ -201,6 +240,13 @@ impl FindingBook {
             waiting.into_iter().partition(|suspect| self.is_explained(suspect));
         self.waiting = left;
         explained.iter().for_each(|suspect| _ = self.seen.remove(&Seen::of(suspect)));
+        let aside = std::mem::take(&mut self.aside);
+        self.aside = aside.into_iter().filter(|(_, suspect)| !self.is_explained(suspect)).collect();
+        let finding = &mut self.findings[of];
+        let explanation = finding.explanation.iter();
+        let related =
+            explanation.flat_map(|explanation| explanation.related_tests.all_victims()).cloned().collect();
+        finding.same_polluter = finding.same_polluter.without(&related);
     }
 
     /// Whether the test was found to fail in this way for reasons of its own, wherever it then shows. Another way

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::explain::{Explanation, NoFix, NoFixReason, RelatedTests};
-use crate::finding::{Kind, NoCommand};
+use crate::finding::same_polluter::SamePolluter;
+use crate::finding::{Kind, Minimal, NoCommand};
 use crate::judge::{Signature, Tally};
 use crate::plan::WorkerId;
 use crate::session::fake_engine::{failed, fails_if, plan, suite};
@@ -27,6 +28,7 @@ enum Step {
     Raced(u64),
     Found(Kind, u32),
     Joined(usize, u32),
+    SamePolluter(usize, BTreeSet<u32>),
     Command(usize, Result<String, NoCommand>),
     Explained(usize, u32),
     Related(usize, u32),
@@ -57,6 +59,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Forgotten),
         3 => (kind, 0..TESTS).prop_map(|(kind, test)| Step::Found(kind, test)),
         1 => (which.clone(), 0..TESTS).prop_map(|(of, test)| Step::Joined(of, test)),
+        2 => (which.clone(), prop::collection::btree_set(0..TESTS, 0..3))
+            .prop_map(|(of, tests)| Step::SamePolluter(of, tests)),
         1 => (which.clone(), command).prop_map(|(of, command)| Step::Command(of, command)),
         2 => (which.clone(), 0_u32..99).prop_map(|(of, experiments)| Step::Explained(of, experiments)),
         1 => (which.clone(), 0..TESTS).prop_map(|(of, cleaner)| Step::Related(of, cleaner)),
@@ -72,6 +76,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 struct Announced {
     found: Vec<(Kind, u32)>,
     joined: BTreeSet<(usize, u32)>,
+    same_polluter: BTreeMap<usize, BTreeSet<u32>>,
     commands: BTreeMap<usize, Result<String, NoCommand>>,
     explained: BTreeMap<usize, u32>,
     related: BTreeMap<usize, u32>,
@@ -92,7 +97,10 @@ fn signature(test: u32) -> Signature {
 /// A finding that is known again by its number.
 fn finding(number: usize, kind: Kind, test: u32) -> Finding {
     let runs = number as u32;
+    let culprits = vec![TestIndex(0)];
+    let minimal = Minimal { plan: plan("af"), culprits, imports: Vec::new(), one_minimal: true, calls: 1 };
     Finding {
+        shrunk: (kind == Kind::Victim).then_some(minimal),
         signature: Some(signature(test)),
         with: Tally { runs, failed: runs },
         ..Finding::new(kind, Some(TestIndex(test)), Origin::Recording)
@@ -172,6 +180,13 @@ fn tell(account: &mut Account, announced: &mut Announced, step: &Step) {
                 announced.joined.insert((of, *test));
             }
         }
+        Step::SamePolluter(of, tests) => {
+            if let Some(of) = at(of) {
+                let victims = tests.iter().map(|&test| signature(test)).collect();
+                add(Event::SamePolluter(of, &SamePolluter { victims, fresh: BTreeSet::new() }));
+                announced.same_polluter.insert(of, tests.clone());
+            }
+        }
         Step::Command(of, command) => {
             if let Some(of) = at(of) {
                 add(Event::Command(of, command));
@@ -244,7 +259,12 @@ fn holds(result: &SessionResult, announced: &Announced) -> Result<(), TestCaseEr
     }
     for (number, test) in &announced.joined {
         let found = numbered(*number)?;
-        prop_assert!(found.test == Some(TestIndex(*test)) || found.also.contains(&TestIndex(*test)));
+        let named = found.test.iter().chain(&found.also).chain(found.causes().0);
+        prop_assert!(named.copied().collect::<BTreeSet<_>>().contains(&TestIndex(*test)));
+    }
+    for (number, tests) in &announced.same_polluter {
+        let victims = numbered(*number)?.same_polluter.victims.iter().map(|victim| victim.test.0);
+        prop_assert_eq!(&victims.collect::<BTreeSet<_>>(), tests);
     }
     for (number, note) in &announced.noted {
         prop_assert!(numbered(*number)?.note.as_ref().is_some_and(|noted| noted.contains(note)));
@@ -254,7 +274,8 @@ fn holds(result: &SessionResult, announced: &Announced) -> Result<(), TestCaseEr
     prop_assert_eq!(figures, (announced.trials, announced.alone, announced.probes, announced.schedules));
     let unjudged = result.unjudged.iter().map(|suspect| suspect.signature.test.0);
     let joined = announced.joined.iter().map(|&(_, test)| test);
-    let told: BTreeSet<u32> = unjudged.chain(joined).collect();
+    let same_polluter = announced.same_polluter.values().flatten().copied();
+    let told: BTreeSet<u32> = unjudged.chain(joined).chain(same_polluter).collect();
     let lost: Vec<&u32> = announced.failed.difference(&told).collect();
     prop_assert!(lost.is_empty(), "{lost:?} failed, and nothing tells of them");
     Ok(())

@@ -2,6 +2,7 @@
 //!
 //! In forks where that is possible, as they cost next to nothing. The last word has a fresh process.
 
+pub(crate) mod claims;
 pub(crate) mod related;
 pub(crate) mod details;
 mod tests;

@@ -11,20 +11,22 @@ mod tests;
 use std::collections::BTreeSet;
 
 use crate::explain::{InTurn, RelatedTests};
-use crate::finding::{Finding, Kind};
+use crate::finding::Finding;
+use crate::finding::same_polluter::SamePolluter;
 use crate::judge::Signature;
 use crate::judge::observation::{FailureMatcher, Observation, observe};
-use crate::judge::signature::Loss;
-use crate::limits::{FOLLOWED_TESTS, RELATED_SAMPLE, RELATED_STARTS};
+use crate::limits::{FOLLOWED_TESTS, RELATED_STARTS};
 use crate::plan::{Imports, Plan};
 use crate::run::{Job, RunError};
+use crate::session::explain::claims::{Claim, hold, second_time};
 use crate::session::lab::{Lab, serial};
 use crate::state::{Changed, Followed, Instructions, Place};
 use crate::suite::TestIndex;
 use crate::trial::Trial;
 
-/// Looks for all others that have to do with a confirmed place, among those that wait first. Nothing is looked for
-/// where a victim fails at times only, hangs, or has several polluters that it takes together.
+/// Looks for all others that have to do with a confirmed place, among those first that are told with the finding or
+/// wait. Nothing is looked for but of a victim with [`Finding::only_polluter`]. Returns too which of those that are told
+/// with it fail with the place put back as well, so that they have another reason.
 ///
 /// # Errors
 /// Those of the engine.
@@ -32,29 +34,29 @@ pub(crate) fn related_tests(
     lab: &mut Lab<'_>,
     finding: &Finding,
     place: &Place,
-) -> Result<RelatedTests, RunError> {
-    let (Some(minimal), Some(signature)) = (&finding.shrunk, &finding.signature) else {
-        return Ok(RelatedTests::default());
+) -> Result<(RelatedTests, BTreeSet<Signature>), RunError> {
+    let (Some(minimal), Some(signature), Some(polluter)) =
+        (&finding.shrunk, &finding.signature, finding.only_polluter())
+    else {
+        return Ok((RelatedTests::default(), BTreeSet::new()));
     };
-    let &[polluter] = minimal.culprits.as_slice() else {
-        return Ok(RelatedTests::default());
-    };
-    let hangs = signature.crash.loss() == Some(Loss::Timeout);
-    // The tests that share a fixture are no victims of their own, and come before what makes its teardown fail.
-    let of_fixture = matches!(finding.wanted(), Some(FailureMatcher::Fixture(..)));
-    if of_fixture
-        || finding.kind != Kind::Victim
-        || !finding.with.always()
-        || hangs
-        || !minimal.imports.is_empty()
-    {
-        return Ok(RelatedTests::default());
-    }
     let plan = Plan { imports: Imports::All, ..serial(&minimal.plan, Vec::new()) };
     let forks = lab.forks(&plan);
-    let mut search = Search { lab, plan, place, polluter, victim: signature.clone(), forks, cut: false };
+    let told = &finding.same_polluter;
+    let mut search = Search {
+        lab,
+        plan,
+        place,
+        polluter,
+        victim: signature.clone(),
+        told,
+        apart: BTreeSet::new(),
+        forks,
+        cut: false,
+    };
     let related_tests = search.run()?;
-    search.confirmed(related_tests)
+    let related_tests = search.confirmed(related_tests)?;
+    Ok((related_tests, search.apart))
 }
 
 struct Search<'a, 'b> {
@@ -64,6 +66,10 @@ struct Search<'a, 'b> {
     place: &'a Place,
     polluter: TestIndex,
     victim: Signature,
+    /// The tests that are told with the finding, as they fail after its polluter.
+    told: &'a SamePolluter,
+    /// Those of them that fail with the place put back as well.
+    apart: BTreeSet<Signature>,
     forks: bool,
     /// Whether not all candidates were tried.
     cut: bool,
@@ -95,12 +101,12 @@ impl Search<'_, '_> {
 
     /// The tests that are looked at, in suite order.
     fn looked_at(&self) -> Vec<TestIndex> {
-        let waiting: BTreeSet<TestIndex> =
-            self.lab.book().waiting.iter().map(|suspect| suspect.signature.test).collect();
+        let waiting = self.lab.book().waiting.iter().map(|suspect| &suspect.signature);
+        let first: BTreeSet<TestIndex> =
+            waiting.chain(&self.told.victims).map(|signature| signature.test).collect();
         let collected = &self.lab.suite.collected;
-        let others = collected.iter().filter(|test| !waiting.contains(test));
-        let chosen: BTreeSet<TestIndex> =
-            waiting.iter().chain(others).take(FOLLOWED_TESTS).copied().collect();
+        let others = collected.iter().filter(|test| !first.contains(test));
+        let chosen: BTreeSet<TestIndex> = first.iter().chain(others).take(FOLLOWED_TESTS).copied().collect();
         collected.iter().copied().filter(|test| chosen.contains(test)).collect()
     }
 
@@ -158,6 +164,7 @@ impl Search<'_, '_> {
             .iter()
             .filter(|run| run.test != polluter && run.outcome.is_failure())
             .map(|run| run.test)
+            .chain(self.told.victims.iter().map(|told| told.test))
             .collect();
         let touching = followed.iter().filter(|followed| followed.moved).map(|followed| followed.position);
         let touching = touching.filter_map(|position| list.get(position as usize).copied());
@@ -200,9 +207,17 @@ impl Search<'_, '_> {
             observe(trial, &FailureMatcher::Failure(test)) == Observation::Passed
         };
         let hash_seed = self.plan.hash_seed;
+        // Those that are told with the finding were seen to fail after its polluter, and to pass alone.
+        let known = self
+            .told
+            .victims
+            .iter()
+            .filter(|told| polluter == self.polluter && candidates.contains(&told.test));
+        let known: BTreeSet<Signature> = known.cloned().collect();
+        let is_known = |test: &TestIndex| known.iter().any(|known| known.test == *test);
         let passed = |test: &TestIndex| self.lab.history.failed_alone(*test, hash_seed) == Some(false);
         let (mut healthy, unknown): (Vec<TestIndex>, Vec<TestIndex>) =
-            candidates.iter().partition(|test| passed(test));
+            candidates.iter().filter(|test| !is_known(test)).partition(|test| passed(test));
         let alone = self.probes(unknown.iter().map(|&test| vec![test]))?;
         healthy.extend(
             unknown.iter().zip(&alone).filter(|(test, trial)| passes(**test, trial)).map(|(test, _)| test),
@@ -213,23 +228,31 @@ impl Search<'_, '_> {
             let failed = trial.executions.iter().rfind(|run| run.test == test)?;
             Signature::of(test, &failed.outcome)
         };
-        let failing: Vec<Signature> = healthy.iter().zip(&polluted).filter_map(signature).collect();
+        let failing: Vec<Signature> =
+            healthy.iter().zip(&polluted).filter_map(signature).chain(known.iter().cloned()).collect();
         let instructions = Instructions { restore: vec![self.place.name.clone()], ..Instructions::default() };
         let plans: Vec<Plan> =
             failing.iter().map(|signature| self.with(vec![polluter, signature.test])).collect();
         let restored = self.lab.probes_explaining(&plans, &instructions)?;
-        let undone = |(signature, (trial, changed)): (&Signature, &(Trial, Option<Changed>))| {
-            let put_back = changed.as_ref().is_some_and(|changed| changed.failed.is_empty());
-            (put_back && passes(signature.test, trial)).then(|| signature.clone())
-        };
-        Ok(failing.iter().zip(&restored).filter_map(undone).collect())
+        let put_back = failing.into_iter().zip(restored).filter(|(_, (_, changed))| {
+            changed.as_ref().is_some_and(|changed: &Changed| changed.failed.is_empty())
+        });
+        let (undone, others): (Vec<_>, Vec<_>) =
+            put_back.partition(|(signature, (trial, _))| passes(signature.test, trial));
+        let others = others.into_iter().map(|(signature, _)| signature);
+        self.apart.extend(others.filter(|signature| known.contains(signature)));
+        Ok(undone.into_iter().map(|(signature, _)| signature).collect())
     }
 
     /// What shows a second time as well.
     fn confirmed(&mut self, related_tests: RelatedTests) -> Result<RelatedTests, RunError> {
         let (polluter, victim) = (self.polluter, self.victim.test);
         let same = |signature: &Signature| (FailureMatcher::Signature(signature.clone()), Observation::Same);
-        let mut forks_alone = BTreeSet::new();
+        // What is told with the finding was seen twice to fail after its polluter.
+        let shown = |told: &&Signature| self.told.victims.contains(*told);
+        let seen_twice = || related_tests.victims.iter().filter(shown).map(|told| told.test);
+        let mut forks_alone: BTreeSet<TestIndex> =
+            seen_twice().filter(|test| !self.told.fresh.contains(test)).collect();
         let polluters: Vec<Claim> = related_tests
             .polluters
             .iter()
@@ -238,6 +261,7 @@ impl Search<'_, '_> {
         let victims: Vec<Claim> = related_tests
             .victims
             .iter()
+            .filter(|told| !shown(told))
             .map(|told| Claim { test: told.test, list: vec![polluter, told.test], shows: same(told) })
             .collect();
         let passes = (FailureMatcher::Failure(victim), Observation::Passed);
@@ -246,9 +270,10 @@ impl Search<'_, '_> {
             .iter()
             .map(|&test| Claim { test, list: vec![polluter, test, victim], shows: passes.clone() })
             .collect();
-        let polluters = self.second_time(&polluters, &mut forks_alone)?;
-        let held = self.second_time(&victims, &mut forks_alone)?;
-        let cleaners = self.second_time(&cleaners, &mut forks_alone)?;
+        let seen_twice: BTreeSet<TestIndex> = seen_twice().collect();
+        let polluters = second_time(self.lab, &self.plan, &polluters, &mut forks_alone)?;
+        let held = &seen_twice | &second_time(self.lab, &self.plan, &victims, &mut forks_alone)?;
+        let cleaners = second_time(self.lab, &self.plan, &cleaners, &mut forks_alone)?;
         let told = related_tests.victims.iter().filter(|told| held.contains(&told.test));
         let victims = told.cloned().collect();
         let claims: Vec<Claim> = related_tests
@@ -256,51 +281,12 @@ impl Search<'_, '_> {
             .iter()
             .map(|turn| Claim { test: polluter, list: vec![turn.after, polluter], shows: same(&turn.victim) })
             .collect();
-        let in_turn_held = self.hold(&claims, true)?;
+        let in_turn_held = hold(self.lab, &self.plan, &claims, true)?;
         let in_turn = related_tests.in_turn.clone().filter(|_| in_turn_held.contains(&polluter));
         let held = RelatedTests { polluters, victims, in_turn, cleaners, ..related_tests };
         // A test of several sorts counts where each was shown so.
         Ok(RelatedTests { fresh: &held.tests() - &forks_alone, ..held })
     }
-
-    /// The tests of which what is claimed shows a second time: of a sample in fresh processes, of the others in forks
-    /// under another random seed, which is noted. Where one of the sample differs, of all in fresh processes.
-    fn second_time(
-        &mut self,
-        claims: &[Claim],
-        forks_alone: &mut BTreeSet<TestIndex>,
-    ) -> Result<BTreeSet<TestIndex>, RunError> {
-        let (sample, others) = claims.split_at(claims.len().min(RELATED_SAMPLE));
-        let sample_held = self.hold(sample, true)?;
-        let fresh = sample_held.len() < sample.len() || !self.forks;
-        let held = self.hold(others, fresh)?;
-        if !fresh {
-            forks_alone.extend(&held);
-        }
-        Ok(&sample_held | &held)
-    }
-
-    fn hold(&mut self, claims: &[Claim], fresh: bool) -> Result<BTreeSet<TestIndex>, RunError> {
-        let random_seed = self.plan.random_seed.wrapping_add(u32::from(!fresh));
-        let plans: Vec<Plan> =
-            claims.iter().map(|claim| Plan { random_seed, ..self.with(claim.list.clone()) }).collect();
-        let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job { fresh, ..Job::of(plan) }).collect();
-        let trials = self.lab.probes(&jobs)?;
-        let held = |(claim, trial): (&Claim, &Trial)| {
-            let (wanted, expected) = &claim.shows;
-            (observe(trial, wanted) == *expected).then_some(claim.test)
-        };
-        Ok(claims.iter().zip(&trials).filter_map(held).collect())
-    }
-}
-
-/// What is claimed of a test.
-struct Claim {
-    test: TestIndex,
-    /// The run that shows it.
-    list: Vec<TestIndex>,
-    /// What is looked for in it, and what is to be seen of that.
-    shows: (FailureMatcher, Observation),
 }
 
 /// Those of some tests whose trial shows something.

@@ -71,12 +71,17 @@ pub(crate) fn explain_and_fix(
         return Ok(());
     }
     if let (true, Some(place)) = (explanation.confirmed, explanation.places.first()) {
-        explanation.related_tests = match related_tests(lab, &finding, place) {
+        let (related, apart) = match related_tests(lab, &finding, place) {
             Err(RunError::Interrupted) => return Err(RunError::Interrupted),
             // That the others are not known is no reason to lose what is.
             found => found.unwrap_or_default(),
         };
+        explanation.related_tests = related;
         lab.tell(&Event::Related(of, &explanation.related_tests));
+        if !apart.is_empty() {
+            let left = lab.book().findings()[of].same_polluter.without(&apart);
+            lab.tell(&Event::SamePolluter(of, &left));
+        }
     }
     let wanted = explanation.confirmed && how_far == Explain::Fix;
     if let (true, Some(search)) = (wanted, Search::of(trials, &finding, &explanation)) {

@@ -8,7 +8,7 @@ use crate::plan::coverage::Shares;
 use crate::record::FailureFile;
 use crate::session::Explain;
 use crate::session::event::Reporters;
-use crate::session::fake_engine::{FakeEngine, Heard, Situation, failed, fails_if, name, suite};
+use crate::session::fake_engine::{FakeEngine, Heard, Situation, failed, fails_if, name, suite, test};
 use crate::session::fake_state::State;
 use crate::suite::Phase;
 use crate::trial::{Failure, Outcome};
@@ -183,9 +183,45 @@ fn what_fails_in_its_setup_is_told_with_another_only_if_it_does_so_in_its_place_
     };
     let result = session(&mut FakeEngine::new(suite(TESTS), becomes), &limits());
     assert_eq!(found(&result), ["victim h: b", "victim j: c", "broken g:"]);
-    let also: Vec<String> =
-        result.findings.iter().map(|finding| finding.also.iter().map(|&test| name(test)).collect()).collect();
-    assert_eq!(also, ["i", "", ""]);
+    let with = |finding: &Finding| {
+        let same_polluter = finding.same_polluter.victims.iter().map(|victim| victim.test);
+        finding.also.iter().copied().chain(same_polluter).map(name).collect()
+    };
+    let with: Vec<String> = result.findings.iter().map(with).collect();
+    assert_eq!(with, ["i", "", ""]);
+}
+
+/// `d` to `h` fail after `b`, but for `g`, which does so under odd random seeds; `i` fails after `c`.
+fn after_one(run: Situation<'_>) -> Outcome {
+    match name(run.test) {
+        'g' => fails_if(run.plan.random_seed % 2 == 1),
+        'd'..='h' => fails_if(run.after('b')),
+        'i' => fails_if(run.after('c')),
+        _ => Outcome::Passed,
+    }
+}
+
+#[test]
+fn victims_of_one_polluter_are_asked_about_it_and_no_more() {
+    let told = |result: &SessionResult| -> Vec<String> {
+        let others = |finding: &Finding| -> String {
+            finding.same_polluter.victims.iter().map(|victim| name(victim.test)).collect()
+        };
+        found(result).iter().zip(&result.findings).map(|(it, of)| format!("{it} {}", others(of))).collect()
+    };
+    let limits = Limits { explain: Explain::No, ..limits() };
+    let mut forking = FakeEngine::new(suite(TESTS), after_one);
+    let all = session(&mut forking, &limits);
+    assert_eq!(told(&all), ["victim d: b efh", "victim i: c ", "random-draws g: "]);
+    assert!(all.unjudged.is_empty());
+    let fresh = |letter| {
+        let pair = [test('b'), test(letter)];
+        forking.ran.iter().any(|(plan, fresh)| *fresh && plan.workers == [pair])
+    };
+    assert!(all.findings[0].same_polluter.fresh.iter().all(|&test| fresh(name(test))));
+    let spawned = session(&mut FakeEngine::new(suite(TESTS), after_one).without_forks(), &limits);
+    assert_eq!(told(&spawned), told(&all));
+    assert_eq!(spawned.findings[0].same_polluter.fresh.len(), 3, "each was run in fresh processes alone");
 }
 
 /// Notes what a session announces.

@@ -6,6 +6,7 @@ use super::*;
 use crate::explain::{Explanation, RelatedTests};
 use crate::finding::known::RecordedPlan;
 use crate::finding::{Minimal, Origin};
+use crate::judge::Tally;
 use crate::judge::site::{Lines, words};
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
 use crate::suite::Fixture;
@@ -303,4 +304,50 @@ fn what_was_found_does_not_wait_as_well() {
     let left: Vec<_> = unjudged.iter().map(|suspect| (suspect.signature.test.0, suspect.origin)).collect();
     assert_eq!(book.findings().len(), 1);
     assert_eq!(left, [(1, Origin::Trial(3)), (2, Origin::Baseline)]);
+}
+
+#[test]
+fn what_is_told_by_its_polluter_waits_again_once_it_is_not() {
+    let suite = suite();
+    let told = |tests: &[u32]| SamePolluter {
+        victims: tests.iter().map(|&test| suspect(test, Phase::Call, None).signature).collect(),
+        ..SamePolluter::default()
+    };
+    let waiting = |book: &FindingBook| book.waiting.iter().map(|it| it.signature.test.0).collect::<Vec<_>>();
+    let mut book = FindingBook::default();
+    let found = Finding { with: Tally { runs: 8, failed: 8 }, ..victim(4, &[5]) };
+    book.take_in([at(&[5, 1], 6, ""), at(&[5, 2], 6, ""), at(&[7, 2], 6, ""), at(&[5, 3], 6, "")]);
+    assert_eq!(waiting(&book), [1, 2, 3], "a second sight of one is no other failure");
+    book.keep(found, &suite);
+    book.add(&suite, &Event::SamePolluter(0, &told(&[1, 2])));
+    assert_eq!(waiting(&book), [3]);
+    assert_eq!(Identity::of(&book.findings[0], &suite).unwrap().also.len(), 2, "a file of it is one of all");
+    for (list, waits) in [(&[5, 8, 1][..], &[3][..]), (&[5, 1, 1], &[3, 1]), (&[7, 2], &[3, 1, 2])] {
+        book.take_in([at(list, 6, "")]);
+        assert_eq!(waiting(&book), waits, "{list:?}");
+    }
+    book.add(&suite, &Event::SamePolluter(0, &told(&[2])));
+    assert_eq!(waiting(&book), [3, 1, 2, 1], "after the polluter it fails for something else");
+    assert_eq!(book.findings[0].same_polluter, told(&[2]));
+}
+
+#[test]
+fn only_a_victim_of_one_test_that_fails_each_time_has_others_of_its_polluter() {
+    let always = Tally { runs: 8, failed: 8 };
+    let of = |finding: Finding| Finding { with: always, ..finding }.only_polluter();
+    assert_eq!(of(victim(4, &[5])), Some(TestIndex(5)));
+    assert_eq!(of(victim(4, &[5, 6])), None);
+    assert_eq!(of(Finding { kind: Kind::Nio, ..victim(4, &[5]) }), None);
+    assert_eq!(of(Finding { without: Tally { runs: 8, failed: 1 }, ..victim(4, &[5]) }), None);
+    let at_times = Finding { with: Tally { runs: 8, failed: 7 }, ..victim(4, &[5]) };
+    assert_eq!(at_times.only_polluter(), None);
+    let teardown = suspect(4, Phase::Teardown, Some(fixture("a")));
+    let told = finding(Kind::Victim, &teardown);
+    assert_eq!(of(Finding { failure: told.failure, signature: told.signature, ..victim(4, &[5]) }), None);
+    let with_import = |finding: &mut Finding| {
+        finding.shrunk.iter_mut().for_each(|minimal| minimal.imports.push("test_a.py".into()));
+    };
+    let mut import = victim(4, &[5]);
+    with_import(&mut import);
+    assert_eq!(of(import), None);
 }

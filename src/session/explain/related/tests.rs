@@ -3,7 +3,7 @@
 #![cfg(test)]
 
 use super::*;
-use crate::finding::{Minimal, Origin};
+use crate::finding::{Kind, Minimal, Origin};
 use crate::judge::Tally;
 use crate::session::event::Reporters;
 use crate::session::fake_engine::{FakeEngine, fails_if, name, plan, suite, test};
@@ -30,7 +30,17 @@ fn engine(state: State) -> FakeEngine<'static> {
 }
 
 /// Looks, from `d` after `a`, for the others; and what was run.
-fn found(mut engine: FakeEngine<'_>) -> (RelatedTests, Vec<(Plan, bool)>) {
+fn found(engine: FakeEngine<'_>) -> (RelatedTests, Vec<(Plan, bool)>) {
+    let (found, apart, ran) = found_beside(engine, &SamePolluter::default());
+    assert!(apart.is_empty());
+    (found, ran)
+}
+
+/// The same, where these are told with the finding; and which of them have another reason.
+fn found_beside(
+    mut engine: FakeEngine<'_>,
+    same_polluter: &SamePolluter,
+) -> (RelatedTests, BTreeSet<Signature>, Vec<(Plan, bool)>) {
     let (suite, mut nobody, pair) = (suite(TESTS), Reporters::default(), plan("ad"));
     let mut lab = Lab::new(&suite, &mut engine, &mut nobody, None);
     let trial = lab.trial(Origin::Trial(0), &pair).unwrap();
@@ -41,10 +51,11 @@ fn found(mut engine: FakeEngine<'_>) -> (RelatedTests, Vec<(Plan, bool)>) {
         signature: Some(signature),
         shrunk: Some(minimal),
         with: Tally { runs: 8, failed: 8 },
+        same_polluter: same_polluter.clone(),
         ..Finding::new(Kind::Victim, Some(test('d')), Origin::Trial(0))
     };
-    let found = related_tests(&mut lab, &finding, &Place::example(CACHE)).unwrap();
-    (found, engine.ran)
+    let (found, apart) = related_tests(&mut lab, &finding, &Place::example(CACHE)).unwrap();
+    (found, apart, engine.ran)
 }
 
 fn letters(tests: impl IntoIterator<Item = TestIndex>) -> String {
@@ -102,4 +113,35 @@ fn where_each_run_is_a_start_of_pytest_not_all_are_tried_and_that_is_told() {
     assert!(related_tests.whole);
     assert_eq!(related_tests.fresh, related_tests.tests());
     assert!(ran.iter().all(|(_, fresh)| *fresh));
+}
+
+#[test]
+fn what_was_seen_to_fail_after_the_polluter_is_only_asked_whether_it_does_so_for_the_place() {
+    // `f` fails after `a` for something else, which stays when the place is put back.
+    let state = State {
+        writes: |letter| match letter {
+            'a' => &[(CACHE, true), ("hidden", true)],
+            other => (STATE.writes)(other),
+        },
+        becomes: |letter, dirty| match letter {
+            'f' => fails_if(dirty.contains("hidden")),
+            other => (STATE.becomes)(other, dirty),
+        },
+    };
+    let (alone, ran_alone) = found(engine(state));
+    assert_eq!(victims(&alone), "eghijklmno");
+    let told = |letter| Signature::of(test(letter), &fails_if(true)).unwrap();
+    let same_polluter =
+        SamePolluter { victims: "efg".chars().map(told).collect(), fresh: [test('f'), test('g')].into() };
+    let (beside, apart, ran) = found_beside(engine(state), &same_polluter);
+    assert_eq!((victims(&beside), &beside.polluters), (victims(&alone), &alone.polluters));
+    assert_eq!(letters(apart.iter().map(|apart| apart.test)), "f");
+    assert!(beside.fresh.contains(&test('g')) && !beside.fresh.contains(&test('e')), "as it was seen");
+    let after = |ran: &[(Plan, bool)], letter| {
+        let pair = vec![vec![test('a'), test(letter)]];
+        ran.iter().filter(|(plan, _)| plan.workers == pair).count()
+    };
+    // With the place put back; the others before and after that as well.
+    assert_eq!("eg".chars().map(|letter| after(&ran, letter)).collect::<Vec<_>>(), [1, 1]);
+    assert_eq!("eg".chars().map(|letter| after(&ran_alone, letter)).collect::<Vec<_>>(), [3, 3]);
 }

@@ -1,0 +1,46 @@
+//! Which other tests fail after the polluter of a finding.
+
+use std::collections::BTreeSet;
+
+use crate::finding::{Finding, Kind};
+use crate::judge::Signature;
+use crate::judge::observation::FailureMatcher;
+use crate::judge::signature::Loss;
+use crate::suite::TestIndex;
+
+/// Tests that fail after the polluter of a finding. Whether they do so for the same state is not known: those of which it
+/// is are among the related tests of its explanation, and those of which it is not have findings of their own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SamePolluter {
+    /// How each fails after the polluter alone, in two runs. It passes alone under the random seed of the first.
+    pub(crate) victims: BTreeSet<Signature>,
+    /// Those that failed so in a fresh process as well; the others did in two forks.
+    pub(crate) fresh: BTreeSet<TestIndex>,
+}
+
+impl SamePolluter {
+    /// Those that are left without some.
+    pub(crate) fn without(&self, others: &BTreeSet<Signature>) -> Self {
+        let victims: BTreeSet<Signature> = &self.victims - others;
+        let fresh =
+            victims.iter().map(|victim| victim.test).filter(|test| self.fresh.contains(test)).collect();
+        Self { victims, fresh }
+    }
+}
+
+impl Finding {
+    /// Its polluter, if it is a victim that fails each time after that one test, and not alone. None of a hang, as each
+    /// run takes its whole time limit. None of a fixture's teardown either: the tests that share the fixture are no
+    /// victims of their own, and come before what makes it fail.
+    pub(crate) fn only_polluter(&self) -> Option<TestIndex> {
+        let (minimal, signature) = (self.shrunk.as_ref()?, self.signature.as_ref()?);
+        let of_fixture = matches!(self.wanted(), Some(FailureMatcher::Fixture(..)));
+        let hangs = signature.crash.loss() == Some(Loss::Timeout);
+        let always = self.kind == Kind::Victim && self.with.always() && !self.fails_by_chance_too();
+        let alone = self.given_up.is_none() && minimal.imports.is_empty() && minimal.plan.workers.len() == 1;
+        match minimal.culprits[..] {
+            [polluter] if always && alone && !of_fixture && !hangs => Some(polluter),
+            _ => None,
+        }
+    }
+}
