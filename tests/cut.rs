@@ -75,6 +75,9 @@ def test_two():
     assert PATH.read_text() == "2"
 "#;
 
+/// Runs in which the second victim is asked whether it fails after the polluter too: after it, alone, and once more.
+const ASKED: usize = 3;
+
 const SERIAL: [&str; 8] = ["--seed", "7", "--trials", "2", "-n", "1", "--hash-seeds", "1"];
 const PARALLEL: [&str; 8] = ["--seed", "7", "--trials", "2", "-n", "2", "--hash-seeds", "1"];
 
@@ -216,7 +219,8 @@ fn whatever_is_found_is_told_wherever_the_session_is_interrupted() {
     let others = first(&|record| json(record).contains("\"followed\""));
     let copy = first(&|record| !record.key.besides.is_empty() && record.changed.is_none());
     let stages = [
-        (command - 1, "SIGINT", "confirming"),
+        (command - 1 - ASKED, "SIGINT", "confirming"),
+        (command - 1, "SIGINT", "asking"),
         (command, "SIGTERM", "command"),
         (explaining, "SIGINT", "explaining"),
         (others, "SIGTERM", "others"),

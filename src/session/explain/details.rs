@@ -1,10 +1,11 @@
-//! What is told of a finding besides what it is: the command that shows it, the state behind it, who else has to do
-//! with that, and a fix.
+//! What is told of a finding besides what it is: who else of those that wait fails after its polluter, the command that
+//! shows it, the state behind it, who else has to do with that, and a fix.
 //!
 //! Each is told as soon as it is known, so that whatever ends the session finds it in the account.
 
 use crate::run::RunError;
 use crate::session::event::Event;
+use crate::session::explain::same_polluter;
 use crate::session::fix::search;
 use crate::session::investigate::command;
 use crate::session::lab::Lab;
@@ -52,6 +53,7 @@ fn find_out(
     explain: Explain,
     of: usize,
 ) -> Result<(), RunError> {
+    same_polluter::ask(lab, of)?;
     let finding = lab.book().findings()[of].clone();
     if let Some(command) = command::find(lab, interpreter, &finding)? {
         lab.tell(&Event::Command(of, &command));

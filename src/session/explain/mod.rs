@@ -5,6 +5,7 @@
 pub(crate) mod claims;
 pub(crate) mod related;
 pub(crate) mod details;
+pub(crate) mod same_polluter;
 mod tests;
 
 use crate::explain::{Answer, Cause, Experiment, Explanation, find};

@@ -7,7 +7,6 @@ pub(crate) mod network;
 pub(crate) mod fidelity;
 pub(crate) mod recognised;
 pub(crate) mod same_cause;
-pub(crate) mod same_polluter;
 pub(crate) mod collections;
 pub(crate) mod draws;
 mod tests;
@@ -376,11 +375,6 @@ impl Session<'_> {
                 continue;
             }
             let of = lab.found(&finding);
-            match same_polluter::ask(lab, of) {
-                // What was not asked waits.
-                Err(RunError::OutOfTime) => {}
-                asked => asked?,
-            }
             details::tell(lab, self.interpreter, &mut self.fix_trials, self.limits.explain, of)?;
         }
         Ok(())
