@@ -214,21 +214,7 @@ pub(super) fn finding(
     if let Some(known) = &finding.known {
         writeln!(out, "  {:<13} {}", "known", words::known(known))?;
     }
-    match token(finding.origin, outline.seed, suite) {
-        Some(token) => {
-            // There is nothing in what was left over that a smaller plan could show.
-            let command = again.command(&token.to_string()).filter(|_| finding.kind != Kind::Leftover);
-            let command = command.map_or_else(String::new, |command| format!("  {DIM}{command}{DIM:#}"));
-            writeln!(out, "  {:<13} {token}{command}", "token")?
-        }
-        None if finding.kind == Kind::Leftover => {}
-        None => {
-            let keeps =
-                finding.kind.is_isolation_failure() && finding.known.is_none() && again.could_be_kept();
-            let keeps = if keeps { "  --failures DIR keeps a file for jostle replay" } else { "" };
-            writeln!(out, "  {:<13} {}{DIM}{keeps}{DIM:#}", "seen in", words::origin(finding.origin))?
-        }
-    }
+    seen_in(out, finding, outline, again)?;
     if let Some(command) = &finding.command {
         let at_times = if finding.fails_at_times() { "  fails at times" } else { "" };
         writeln!(out, "  {:<13} {command}{DIM}{at_times}{DIM:#}", "pytest")?;
@@ -241,6 +227,30 @@ pub(super) fn finding(
         failure.trace.lines().try_for_each(|line| writeln!(out, "    {DIM}{line}{DIM:#}"))?;
     }
     writeln!(out)
+}
+
+/// The token of the plan that showed a finding, or where it was seen, and how that is seen again.
+fn seen_in(
+    out: &mut dyn Write,
+    finding: &Finding,
+    outline: &SessionResult,
+    again: Again<'_>,
+) -> io::Result<()> {
+    match token(finding.origin, outline.seed, &outline.collected.suite) {
+        Some(token) => {
+            // There is nothing in what was left over that a smaller plan could show.
+            let command = again.command(&token.to_string()).filter(|_| finding.kind != Kind::Leftover);
+            let command = command.map_or_else(String::new, |command| format!("  {DIM}{command}{DIM:#}"));
+            writeln!(out, "  {:<13} {token}{command}", "token")
+        }
+        None if finding.kind == Kind::Leftover => Ok(()),
+        None => {
+            let keeps =
+                finding.kind.is_isolation_failure() && finding.known.is_none() && again.could_be_kept();
+            let keeps = if keeps { "  --failures DIR keeps a file for jostle replay" } else { "" };
+            writeln!(out, "  {:<13} {}{DIM}{keeps}{DIM:#}", "seen in", words::origin(finding.origin))
+        }
+    }
 }
 
 fn causes(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Result<()> {

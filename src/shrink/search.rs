@@ -192,6 +192,7 @@ mod tests {
         let elements: Vec<usize> = (0..elements).collect();
         let found = search(&elements, known, &mut |subset| {
             questions += 1;
+            assert!(subset.is_sorted(), "{subset:?}");
             if questions > TOO_MANY { Err(Stopped) } else { Ok(fails(subset)) }
         });
         (found.expect("an end"), questions)

@@ -82,8 +82,9 @@ mod tests {
     use proptest::test_runner::{RngAlgorithm, TestRng};
 
     use super::*;
+    use crate::session::fake_engine::{suite, test};
     use crate::shrink::shrink;
-    use crate::shrink::tests::{World, runs, suite, test};
+    use crate::shrink::tests::{World, runs};
 
     proptest! {
         #[test]

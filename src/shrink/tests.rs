@@ -4,54 +4,17 @@
 
 use super::cached_oracle::CachedOracle;
 use super::noise::lone_culprit;
-use super::search::{Found, search};
-use super::space::{Importing, Space};
 use super::*;
-use crate::plan::schedule::Schedule;
-use crate::plan::{Barrier, Imports, Interleaving, Mode, OrderKind, Seed, TrialIndex};
-use crate::suite::{Test, TestId};
+use crate::plan::{Barrier, Imports, Interleaving};
+use crate::session::fake_engine::{name, plan, suite, test};
 
-/// Tests `a`, `b`, … in this order, each in a file of its own.
-pub(super) fn suite(tests: u32) -> Suite {
-    let test = |number| {
-        let file = file(letter(TestIndex(number)));
-        let id = TestId { node_id: format!("{file}::test"), occurrence: 0 };
-        Test { id, file, line: None, group: None, rank: 0 }
-    };
-    Suite::new((0..tests).map(test).collect(), Vec::new(), 0)
-}
-
-fn letter(test: TestIndex) -> char {
-    (b'a' + test.0 as u8) as char
-}
-
+/// The file of the test with a letter.
 fn file(letter: char) -> String {
-    format!("{letter}.py")
-}
-
-pub(super) fn test(letter: char) -> TestIndex {
-    TestIndex(u32::from(letter as u8 - b'a'))
-}
-
-/// A shuffled plan: the lists of the workers, with a bar between them.
-fn plan(lists: &str) -> Plan {
-    let workers: Vec<Vec<TestIndex>> =
-        lists.split('|').map(|list| list.chars().map(test).collect()).collect();
-    Plan {
-        seed: Seed(0),
-        index: TrialIndex(0),
-        order: OrderKind::Shuffled,
-        mode: if workers.len() == 1 { Mode::No } else { Mode::Load },
-        workers,
-        interleaving: Interleaving::Free,
-        hash_seed: 1,
-        random_seed: 1,
-        imports: Imports::All,
-    }
+    format!("test_{letter}.py")
 }
 
 fn lists(plan: &Plan) -> String {
-    let list = |list: &Vec<TestIndex>| list.iter().copied().map(letter).collect::<String>();
+    let list = |list: &Vec<TestIndex>| list.iter().copied().map(name).collect::<String>();
     plan.workers.iter().map(list).collect::<Vec<_>>().join("|")
 }
 
@@ -100,57 +63,6 @@ fn shrunk(
     let mut world = World { reproduces, asked: Vec::new() };
     let shrunk = shrink(&problem.keeping_imports(keeps_imports), &mut world);
     (shrunk, world.asked)
-}
-
-#[test]
-fn the_elements_of_a_space_are_all_tests_but_the_victim() {
-    let suite = suite(26);
-    let space = Space::new(plan("ab|cdvx|e"), target('v', 1), &suite, Importing::OfTests);
-    let letters = |elements: Vec<usize>| -> String {
-        elements.into_iter().map(|element| letter(space.test(element))).collect()
-    };
-    assert_eq!(letters((0..space.size()).collect()), "abcdxe");
-    assert_eq!(letters(space.before_victim()), "cd", "neither what comes after it nor what others run");
-    assert_eq!(space.victim_worker(), 1);
-    assert_eq!(letters(space.on_workers(&[0, 1])), "abcdx");
-    assert_eq!(letters(space.on_workers(&[2])), "e");
-}
-
-#[test]
-fn a_candidate_is_the_plan_without_what_was_taken_away() {
-    let suite = suite(26);
-    let all = plan("ab|cdvx|e");
-    let space = Space::new(all.clone(), target('v', 1), &suite, Importing::OfTests);
-    let whole = space.candidate(&[0, 1, 2, 3, 4, 5]);
-    assert_eq!(whole, Plan { imports: only("abcdvxe"), ..all.clone() });
-    let some = space.candidate(&[1, 3, 4]);
-    assert_eq!(lists(&some), "b|dvx");
-    assert_eq!((some.order, some.mode, some.imports), (OrderKind::Explicit, Mode::Load, only("bdvx")));
-    let alone = space.candidate(&[]);
-    assert_eq!((lists(&alone).as_str(), alone.mode), ("v", Mode::No));
-    let fixed = space.importing(Importing::Fixed(Imports::All));
-    assert_eq!(fixed.candidate(&[]).imports, Imports::All);
-}
-
-#[test]
-fn barriers_move_with_their_tests_and_schedules_end_with_a_worker() {
-    let suite = suite(26);
-    let at = |worker, place| (WorkerId(worker), place);
-    let barrier = |first, second| Barrier { first, second };
-    let barriers = vec![barrier(at(1, 1), at(2, 2)), barrier(at(0, 0), at(2, 2))];
-    let met = Plan { interleaving: Interleaving::Barriers(barriers), ..plan("a|bc|dxv") };
-    let space = Space::new(met, target('v', 2), &suite, Importing::OfTests);
-    // Elements are a, b, c, d and x.
-    let left = |elements: &[usize]| space.candidate(elements).interleaving;
-    assert_eq!(left(&[2, 3]), Interleaving::Barriers(vec![barrier(at(0, 0), at(1, 1))]), "c and v meet");
-    assert_eq!(left(&[0, 1, 3]), Interleaving::Barriers(vec![barrier(at(0, 0), at(2, 1))]), "a and v meet");
-    assert_eq!(left(&[1, 3, 4]), Interleaving::Free);
-
-    let controlled = Interleaving::Controlled(Schedule::sequential(WorkerId(0)));
-    let raced = Plan { interleaving: controlled.clone(), ..plan("ab|cv") };
-    let space = Space::new(raced, target('v', 1), &suite, Importing::OfTests);
-    assert_eq!(space.candidate(&[0]).interleaving, controlled, "each worker still has a test");
-    assert_eq!(space.candidate(&[2]).interleaving, Interleaving::Free);
 }
 
 #[test]
@@ -218,7 +130,7 @@ fn the_import_of_a_test_on_the_first_worker_is_enough_wherever_the_victim_runs()
         plan.workers.len() > 1
             && match &plan.imports {
                 Imports::All => true,
-                Imports::Only(files) => files.contains("b.py"),
+                Imports::Only(files) => files.contains(&file('b')),
             }
             && runs(plan, 'd')
     };
@@ -283,59 +195,11 @@ fn odds_are_told_only_of_a_search_that_did_not_come_to_its_end() {
         let answers: Result<Vec<bool>, Stopped> =
             ["abv", "av"].iter().take(asks).map(|lists| oracle.reproduces(&plan(lists))).collect();
         let result = oracle.into_result(answers.map(|_| false));
-        (result.exhausted, result.odds.into_iter().map(|(test, _)| letter(test)).collect::<String>())
+        (result.exhausted, result.odds.into_iter().map(|(test, _)| name(test)).collect::<String>())
     };
     assert_eq!(ended(2, false), (true, "ba".into()), "the likeliest first, and who is worth it");
     assert_eq!(ended(2, true), (false, String::new()));
     assert_eq!(ended(1, false), (false, "ba".into()), "all that was to be asked was");
-}
-
-/// What is found among so many elements if all of these are needed, and how many questions it took.
-fn found(size: usize, needed: &[usize], known: bool) -> (Option<Found>, u32) {
-    let all: Vec<usize> = (0..size).collect();
-    let mut questions = 0;
-    let mut fails = |subset: &[usize]| {
-        questions += 1;
-        assert!(subset.is_sorted());
-        Ok(needed.iter().all(|one| subset.contains(one)))
-    };
-    (search(&all, known, &mut fails).unwrap(), questions)
-}
-
-#[test]
-fn each_lone_culprit_is_found_in_few_questions() {
-    for size in [1_usize, 2, 3, 10, 64, 100] {
-        let levels = size.next_power_of_two().ilog2();
-        for culprit in 0..size {
-            let (kept, questions) = found(size, &[culprit], true);
-            assert_eq!(kept, Some(Found { kept: vec![culprit], one_minimal: true }));
-            // One for each level, and some that look with care, verify, or take it away.
-            assert!(questions <= levels + 6, "{size} {culprit}: {questions}");
-        }
-    }
-}
-
-#[test]
-fn what_fails_in_no_part_is_asked_about_as_a_whole_once() {
-    assert_eq!(found(0, &[], true), (Some(Found { kept: Vec::new(), one_minimal: true }), 0));
-    assert_eq!(found(0, &[], false).1, 1, "whether nothing fails");
-    assert_eq!(found(0, &[1], false), (None, 1));
-    assert_eq!(found(1, &[0], false).0, Some(Found { kept: vec![0], one_minimal: true }));
-    assert_eq!(found(8, &[9], false).0, None, "it does not fail at all");
-    assert_eq!(found(4, &[0, 1, 2, 3], false).0.map(|found| found.kept), Some(vec![0, 1, 2, 3]));
-}
-
-#[test]
-fn every_pair_of_two_dozen_is_found() {
-    for first in 0..24 {
-        for second in first + 1..24 {
-            for known in [false, true] {
-                let (kept, questions) = found(24, &[first, second], known);
-                assert_eq!(kept, Some(Found { kept: vec![first, second], one_minimal: true }));
-                assert!(questions <= 24, "{first} {second}: {questions}");
-            }
-        }
-    }
 }
 
 /// Who is believed to be the culprit among so many, where each question is answered by this; the odds, and how many
@@ -351,17 +215,6 @@ fn believed(
         Ok(fails(asked))
     });
     (lone.unwrap(), weights, questions)
-}
-
-#[test]
-fn a_lone_culprit_that_fails_each_time_stands_out_among_two_and_among_many() {
-    for size in [2, 3, 17] {
-        for culprit in 0..size {
-            let (lone, odds, _) = believed(size, 0.9, |asked| asked.contains(&culprit));
-            assert_eq!(lone, Some(culprit));
-            assert!((odds.iter().sum::<f64>() - 1.0).abs() < 1e-9);
-        }
-    }
 }
 
 #[test]

@@ -105,7 +105,7 @@ pub(crate) fn verify(
         return Ok(verified.cannot_tell(format!("{} is not collected now", file.test)));
     };
     let core = Core { kind: file.kind, victim, minimal: &minimal };
-    Case { lab, file, core, rigour, verified, forks_mislead: false, silent: 0 }.run(expected_to_fail)
+    Case { lab, file, core, rigour, verified, forks_mislead: false }.run(expected_to_fail)
 }
 
 /// A failure in one run: how, and whether the process was started for it.
@@ -123,8 +123,6 @@ struct Case<'a, 'b> {
     verified: Verified,
     /// Whether forks were seen to fail where fresh processes do not.
     forks_mislead: bool,
-    /// How many of the last plans that were run tell nothing.
-    silent: u32,
 }
 
 impl Case<'_, '_> {
@@ -282,10 +280,10 @@ impl Case<'_, '_> {
                 shown = self.stage(&plans, true, Stage::Neighbourhood)?;
             }
         }
-        if self.silent > 0 {
+        let silent = plans.len() - (self.verified.neighbourhood.runs + others) as usize;
+        if silent > 0 {
             self.verified.notes.push(format!(
-                "{} of {} plans near the recorded one tell nothing: in them the test is skipped, not run, or expected to fail",
-                self.silent,
+                "{silent} of {} plans near the recorded one tell nothing: in them the test is skipped, not run, or expected to fail",
                 plans.len()
             ));
         }
@@ -305,10 +303,8 @@ impl Case<'_, '_> {
         let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job { fresh, ..Job::of(plan) }).collect();
         let trials = self.lab.probes(&jobs)?;
         let mut shown = Vec::new();
-        self.silent = 0;
         for (trial, plan) in trials.iter().zip(plans) {
             if self.is_silent(trial) {
-                self.silent += 1;
                 continue;
             }
             let failure = self.failure(trial);
