@@ -29,6 +29,9 @@ pub struct Fix {
     /// In how many of them the test failed all the same, for a reason that was seen without the change as well; it
     /// passed in the others.
     pub fails_anyway: u32,
+    /// With the fixes of how many other findings it was tried together in the seeded trials; in the failing plan, in suite
+    /// order and in its reverse it was tried by itself.
+    pub(crate) together_with: u32,
     /// How many of those in which it passed had several workers.
     pub parallel: u32,
     /// With how many tests in conflict those that were changed were raced under control; none failed that does
@@ -59,7 +62,7 @@ pub enum NoFixReason {
     NotTried,
     /// Each that was tried left the failure, harmed another test or could not be shown to do neither.
     Refuted,
-    /// The session's time was used up before one had been tried to the end.
+    /// The session ended, or its time was used up, before one had been tried to the end.
     NoTime,
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::explain::Fix;
 use crate::explain::fix::diff::between;
+use crate::explain::fix::edit::joined;
 use crate::explain::fix::{Edit, diff};
 use crate::finding::Finding;
 use crate::record::failure_file::RecordError;
@@ -65,29 +66,21 @@ fn together(findings: &[Finding]) -> Together {
         let Some(Fix { edits, .. }) = fix else {
             continue;
         };
-        let known = |file: &str| all.edits.iter().find(|edit| edit.file == file);
-        let joined: Option<Vec<Edit>> = edits
-            .iter()
-            .map(|edit| known(&edit.file).map_or(Some(edit.clone()), |own| own.with(edit)))
-            .collect();
-        let Some(joined) = joined else {
+        let Some(joined) = joined(&all.edits, edits) else {
             all.left_out.extend(finding.test);
             continue;
         };
-        let patch: Vec<u8> = joined
-            .iter()
-            .flat_map(|edit| {
-                let before = known(&edit.file).map_or_else(|| edit.before.clone(), Edit::after);
-                between(&edit.file, &before, &edit.after())
-            })
-            .collect();
+        let known = |file: &str| all.edits.iter().find(|edit| edit.file == file);
+        let is_its = |edit: &&Edit| edits.iter().any(|own| own.file == edit.file);
+        let added = joined.iter().filter(is_its).flat_map(|edit| {
+            let before = known(&edit.file).map_or_else(|| edit.before.clone(), Edit::after);
+            between(&edit.file, &before, &edit.after())
+        });
+        let patch: Vec<u8> = added.collect();
         if !patch.is_empty() {
             all.patches.push(patch);
         }
-        for edit in joined {
-            all.edits.retain(|own| own.file != edit.file);
-            all.edits.push(edit);
-        }
+        all.edits = joined;
     }
     all
 }
@@ -112,6 +105,7 @@ mod tests {
             edits: vec![edit],
             trials: 20,
             fails_anyway: 0,
+            together_with: 0,
             parallel: 5,
             raced: 0,
             git_applied: true,

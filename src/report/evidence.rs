@@ -42,6 +42,7 @@ fn fix() -> Fix {
         edits: Vec::new(),
         trials: 20,
         fails_anyway: 0,
+        together_with: 0,
         parallel: 5,
         raced: 0,
         git_applied: true,
@@ -67,6 +68,18 @@ fn whether_git_takes_a_fix_is_doubted_only_where_it_was_not_tried() {
     assert!(has(&fixed(fix()), "fix", held));
     let untried = fixed(Fix { git_applied: false, ..fix() });
     assert!(has(&untried, "fix", &format!("{held}; whether git applies it could not be tried")));
+}
+
+#[test]
+fn with_how_many_others_a_fix_was_tried_is_told() {
+    let held = |others| {
+        let held =
+            "tried in a copy: undoes the failure, and holds in 20 of 20 trials, 5 of them on two workers";
+        format!("{held}; all but suite order and its reverse together with the {others}")
+    };
+    let of = |together_with| fixed(Fix { together_with, ..fix() });
+    assert!(has(&of(1), "fix", &held("fix of another finding")));
+    assert!(has(&of(4), "fix", &held("fixes of 4 other findings")));
 }
 
 #[test]

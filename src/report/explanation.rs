@@ -177,7 +177,16 @@ fn tried(fix: &Fix) -> String {
             "; in the other {more} the test fails for a reason that is there without the change as well"
         ),
     };
-    format!("{trials}{workers}{anyway}{raced}")
+    let together = match fix.together_with as usize {
+        0 => String::new(),
+        1 => "; all but suite order and its reverse together with the fix of another finding".to_owned(),
+        others => {
+            format!(
+                "; all but suite order and its reverse together with the fixes of {others} other findings"
+            )
+        }
+    };
+    format!("{trials}{workers}{together}{anyway}{raced}")
 }
 
 fn unconfirmed(out: &mut dyn Write, explanation: &Explanation) -> io::Result<()> {

@@ -91,6 +91,7 @@ fn victims() -> Vec<Finding> {
         edits: Vec::new(),
         trials: 20,
         fails_anyway: 0,
+        together_with: 0,
         parallel: 5,
         raced: 2,
         git_applied: true,

@@ -48,6 +48,8 @@ pub enum Event<'a> {
     Found(&'a Finding),
     /// A failure was shown to be another sight of a finding.
     Joined(usize, &'a Suspect),
+    /// A finding turned out to be what the other one, which was explained, tells of as well.
+    Folded(usize, usize),
     /// The other tests that fail after the polluter of a finding. Failures of those that were told so before, and are not
     /// among these any more, wait again.
     SamePolluter(usize, &'a SamePolluter),

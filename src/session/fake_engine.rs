@@ -127,6 +127,9 @@ pub(crate) fn lost() -> Outcome {
     Outcome::Crashed { how: "killed by signal 11 (SIGSEGV)".into() }
 }
 
+/// What becomes of the tests in a copy of the project, by what that holds.
+pub(crate) type CopiedBy = fn(&Path) -> fn(Situation<'_>) -> Outcome;
+
 /// The engine.
 pub(crate) struct FakeEngine<'a> {
     suite: Suite,
@@ -135,6 +138,8 @@ pub(crate) struct FakeEngine<'a> {
     forks: bool,
     /// What becomes of the tests in a copy of the project, if there can be one.
     copies: Option<fn(Situation<'_>) -> Outcome>,
+    /// What becomes of the tests by what a copy of the project holds.
+    copied_by: Option<CopiedBy>,
     /// What its tests leave and fail by, if it is asked in place of `becomes`.
     state: Option<State>,
     /// Whether the suite can be collected.
@@ -159,6 +164,7 @@ impl<'a> FakeEngine<'a> {
             becomes,
             forks: true,
             copies: None,
+            copied_by: None,
             state: None,
             collects: true,
             copy_collects: None,
@@ -187,6 +193,11 @@ impl<'a> FakeEngine<'a> {
     /// An engine for whose project copies can be made, in which this becomes of a test.
     pub(crate) fn copied_as(self, becomes: fn(Situation<'_>) -> Outcome) -> Self {
         Self { copies: Some(becomes), ..self }
+    }
+
+    /// An engine for whose project copies can be made, where what becomes of a test is told by what is in the copy.
+    pub(crate) fn copied_by(self, becomes: CopiedBy) -> Self {
+        Self { copied_by: Some(becomes), ..self }
     }
 
     /// An engine in whose session the user presses Ctrl-C after so many runs.
@@ -354,10 +365,10 @@ impl PlainPytest for FakeEngine<'_> {
 }
 
 impl ProjectCopies for FakeEngine<'_> {
-    fn for_project_copy(&self, _: &Path, _: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
+    fn for_project_copy(&self, _: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
         let suite = self.copy_collects.as_ref().unwrap_or(&self.suite);
         let engine = |becomes| -> Box<dyn Engine> { Box::new(FakeEngine::new(suite.clone(), becomes)) };
-        Ok(self.copies.map(engine))
+        Ok(self.copied_by.map(|by| by(copy)).or(self.copies).map(engine))
     }
 }
 

@@ -8,6 +8,7 @@
 pub mod event;
 pub(crate) mod result;
 pub(crate) mod account;
+pub(crate) mod agenda;
 pub(crate) mod replay;
 pub(crate) mod speedup;
 pub mod lab;

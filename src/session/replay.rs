@@ -5,17 +5,13 @@ use std::sync::Arc;
 use crate::finding::Origin;
 use crate::judge::Tally;
 use crate::judge::observation::{FailureMatcher, is_expected_to_fail, observe};
-use crate::plan::{Axes, Interleaving, Plan};
+use crate::plan::{Interleaving, Plan};
 use crate::race::access::recorded;
 use crate::run::RunError;
-use crate::session::explain::details;
-use crate::session::fix::search;
-use crate::session::investigate::investigate;
+use crate::session::agenda::Agenda;
 use crate::session::lab::Lab;
-use crate::session::result::Explain;
 use crate::session::stress::baseline;
 use crate::session::suspect::{Suspect, suspects};
-use crate::trial::Interpreter;
 
 /// What the runs of a plan showed.
 #[derive(Clone, Debug, Default)]
@@ -84,36 +80,16 @@ pub(crate) fn replay(
 /// Judges, shrinks and explains what a replay showed. The suite is run in suite order before, since a brittle
 /// test is told from a broken one by a run in which it passes. What ends this before all is judged is noted beside
 /// what was found by then.
-pub(crate) fn explain(
-    lab: &mut Lab<'_>,
-    interpreter: &Interpreter,
-    axes: &Axes,
-    how_far: Explain,
-    plan: &Plan,
-    replayed: &mut Replayed,
-) {
-    replayed.unjudged = replayed.failures.iter().map(|(suspect, _)| suspect.clone()).collect();
+pub(crate) fn explain(lab: &mut Lab<'_>, mut agenda: Agenda<'_>, plan: &Plan, replayed: &mut Replayed) {
+    lab.book_mut().take_in(replayed.failures.iter().map(|(suspect, _)| suspect.clone()));
     if replayed.ended.is_none() {
-        let judged = judge(lab, interpreter, axes, how_far, plan, replayed);
+        let suite_order = baseline::suite_order(lab.suite, plan.seed, plan.hash_seed);
+        let judged = lab
+            .trial(Origin::Baseline, &suite_order)
+            .and_then(|_| agenda.judge_and_explain(lab))
+            .and_then(|()| agenda.fix(lab));
+        agenda.give_up(lab);
         replayed.ended = judged.err().map(Arc::new);
     }
-}
-
-fn judge(
-    lab: &mut Lab<'_>,
-    interpreter: &Interpreter,
-    axes: &Axes,
-    how_far: Explain,
-    plan: &Plan,
-    replayed: &mut Replayed,
-) -> Result<(), RunError> {
-    lab.trial(Origin::Baseline, &baseline::suite_order(lab.suite, plan.seed, plan.hash_seed))?;
-    let mut trials = search::Trials::new(&interpreter.rootdir, plan.seed, axes);
-    while let Some(suspect) = replayed.unjudged.first() {
-        let finding = investigate(lab, suspect)?;
-        replayed.unjudged.remove(0);
-        let of = lab.found(&finding);
-        details::tell(lab, interpreter, &mut trials, how_far, of)?;
-    }
-    Ok(())
+    replayed.unjudged = lab.book().unjudged();
 }

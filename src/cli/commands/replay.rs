@@ -20,6 +20,8 @@ use crate::report::progress::Progress;
 use crate::report::{Again, Document, ReplayDocument, terminal, words};
 use crate::run::engine::Collect;
 use crate::run::{Engine, RunError};
+use crate::session::agenda::Agenda;
+use crate::session::fix::search::Trials;
 use crate::session::race::pairs;
 use crate::session::replay::{Replayed, explain, replay};
 use crate::session::stress::{baseline, collections};
@@ -96,7 +98,9 @@ fn again(args: &PlanAgainArgs, shrink: bool, how_far: Explain) -> anyhow::Result
     };
     let mut replayed = replay(&mut lab, &plan, wanted.as_ref(), times)?;
     if shrink {
-        explain(&mut lab, &collected.interpreter, &axes, how_far, &plan, &mut replayed);
+        let trials = Trials::new(&collected.interpreter.rootdir, plan.seed, &axes);
+        let agenda = Agenda::new(&collected.interpreter, how_far, trials);
+        explain(&mut lab, agenda, &plan, &mut replayed);
     }
     let account = lab.close();
     drop(progress);

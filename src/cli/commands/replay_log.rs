@@ -20,6 +20,8 @@ use crate::report::progress::Progress;
 use crate::report::{Again, Document, ReplayDocument, Verbosity, terminal as report, words};
 use crate::run::Engine;
 use crate::run::engine::{Collect, Surroundings};
+use crate::session::agenda::Agenda;
+use crate::session::fix::search::Trials;
 use crate::session::replay::{Replayed, explain, replay};
 use crate::session::{Explain, Lab, Limits, SessionResult};
 use crate::suite::TestIndex;
@@ -139,7 +141,9 @@ pub(crate) fn run(args: &PlanAgainArgs, how_far: Explain, log: &str) -> anyhow::
     let mut lab = Lab::new(&suite, &mut *engine, &mut progress, None);
     let mut replayed = runs(&mut lab, &plan, &placed, times, &hash_seeds)?;
     if !replayed.failures.is_empty() {
-        explain(&mut lab, &collected.interpreter, &axes, how_far, &plan, &mut replayed);
+        let trials = Trials::new(&collected.interpreter.rootdir, plan.seed, &axes);
+        let agenda = Agenda::new(&collected.interpreter, how_far, trials);
+        explain(&mut lab, agenda, &plan, &mut replayed);
     }
     let account = lab.close();
     drop(progress);

@@ -96,6 +96,18 @@ impl Edit {
     }
 }
 
+/// All of some changes of files and of some more, a file each; those of the files that are changed by both or by the
+/// latter come last. None if two of one file do not go together.
+pub(crate) fn joined(edits: &[Edit], more: &[Edit]) -> Option<Vec<Edit>> {
+    let known = |file: &str| edits.iter().find(|edit| edit.file == file);
+    let is_changed = |edit: &&Edit| !more.iter().any(|other| other.file == edit.file);
+    let mut all: Vec<Edit> = edits.iter().filter(is_changed).cloned().collect();
+    for edit in more {
+        all.push(known(&edit.file).map_or_else(|| Some(edit.clone()), |own| own.with(edit))?);
+    }
+    Some(all)
+}
+
 impl Splice {
     fn excludes(&self, other: &Self) -> bool {
         let same_block = self.rank == Rank::Block

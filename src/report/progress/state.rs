@@ -93,6 +93,7 @@ impl State {
                 self.runs = self.runs.map(|runs| runs + 1);
                 self.doing = words::count(self.runs.unwrap_or_default() as usize, "run");
             }
+            Event::Folded(..) => self.found = self.found.saturating_sub(1),
             Event::Joined(..) => self.waiting = self.waiting.saturating_sub(1),
             _ => {}
         }

@@ -55,6 +55,8 @@ pub(crate) struct FindingBook {
     /// Failures that are told with the finding of this number, as showing after its polluter, until it is known whether
     /// they do so for its state.
     aside: Vec<(usize, Suspect)>,
+    /// Findings that are told with another one, by number.
+    folded: BTreeSet<usize>,
     /// Failures that are still to be looked into, in the order in which they came.
     pub(crate) waiting: Vec<Suspect>,
     findings: Vec<Finding>,
@@ -169,6 +171,7 @@ impl FindingBook {
         match event {
             Event::Found(finding) => self.keep((*finding).clone(), suite),
             Event::Joined(of, suspect) => self.join(*of, suspect),
+            Event::Folded(of, _) => _ = self.folded.insert(*of),
             Event::SamePolluter(of, told) => {
                 self.set_aside(*of, told);
                 self.identify(*of, suite);
@@ -249,6 +252,26 @@ impl FindingBook {
         finding.same_polluter = finding.same_polluter.without(&related);
     }
 
+    /// The findings that are victims of which the explanation of this one tells, and that name no other test.
+    pub(crate) fn to_fold(&self, into: usize) -> Vec<usize> {
+        let is_told = |finding: &Finding| {
+            let polluter = finding.only_polluter()?;
+            let told = |victim: &Signature| {
+                let of_it = |(signature, polluters): &&(Signature, BTreeSet<TestIndex>)| {
+                    signature == victim && polluters.contains(&polluter)
+                };
+                self.explained.iter().any(|told| of_it(&told))
+            };
+            let mut victims = finding.signature.iter().chain(&finding.same_polluter.victims);
+            Some(victims.all(told) && finding.also.is_empty())
+        };
+        let folds = |(at, finding): &(usize, &Finding)| {
+            let is_new = finding.explanation.is_none() && finding.known.is_none();
+            *at != into && !self.folded.contains(at) && is_new && is_told(finding) == Some(true)
+        };
+        self.findings.iter().enumerate().filter(folds).map(|(at, _)| at).collect()
+    }
+
     /// Whether the test was found to fail in this way for reasons of its own, wherever it then shows. Another way
     /// in which it fails may have another reason.
     fn is_settled(&self, suspect: &Suspect) -> bool {
@@ -287,7 +310,16 @@ impl FindingBook {
         self.findings.is_empty() && self.waiting.is_empty()
     }
 
-    /// What was found.
+    /// What was found, without what is told with another finding.
+    pub(crate) fn told(&self) -> impl Iterator<Item = &Finding> {
+        self.findings
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| !self.folded.contains(at))
+            .map(|(_, finding)| finding)
+    }
+
+    /// What was found, by number.
     pub(crate) fn findings(&self) -> &[Finding] {
         &self.findings
     }
@@ -312,7 +344,7 @@ impl FindingBook {
     /// Whether an isolation failure was found that is not known.
     pub(crate) fn has_new(&self) -> bool {
         let new = |finding: &Finding| finding.kind.is_isolation_failure() && finding.known.is_none();
-        self.findings.iter().any(new)
+        self.told().any(new)
     }
 }
 

@@ -1,15 +1,14 @@
-//! What is told of a finding besides what it is: who else of those that wait fails after its polluter, the command that
-//! shows it, the state behind it, who else has to do with that, and a fix.
+//! What is told of a finding besides what it is: the command that shows it, the state behind it, and who else has to do
+//! with that.
 //!
 //! Each is told as soon as it is known, so that whatever ends the session finds it in the account.
 
 use crate::run::RunError;
 use crate::session::event::Event;
-use crate::session::explain::same_polluter;
-use crate::session::fix::search;
+use crate::session::explain::explain;
+use crate::session::explain::related::related_tests;
 use crate::session::investigate::command;
 use crate::session::lab::Lab;
-use crate::session::result::Explain;
 use crate::trial::Interpreter;
 
 /// What is said of a finding that was being looked into when the session ended.
@@ -17,23 +16,65 @@ const CUT_SHORT: &str = "the session ended while this was looked into: told is w
 /// What is said of one for which the time was too short.
 const NO_TIME: &str = "the time was used up while this was looked into: told is what was known by then";
 
-/// Tells of a finding what can be found out: nothing where the search for its causes was given up, as all of it starts
-/// from these. That the time is used up is no error, but told.
+/// Tells of the command of plain pytest that shows a finding, or why there is none.
+///
+/// # Errors
+/// As those of [`told_of`].
+pub(crate) fn command(lab: &mut Lab<'_>, interpreter: &Interpreter, of: usize) -> Result<(), RunError> {
+    told_of(lab, of, |lab| {
+        let finding = lab.book().findings()[of].clone();
+        if let Some(command) = command::find(lab, interpreter, &finding)? {
+            lab.tell(&Event::Command(of, &command));
+        }
+        Ok(())
+    })
+}
+
+/// Tells of a finding the state behind it, and who else has to do with that.
+///
+/// # Errors
+/// As those of [`told_of`].
+pub(crate) fn state(lab: &mut Lab<'_>, of: usize) -> Result<(), RunError> {
+    told_of(lab, of, |lab| {
+        let finding = lab.book().findings()[of].clone();
+        let Some(explanation) = explain(lab, &finding)? else {
+            return Ok(());
+        };
+        lab.tell(&Event::Explained(of, &explanation));
+        let (true, Some(place)) = (explanation.confirmed, explanation.places.first()) else {
+            return Ok(());
+        };
+        if finding.fails_by_chance_too() {
+            return Ok(());
+        }
+        let (related, apart) = match related_tests(lab, &finding, place) {
+            Err(RunError::Interrupted) => return Err(RunError::Interrupted),
+            // That the others are not known is no reason to lose what is.
+            found => found.unwrap_or_default(),
+        };
+        lab.tell(&Event::Related(of, &related));
+        if !apart.is_empty() {
+            let left = lab.book().findings()[of].same_polluter.without(&apart);
+            lab.tell(&Event::SamePolluter(of, &left));
+        }
+        Ok(())
+    })
+}
+
+/// Finds out something of a finding: nothing where the search for its causes was given up, as all of it starts from
+/// these. That the time is used up is no error, but told.
 ///
 /// # Errors
 /// Those of the engine; what was found out before is told, and that it is not all.
-pub(crate) fn tell(
+pub(crate) fn told_of(
     lab: &mut Lab<'_>,
-    interpreter: &Interpreter,
-    trials: &mut search::Trials<'_>,
-    explain: Explain,
     of: usize,
+    find_out: impl FnOnce(&mut Lab<'_>) -> Result<(), RunError>,
 ) -> Result<(), RunError> {
     if lab.book().findings()[of].given_up.is_some() {
         return Ok(());
     }
-    let ended = find_out(lab, interpreter, trials, explain, of);
-    match ended {
+    match find_out(lab) {
         Ok(()) => Ok(()),
         Err(RunError::OutOfTime) => {
             lab.tell(&Event::Noted(of, NO_TIME));
@@ -43,23 +84,5 @@ pub(crate) fn tell(
             lab.tell(&Event::Noted(of, CUT_SHORT));
             Err(error)
         }
-    }
-}
-
-fn find_out(
-    lab: &mut Lab<'_>,
-    interpreter: &Interpreter,
-    trials: &mut search::Trials<'_>,
-    explain: Explain,
-    of: usize,
-) -> Result<(), RunError> {
-    same_polluter::ask(lab, of)?;
-    let finding = lab.book().findings()[of].clone();
-    if let Some(command) = command::find(lab, interpreter, &finding)? {
-        lab.tell(&Event::Command(of, &command));
-    }
-    match explain {
-        Explain::No => Ok(()),
-        Explain::State | Explain::Fix => search::explain_and_fix(lab, trials, explain, of),
     }
 }

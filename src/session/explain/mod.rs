@@ -58,6 +58,11 @@ pub(crate) fn explain(lab: &mut Lab<'_>, finding: &Finding) -> Result<Option<Exp
     }
 }
 
+/// Whether a finding is a question of state between tests, and its causes are known.
+pub(crate) fn is_explainable(lab: &Lab<'_>, finding: &Finding) -> bool {
+    finding.given_up.is_none() && Case::of(lab, finding).is_some()
+}
+
 /// How often what undoes a failure must do so before that is believed. A brittle test fails each time.
 fn repetitions(finding: &Finding) -> u32 {
     match finding.kind {

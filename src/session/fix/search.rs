@@ -17,24 +17,21 @@ use crate::run::project::copy::Copy;
 use crate::run::project::git::{Applied, apply};
 use crate::run::project::source::Reader;
 use crate::run::{Engine, RunError};
-use crate::session::event::Event;
-use crate::session::explain::explain;
-use crate::session::explain::related::related_tests;
 use crate::session::fix::control::Control;
+use crate::session::fix::patched::Patched;
 use crate::session::fix::proposals::{Proposals, Targets, proposals};
-use crate::session::fix::trying::{Attempt, Doubt, Tried};
+use crate::session::fix::trying::{Attempt, Doubt, Failing, Tried};
 use crate::session::lab::{Lab, alone};
-use crate::session::result::Explain;
 use crate::suite::TestIndex;
 use crate::trial::Failure;
 
 /// What the fixes of a session are tried with besides the failing plans.
 pub(crate) struct Trials<'a> {
-    rootdir: &'a Path,
+    pub(crate) rootdir: &'a Path,
     seed: Seed,
     axes: &'a Axes,
     /// One for all fixes: most plans without a change are the same for each.
-    control: Control<'a>,
+    pub(crate) control: Control<'a>,
 }
 
 impl<'a> Trials<'a> {
@@ -45,58 +42,42 @@ impl<'a> Trials<'a> {
     }
 }
 
-/// Tells of a finding the state behind it, who else has to do with that, and, if that is asked for, a fix that was tried,
-/// or why there is none; each at once, as the session may end before the next is known.
-///
-/// # Errors
-/// The run was interrupted.
-pub(crate) fn explain_and_fix(
-    lab: &mut Lab<'_>,
-    trials: &mut Trials<'_>,
-    how_far: Explain,
-    of: usize,
-) -> Result<(), RunError> {
-    let finding = lab.book().findings()[of].clone();
-    let Some(mut explanation) = explain(lab, &finding)? else {
-        return Ok(());
-    };
-    lab.tell(&Event::Explained(of, &explanation));
-    if finding.fails_by_chance_too() {
-        if explanation.confirmed && how_far == Explain::Fix {
-            lab.tell(&Event::Fixed(
-                of,
-                &Err(not_tried("the test fails at times without what makes it fail, too")),
-            ));
-        }
-        return Ok(());
-    }
-    if let (true, Some(place)) = (explanation.confirmed, explanation.places.first()) {
-        let (related, apart) = match related_tests(lab, &finding, place) {
-            Err(RunError::Interrupted) => return Err(RunError::Interrupted),
-            // That the others are not known is no reason to lose what is.
-            found => found.unwrap_or_default(),
-        };
-        explanation.related_tests = related;
-        lab.tell(&Event::Related(of, &explanation.related_tests));
-        if !apart.is_empty() {
-            let left = lab.book().findings()[of].same_polluter.without(&apart);
-            lab.tell(&Event::SamePolluter(of, &left));
-        }
-    }
-    let wanted = explanation.confirmed && how_far == Explain::Fix;
-    if let (true, Some(search)) = (wanted, Search::of(trials, &finding, &explanation)) {
-        let fix = match search.run(lab, &mut trials.control) {
-            Ok(fix) => fix,
-            Err(RunError::Interrupted) => return Err(RunError::Interrupted),
-            Err(RunError::OutOfTime) => Err(no_time()),
-            Err(error) => Err(not_tried(first_line(&error.to_string()))),
-        };
-        lab.tell(&Event::Fixed(of, &fix));
-    }
-    Ok(())
+/// How far a fix is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HowFar {
+    /// By itself, in a copy of its own.
+    ByItself,
+    /// To the end, in that copy.
+    ToTheEnd,
 }
 
-struct Search<'a> {
+/// A fix that was seen to hold, as far as it was tried.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Held {
+    /// What it changes.
+    pub(crate) edits: Vec<Edit>,
+    /// Whether git takes it; false if there is no git.
+    pub(crate) git_applied: bool,
+    /// In how many trials the test passed.
+    pub(crate) passed: u32,
+    /// How many of these had several workers.
+    pub(crate) parallel: u32,
+    /// With how many tests in conflict it was raced.
+    pub(crate) raced: u32,
+}
+
+impl Held {
+    /// The fix, which was tried to the end with the fixes of so many other findings beside it.
+    pub(crate) fn fix(self, together_with: u32) -> Fix {
+        let Self { edits, git_applied, passed, parallel, raced } = self;
+        let diff = String::from_utf8_lossy(&diff(&edits)).into_owned();
+        let fails_anyway = FIX_TRIALS - passed;
+        Fix { diff, edits, trials: FIX_TRIALS, fails_anyway, together_with, parallel, raced, git_applied }
+    }
+}
+
+/// The search for a fix of one finding.
+pub(crate) struct Search<'a> {
     rootdir: &'a Path,
     seed: Seed,
     axes: &'a Axes,
@@ -115,7 +96,9 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn of(trials: &Trials<'a>, finding: &'a Finding, explanation: &'a Explanation) -> Option<Self> {
+    /// Of a finding whose state is confirmed.
+    pub(crate) fn of(trials: &Trials<'a>, finding: &'a Finding) -> Option<Self> {
+        let explanation = finding.explanation.as_ref().filter(|explanation| explanation.confirmed)?;
         let (minimal, test) = (finding.shrunk.as_ref()?, finding.test?);
         let brittle = finding.kind == Kind::Brittle;
         let polluters = minimal.culprits.iter().copied().chain(explanation.related_tests.all_polluters());
@@ -136,8 +119,31 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// A fix that holds, or why none is shown. That a copy cannot be made or run is no error.
-    fn run(&self, lab: &mut Lab<'_>, control: &mut Control<'_>) -> Result<Result<Fix, NoFix>, RunError> {
+    /// The first fix that holds, as far as each is tried, or why none is shown. That a copy cannot be made or run is no
+    /// error.
+    ///
+    /// # Errors
+    /// The run was interrupted.
+    pub(crate) fn run(
+        &self,
+        lab: &mut Lab<'_>,
+        control: &mut Control<'_>,
+        how_far: HowFar,
+    ) -> Result<Result<Held, NoFix>, RunError> {
+        match self.first_that_holds(lab, control, how_far) {
+            Err(RunError::Interrupted) => Err(RunError::Interrupted),
+            Err(RunError::OutOfTime) => Ok(Err(no_time())),
+            Err(error) => Ok(Err(not_tried(first_line(&error.to_string())))),
+            found => found,
+        }
+    }
+
+    fn first_that_holds(
+        &self,
+        lab: &mut Lab<'_>,
+        control: &mut Control<'_>,
+        how_far: HowFar,
+    ) -> Result<Result<Held, NoFix>, RunError> {
         let rootdir = self.rootdir;
         let reader = Reader::new(lab.python());
         let targets = Targets {
@@ -160,35 +166,58 @@ impl<'a> Search<'a> {
                     continue;
                 }
             };
-            let (_copy, engine) = match for_project_copy(lab, rootdir, &edits)? {
+            let (_copy, mut engine) = match for_project_copy(lab, rootdir, &edits)? {
                 Ok(found) => found,
                 Err(why) => return Ok(Err(not_tried(why))),
             };
-            let tried = self.attempt(lab, engine, control)?;
+            let mut patched = Patched::new(&mut *engine);
+            let failing = self.failing(lab);
+            let attempt = self.attempt(lab, &mut patched, control);
+            let tried = match how_far {
+                HowFar::ByItself => attempt.by_itself(&failing)?,
+                HowFar::ToTheEnd => attempt.run(&failing)?,
+            };
             if let Some(told) = told(tried, &mut doubts) {
-                return Ok(told.map(|(fails_anyway, parallel, raced)| {
-                    let diff = String::from_utf8_lossy(&diff(&edits)).into_owned();
-                    Fix { diff, edits, trials: FIX_TRIALS, fails_anyway, parallel, raced, git_applied }
-                }));
+                let held = |(passed, parallel, raced)| Held { edits, git_applied, passed, parallel, raced };
+                return Ok(told.map(held));
             }
         }
         Ok(Err(no_fix(&doubts, refused, self.brittle)))
     }
 
-    fn attempt(
+    /// What becomes of a fix that held by itself in a copy that holds others as well.
+    ///
+    /// # Errors
+    /// The run was interrupted.
+    pub(crate) fn with_others(
         &self,
         lab: &mut Lab<'_>,
-        mut engine: Box<dyn Engine>,
+        patched: &mut Patched<'_>,
         control: &mut Control<'_>,
+        held: &Held,
     ) -> Result<Tried, RunError> {
-        let failing = match self.brittle {
+        let failing = self.failing(lab);
+        self.attempt(lab, patched, control).with_others(&failing, held.passed, held.raced)
+    }
+
+    fn failing(&self, lab: &Lab<'_>) -> Failing {
+        let plan = match self.brittle {
             true => alone(self.minimal, lab.suite, self.test, self.minimal.random_seed),
             false => self.minimal.clone(),
         };
         let shared = self.explanation.places.iter().any(|place| place.kind.is_on_disk());
-        let attempt = Attempt {
+        Failing { plan, runs: self.runs, shared }
+    }
+
+    fn attempt<'s, 'b, 'c, 'd>(
+        &'s self,
+        lab: &'s mut Lab<'b>,
+        patched: &'s mut Patched<'c>,
+        control: &'s mut Control<'d>,
+    ) -> Attempt<'s, 'b, 'c, 'd> {
+        Attempt {
             lab,
-            engine: &mut *engine,
+            patched,
             control,
             seed: self.seed,
             axes: self.axes,
@@ -197,8 +226,7 @@ impl<'a> Search<'a> {
             failure: self.failure,
             changed: &self.changed,
             sets_up: self.brittle,
-        };
-        attempt.run(&failing, self.runs, shared)
+        }
     }
 }
 
@@ -216,11 +244,11 @@ fn check(reader: &Reader, edits: &[Edit]) -> Result<bool, String> {
     }
 }
 
-/// What an attempt says of a fix, if that ends the search: in how many trials the test failed all the same, how many
-/// of the others were on two workers, and with how many tests it was raced. What speaks against it is taken note of.
+/// What an attempt says of a fix, if that ends the search: in how many trials the test passed, how many of these were on
+/// two workers, and with how many tests it was raced. What speaks against it is taken note of.
 fn told(tried: Tried, doubts: &mut Vec<Doubt>) -> Option<Result<(u32, u32, u32), NoFix>> {
     match tried {
-        Tried::Holds { passed, parallel, raced } => Some(Ok((FIX_TRIALS - passed, parallel, raced))),
+        Tried::Holds { passed, parallel, raced } => Some(Ok((passed, parallel, raced))),
         Tried::NoTime => Some(Err(no_time())),
         Tried::Doubt(doubt) => {
             doubts.push(doubt);
@@ -245,11 +273,18 @@ pub(crate) fn for_project_copy(lab: &Lab<'_>, rootdir: &Path, edits: &[Edit]) ->
     Ok(engine.map(|engine| (copy, engine)).ok_or(why))
 }
 
-fn no_time() -> NoFix {
+/// That the time was used up before one was tried to the end.
+pub(crate) fn no_time() -> NoFix {
     NoFix { why: NoFixReason::NoTime, says: "none: no time to try one to the end".into() }
 }
 
-fn not_tried(why: &str) -> NoFix {
+/// That the session was ended before one was tried to the end.
+pub(crate) fn session_ended() -> NoFix {
+    NoFix { why: NoFixReason::NoTime, says: "none: the session ended before one was tried to the end".into() }
+}
+
+/// That none could be tried.
+pub(crate) fn not_tried(why: &str) -> NoFix {
     NoFix { why: NoFixReason::NotTried, says: format!("none could be tried: {why}") }
 }
 

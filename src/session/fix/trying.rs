@@ -5,7 +5,6 @@
 mod tests;
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 
 use crate::finding::Origin;
 use crate::judge::Tally;
@@ -14,10 +13,10 @@ use crate::judge::observation::{self, FailureMatcher, Observation};
 use crate::judge::patched::{Harm, How, Said, collects_other, harms, is_to_blame, look, new_harms, shows};
 use crate::limits::{FIX_PARALLEL_TRIALS, FIX_PLAIN_TRIALS, FIX_SCHEDULES, FIX_TRIALS, HARM_REPEATS};
 use crate::plan::{Axes, Imports, Mode, Plan, Seed, TrialIndex, order, plan};
-use crate::run::engine::Collect;
-use crate::run::{Engine, Job, RunError};
+use crate::run::RunError;
 use crate::session::event::Reporters;
 use crate::session::fix::control::Control;
+use crate::session::fix::patched::Patched;
 use crate::session::lab::{Lab, serial};
 use crate::session::race::pairs::{Races, fresh_suspects, seems_no_race};
 use crate::session::race::recording;
@@ -54,13 +53,13 @@ pub(crate) struct Doubt {
 }
 
 /// An attempt with one patch.
-pub(crate) struct Attempt<'a, 'b, 'c> {
+pub(crate) struct Attempt<'a, 'b, 'c, 'd> {
     /// The session's lab, which runs the project as it is.
     pub(crate) lab: &'a mut Lab<'b>,
-    /// Runs the patched copy.
-    pub(crate) engine: &'a mut dyn Engine,
+    /// The patched copy.
+    pub(crate) patched: &'a mut Patched<'c>,
     /// Runs a copy without the patch.
-    pub(crate) control: &'a mut Control<'c>,
+    pub(crate) control: &'a mut Control<'d>,
     /// The session's seed.
     pub(crate) seed: Seed,
     /// What the session varies.
@@ -77,6 +76,17 @@ pub(crate) struct Attempt<'a, 'b, 'c> {
     pub(crate) sets_up: bool,
 }
 
+/// What a patch is to undo, and how it shows.
+#[derive(Clone, Debug)]
+pub(crate) struct Failing {
+    /// The failing plan.
+    pub(crate) plan: Plan,
+    /// How often it is run, as it may fail at times only.
+    pub(crate) runs: u32,
+    /// Whether workers share what is behind it, so that it is raced as well.
+    pub(crate) shared: bool,
+}
+
 /// Why an attempt ends before it has held.
 enum End {
     Doubt(Doubt),
@@ -90,52 +100,93 @@ impl From<RunError> for End {
     }
 }
 
-impl Attempt<'_, '_, '_> {
-    /// Tries the patch with the failing plan, run several times where that fails at times only; what is `shared`
-    /// by workers is raced as well.
+impl Attempt<'_, '_, '_, '_> {
+    /// Tries the patch to the end, where nothing else is changed.
     ///
     /// # Errors
     /// The run was interrupted.
-    pub(crate) fn run(mut self, failing: &Plan, runs: u32, shared: bool) -> Result<Tried, RunError> {
-        match self.holds(failing, runs, shared) {
-            Ok(tried) => Ok(tried),
-            Err(End::Doubt(doubt)) => Ok(Tried::Doubt(doubt)),
-            Err(End::NoTime | End::Error(RunError::OutOfTime)) => Ok(Tried::NoTime),
-            Err(End::Error(RunError::Interrupted)) => Err(RunError::Interrupted),
-            Err(End::Error(error)) => {
-                let why = error.to_string();
-                let says = format!("could not be seen to hold: {}", why.lines().next().unwrap_or_default());
-                Ok(Tried::Doubt(Doubt { says, of_another: false }))
-            }
+    pub(crate) fn run(mut self, failing: &Failing) -> Result<Tried, RunError> {
+        told(self.holds(failing))
+    }
+
+    /// Tries it as far as that is done for a patch by itself, before it is tried together with others: with the failing
+    /// plan, in suite order and its reverse, and in races.
+    ///
+    /// # Errors
+    /// The run was interrupted.
+    pub(crate) fn by_itself(mut self, failing: &Failing) -> Result<Tried, RunError> {
+        told(self.undoes(failing).and_then(|passed| {
+            let raced = self.raced_if(failing)?;
+            Ok(Tried::Holds { passed, parallel: 0, raced })
+        }))
+    }
+
+    /// Tries the rest in a copy that holds others as well, of one that held `by_itself` in so many trials and races.
+    ///
+    /// # Errors
+    /// The run was interrupted.
+    pub(crate) fn with_others(
+        mut self,
+        failing: &Failing,
+        passed: u32,
+        raced: u32,
+    ) -> Result<Tried, RunError> {
+        told(self.collects_the_same(failing.plan.hash_seed).and_then(|()| {
+            let (passed, parallel) = self.in_seeded_trials(passed)?;
+            Ok(Tried::Holds { passed, parallel, raced })
+        }))
+    }
+
+    fn holds(&mut self, failing: &Failing) -> Result<Tried, End> {
+        let passed = self.undoes(failing)?;
+        let (passed, parallel) = self.in_seeded_trials(passed)?;
+        let raced = self.raced_if(failing)?;
+        Ok(Tried::Holds { passed, parallel, raced })
+    }
+
+    /// In how many of suite order and its reverse the test passes, where the patch undoes the failure and holds in both.
+    fn undoes(&mut self, failing: &Failing) -> Result<u32, End> {
+        let hash_seed = failing.plan.hash_seed;
+        self.collects_the_same(hash_seed)?;
+        let failing: Vec<Plan> = (0..failing.runs).map(|run| failing.plan.reseeded(run)).collect();
+        self.hold_in(&failing, true, |_| "did not undo the failure".to_owned())?;
+        self.shows_without(&failing)?;
+        let failed = self.fails_where();
+        self.hold_in(&self.in_suite_order(hash_seed), false, |at| {
+            failed(if at == 0 { "in suite order" } else { "in the reverse of suite order" })
+        })
+    }
+
+    /// In how many trials the test passes, with those that are known of before, and how many of these were on two
+    /// workers, where the patch holds in all seeded ones.
+    fn in_seeded_trials(&mut self, before: u32) -> Result<(u32, u32), End> {
+        let failed = self.fails_where();
+        let (serial, parallel) = self.seeded();
+        let in_serial = self.hold_in(&serial, false, |_| failed("in another order"))?;
+        let on_two = self.hold_in(&parallel, false, |_| failed("on two workers"))?;
+        match before + in_serial + on_two {
+            0 => Err(doubt(failed("in every trial, for another reason"))),
+            passed => Ok((passed, on_two)),
         }
     }
 
-    fn holds(&mut self, failing: &Plan, runs: u32, shared: bool) -> Result<Tried, End> {
-        self.collects_the_same(failing.hash_seed)?;
-        let failing_plans: Vec<Plan> = (0..runs).map(|run| failing.reseeded(run)).collect();
-        self.hold_in(&failing_plans, true, |_| "did not undo the failure".to_owned())?;
-        self.shows_without(&failing_plans)?;
-        let (plain, serial, parallel) = self.plans(failing.hash_seed);
+    /// What is said of a patch with which the test fails somewhere.
+    fn fails_where(&self) -> impl Fn(&str) -> String + use<> {
         let test = self.lab.suite.test(self.test).id.clone();
-        let failed = |place: &str| format!("undid the failure, but {test} failed {place}");
-        let in_plain = self.hold_in(&plain, false, |at| {
-            failed(if at == 0 { "in suite order" } else { "in the reverse of suite order" })
-        })?;
-        let in_serial = self.hold_in(&serial, false, |_| failed("in another order"))?;
-        let on_two = self.hold_in(&parallel, false, |_| failed("on two workers"))?;
-        let passed = in_plain + in_serial + on_two;
-        if passed == 0 {
-            return Err(doubt(failed("in every trial, for another reason")));
-        }
-        let raced = if shared && !parallel.is_empty() { self.raced(failing.hash_seed)? } else { 0 };
-        Ok(Tried::Holds { passed, parallel: on_two, raced })
+        move |place| format!("undid the failure, but {test} failed {place}")
+    }
+
+    /// With how many tests those that were changed were raced: with none where workers share nothing of it, or there is
+    /// but one.
+    fn raced_if(&mut self, failing: &Failing) -> Result<u32, End> {
+        if failing.shared && self.parallel_trials() > 0 { self.raced(failing.plan.hash_seed) } else { Ok(0) }
     }
 
     /// Whether the patched copy collects what the project does, or what a copy does under this hash seed.
     fn collects_the_same(&mut self, hash_seed: u32) -> Result<(), End> {
-        let collected = match self.engine.collect(Collect::kept(hash_seed)) {
+        let collected = match self.patched.collect(hash_seed) {
             Err(RunError::Interrupted) => return Err(RunError::Interrupted.into()),
-            collected => collected.map(|collected| self.named(&collected.suite)).ok(),
+            collected => collected.map(|suite| self.named(&suite)).ok(),
         };
         let other = |suite: &Option<Suite>, of: &Suite| match suite {
             None => Some("the suite".to_owned()),
@@ -161,22 +212,31 @@ impl Attempt<'_, '_, '_> {
         collected.named_as(suite.collected.iter().map(|&test| &suite.test(test).id))
     }
 
-    /// Suite order and its reverse, and the seeded trials: on one worker, and on two unless the session is about
-    /// one alone.
-    fn plans(&self, hash_seed: u32) -> (Vec<Plan>, Vec<Plan>, Vec<Plan>) {
+    /// Suite order and its reverse.
+    fn in_suite_order(&self, hash_seed: u32) -> [Plan; FIX_PLAIN_TRIALS as usize] {
+        let suite = self.lab.suite;
+        let own = baseline::suite_order(suite, self.seed, hash_seed);
+        let reversed = order::reversed(suite, &suite.collected, self.axes.ignore_rank);
+        [own.clone(), Plan { workers: vec![reversed], ..own }]
+    }
+
+    /// The seeded trials: on one worker, and on two unless the session is about one alone.
+    fn seeded(&self) -> (Vec<Plan>, Vec<Plan>) {
         let (suite, axes) = (self.lab.suite, self.axes);
-        let modes = axes.parallel_modes(suite);
-        let parallel =
-            if modes.is_empty() || axes.parallel_workers().is_empty() { 0 } else { FIX_PARALLEL_TRIALS };
         let make = |workers: u32, modes: Vec<Mode>, count: u32| -> Vec<Plan> {
             let axes = Axes { workers: vec![workers], modes, ..axes.clone() };
             (0..count).map(|index| plan(self.seed, TrialIndex(u64::from(index)), suite, &axes)).collect()
         };
-        let own = baseline::suite_order(suite, self.seed, hash_seed);
-        let reversed = order::reversed(suite, &suite.collected, axes.ignore_rank);
-        let reversed = Plan { workers: vec![reversed], ..own.clone() };
+        let parallel = self.parallel_trials();
         let serial = make(1, vec![Mode::No], FIX_TRIALS - FIX_PLAIN_TRIALS - parallel);
-        (vec![own, reversed], serial, make(2, modes, parallel))
+        (serial, make(2, axes.parallel_modes(suite), parallel))
+    }
+
+    /// How many trials on two workers are made.
+    fn parallel_trials(&self) -> u32 {
+        let none =
+            self.axes.parallel_modes(self.lab.suite).is_empty() || self.axes.parallel_workers().is_empty();
+        if none { 0 } else { FIX_PARALLEL_TRIALS }
     }
 
     /// In how many of these plans the test passes, where the patch holds under all of them. It fails under none of the
@@ -219,15 +279,11 @@ impl Attempt<'_, '_, '_> {
 
     /// Runs plans up to the first whose trial speaks against the patch by itself.
     fn run_until_doubtful(&mut self, plans: &[Plan], fresh: bool) -> Result<Vec<Trial>, End> {
-        let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job { fresh, ..Job::of(plan) }).collect();
         let (lab, test) = (&*self.lab, self.test);
-        let mut trials = Vec::new();
-        self.engine.run_all(lab.suite, &jobs, &mut |at, trial| {
-            let goes_on = matches!(look(&plans[at], test, &trial), Said::Holds | Said::Compare(_));
-            trials.push(trial);
-            if goes_on && !lab.out_of_time() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        })?;
-        Ok(trials)
+        let goes_on = |plan: &Plan, trial: &Trial| {
+            matches!(look(plan, test, trial), Said::Holds | Said::Compare(_)) && !lab.out_of_time()
+        };
+        Ok(self.patched.trials(lab.suite, plans, fresh, goes_on)?)
     }
 
     /// Whether the test fails in a trial for a reason that is there without the patch as well: it fails in the same
@@ -297,7 +353,7 @@ impl Attempt<'_, '_, '_> {
             if self.lab.out_of_time() {
                 return Err(End::NoTime);
             }
-            let trial = self.engine.run(self.lab.suite, Job { fresh, ..Job::of(plan) })?;
+            let trial = self.patched.again(self.lab.suite, plan, fresh)?;
             with.add(shows(&trial, new));
             without.add(shows(&self.control.again(self.lab, plan, fresh)?, new));
         }
@@ -351,7 +407,7 @@ impl Attempt<'_, '_, '_> {
     fn raced(&mut self, hash_seed: u32) -> Result<u32, End> {
         // Nobody waits for the trials of a copy.
         let mut nobody = Reporters::default();
-        let mut copy = Lab::new(self.lab.suite, &mut *self.engine, &mut nobody, self.lab.deadline());
+        let mut copy = Lab::new(self.lab.suite, &mut *self.patched.engine, &mut nobody, self.lab.deadline());
         let recording = recording::record(&mut copy, self.seed, hash_seed)?;
         let mut races = Races::new(self.seed, hash_seed, &recording, None);
         let changed = self.changed;
@@ -397,6 +453,21 @@ fn is_new(
     let without = control.trial(lab, &suspect.plan, false)?;
     let known = fresh_suspects(&suspect.plan, &without, |_| false);
     Ok(known.iter().all(|known| known.signature != suspect.signature))
+}
+
+/// What became of an attempt that has ended so.
+fn told(ended: Result<Tried, End>) -> Result<Tried, RunError> {
+    match ended {
+        Ok(tried) => Ok(tried),
+        Err(End::Doubt(doubt)) => Ok(Tried::Doubt(doubt)),
+        Err(End::NoTime | End::Error(RunError::OutOfTime)) => Ok(Tried::NoTime),
+        Err(End::Error(RunError::Interrupted)) => Err(RunError::Interrupted),
+        Err(End::Error(error)) => {
+            let why = error.to_string();
+            let says = format!("could not be seen to hold: {}", why.lines().next().unwrap_or_default());
+            Ok(Tried::Doubt(Doubt { says, of_another: false }))
+        }
+    }
 }
 
 fn doubt(says: impl Into<String>) -> End {

@@ -22,20 +22,19 @@ use crate::plan::{Axes, Plan, Seed, TrialIndex, plan};
 use crate::run::{Engine, RunError};
 use crate::session::account::Account;
 use crate::session::account::finding_book::FindingBook;
+use crate::session::agenda::Agenda;
 use crate::session::event::{About, Event, Reporter};
-use crate::session::explain::details;
 use crate::session::fix::search;
-use crate::session::investigate::{investigate, investigate_named, plain};
+use crate::session::investigate::plain;
 use crate::session::lab::Lab;
 use crate::session::lab::deadline::Deadline;
 use crate::session::race::campaign::{Bounds, Racing};
 use crate::session::race::pairs::Races;
 use crate::session::race::recording;
 use crate::session::result::{Limits, SessionResult};
-use crate::session::stress::recognised::Recognised;
 use crate::session::suspect::Suspect;
 use crate::suite::{Suite, TestId, TestIndex};
-use crate::trial::{Collected, Interpreter};
+use crate::trial::Collected;
 
 /// Runs a session: baseline, trials in rounds, and what follows from them.
 ///
@@ -58,16 +57,18 @@ pub(crate) fn stress(
 
     let victim = limits.victim.as_deref().map(|name| find(&suite, name)).transpose()?;
     let interpreter = &collected.interpreter;
+    let trials = search::Trials::new(&interpreter.rootdir, seed, axes);
+    let mut agenda = Agenda::new(interpreter, limits.explain, trials);
+    (agenda.named, agenda.fail_fast) = (victim.is_some(), limits.fail_fast);
     let mut session = Session {
         victim,
-        interpreter,
+        agenda,
         seed,
         axes,
         limits,
         start,
         longest: Duration::ZERO,
         under_other_hash_seeds: BTreeSet::new(),
-        fix_trials: search::Trials::new(&interpreter.rootdir, seed, axes),
     };
     let deadline = limits.time.map(|time| Deadline::new(start, time));
     let book = FindingBook::new(victim, &limits.known);
@@ -138,7 +139,7 @@ fn doubts(suite: &Suite) -> Vec<String> {
 
 struct Session<'a> {
     victim: Option<TestIndex>,
-    interpreter: &'a Interpreter,
+    agenda: Agenda<'a>,
     seed: Seed,
     axes: &'a Axes,
     limits: &'a Limits,
@@ -147,12 +148,20 @@ struct Session<'a> {
     longest: Duration,
     /// Tests that were never seen to pass, and have been run under other hash seeds.
     under_other_hash_seeds: BTreeSet<TestIndex>,
-    /// What fixes are tried with.
-    fix_trials: search::Trials<'a>,
 }
 
 impl Session<'_> {
+    /// Finds what there is, and tries to fix it; whatever ends that, what was not reached is told.
     fn run(&mut self, lab: &mut Lab<'_>, hash_seed: u32) -> Result<(), RunError> {
+        let found = match self.find(lab, hash_seed) {
+            Ok(()) | Err(RunError::OutOfTime) => self.agenda.fix(lab),
+            ended => ended,
+        };
+        self.agenda.give_up(lab);
+        found
+    }
+
+    fn find(&mut self, lab: &mut Lab<'_>, hash_seed: u32) -> Result<(), RunError> {
         let suite = lab.suite;
         let suite_order = baseline::suite_order(suite, self.seed, hash_seed);
         if self.victim.is_some() {
@@ -187,8 +196,15 @@ impl Session<'_> {
                 self.two_by_themselves(lab, hash_seed)?;
             }
             self.judge_waiting(lab)?;
-            if !more || lab.out_of_time() || self.stops_early(lab) || self.time_to_judge(lab.account()) {
+            if !more || lab.out_of_time() || self.agenda.stops_early(lab) {
                 return Ok(());
+            }
+            if self.time_to_judge(lab.account()) {
+                // What is left of the time goes to trials again.
+                self.agenda.fix(lab)?;
+                if self.time_to_judge(lab.account()) {
+                    return Ok(());
+                }
             }
         }
     }
@@ -280,7 +296,8 @@ impl Session<'_> {
 
     fn time_to_judge(&self, account: &Account) -> bool {
         self.limits.time.is_some_and(|time| {
-            let share = if account.book.waiting.is_empty() { 1.0 } else { TRIALS_SHARE };
+            let is_done = account.book.waiting.is_empty() && self.agenda.is_done();
+            let share = if is_done { 1.0 } else { TRIALS_SHARE };
             self.start.elapsed() >= time.mul_f64(share)
         }) || self.would_be_late(self.longest)
     }
@@ -325,7 +342,7 @@ impl Session<'_> {
         plain::together(lab, &tests)
     }
 
-    /// Looks into every failure that waits.
+    /// Looks into every failure that waits, as far as to the state behind it.
     fn judge_waiting(&mut self, lab: &mut Lab<'_>) -> Result<(), RunError> {
         match self.try_other_hash_seeds(lab) {
             Err(RunError::OutOfTime) => return Ok(()),
@@ -335,65 +352,7 @@ impl Session<'_> {
             Err(RunError::OutOfTime) => return Ok(()),
             asked => asked?,
         }
-        let suite = lab.suite;
-        lab.book_mut().sort(suite);
-        while !lab.out_of_time() && !self.stops_early(lab) {
-            let Some(suspect) = lab.book_mut().first() else {
-                return Ok(());
-            };
-            match self.recognised(lab, &suspect) {
-                Err(RunError::OutOfTime) => return Ok(()),
-                Ok(true) => continue,
-                not_known => not_known?,
-            };
-            match same_cause::of_one_cause(lab, &suspect) {
-                Err(RunError::OutOfTime) => return Ok(()),
-                Ok(Some(finding)) => {
-                    lab.tell(&Event::Joined(finding, &suspect));
-                    continue;
-                }
-                shown => shown?,
-            };
-            let waiting = lab.book().waiting.len() - 1;
-            lab.tell(&Event::Investigating { test: suspect.signature.test, waiting });
-            let look_into = if self.victim.is_some() { investigate_named } else { investigate };
-            let finding = match look_into(lab, &suspect) {
-                // What could not be confirmed is not judged.
-                Err(RunError::OutOfTime) => return Ok(()),
-                finding => finding?,
-            };
-            if finding.kind == Kind::Unreproduced && lab.out_of_time() {
-                // It was cut short, so that nothing can be said of it.
-                return Ok(());
-            }
-            lab.book_mut().waiting.remove(0);
-            if let Some(told) = lab.book().same_as(&finding) {
-                let is_noted = lab.book().findings()[told].note.is_some();
-                if let (false, Some(note)) = (is_noted, &finding.note) {
-                    lab.tell(&Event::Noted(told, note));
-                }
-                continue;
-            }
-            let of = lab.found(&finding);
-            details::tell(lab, self.interpreter, &mut self.fix_trials, self.limits.explain, of)?;
-        }
-        Ok(())
-    }
-
-    /// Tells of a failure if it is a known one, and whether it is. One that the user named is looked into.
-    fn recognised(&self, lab: &mut Lab<'_>, suspect: &Suspect) -> Result<bool, RunError> {
-        if self.victim.is_some() {
-            return Ok(false);
-        }
-        match recognised::recognised(lab, suspect)? {
-            None => return Ok(false),
-            Some(Recognised::With(finding)) => lab.tell(&Event::Joined(finding, suspect)),
-            Some(Recognised::As(finding)) => {
-                lab.book_mut().waiting.remove(0);
-                self.found(lab, &finding);
-            }
-        }
-        Ok(true)
+        self.agenda.judge_and_explain(lab)
     }
 
     /// Tells of a finding, unless that was done.
@@ -401,9 +360,5 @@ impl Session<'_> {
         if lab.book().same_as(finding).is_none() {
             lab.found(finding);
         }
-    }
-
-    fn stops_early(&self, lab: &Lab<'_>) -> bool {
-        self.limits.fail_fast && lab.book().has_new()
     }
 }

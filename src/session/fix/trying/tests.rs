@@ -50,7 +50,7 @@ fn tried_with(
     let (mut patched, axes) = (patched, Axes::default());
     let attempt = Attempt {
         lab: &mut lab,
-        engine: &mut patched,
+        patched: &mut Patched::new(&mut patched),
         control: &mut Control::new(project.path()),
         seed: Seed(1),
         axes: &axes,
@@ -60,7 +60,7 @@ fn tried_with(
         changed: &[test('b')].into(),
         sets_up: false,
     };
-    attempt.run(&plan("bf"), 1, true).unwrap()
+    attempt.run(&Failing { plan: plan("bf"), runs: 1, shared: true }).unwrap()
 }
 
 fn tried(patched: impl FnMut(Situation<'_>) -> Outcome) -> Tried {

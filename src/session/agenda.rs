@@ -1,0 +1,180 @@
+//! In which order a session looks into failures: all that wait are judged and shrunk, then the state behind the findings
+//! is looked for, and at the end fixes are tried. Of findings those come first that break most tests.
+
+mod tests;
+
+use std::collections::BTreeSet;
+
+use crate::explain::Explanation;
+use crate::finding::Kind;
+use crate::run::RunError;
+use crate::session::account::finding_book::FindingBook;
+use crate::session::event::Event;
+use crate::session::explain::{details, is_explainable, same_polluter};
+use crate::session::fix::search::{Trials, session_ended};
+use crate::session::fix::together;
+use crate::session::investigate::{investigate, investigate_named};
+use crate::session::lab::Lab;
+use crate::session::result::Explain;
+use crate::session::stress::recognised::{Recognised, recognised};
+use crate::session::stress::same_cause;
+use crate::trial::Interpreter;
+
+/// Why nothing is known of the state of a finding that was not reached.
+const NOT_REACHED: &str = "the session ended before it was looked for";
+
+/// A session's agenda. What waits to be judged stands in its [`FindingBook`].
+pub(crate) struct Agenda<'a> {
+    /// Which Python and pytest run the suite.
+    pub(crate) interpreter: &'a Interpreter,
+    /// Whether the user has named the test that is looked into.
+    pub(crate) named: bool,
+    /// Whether the first new isolation failure is the last that is looked into.
+    pub(crate) fail_fast: bool,
+    /// How far findings are explained.
+    pub(crate) how_far: Explain,
+    /// What fixes are tried with.
+    pub(crate) trials: Trials<'a>,
+    /// Findings whose state is still to be looked for, by number.
+    unexplained: BTreeSet<usize>,
+    /// Findings a fix of which is still to be tried.
+    unfixed: BTreeSet<usize>,
+}
+
+impl<'a> Agenda<'a> {
+    /// An agenda with nothing on it.
+    pub(crate) fn new(interpreter: &'a Interpreter, how_far: Explain, trials: Trials<'a>) -> Self {
+        let (unexplained, unfixed) = Default::default();
+        Self { interpreter, named: false, fail_fast: false, how_far, trials, unexplained, unfixed }
+    }
+
+    /// Whether no finding waits to be explained or fixed.
+    pub(crate) fn is_done(&self) -> bool {
+        self.unexplained.is_empty() && self.unfixed.is_empty()
+    }
+
+    /// Whether no further failure is looked into.
+    pub(crate) fn stops_early(&self, lab: &Lab<'_>) -> bool {
+        self.fail_fast && lab.book().has_new()
+    }
+
+    /// Judges and shrinks every failure that waits, and then looks for the state behind what was found.
+    /// That the time is used up is no error.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub(crate) fn judge_and_explain(&mut self, lab: &mut Lab<'_>) -> Result<(), RunError> {
+        self.judge(lab)?;
+        while let Some(of) = first_of(&self.unexplained, lab.book()).filter(|_| !lab.out_of_time()) {
+            self.unexplained.remove(&of);
+            self.unfixed.extend((self.how_far == Explain::Fix).then_some(of));
+            details::state(lab, of)?;
+            for folded in lab.book().to_fold(of) {
+                self.unexplained.remove(&folded);
+                lab.tell(&Event::Folded(folded, of));
+            }
+            // What fails after its polluter for another reason waits again.
+            self.judge(lab)?;
+        }
+        Ok(())
+    }
+
+    /// Tries fixes of what was explained.
+    ///
+    /// # Errors
+    /// The run was interrupted; of findings whose fix was not tried to the end that is told.
+    pub(crate) fn fix(&mut self, lab: &mut Lab<'_>) -> Result<(), RunError> {
+        let mut of: Vec<usize> = std::mem::take(&mut self.unfixed).into_iter().collect();
+        of.sort_by_key(|&of| lab.book().findings()[of].rank());
+        together::fix(lab, &mut self.trials, &of).inspect_err(|_| tell_untried(lab, &of))
+    }
+
+    /// Tells of the findings on the agenda that they were not reached.
+    pub(crate) fn give_up(&mut self, lab: &mut Lab<'_>) {
+        for of in std::mem::take(&mut self.unexplained) {
+            if is_explainable(lab, &lab.book().findings()[of]) {
+                let unknown = Explanation { why: Some(NOT_REACHED.into()), ..Explanation::default() };
+                lab.tell(&Event::Explained(of, &unknown));
+            }
+        }
+        let unfixed: Vec<usize> = std::mem::take(&mut self.unfixed).into_iter().collect();
+        tell_untried(lab, &unfixed);
+    }
+
+    fn judge(&mut self, lab: &mut Lab<'_>) -> Result<(), RunError> {
+        let suite = lab.suite;
+        lab.book_mut().sort(suite);
+        while !lab.out_of_time() && !self.stops_early(lab) && lab.book_mut().first().is_some() {
+            match self.judge_first(lab) {
+                // What could not be confirmed is not judged.
+                Err(RunError::OutOfTime) => return Ok(()),
+                judged => judged?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges the first failure that waits.
+    fn judge_first(&mut self, lab: &mut Lab<'_>) -> Result<(), RunError> {
+        let Some(suspect) = lab.book_mut().first() else {
+            return Ok(());
+        };
+        // One that the user has named is looked into.
+        match if self.named { None } else { recognised(lab, &suspect)? } {
+            Some(Recognised::With(finding)) => {
+                lab.tell(&Event::Joined(finding, &suspect));
+                return Ok(());
+            }
+            Some(Recognised::As(finding)) => {
+                lab.book_mut().waiting.remove(0);
+                if lab.book().same_as(&finding).is_none() {
+                    lab.found(&finding);
+                }
+                return Ok(());
+            }
+            None => {}
+        }
+        if let Some(finding) = same_cause::of_one_cause(lab, &suspect)? {
+            lab.tell(&Event::Joined(finding, &suspect));
+            return Ok(());
+        }
+        let waiting = lab.book().waiting.len() - 1;
+        lab.tell(&Event::Investigating { test: suspect.signature.test, waiting });
+        let look_into = if self.named { investigate_named } else { investigate };
+        let finding = look_into(lab, &suspect)?;
+        if finding.kind == Kind::Unreproduced && lab.out_of_time() {
+            // It was cut short, so that nothing can be said of it.
+            return Err(RunError::OutOfTime);
+        }
+        lab.book_mut().waiting.remove(0);
+        if let Some(told) = lab.book().same_as(&finding) {
+            let is_noted = lab.book().findings()[told].note.is_some();
+            if let (false, Some(note)) = (is_noted, &finding.note) {
+                lab.tell(&Event::Noted(told, note));
+            }
+            return Ok(());
+        }
+        let of = lab.found(&finding);
+        self.unexplained.extend((self.how_far > Explain::No).then_some(of));
+        details::told_of(lab, of, |lab| same_polluter::ask(lab, of))?;
+        details::command(lab, self.interpreter, of)
+    }
+}
+
+/// Of findings, by number, the one that stands first.
+fn first_of(findings: &BTreeSet<usize>, book: &FindingBook) -> Option<usize> {
+    findings.iter().copied().min_by_key(|&of| book.findings()[of].rank())
+}
+
+/// Tells of those findings whose state is known, and of whose fix nothing is, that the session ended before one was tried
+/// to the end.
+fn tell_untried(lab: &mut Lab<'_>, of: &[usize]) {
+    for &of in of {
+        let finding = &lab.book().findings()[of];
+        let explanation = finding.explanation.as_ref().filter(|explanation| explanation.confirmed);
+        let is_told = |explanation: &Explanation| explanation.fix.is_some() || explanation.no_fix.is_some();
+        if explanation.is_some_and(|explanation| !is_told(explanation)) {
+            lab.tell(&Event::Fixed(of, &Err(session_ended())));
+        }
+    }
+}

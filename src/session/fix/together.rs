@@ -1,0 +1,130 @@
+//! The fixes of several findings: each is tried by itself as far as that tells what it does to its own failure, and in the
+//! seeded trials all of them are tried in one copy, as these take most of the time and speak of each of them.
+
+mod tests;
+
+use crate::explain::NoFix;
+use crate::explain::fix::edit::{Edit, joined};
+use crate::finding::Finding;
+use crate::run::RunError;
+use crate::session::event::Event;
+use crate::session::fix::patched::Patched;
+use crate::session::fix::search::{Held, HowFar, Search, Trials, for_project_copy, no_time, not_tried};
+use crate::session::fix::trying::Tried;
+use crate::session::lab::Lab;
+
+/// A fix that held by itself, and the number of the finding whose it is.
+struct Candidate<'a> {
+    of: usize,
+    search: &'a Search<'a>,
+    held: Held,
+}
+
+/// What is known of a fix once it was tried with others.
+#[derive(Debug, PartialEq)]
+enum Together {
+    /// It holds, with so many others.
+    Holds(Held, u32),
+    /// There was no time to see.
+    NoTime,
+    /// One of them does not hold, or it does not go together with them: it has to be tried by itself.
+    Unknown,
+}
+
+/// Tells of findings a fix that was tried, or why there is none, where their state is known.
+///
+/// # Errors
+/// The run was interrupted; what is known by then is told.
+pub(crate) fn fix(lab: &mut Lab<'_>, trials: &mut Trials<'_>, of: &[usize]) -> Result<(), RunError> {
+    let findings: Vec<(usize, Finding)> =
+        of.iter().map(|&of| (of, lab.book().findings()[of].clone())).collect();
+    let (mut searches, mut candidates) = (Vec::new(), Vec::new());
+    for (of, finding) in &findings {
+        match Search::of(trials, finding) {
+            Some(_) if finding.fails_by_chance_too() => {
+                let why = "the test fails at times without what makes it fail, too";
+                lab.tell(&Event::Fixed(*of, &Err(not_tried(why))));
+            }
+            Some(search) => searches.push((*of, search)),
+            None => {}
+        }
+    }
+    if let [(of, search)] = searches.as_slice() {
+        return to_the_end(lab, trials, *of, search);
+    }
+    for (of, search) in &searches {
+        match search.run(lab, &mut trials.control, HowFar::ByItself)? {
+            Ok(held) => candidates.push(Candidate { of: *of, search, held }),
+            Err(none) => lab.tell(&Event::Fixed(*of, &Err(none))),
+        }
+    }
+    let tried = together(lab, trials, &candidates)?;
+    for (candidate, tried) in candidates.iter().zip(tried) {
+        let of = candidate.of;
+        match tried {
+            Together::Holds(held, others) => lab.tell(&Event::Fixed(of, &Ok(held.fix(others)))),
+            Together::NoTime => lab.tell(&Event::Fixed(of, &Err(no_time()))),
+            Together::Unknown => to_the_end(lab, trials, of, candidate.search)?,
+        }
+    }
+    Ok(())
+}
+
+fn to_the_end(
+    lab: &mut Lab<'_>,
+    trials: &mut Trials<'_>,
+    of: usize,
+    search: &Search<'_>,
+) -> Result<(), RunError> {
+    let found: Result<Held, NoFix> = search.run(lab, &mut trials.control, HowFar::ToTheEnd)?;
+    lab.tell(&Event::Fixed(of, &found.map(|held| held.fix(0))));
+    Ok(())
+}
+
+/// What is known of each after those that go together were tried so.
+fn together(
+    lab: &mut Lab<'_>,
+    trials: &mut Trials<'_>,
+    candidates: &[Candidate<'_>],
+) -> Result<Vec<Together>, RunError> {
+    let (edits, members) = that_go_together(candidates.iter().map(|candidate| &*candidate.held.edits));
+    let unknown = || candidates.iter().map(|_| Together::Unknown).collect();
+    if members.iter().filter(|&&is_member| is_member).count() < 2 {
+        return Ok(unknown());
+    }
+    let (_copy, mut engine) = match for_project_copy(lab, trials.rootdir, &edits) {
+        Ok(Ok(found)) => found,
+        Err(RunError::Interrupted) => return Err(RunError::Interrupted),
+        // Each is said by itself why it cannot be tried.
+        Ok(Err(_)) | Err(_) => return Ok(unknown()),
+    };
+    let others = members.iter().filter(|&&is_member| is_member).count() as u32 - 1;
+    let mut patched = Patched::new(&mut *engine);
+    let mut known = Vec::new();
+    for (Candidate { search, held, .. }, &is_member) in candidates.iter().zip(&members) {
+        if !is_member {
+            known.push(Together::Unknown);
+            continue;
+        }
+        known.push(match search.with_others(lab, &mut patched, &mut trials.control, held)? {
+            Tried::Holds { passed, parallel, raced } => {
+                Together::Holds(Held { passed, parallel, raced, ..held.clone() }, others)
+            }
+            Tried::NoTime => Together::NoTime,
+            // Whose fault it is, is not known.
+            Tried::Doubt(_) => return Ok(unknown()),
+        });
+    }
+    Ok(known)
+}
+
+/// The changes of those fixes that go together, in their order, and which of them these are.
+fn that_go_together<'a>(fixes: impl Iterator<Item = &'a [Edit]>) -> (Vec<Edit>, Vec<bool>) {
+    let (mut all, mut members) = (Vec::new(), Vec::new());
+    for edits in fixes {
+        let both = joined(&all, edits);
+        members.push(both.is_some());
+        all = both.unwrap_or(all);
+    }
+    (all, members)
+}
