@@ -228,6 +228,9 @@ pub(crate) const ALONE_TESTS: usize = 10_000;
 /// Which share of `--time` a sweep over all tests may take: what it shows, trials show at last as well.
 pub(crate) const SWEEP_SHARE: f64 = 0.1;
 
+/// Tests that hang or end their process alone and are set apart from the trials: each takes a run after all others.
+pub(crate) const APART_TESTS: usize = 8;
+
 /// The largest suite whose every test is run directly after every other, where trials are forks: some 64 orders
 /// show all of its 4,032 pairs.
 pub(crate) const ADJACENT_TESTS: usize = 64;

@@ -234,6 +234,35 @@ fn pytests_own_complaints_reach_the_user() {
 }
 
 #[test]
+fn a_test_that_ends_its_process_is_judged_before_the_trials_and_left_out_of_them() {
+    let folder = project();
+    fs::write(folder.path().join("test_exits.py"), "import os\n\ndef test_exits():\n    os._exit(3)\n")
+        .expect("a file");
+    let arguments = ["stress", "--seed", "1", "--trials", "2", "--json"];
+    let output = run(folder.path(), &plain(&arguments));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
+    support::validate_report(&report).expect("the schema");
+    let name = "test_exits.py::test_exits";
+    assert_eq!(report["left_out"], serde_json::json!([{ "node_id": name }]));
+    let remark = format!(
+        "left out of the trials, as it took its process along in every run before: {name} (ended its process)"
+    );
+    assert!(
+        report["remarks"].as_array().is_some_and(|all| all.iter().any(|told| *told == remark)),
+        "{report}"
+    );
+    let findings = report["findings"].as_array().expect("findings");
+    let told: Vec<_> =
+        findings.iter().map(|it| (it["kind"].as_str(), it["test"]["node_id"].as_str())).collect();
+    assert_eq!(told, [(Some("victim"), Some("test_state.py::test_victim")), (Some("broken"), Some(name))]);
+    let fingerprint = report["suite"]["fingerprint"].as_str().expect("a fingerprint");
+    let replayed = |token: &str| out(&run(folder.path(), &narrow(&["replay", token])));
+    assert!(replayed(&format!("1:0:{fingerprint}")).contains(name));
+    let without = replayed(&format!("1:0:{fingerprint}:x0"));
+    assert!(without.contains("tests failed in") && !without.contains(name), "{without}");
+}
+
+#[test]
 fn nothing_collected_is_exit_code_5() {
     let folder = tempfile::tempdir().expect("a folder");
     assert_eq!(run(folder.path(), &["stress"]).status.code(), Some(5));

@@ -216,6 +216,7 @@ impl StressOptions {
                 known: kept.known.clone(),
                 fail_fast: !args.keep_going && (args.fail_fast || config.fail_fast.unwrap_or(false)),
                 explain,
+                whole_trials: false,
             },
             kept,
             write_fix: args.write_fix.as_deref().map(place_for_fixes).transpose()?,

@@ -88,6 +88,9 @@ pub enum Origin {
     Alone,
     /// Every test twice in a row.
     Twice,
+    /// The run with this number of a test that takes its process along: first the run in which all such come before the
+    /// others, then for each the one in which it comes after them.
+    Apart(u64),
     /// The trial with this index.
     Trial(u64),
     /// The row with this number of a square in which every test comes directly after every other.

@@ -18,6 +18,17 @@ use crate::suite::{Suite, TestIndex};
 
 /// Makes the plan of a trial: a pure function of its arguments, of which any index can be made alone.
 pub fn plan(seed: Seed, index: TrialIndex, suite: &Suite, axes: &Axes) -> Plan {
+    plan_without(&BTreeSet::new(), seed, index, suite, axes)
+}
+
+/// The same with tests left out: each worker runs the others of its tests in their order.
+pub(crate) fn plan_without(
+    left_out: &BTreeSet<TestIndex>,
+    seed: Seed,
+    index: TrialIndex,
+    suite: &Suite,
+    axes: &Axes,
+) -> Plan {
     let pair = index.0 / 2;
     let place = Place::of(pair, seed, suite, axes);
     let mut stream = Stream::new(seed, Purpose::Axes, pair);
@@ -30,7 +41,8 @@ pub fn plan(seed: Seed, index: TrialIndex, suite: &Suite, axes: &Axes) -> Plan {
     let order = if backward { order::reversed(suite, &forward, axes.ignore_rank) } else { forward };
     let ticks = if place.mode == Mode::No { Vec::new() } else { durations::ticks(suite, seed, pair) };
     let workers = schedulers::partition(place.mode, place.workers as usize, &order, &suite.tests, &ticks);
-    let workers = if axes.ignore_rank { workers } else { in_process(suite, workers) };
+    let mut workers = if axes.ignore_rank { workers } else { in_process(suite, workers) };
+    workers.iter_mut().for_each(|list| list.retain(|test| !left_out.contains(test)));
     let interleaving = if place.lockstep { lockstep(&workers) } else { Interleaving::Free };
     Plan {
         seed,

@@ -23,6 +23,7 @@ pub mod document;
 pub use axes::Axes;
 pub(crate) use configuration::Configuration;
 pub use layout::plan;
+pub(crate) use layout::plan_without;
 pub(crate) use schedule::Schedule;
 
 /// The seed of a session. All its plans follow from it.
@@ -179,6 +180,18 @@ impl Plan {
     #[must_use]
     pub(crate) fn reseeded(&self, by: u32) -> Self {
         Self { random_seed: self.random_seed.wrapping_add(by), ..self.clone() }
+    }
+
+    /// The plan with tests left out. Nobody waits for anybody then, as places in the lists mean other tests.
+    #[must_use]
+    pub(crate) fn without(&self, left_out: &BTreeSet<TestIndex>) -> Self {
+        if !self.workers.iter().flatten().any(|test| left_out.contains(test)) {
+            return self.clone();
+        }
+        let kept =
+            |list: &Vec<TestIndex>| list.iter().filter(|test| !left_out.contains(test)).copied().collect();
+        let workers = self.workers.iter().map(kept).collect();
+        Self { workers, interleaving: Interleaving::Free, ..self.clone() }
     }
 
     /// Whether the plan runs no test.

@@ -1,14 +1,16 @@
 //! Tokens: how a person names a plan.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use crate::formats::{TOKEN_SORTED, TOKEN_UNSORTED};
 use crate::plan::{Seed, TrialIndex};
-use crate::suite::{Fingerprint, Suite};
+use crate::suite::{Fingerprint, Suite, TestIndex};
 
 /// `SEED:INDEX`, or `SEED:INDEX:FINGERPRINT` as jostle prints it: which plan, of which suite. The index
-/// of a race trial has an `r` before it. Of a suite whose plugins sort, it is `SEED:INDEX:v2:FINGERPRINT`.
+/// of a race trial has an `r` before it. Of a suite whose plugins sort, it is `SEED:INDEX:v2:FINGERPRINT`. Where tests
+/// were left out of the plan, their numbers in canonical order follow: `SEED:INDEX:FINGERPRINT:x3,10`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
     /// The session's seed.
@@ -22,6 +24,8 @@ pub struct Token {
     /// What the plan was made of, if the token says so: [`plan_fingerprint`](crate::suite::Suite::plan_fingerprint)
     /// of the collected suite.
     pub fingerprint: Option<Fingerprint>,
+    /// The tests of that suite that were left out of the plan; none without a fingerprint.
+    pub(crate) left_out: BTreeSet<TestIndex>,
 }
 
 /// Text that is no token.
@@ -40,10 +44,12 @@ impl fmt::Display for Token {
         if self.version != TOKEN_UNSORTED {
             write!(f, ":v{}", self.version)?;
         }
-        match &self.fingerprint {
-            Some(fingerprint) => write!(f, ":{fingerprint}"),
-            None => Ok(()),
+        let Some(fingerprint) = &self.fingerprint else { return Ok(()) };
+        write!(f, ":{fingerprint}")?;
+        for (at, test) in self.left_out.iter().enumerate() {
+            write!(f, "{}{}", if at == 0 { ":x" } else { "," }, test.0)?;
         }
+        Ok(())
     }
 }
 
@@ -89,18 +95,44 @@ impl FromStr for Token {
             }
             Some(_) => return Err(error("its fingerprint is not 16 hexadecimal digits")),
         };
+        let left_out = match parts.next().map(|part| (part, part.strip_prefix('x').and_then(numbers))) {
+            None => BTreeSet::new(),
+            Some((_, Some(left_out))) => left_out,
+            Some((part, None)) if part.starts_with('x') => {
+                return Err(error(
+                    "after its fingerprint, `x` is followed by the numbers of tests, like x3,10",
+                ));
+            }
+            Some((_, None)) => return Err(error("it has more than three parts")),
+        };
         match parts.next() {
-            None => Ok(Self { seed, index, race, version, fingerprint }),
-            Some(_) => Err(error("it has more than three parts")),
+            None => Ok(Self { seed, index, race, version, fingerprint, left_out }),
+            Some(_) => Err(error("it has more than four parts")),
         }
     }
+}
+
+/// The tests of `3,10`.
+fn numbers(text: &str) -> Option<BTreeSet<TestIndex>> {
+    let number = |part: &str| {
+        let digits = part.bytes().all(|byte| byte.is_ascii_digit());
+        part.parse().ok().filter(|_| digits).map(TestIndex)
+    };
+    text.split(',').map(number).collect()
 }
 
 impl Token {
     /// The token of a trial of a suite.
     pub fn new(seed: Seed, index: TrialIndex, race: bool, suite: &Suite) -> Self {
         let version = if suite.is_sorted() { TOKEN_SORTED } else { TOKEN_UNSORTED };
-        Self { seed, index, race, version, fingerprint: Some(suite.plan_fingerprint()) }
+        let fingerprint = Some(suite.plan_fingerprint());
+        Self { seed, index, race, version, fingerprint, left_out: BTreeSet::new() }
+    }
+
+    /// The token of the same trial with tests of the suite left out.
+    #[must_use]
+    pub(crate) fn without(self, left_out: &BTreeSet<TestIndex>) -> Self {
+        Self { left_out: left_out.clone(), ..self }
     }
 
     /// Whether it is of a suite, as far as it says of which.
@@ -126,8 +158,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_token_reads_back_as_it_was_printed(seed: u64, index: u64, race: bool, sorted: bool, print in proptest::option::of("[0-9a-f]{16}")) {
-            let token = Token { seed: Seed(seed), index: TrialIndex(index), race, version: if sorted { TOKEN_SORTED } else { TOKEN_UNSORTED }, fingerprint: print.map(Fingerprint) };
+        fn a_token_reads_back_as_it_was_printed(seed: u64, index: u64, race: bool, sorted: bool, print in proptest::option::of("[0-9a-f]{16}"), out in proptest::collection::btree_set(any::<u32>(), 0..4)) {
+            let left_out = if print.is_some() { out.into_iter().map(TestIndex).collect() } else { BTreeSet::new() };
+            let token = Token { seed: Seed(seed), index: TrialIndex(index), race, version: if sorted { TOKEN_SORTED } else { TOKEN_UNSORTED }, fingerprint: print.map(Fingerprint), left_out };
             prop_assert_eq!(token.to_string().parse::<Token>(), Ok(token));
         }
 
@@ -162,6 +195,12 @@ mod tests {
             "1:2:v2:v2",
             "1:2:v2:",
             "1:2:v2:0f3a9c5d21e4b876:4",
+            "1:2:x3",
+            "1:2:0f3a9c5d21e4b876:x",
+            "1:2:0f3a9c5d21e4b876:x3,",
+            "1:2:0f3a9c5d21e4b876:x+3",
+            "1:2:0f3a9c5d21e4b876:x4294967296",
+            "1:2:0f3a9c5d21e4b876:x3:4",
             "18446744073709551616:0",
         ] {
             assert!(text.parse::<Token>().is_err(), "{text}");

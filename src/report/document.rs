@@ -39,6 +39,9 @@ pub(crate) struct Document {
     suite: SuiteSummary,
     collection_errors: Vec<CauseGroup>,
     remarks: Vec<String>,
+    /// Only if there are some.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<TestId>,
     alone: usize,
     trials: u64,
     schedules: u64,
@@ -233,13 +236,18 @@ pub(crate) fn cause_groups(suite: &Suite) -> Vec<CauseGroup> {
 }
 
 /// The token of a trial's plan.
-pub fn token(origin: Origin, seed: Seed, suite: &Suite) -> Option<Token> {
+pub(crate) fn token(origin: Origin, outline: &SessionResult) -> Option<Token> {
+    let of = |index, race| {
+        let token = Token::new(outline.seed, TrialIndex(index), race, &outline.collected.suite);
+        Some(token.without(&outline.left_out))
+    };
     match origin {
-        Origin::Trial(index) => Some(Token::new(seed, TrialIndex(index), false, suite)),
-        Origin::Race(index) => Some(Token::new(seed, TrialIndex(index), true, suite)),
+        Origin::Trial(index) => of(index, false),
+        Origin::Race(index) => of(index, true),
         Origin::Baseline
         | Origin::Alone
         | Origin::Twice
+        | Origin::Apart(_)
         | Origin::Adjacent(_)
         | Origin::Pair(_)
         | Origin::Recording
@@ -251,7 +259,7 @@ impl Document {
     /// The report of a session that ends with an exit code.
     pub(crate) fn new(outline: &SessionResult, exit_code: u8) -> Self {
         let suite = &outline.collected.suite;
-        let finding = |finding| FindingDocument::new(finding, outline.seed, suite);
+        let finding = |finding| FindingDocument::new(finding, outline);
         Self {
             schema: REPORT,
             jostle: env!("CARGO_PKG_VERSION"),
@@ -260,6 +268,7 @@ impl Document {
             suite: SuiteSummary::new(&outline.collected),
             collection_errors: cause_groups(suite),
             remarks: outline.remarks.clone(),
+            left_out: outline.left_out.iter().map(|&test| suite.test(test).id.clone()).collect(),
             alone: outline.alone,
             trials: outline.trials,
             schedules: outline.schedules,
@@ -310,7 +319,8 @@ impl CauseOfFindings {
 }
 
 impl FindingDocument {
-    fn new(finding: &Finding, seed: Seed, suite: &Suite) -> Self {
+    fn new(finding: &Finding, outline: &SessionResult) -> Self {
+        let suite = &outline.collected.suite;
         let id = |&test: &_| suite.test(test).id.clone();
         let document = |plan: &Plan| PlanDocument::new(plan, suite);
         let (culprits, imports) = finding.causes();
@@ -326,7 +336,7 @@ impl FindingDocument {
             message: finding.failure.as_ref().map(|failure| failure.message.clone()),
             fixture: finding.fixture().cloned(),
             origin: finding.origin,
-            token: token(finding.origin, seed, suite).map(|token| token.to_string()),
+            token: token(finding.origin, outline).map(|token| token.to_string()),
             with: Rate::new(finding.with),
             without: Rate::new(finding.without),
             plain: (finding.plain.runs > 0).then(|| Rate::new(finding.plain)),

@@ -75,8 +75,7 @@ pub(crate) fn entries(outline: &SessionResult, strict: bool, again: Again<'_>) -
                 words::origin(suspect.origin)
             ),
             text: suspect.failure.as_ref().map_or_else(String::new, |failure| failure.trace.clone()),
-            token: token(suspect.origin, outline.seed, &outline.collected.suite)
-                .map(|token| token.to_string()),
+            token: token(suspect.origin, outline).map(|token| token.to_string()),
             ..at
         }
     });
@@ -115,7 +114,7 @@ fn of_finding(finding: &Finding, outline: &SessionResult, strict: bool, again: A
         identity: causes.join(" "),
         headline: format!("{known}{}{role}{}", words::meaning(finding), causes.join(", ")),
         text: plain(finding, outline, again),
-        token: token(finding.origin, outline.seed, suite).map(|token| token.to_string()),
+        token: token(finding.origin, outline).map(|token| token.to_string()),
         ..place(outline, finding.test)
     }
 }

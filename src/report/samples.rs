@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::explain::{Explanation, Fix, NoFix, NoFixReason, RelatedTests};
@@ -340,6 +341,7 @@ pub(super) fn session() -> SessionResult {
         seed: Seed(7),
         axes: Axes::default(),
         remarks: Vec::new(),
+        left_out: BTreeSet::new(),
         alone: 8,
         trials: 40,
         schedules: 12,

@@ -236,7 +236,7 @@ fn seen_in(
     outline: &SessionResult,
     again: Again<'_>,
 ) -> io::Result<()> {
-    match token(finding.origin, outline.seed, &outline.collected.suite) {
+    match token(finding.origin, outline) {
         Some(token) => {
             // There is nothing in what was left over that a smaller plan could show.
             let command = again.command(&token.to_string()).filter(|_| finding.kind != Kind::Leftover);

@@ -188,6 +188,10 @@ pub(crate) fn origin(origin: Origin) -> String {
         Origin::Baseline => "suite order".into(),
         Origin::Alone => "each test alone".into(),
         Origin::Twice => "every test twice".into(),
+        Origin::Apart(0) => "tests that take their process along, before all others".into(),
+        Origin::Apart(number) => {
+            format!("run {number} of a test that takes its process along, after all others")
+        }
         Origin::Trial(index) => format!("trial {index}"),
         Origin::Adjacent(row) => format!("row {row} of every test directly after every other"),
         Origin::Pair(number) => format!("run {number} of two tests by themselves"),

@@ -13,6 +13,7 @@ use crate::session::event::Event;
 use crate::session::explain::{details, is_explainable, same_polluter};
 use crate::session::fix::search::{Trials, session_ended};
 use crate::session::fix::together;
+use crate::session::investigate::left_out::without_left_out;
 use crate::session::investigate::{investigate, investigate_named};
 use crate::session::lab::Lab;
 use crate::session::result::Explain;
@@ -138,10 +139,15 @@ impl<'a> Agenda<'a> {
             lab.tell(&Event::Joined(finding, &suspect));
             return Ok(());
         }
+        let seen_in = suspect.plan.clone();
+        let suspect = without_left_out(lab, suspect)?;
         let waiting = lab.book().waiting.len() - 1;
         lab.tell(&Event::Investigating { test: suspect.signature.test, waiting });
         let look_into = if self.named { investigate_named } else { investigate };
-        let finding = look_into(lab, &suspect)?;
+        let mut finding = look_into(lab, &suspect)?;
+        if finding.plan.as_ref() == Some(&suspect.plan) {
+            finding.plan = Some(seen_in);
+        }
         if finding.kind == Kind::Unreproduced && lab.out_of_time() {
             // It was cut short, so that nothing can be said of it.
             return Err(RunError::OutOfTime);

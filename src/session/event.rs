@@ -1,6 +1,8 @@
 //! What happens in a session, told one by one as it happens: by the lab, which runs plans, and by those that judge and
 //! explain what runs show. The progress, the history and the session's result are all made of these.
 
+use std::collections::BTreeSet;
+
 use crate::explain::{Explanation, Fix, NoFix, RelatedTests};
 use crate::finding::same_polluter::SamePolluter;
 use crate::finding::{Finding, NoCommand, Origin};
@@ -35,6 +37,8 @@ pub enum Event<'a> {
     Probed,
     /// What failed so far did so for want of the machine's network, and is no failure.
     Forgotten,
+    /// Trials leave out these tests, as each takes its process along wherever it runs.
+    LeftOut(&'a BTreeSet<TestIndex>),
     /// So many schedules of tests in conflict were tried.
     Raced(u64),
     /// A failure is being looked into.

@@ -1,5 +1,6 @@
 //! What a session is told, and what it found out.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use crate::plan::coverage::Shares;
 use crate::plan::{Axes, Seed};
 use crate::run::RunError;
 use crate::session::suspect::Suspect;
+use crate::suite::TestIndex;
 use crate::trial::Collected;
 
 /// How far findings are explained.
@@ -41,6 +43,8 @@ pub struct Limits {
     pub victim: Option<String>,
     /// Failures that are known, and are no reason to stop.
     pub known: Vec<Recorded>,
+    /// Whether no test is left out of the trials, as they were planned by who did not know what each test does.
+    pub(crate) whole_trials: bool,
 }
 
 /// All that a session found out.
@@ -54,6 +58,8 @@ pub struct SessionResult {
     pub(crate) axes: Axes,
     /// What the user should know of how plans were run.
     pub(crate) remarks: Vec<String>,
+    /// The tests that the trials left out, as each takes its process along wherever it runs.
+    pub(crate) left_out: BTreeSet<TestIndex>,
     /// How many tests were run alone before the first trial.
     pub(crate) alone: usize,
     /// How many trials ran to their end, the baseline not counted.

@@ -73,6 +73,7 @@ fn options(args: &MergeArgs, night: &ShardPlan, folder: &Path) -> Result<StressO
             trials: Some(night.trials),
             known: options.limits.known.clone(),
             explain: options.limits.explain,
+            whole_trials: true,
             ..Limits::default()
         },
         journal: Place {

@@ -14,13 +14,14 @@ use crate::finding::Kind;
 use crate::judge::observation::FailureMatcher;
 use crate::plan::coverage::Coverage;
 use crate::plan::token::Token;
-use crate::plan::{Axes, Plan, Seed, plan};
+use crate::plan::{Axes, Plan, Seed, plan_without};
 use crate::record::FailureFile;
 use crate::report::progress::Progress;
 use crate::report::{Again, Document, ReplayDocument, terminal, words};
 use crate::run::engine::Collect;
 use crate::run::{Engine, RunError};
 use crate::session::agenda::Agenda;
+use crate::session::event::Event;
 use crate::session::fix::search::Trials;
 use crate::session::race::pairs;
 use crate::session::replay::{Replayed, explain, replay};
@@ -88,6 +89,9 @@ fn again(args: &PlanAgainArgs, shrink: bool, how_far: Explain) -> anyhow::Result
     let limits = Limits { trials: Some(u64::from(times)), ..Limits::default() };
     let mut progress = Progress::of_replay(&limits, options.progress);
     let mut lab = Lab::new(&suite, &mut *engine, &mut progress, None);
+    if let Named::Token(token) = &named {
+        lab.tell(&Event::LeftOut(&token.left_out));
+    }
     let Some(plan) = raced(&mut lab, &named, plan)? else {
         drop(progress);
         anstream::eprintln!(
@@ -205,7 +209,7 @@ fn plan_of(named: &Named, suite: &Suite, axes: &Axes) -> Option<(Plan, Option<Fa
             let plan = match token.race {
                 // What its tests touch decides it, which is not known before they are run.
                 true => baseline::suite_order(suite, token.seed, hash_seed),
-                false => plan(token.seed, token.index, suite, axes),
+                false => plan_without(&token.left_out, token.seed, token.index, suite, axes),
             };
             Some((plan, None))
         }

@@ -6,6 +6,7 @@ pub(crate) mod leftovers;
 pub(crate) mod ran;
 mod tests;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::finding::{Finding, Origin};
@@ -17,7 +18,7 @@ use crate::session::account::ran::{Ran, part_that_ran};
 use crate::session::event::{About, Event};
 use crate::session::result::SessionResult;
 use crate::session::suspect::suspects;
-use crate::suite::Suite;
+use crate::suite::{Suite, TestIndex};
 use crate::trial::{Collected, Trial};
 
 /// The account.
@@ -27,6 +28,8 @@ pub(crate) struct Account {
     pub(crate) book: FindingBook,
     /// What the session's trials showed besides; none where they are not run to look for failures, as in a replay.
     search: Option<Search>,
+    /// The tests that trials leave out.
+    left_out: BTreeSet<TestIndex>,
     remarks: Vec<(About, String)>,
     probes: u32,
 }
@@ -70,6 +73,7 @@ impl Account {
             Event::Raced(schedules) => {
                 self.search.iter_mut().for_each(|search| search.schedules += schedules);
             }
+            Event::LeftOut(tests) => self.left_out.extend(*tests),
             Event::Remark(about, text) => self.remarks.push((*about, (*text).to_owned())),
             event => self.book.add(suite, event),
         }
@@ -82,7 +86,7 @@ impl Account {
             Origin::Recording | Origin::Race(_) | Origin::Replay => return,
             Origin::Trial(_) => search.trials += 1,
             Origin::Alone => search.alone += 1,
-            Origin::Baseline | Origin::Twice | Origin::Adjacent(_) | Origin::Pair(_) => {}
+            Origin::Baseline | Origin::Twice | Origin::Apart(_) | Origin::Adjacent(_) | Origin::Pair(_) => {}
         }
         if let Origin::Trial(_) | Origin::Adjacent(_) | Origin::Pair(_) = origin {
             search.coverage.add(&part_that_ran(plan, trial));
@@ -100,6 +104,11 @@ impl Account {
     /// How many tests were run alone before the first trial.
     pub(crate) fn alone(&self) -> usize {
         self.search.as_ref().map_or(0, |search| search.alone)
+    }
+
+    /// The tests that trials leave out.
+    pub(crate) fn left_out(&self) -> &BTreeSet<TestIndex> {
+        &self.left_out
     }
 
     /// The remarks, those on how plans are run first.
@@ -132,6 +141,7 @@ impl Account {
             seed,
             axes,
             remarks: self.remarks().into_iter().chain(never_ran).collect(),
+            left_out: self.left_out.clone(),
             alone: self.alone(),
             trials: self.trials(),
             schedules: search.map_or(0, |search| search.schedules),

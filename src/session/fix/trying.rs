@@ -12,9 +12,9 @@ use crate::judge::like_with_like::{Sight, against, harm_moved, lost_without, pos
 use crate::judge::observation::{self, FailureMatcher, Observation};
 use crate::judge::patched::{Harm, How, Said, collects_other, harms, is_to_blame, look, new_harms, shows};
 use crate::limits::{FIX_PARALLEL_TRIALS, FIX_PLAIN_TRIALS, FIX_SCHEDULES, FIX_TRIALS, HARM_REPEATS};
-use crate::plan::{Axes, Imports, Mode, Plan, Seed, TrialIndex, order, plan};
+use crate::plan::{Axes, Imports, Mode, Plan, Seed, TrialIndex, order, plan_without};
 use crate::run::RunError;
-use crate::session::event::Reporters;
+use crate::session::event::{Event, Reporters};
 use crate::session::fix::control::Control;
 use crate::session::fix::patched::Patched;
 use crate::session::lab::{Lab, serial};
@@ -215,17 +215,19 @@ impl Attempt<'_, '_, '_, '_> {
     /// Suite order and its reverse.
     fn in_suite_order(&self, hash_seed: u32) -> [Plan; FIX_PLAIN_TRIALS as usize] {
         let suite = self.lab.suite;
+        let left_out = self.lab.account().left_out();
         let own = baseline::suite_order(suite, self.seed, hash_seed);
         let reversed = order::reversed(suite, &suite.collected, self.axes.ignore_rank);
-        [own.clone(), Plan { workers: vec![reversed], ..own }]
+        [own.clone(), Plan { workers: vec![reversed], ..own }].map(|plan| plan.without(left_out))
     }
 
     /// The seeded trials: on one worker, and on two unless the session is about one alone.
     fn seeded(&self) -> (Vec<Plan>, Vec<Plan>) {
-        let (suite, axes) = (self.lab.suite, self.axes);
+        let (suite, axes, left_out) = (self.lab.suite, self.axes, self.lab.account().left_out());
         let make = |workers: u32, modes: Vec<Mode>, count: u32| -> Vec<Plan> {
             let axes = Axes { workers: vec![workers], modes, ..axes.clone() };
-            (0..count).map(|index| plan(self.seed, TrialIndex(u64::from(index)), suite, &axes)).collect()
+            let trials = (0..count).map(|index| TrialIndex(u64::from(index)));
+            trials.map(|index| plan_without(left_out, self.seed, index, suite, &axes)).collect()
         };
         let parallel = self.parallel_trials();
         let serial = make(1, vec![Mode::No], FIX_TRIALS - FIX_PLAIN_TRIALS - parallel);
@@ -408,6 +410,7 @@ impl Attempt<'_, '_, '_, '_> {
         // Nobody waits for the trials of a copy.
         let mut nobody = Reporters::default();
         let mut copy = Lab::new(self.lab.suite, &mut *self.patched.engine, &mut nobody, self.lab.deadline());
+        copy.tell(&Event::LeftOut(self.lab.account().left_out()));
         let recording = recording::record(&mut copy, self.seed, hash_seed)?;
         let mut races = Races::new(self.seed, hash_seed, &recording, None);
         let changed = self.changed;

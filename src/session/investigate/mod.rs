@@ -5,6 +5,7 @@ pub(crate) mod confirm;
 pub(crate) mod command;
 pub(crate) mod plain;
 pub(crate) mod nio;
+pub(crate) mod left_out;
 pub(crate) mod by_chance;
 pub mod oracle;
 pub(crate) mod shrinking;

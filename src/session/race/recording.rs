@@ -11,7 +11,8 @@ use crate::session::stress::baseline;
 /// the first test's in each, so that it has two tests to be in conflict. Each is one worker of xdist's: what
 /// workers keep apart by their names is then seen to be apart.
 pub(crate) fn plans(lab: &Lab<'_>, seed: Seed, hash_seed: u32) -> [Plan; 2] {
-    let suite_order = Plan { mode: Mode::Load, ..baseline::suite_order(lab.suite, seed, hash_seed) };
+    let suite_order = baseline::suite_order(lab.suite, seed, hash_seed).without(lab.account().left_out());
+    let suite_order = Plan { mode: Mode::Load, ..suite_order };
     let mut backwards = suite_order.workers.clone();
     backwards.iter_mut().for_each(|list| list.reverse());
     let reversed = Plan { order: OrderKind::Reversed, workers: backwards, ..suite_order.clone() };

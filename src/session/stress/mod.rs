@@ -2,6 +2,7 @@
 
 pub mod baseline;
 mod sweeps;
+mod apart;
 pub(crate) mod hash_seeds;
 pub(crate) mod network;
 pub(crate) mod fidelity;
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use crate::finding::{Finding, Kind, Origin};
 use crate::limits::{RACES_SHARE, ROUND, SESSION_SCHEDULES, TRIALS_SHARE};
-use crate::plan::{Axes, Plan, Seed, TrialIndex, plan};
+use crate::plan::{Axes, Plan, Seed, TrialIndex, plan_without};
 use crate::run::{Engine, RunError};
 use crate::session::account::Account;
 use crate::session::account::finding_book::FindingBook;
@@ -171,22 +172,24 @@ impl Session<'_> {
             fidelity::check(lab, &suite_order)?;
         }
         let baseline = Instant::now();
-        lab.trial(Origin::Baseline, &suite_order)?;
+        let mut shown = lab.trial(Origin::Baseline, &suite_order)?;
         self.longest = baseline.elapsed();
         lab.end_on_time();
         self.each_alone(lab, &suite_order)?;
         if network::check(lab, &suite_order, &self.failing(lab, hash_seed))? {
             lab.tell(&Event::Forgotten);
-            lab.trial(Origin::Baseline, &suite_order)?;
+            shown = lab.trial(Origin::Baseline, &suite_order)?;
             self.each_alone(lab, &suite_order)?;
         }
         self.tell_alone(lab);
+        self.set_apart(lab, &suite_order, &shown)?;
         if self.would_be_late(2 * self.longest) {
             // Cut short it would say nothing.
             lab.remark(About::Session, "there was no time to run every test twice");
             return self.judge_waiting(lab);
         }
-        lab.trial(Origin::Twice, &baseline::twice(suite, self.seed, hash_seed))?;
+        let twice = baseline::twice(suite, self.seed, hash_seed).without(lab.account().left_out());
+        lab.trial(Origin::Twice, &twice)?;
         self.race(lab, hash_seed)?;
         let mut swept = false;
         loop {
@@ -283,7 +286,8 @@ impl Session<'_> {
         let end = self.limits.trials.map_or(first + round, |most| most.min(first + round));
         if !self.time_to_judge(lab.account()) {
             let plans = (first..end).map(|index| {
-                let plan = plan(self.seed, TrialIndex(index), lab.suite, self.axes);
+                let left_out = lab.account().left_out();
+                let plan = plan_without(left_out, self.seed, TrialIndex(index), lab.suite, self.axes);
                 (Origin::Trial(index), plan)
             });
             let trials: Vec<_> = plans.collect();

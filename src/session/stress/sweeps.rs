@@ -34,7 +34,9 @@ impl Session<'_> {
             return Ok(());
         }
         let rows = baseline::each_after_each(lab.suite, self.seed, hash_seed, self.axes.ignore_rank);
-        let trials: Vec<_> = (0..).zip(rows).map(|(row, plan)| (Origin::Adjacent(row), plan)).collect();
+        let left_out = lab.account().left_out();
+        let trials: Vec<_> =
+            (0..).zip(rows).map(|(row, plan)| (Origin::Adjacent(row), plan.without(left_out))).collect();
         let forks = trials.first().is_some_and(|(_, plan)| lab.forks(plan));
         if !forks && trials.len() > ADJACENT_STARTS {
             return Ok(());
@@ -50,7 +52,9 @@ impl Session<'_> {
         if !self.axes.serial() || lab.suite.tests.len() > PAIRED_TESTS {
             return Ok(());
         }
-        let plans = baseline::pairs(lab.suite, self.seed, hash_seed);
+        let left_out = lab.account().left_out();
+        let mut plans = baseline::pairs(lab.suite, self.seed, hash_seed);
+        plans.retain(|plan| !plan.workers.iter().flatten().any(|test| left_out.contains(test)));
         let forks = plans.first().is_some_and(|plan| lab.forks(plan));
         if !forks && plans.len() > PAIRED_STARTS {
             return Ok(());
