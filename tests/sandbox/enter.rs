@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
-use jostle::run::sandbox::{Sandbox, SandboxedProcess};
+use jostle::run::sandbox::{Base, Sandbox, SandboxedProcess};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
 use super::stage::{Project, as_everybody, line, says, shell};
@@ -66,6 +66,10 @@ struct Server {
 
 impl Server {
     fn start(project: &Project) -> Self {
+        Self::start_in(&project.base, project)
+    }
+
+    fn start_in(base: &Base, project: &Project) -> Self {
         let (channel, theirs) = UnixStream::pair().expect("a socket");
         let mut command = shell(project.path(), SERVER);
         command.fds.push((theirs.into(), 3));
@@ -73,7 +77,7 @@ impl Server {
             command.fds.push((rustix::io::dup(std::io::stderr()).expect("a descriptor"), 2));
         }
         command.enters_layers = true;
-        let _process = project.base.sandbox().start(command).expect("it starts");
+        let _process = base.sandbox().start(command).expect("it starts");
         assert_eq!(line(&mut &channel), "", "what it writes is there before a layer is made");
         Self { channel, _process }
     }
@@ -126,6 +130,49 @@ fn a_fork_of_a_server_in_the_base_works_in_the_layer_only() {
         assert_eq!(says(project.base.sandbox(), project.path(), look), "22serverdata:\none");
         let left = one.leftovers(project.path()).expect("leftovers");
         assert_eq!(left.len(), 2, "{left:?}");
+        project.is_whole();
+    });
+}
+
+#[test]
+fn layers_stand_on_a_layer_and_see_what_was_written_in_it() {
+    as_everybody("enter::layers_stand_on_a_layer_and_see_what_was_written_in_it", || {
+        let project = Project::new();
+        assert_eq!(says(project.base.sandbox(), project.path(), "echo base > in-base; mkdir /tmp/b"), "");
+        let middle = project.base.on().expect("a sandbox to stand on");
+        let write =
+            "echo middle > in-middle; printf 3 > two; rm -r data; mkdir data; echo > data/new; mkdir /tmp/m";
+        assert_eq!(says(middle.sandbox(), project.path(), write), "");
+        let server = Server::start_in(&middle, &project);
+        let [one, two] = [(); 2].map(|()| Sandbox::on(&middle).expect("a sandbox"));
+        let look = "print(os.getpid(), os.getcwd(), imported, sorted(os.listdir()), os.listdir('data'), {'b', 'm'} <= {*os.listdir('/tmp')}, \
+                    open('in-base').read())";
+        let seen = server.says(&one, look);
+        let folder = project.path().display();
+        let files = "['by-server', 'data', 'in-base', 'in-middle', 'two'] ['new'] True base";
+        assert_eq!(seen, format!("2 {folder} 3 {files}"));
+        let write =
+            "open('two', 'w').write('4'); os.remove('in-middle'); os.remove('data/new'); print('done')";
+        assert_eq!(server.says(&one, write), "done");
+        let look = "cat two in-middle; ls data; true";
+        assert_eq!(says(&one, project.path(), &format!("({look}) 2>/dev/null")), "4");
+        assert_eq!(says(&two, project.path(), look), "3middle\nnew");
+        assert_eq!(says(middle.sandbox(), project.path(), look), "3middle\nnew");
+        let left: Vec<String> = one
+            .leftovers(project.path())
+            .expect("leftovers")
+            .iter()
+            .map(|left| {
+                let path = left.path.strip_prefix(project.path()).expect("below").display();
+                format!("{:?} {path}", left.change)
+            })
+            .collect();
+        assert_eq!(left, ["Removed data/new", "Removed in-middle", "Changed two"]);
+        let mut held = server.fork(&two, TAKE);
+        assert_eq!(line(&mut held), "taken");
+        drop((server, middle));
+        assert_eq!(line(&mut held), "", "it ends with what it stands on");
+        assert_eq!(says(&project.top(), project.path(), "cat two in-base; ls"), "22base\ndata\nin-base\ntwo");
         project.is_whole();
     });
 }

@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use command_fds::{CommandFdExt, FdMapping};
@@ -25,7 +26,9 @@ use crate::trial::Leftover;
 pub struct Base {
     // Dropped in this order: processes end first, then the keeper hears of the end.
     sandbox: Sandbox,
-    keeper: Monitor,
+    keeper: Arc<Monitor>,
+    /// The number under which the keeper knows it, if it stands on another.
+    kept: Option<u32>,
 }
 
 /// What a process sees as the machine. Dropping it ends every process in it.
@@ -84,7 +87,7 @@ impl Base {
     /// [`SandboxError::Missing`] if there can be none here; else a path of the options does not exist, or
     /// the executable cannot be run.
     pub fn start(executable: &Path, options: &SandboxOptions) -> Result<Self, SandboxError> {
-        let keeper = Monitor::start(executable)?;
+        let keeper = Arc::new(Monitor::start(executable)?);
         let real = |path: &PathBuf| {
             path.canonicalize()
                 .map_err(|error| SandboxError::io(format!("cannot share {}", path.display()), error))
@@ -93,9 +96,22 @@ impl Base {
         // What does not exist need not be kept.
         let keep = options.keep.iter().filter_map(|path| path.canonicalize().ok()).collect();
         let message = ToMonitor::Base { keep, share, network: options.network, disk: options.disk };
-        let (control, ready, fds) = keeper.ask(&message)?;
+        let (control, ready, fds) = keeper.ask(&message, None)?;
         let sandbox = Sandbox::new(control, ready, fds, None)?;
-        Ok(Self { sandbox, keeper })
+        Ok(Self { sandbox, keeper, kept: None })
+    }
+
+    /// Makes a sandbox on top of this one that others can be made on top of, and no more in turn on those. A process
+    /// that lives in it may enter these as one of the base may enter its own.
+    ///
+    /// # Errors
+    /// As those of [`Sandbox::on`].
+    pub fn on(&self) -> Result<Self, SandboxError> {
+        let number = self.keeper.numbers.fetch_add(1, Ordering::Relaxed);
+        let (control, ready, fds) =
+            self.keeper.ask(&ToMonitor::Layer { on: None, kept: Some(number) }, None)?;
+        let sandbox = Sandbox::new(control, ready, fds, Some(&self.sandbox))?;
+        Ok(Self { sandbox, keeper: Arc::clone(&self.keeper), kept: Some(number) })
     }
 
     /// The sandbox that it is itself.
@@ -112,7 +128,9 @@ impl Sandbox {
     /// # Errors
     /// [`SandboxError::Ended`] if the base is gone; else the system has no more memory or processes.
     pub fn on(base: &Base) -> Result<Self, SandboxError> {
-        let (control, ready, fds) = base.keeper.ask(&ToMonitor::Layer)?;
+        let processes = base.kept.map(|_| base.sandbox.namespaces.pid.as_fd());
+        let (control, ready, fds) =
+            base.keeper.ask(&ToMonitor::Layer { on: base.kept, kept: None }, processes)?;
         Self::new(control, ready, fds, Some(&base.sandbox))
     }
 
@@ -133,8 +151,9 @@ impl Sandbox {
             network: ready.network.then(&mut next).transpose()?,
             user: ready.user.then(&mut next).transpose()?,
         };
-        let layers =
-            Layers { layer: Arc::new(layer), below: below.map(|base| base.layers.layer.clone()), skeletons };
+        let below_layers =
+            below.map(|base| [&[Arc::clone(&base.layers.layer)], &*base.layers.below].concat());
+        let layers = Layers { layer: Arc::new(layer), below: below_layers.unwrap_or_default(), skeletons };
         let places = below.map_or_else(|| ready.places.into(), |base| base.places.clone());
         let control = Mutex::new(Some(control));
         Ok(Self { control, init, namespaces, layers, places, read_only: ready.read_only })
@@ -223,6 +242,8 @@ impl Drop for Sandbox {
 struct Monitor {
     child: Child,
     channel: Option<Mutex<UnixStream>>,
+    /// The number of the next sandbox that others stand on.
+    numbers: AtomicU32,
 }
 
 impl Monitor {
@@ -236,16 +257,22 @@ impl Monitor {
             .fd_mappings(vec![FdMapping { parent_fd: OwnedFd::from(theirs), child_fd: CHANNEL }])
             .map_err(|error| failed(std::io::Error::other(error)))?;
         let child = command.spawn().map_err(failed)?;
-        Ok(Self { child, channel: Some(Mutex::new(ours)) })
+        Ok(Self { child, channel: Some(Mutex::new(ours)), numbers: AtomicU32::new(0) })
     }
 
-    /// Has an init made, and waits until it has told what it is.
-    fn ask(&self, message: &ToMonitor) -> Result<(UnixStream, Ready, Vec<OwnedFd>), SandboxError> {
+    /// Has an init made, and waits until it has told what it is. If it is to stand on a sandbox of its own number, the
+    /// namespace of that one's processes is passed on.
+    fn ask(
+        &self,
+        message: &ToMonitor,
+        processes: Option<BorrowedFd<'_>>,
+    ) -> Result<(UnixStream, Ready, Vec<OwnedFd>), SandboxError> {
         let (ours, theirs) =
             UnixStream::pair().map_err(|error| SandboxError::io("cannot make a socket", error))?;
         if let Some(channel) = &self.channel {
             let channel = channel.lock().unwrap_or_else(PoisonError::into_inner);
-            send(&channel, message, &[theirs.as_fd()]).map_err(|_| SandboxError::Ended)?;
+            let descriptors: Vec<BorrowedFd<'_>> = [theirs.as_fd()].into_iter().chain(processes).collect();
+            send(&channel, message, &descriptors).map_err(|_| SandboxError::Ended)?;
         }
         drop(theirs);
         match receive(&ours) {
@@ -253,6 +280,16 @@ impl Monitor {
             Ok(Some((Birth::Failed(failed), _))) => Err(explain(&failed).into()),
             _ => Err(SandboxError::Ended),
         }
+    }
+}
+
+impl Drop for Base {
+    fn drop(&mut self) {
+        let (Some(kept), Some(channel)) = (self.kept, &self.keeper.channel) else { return };
+        self.sandbox.stop();
+        let channel = channel.lock().unwrap_or_else(PoisonError::into_inner);
+        // A keeper that is gone keeps nothing.
+        let _ = send(&channel, &ToMonitor::Forget { kept }, &[]);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
@@ -25,8 +25,10 @@ pub(crate) struct Calling<'a> {
     pub(crate) control: &'a UnixStream,
     /// Where its upper layers are, or are to be mounted.
     pub(crate) layer: &'a Path,
-    /// Where the base's upper layers are, if it is on top.
-    pub(crate) below: Option<&'a Path>,
+    /// Whether they are to be mounted there.
+    pub(crate) mounts_layer: bool,
+    /// Where the upper layers are of what it stands on, if it is on top; the uppermost first.
+    pub(crate) below: &'a [PathBuf],
 }
 
 /// The whole life of an init, in a process that has just been forked.
@@ -56,8 +58,9 @@ pub(crate) fn leave(code: i32) -> ! {
 }
 
 fn be_born(calling: Calling<'_>) -> Result<(Ready, Vec<OwnedFd>), Failed> {
-    let Calling { ground, layer, below, .. } = calling;
-    if below.is_none() {
+    let Calling { ground, layer, mounts_layer, below, .. } = calling;
+    let is_base = below.is_empty();
+    if is_base {
         // The parent is the keeper. That of an init on top is about to end; such an init dies with the
         // base's PID namespace, which holds its own.
         set_parent_process_death_signal(Some(Signal::KILL)).during(|| Step::other("prctl(2)"))?;
@@ -67,7 +70,7 @@ fn be_born(calling: Calling<'_>) -> Result<(Ready, Vec<OwnedFd>), Failed> {
         pidfd_open(process, PidfdFlags::empty()).during(|| Step::other("a descriptor of a process"))?;
     let network = ground.network == Network::Private;
     leave_the_host(network)?;
-    if below.is_some() {
+    if mounts_layer {
         mount_tmpfs(layer, Some(ground.disk))?;
     }
     let folder = |path: &Path| {
@@ -88,7 +91,7 @@ fn be_born(calling: Calling<'_>) -> Result<(Ready, Vec<OwnedFd>), Failed> {
         fds.push(open.during(|| Step::Namespace { kind: kind.to_owned() })?);
     }
     // jostle knows the places from the base, which is made first.
-    let places = if below.is_none() { ground.places.clone() } else { Vec::new() };
+    let places = if is_base { ground.places.clone() } else { Vec::new() };
     Ok((Ready { places, read_only, network, user: ground.user }, fds))
 }
 

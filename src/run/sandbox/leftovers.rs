@@ -25,8 +25,8 @@ const OPAQUE: [&str; 2] = ["trusted.overlay.opaque", "user.overlay.opaque"];
 pub(crate) struct Layers {
     /// Its own tmpfs.
     pub(crate) layer: Arc<OwnedFd>,
-    /// That of the base, for a sandbox on top.
-    pub(crate) below: Option<Arc<OwnedFd>>,
+    /// Those of what it stands on, for a sandbox on top; the uppermost first.
+    pub(crate) below: Vec<Arc<OwnedFd>>,
     /// The skeletons.
     pub(crate) skeletons: OwnedFd,
 }
@@ -65,7 +65,7 @@ fn in_place(
     // An overlay that could not be mounted has no upper layer.
     let Some(mut upper) = open(&*layers.layer, Path::new(&name))? else { return Ok(()) };
     let mut lower: Vec<OwnedFd> = Vec::new();
-    if let Some(below) = &layers.below {
+    for below in &layers.below {
         lower.extend(open(below, Path::new(&name))?);
     }
     lower.extend(match place.shown {

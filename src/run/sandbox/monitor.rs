@@ -5,17 +5,22 @@
 //! its own. An init that is to be on top must get its PID namespace from a process that is in the base's,
 //! and that is a fork which lives only for this.
 
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, WaitOptions, getegid, geteuid, getpid, getppid, pidfd_open, waitpid};
-use rustix::thread::{CapabilitySet, UnshareFlags, capabilities};
+use rustix::thread::{
+    CapabilitySet, LinkNameSpaceType, UnshareFlags, capabilities, move_into_link_name_space,
+};
 
 use super::init::{self, Calling};
 use super::layout::{Place, parse_mounts, places};
-use super::mounts::{BASE, LAYER, SKELETONS, check_attributes, make_stage, mount_tmpfs};
+use super::mounts::{
+    BASE, LAYER, SKELETONS, check_attributes, forget_kept_layer, kept_layer, make_kept_layer, make_stage,
+    mount_tmpfs,
+};
 use super::protocol::{Birth, During, Failed, ToMonitor, receive, send};
 use super::split_overlay::{look, make_skeletons, split_overlay};
 use super::{Network, Step};
@@ -57,10 +62,18 @@ pub(crate) fn sandbox_main() {
     }
     drop(control);
     while is_spoken_to(&socket, jostle.as_ref()) {
-        let Ok(Some((ToMonitor::Layer, mut fds))) = receive(&socket) else { return };
-        let Some(control) = fds.pop().map(UnixStream::from) else { return };
-        if let Err(failed) = start_layer(&ground, &control) {
-            refuse(&control, failed);
+        let Ok(Some((message, fds))) = receive(&socket) else { return };
+        let mut fds = fds.into_iter();
+        match message {
+            ToMonitor::Layer { on, kept } => {
+                let Some(control) = fds.next().map(UnixStream::from) else { return };
+                let on = on.zip(fds.next());
+                if let Err(failed) = start_layer(&ground, &control, on, kept) {
+                    refuse(&control, failed);
+                }
+            }
+            ToMonitor::Forget { kept } => forget_kept_layer(kept),
+            ToMonitor::Base { .. } => return,
         }
     }
 }
@@ -158,26 +171,59 @@ fn start_base(ground: &Ground, control: &UnixStream) -> Result<(), Failed> {
     unshare(UnshareFlags::NEWPID, "pid")?;
     match fork()? {
         Some(_) => Ok(()),
-        None => init::live(Calling { ground, control, layer: Path::new(BASE), below: None }),
+        None => {
+            init::live(Calling { ground, control, layer: Path::new(BASE), mounts_layer: false, below: &[] })
+        }
     }
 }
 
-fn start_layer(ground: &Ground, control: &UnixStream) -> Result<(), Failed> {
+/// Starts the init of a sandbox on top: of the base, or of a sandbox of this number, whose processes its own are to be
+/// among. Others can be made on top of it if it has a number itself.
+fn start_layer(
+    ground: &Ground,
+    control: &UnixStream,
+    on: Option<(u32, OwnedFd)>,
+    kept: Option<u32>,
+) -> Result<(), Failed> {
+    if let Some(number) = kept {
+        make_kept_layer(number, ground.disk)?;
+    }
     let Some(helper) = fork()? else {
-        let born = unshare(UnshareFlags::NEWPID, "pid").and_then(|()| fork());
+        let (number, processes) = on.unzip();
+        let born = enter_processes(processes)
+            .and_then(|()| unshare(UnshareFlags::NEWPID, "pid"))
+            .and_then(|()| fork());
         match born {
             Ok(Some(_)) => {}
             Ok(None) => {
-                let (layer, below) = (Path::new(LAYER), Some(Path::new(BASE)));
-                init::live(Calling { ground, control, layer, below })
+                let below: Vec<PathBuf> =
+                    number.map(kept_layer).into_iter().chain([PathBuf::from(BASE)]).collect();
+                let layer = kept.map_or_else(|| PathBuf::from(LAYER), kept_layer);
+                let mounts_layer = kept.is_none();
+                init::live(Calling { ground, control, layer: &layer, mounts_layer, below: &below })
             }
             Err(failed) => refuse(control, failed),
         }
         init::leave(0)
     };
-    // The helper's child now belongs to the init of the base, which reaps it.
+    // The helper's child now belongs to the init of what it stands on, which reaps it.
     let _ = rustix::io::retry_on_intr(|| waitpid(Some(helper), WaitOptions::empty()));
     Ok(())
+}
+
+/// Goes on among the processes of another sandbox, if one is given: in a child, as who enters such a namespace stays
+/// where he is.
+fn enter_processes(namespace: Option<OwnedFd>) -> Result<(), Failed> {
+    let Some(namespace) = namespace else { return Ok(()) };
+    move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::ProcessID))
+        .during(|| Step::Namespace { kind: "pid".into() })?;
+    match fork()? {
+        None => Ok(()),
+        Some(child) => {
+            let _ = rustix::io::retry_on_intr(|| waitpid(Some(child), WaitOptions::empty()));
+            init::leave(0)
+        }
+    }
 }
 
 /// The child's number in the parent, nothing in the child.

@@ -30,6 +30,8 @@ pub(crate) const STAGE: &str = "/proc/fs";
 pub(crate) const LAYER: &str = "/proc/fs/layer";
 /// The base's upper layers.
 pub(crate) const BASE: &str = "/proc/fs/base";
+/// The upper layers of sandboxes that others are made on top of, each in a folder of its number.
+const KEPT: &str = "/proc/fs/kept";
 /// The skeletons.
 pub(crate) const SKELETONS: &str = "/proc/fs/skeletons";
 /// The root of the sandbox to be.
@@ -40,7 +42,7 @@ pub(crate) fn make_stage() -> Result<(), Failed> {
     let root = || Step::Mount { folder: "/".into() };
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).during(root)?;
     mount_tmpfs(Path::new(STAGE), None)?;
-    for folder in [LAYER, BASE, SKELETONS, ROOT] {
+    for folder in [LAYER, BASE, KEPT, SKELETONS, ROOT] {
         fs::create_dir(folder).during(|| Step::Mount { folder: folder.into() })?;
     }
     Ok(())
@@ -54,6 +56,26 @@ pub(crate) fn mount_tmpfs(at: &Path, bytes: Option<u64>) -> Result<(), Failed> {
     mount("jostle", at, "tmpfs", flags, data.as_c_str()).during(|| Step::Mount { folder: at.to_owned() })
 }
 
+/// Where the upper layers are of the sandbox that is kept under a number.
+pub(crate) fn kept_layer(number: u32) -> PathBuf {
+    Path::new(KEPT).join(number.to_string())
+}
+
+/// Makes room for these layers, where all that are made on top will see them.
+pub(crate) fn make_kept_layer(number: u32, bytes: u64) -> Result<(), Failed> {
+    let folder = kept_layer(number);
+    fs::create_dir(&folder).during(|| Step::Mount { folder: folder.clone() })?;
+    mount_tmpfs(&folder, Some(bytes))
+}
+
+/// Lets go of them; they are gone once no sandbox uses them any more.
+pub(crate) fn forget_kept_layer(number: u32) {
+    let folder = kept_layer(number);
+    // What is left goes with the keeper.
+    let _ = unmount(&folder, UnmountFlags::DETACH);
+    let _ = fs::remove_dir(&folder);
+}
+
 /// What a sandbox's root is made of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Build<'a> {
@@ -61,8 +83,8 @@ pub(crate) struct Build<'a> {
     pub(crate) places: &'a [Place],
     /// The tmpfs that takes what is written.
     pub(crate) layer: &'a Path,
-    /// The base's, for a sandbox on top.
-    pub(crate) below: Option<&'a Path>,
+    /// Those of what it stands on, for a sandbox on top; the uppermost first.
+    pub(crate) below: &'a [PathBuf],
     /// Whether overlayfs has to keep its attributes under `user.`, as in a user namespace.
     pub(crate) user_attributes: bool,
 }
@@ -109,21 +131,19 @@ impl Build<'_> {
         let work = self.layer.join("work").join(&name);
         let skeleton = Path::new(SKELETONS).join(&name);
         let host = if place.shown == Shown::Skeleton { &skeleton } else { &place.at };
-        let below = self.below.map(|base| base.join("upper").join(&name)).filter(|below| below.is_dir());
-        let model = below.as_deref().unwrap_or(host);
+        let below = self.below.iter().map(|layer| layer.join("upper").join(&name));
+        let below: Vec<PathBuf> = below.filter(|below| below.is_dir()).collect();
+        let model = below.first().unwrap_or(host);
         let errno = |error: io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
         fs::create_dir(&upper).and_then(|()| like(model, &upper)).map_err(errno)?;
         fs::create_dir(&work).map_err(errno)?;
         // A path may hold what separates mount options; a descriptor's does not.
         let host: OwnedFd =
             openat(CWD, host, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        let lower = format!("/proc/self/fd/{}", host.as_raw_fd());
         // An empty layer would cost time and, as it is in use by the base, a line in the kernel's log.
-        let written = below.as_ref().filter(|below| !is_empty(below));
-        let lower = match written {
-            Some(below) => format!("{}:{lower}", below.display()),
-            None => lower,
-        };
+        let written = below.iter().filter(|below| !is_empty(below)).map(|below| below.display().to_string());
+        let host_layer = format!("/proc/self/fd/{}", host.as_raw_fd());
+        let lower = written.chain([host_layer]).collect::<Vec<_>>().join(":");
         let options = match self.user_attributes {
             true => "userxattr,index=off",
             false => "redirect_dir=on,metacopy=off,index=off",

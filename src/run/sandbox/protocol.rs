@@ -23,7 +23,7 @@ const MOST_DESCRIPTORS: usize = 253;
 /// More than any environment and argument list the kernel would take.
 const LONGEST_MESSAGE: usize = 64 << 20;
 
-/// What jostle tells the keeper. Each message carries the socket of the init to be.
+/// What jostle tells the keeper. A message that has a sandbox made carries the socket of the init to be.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToMonitor {
     /// The first message: make the base.
@@ -38,7 +38,18 @@ pub(crate) enum ToMonitor {
         disk: u64,
     },
     /// Make a sandbox on top.
-    Layer,
+    Layer {
+        /// The number of the sandbox it is to stand on, if that is not the base itself; the descriptor of that one's
+        /// PID namespace comes along, after the socket.
+        on: Option<u32>,
+        /// The number under which others may be made on top of it.
+        kept: Option<u32>,
+    },
+    /// Nothing more will be made on top of the sandbox of this number. No socket comes along.
+    Forget {
+        /// The number.
+        kept: u32,
+    },
 }
 
 /// What an init, or the keeper in its stead, tells jostle first.

@@ -62,6 +62,10 @@ impl Base {
     pub fn sandbox(&self) -> &Sandbox {
         match self.0 {}
     }
+
+    pub fn on(&self) -> Result<Self, SandboxError> {
+        match self.0 {}
+    }
 }
 
 #[expect(missing_docs, clippy::missing_errors_doc, reason = "as on Linux")]
