@@ -47,4 +47,4 @@ pub(crate) const SHARD_RESULT: &str = "jostle.result/1";
 pub(crate) const SPEEDUP_BASELINE: &str = "jostle.speedup-baseline/1";
 
 /// What both sides of the wire must speak; the harness states its own as `PROTOCOL`.
-pub const PROTOCOL_VERSION: u32 = 7;
+pub const PROTOCOL_VERSION: u32 = 8;

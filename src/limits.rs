@@ -7,6 +7,12 @@
 
 use std::time::Duration;
 
+// Running
+
+/// Stopped workers that are kept for later runs to be forked off: experiments that are repeated take turns among
+/// random seeds, at most so many. Each holds a process, and what it wrote in memory.
+pub(crate) const CHECKPOINTS: usize = 4;
+
 // Judging: is a failure one of isolation?
 
 /// Runs after which one and the same answer is believed for now. A test that fails half of the time gives it once

@@ -1,5 +1,6 @@
-//! Trials that run at once, in forks, come to the verdicts of trials that run one by one, and of those in
-//! fresh processes; and a seed to the same ones each time: over the specimens, with real pytest.
+//! Trials that run at once, in forks, come to the verdicts of trials that run one by one, of those in fresh processes, and
+//! of those in forks of workers that have stopped; and a seed to the same ones each time: over the specimens, with real
+//! pytest.
 //!
 //! `JOSTLE_TEST_SPECIMENS` names some specimens (by day two, at night all), `JOSTLE_TEST_TRIALS` says how many
 //! trials each has (by day 3, at night 6).
@@ -13,6 +14,7 @@ use std::time::Duration;
 use jostle::judge::Signature;
 use jostle::plan::{Axes, Mode, Plan, Seed, TrialIndex, plan};
 use jostle::run::engine::Collect;
+use jostle::run::engine::checkpoint::CheckpointCounts;
 use jostle::run::engine::fresh::SpawnEngine;
 use jostle::run::engine::warm::WarmEngine;
 use jostle::run::{Engine, Job};
@@ -36,8 +38,17 @@ fn specimens() -> Vec<String> {
 
 type Verdicts = Vec<BTreeMap<TestIndex, Option<Signature>>>;
 
-/// Every trial's verdicts, as they are with so many workers at once, in forks or in fresh processes.
-fn verdicts(folder: &Path, forks: bool, jobs: u32, trials: u64) -> Option<Verdicts> {
+/// How trials are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Fresh,
+    Forks,
+    /// In forks of workers that have stopped after so many percent of their tests.
+    Stopped(usize),
+}
+
+/// Every trial's verdicts, as they are with so many workers at once.
+fn verdicts(folder: &Path, way: Way, jobs: u32, trials: u64) -> Option<Verdicts> {
     // A test that hangs on purpose need not be waited for as long as one on a busy machine.
     let hangs = folder.ends_with("hang-after-pollution");
     let patience = Duration::from_secs(if hangs { 2 } else { 20 });
@@ -53,7 +64,7 @@ fn verdicts(folder: &Path, forks: bool, jobs: u32, trials: u64) -> Option<Verdic
         return Some(Vec::new());
     }
     let plans: Vec<Plan> = (0..trials).map(|index| plan(Seed(1), TrialIndex(index), &suite, &axes)).collect();
-    let work: Vec<Job<'_>> = plans.iter().map(if forks { Job::of } else { Job::fresh }).collect();
+    let work: Vec<Job<'_>> = plans.iter().map(|plan| job(plan, way)).collect();
     let mut seen = Vec::new();
     let verdicts = |trial: &Trial| {
         trial.executions.iter().map(|run| (run.test, Signature::of(run.test, &run.outcome))).collect()
@@ -63,30 +74,37 @@ fn verdicts(folder: &Path, forks: bool, jobs: u32, trials: u64) -> Option<Verdic
         ControlFlow::Continue(())
     });
     ran.expect("the trials run");
+    if let Way::Stopped(percent) = way {
+        let CheckpointCounts { made, forks, unfit } = engine.checkpoints();
+        println!("after {percent} % {made} workers stopped for {forks} trials, and others not: {unfit:?}");
+    }
     Some(seen)
 }
 
+fn job(plan: &Plan, way: Way) -> Job<'_> {
+    let mut job = if way == Way::Fresh { Job::fresh(plan) } else { Job::of(plan) };
+    if let Way::Stopped(percent) = way {
+        job.shared = u32::try_from((plan.workers[0].len() * percent / 100).max(1)).ok();
+    }
+    job
+}
+
 #[test]
-fn no_verdict_depends_on_the_engine_or_on_which_trials_run_at_the_same_time() {
+fn no_verdict_depends_on_the_engine_on_where_a_worker_stops_or_on_which_trials_run_at_the_same_time() {
     let trials = u64::from(support::number("JOSTLE_TEST_TRIALS", 3, 6));
     for name in specimens() {
         let folder = tempfile::tempdir().expect("a folder");
         let suite = folder.path().join(&name);
         support::copy(&support::root().join("corpus").join(&name), &suite);
         let before = support::listing(&suite);
-        let Some(one_by_one) = verdicts(&suite, true, 1, trials) else { return };
-        for (forks, jobs) in [(true, 4), (false, 2)] {
-            let again = verdicts(&suite, forks, jobs, trials).expect("a sandbox");
-            assert_eq!(
-                again,
-                one_by_one,
-                "{name} with {jobs} at once, {}",
-                if forks { "forks" } else { "fresh" }
-            );
+        let Some(one_by_one) = verdicts(&suite, Way::Forks, 1, trials) else { return };
+        for (way, jobs) in [(Way::Forks, 4), (Way::Fresh, 2), (Way::Stopped(50), 1), (Way::Stopped(99), 2)] {
+            let again = verdicts(&suite, way, jobs, trials).expect("a sandbox");
+            assert_eq!(again, one_by_one, "{name} with {jobs} at once, {way:?}");
         }
         assert_eq!(support::listing(&suite), before, "{name}");
         println!(
-            "{name}: {trials} trials, one by one and 4 at once in forks, and in fresh processes: no verdict differs"
+            "{name}: {trials} trials, one by one and 4 at once in forks, in fresh processes, and after a stop: no verdict differs"
         );
     }
 }

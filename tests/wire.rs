@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::fs;
+use std::num::NonZero;
 use std::process::Command;
 
 use jostle::formats::PROTOCOL_VERSION;
@@ -203,6 +204,7 @@ fn the_harness_knows_all_that_jostle_says() {
             barriers: vec![1],
             folder: "a",
             watch: Some(WatchSetup { at: Some(vec!["a"]), system_calls: true, filter: Some(place()) }),
+            stop: NonZero::new(1),
             explain: Some(&instructions),
         }),
         Request::Go,

@@ -83,6 +83,12 @@ class Channel:
         """The socket's descriptor."""
         return self._socket.fileno()
 
+    def renew(self, descriptor: int) -> None:
+        """Go on over another socket: all who hold this channel do, without noticing."""
+        os.dup2(descriptor, self._socket.fileno(), inheritable=False)
+        os.close(descriptor)
+        self._pending, self._descriptors = b"", []
+
     def abandon(self) -> None:
         """Close this process's end; a fork does so with its parent's channel."""
         self._socket.close()
@@ -102,6 +108,8 @@ class Setup:
         set_folder(self.folder)
         #: ``at``: the resources at which to ask for turns, or nothing to note what tests touch. Nothing: no watch.
         self.watch: Optional[messages.WatchSetup] = message["watch"]
+        #: The place in the list before which to stop, and to fork from then on.
+        self.stop: Optional[int] = message.get("stop")
         #: What is to be found out of the state that the tests before the last one leave.
         self.explain: Optional[messages.Instructions] = message.get("explain")
         #: Whether this is the setup of a zygote's fork.

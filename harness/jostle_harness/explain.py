@@ -61,6 +61,8 @@ class Explainer:
         self._fixtures: List[_SetUp] = []
         self._graph: Optional[Graph] = None
         self._read: Optional[messages.Line] = None
+        #: What has changed before the last test, if that was asked already.
+        self._noted: Optional[List[Place]] = None
 
     def before(self, position: int, is_last: bool, channel: Channel, item: Optional[pytest.Item]) -> None:
         """Do what there is to do before a test."""
@@ -69,6 +71,15 @@ class Explainer:
             self._look_before_teardown(channel)
         if is_last and self._teardown is None:
             self.look(channel, item)
+
+    def note(self) -> None:
+        """Find out what has changed, for all that :meth:`look` before the next test from here on."""
+        if self._graph is not None:
+            self._noted = list(self._places())
+
+    def restore(self, instructions: messages.Instructions) -> None:
+        """Take other instructions of what is to be put back."""
+        self._restore = set(instructions["restore"])
 
     def _look_before_teardown(self, channel: Channel) -> None:
         """Have the fixture that is set up by now look first when it is torn down."""
@@ -172,7 +183,7 @@ class Explainer:
         if self._follower is not None or self._graph is None:
             return
         written = None if self._writes is None else self._writes.stop()
-        places = list(self._places())
+        places = list(self._places()) if self._noted is None else self._noted
         changes = [place.message() for place in places[: limits.PLACES]]
         cut_off = (
             self._graph is not None and self._graph.is_cut_off or self._files.is_cut_off or len(places) > limits.PLACES

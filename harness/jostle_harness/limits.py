@@ -51,3 +51,6 @@ ASKED_CALLS = 40
 
 #: Seconds between two looks at the forks, where the system cannot tell of their end.
 LOOK_SECONDS = 0.005
+
+#: Larger files without a name keep a worker from stopping, as each fork would copy them: a test's captured output is smaller.
+COPIED_BYTES = 1 << 20

@@ -12,8 +12,10 @@ import pytest
 
 from . import crash, doctests, messages, phase, pytest_private, zygote
 from .channel import Channel, Setup, receive_setup, text
+from .checkpoint import Checkpoint
 from .draws import Draws
 from .explain import Explainer
+from .namespaces import Namespaces
 from .places import are_passing
 from .watch import Watch, is_wide
 
@@ -42,6 +44,8 @@ class Loop:
         #: For each of the plan's tests its item, or nothing if it is no longer collected.
         self.items: List[Optional[pytest.Item]] = []
         self._watch: Optional[Watch] = None
+        #: Where the list is to be left, if it is.
+        self._checkpoint: Optional[Checkpoint] = None
         self._draws = Draws(setup.random_seed)
 
     def choose(self, items: List[pytest.Item]) -> None:
@@ -70,20 +74,24 @@ class Loop:
             return True
         if self._setup.purpose == "serve":
             self._draws.look()
-            worker = zygote.Zygote(self._channel).serve(session, self.identity_asked_at)
+            server = zygote.Zygote(self._channel)
+            worker = server.fork_workers(session, self.identity_asked_at)
             if worker is None:
                 return True
-            self._become(worker, session)
+            self._become(worker, session, server.namespaces)
         with zygote.ending_here(self._channel) if self._setup.is_fork else contextlib.nullcontext():
             if self._setup.watch is not None:
                 self._watch = Watch(self._channel, self._setup, str(session.config.rootpath))
             self._run_all()
         return True
 
-    def _become(self, channel: Channel, session: pytest.Session) -> None:
+    def _become(self, channel: Channel, session: pytest.Session, namespaces: Namespaces) -> None:
         """Take up the work of a fork."""
         self._channel, self._setup = channel, receive_setup(channel)
         self._setup.is_fork = True
+        namespaces.give_up(keep=self._setup.stop is not None)
+        if self._setup.stop is not None:
+            self._checkpoint = Checkpoint(channel, namespaces)
         zygote.become(session.config, self._setup)
         self.choose(session.items)
 
@@ -97,6 +105,8 @@ class Loop:
         if self._watch is not None:
             self._watch.come()
         for position, item in enumerate(self.items):
+            if self._checkpoint is not None and position == self._setup.stop:
+                self._stop(self._checkpoint, explainer)
             if explainer is not None:
                 explainer.before(position, position == len(self.items) - 1, self._channel, item)
             if item is not None:
@@ -105,6 +115,19 @@ class Loop:
                 explainer.follow(position, self._channel, None if item is None else self._next(position, item))
         if explainer is not None:
             explainer.tell_read(self._channel)
+
+    def _stop(self, checkpoint: Checkpoint, explainer: Optional[Explainer]) -> None:
+        """Stop for good, but for forks, each of which goes on from here for whoever has asked for it; or go on, if forks
+        would not be what this process is."""
+        if explainer is not None:
+            explainer.note()
+        if not checkpoint.stop():
+            return
+        self._setup = receive_setup(self._channel)
+        self._setup.is_fork = True
+        if explainer is not None and self._setup.explain is not None:
+            explainer.restore(self._setup.explain)
+        self._channel.send(messages.Running(type="running"))
 
     def _explainer(self) -> Optional[Explainer]:
         """What watches the state from here on to the last test, if that is wanted."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import List, Literal, Optional, Tuple, TypedDict, Union
 
 #: The version that both sides must speak.
-PROTOCOL: Literal[7] = 7
+PROTOCOL: Literal[8] = 8
 
 Phase = Literal["setup", "call", "teardown"]
 Outcome = Literal["passed", "skipped", "failed", "xfailed"]
@@ -148,6 +148,7 @@ class _Setup(TypedDict):
 class Setup(_Setup, total=False):
     """What a process is for; the first message to it."""
 
+    stop: int
     explain: Instructions
 
 
@@ -165,7 +166,7 @@ class Turn(TypedDict):
 
 
 class Fork(TypedDict):
-    """To a zygote: fork a worker."""
+    """To a process that forks on request: fork a worker."""
 
     type: Literal["fork"]
     descriptors: int
@@ -173,7 +174,7 @@ class Fork(TypedDict):
 
 
 class Kill(TypedDict):
-    """To a zygote: send a signal to the process group of a fork."""
+    """To a process that forks on request: send a signal to the process group of a fork."""
 
     type: Literal["kill"]
     pid: int
@@ -197,7 +198,7 @@ class Hello(TypedDict):
     """pytest is configured."""
 
     type: Literal["hello"]
-    protocol: Literal[7]
+    protocol: Literal[8]
     python: str
     pytest: str
     rootdir: str
@@ -508,8 +509,15 @@ class Ready(TypedDict):
     identity_asked_at: Optional[str]
 
 
+class Stopped(TypedDict):
+    """A worker is where it was to stop, and goes on for a reason, or has stopped."""
+
+    type: Literal["stopped"]
+    unfit: Optional[str]
+
+
 class Forked(TypedDict):
-    """A zygote has forked."""
+    """A process that forks on request has done so."""
 
     type: Literal["forked"]
     pid: int
@@ -572,6 +580,7 @@ ToJostle = Union[
     Followed,
     Done,
     Ready,
+    Stopped,
     Forked,
     Exited,
     First,

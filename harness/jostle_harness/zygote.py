@@ -13,19 +13,18 @@ import fcntl
 import gc
 import inspect
 import os
-import select
-import signal
 import socket
 import stat
 import sys
 import threading
 import traceback
-from typing import Dict, Iterator, List, Optional
+from typing import Iterator, List, Optional
 
 import pytest
 
-from . import limits, messages, neutralise, pytest_private, xdist_identity
-from .channel import Channel, ChannelClosed, Setup, text
+from . import messages, neutralise, pytest_private, xdist_identity
+from .channel import Channel, Setup, text
+from .fork_server import ForkServer
 from .namespaces import Namespaces
 
 
@@ -73,15 +72,13 @@ def _prepare(items: List[pytest.Item]) -> None:
         inspect.getsource(_prepare.__code__)
 
 
-class Zygote:
-    """Forks workers, and tells jostle how they end."""
+class Zygote(ForkServer):
+    """Forks workers of a suite that has been collected."""
 
     def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-        self._forks: Dict[int, Optional[int]] = {}
-        self._namespaces = Namespaces()
+        super().__init__(channel, Namespaces())
 
-    def serve(self, session: pytest.Session, identity_asked_at: Optional[str]) -> Optional[Channel]:
+    def fork_workers(self, session: pytest.Session, identity_asked_at: Optional[str]) -> Optional[Channel]:
         """Fork until jostle is done. Returns in each fork its channel, and nothing in the zygote at the end."""
         sys.stdout.flush()
         sys.stderr.flush()
@@ -92,88 +89,14 @@ class Zygote:
         self._channel.send(
             messages.Ready(type="ready", threads=other_threads(), shared=shared, identity_asked_at=identity_asked_at)
         )
-        while True:
-            if self._wait():
-                try:
-                    request, descriptors = self._channel.receive_with_descriptors()
-                except ChannelClosed:
-                    self._end_forks()
-                    return None
-                if request["type"] == "fork":
-                    worker = self._fork(descriptors, request["namespaces"], session)
-                    if worker is not None:
-                        return worker
-                elif request["type"] == "kill":
-                    self._kill(request["pid"], request["signal"])
-            self._reap()
-
-    def _wait(self) -> bool:
-        """Wait until jostle says something (true) or a fork may have ended."""
-        if self._channel.has_pending():
-            return True
-        poll = select.poll()
-        control = self._channel.fileno()
-        poll.register(control, select.POLLIN)
-        watchable = [pidfd for pidfd in self._forks.values() if pidfd is not None]
-        for pidfd in watchable:
-            poll.register(pidfd, select.POLLIN)
-        blind = len(watchable) < len(self._forks)
-        ready = poll.poll(limits.LOOK_SECONDS * 1000 if blind else None)
-        return any(descriptor == control for descriptor, _ in ready)
-
-    def _fork(self, descriptors: List[int], flags: List[int], session: pytest.Session) -> Optional[Channel]:
-        namespaces = list(zip(flags, descriptors[2:]))
-        pid = self._namespaces.fork(namespaces)
-        if pid == 0:
-            self._channel.abandon()
-            for pidfd in self._forks.values():
-                if pidfd is not None:
-                    os.close(pidfd)
-            os.setpgid(0, 0)
-            self._namespaces.enter(namespaces)
-            channel, output = descriptors[:2]
-            redirect(session.config, output)
-            gc.unfreeze()
-            return Channel(channel)
-        with contextlib.suppress(OSError):  # the fork was quicker, or has ended
-            os.setpgid(pid, pid)
-        for descriptor in descriptors:
-            os.close(descriptor)
-        self._forks[pid] = _pidfd(pid)
-        self._channel.send(messages.Forked(type="forked", pid=pid))
-        return None
-
-    def _kill(self, pid: int, number: int) -> None:
-        # A fork that is not reaped yet keeps its number, so no other group can be hit.
-        if pid in self._forks:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(pid, number)
-
-    def _reap(self) -> None:
-        for pid in list(self._forks):
-            ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            if ended is None:
-                continue
-            self._kill(pid, signal.SIGKILL)
-            _, status = os.waitpid(pid, 0)
-            pidfd = self._forks.pop(pid)
-            if pidfd is not None:
-                os.close(pidfd)
-            code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
-            number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
-            self._channel.send(messages.Exited(type="exited", pid=pid, code=code, signal=number))
-
-    def _end_forks(self) -> None:
-        for pid in self._forks:
-            self._kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-
-
-def _pidfd(pid: int) -> Optional[int]:
-    try:
-        return os.pidfd_open(pid)
-    except (AttributeError, OSError):
-        return None
+        ends = self.serve()
+        if ends is None:
+            return None
+        self._channel.abandon()
+        channel, output = ends
+        redirect(session.config, output)
+        gc.unfreeze()
+        return Channel(channel)
 
 
 def redirect(config: pytest.Config, output: int) -> None:

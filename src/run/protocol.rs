@@ -1,5 +1,7 @@
 //! The protocol between jostle and the harness: JSON lines over a socket. jostle speaks first.
 
+use std::num::NonZero;
+
 use serde::{Deserialize, Serialize};
 
 use crate::formats::PROTOCOL_VERSION;
@@ -24,15 +26,15 @@ pub enum Request<'a> {
         /// The number.
         turn: u32,
     },
-    /// To a zygote: fork a worker. Descriptors come along: its channel, its standard output and error,
-    /// and the namespaces it is to enter. It then waits for a [`Setup`] of its own on that channel.
+    /// To a zygote, or a worker that has stopped: fork a worker. Descriptors come along: its channel, its standard output
+    /// and error, and the namespaces it is to enter. It then waits for a [`Setup`] of its own on that channel.
     Fork {
         /// How many descriptors are its own.
         descriptors: u32,
         /// The flag (`CLONE_NEW…`) of each namespace, in the order of their descriptors.
         namespaces: Vec<u32>,
     },
-    /// To a zygote: send a signal to the process group of a fork.
+    /// To whoever forks: send a signal to the process group of a fork.
     Kill {
         /// The fork.
         pid: i32,
@@ -75,6 +77,9 @@ pub struct Setup<'a> {
     pub folder: &'a str,
     /// What to look at while tests run; nothing for nothing.
     pub watch: Option<WatchSetup<'a>>,
+    /// The position in `tests` before which to stop, and to fork on request from then on; nothing to run all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop: Option<NonZero<u32>>,
     /// What is to be found out of the state that the tests before the last one leave.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explain: Option<&'a Instructions>,
@@ -247,7 +252,12 @@ pub enum Message {
         /// gets its own only later.
         identity_asked_at: Option<String>,
     },
-    /// A zygote has forked.
+    /// A worker is where it was to stop.
+    Stopped {
+        /// Why a fork of it would not be what it is itself, so that it goes on; nothing if it has stopped.
+        unfit: Option<String>,
+    },
+    /// A zygote, or a worker that has stopped, has forked.
     Forked {
         /// The fork, which leads a process group of its own.
         pid: i32,

@@ -16,7 +16,7 @@ use super::project::{Project, words};
 use crate::support;
 
 /// What a test can see of its process, as one line of text that must not depend on the engine.
-const SIGHT: &str = r#"
+pub const SIGHT: &str = r#"
 import atexit, faulthandler, gc, logging, os, random, resource, signal, sys, tempfile, threading, warnings
 import pytest
 

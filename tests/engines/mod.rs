@@ -3,6 +3,7 @@
 
 mod project;
 mod fidelity;
+mod checkpoints;
 mod faults;
 mod hermetic;
 

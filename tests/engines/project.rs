@@ -18,9 +18,9 @@ use tempfile::TempDir;
 use crate::support;
 
 /// A suite, and an engine that runs it.
-pub struct Project {
+pub struct Project<E: Engine + ?Sized = dyn Engine> {
     pub folder: TempDir,
-    pub engine: Box<dyn Engine>,
+    pub engine: Box<E>,
     pub suite: Suite,
     pub way: Way,
 }
@@ -87,24 +87,48 @@ impl Project {
         files: &[(&str, &str)],
         change: impl Fn(&mut HostOptions),
     ) -> Option<Self> {
-        let folder = tempfile::tempdir().expect("a folder");
-        for (name, text) in files {
-            let path = folder.path().join(name);
-            fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-            fs::write(path, text).expect("a file");
-        }
-        let mut options = support::options(python.to_owned(), folder.path(), Duration::from_secs(2));
-        if way.sandboxed {
-            options.sandboxing = Some(support::sandboxing(&options.python.paths)?);
-        }
-        change(&mut options);
-        let spawn = SpawnEngine::new(options).expect("an engine");
+        let (folder, spawn) = spawning(way, python, files, change)?;
         let mut engine: Box<dyn Engine> =
             if way.forks { Box::new(WarmEngine::new(spawn, true)) } else { Box::new(spawn) };
         let suite = engine.collect(Collect::kept(1)).expect("the suite is collected").suite;
         Some(Self { folder, engine, suite, way })
     }
+}
 
+impl Project<WarmEngine> {
+    /// The project in forks and in sandboxes, where workers may stop. None if there can be none.
+    pub fn stopping(files: &[(&str, &str)]) -> Option<Self> {
+        let way = Way { forks: true, sandboxed: true };
+        let (folder, spawn) = spawning(way, &support::light_python(), files, |_| {})?;
+        let mut engine = Box::new(WarmEngine::new(spawn, true));
+        let suite = engine.collect(Collect::kept(1)).expect("the suite is collected").suite;
+        Some(Self { folder, engine, suite, way })
+    }
+}
+
+/// A suite in a folder, and what runs it in fresh processes. None if it was to be in a sandbox and there can be none.
+fn spawning(
+    way: Way,
+    python: &Path,
+    files: &[(&str, &str)],
+    change: impl Fn(&mut HostOptions),
+) -> Option<(TempDir, SpawnEngine)> {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    }
+    let mut options = support::options(python.to_owned(), folder.path(), Duration::from_secs(2));
+    if way.sandboxed {
+        options.sandboxing = Some(support::sandboxing(&options.python.paths)?);
+    }
+    change(&mut options);
+    let spawn = SpawnEngine::new(options).expect("an engine");
+    Some((folder, spawn))
+}
+
+impl<E: Engine + ?Sized> Project<E> {
     fn index(&self, name: &str) -> TestIndex {
         let found = self.suite.tests.iter().position(|test| test.id.node_id.ends_with(name));
         TestIndex(found.unwrap_or_else(|| panic!("{name} in {:?}", self.suite.tests)) as u32)

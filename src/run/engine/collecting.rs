@@ -68,6 +68,7 @@ impl PytestHost {
             barriers: Vec::new(),
             folder: &path,
             watch: None,
+            stop: None,
             explain: None,
         };
         self.start(self.command(folder, seeds.hash_seed), place, (), sender, setup)

@@ -3,6 +3,8 @@
 pub mod fresh;
 pub mod warm;
 pub(crate) mod zygote;
+pub(crate) mod fork_server;
+pub mod checkpoint;
 pub(crate) mod side_by_side;
 pub(crate) mod measured;
 pub(crate) mod collecting;
@@ -33,12 +35,15 @@ pub struct Job<'a> {
     pub recorded: bool,
     /// What its workers are to do before their last test, and to tell in [`Trial::changed`].
     pub instructions: Option<&'a Instructions>,
+    /// With how many of the first tests of its only worker later jobs begin as well, if that is likely: the engine may run
+    /// these once, and fork each job off where they end. What a trial shows does not depend on it.
+    pub shared: Option<u32>,
 }
 
 impl<'a> Job<'a> {
     /// A plan to be run as the engine does it best.
     pub fn of(plan: &'a Plan) -> Self {
-        Self { plan, fresh: false, host_network: false, recorded: false, instructions: None }
+        Self { plan, fresh: false, host_network: false, recorded: false, instructions: None, shared: None }
     }
 
     /// A plan to be run in processes that are started for it alone.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::limits::ZYGOTE_ATTEMPTS;
 use crate::plan::{Imports, Mode, Plan};
+use crate::run::engine::checkpoint::{CheckpointCounts, Checkpoints, Forking};
 use crate::run::engine::fresh::SpawnEngine;
 use crate::run::engine::zygote::{ForkLauncher, Readiness, Zygote};
 use crate::run::engine::{Capabilities, Collect, Isolation, PlainPytest, ProjectCopies, Surroundings};
@@ -30,12 +31,18 @@ pub struct WarmEngine {
     /// Whether forks may be given up, or are insisted on.
     insists: bool,
     refusal: Option<String>,
+    checkpoints: Checkpoints,
 }
 
 impl WarmEngine {
     /// An engine that forks where that is safe, or, if it `insists`, fails where it is not.
     pub fn new(fresh: SpawnEngine, insists: bool) -> Self {
-        Self { fresh, zygotes: BTreeMap::new(), insists, refusal: None }
+        Self { fresh, zygotes: BTreeMap::new(), insists, refusal: None, checkpoints: Checkpoints::default() }
+    }
+
+    /// How often runs were forked off a worker that had stopped.
+    pub fn checkpoints(&self) -> CheckpointCounts {
+        self.checkpoints.counts()
     }
 
     fn start_zygote(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
@@ -63,7 +70,9 @@ impl WarmEngine {
                 shared.join(", ")
             )
         });
-        self.zygotes.insert(hash_seed, zygote);
+        if self.zygotes.insert(hash_seed, zygote).is_some() {
+            self.checkpoints.clear();
+        }
         if let Some(why) = unsafe_threads.or(shared) {
             self.refuse_forks(&why)?;
         }
@@ -75,6 +84,7 @@ impl WarmEngine {
         let plan = job.plan;
         let dead = self.zygotes.get(&plan.hash_seed).is_some_and(|zygote| !zygote.is_alive());
         if dead && let Some(zygote) = self.zygotes.remove(&plan.hash_seed) {
+            self.checkpoints.clear();
             zygote.end(&self.fresh.host);
         }
         if self.forks_for(job) && !self.zygotes.contains_key(&plan.hash_seed) {
@@ -89,10 +99,7 @@ impl WarmEngine {
         let Some(zygote) = zygote else {
             return self.fresh.run_apart(suite, job).map(Some);
         };
-        let site = zygote.site(&self.fresh.host)?;
-        let launcher = ForkLauncher { host: &self.fresh.host, zygote };
-        self.fresh.host.files.before(&site);
-        let trial = run_trial(&launcher, suite, job, &site, self.fresh.host.limit());
+        let trial = self.run_in_forks(Forking { host: &self.fresh.host, zygote }, suite, job);
         if !zygote.is_alive() {
             return if matches!(trial, Err(RunError::Interrupted)) {
                 Err(RunError::Interrupted)
@@ -100,7 +107,18 @@ impl WarmEngine {
                 Ok(None)
             };
         }
-        self.fresh.host.ended_trial(trial?, &site).map(Some)
+        trial.map(Some)
+    }
+
+    fn run_in_forks(&self, at: Forking<'_>, suite: &Suite, job: Job<'_>) -> Result<Trial, RunError> {
+        if let Some(trial) = self.checkpoints.run(at, suite, job)? {
+            return Ok(trial);
+        }
+        let Forking { host, zygote } = at;
+        let site = zygote.site(host)?;
+        host.files.before(&site);
+        let trial = run_trial(&ForkLauncher { host, zygote }, suite, job, &site, host.limit())?;
+        host.ended_trial(trial, &site)
     }
 
     fn forks_for(&self, job: Job<'_>) -> bool {
@@ -247,6 +265,7 @@ impl ProjectCopies for WarmEngine {
 impl WarmEngine {
     /// Lets all zygotes end side by side, and waits for them.
     fn end_zygotes(&mut self) {
+        self.checkpoints.clear();
         self.zygotes.values().for_each(Zygote::hang_up);
         for zygote in std::mem::take(&mut self.zygotes).values() {
             zygote.end(&self.fresh.host);

@@ -38,7 +38,16 @@ pub(crate) struct TrialEnv {
     /// The folder, as the workers see it. It has one name for all trials, since paths may show up in a
     /// test's verdict.
     pub(crate) path: PathBuf,
-    sandbox: Option<Sandbox>,
+    sandbox: Option<Held>,
+}
+
+/// A sandbox, and who else it is for.
+#[derive(Debug)]
+enum Held {
+    /// A trial's own.
+    Own(Sandbox),
+    /// One that others will stand on.
+    Base(Arc<Base>),
 }
 
 /// Where a process is started.
@@ -101,12 +110,15 @@ impl TrialEnv {
 
     /// Its sandbox, if it has one.
     pub(crate) fn sandbox(&self) -> Option<&Sandbox> {
-        self.sandbox.as_ref()
+        self.sandbox.as_ref().map(|held| match held {
+            Held::Own(sandbox) => sandbox,
+            Held::Base(base) => base.sandbox(),
+        })
     }
 
     /// Where its processes are started.
     pub(crate) fn place(&self) -> SpawnTarget<'_> {
-        self.sandbox.as_ref().map_or(SpawnTarget::Host, SpawnTarget::Sandbox)
+        self.sandbox().map_or(SpawnTarget::Host, SpawnTarget::Sandbox)
     }
 }
 
@@ -160,6 +172,21 @@ impl SandboxPool {
         Ok(Self { base, path, next: Mutex::new(None) })
     }
 
+    /// A pool on top of a sandbox on top of the base: what is written in that one, by processes that run in it as in a
+    /// trial's, is seen in those of the pool. It must be written before the first of these is asked for.
+    ///
+    /// # Errors
+    /// As those of [`Sandbox::on`].
+    pub(crate) fn on(&self) -> Result<Self, RunError> {
+        let base = self.base.on().map_err(|error| RunError::Sandbox(error.to_string()))?;
+        Ok(Self { base: Arc::new(base), path: self.path.clone(), next: Mutex::new(None) })
+    }
+
+    /// The base as the site of a trial.
+    pub(crate) fn ground(&self) -> TrialEnv {
+        TrialEnv { path: self.path.clone(), sandbox: Some(Held::Base(Arc::clone(&self.base))) }
+    }
+
     /// The base itself.
     pub(crate) fn base(&self) -> &Sandbox {
         self.base.sandbox()
@@ -171,7 +198,7 @@ impl SandboxPool {
     }
 
     /// A sandbox of its own; one more is begun, so that the next trial does not wait for its.
-    fn site(&self) -> Result<TrialEnv, RunError> {
+    pub(crate) fn site(&self) -> Result<TrialEnv, RunError> {
         let begin = |base: Arc<Base>| std::thread::spawn(move || Sandbox::on(&base));
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let made = match next.take() {
@@ -180,7 +207,7 @@ impl SandboxPool {
         };
         *next = Some(begin(Arc::clone(&self.base)));
         let sandbox = made.map_err(|error| RunError::Sandbox(error.to_string()))?;
-        Ok(TrialEnv { path: self.path.clone(), sandbox: Some(sandbox) })
+        Ok(TrialEnv { path: self.path.clone(), sandbox: Some(Held::Own(sandbox)) })
     }
 }
 

@@ -2,5 +2,6 @@
 
 pub(crate) mod progress;
 pub(crate) mod trial_run;
+pub(crate) mod stopping;
 pub(crate) mod control;
 pub(crate) mod activity;

@@ -17,12 +17,14 @@ pub(crate) enum Stage {
     Running(usize, Instant),
     /// The test at a place waits to meet another.
     Waiting(usize),
+    /// It has stopped before a test, to be forked.
+    Stopped,
     /// pytest tears the session down.
     Ending,
 }
 
 /// One worker.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Worker {
     /// Which.
     pub(crate) id: WorkerId,
@@ -44,6 +46,11 @@ impl Worker {
     pub(crate) fn new(id: WorkerId, list: Vec<TestIndex>) -> Self {
         let runs = vec![None; list.len()];
         Self { id, list, stage: Stage::Collecting, since: Instant::now(), process: 0, offset: 0, runs }
+    }
+
+    /// A worker that goes on where this one has stopped, in a process that is about to be forked off it.
+    pub(crate) fn going_on(&self) -> Self {
+        Self { stage: Stage::Collecting, since: Instant::now(), ..self.clone() }
     }
 
     /// Moves to another stage.

@@ -2,6 +2,7 @@
 //! workers' processes, and how, is a [`Launcher`]'s business.
 
 use std::collections::BTreeSet;
+use std::num::NonZero;
 use std::os::fd::OwnedFd;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
@@ -55,35 +56,32 @@ pub(crate) fn run_trial(
     site: &TrialEnv,
     limit: Duration,
 ) -> Result<Trial, RunError> {
-    let start = Instant::now();
-    let mut run = TrialRun::new(launcher, suite, job, site, start + limit);
+    let mut run = TrialRun::new(launcher, suite, job, site, limit);
     let result = run.carry_out();
-    let (steps, held) = run.control.as_ref().map(Control::record).unwrap_or_default();
-    let (touched, changed) = (std::mem::take(&mut run.touched), run.changed.take());
-    let (workers, processes) = run.take();
-    result?;
-    let executions = workers.iter().flat_map(Worker::executions).collect();
-    Ok(Trial {
-        executions,
-        duration: start.elapsed(),
-        processes,
-        leftovers: Vec::new(),
-        steps,
-        held,
-        touched,
-        changed,
-    })
+    run.ended(result)
 }
 
 /// One trial while it runs.
-struct TrialRun<'a> {
+pub(super) struct TrialRun<'a> {
     launcher: &'a dyn Launcher,
     suite: &'a Suite,
     job: Job<'a>,
     site: &'a TrialEnv,
+    /// When it started.
+    pub(super) start: Instant,
     deadline: Instant,
-    workers: Vec<Worker>,
-    processes: Vec<Option<Process>>,
+    /// The place before which its only worker is to stop.
+    pub(super) stop: Option<NonZero<u32>>,
+    /// Why that did not stop.
+    pub(super) unfit: Option<String>,
+    /// Whether the first process of its only worker goes on where another had stopped.
+    pub(super) goes_on: bool,
+    /// How long the tests before took.
+    pub(super) before: Duration,
+    /// In the order of the plan.
+    pub(super) workers: Vec<Worker>,
+    /// Of each worker the process that runs, if one does.
+    pub(super) processes: Vec<Option<Process>>,
     /// Those of the processes that can be supervised.
     supervisors: Vec<Option<Supervisor>>,
     started: u32,
@@ -91,18 +89,20 @@ struct TrialRun<'a> {
     touched: Vec<Touched>,
     changed: Option<Changed>,
     sender: Sender<(Name, Heard)>,
-    receiver: Receiver<(Name, Heard)>,
+    /// What is heard of the processes.
+    pub(super) receiver: Receiver<(Name, Heard)>,
 }
 
 impl<'a> TrialRun<'a> {
-    /// A trial that has not started; it ends at the deadline at the latest.
-    fn new(
+    /// A trial that has not started; it takes so long at most.
+    pub(super) fn new(
         launcher: &'a dyn Launcher,
         suite: &'a Suite,
         job: Job<'a>,
         site: &'a TrialEnv,
-        deadline: Instant,
+        limit: Duration,
     ) -> Self {
+        let start = Instant::now();
         let (sender, receiver) = channel();
         let workers: Vec<Worker> =
             (0..).zip(&job.plan.workers).map(|(id, list)| Worker::new(WorkerId(id), list.clone())).collect();
@@ -112,7 +112,12 @@ impl<'a> TrialRun<'a> {
             suite,
             job,
             site,
-            deadline,
+            start,
+            deadline: start + limit,
+            stop: None,
+            unfit: None,
+            goes_on: false,
+            before: Duration::ZERO,
             supervisors: workers.iter().map(|_| None).collect(),
             workers,
             processes,
@@ -125,6 +130,34 @@ impl<'a> TrialRun<'a> {
         }
     }
 
+    /// The trial; whatever still runs is ended.
+    ///
+    /// # Errors
+    /// That of carrying it out.
+    pub(super) fn ended(mut self, result: Result<(), RunError>) -> Result<Trial, RunError> {
+        let (steps, held) = self.control.as_ref().map(Control::record).unwrap_or_default();
+        let (touched, changed) = (std::mem::take(&mut self.touched), self.changed.take());
+        let (start, before) = (self.start, self.before);
+        let (workers, processes) = self.take();
+        result?;
+        let executions = workers.iter().flat_map(Worker::executions).collect();
+        Ok(Trial {
+            executions,
+            duration: before + start.elapsed(),
+            processes,
+            leftovers: Vec::new(),
+            steps,
+            held,
+            touched,
+            changed,
+        })
+    }
+
+    /// Whether its only worker has stopped where it was to.
+    pub(super) fn has_stopped(&self) -> bool {
+        self.stop.is_some() && self.workers.iter().all(|worker| worker.stage == Stage::Stopped)
+    }
+
     /// The workers and how many processes they used; whatever still runs is ended.
     fn take(mut self) -> (Vec<Worker>, u32) {
         for process in &mut self.processes {
@@ -135,14 +168,17 @@ impl<'a> TrialRun<'a> {
         (std::mem::take(&mut self.workers), self.started)
     }
 
-    /// Runs every worker to the end of its list.
-    fn carry_out(&mut self) -> Result<(), RunError> {
+    /// Runs every worker to the end of its list, or to where it stops.
+    ///
+    /// # Errors
+    /// pytest could not be run at all, or the run was interrupted.
+    pub(super) fn carry_out(&mut self) -> Result<(), RunError> {
         for worker in 0..self.workers.len() {
             if !self.workers[worker].list.is_empty() {
                 self.start(worker)?;
             }
         }
-        while self.processes.iter().any(Option::is_some) {
+        while self.processes.iter().any(Option::is_some) && !self.has_stopped() {
             if self.launcher.host().options.interrupt.is_set() {
                 return Err(RunError::Interrupted);
             }
@@ -162,7 +198,10 @@ impl<'a> TrialRun<'a> {
     fn start(&mut self, worker: usize) -> Result<(), RunError> {
         let folder = self.site.path.to_string_lossy();
         let state = &mut self.workers[worker];
-        state.offset = state.next_place();
+        // A process that goes on has run what comes before, and counts it.
+        if !self.goes_on || state.process > 0 {
+            state.offset = state.next_place();
+        }
         state.enter(Stage::Collecting);
         let state = &self.workers[worker];
         let setup = Setup {
@@ -185,6 +224,7 @@ impl<'a> TrialRun<'a> {
                 .collect(),
             folder: &folder,
             watch: self.watch(),
+            stop: self.stop.filter(|_| state.process == 0),
             explain: self.job.instructions,
         };
         let name = (worker, state.process);
@@ -233,6 +273,8 @@ impl<'a> TrialRun<'a> {
                     control.runs_as(worker, pid, namespace.as_deref(), channel);
                 }
             }
+            Heard::Message(Message::Stopped { unfit: None }) => state.enter(Stage::Stopped),
+            Heard::Message(Message::Stopped { unfit }) => self.unfit = unfit,
             Heard::Message(Message::Waiting { position }) => {
                 if let Some(place) = state.place(position) {
                     state.enter(Stage::Waiting(place));
@@ -336,7 +378,7 @@ impl<'a> TrialRun<'a> {
                 };
                 state.note(place, outcome, since.elapsed());
             }
-            Stage::Idle | Stage::Waiting(_) | Stage::Ending => {}
+            Stage::Idle | Stage::Waiting(_) | Stage::Stopped | Stage::Ending => {}
         }
         if state.is_done() {
             return Ok(());
@@ -367,7 +409,7 @@ impl<'a> TrialRun<'a> {
                 Stage::Collecting => COLLECT,
                 Stage::Running(..) | Stage::Idle => test_timeout,
                 Stage::Ending => ENDING,
-                Stage::Waiting(_) => continue,
+                Stage::Waiting(_) | Stage::Stopped => continue,
             };
             if self.processes[worker].is_some() && state.since.elapsed() > limit {
                 self.lost(worker, Duration::ZERO, Some(limit))?;

@@ -215,7 +215,9 @@ impl<'a> Lab<'a> {
         fresh: bool,
     ) -> Result<(Trial, Option<Changed>), RunError> {
         self.in_time()?;
-        let job = Job { fresh, instructions: Some(instructions), ..Job::of(plan) };
+        // Experiments on one finding differ in what is done before the last test.
+        let shared = plan.workers.first().and_then(|list| u32::try_from(list.len().checked_sub(1)?).ok());
+        let job = Job { fresh, instructions: Some(instructions), shared, ..Job::of(plan) };
         let mut trial = self.engine.run(self.suite, job)?;
         self.tell(&Event::Probed);
         let changed = trial.changed.take();

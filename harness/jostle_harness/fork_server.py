@@ -1,0 +1,106 @@
+"""A process that forks others on request, and tells jostle how they end: a zygote, or a worker that has stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+from typing import Dict, List, Optional, Tuple
+
+from . import limits, messages
+from .channel import Channel, ChannelClosed
+from .namespaces import Namespaces
+
+
+class ForkServer:
+    """Forks on request."""
+
+    def __init__(self, channel: Channel, namespaces: Namespaces) -> None:
+        self._channel = channel
+        self._forks: Dict[int, Optional[int]] = {}
+        #: The way into the sandboxes of the forks.
+        self.namespaces = namespaces
+
+    def serve(self) -> Optional[Tuple[int, int]]:
+        """Fork until jostle is done. Returns in each fork the descriptors of its channel and of its output, and nothing
+        here at the end."""
+        while True:
+            if self._wait():
+                try:
+                    request, descriptors = self._channel.receive_with_descriptors()
+                except ChannelClosed:
+                    self._end_forks()
+                    return None
+                if request["type"] == "fork":
+                    ends = self._fork(descriptors, request["namespaces"])
+                    if ends is not None:
+                        return ends
+                elif request["type"] == "kill":
+                    self._kill(request["pid"], request["signal"])
+            self._reap()
+
+    def _wait(self) -> bool:
+        """Wait until jostle says something (true) or a fork may have ended."""
+        if self._channel.has_pending():
+            return True
+        poll = select.poll()
+        control = self._channel.fileno()
+        poll.register(control, select.POLLIN)
+        watchable = [pidfd for pidfd in self._forks.values() if pidfd is not None]
+        for pidfd in watchable:
+            poll.register(pidfd, select.POLLIN)
+        blind = len(watchable) < len(self._forks)
+        ready = poll.poll(limits.LOOK_SECONDS * 1000 if blind else None)
+        return any(descriptor == control for descriptor, _ in ready)
+
+    def _fork(self, descriptors: List[int], flags: List[int]) -> Optional[Tuple[int, int]]:
+        """Fork. Returns in the fork the descriptors of its channel and of its output."""
+        namespaces = list(zip(flags, descriptors[2:]))
+        pid = self.namespaces.fork(namespaces)
+        if pid == 0:
+            for pidfd in self._forks.values():
+                if pidfd is not None:
+                    os.close(pidfd)
+            os.setpgid(0, 0)
+            self.namespaces.enter(namespaces)
+            return descriptors[0], descriptors[1]
+        with contextlib.suppress(OSError):  # the fork was quicker, or has ended
+            os.setpgid(pid, pid)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        self._forks[pid] = _pidfd(pid)
+        self._channel.send(messages.Forked(type="forked", pid=pid))
+        return None
+
+    def _kill(self, pid: int, number: int) -> None:
+        # A fork that is not reaped yet keeps its number, so no other group can be hit.
+        if pid in self._forks:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, number)
+
+    def _reap(self) -> None:
+        for pid in list(self._forks):
+            ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended is None:
+                continue
+            self._kill(pid, signal.SIGKILL)
+            _, status = os.waitpid(pid, 0)
+            pidfd = self._forks.pop(pid)
+            if pidfd is not None:
+                os.close(pidfd)
+            code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
+            number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
+            self._channel.send(messages.Exited(type="exited", pid=pid, code=code, signal=number))
+
+    def _end_forks(self) -> None:
+        for pid in self._forks:
+            self._kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def _pidfd(pid: int) -> Optional[int]:
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return None

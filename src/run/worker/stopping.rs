@@ -1,0 +1,84 @@
+//! Trials whose only worker stops in the midst of its list, and others that go on from there.
+
+use std::num::NonZero;
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use crate::run::process::pytest::{Heard, Process};
+use crate::run::site::trial_env::TrialEnv;
+use crate::run::worker::progress::Worker;
+use crate::run::worker::trial_run::{Launcher, Name, TrialRun};
+use crate::run::{Job, RunError};
+use crate::suite::Suite;
+use crate::trial::Trial;
+
+/// How far the only worker of a plan had come when it stopped.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    worker: Worker,
+    duration: Duration,
+}
+
+/// A worker that has stopped, and forks on request.
+pub(crate) struct StoppedWorker {
+    /// How far it is.
+    pub(crate) begun: Begun,
+    /// Its process.
+    pub(crate) process: Process,
+    /// All that is heard of that from now on.
+    pub(crate) heard: Receiver<(Name, Heard)>,
+}
+
+/// What a run came to that was to stop.
+pub(crate) enum Ran {
+    /// It has stopped.
+    Stopped(Box<StoppedWorker>),
+    /// It has run to its end, as any other, since its process was lost before, or for what the harness tells.
+    Whole(Box<Trial>, Option<String>),
+}
+
+/// Runs a plan with one worker, which stops before the test at a place of its list.
+///
+/// # Errors
+/// As those of [`run_trial`](crate::run::worker::trial_run::run_trial).
+pub(crate) fn run_to(
+    stop: NonZero<u32>,
+    launcher: &dyn Launcher,
+    suite: &Suite,
+    job: Job<'_>,
+    site: &TrialEnv,
+    limit: Duration,
+) -> Result<Ran, RunError> {
+    let mut run = TrialRun::new(launcher, suite, job, site, limit);
+    run.stop = Some(stop);
+    let result = run.carry_out();
+    if result.is_err() || !run.has_stopped() {
+        let unfit = run.unfit.take();
+        return Ok(Ran::Whole(Box::new(run.ended(result)?), unfit));
+    }
+    let TrialRun { mut workers, mut processes, receiver, start, .. } = run;
+    let (Some(worker), Some(process)) = (workers.pop(), processes.pop().flatten()) else {
+        return Err(RunError::Pytest("a plan without a worker was to stop".into()));
+    };
+    let begun = Begun { worker, duration: start.elapsed() };
+    Ok(Ran::Stopped(Box::new(StoppedWorker { begun, process, heard: receiver })))
+}
+
+/// Runs a plan from where its worker had stopped; the trial is that of a whole run.
+///
+/// # Errors
+/// As those of [`run_trial`](crate::run::worker::trial_run::run_trial), and if the worker cannot be forked.
+pub(crate) fn run_from(
+    begun: &Begun,
+    launcher: &dyn Launcher,
+    suite: &Suite,
+    job: Job<'_>,
+    site: &TrialEnv,
+    limit: Duration,
+) -> Result<Trial, RunError> {
+    let mut run = TrialRun::new(launcher, suite, job, site, limit);
+    (run.goes_on, run.before) = (true, begun.duration);
+    run.workers = vec![begun.worker.going_on()];
+    let result = run.carry_out();
+    run.ended(result)
+}
