@@ -25,8 +25,6 @@ use truth::{Truth, compare};
 enum Day {
     /// A session on one worker, with one hash seed: all that shows in some order.
     Serial,
-    /// A session on several workers as well.
-    Parallel,
     /// A session on one worker, with several hash seeds.
     Hashed,
     /// The whole effort, as a page shows what is printed then.
@@ -58,29 +56,37 @@ macro_rules! specimens {
 specimens! {
     night {
         "at night: it shows by another library, place of state or chance what others show by day":
-            adjacent_victim continued_import default_argument demo doctest_time_zone event_loop_closed
+            adjacent_victim clean_fastapi continued_import default_argument demo doctest_time_zone event_loop_closed
             fastapi_conftests fastapi_overrides first_asked_unit flaky_victim hypothesis_shared keys_with_addresses
             leftover_file logging_disabled mock_left_active module_cache module_table_alias mutable_parameter
             nio_and_victim_same_line odd_ids random_ids_pollute random_seeded removes_project singleton
             sqlalchemy_module_engine stdout_closed sys_modules_numpy working_folder;
         "at night: by day `session::investigate` finds its like with an engine that starts no process":
-            crash_after_pollution hang_after_pollution nio_and_victim polluter_cleaner_victim two_polluters;
+            crash_after_pollution hang_after_pollution nio_and_victim polluter_cleaner_victim skipped_alone
+            teardown_charged two_polluters;
+        "at night: by day `session::stress` finds its like with an engine that starts no process":
+            hash_seed_test nod_random;
         "at night: by day the harness's own tests tell of its place, or tests of races try its like":
             clean_shared_files race_sqlite_locked sys_modules_numpy_hidden teardown_after_polluter
             unittest_class_state;
+        "at night: by day `session::explain::related` names all tests of one cause with an engine that starts no process":
+            one_cause;
+        "at night: by day `fixes` has a scope narrowed, and what another test needs left alone":
+            session_fixture waiting_room;
+        "at night: by day `explain` names the file that a test left, with its lines":
+            fixed_tmp_path;
+        "at night: by day `jostle collect` tells the same suite's causes, and the demo goes on past one":
+            collection_errors;
     }
     Serial:
-        brittle broken clean_fastapi clean_kinds clean_parametrised clean_skipped_steps collection_errors
-        fixed_tmp_path import_polluter nio nod nod_random one_cause session_fixture skipped_alone teardown_charged waiting_room;
-    Parallel:
-        race_port;
+        brittle broken clean_kinds clean_parametrised clean_skipped_steps import_polluter nio nod;
     Hashed:
-        hash_seed_test random_params set_ordered_params;
+        random_params set_ordered_params;
     Shown:
         environ;
     Replay:
         race_attached_database race_check_then_create race_config_rewrite race_database_rows race_one_folder
-        race_pid_file race_pool
+        race_pid_file race_pool race_port
         race_same_file race_save_load race_session_fixture race_sqlalchemy race_subprocess session_fixture_global;
 }
 
@@ -113,9 +119,7 @@ impl Specimen {
         }
         match support::asked_for(name) {
             Asked::Nothing => println!("{name} is not among JOSTLE_TEST_SPECIMENS"),
-            Asked::Day if day == Day::Shown => self.whole(1),
-            Asked::Day if day == Day::Replay => self.replays(&corpus().join(name).join(RECORDED), 2),
-            Asked::Day => drop(self.comes_to_its_truth(1, Self::effort(day))),
+            Asked::Day => self.by_day(day),
             Asked::Whole => {
                 let seeds = std::env::var("JOSTLE_TEST_SEEDS").unwrap_or_else(|_| "1".into());
                 seeds.split(',').for_each(|seed| self.whole(seed.parse().expect("a seed")));
@@ -123,14 +127,17 @@ impl Specimen {
         }
     }
 
-    /// What `jostle stress` is to vary by day. One run at a time: other tests take the other cores.
-    fn effort(day: Day) -> &'static str {
+    /// One run at a time: other tests take the other cores.
+    fn by_day(&self, day: Day) {
+        let orders = |hash_seeds: u32| {
+            let effort = format!("--jobs 1 --hash-seeds {hash_seeds} -n 1 --trials 6");
+            self.comes_to_its_truth(1, &effort);
+        };
         match day {
-            Day::Serial => "--jobs 1 --hash-seeds 1 -n 1 --trials 6",
-            Day::Hashed => "--jobs 1 --hash-seeds 2 -n 1 --trials 6",
-            Day::Parallel | Day::Replay | Day::Shown => {
-                "--jobs 1 --hash-seeds 1 -n 1,2 --dist load --trials 1"
-            }
+            Day::Serial => orders(1),
+            Day::Hashed => orders(2),
+            Day::Shown => self.whole(1),
+            Day::Replay => self.replays(&corpus().join(&self.truth.name).join(RECORDED), 2),
         }
     }
 
