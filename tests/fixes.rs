@@ -1,7 +1,7 @@
 //! Suites in which a fix could go wrong: one that is shown is applied by git, compiles, cures the victim and turns no
 //! passing test red under plain pytest; else one line says why there is none.
 //!
-//! By day five of them are run, at night all, or those that `JOSTLE_TEST_FIXES=tabs,crlf` names.
+//! By day two of them are run, at night all, or those that `JOSTLE_TEST_FIXES=tabs,crlf` names.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -465,12 +465,13 @@ fn a_parameter_is_copied() {
 }
 
 #[test]
+#[ignore = "at night: by day `session::fix::trying` compares with a copy without the patch, with an engine that starts no process"]
 fn a_test_that_fails_in_any_copy_is_not_the_fixs_fault() {
     check(named("not-in-a-copy"));
 }
 
 #[test]
-#[ignore = "at night: by day three of them are run, and `source_edits` has each form of a module edited"]
+#[ignore = "at night: by day two of them are run, and `source_edits` has each form of a module edited"]
 fn a_fix_that_is_shown_has_held() {
     let wanted = std::env::var("JOSTLE_TEST_FIXES").unwrap_or_else(|_| "all".into());
     let is_wanted = |case: &&Case| wanted == "all" || wanted.split(',').any(|name| name == case.name);

@@ -169,7 +169,7 @@ fn a_suite_that_needs_the_machines_network_gets_it_and_it_is_said() {
         let stress = |network: &str| {
             let output = support::jostle(folder.path())
                 .args(["stress", "--json", "--seed", "1", "--trials", "2", "--network", network])
-                .args(support::NARROW)
+                .args(support::UNEXPLAINED)
                 .arg("--python")
                 .arg(support::light_python())
                 .output()
@@ -205,7 +205,7 @@ fn what_fails_for_the_sandbox_or_for_jostle_itself_is_not_called_broken() {
     fs::write(folder.path().join("test_a.py"), source).expect("a file");
     let output = support::jostle(folder.path())
         .args(["stress", "--json", "--seed", "1", "--trials", "2"])
-        .args(support::NARROW)
+        .args(support::UNEXPLAINED)
         .arg("--python")
         .arg(support::light_python())
         .env_remove("PYTHONHASHSEED")

@@ -311,6 +311,7 @@ fn is_told_with_its_limit(report: &Value, name: &str, limit: u64) {
 }
 
 #[test]
+#[ignore = "at night: by day a limit of SQLite is found, and `session::race` has limits of each length with an engine that starts no process"]
 fn what_fails_while_a_worker_takes_longer_than_the_suite_waits_is_a_race_with_that_delay() {
     let polled = taken_and_wanted(
         "lock",
@@ -335,18 +336,13 @@ fn what_fails_while_a_worker_takes_longer_than_the_suite_waits_is_a_race_with_th
         &format!("    {}", insert.replace("TIMEOUT", "5")),
         &format!("    {}", insert.replace("TIMEOUT", "0.03")),
     );
-    // By day one of them; `session::race` has limits of each length with an engine that starts no process.
-    let (pairs, limits): (Vec<_>, &[_]) = match support::night() {
-        true => (vec![polled, busy, blocked], &[("lock", 200), ("pid", 200), ("db", 30)]),
-        false => (vec![polled], &[("lock", 200)]),
-    };
-    let files: Vec<(String, String)> = pairs.into_iter().flatten().collect();
+    let files: Vec<(String, String)> = [polled, busy, blocked].into_iter().flatten().collect();
     let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (&**name, &**text)).collect();
     let folder = suite(&files);
     let report = json(&jostle(folder.path(), &[&RACING[..], &["--seed", "1"]].concat()));
     support::validate_report(&report).unwrap_or_else(|error| panic!("{error}: {report:#}"));
     // Of these, the last one fails within the usual patience with one that waits.
-    for &(name, limit) in limits {
+    for (name, limit) in [("lock", 200), ("pid", 200), ("db", 30)] {
         is_told_with_its_limit(&report, name, limit);
     }
 }
@@ -363,7 +359,7 @@ fn a_limit_that_the_patience_of_a_schedule_keeps_is_found_by_a_longer_delay() {
                 assert time.monotonic() < end, 'still there'\n        time.sleep(0.01)\n";
     let head = "import pathlib, tempfile, time\n\nMARK = pathlib.Path(tempfile.gettempdir()) / 'mark'\n\n";
     let polls = format!("{head}def test_mark_set():\n{mark}\ndef test_mark_gone():\n{poll}");
-    // What polls is told by another test by day.
+    // What polls is for the night, as above.
     let files = [("test_stock.py", table), ("test_mark.py", polls.as_str())];
     let folder = suite(if support::night() { &files } else { &files[..1] });
     let report = json(&jostle(folder.path(), &[&RACING[..], &["--seed", "1"]].concat()));
@@ -428,6 +424,7 @@ fn what_fails_only_because_a_worker_was_late_is_no_race() {
 }
 
 #[test]
+#[ignore = "at night: by day `session::race` has it with an engine that starts no process"]
 fn a_deadlock_is_told_as_such() {
     let take = "import fcntl, pathlib, tempfile\nFOLDER = pathlib.Path(tempfile.gettempdir())\n\n\
                 def take(*names):\n    files = [(FOLDER / name).open('a') for name in names]\n    \
@@ -438,11 +435,8 @@ fn a_deadlock_is_told_as_such() {
         ("test_there.py", "import locks\n\ndef test_there():\n    locks.take('one', 'two')\n"),
         ("test_back.py", "import locks\n\ndef test_back():\n    locks.take('two', 'one')\n"),
     ]);
-    let mut arguments = [&RACING[..], &["--seed", "1", "--test-timeout", "4s"]].concat();
-    if !support::night() {
-        arguments.extend(["--victim", "test_back.py::test_back"]);
-    }
-    let report = json(&jostle(folder.path(), &arguments));
+    let report =
+        json(&jostle(folder.path(), &[&RACING[..], &["--seed", "1", "--test-timeout", "4s"]].concat()));
     let deadlock = |finding: &Value| {
         let note = finding["note"].as_str().unwrap_or_default();
         finding["kind"] == "race" && finding["crash"]["exception"] == "timeout" && note.contains("deadlock")
