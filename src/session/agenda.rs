@@ -14,7 +14,7 @@ use crate::session::explain::{details, is_explainable, same_polluter};
 use crate::session::fix::search::{Trials, session_ended};
 use crate::session::fix::together;
 use crate::session::investigate::left_out::without_left_out;
-use crate::session::investigate::{investigate, investigate_named};
+use crate::session::investigate::{beside_race, investigate, investigate_named};
 use crate::session::lab::Lab;
 use crate::session::result::Explain;
 use crate::session::stress::recognised::{Recognised, recognised};
@@ -158,6 +158,14 @@ impl<'a> Agenda<'a> {
             if let (false, Some(note)) = (is_noted, &finding.note) {
                 lab.tell(&Event::Noted(told, note));
             }
+            return Ok(());
+        }
+        let race = lab.book().race_of(suspect.signature.test);
+        let beside = race.and_then(|race| {
+            Some((race, beside_race::note(&finding, &lab.book().findings()[race], lab.suite)?))
+        });
+        if let Some((race, note)) = beside {
+            lab.tell(&Event::Noted(race, &note));
             return Ok(());
         }
         let of = lab.found(&finding);

@@ -341,6 +341,12 @@ impl FindingBook {
         self.known.iter().filter(|known| !seen(known)).map(|known| known.file.clone()).collect()
     }
 
+    /// The race that a test was found to lose.
+    pub(crate) fn race_of(&self, test: TestIndex) -> Option<usize> {
+        let names = |finding: &Finding| finding.test == Some(test) || finding.also.contains(&test);
+        self.findings.iter().position(|finding| finding.kind == Kind::Race && names(finding))
+    }
+
     /// Whether an isolation failure was found that is not known.
     pub(crate) fn has_new(&self) -> bool {
         let new = |finding: &Finding| finding.kind.is_isolation_failure() && finding.known.is_none();

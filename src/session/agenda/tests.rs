@@ -3,14 +3,20 @@
 #![cfg(test)]
 
 use super::*;
-use crate::finding::Finding;
-use crate::plan::{Axes, Seed};
-use crate::session::event::Reporter;
-use crate::session::fake_engine::{FakeEngine, fails_if, name, suite};
+use std::time::Duration;
+
+use crate::finding::{Finding, Origin};
+use crate::plan::{Axes, Seed, WorkerId};
+use crate::run::Engine;
+use crate::run::engine::Collect;
+use crate::session::event::{Reporter, Reporters};
+use crate::session::fake_engine::{FakeEngine, failed, fails_if, name, plan, suite, test};
 use crate::session::fake_state::State;
 use crate::session::result::{Limits, SessionResult};
 use crate::session::stress::stress;
+use crate::session::suspect::suspects;
 use crate::suite::Suite;
+use crate::trial::{Execution, Trial};
 
 /// `b` leaves a place for which `f` fails, `c` one for which `e`, `g` and `h` do.
 const TWO_CAUSES: State = State {
@@ -117,4 +123,33 @@ fn a_finding_that_the_explanation_of_another_tells_of_is_told_with_that() {
     let folded: Vec<&String> = told.iter().filter(|told| told.starts_with("folded")).collect();
     assert_eq!(folded.len(), 1, "{told:?}");
     assert_eq!(result.findings.iter().filter(victims).count(), 1);
+}
+
+#[test]
+fn what_is_not_seen_again_of_a_test_that_loses_a_race_is_noted_of_that() {
+    let of_race = |also: &[char]| {
+        let (suite, mut nobody) = (suite(4), Reporters::default());
+        let mut engine = FakeEngine::new(suite.clone(), |_| fails_if(false));
+        let interpreter = engine.collect(Collect::kept(1)).unwrap().interpreter;
+        let mut lab = Lab::new(&suite, &mut engine, &mut nobody, None);
+        let also = also.iter().map(|&letter| test(letter)).collect();
+        lab.found(&Finding { also, ..Finding::new(Kind::Race, Some(test('a')), Origin::Race(1)) });
+        let failing = plan("ab|cd");
+        let run = Execution {
+            worker: WorkerId(0),
+            process: 0,
+            test: test('b'),
+            outcome: failed("OSError"),
+            duration: Duration::ZERO,
+        };
+        let seen = suspects(Origin::Trial(3), &failing, &Trial::of([run]));
+        lab.book_mut().take_in(seen);
+        let axes = Axes::default();
+        let trials = Trials::new("/nowhere", Seed(1), &axes);
+        Agenda::new(&interpreter, Explain::No, trials).judge_and_explain(&mut lab).unwrap();
+        assert!(lab.book().waiting.is_empty());
+        lab.book().findings().iter().map(|it| (it.kind, it.note.is_some())).collect::<Vec<_>>()
+    };
+    assert_eq!(of_race(&['b']), [(Kind::Race, true)]);
+    assert_eq!(of_race(&['c']), [(Kind::Race, false), (Kind::Unreproduced, false)], "of another test");
 }
