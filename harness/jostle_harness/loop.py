@@ -104,30 +104,44 @@ class Loop:
         explainer = self._explainer()
         if self._watch is not None:
             self._watch.come()
-        for position, item in enumerate(self.items):
+        position = 0
+        while position < len(self.items):
             if self._checkpoint is not None and position == self._setup.stop:
-                self._stop(self._checkpoint, explainer)
+                self._stop(self._checkpoint, explainer, position)  # other tests may follow from here on
+            item = self.items[position]
             if explainer is not None:
                 explainer.before(position, position == len(self.items) - 1, self._channel, item)
             if item is not None:
                 self._run(position, item)
             if explainer is not None:
                 explainer.follow(position, self._channel, None if item is None else self._next(position, item))
+            position += 1
         if explainer is not None:
             explainer.tell_read(self._channel)
 
-    def _stop(self, checkpoint: Checkpoint, explainer: Optional[Explainer]) -> None:
+    def _stop(self, checkpoint: Checkpoint, explainer: Optional[Explainer], position: int) -> None:
         """Stop for good, but for forks, each of which goes on from here for whoever has asked for it; or go on, if forks
         would not be what this process is."""
         if explainer is not None:
             explainer.note()
         if not checkpoint.stop():
             return
-        self._setup = receive_setup(self._channel)
+        tests, self._setup = self._setup.tests, receive_setup(self._channel)
         self._setup.is_fork = True
+        if self._setup.tests != tests:
+            self._choose_others(position)
         if explainer is not None and self._setup.explain is not None:
             explainer.restore(self._setup.explain)
         self._channel.send(messages.Running(type="running"))
+
+    def _choose_others(self, position: int) -> None:
+        """Take up other tests from this position on, for which the test before would have been torn down as it was."""
+        before = self.items[position - 1]
+        following = None if before is None else self._next(position - 1, before)
+        session = next(item.session for item in self.collected.values())
+        self.choose(session.items)
+        if before is not None and _left(before, following) != _left(before, self._next(position - 1, before)):
+            raise ValueError("a fork is to go on with a test for which other fixtures would have been kept")
 
     def _explainer(self) -> Optional[Explainer]:
         """What watches the state from here on to the last test, if that is wanted."""
@@ -247,6 +261,12 @@ class Loop:
             self._subtest_failed = self._subtest_failed or report.failed
             return
         self._outcomes.append(phase.outcome(report))
+
+
+def _left(item: pytest.Item, following: Optional[pytest.Item]) -> List[object]:
+    """The collectors whose fixtures the teardown of a test leaves for the next."""
+    chains = (item.listchain(), [] if following is None else following.listchain())
+    return [one for one, other in zip(*chains) if one is other]
 
 
 def _function(node_id: str) -> str:

@@ -182,3 +182,33 @@ fn each_experiment_puts_back_its_own_places() {
     let counts = project.engine.checkpoints();
     assert_eq!((counts.made, counts.forks, counts.unfit.len()), (1, 6, 0), "{counts:?}");
 }
+
+#[test]
+fn other_tests_follow_where_they_keep_the_same_fixtures() {
+    let a = "import log, pytest\n\
+        @pytest.fixture(scope='module')\ndef module(): log.add('up'); yield; log.add('down')\n\
+        def test_first(module): log.add('first')\n\
+        def test_same(): pytest.fail(repr(log.SEEN), pytrace=False)\n\
+        def test_as_well(request):\n    log.add('well')\n    pytest.fail(repr((log.SEEN, len(request.session.items))), pytrace=False)\n";
+    let b = "import log, pytest\n\
+        def test_other(): pytest.fail(repr(log.SEEN), pytrace=False)\n\
+        class TestB:\n    @pytest.mark.parametrize('x', [1, 2])\n    def test_more(self, x): pytest.fail(repr((log.SEEN, x)), pytrace=False)\n";
+    let files = [("test_a.py", a), ("test_b.py", b), ("log.py", "SEEN = []\nadd = SEEN.append\n")];
+    let Some(mut project) = Project::stopping(&files) else { return };
+    let rests: [&[&str]; 6] = [
+        &["test_same"],
+        &["test_other"],
+        &["test_as_well"],
+        &["test_more[1]"],
+        &["test_first"],
+        &["test_more[2]", "test_as_well"],
+    ];
+    for rest in rests {
+        let plan = project.plan(Mode::No, &[&[&["test_first"], rest].concat()]);
+        let whole = told(&project.run(&plan));
+        assert_eq!(told(&after(&mut project, &plan, 1)), whole, "{rest:?}");
+    }
+    let counts = project.engine.checkpoints();
+    // One before a test of the same file, one before another file's, and one before the test itself.
+    assert_eq!((counts.made, counts.forks, counts.unfit.len()), (3, 6, 0), "{counts:?}");
+}

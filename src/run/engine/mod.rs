@@ -35,8 +35,9 @@ pub struct Job<'a> {
     pub recorded: bool,
     /// What its workers are to do before their last test, and to tell in [`Trial::changed`].
     pub instructions: Option<&'a Instructions>,
-    /// With how many of the first tests of its only worker later jobs begin as well, if that is likely: the engine may run
-    /// these once, and fork each job off where they end. What a trial shows does not depend on it.
+    /// With how many of the first tests of its only worker other jobs begin as well, if that is likely: the engine may run
+    /// these once, and fork each job off where they end. What a trial shows does not depend on it, but for what these tests
+    /// see of those that are still to come (`session.items`): with other tests after them, they have seen another job's.
     pub shared: Option<u32>,
 }
 
@@ -44,6 +45,11 @@ impl<'a> Job<'a> {
     /// A plan to be run as the engine does it best.
     pub fn of(plan: &'a Plan) -> Self {
         Self { plan, fresh: false, host_network: false, recorded: false, instructions: None, shared: None }
+    }
+
+    /// A plan that begins with so many tests as others do.
+    pub fn beginning_alike(plan: &'a Plan, shared: u32) -> Self {
+        Self { shared: Some(shared), ..Self::of(plan) }
     }
 
     /// A plan to be run in processes that are started for it alone.

@@ -24,7 +24,7 @@ pub(crate) enum Stage {
 }
 
 /// One worker.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Worker {
     /// Which.
     pub(crate) id: WorkerId,
@@ -48,9 +48,11 @@ impl Worker {
         Self { id, list, stage: Stage::Collecting, since: Instant::now(), process: 0, offset: 0, runs }
     }
 
-    /// A worker that goes on where this one has stopped, in a process that is about to be forked off it.
-    pub(crate) fn going_on(&self) -> Self {
-        Self { stage: Stage::Collecting, since: Instant::now(), ..self.clone() }
+    /// A worker that goes on where this one has stopped, in a process that is about to be forked off it. Its list begins
+    /// with the tests that this one has run.
+    pub(crate) fn going_on(&self, list: Vec<TestIndex>) -> Self {
+        let runs = (0..list.len()).map(|place| self.runs.get(place).cloned().flatten()).collect();
+        Self { list, runs, ..Self::new(self.id, Vec::new()) }
     }
 
     /// Moves to another stage.

@@ -78,7 +78,8 @@ pub(crate) fn run_from(
 ) -> Result<Trial, RunError> {
     let mut run = TrialRun::new(launcher, suite, job, site, limit);
     (run.goes_on, run.before) = (true, begun.duration);
-    run.workers = vec![begun.worker.going_on()];
+    let lists = job.plan.workers.iter().cloned();
+    run.workers = lists.map(|list| begun.worker.going_on(list)).collect();
     let result = run.carry_out();
     run.ended(result)
 }

@@ -137,6 +137,18 @@ impl Search<'_, '_> {
         self.lab.probes(&plans.iter().map(Job::of).collect::<Vec<_>>())
     }
 
+    /// The same for lists that begin with one test: that is run once for all.
+    fn probes_after(
+        &mut self,
+        first: TestIndex,
+        rests: impl IntoIterator<Item = Vec<TestIndex>>,
+    ) -> Result<Vec<Trial>, RunError> {
+        let lists = rests.into_iter().map(|rest| [vec![first], rest].concat());
+        let plans: Vec<Plan> = lists.map(|list| self.with(list)).collect();
+        let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job::beginning_alike(plan, 1)).collect();
+        self.lab.probes(&jobs)
+    }
+
     /// The tests that leave the place changed, and after which the victim fails.
     fn polluters(&mut self, tests: &[TestIndex]) -> Result<BTreeSet<TestIndex>, RunError> {
         let (_, followed) = self.follow(tests.to_vec(), true)?;
@@ -172,7 +184,7 @@ impl Search<'_, '_> {
         let touching: BTreeSet<TestIndex> = touching.filter(|test| *test != polluter).collect();
         let admitted = touching.into_iter().filter(|&test| self.lab.suite.admits(&[test, victim])).collect();
         let candidates = self.tried(admitted);
-        let trials = self.probes(candidates.iter().map(|&test| vec![polluter, test, victim]))?;
+        let trials = self.probes_after(polluter, candidates.iter().map(|&test| vec![test, victim]))?;
         let wanted = FailureMatcher::Failure(victim);
         let passes = |trial: &Trial| observe(trial, &wanted) == Observation::Passed;
         let cleaners = those(&candidates, &trials, passes).collect();
@@ -223,7 +235,7 @@ impl Search<'_, '_> {
             unknown.iter().zip(&alone).filter(|(test, trial)| passes(**test, trial)).map(|(test, _)| test),
         );
         healthy.sort_unstable();
-        let polluted = self.probes(healthy.iter().map(|&test| vec![polluter, test]))?;
+        let polluted = self.probes_after(polluter, healthy.iter().map(|&test| vec![test]))?;
         let signature = |(&test, trial): (&TestIndex, &Trial)| {
             let failed = trial.executions.iter().rfind(|run| run.test == test)?;
             Signature::of(test, &failed.outcome)

@@ -78,7 +78,10 @@ fn those(
     shows: impl Fn(&Signature) -> (FailureMatcher, Observation),
 ) -> Result<Vec<Signature>, RunError> {
     let plans: Vec<Plan> = failures.iter().map(|failure| serial(plan, list(failure))).collect();
-    let trials = lab.probes(&plans.iter().map(Job::of).collect::<Vec<_>>())?;
+    // Lists of two tests all begin with the polluter.
+    let shared = |plan: &Plan| plan.workers.iter().map(|list| list.len().saturating_sub(1) as u32).sum();
+    let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job::beginning_alike(plan, shared(plan))).collect();
+    let trials = lab.probes(&jobs)?;
     let shown = |(failure, trial): (Signature, &Trial)| {
         let (wanted, expected) = shows(&failure);
         (observe(trial, &wanted) == expected).then_some(failure)

@@ -6,13 +6,15 @@
 //! (harness `checkpoint`). Whatever a fork would not have or would share keeps the worker from stopping: it then
 //! goes on, and its run is one like any other. So is every run for which there is no checkpoint.
 
+mod key;
+
 use std::collections::VecDeque;
 use std::num::NonZero;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::limits::{CHECKPOINTS, PROMPTLY};
-use crate::plan::{Interleaving, Mode, Plan, TrialIndex};
+use crate::run::engine::checkpoint::key::Key;
 use crate::run::engine::fork_server::ForkServer;
 use crate::run::engine::zygote::{ForkLauncher, Zygote};
 use crate::run::host::PytestHost;
@@ -22,7 +24,6 @@ use crate::run::site::trial_env::{SandboxPool, TrialEnv};
 use crate::run::worker::stopping::{Begun, Ran, run_from, run_to};
 use crate::run::worker::trial_run::{Launcher, Name};
 use crate::run::{Job, RunError};
-use crate::state::Instructions;
 use crate::suite::Suite;
 use crate::trial::Trial;
 
@@ -44,41 +45,6 @@ struct Checkpoint {
     server: ForkServer,
     layers: SandboxPool,
     begun: Begun,
-}
-
-/// All that decides what a worker has done, and is, when it stops.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Key {
-    /// The plan; its tests after the stop count as well, as a test can see which are to come.
-    plan: Plan,
-    stop: NonZero<u32>,
-    /// Whether the state is watched, and from which test on.
-    explained_from: Option<u32>,
-}
-
-impl Key {
-    /// The checkpoint that a job may be run from; none if there can be none.
-    fn of(job: Job<'_>) -> Option<Self> {
-        let plan = job.plan;
-        let [list] = plan.workers.as_slice() else { return None };
-        let stop = job.shared.filter(|&shared| (shared as usize) < list.len()).and_then(NonZero::new)?;
-        let alone = plan.interleaving == Interleaving::Free && !job.recorded && !job.fresh;
-        let explained_from =
-            match job.instructions {
-                None => None,
-                // What else is watched or done belongs to the first tests, or to their end.
-                Some(Instructions {
-                    import: None, watch: None, follow: None, teardown: None, from, ..
-                }) if stop.get() as usize + 1 == list.len() => Some(*from),
-                Some(_) => return None,
-            };
-        let mut plan = plan.clone();
-        if plan.mode == Mode::No {
-            // Only workers of xdist show which trial it is.
-            plan.index = TrialIndex(0);
-        }
-        alone.then_some(Self { plan, stop, explained_from })
-    }
 }
 
 /// What became of a checkpoint.
@@ -125,7 +91,7 @@ impl Checkpoints {
     ) -> Result<Option<Trial>, RunError> {
         // What a trial leaves is told of one layer of files.
         let layers = at.zygote.layers().filter(|_| !at.host.options.tells_leftovers);
-        let (Some(layers), Some(key)) = (layers, Key::of(job)) else { return Ok(None) };
+        let (Some(layers), Some(key)) = (layers, Key::of(suite, job)) else { return Ok(None) };
         let stop = key.stop;
         let slot = self.slot(key);
         let checkpoint = {
