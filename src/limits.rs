@@ -237,6 +237,12 @@ pub(crate) const SWEEP_SHARE: f64 = 0.1;
 /// Tests that hang or end their process alone and are set apart from the trials: each takes a run after all others.
 pub(crate) const APART_TESTS: usize = 8;
 
+/// Failures that a session leaves unjudged and the next one is told of, each with its plan.
+pub(crate) const LEFT_FAILURES: usize = 50;
+
+/// Plans of such that are run before the trials: as many as a round has.
+pub(crate) const LEFT_PLANS: usize = 20;
+
 /// The largest suite whose every test is run directly after every other, where trials are forks: some 64 orders
 /// show all of its 4,032 pairs.
 pub(crate) const ADJACENT_TESTS: usize = 64;

@@ -124,6 +124,29 @@ fn statuses(report: &Value) -> Vec<(String, String, String)> {
 }
 
 #[test]
+fn what_a_session_left_unjudged_comes_first_in_the_next() {
+    let stage = Stage::new();
+    stage.commit(&format!("{POLLUTED}{ANOTHER}"));
+    let night = |seed| {
+        let output = stage.stress(&["--seed", seed, "--fail-fast"]).output().expect("jostle runs");
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+        let report = stage.told();
+        report["nights"].as_array().and_then(|nights| nights.last()).expect("a night").clone()
+    };
+    let first = night("1");
+    let left = first["unjudged"].as_array().expect("what is unjudged");
+    let [left] = left.as_slice() else { panic!("{first:#}") };
+    let people = text(&stage.ask(&[]).stdout);
+    let note = format!("looks into that first: {}", left.as_str().expect("a test"));
+    assert!(people.contains("note: 1 failure of the session of") && people.contains(&note), "{people}");
+    let second = night("2");
+    let found: Vec<&Value> =
+        second["findings"].as_array().expect("findings").iter().map(|found| &found["test"]).collect();
+    assert_eq!(found, [left]);
+    assert_ne!(first["findings"][0]["test"], *left);
+}
+
+#[test]
 fn what_is_new_and_what_is_gone_is_told_with_the_commit_it_came_with() {
     let stage = Stage::new();
     let first = stage.commit(POLLUTED);
@@ -302,7 +325,7 @@ fn entry() -> impl Strategy<Value = Entry> {
         known,
     });
     let ended = (any::<bool>(), proptest::collection::vec(found, 0..3))
-        .prop_map(|(whole, findings)| Entry::Ended(Ended { whole, findings }));
+        .prop_map(|(whole, findings)| Entry::Ended(Ended { whole, findings, unjudged: Vec::new() }));
     prop_oneof![4 => trial, 1 => ended]
 }
 

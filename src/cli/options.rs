@@ -11,6 +11,7 @@ use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::result_options::ResultOptions;
 use crate::cli::values::{UsageError, distinct, named, named_one, place_for, worker_counts};
 use crate::cli::{journal_options, profile};
+use crate::finding::left_unjudged::LeftUnjudged;
 use crate::limits::{TEST_TIMEOUT, TRIALS};
 use crate::plan::{Axes, Mode, Seed};
 use crate::report::Verbosity;
@@ -216,6 +217,7 @@ impl StressOptions {
                 known: kept.known.clone(),
                 fail_fast: !args.keep_going && (args.fail_fast || config.fail_fast.unwrap_or(false)),
                 explain,
+                left: LeftUnjudged::default(),
                 whole_trials: false,
             },
             kept,

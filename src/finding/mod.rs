@@ -2,6 +2,7 @@
 
 pub(crate) mod group;
 pub(crate) mod known;
+pub mod left_unjudged;
 pub(crate) mod same_polluter;
 
 use std::cmp::Reverse;
@@ -91,6 +92,8 @@ pub enum Origin {
     /// The run with this number of a test that takes its process along: first the run in which all such come before the
     /// others, then for each the one in which it comes after them.
     Apart(u64),
+    /// The plan with this number of those that showed what the session before left unjudged.
+    LeftOver(u64),
     /// The trial with this index.
     Trial(u64),
     /// The row with this number of a square in which every test comes directly after every other.

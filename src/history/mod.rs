@@ -33,6 +33,9 @@ pub struct Session {
     pub raced: bool,
     /// What was found.
     pub findings: Vec<Found>,
+    /// The tests that were seen to fail and could not be judged, each once for each way in which it failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unjudged: Vec<String>,
 }
 
 impl Session {
@@ -194,7 +197,10 @@ impl Summary {
     pub fn of_test(mut self, test: &str) -> Self {
         let is_of = |found: &Found| found.test.as_deref() == Some(test);
         self.findings.retain(|seen| is_of(&seen.found));
-        self.nights.iter_mut().for_each(|night| night.findings.retain(is_of));
+        for night in &mut self.nights {
+            night.findings.retain(is_of);
+            night.unjudged.retain(|name| name == test);
+        }
         self
     }
 }
@@ -293,6 +299,7 @@ mod tests {
             raced: false,
             ended,
             findings: tests.iter().map(|test| found(test)).collect(),
+            unjudged: Vec::new(),
         }
     }
 

@@ -14,11 +14,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::finding::Origin;
+use crate::finding::left_unjudged::{LeftFailure, LeftUnjudged};
 use crate::formats::HISTORY;
+use crate::judge::signature::FailureLocation;
 use crate::parse::reason;
 use crate::plan::{Plan, Seed};
 use crate::record::journal::{digest, line, parse};
-use crate::suite::{Fingerprint, Suite};
+use crate::suite::{Fingerprint, Suite, TestIndex};
 use crate::trial::{Outcome, Trial};
 
 /// The ending of the files' names.
@@ -165,6 +167,21 @@ pub struct Ended {
     pub whole: bool,
     /// What was found.
     pub findings: Vec<FoundEntry>,
+    /// What was seen to fail and not judged, the first of it. Version 0.1.0 wrote none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unjudged: Vec<UnjudgedEntry>,
+}
+
+/// A failure that was not judged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnjudgedEntry {
+    /// The test, by its number in the head's list.
+    pub test: TestIndex,
+    /// How it failed.
+    pub crash: FailureLocation,
+    /// The plan that showed it; its tests are numbers in the head's list.
+    pub plan: Plan,
 }
 
 /// A finding, in short.
@@ -373,4 +390,23 @@ pub fn files(folder: &Path) -> Result<Vec<PathBuf>, HistoryError> {
     }
     found.sort();
     Ok(found)
+}
+
+/// What the last session of a folder left unjudged, another than the one that is named.
+///
+/// # Errors
+/// The folder, or that session's file, cannot be read.
+pub(crate) fn left_unjudged(folder: &Path, other_than: &str) -> Result<LeftUnjudged, HistoryError> {
+    let own = |file: &PathBuf| file.file_stem().is_some_and(|name| name == other_than);
+    let Some(last) = files(folder)?.into_iter().rfind(|file| !own(file)) else {
+        return Ok(LeftUnjudged::default());
+    };
+    let Read { head, entries, .. } = read(&last, 0)?;
+    let ended = entries.into_iter().rev().find_map(|entry| match entry {
+        Entry::Ended(ended) => Some(ended),
+        Entry::Trial(_) => None,
+    });
+    let failure = |UnjudgedEntry { test, crash, plan }| LeftFailure { test, crash, plan };
+    let failures = ended.into_iter().flat_map(|ended| ended.unjudged).map(failure).collect();
+    Ok(LeftUnjudged { tests: head.map(|head| head.tests).unwrap_or_default(), failures })
 }

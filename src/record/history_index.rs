@@ -17,7 +17,7 @@ use crate::record::history_file::{Ended, Entry, HistoryError, Read, TestRun, Tri
 /// Its file in the folder of the history.
 pub const NAME: &str = "index.sqlite3";
 /// What each version adds to the one before.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = ["
     CREATE TABLE night (
         name TEXT PRIMARY KEY, started INTEGER NOT NULL, seed TEXT NOT NULL, revision TEXT, jostle TEXT NOT NULL,
         fingerprint TEXT NOT NULL, tests INTEGER NOT NULL, ended INTEGER NOT NULL, bytes INTEGER NOT NULL
@@ -39,6 +39,9 @@ const MIGRATIONS: [&str; 1] = ["
         counts INTEGER NOT NULL, known INTEGER NOT NULL
     ) STRICT;
     CREATE INDEX finding_of_night ON finding (night);
+", "
+    CREATE TABLE unjudged (night TEXT NOT NULL REFERENCES night ON DELETE CASCADE, test TEXT NOT NULL) STRICT;
+    CREATE INDEX unjudged_of_night ON unjudged (night);
 "];
 /// What whoever uses the index holds a lock on, which the one that puts another in its place holds alone.
 const LOCK: &str = "index.lock";
@@ -182,6 +185,8 @@ impl HistoryIndex {
                     WHERE run.test = test.number AND trial.night = ?1 AND verdict != 'not-run'
                 )",
             )?;
+            let mut unjudged =
+                connection.prepare_cached("SELECT test FROM unjudged WHERE night = ?1 ORDER BY rowid")?;
             let found = |row: &rusqlite::Row<'_>| {
                 let after: u64 = row.get(4)?;
                 Ok(Found {
@@ -196,6 +201,7 @@ impl HistoryIndex {
                 let name: String = row.get(0)?;
                 let findings = of_night.query_map([&name], found)?.collect::<Result<_, _>>()?;
                 let ran = ran.query_map([&name], |row| row.get(0))?.collect::<Result<_, _>>()?;
+                let unjudged = unjudged.query_map([&name], |row| row.get(0))?.collect::<Result<_, _>>()?;
                 let seed: String = row.get(2)?;
                 Ok(Session {
                     name,
@@ -208,6 +214,7 @@ impl HistoryIndex {
                     ran,
                     raced: row.get(7)?,
                     findings,
+                    unjudged,
                 })
             })?;
             rows.collect()
@@ -304,7 +311,7 @@ fn take_in(to: &Transaction<'_>, name: &str, from: u64, found: &Read) -> rusqlit
     for entry in &found.entries {
         match entry {
             Entry::Trial(trial) => add_trial(to, name, &tests, trial)?,
-            Entry::Ended(ended) => add_end(to, name, ended)?,
+            Entry::Ended(ended) => add_end(to, name, &head.tests, ended)?,
         }
     }
     to.execute("UPDATE night SET bytes = ?2 WHERE name = ?1", params![name, found.end])?;
@@ -346,7 +353,7 @@ fn add_trial(to: &Transaction<'_>, night: &str, tests: &[i64], trial: &TrialEntr
 }
 
 /// A session that went on after an end comes to another, which says all that the first did.
-fn add_end(to: &Transaction<'_>, night: &str, ended: &Ended) -> rusqlite::Result<()> {
+fn add_end(to: &Transaction<'_>, night: &str, tests: &[String], ended: &Ended) -> rusqlite::Result<()> {
     to.execute("DELETE FROM finding WHERE night = ?1", [night])?;
     to.execute("UPDATE night SET ended = ?2 WHERE name = ?1", params![night, ended.whole])?;
     let mut add = to.prepare_cached(
@@ -354,6 +361,12 @@ fn add_end(to: &Transaction<'_>, night: &str, ended: &Ended) -> rusqlite::Result
     )?;
     for found in &ended.findings {
         add.execute(params![night, found.kind, found.test, found.summary, found.counts, found.known])?;
+    }
+    to.execute("DELETE FROM unjudged WHERE night = ?1", [night])?;
+    let mut add = to.prepare_cached("INSERT INTO unjudged (night, test) VALUES (?1, ?2)")?;
+    // A number that the head has no name for is of no test that could be told.
+    for test in ended.unjudged.iter().filter_map(|failure| tests.get(failure.test.get())) {
+        add.execute(params![night, test])?;
     }
     Ok(())
 }

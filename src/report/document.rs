@@ -248,6 +248,7 @@ pub(crate) fn token(origin: Origin, outline: &SessionResult) -> Option<Token> {
         | Origin::Alone
         | Origin::Twice
         | Origin::Apart(_)
+        | Origin::LeftOver(_)
         | Origin::Adjacent(_)
         | Origin::Pair(_)
         | Origin::Recording

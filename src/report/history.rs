@@ -90,6 +90,16 @@ pub(crate) fn history(out: &mut dyn Write, summary: &Summary) -> io::Result<()> 
             time(newest)
         )?;
     }
+    if let unjudged @ 1.. = newest.unjudged.len() {
+        let names = newest.unjudged.iter().take(LISTED).cloned().collect::<Vec<_>>().join(", ");
+        let more = if unjudged > LISTED { ", …" } else { "" };
+        writeln!(
+            out,
+            "note: {} of the session of {} not judged; the next one that is kept here looks into that first: {names}{more}",
+            words::count(unjudged, "failure"),
+            time(newest)
+        )?;
+    }
     let Some(last) = summary.last() else {
         return writeln!(out, "no session came to its end");
     };

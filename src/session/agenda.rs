@@ -19,6 +19,8 @@ use crate::session::lab::Lab;
 use crate::session::result::Explain;
 use crate::session::stress::recognised::{Recognised, recognised};
 use crate::session::stress::same_cause;
+use crate::session::suspect::Suspect;
+use crate::suite::Suite;
 use crate::trial::Interpreter;
 
 /// Why nothing is known of the state of a finding that was not reached.
@@ -102,10 +104,31 @@ impl<'a> Agenda<'a> {
         tell_untried(lab, &unfixed);
     }
 
+    /// Judges what comes before other failures: what may be known, and what an earlier session left. That the time is used
+    /// up is no error.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub(crate) fn judge_first_ones(&mut self, lab: &mut Lab<'_>) -> Result<(), RunError> {
+        self.judge_while(lab, |book, suspect, suite| book.is_one_of_the_first(suspect, suite))
+    }
+
     fn judge(&mut self, lab: &mut Lab<'_>) -> Result<(), RunError> {
+        self.judge_while(lab, |_, _, _| true)
+    }
+
+    /// Judges the failures that wait, in their order, until one is not meant.
+    fn judge_while(
+        &mut self,
+        lab: &mut Lab<'_>,
+        is_meant: impl Fn(&FindingBook, &Suspect, &Suite) -> bool,
+    ) -> Result<(), RunError> {
         let suite = lab.suite;
         lab.book_mut().sort(suite);
-        while !lab.out_of_time() && !self.stops_early(lab) && lab.book_mut().first().is_some() {
+        while !lab.out_of_time()
+            && !self.stops_early(lab)
+            && lab.book_mut().first().is_some_and(|suspect| is_meant(lab.book(), &suspect, suite))
+        {
             match self.judge_first(lab) {
                 // What could not be confirmed is not judged.
                 Err(RunError::OutOfTime) => return Ok(()),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::finding::Finding;
 use crate::finding::known::Recorded;
+use crate::finding::left_unjudged::LeftUnjudged;
 use crate::plan::coverage::Shares;
 use crate::plan::{Axes, Seed};
 use crate::run::RunError;
@@ -43,6 +44,8 @@ pub struct Limits {
     pub victim: Option<String>,
     /// Failures that are known, and are no reason to stop.
     pub known: Vec<Recorded>,
+    /// What the session before saw fail and did not judge.
+    pub left: LeftUnjudged,
     /// Whether no test is left out of the trials, as they were planned by who did not know what each test does.
     pub(crate) whole_trials: bool,
 }

@@ -1,10 +1,16 @@
 //! `--history`: a session whose trials are kept in the history as they end.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::finding::Finding;
-use crate::plan::Seed;
-use crate::record::history_file::{Ended, Entry, FoundEntry, Head, HistoryError, NightFile, TrialEntry};
+use crate::finding::left_unjudged::LeftUnjudged;
+use crate::finding::{Finding, Origin};
+use crate::judge::Signature;
+use crate::limits::LEFT_FAILURES;
+use crate::plan::{Plan, Seed};
+use crate::record::history_file::{
+    Ended, Entry, FoundEntry, Head, HistoryError, NightFile, TrialEntry, UnjudgedEntry,
+};
 use crate::report::words;
 use crate::session::{Event, Reporter, SessionResult};
 use crate::suite::Suite;
@@ -26,13 +32,17 @@ pub(crate) struct Keep {
 pub(crate) struct HistoryRecorder {
     keep: Option<Keep>,
     file: Option<NightFile>,
+    /// What the session before left unjudged.
+    left: LeftUnjudged,
+    /// The plans of it that were run.
+    ran_left: Vec<Plan>,
     tell: fn(&str),
 }
 
 impl HistoryRecorder {
-    /// Keeps a session, if that is wanted.
-    pub(crate) fn new(keep: Option<Keep>, tell: fn(&str)) -> Self {
-        Self { keep, file: None, tell }
+    /// Keeps a session, if that is wanted. `left` is what the one before left unjudged.
+    pub(crate) fn new(keep: Option<Keep>, left: LeftUnjudged, tell: fn(&str)) -> Self {
+        Self { keep, file: None, left, ran_left: Vec::new(), tell }
     }
 
     /// Keeps what the session came to.
@@ -46,7 +56,25 @@ impl HistoryRecorder {
             known: finding.known.is_some(),
         };
         let findings = outline.findings.iter().map(found).collect();
-        self.add(|| Entry::Ended(Ended { whole: !outline.interrupted && outline.error.is_none(), findings }));
+        let unjudged = self.unjudged(outline);
+        let whole = !outline.interrupted && outline.error.is_none();
+        self.add(|| Entry::Ended(Ended { whole, findings, unjudged }));
+    }
+
+    /// What the next session is to look into first: what was not judged in this one, and what the one before had left and
+    /// was not run.
+    fn unjudged(&self, outline: &SessionResult) -> Vec<UnjudgedEntry> {
+        let suspects = outline.unjudged.iter();
+        let here = suspects.map(|suspect| (suspect.signature.clone(), suspect.plan.clone()));
+        let left = self.left.in_suite(&outline.collected.suite).into_iter();
+        let not_run = left.filter(|(signature, plan)| {
+            let is_judged = outline.left_out.contains(&signature.test);
+            !is_judged && !self.ran_left.contains(&plan.without(&outline.left_out))
+        });
+        let mut seen = BTreeSet::new();
+        let first = here.chain(not_run).filter(|(signature, _)| seen.insert(signature.clone()));
+        let entry = |(Signature { test, crash }, plan)| UnjudgedEntry { test, crash, plan };
+        first.map(entry).take(LEFT_FAILURES).collect()
     }
 
     fn begin(&mut self, suite: &Suite) {
@@ -77,6 +105,9 @@ impl Reporter for HistoryRecorder {
     fn notice(&mut self, suite: &Suite, event: &Event<'_>) {
         match event {
             Event::Finished { origin, plan, trial } => {
+                if let Origin::LeftOver(_) = origin {
+                    self.ran_left.push((*plan).clone());
+                }
                 self.begin(suite);
                 self.add(|| Entry::Trial(TrialEntry::new(*origin, plan, trial)));
             }

@@ -14,14 +14,15 @@ use crate::cli::revision::revision;
 use crate::cli::values::UsageError;
 use crate::cli::{ExitCode, journal_options};
 use crate::finding::Finding;
+use crate::finding::left_unjudged::LeftUnjudged;
 use crate::plan::Axes;
-use crate::record::{FailureFile, fix_files};
+use crate::record::{FailureFile, fix_files, history_file};
 use crate::report::progress::Progress;
 use crate::report::{Again, Document, Verbosity, terminal};
 use crate::run::Engine;
 use crate::session::event::Reporters;
 use crate::session::lab::journaled::JournaledEngine;
-use crate::session::{self, SessionResult};
+use crate::session::{self, Limits, SessionResult};
 
 /// Runs the command.
 ///
@@ -67,9 +68,12 @@ pub(crate) fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow
     }
     options.kept.remark.iter().for_each(|remark| anstream::eprintln!("{remark}"));
     let mut progress = Progress::new(&options.limits, options.suite.progress, quiet);
-    let mut recorder = HistoryRecorder::new(keep(options)?, |text| anstream::eprintln!("{text}"));
+    let keep = keep(options)?;
+    let left = keep.as_ref().map(left).unwrap_or_default();
+    let mut recorder = HistoryRecorder::new(keep, left.clone(), |text| anstream::eprintln!("{text}"));
     let mut reporters = Reporters(vec![&mut recorder, &mut progress]);
-    let outline = session::stress(engine, &mut reporters, options.seed, &options.axes, &options.limits)?;
+    let limits = Limits { left, ..options.limits.clone() };
+    let outline = session::stress(engine, &mut reporters, options.seed, &options.axes, &limits)?;
     drop(progress);
     tell_error(&outline);
     let code = ExitCode::of_session(&outline, options.kept.strict);
@@ -93,6 +97,14 @@ pub(crate) fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow
     };
     errors.for_each(|error| anstream::eprintln!("jostle: {error:#}"));
     Err(first)
+}
+
+/// What the session before left unjudged. A history that cannot be read costs no more than that.
+fn left(keep: &Keep) -> LeftUnjudged {
+    history_file::left_unjudged(&keep.folder, &keep.night).unwrap_or_else(|error| {
+        anstream::eprintln!("{error}. What the session before left unjudged is not known");
+        LeftUnjudged::default()
+    })
 }
 
 /// How the session is kept in the history, if it is.

@@ -57,6 +57,8 @@ pub(crate) struct FindingBook {
     aside: Vec<(usize, Suspect)>,
     /// Findings that are told with another one, by number.
     folded: BTreeSet<usize>,
+    /// Those that are looked into before others, as an earlier session left them.
+    come_first: BTreeSet<Signature>,
     /// Failures that are still to be looked into, in the order in which they came.
     pub(crate) waiting: Vec<Suspect>,
     findings: Vec<Finding>,
@@ -134,12 +136,23 @@ impl FindingBook {
         (self.seen, self.waiting) = Default::default();
     }
 
-    /// Sorts what waits: what may be known first, as that costs least; then serial plans, as they are cheaper to shrink
+    /// Has failures looked into before all others but those that may be known.
+    pub(crate) fn come_first(&mut self, signatures: BTreeSet<Signature>) {
+        self.come_first = signatures;
+    }
+
+    /// Whether a failure is one of these, or may be known.
+    pub(crate) fn is_one_of_the_first(&self, suspect: &Suspect, suite: &Suite) -> bool {
+        self.come_first.contains(&suspect.signature) || !self.recorded(suspect, suite).is_empty()
+    }
+
+    /// Sorts what waits: what may be known first, as that costs least; then what an earlier session left; then serial plans, as they are cheaper to shrink
     /// and may explain what was seen under several workers.
     pub(crate) fn sort(&mut self, suite: &Suite) {
         let mut waiting = std::mem::take(&mut self.waiting);
         waiting.sort_by_cached_key(|suspect| {
-            (self.recorded(suspect, suite).is_empty(), suspect.plan.workers.len(), suspect.origin)
+            let left = self.come_first.contains(&suspect.signature);
+            (self.recorded(suspect, suite).is_empty(), !left, suspect.plan.workers.len(), suspect.origin)
         });
         self.waiting = waiting;
     }

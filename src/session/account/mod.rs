@@ -86,7 +86,12 @@ impl Account {
             Origin::Recording | Origin::Race(_) | Origin::Replay => return,
             Origin::Trial(_) => search.trials += 1,
             Origin::Alone => search.alone += 1,
-            Origin::Baseline | Origin::Twice | Origin::Apart(_) | Origin::Adjacent(_) | Origin::Pair(_) => {}
+            Origin::Baseline
+            | Origin::Twice
+            | Origin::Apart(_)
+            | Origin::LeftOver(_)
+            | Origin::Adjacent(_)
+            | Origin::Pair(_) => {}
         }
         if let Origin::Trial(_) | Origin::Adjacent(_) | Origin::Pair(_) = origin {
             search.coverage.add(&part_that_ran(plan, trial));

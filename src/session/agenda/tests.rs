@@ -15,7 +15,6 @@ use crate::session::fake_state::State;
 use crate::session::result::{Limits, SessionResult};
 use crate::session::stress::stress;
 use crate::session::suspect::suspects;
-use crate::suite::Suite;
 use crate::trial::{Execution, Trial};
 
 /// `b` leaves a place for which `f` fails, `c` one for which `e`, `g` and `h` do.

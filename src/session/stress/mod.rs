@@ -3,6 +3,7 @@
 pub mod baseline;
 mod sweeps;
 mod apart;
+mod left_over;
 pub(crate) mod hash_seeds;
 pub(crate) mod network;
 pub(crate) mod fidelity;
@@ -183,6 +184,7 @@ impl Session<'_> {
         }
         self.tell_alone(lab);
         self.set_apart(lab, &suite_order, &shown)?;
+        self.judge_left_over(lab)?;
         if self.would_be_late(2 * self.longest) {
             // Cut short it would say nothing.
             lab.remark(About::Session, "there was no time to run every test twice");
