@@ -233,6 +233,18 @@ mod tests {
     }
 
     #[test]
+    fn where_no_test_was_run_alone_before_judging_does_so() {
+        let crashes = |run: Situation<'_>| if run.is('c') { lost() } else { Outcome::Passed };
+        let mut engine = FakeEngine::new(suite(TESTS), crashes).without_forks();
+        let limits = Limits { trials: Some(4), ..Limits::default() };
+        let mut nobody = Reporters::default();
+        let result = stress(&mut engine, &mut nobody, Seed(1), &Axes::default(), &limits).unwrap();
+        assert_eq!((left_out(&result), result.findings[0].kind), ("c".to_owned(), Kind::Broken));
+        let alone = engine.ran.iter().filter(|(plan, _)| plan.workers == [[test('c')]]);
+        assert!(alone.count() >= 3, "it ended its process in each");
+    }
+
+    #[test]
     fn who_planned_whole_trials_has_them() {
         let crashes = |run: Situation<'_>| if run.is('c') { lost() } else { Outcome::Passed };
         let (result, _) = session(crashes, Limits { whole_trials: true, ..Limits::default() });
