@@ -209,6 +209,7 @@ fn a_session_that_is_killed_again_and_again_ends_and_repeats_one_run_for_each_ti
 }
 
 #[test]
+#[ignore = "at night: by day `session::stress` and `session::agenda` interrupt sessions at their runs, with an engine that starts no process"]
 fn whatever_is_found_is_told_wherever_the_session_is_interrupted() {
     let Whole { report: expected, records, .. } = whole();
     let victim = expected["findings"][0]["test"].clone();
@@ -226,9 +227,7 @@ fn whatever_is_found_is_told_wherever_the_session_is_interrupted() {
         (others, "SIGTERM", "others"),
         (copy + 3, "SIGINT", "fix"),
     ];
-    // By day one that is told, and one that is not: what lies between is for the night.
-    let of_the_day = |stage: &&str| support::night() || ["confirming", "fix"].contains(stage);
-    for (run, signal, stage) in stages.into_iter().filter(|(.., stage)| of_the_day(stage)) {
+    for (run, signal, stage) in stages {
         let project = Stage::new(SUITE);
         let output = project.run(&SERIAL, first_process(records, run), signal);
         assert_eq!(output.status.code(), Some(2), "{stage}: {}", err(&output));

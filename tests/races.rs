@@ -96,15 +96,11 @@ fn only_race(folder: &Path) -> (PathBuf, String) {
 }
 
 #[test]
-fn a_race_is_replayed_by_token_and_file_and_a_run_that_diverges_is_told() {
+#[ignore = "at night: by day recorded schedules of specimens are replayed, and the race of a named victim by its token"]
+fn a_race_is_replayed_by_token_and_file() {
     let folder = tempfile::tempdir().expect("a folder");
     support::copy(&support::root().join("corpus/race-config-rewrite"), folder.path());
     let (file, token) = only_race(folder.path());
-    let file = file.to_string_lossy();
-    let replay_file = |times: &str| {
-        let output = jostle(folder.path(), &["replay", &file, "--times", times]);
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    };
     let replay = |what: &str| {
         let output =
             jostle(folder.path(), &["replay", what, "--times", "3", "--hash-seeds", "1", "--dist", "load"]);
@@ -112,10 +108,16 @@ fn a_race_is_replayed_by_token_and_file_and_a_run_that_diverges_is_told() {
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
     assert!(replay(&token).contains("tests failed in 3 of 3 runs"));
-    let as_recorded = replay_file("3");
+    let output = jostle(folder.path(), &["replay", &file.to_string_lossy(), "--times", "3"]);
+    let as_recorded = String::from_utf8_lossy(&output.stdout);
     assert!(as_recorded.contains("failed as recorded in 3 of 3 runs"), "{as_recorded}");
     assert!(!as_recorded.contains("made other calls"), "{as_recorded}");
+}
 
+#[test]
+fn a_run_that_diverges_from_the_recorded_schedule_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    support::copy(&support::root().join("corpus/race-config-rewrite"), folder.path());
     let module = folder.path().join("settings/__init__.py");
     let text = fs::read_to_string(&module).expect("the module");
     fs::write(
@@ -123,7 +125,8 @@ fn a_race_is_replayed_by_token_and_file_and_a_run_that_diverges_is_told() {
         text.replace("    if not PATH.exists()", "    PATH.exists()\n    if not PATH.exists()"),
     )
     .expect("the module");
-    let said = replay_file("2");
+    let output = jostle(folder.path(), &["replay", "failure.json", "--times", "2"]);
+    let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("2 of 2 runs made other calls than recorded"), "{said}");
 }
 

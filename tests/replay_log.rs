@@ -40,7 +40,7 @@ fn words(text: &str) -> Vec<String> {
 
 fn replay(python: &Path, suite: &Path, log: &Path, arguments: &[&str]) -> Output {
     let mut command = support::jostle(suite);
-    command.arg("replay").arg(log).args(arguments).arg("--python").arg(python);
+    command.arg("replay").arg(log).args(arguments).args(["--explain", "no"]).arg("--python").arg(python);
     command.output().expect("jostle runs")
 }
 

@@ -266,13 +266,14 @@ fn without_a_name_the_newest_journal_of_the_folder_is_gone_on_with() {
     let (code, said, _) = run(&["--resume"]);
     assert_eq!(code, Some(4));
     assert!(said.contains("no session of") && said.contains("--resume FILE"), "{said}");
-    let (_, _, first) = run(&["--seed", "7", "--trials", "2", "-n", "1"]);
-    run(&["--seed", "8", "--trials", "2", "-n", "1"]);
+    let short = |named: &[&'static str]| [named, &["--trials", "2"], &support::NARROW[..]].concat();
+    let (_, _, first) = run(&short(&["--seed", "7"]));
+    run(&short(&["--seed", "8"]));
     let before = stage.started();
-    let (_, said, newest) = run(&["--resume", "--trials", "2", "-n", "1"]);
+    let (_, said, newest) = run(&short(&["--resume"]));
     assert!(said.contains("-8.jsonl"), "{said}");
     assert_eq!(newest["seed"], 8, "{said}");
-    let (_, _, named) = run(&["--resume", "--seed", "7", "--trials", "2", "-n", "1"]);
+    let (_, _, named) = run(&short(&["--resume", "--seed", "7"]));
     assert_eq!(named, first);
     assert_eq!(stage.started(), before, "nothing is run again");
 }
@@ -285,7 +286,7 @@ fn report_or_null(output: &Output) -> Value {
 fn two_sessions_do_not_share_a_journal() {
     let stage = Stage::clean();
     let journal = stage.journal();
-    stage.run(&["--seed", "7", "--trials", "1", "--schedules", "0", "--journal", &journal]);
+    stage.run(&[&["--seed", "7", "--trials", "1", "--journal", &journal], &support::NARROW[..]].concat());
     let held = Journal::open(Path::new(&journal)).expect("a journal");
     let output = stage.run(&["--resume", &journal]);
     assert_eq!(output.status.code(), Some(4));

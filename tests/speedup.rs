@@ -219,16 +219,18 @@ fn a_saved_measurement_is_compared_with() {
     assert!(err(&saved).contains("wrote "), "{}", err(&saved));
 
     fs::write(folder.path().join("test_b.py"), "def test_b():\n    pass\n").expect("a file");
-    let arguments = ["-n", "2", "--dist", "load,loadfile", "--rounds", "2", "--baseline", file];
-    let document = document(&run(folder.path(), &[&arguments[..], &["--json"]].concat()));
+    let json = format!("--json={}", elsewhere.path().join("report.json").display());
+    let arguments = ["-n", "2", "--dist", "load,loadfile", "--rounds", "2", "--baseline", file, "-q", &json];
+    let output = run(folder.path(), &arguments);
+    let said = out(&output);
+    let stdout = fs::read(elsewhere.path().join("report.json")).expect("a report");
+    let document = document(&Output { stdout, ..output });
     let baseline = &document["baseline"];
     assert_eq!(baseline["circumstances"], json!(["other tests: 1 then, 2 now"]));
     let compared = baseline["compared"].as_array().expect("comparisons");
     let named: Vec<_> = compared.iter().map(|one| (&one["workers"], &one["mode"])).collect();
     assert_eq!(named, [(&json!(1), &json!("no")), (&json!(2), &json!("load"))]);
     assert!(compared.iter().all(|one| one["ratio"].is_number() && one["change"] != "unknown"), "{baseline}");
-    let again = ["-n", "2", "--dist", "load", "--rounds", "2", "--baseline", file, "-q"];
-    let said = out(&run(folder.path(), &again));
     assert!(said.contains("2 workers (load)") && said.contains("ratio "), "{said}");
 }
 

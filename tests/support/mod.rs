@@ -250,7 +250,7 @@ pub fn sandboxing(keep: &[PathBuf]) -> Option<Sandboxing> {
 /// What a session varies where that is not what is tested: one worker and one hash seed take the fewest starts of pytest.
 pub const NARROW: [&str; 4] = ["-n", "1", "--hash-seeds", "1"];
 
-/// [`NARROW`], for what is about the state behind a failure and not about a fix: trying one takes a third of the time.
+/// [`NARROW`], for what is about the state behind a failure and not about a fix: trying one takes a quarter of the time.
 pub const UNFIXED: [&str; 6] = ["-n", "1", "--hash-seeds", "1", "--explain", "state"];
 
 /// [`NARROW`], for what is not about explaining: it takes half of the runs of a session that finds something.

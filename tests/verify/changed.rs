@@ -43,13 +43,14 @@ fn what_a_changed_suite_cannot_tell_is_said() {
     let path = suite.join("test_state.py");
     let source = fs::read_to_string(&path).expect("a file");
     let changed = [
-        ("def test_victim", "def test_renamed", "not collected now"),
         ("def test_polluter", "def test_renamed", "not collected now"),
         ("def test_victim", "import pytest\n\n@pytest.mark.skip\ndef test_victim", "is skipped now"),
-        ("def test_polluter", "import pytest\n\n@pytest.mark.skip\ndef test_polluter", "is skipped now"),
         ("assert not STATE", "assert STATE == [2]", "fails alone"),
+        // By day the one of the two tests stands for the other.
+        ("def test_victim", "def test_renamed", "not collected now"),
+        ("def test_polluter", "import pytest\n\n@pytest.mark.skip\ndef test_polluter", "is skipped now"),
     ];
-    for (old, new, why) in changed {
+    for &(old, new, why) in if support::night() { &changed[..] } else { &changed[..3] } {
         fs::write(&path, source.replace(old, new)).expect("a file");
         let output = verify(&suite, &kept, &["--json"]);
         assert_eq!(output.status.code(), Some(11), "{new}: {}{}", out(&output), err(&output));
