@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use jostle::formats::JOURNAL;
-use jostle::record::journal::{Header, line};
+use jostle::record::journal_format::{Header, line};
 use serde_json::{Value, json};
 
 use crate::support;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use jostle::record::journal::{How, Record, parse};
+use jostle::record::journal_format::{How, Record, parse};
 use jostle::trial::Outcome;
 use serde_json::Value;
 use tempfile::TempDir;

@@ -7,7 +7,7 @@ use jostle::formats::JOURNAL;
 use jostle::plan::document::PlanDocument;
 use jostle::plan::token::Token;
 use jostle::plan::{Plan, Seed, WorkerId};
-use jostle::record::journal::{self, Header, How, Key, Record};
+use jostle::record::journal_format::{self, Header, How, Key, Record};
 use jostle::record::{FailureFile, SpeedupBaseline};
 use jostle::run::protocol;
 use jostle::suite::Phase;
@@ -195,11 +195,11 @@ fn trial(index: u64) -> (Plan, Trial) {
 
 /// A journal, and where each of its lines ends.
 fn written_journal() -> (Vec<u8>, Vec<usize>) {
-    let mut bytes = journal::line(&header()).expect("a line");
+    let mut bytes = journal_format::line(&header()).expect("a line");
     let mut ends = vec![bytes.len()];
     for index in 0..3 {
         let (plan, trial) = trial(index);
-        bytes.extend(journal::line(&Record::new(&plan, How::Plain, &trial)).expect("a line"));
+        bytes.extend(journal_format::line(&Record::new(&plan, How::Plain, &trial)).expect("a line"));
         ends.push(bytes.len());
     }
     (bytes, ends)
@@ -217,7 +217,7 @@ fn all_hold(bytes: &[u8]) {
         FailureFile::parse(bytes).err(),
         SpeedupBaseline::parse(bytes).err(),
         protocol::parse(bytes).err(),
-        journal::scan(bytes).err().map(|error| error.to_string()),
+        journal_format::scan(bytes).err().map(|error| error.to_string()),
     ];
     for why in errors.into_iter().flatten() {
         assert!(!why.is_empty() && why.len() < 3000 && !why.contains('\n'), "{why:?}");
@@ -235,10 +235,10 @@ fn all_hold(bytes: &[u8]) {
         let again = SpeedupBaseline::parse(&serde_json::to_vec(&baseline).expect("JSON"));
         assert_eq!(again, Ok(baseline));
     }
-    if let Ok(scan) = journal::scan(bytes) {
+    if let Ok(scan) = journal_format::scan(bytes) {
         assert!(scan.end as usize <= bytes.len());
         assert_eq!(scan.lost.is_none(), scan.end as usize == bytes.len());
-        let believed = journal::scan(&bytes[..scan.end as usize]).expect("a journal");
+        let believed = journal_format::scan(&bytes[..scan.end as usize]).expect("a journal");
         assert_eq!((believed.header, believed.records, believed.lost), (scan.header, scan.records, None));
     }
 }
@@ -319,7 +319,8 @@ fn what_is_valid_is_read() {
     }
     let (plan, trial) = trial(2);
     let record = Record::new(&plan, How::Plain, &trial);
-    let read: Record = journal::parse(&journal::line(&record).expect("a line")).expect("a record");
+    let read: Record =
+        journal_format::parse(&journal_format::line(&record).expect("a line")).expect("a record");
     assert_eq!(read.trial(&plan), Some(trial.clone()));
     let shorter = Plan { workers: vec![vec![TestIndex(0)]], ..plan };
     assert_eq!(record.trial(&shorter), None);
@@ -330,7 +331,7 @@ fn a_journal_cut_at_any_byte_loses_no_more_than_the_line_that_was_cut() {
     let (bytes, ends) = written_journal();
     for cut in 0..=bytes.len() {
         let whole = ends.iter().filter(|&&end| end <= cut).count();
-        match journal::scan(&bytes[..cut]) {
+        match journal_format::scan(&bytes[..cut]) {
             Err(_) => assert_eq!(whole, 0, "{cut}"),
             Ok(scan) => {
                 assert_eq!(scan.header, header());
@@ -351,7 +352,7 @@ fn a_journal_damaged_at_any_byte_is_believed_up_to_there() {
             let mut damaged = bytes.clone();
             damaged[at] ^= change;
             let before = ends.iter().filter(|&&end| end <= at).count();
-            match journal::scan(&*damaged) {
+            match journal_format::scan(&*damaged) {
                 Err(_) => assert_eq!(before, 0, "{at}"),
                 Ok(scan) => {
                     assert_eq!(

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use jostle::record::Journal;
-use jostle::record::journal::{Header, Record, line, parse};
+use jostle::record::journal_format::{Header, Record, line, parse};
 use jostle::run::Engine;
 use jostle::run::engine::Collect;
 use serde_json::Value;

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use jostle::record::Journal;
-use jostle::record::journal::{Record, parse};
+use jostle::record::journal_format::{Record, parse};
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -19,7 +19,7 @@ use crate::formats::HISTORY;
 use crate::judge::signature::FailureLocation;
 use crate::parse::reason;
 use crate::plan::{Plan, Seed};
-use crate::record::journal::{digest, line, parse};
+use crate::record::journal_format::{digest, line, parse};
 use crate::suite::{Fingerprint, Suite, TestIndex};
 use crate::trial::{Outcome, Trial};
 

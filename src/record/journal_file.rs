@@ -7,7 +7,9 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::record::journal::{Header, Key, Lost, Record, ScanError, digest, header, line, parse, scan};
+use crate::record::journal_format::{
+    Header, Key, Lost, Record, ScanError, digest, header, line, parse, scan,
+};
 use crate::suite::Suite;
 
 /// How long what was written may stay in the system's memory only. A crash of jostle loses nothing of

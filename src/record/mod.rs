@@ -4,7 +4,7 @@ pub(crate) mod failure_file;
 pub(crate) mod fix_files;
 pub mod history_file;
 pub mod history_index;
-pub mod journal;
+pub mod journal_format;
 mod journal_changed;
 pub(crate) mod journal_file;
 pub(crate) mod night;

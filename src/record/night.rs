@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::formats::{SHARD_PLAN, SHARD_RESULT};
 use crate::parse::reason;
 use crate::plan::{Axes, Seed, TrialIndex};
-use crate::record::journal::{Record, digest, line, parse};
+use crate::record::journal_format::{Record, digest, line, parse};
 use crate::record::{RecordError, atomic_file};
 use crate::suite::Fingerprint;
 

@@ -13,7 +13,7 @@ use crate::session::fake_engine::{failed, plan, test};
 use crate::state::{Place, StateKind};
 
 /// What people read of one finding.
-fn told(finding: Finding) -> String {
+fn printed_of(finding: Finding) -> String {
     report(SessionResult { findings: vec![finding], ..session() }, Verbosity::Normal)
 }
 
@@ -50,11 +50,11 @@ fn fix() -> Fix {
 }
 
 fn fixed(fix: Fix) -> String {
-    told(victim(Explanation { fix: Some(fix), ..explained(vec![cart()]) }))
+    printed_of(victim(Explanation { fix: Some(fix), ..explained(vec![cart()]) }))
 }
 
 fn related(related_tests: RelatedTests) -> String {
-    told(victim(Explanation { related_tests, ..explained(vec![cart()]) }))
+    printed_of(victim(Explanation { related_tests, ..explained(vec![cart()]) }))
 }
 
 /// Whether a text has a line of this label with these words.
@@ -127,7 +127,7 @@ fn who_fails_after_the_same_polluter_is_told_without_a_word_on_the_state() {
         let fails = |letter| Signature::of(test(letter), &failed("KeyError")).unwrap();
         let victims = ['c', 'd'].map(fails).into();
         let same_polluter = SamePolluter { victims, fresh: fresh.chars().map(test).collect() };
-        told(Finding { same_polluter, explanation: None, ..victim(Explanation::default()) })
+        printed_of(Finding { same_polluter, explanation: None, ..victim(Explanation::default()) })
     };
     let forks = " (1 of these 2 tests in a fresh process, the others in forks alone)";
     for (fresh, processes) in [("c", forks), ("cd", "")] {
@@ -138,7 +138,7 @@ fn who_fails_after_the_same_polluter_is_told_without_a_word_on_the_state() {
         );
         assert!(has(&told, "shown", &shown), "{told}");
     }
-    let nobody = told(Finding { explanation: None, ..victim(Explanation::default()) });
+    let nobody = printed_of(Finding { explanation: None, ..victim(Explanation::default()) });
     assert!(!nobody.contains("same polluter") && !nobody.contains("in two runs"), "{nobody}");
 }
 
@@ -147,7 +147,7 @@ fn what_a_command_leaves_on_the_machine_is_said_of_files_alone() {
     let command = || Some("pytest test_b.py::b test_h.py::h".to_owned());
     let of = |kind: StateKind, command: Option<String>| {
         let explanation = explained(vec![place("file cache.txt", kind, "(absent)", "'tea'")]);
-        told(Finding { command, ..victim(explanation) })
+        printed_of(Finding { command, ..victim(explanation) })
     };
     let left = "no sandbox puts file cache.txt back after this command: do so before you run it again";
     assert!(has(&of(StateKind::FileSystem, command()), "note", left));
@@ -159,14 +159,14 @@ fn what_a_command_leaves_on_the_machine_is_said_of_files_alone() {
         command: command(),
         ..victim(explained(vec![place("file cache.txt", StateKind::FileSystem, "(absent)", "'tea'")]))
     };
-    assert!(!told(brittle).contains(left), "it is run alone");
+    assert!(!printed_of(brittle).contains(left), "it is run alone");
 }
 
 #[test]
 fn why_no_state_is_named_is_said_where_it_is_known() {
     let of = |why: Option<&str>| {
         let why = why.map(str::to_owned);
-        told(victim(Explanation { confirmed: false, why, ..explained(vec![cart()]) }))
+        printed_of(victim(Explanation { confirmed: false, why, ..explained(vec![cart()]) }))
     };
     assert!(has(&of(None), "shared state", "unknown: not confirmed"));
     assert!(has(&of(Some("it is gone")), "shared state", "unknown: it is gone"));
@@ -178,17 +178,17 @@ fn an_offer_to_shrink_is_made_of_what_can_fail_again() {
         note: Some("created a.txt".into()),
         ..Finding::new(Kind::Leftover, None, Origin::Trial(2))
     };
-    let left = told(leftover);
+    let left = printed_of(leftover);
     assert!(left.contains("  token         7:2:") && !left.contains("--shrink"), "{left}");
-    let fails = told(finding(Kind::Victim, 'h', Origin::Trial(2)));
+    let fails = printed_of(finding(Kind::Victim, 'h', Origin::Trial(2)));
     assert!(fails.contains("--shrink -n 2"), "{fails}");
 }
 
 #[test]
 fn that_other_tests_were_collected_is_no_failure_of_a_test() {
-    let unstable = told(finding(Kind::UnstableCollection, 'h', Origin::Baseline));
+    let unstable = printed_of(finding(Kind::UnstableCollection, 'h', Origin::Baseline));
     assert!(!unstable.contains("fails with"), "{unstable}");
-    assert!(told(finding(Kind::Victim, 'h', Origin::Baseline)).contains("fails with"));
+    assert!(printed_of(finding(Kind::Victim, 'h', Origin::Baseline)).contains("fails with"));
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn whose_orders_are_kept_to_is_told_where_somebody_sorts() {
 fn a_failure_of_which_no_claim_is_made_says_what_is_known() {
     let of = |with: Tally, note: Option<&str>| {
         let unreproduced = finding(Kind::Unreproduced, 'h', Origin::Trial(3));
-        told(Finding { with, without: tally(0, 3), note: note.map(str::to_owned), ..unreproduced })
+        printed_of(Finding { with, without: tally(0, 3), note: note.map(str::to_owned), ..unreproduced })
     };
     let noted = "failed in a trial; the note says why no claim is made";
     assert!(of(tally(0, 3), Some("it was skipped")).contains(noted));
@@ -234,7 +234,7 @@ fn a_failure_of_which_no_claim_is_made_says_what_is_known() {
 
 #[test]
 fn a_command_that_shows_nothing_is_not_printed_and_its_runs_are_counted() {
-    let of = |no_command| told(Finding { no_command, ..finding(Kind::Victim, 'h', Origin::Baseline) });
+    let of = |no_command| printed_of(Finding { no_command, ..finding(Kind::Victim, 'h', Origin::Baseline) });
     let none = |runs: &str| format!("none shows it: it did not fail in {runs} of plain pytest");
     assert!(has(&of(Some(NoCommand::Passed(1))), "pytest", &none("1 run")));
     assert!(has(&of(Some(NoCommand::Passed(4))), "pytest", &none("4 runs")));
@@ -247,7 +247,7 @@ fn a_command_that_shows_nothing_is_not_printed_and_its_runs_are_counted() {
 fn why_there_is_no_fix_stands_where_a_fix_would() {
     let says = "none: tried, and it did not undo the failure";
     let none = NoFix { why: NoFixReason::Refuted, says: says.into() };
-    let told_of = |no_fix| told(victim(Explanation { no_fix, ..explained(vec![cart()]) }));
+    let told_of = |no_fix| printed_of(victim(Explanation { no_fix, ..explained(vec![cart()]) }));
     assert!(has(&told_of(Some(none)), "fix", says));
     assert!(!told_of(None).contains("\n  fix "));
 }
@@ -259,7 +259,7 @@ fn what_a_victim_does_alone_is_said_as_it_was_seen() {
         let shrunk =
             Minimal { plan: plan("bhh"), culprits, imports: Vec::new(), one_minimal: true, calls: 1 };
         let found = finding(Kind::Victim, 'h', Origin::Baseline);
-        told(Finding { with: tally(8, 8), without, shrunk: Some(shrunk), ..found })
+        printed_of(Finding { with: tally(8, 8), without, shrunk: Some(shrunk), ..found })
     };
     let by_chance = "fails alone at times, and each time after what is named below";
     assert!(of(tally(3, 16), "b").contains(by_chance) && !of(tally(0, 8), "b").contains(by_chance));

@@ -14,7 +14,7 @@ use crate::cli::options::StressOptions;
 use crate::cli::values::UsageError;
 use crate::cli::{ExitCode, journal_options};
 use crate::formats::JOURNAL;
-use crate::record::journal::Header;
+use crate::record::journal_format::Header;
 use crate::record::night::{Merged, ShardPlan, TrialResult};
 use crate::record::{Journal, history_file, journal_file};
 use crate::session::Limits;

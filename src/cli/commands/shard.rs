@@ -14,7 +14,7 @@ use crate::formats::SHARD_RESULT;
 use crate::plan::shard::Shard;
 use crate::plan::{Plan, TrialIndex, plan};
 use crate::record::RecordError;
-use crate::record::journal::{How, Record};
+use crate::record::journal_format::{How, Record};
 use crate::record::night::{ShardPlan, TrialResult};
 use crate::report::progress::Progress;
 use crate::report::{Verbosity, words};

@@ -131,7 +131,7 @@ impl Reporter for Progress {
         state.notice(suite, event, at);
         let bar = &self.shown.bar;
         bar.set_position(state.trials());
-        bar.set_message(state.told(at));
+        bar.set_message(state.status_line(at));
         drop(state);
         if let Event::Found(finding) = event
             && finding.kind.is_isolation_failure()

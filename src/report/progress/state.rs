@@ -143,7 +143,7 @@ impl State {
     }
 
     /// `2 found, about 1m left: judging 3 of 12, test_a.py::test_x`.
-    pub(super) fn told(&self, at: Duration) -> String {
+    pub(super) fn status_line(&self, at: Duration) -> String {
         if self.runs.is_some() {
             return self.doing.clone();
         }
@@ -157,7 +157,7 @@ impl State {
             return format!("after {}: {}", rounded(at), self.doing);
         }
         let of = self.limits.trials.map_or_else(String::new, |all| format!(" of {all}"));
-        format!("after {}: {}{of} trials done, {}", rounded(at), self.trials, self.told(at))
+        format!("after {}: {}{of} trials done, {}", rounded(at), self.trials, self.status_line(at))
     }
 }
 
@@ -196,7 +196,7 @@ mod tests {
         fn then(&mut self, after: u64, event: &Event<'_>) -> String {
             self.at += after;
             self.state.notice(&suite(9), event, seconds(self.at));
-            self.state.told(seconds(self.at))
+            self.state.status_line(seconds(self.at))
         }
 
         fn trials(&mut self, count: u64, each: u64) -> String {
@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn what_is_done_is_told() {
         let mut session = Session::new(Some(20), None);
-        assert_eq!(session.state.told(seconds(0)), "0 found: collecting");
+        assert_eq!(session.state.status_line(seconds(0)), "0 found: collecting");
         assert_eq!(session.then(1, &Event::Collected), "0 found: collected 9 tests");
         let plan = plan("abc");
         let baseline = Event::Started { origin: Origin::Baseline, plan: &plan };
@@ -255,7 +255,7 @@ mod tests {
         let mut session = Session::new(None, Some(7200));
         assert_eq!(session.trials(3, 10), "0 found, at most 1h 59m left: trial 2, 2 workers");
         let mut both = Session::new(Some(5), Some(60));
-        assert_eq!(both.state.told(seconds(0)), "0 found, at most 1m left: collecting");
+        assert_eq!(both.state.status_line(seconds(0)), "0 found, at most 1m left: collecting");
         assert_eq!(both.trials(1, 5), "0 found, about 20s left: trial 0, 2 workers");
         assert_eq!(both.state.time_left(seconds(50)).as_deref(), Some("at most 10s left"));
         assert_eq!(Session::new(None, None).trials(2, 1), "0 found: trial 1, 2 workers");

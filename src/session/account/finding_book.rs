@@ -324,7 +324,7 @@ impl FindingBook {
     }
 
     /// What was found, without what is told with another finding.
-    pub(crate) fn told(&self) -> impl Iterator<Item = &Finding> {
+    pub(crate) fn unfolded(&self) -> impl Iterator<Item = &Finding> {
         self.findings
             .iter()
             .enumerate()
@@ -363,7 +363,7 @@ impl FindingBook {
     /// Whether an isolation failure was found that is not known.
     pub(crate) fn has_new(&self) -> bool {
         let new = |finding: &Finding| finding.kind.is_isolation_failure() && finding.known.is_none();
-        self.told().any(new)
+        self.unfolded().any(new)
     }
 }
 

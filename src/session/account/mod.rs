@@ -126,7 +126,7 @@ impl Account {
     /// What was found so far. What tests leave behind comes last, and is a doubt of failures that are called the test's
     /// own where trials were not kept apart.
     fn findings(&self) -> Vec<Finding> {
-        let mut findings: Vec<Finding> = self.book.told().cloned().collect();
+        let mut findings: Vec<Finding> = self.book.unfolded().cloned().collect();
         let Some(search) = &self.search else { return findings };
         let left = search.leftovers.findings();
         if !left.is_empty() && !search.keeps_apart {

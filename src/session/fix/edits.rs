@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::record::journal::digest;
+use crate::record::journal_format::digest;
 
 /// A name for what was changed in a copy: the same for the same changes, whatever else the project holds. Empty if
 /// nothing was.

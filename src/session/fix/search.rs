@@ -177,9 +177,9 @@ impl<'a> Search<'a> {
                 HowFar::ByItself => attempt.by_itself(&failing)?,
                 HowFar::ToTheEnd => attempt.run(&failing)?,
             };
-            if let Some(told) = told(tried, &mut doubts) {
+            if let Some(ended) = end_of_search(tried, &mut doubts) {
                 let held = |(passed, parallel, raced)| Held { edits, git_applied, passed, parallel, raced };
-                return Ok(told.map(held));
+                return Ok(ended.map(held));
             }
         }
         Ok(Err(no_fix(&doubts, refused, self.brittle)))
@@ -246,7 +246,7 @@ fn check(reader: &Reader, edits: &[Edit]) -> Result<bool, String> {
 
 /// What an attempt says of a fix, if that ends the search: in how many trials the test passed, how many of these were on
 /// two workers, and with how many tests it was raced. What speaks against it is taken note of.
-fn told(tried: Tried, doubts: &mut Vec<Doubt>) -> Option<Result<(u32, u32, u32), NoFix>> {
+fn end_of_search(tried: Tried, doubts: &mut Vec<Doubt>) -> Option<Result<(u32, u32, u32), NoFix>> {
     match tried {
         Tried::Holds { passed, parallel, raced } => Some(Ok((passed, parallel, raced))),
         Tried::NoTime => Some(Err(no_time())),

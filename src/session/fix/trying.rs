@@ -106,7 +106,7 @@ impl Attempt<'_, '_, '_, '_> {
     /// # Errors
     /// The run was interrupted.
     pub(crate) fn run(mut self, failing: &Failing) -> Result<Tried, RunError> {
-        told(self.holds(failing))
+        as_tried(self.holds(failing))
     }
 
     /// Tries it as far as that is done for a patch by itself, before it is tried together with others: with the failing
@@ -115,7 +115,7 @@ impl Attempt<'_, '_, '_, '_> {
     /// # Errors
     /// The run was interrupted.
     pub(crate) fn by_itself(mut self, failing: &Failing) -> Result<Tried, RunError> {
-        told(self.undoes(failing).and_then(|passed| {
+        as_tried(self.undoes(failing).and_then(|passed| {
             let raced = self.raced_if(failing)?;
             Ok(Tried::Holds { passed, parallel: 0, raced })
         }))
@@ -131,7 +131,7 @@ impl Attempt<'_, '_, '_, '_> {
         passed: u32,
         raced: u32,
     ) -> Result<Tried, RunError> {
-        told(self.collects_the_same(failing.plan.hash_seed).and_then(|()| {
+        as_tried(self.collects_the_same(failing.plan.hash_seed).and_then(|()| {
             let (passed, parallel) = self.in_seeded_trials(passed)?;
             Ok(Tried::Holds { passed, parallel, raced })
         }))
@@ -459,7 +459,7 @@ fn is_new(
 }
 
 /// What became of an attempt that has ended so.
-fn told(ended: Result<Tried, End>) -> Result<Tried, RunError> {
+fn as_tried(ended: Result<Tried, End>) -> Result<Tried, RunError> {
     match ended {
         Ok(tried) => Ok(tried),
         Err(End::Doubt(doubt)) => Ok(Tried::Doubt(doubt)),

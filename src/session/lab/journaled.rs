@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::formats::JOURNAL;
 use crate::plan::{Plan, Seed};
-use crate::record::journal::{Header, How, Key, Record};
+use crate::record::journal_format::{Header, How, Key, Record};
 use crate::record::{Journal, journal_file};
 use crate::run::engine::{Capabilities, Collect, Isolation, PlainPytest, ProjectCopies, Surroundings};
 use crate::run::process::plain::PlainRun;

@@ -64,12 +64,12 @@ fn where_no_copy_can_be_had_or_run_it_is_said_which() {
 
 #[test]
 fn a_fix_that_there_was_no_time_for_is_told_as_that() {
-    assert_eq!(told(Tried::NoTime, &mut Vec::new()), Some(Err(no_time())));
+    assert_eq!(end_of_search(Tried::NoTime, &mut Vec::new()), Some(Err(no_time())));
     assert_eq!(no_time().says, "none: no time to try one to the end");
     let doubt = Doubt { says: "did not undo the failure".into(), of_another: false };
     let mut doubts = Vec::new();
-    assert_eq!(told(Tried::Doubt(doubt.clone()), &mut doubts), None, "another may do");
+    assert_eq!(end_of_search(Tried::Doubt(doubt.clone()), &mut doubts), None, "another may do");
     assert_eq!(doubts, [doubt]);
     let held = Tried::Holds { passed: 12, parallel: 3, raced: 2 };
-    assert_eq!(told(held, &mut doubts), Some(Ok((12, 3, 2))));
+    assert_eq!(end_of_search(held, &mut doubts), Some(Ok((12, 3, 2))));
 }

@@ -1,4 +1,5 @@
-//! The form of a journal: every run of a session as it ends, so that a session which died can go on.
+//! The form of a journal, whose file is written in `record::journal_file`: every run of a session as it ends, so that a
+//! session which died can go on.
 //!
 //! JSON lines, each `{"sum":"…","record":…}`: the sum is the first 16 hexadecimal digits of the SHA-256 over
 //! the record's bytes. The first record is a [`Header`], every other a [`Record`]. A line that is cut short
