@@ -104,6 +104,7 @@ class Simple(SimpleTestCase):
 ";
 
 #[test]
+#[ignore = "at night: by day the order of pytest-order, and that of a conftest.py, are asked for and kept in the same way"]
 fn pytest_django_sorts_by_classes_marks_and_fixtures() {
     let python = python();
     let ini = "[pytest]\nDJANGO_SETTINGS_MODULE = settings\npythonpath = .\n";

@@ -62,7 +62,7 @@ specimens! {
             nio_and_victim_same_line odd_ids random_ids_pollute random_seeded removes_project singleton
             sqlalchemy_module_engine stdout_closed sys_modules_numpy working_folder;
         "at night: by day `session::investigate` finds its like with an engine that starts no process":
-            crash_after_pollution hang_after_pollution nio_and_victim polluter_cleaner_victim skipped_alone
+            crash_after_pollution hang_after_pollution import_polluter nio_and_victim polluter_cleaner_victim skipped_alone
             teardown_charged two_polluters;
         "at night: by day `session::stress` finds its like with an engine that starts no process":
             hash_seed_test nod_random;
@@ -79,7 +79,7 @@ specimens! {
             collection_errors;
     }
     Serial:
-        brittle broken clean_kinds clean_parametrised clean_skipped_steps import_polluter nio nod;
+        brittle broken clean_kinds clean_parametrised clean_skipped_steps nio nod;
     Hashed:
         random_params set_ordered_params;
     Shown:

@@ -1,6 +1,6 @@
 //! Every specimen with an isolation failure, before and after its fix.
 //!
-//! By day a victim and a race are; at night each specimen, or those that `JOSTLE_TEST_SPECIMENS` names.
+//! By day a race is; at night each specimen, or those that `JOSTLE_TEST_SPECIMENS` names.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -170,17 +170,12 @@ fn every_specimen_with_a_failure_has_a_fix() {
 }
 
 #[test]
-fn a_victim_of_two_polluters() {
-    before_and_after("two-polluters", true);
-}
-
-#[test]
 fn a_race() {
     before_and_after("race-same-file", false);
 }
 
 #[test]
-#[ignore = "at night: by day a victim and a race are told before and after their fix"]
+#[ignore = "at night: by day a race is told before and after its fix, and `session::verify` has rows for victims, brittle tests and races; the book and an old file have a victim verified"]
 fn specimens_are_told_before_and_after_their_fix() {
     let mut names = with_a_failure();
     names.retain(|name| support::asked_for(name) != Asked::Nothing);
