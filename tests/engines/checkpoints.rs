@@ -212,3 +212,29 @@ fn other_tests_follow_where_they_keep_the_same_fixtures() {
     // One before a test of the same file, one before another file's, and one before the test itself.
     assert_eq!((counts.made, counts.forks, counts.unfit.len()), (3, 6, 0), "{counts:?}");
 }
+
+#[test]
+fn places_are_put_back_before_other_tests_as_well_unless_these_have_parameters() {
+    let source = "import os, pytest\nSEEN = []\nSHARED = [0]\n\
+        def test_first(): SEEN.append(1); SHARED.append(1); os.environ['LEFT'] = '1'\n\
+        def test_one(): assert not SEEN\n\
+        def test_two(): assert 'LEFT' not in os.environ\n\
+        @pytest.mark.parametrize('x', [SHARED])\ndef test_more(x): assert x == [0] and not SEEN\n";
+    let Some(mut project) = Project::stopping(&[("test_a.py", source)]) else { return };
+    let instructions = Instructions { restore: vec!["test_a.SEEN".into()], ..Instructions::default() };
+    let names = project.suite.tests.iter().map(|test| test.id.node_id.clone());
+    let names: Vec<String> = names.filter(|name| !name.ends_with("test_first")).collect();
+    for last in &names {
+        let plan = project.plan(Mode::No, &[&["test_first", last]]);
+        let seen = [None, Some(1), Some(1)].map(|shared| {
+            let mut job = Job::of(&plan);
+            (job.instructions, job.shared) = (Some(&instructions), shared);
+            let trial = project.engine.run(&project.suite, job).expect("the plan is run");
+            (told(&trial), trial.changed.clone().expect("what has changed"))
+        });
+        assert_eq!(seen[1], seen[0], "{last}");
+        assert_eq!(seen[2], seen[0], "{last}");
+    }
+    let counts = project.engine.checkpoints();
+    assert_eq!((names.len(), counts.made, counts.forks, counts.unfit.len()), (3, 2, 6, 0), "{counts:?}");
+}

@@ -215,8 +215,7 @@ impl<'a> Lab<'a> {
         fresh: bool,
     ) -> Result<(Trial, Option<Changed>), RunError> {
         self.in_time()?;
-        // Experiments on one finding differ in what is done before the last test.
-        let shared = plan.workers.first().and_then(|list| u32::try_from(list.len().checked_sub(1)?).ok());
+        let shared = all_but_last(plan);
         let job = Job { fresh, instructions: Some(instructions), shared, ..Job::of(plan) };
         let mut trial = self.engine.run(self.suite, job)?;
         self.tell(&Event::Probed);
@@ -235,8 +234,10 @@ impl<'a> Lab<'a> {
     ) -> Result<Vec<(Trial, Option<Changed>)>, RunError> {
         self.in_time()?;
         let Self { suite, engine, stream, .. } = self;
-        let jobs: Vec<Job<'_>> =
-            plans.iter().map(|plan| Job { instructions: Some(instructions), ..Job::of(plan) }).collect();
+        let jobs: Vec<Job<'_>> = plans
+            .iter()
+            .map(|plan| Job { instructions: Some(instructions), shared: all_but_last(plan), ..Job::of(plan) })
+            .collect();
         let mut seen = Vec::new();
         engine.run_all(suite, &jobs, &mut |_, mut trial| {
             stream.tell(&Event::Probed);
@@ -397,6 +398,12 @@ impl<'a> Lab<'a> {
     pub(crate) fn out_of_time(&self) -> bool {
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline.finish)
     }
+}
+
+/// With how many tests experiments begin alike: they differ in what is done before the last, or in that itself.
+fn all_but_last(plan: &Plan) -> Option<u32> {
+    let [list] = plan.workers.as_slice() else { return None };
+    u32::try_from(list.len().checked_sub(1)?).ok()
 }
 
 /// A plan with one worker and no sign of xdist, under the seeds of another.

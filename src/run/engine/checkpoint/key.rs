@@ -16,8 +16,8 @@ pub(super) struct Key {
     pub(super) stop: NonZero<u32>,
     /// What the teardown of its last test leaves for the next.
     left: Left,
-    /// If the state is watched: from which test on, and which tests follow, as their parameters are looked at too.
-    explained: Option<(u32, Vec<TestIndex>)>,
+    /// If the state is watched: from which test on, and the test that follows if its parameters are looked at too.
+    explained: Option<(u32, Option<TestIndex>)>,
 }
 
 /// What a test has in common with the next: collectors, whose fixtures are not torn down between the two.
@@ -40,15 +40,17 @@ impl Key {
         if plan.interleaving != Interleaving::Free || job.recorded || job.fresh {
             return None;
         }
-        let explained =
-            match job.instructions {
-                None => None,
-                // What else is watched or done belongs to the first tests, or to their end.
-                Some(Instructions {
-                    import: None, watch: None, follow: None, teardown: None, from, ..
-                }) if after.len() == 1 => Some((*from, after.to_vec())),
-                Some(_) => return None,
-            };
+        let explained = match job.instructions {
+            None => None,
+            // What else is watched or done belongs to the first tests, or to their end.
+            Some(Instructions { import: None, watch: None, follow: None, teardown: None, from, .. })
+                if after.len() == 1 =>
+            {
+                let has_parameters = suite.test(*next).id.node_id.contains('[');
+                Some((*from, has_parameters.then_some(*next)))
+            }
+            Some(_) => return None,
+        };
         // Only workers of xdist show which trial it is.
         let index = if plan.mode == Mode::No { TrialIndex(0) } else { plan.index };
         let plan = Plan { index, workers: vec![before.to_vec()], ..plan.clone() };
