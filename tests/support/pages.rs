@@ -227,6 +227,8 @@ fn missing(excerpt: &[String], told: &str) -> Option<String> {
 fn steady(text: &str, python: &Path) -> String {
     // Who follows the pages has activated their Python, and gives none.
     let text = text.replace(&python.display().to_string(), "python").replace(" --python python", "");
+    // What is compared was kept, so that this is not advised any more.
+    let text = text.replace("  --failures DIR keeps a file for jostle replay", "");
     text.lines().map(|line| without_dates(&steady_line(line))).collect::<Vec<_>>().join("\n")
 }
 
