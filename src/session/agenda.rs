@@ -6,7 +6,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 use crate::explain::Explanation;
-use crate::finding::Kind;
+use crate::finding::{Finding, Kind};
 use crate::run::RunError;
 use crate::session::account::finding_book::FindingBook;
 use crate::session::event::Event;
@@ -20,7 +20,7 @@ use crate::session::result::Explain;
 use crate::session::stress::recognised::{Recognised, recognised};
 use crate::session::stress::same_cause;
 use crate::session::suspect::Suspect;
-use crate::suite::Suite;
+use crate::suite::{Suite, TestIndex};
 use crate::trial::Interpreter;
 
 /// Why nothing is known of the state of a finding that was not reached.
@@ -29,15 +29,15 @@ const NOT_REACHED: &str = "the session ended before it was looked for";
 /// A session's agenda. What waits to be judged stands in its [`FindingBook`].
 pub(crate) struct Agenda<'a> {
     /// Which Python and pytest run the suite.
-    pub(crate) interpreter: &'a Interpreter,
+    interpreter: &'a Interpreter,
     /// Whether the user has named the test that is looked into.
     pub(crate) named: bool,
     /// Whether the first new isolation failure is the last that is looked into.
     pub(crate) fail_fast: bool,
     /// How far findings are explained.
-    pub(crate) how_far: Explain,
+    how_far: Explain,
     /// What fixes are tried with.
-    pub(crate) trials: Trials<'a>,
+    trials: Trials<'a>,
     /// Findings whose state is still to be looked for, by number.
     unexplained: BTreeSet<usize>,
     /// Findings a fix of which is still to be tried.
@@ -125,11 +125,12 @@ impl<'a> Agenda<'a> {
     ) -> Result<(), RunError> {
         let suite = lab.suite;
         lab.book_mut().sort(suite);
-        while !lab.out_of_time()
-            && !self.stops_early(lab)
-            && lab.book_mut().first().is_some_and(|suspect| is_meant(lab.book(), &suspect, suite))
-        {
-            match self.judge_first(lab) {
+        while !lab.out_of_time() && !self.stops_early(lab) {
+            let Some(suspect) = lab.book_mut().first().filter(|suspect| is_meant(lab.book(), suspect, suite))
+            else {
+                return Ok(());
+            };
+            match self.judge_first(lab, suspect) {
                 // What could not be confirmed is not judged.
                 Err(RunError::OutOfTime) => return Ok(()),
                 judged => judged?,
@@ -138,11 +139,8 @@ impl<'a> Agenda<'a> {
         Ok(())
     }
 
-    /// Judges the first failure that waits.
-    fn judge_first(&mut self, lab: &mut Lab<'_>) -> Result<(), RunError> {
-        let Some(suspect) = lab.book_mut().first() else {
-            return Ok(());
-        };
+    /// Judges the first failure that waits, by one run where it is a known one or of a cause that is told.
+    fn judge_first(&mut self, lab: &mut Lab<'_>, suspect: Suspect) -> Result<(), RunError> {
         // One that the user has named is looked into.
         match if self.named { None } else { recognised(lab, &suspect)? } {
             Some(Recognised::With(finding)) => {
@@ -162,6 +160,11 @@ impl<'a> Agenda<'a> {
             lab.tell(&Event::Joined(finding, &suspect));
             return Ok(());
         }
+        self.look_into_first(lab, suspect)
+    }
+
+    /// Looks into the first failure that waits.
+    fn look_into_first(&mut self, lab: &mut Lab<'_>, suspect: Suspect) -> Result<(), RunError> {
         let seen_in = suspect.plan.clone();
         let suspect = without_left_out(lab, suspect)?;
         let waiting = lab.book().waiting.len() - 1;
@@ -176,22 +179,26 @@ impl<'a> Agenda<'a> {
             return Err(RunError::OutOfTime);
         }
         lab.book_mut().waiting.remove(0);
-        if let Some(told) = lab.book().same_as(&finding) {
+        self.tell(lab, &finding, suspect.signature.test)
+    }
+
+    /// Tells of what a failure of a test was found to be, unless another finding tells of that.
+    fn tell(&mut self, lab: &mut Lab<'_>, finding: &Finding, test: TestIndex) -> Result<(), RunError> {
+        if let Some(told) = lab.book().same_as(finding) {
             let is_noted = lab.book().findings()[told].note.is_some();
             if let (false, Some(note)) = (is_noted, &finding.note) {
                 lab.tell(&Event::Noted(told, note));
             }
             return Ok(());
         }
-        let race = lab.book().race_of(suspect.signature.test);
-        let beside = race.and_then(|race| {
-            Some((race, beside_race::note(&finding, &lab.book().findings()[race], lab.suite)?))
+        let beside = lab.book().race_of(test).and_then(|race| {
+            Some((race, beside_race::note(finding, &lab.book().findings()[race], lab.suite)?))
         });
         if let Some((race, note)) = beside {
             lab.tell(&Event::Noted(race, &note));
             return Ok(());
         }
-        let of = lab.found(&finding);
+        let of = lab.found(finding);
         self.unexplained.extend((self.how_far > Explain::No).then_some(of));
         details::told_of(lab, of, |lab| same_polluter::ask(lab, of))?;
         details::command(lab, self.interpreter, of)

@@ -193,7 +193,7 @@ fn judge(typed: &Typed, place: Where, output: &Output, python: &Path) {
     };
     let code = output.status.code().unwrap_or(-1);
     assert!(results.contains(&code), "{}: {} ends with {code}:\n{out}{err}", typed.at, typed.line);
-    let wrong = pages::not_printed(&typed.line, &out, python);
+    let wrong = pages::not_printed(&typed.line, &out, python, false);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -307,7 +307,7 @@ fn the_demo_prints_what_the_readme_shows() {
     let printed = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{printed}{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(pages::printed_by("cargo run --release -- demo").len(), 1, "the README shows it");
-    let wrong = pages::not_printed("cargo run --release -- demo", &printed, &python);
+    let wrong = pages::not_printed("cargo run --release -- demo", &printed, &python, false);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -344,7 +344,7 @@ fn specimens_print_what_is_shown_of_them_with_options() {
         let mut command = support::jostle(&suite);
         command.arg("stress").args(options.split(' ')).arg("--python").arg(&python);
         let output = command.output().expect("jostle runs");
-        let wrong = pages::not_printed(what, &String::from_utf8_lossy(&output.stdout), &python);
+        let wrong = pages::not_printed(what, &String::from_utf8_lossy(&output.stdout), &python, false);
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 }

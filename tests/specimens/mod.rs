@@ -148,7 +148,7 @@ impl Specimen {
         let (trials, engine) = (of("JOSTLE_TEST_TRIALS", fewer), of("JOSTLE_TEST_ENGINE", "auto"));
         let printed = self.comes_to_its_truth(seed, &format!("--trials {trials} --engine {engine}"));
         if seed == 1 && engine == "auto" && std::env::var_os("JOSTLE_TEST_TRIALS").is_none() {
-            let wrong = pages::not_printed(&self.truth.name, &printed, &self.python());
+            let wrong = pages::not_printed(&self.truth.name, &printed, &self.python(), true);
             assert!(wrong.is_empty(), "{}", wrong.join("\n"));
         }
     }

@@ -181,9 +181,13 @@ pub fn printed_by(what: &str) -> Vec<(String, Block)> {
     pages().into_iter().flat_map(of_page).collect()
 }
 
+/// What a report advises where failures are not kept.
+const KEEP: &str = "  --failures DIR keeps a file for jostle replay";
+
 /// What of the excerpts that pages show is not in what was printed. What Python says differs from version to version:
-/// nothing is compared on another than those that the pages are of.
-pub fn not_printed(what: &str, printed: &str, python: &Path) -> Vec<String> {
+/// nothing is compared on another than those that the pages are of. A run whose failures are `kept` is not advised to keep
+/// them.
+pub fn not_printed(what: &str, printed: &str, python: &Path, kept: bool) -> Vec<String> {
     let shown = printed_by(what);
     let of_the_pages =
         "import pytest, sys; print(sys.version_info >= (3, 11) and pytest.version_tuple[0] == 8)";
@@ -192,8 +196,9 @@ pub fn not_printed(what: &str, printed: &str, python: &Path) -> Vec<String> {
     }
     let told = steady(printed, python);
     let wrong = shown.into_iter().filter_map(|(path, block)| {
-        let excerpt: Vec<String> =
-            block.body.iter().map(|line| steady(line, python).trim_end().to_owned()).collect();
+        let of_the_run = |line: &String| if kept { line.replace(KEEP, "") } else { line.clone() };
+        let lines = block.body.iter().map(|line| steady(&of_the_run(line), python).trim_end().to_owned());
+        let excerpt: Vec<String> = lines.collect();
         let missing = missing(&excerpt, &told)?;
         Some(format!("{path}:{}: {what} prints no such line here: {missing}\n{told}", block.line))
     });
@@ -227,8 +232,6 @@ fn missing(excerpt: &[String], told: &str) -> Option<String> {
 fn steady(text: &str, python: &Path) -> String {
     // Who follows the pages has activated their Python, and gives none.
     let text = text.replace(&python.display().to_string(), "python").replace(" --python python", "");
-    // What is compared was kept, so that this is not advised any more.
-    let text = text.replace("  --failures DIR keeps a file for jostle replay", "");
     text.lines().map(|line| without_dates(&steady_line(line))).collect::<Vec<_>>().join("\n")
 }
 

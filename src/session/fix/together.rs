@@ -3,7 +3,6 @@
 
 mod tests;
 
-use crate::explain::NoFix;
 use crate::explain::fix::edit::{Edit, joined};
 use crate::finding::Finding;
 use crate::run::RunError;
@@ -76,7 +75,7 @@ fn to_the_end(
     of: usize,
     search: &Search<'_>,
 ) -> Result<(), RunError> {
-    let found: Result<Held, NoFix> = search.run(lab, &mut trials.control, HowFar::ToTheEnd)?;
+    let found = search.run(lab, &mut trials.control, HowFar::ToTheEnd)?;
     lab.tell(&Event::Fixed(of, &found.map(|held| held.fix(0))));
     Ok(())
 }
@@ -89,7 +88,8 @@ fn together(
 ) -> Result<Vec<Together>, RunError> {
     let (edits, members) = that_go_together(candidates.iter().map(|candidate| &*candidate.held.edits));
     let unknown = || candidates.iter().map(|_| Together::Unknown).collect();
-    if members.iter().filter(|&&is_member| is_member).count() < 2 {
+    let others = members.iter().filter(|&&is_member| is_member).count().saturating_sub(1) as u32;
+    if others == 0 {
         return Ok(unknown());
     }
     let (_copy, mut engine) = match for_project_copy(lab, trials.rootdir, &edits) {
@@ -98,7 +98,6 @@ fn together(
         // Each is said by itself why it cannot be tried.
         Ok(Err(_)) | Err(_) => return Ok(unknown()),
     };
-    let others = members.iter().filter(|&&is_member| is_member).count() as u32 - 1;
     let mut patched = Patched::new(&mut *engine);
     let mut known = Vec::new();
     for (Candidate { search, held, .. }, &is_member) in candidates.iter().zip(&members) {

@@ -13,6 +13,7 @@ use crate::session::event::About;
 use crate::session::lab::Lab;
 use crate::session::stress::Session;
 use crate::session::suspect::suspects;
+use crate::suite::TestIndex;
 
 impl Session<'_> {
     /// Runs what the session before left unjudged, and judges what shows again.
@@ -42,7 +43,7 @@ impl Session<'_> {
 }
 
 /// The plans that are run, each once, the first ones if there are many.
-fn plans(left: &[(Signature, Plan)], left_out: &BTreeSet<crate::suite::TestIndex>) -> Vec<Plan> {
+fn plans(left: &[(Signature, Plan)], left_out: &BTreeSet<TestIndex>) -> Vec<Plan> {
     let mut plans: Vec<Plan> = Vec::new();
     for (signature, plan) in left.iter().filter(|(signature, _)| !left_out.contains(&signature.test)) {
         let plan = plan.without(left_out);
