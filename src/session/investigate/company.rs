@@ -16,7 +16,7 @@ use crate::shrink::Target;
 use crate::suite::TestIndex;
 
 /// The finding of a test that is skipped alone, if it fails each time in the order it failed in and passes each time in
-/// one it passed in, on one worker each; with the fewest tests of both.
+/// one it passed in, on one worker each and under one hash seed; with the fewest tests of both.
 ///
 /// # Errors
 /// Those of the engine.
@@ -29,9 +29,10 @@ pub(crate) fn order_dependent(
     let test = suspect.signature.test;
     let any = FailureMatcher::any(&suspect.signature, suspect.failure.as_ref());
     let failing = serial_of_worker(&suspect.plan, suspect.worker);
-    let passing = serial(passing, list_of(passing, test));
-    if failing.hash_seed != passing.hash_seed
-        || !shows_each_time(lab, &failing, |trial| observe(trial, &suspect.wanted()) == Observation::Same)?
+    // Each trial has a hash seed of its own: under that of the failure the order has to pass as well, so that it is
+    // the order that decides.
+    let passing = Plan { hash_seed: failing.hash_seed, ..serial(passing, list_of(passing, test)) };
+    if !shows_each_time(lab, &failing, |trial| observe(trial, &suspect.wanted()) == Observation::Same)?
         || !shows_each_time(lab, &passing, |trial| observe(trial, &any) == Observation::Passed)?
     {
         return Ok(None);
@@ -85,13 +86,14 @@ mod tests {
     use crate::session::suspect::suspects;
     use crate::trial::Outcome;
 
-    /// What is found of `f` in eight tests, after it passed in one order and failed in another.
+    /// What is found of `f` in eight tests, after it passed in one order and failed in another, each under a hash seed of
+    /// its own.
     fn found(passing: &str, failing: &str, becomes: impl Fn(Situation<'_>) -> Outcome) -> Finding {
         let one = |run: Situation<'_>| if run.is('f') { becomes(run) } else { Outcome::Passed };
         let (whole, mut engine, mut nobody) =
             (suite(8), FakeEngine::new(suite(8), one), Reporters::default());
         let mut lab = Lab::new(&whole, &mut engine, &mut nobody, None);
-        lab.trial(Origin::Baseline, &plan(passing)).unwrap();
+        lab.trial(Origin::Baseline, &Plan { hash_seed: 5, ..plan(passing) }).unwrap();
         let failing = plan(failing);
         let trial = lab.trial(Origin::Trial(0), &failing).unwrap();
         let suspect = suspects(Origin::Trial(0), &failing, &trial).into_iter().next();
@@ -124,6 +126,15 @@ mod tests {
         });
         assert_eq!((other.kind, names(other.causes().0)), (Kind::Victim, "b".to_owned()));
         assert_eq!(names(&other.passes_after.unwrap()), "d");
+    }
+
+    #[test]
+    fn what_passes_under_another_hash_seed_alone_is_blamed_on_no_test() {
+        let finding = found("acfb", "gabhf", |run| match runs_after_a(run) {
+            Outcome::Passed => fails_if(run.plan.hash_seed != 5),
+            outcome => outcome,
+        });
+        assert_eq!((finding.kind, finding.unjudged), (Kind::Unreproduced, true));
     }
 
     #[test]
