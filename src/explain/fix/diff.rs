@@ -53,6 +53,13 @@ mod tests {
     }
 
     #[test]
+    fn a_hunk_says_of_how_many_lines_it_is() {
+        let said = between("a.py", b"\nX", b"import y\n\n@f\n\n    s\n\n\n");
+        let said = String::from_utf8(said).unwrap();
+        assert_eq!(said.lines().nth(2), Some("@@ -1,2 +1,7 @@"), "{said}");
+    }
+
+    #[test]
     fn names_are_written_as_git_reads_them() {
         assert_eq!(header("a/tests/test_x.py"), "a/tests/test_x.py");
         assert_eq!(header("a/my tests/test_x.py"), "a/my tests/test_x.py\t");
