@@ -4,8 +4,34 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
+use jostle::run::host::HostOptions;
+use jostle::trial::{Outcome, Trial};
+
 use super::project::{Project, words};
 use crate::support;
+
+#[test]
+#[ignore = "at night: a hang in a fork takes ten seconds; by day `run::worker::pace` has rows for when less time is given"]
+fn a_test_that_passes_quickly_is_given_less_time_once_it_was_seen_to_hang() {
+    let source = "import time\nslow = hangs = False\n\
+        def test_hangs(): time.sleep(600 if hangs else 0)\n\
+        def test_slow(): time.sleep(11 if slow else 0)\n\
+        def test_pollute():\n    global slow, hangs\n    slow = hangs = True\n";
+    let change = |options: &mut HostOptions| options.test_timeout = Duration::from_secs(13);
+    for mut project in Project::sandboxed(&[("test_a.py", source)], change) {
+        let forks = project.way.forks;
+        assert_eq!(words(&project.serial(&["test_hangs", "test_slow"])), ["passed", "passed"]);
+        let limit = |trial: &Trial| match trial.executions[1].outcome {
+            Outcome::Timeout { limit } => limit.as_secs(),
+            ref outcome => panic!("{outcome:?}"),
+        };
+        // That it hangs is told by a run with the whole limit.
+        assert_eq!(limit(&project.serial(&["test_pollute", "test_hangs"])), 13);
+        let again = limit(&project.serial(&["test_pollute", "test_hangs"]));
+        assert_eq!(again, if forks { 10 } else { 13 });
+        assert_eq!(words(&project.serial(&["test_pollute", "test_slow"])), ["passed", "passed"]);
+    }
+}
 
 #[test]
 fn what_a_test_does_to_its_process_is_an_outcome_and_the_rest_goes_on() {

@@ -44,7 +44,7 @@ impl SpawnEngine {
         let other = self.host.base_for(job.host_network)?;
         let site = self.host.site_on(other.as_ref())?;
         self.host.files.before(&site);
-        let trial = run_trial(&FreshLauncher { host: &self.host }, suite, job, &site, self.host.limit())?;
+        let trial = run_trial(&FreshLauncher { host: &self.host }, suite, job, &site, self.host.limits())?;
         self.host.ended_trial(trial, &site)
     }
 

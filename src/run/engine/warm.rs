@@ -10,13 +10,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::limits::ZYGOTE_ATTEMPTS;
-use crate::plan::{Imports, Mode, Plan};
+use crate::plan::{Imports, Interleaving, Mode, Plan};
 use crate::run::engine::checkpoint::{CheckpointCounts, Checkpoints, Forking};
 use crate::run::engine::fresh::SpawnEngine;
 use crate::run::engine::zygote::{ForkLauncher, Readiness, Zygote};
 use crate::run::engine::{Capabilities, Collect, Isolation, PlainPytest, ProjectCopies, Surroundings};
 use crate::run::process::plain::PlainRun;
 use crate::run::remarks::Remarks;
+use crate::run::worker::pace::{Pace, TimeLimits, truer};
 use crate::run::worker::trial_run::run_trial;
 use crate::run::{Engine, Job, RunError};
 use crate::suite::Suite;
@@ -32,12 +33,21 @@ pub struct WarmEngine {
     insists: bool,
     refusal: Option<String>,
     checkpoints: Checkpoints,
+    /// How fast the tests were seen to be.
+    pace: Pace,
 }
 
 impl WarmEngine {
     /// An engine that forks where that is safe, or, if it `insists`, fails where it is not.
     pub fn new(fresh: SpawnEngine, insists: bool) -> Self {
-        Self { fresh, zygotes: BTreeMap::new(), insists, refusal: None, checkpoints: Checkpoints::default() }
+        Self {
+            fresh,
+            zygotes: BTreeMap::new(),
+            insists,
+            refusal: None,
+            checkpoints: Checkpoints::default(),
+            pace: Pace::default(),
+        }
     }
 
     /// How often runs were forked off a worker that had stopped.
@@ -97,9 +107,11 @@ impl WarmEngine {
     fn run_prepared(&self, suite: &Suite, job: Job<'_>) -> Result<Option<Trial>, RunError> {
         let zygote = self.zygotes.get(&job.plan.hash_seed).filter(|_| self.forks_for(job));
         let Some(zygote) = zygote else {
-            return self.fresh.run_apart(suite, job).map(Some);
+            let trial = self.fresh.run_apart(suite, job)?;
+            self.pace.learn(&trial, self.fresh.host.limits().test);
+            return Ok(Some(trial));
         };
-        let trial = self.run_in_forks(Forking { host: &self.fresh.host, zygote }, suite, job);
+        let trial = self.run_at_their_pace(zygote, suite, job);
         if !zygote.is_alive() {
             return if matches!(trial, Err(RunError::Interrupted)) {
                 Err(RunError::Interrupted)
@@ -110,14 +122,32 @@ impl WarmEngine {
         trial.map(Some)
     }
 
+    /// Runs a plan in forks, in which tests that pass quickly are given less time, unless it is known to take them more.
+    fn run_at_their_pace(&self, zygote: &Zygote, suite: &Suite, job: Job<'_>) -> Result<Trial, RunError> {
+        let host = &self.fresh.host;
+        let limits = host.limits();
+        let usual =
+            !job.recorded && job.instructions.is_none() && job.plan.interleaving == Interleaving::Free;
+        let at = Forking { host, zygote, limits };
+        let quick = Forking { limits: TimeLimits { pace: usual.then_some(&self.pace), ..limits }, ..at };
+        let mut trial = self.run_in_forks(quick, suite, job)?;
+        if self.pace.is_in_doubt(&trial, limits.test) && zygote.is_alive() {
+            let whole = self.run_in_forks(at, suite, job)?;
+            self.pace.learn(&whole, limits.test);
+            trial = truer(trial, whole, limits.test);
+        }
+        self.pace.learn(&trial, limits.test);
+        Ok(trial)
+    }
+
     fn run_in_forks(&self, at: Forking<'_>, suite: &Suite, job: Job<'_>) -> Result<Trial, RunError> {
         if let Some(trial) = self.checkpoints.run(at, suite, job)? {
             return Ok(trial);
         }
-        let Forking { host, zygote } = at;
+        let Forking { host, zygote, limits } = at;
         let site = zygote.site(host)?;
         host.files.before(&site);
-        let trial = run_trial(&ForkLauncher { host, zygote }, suite, job, &site, host.limit())?;
+        let trial = run_trial(&ForkLauncher { host, zygote }, suite, job, &site, limits)?;
         host.ended_trial(trial, &site)
     }
 

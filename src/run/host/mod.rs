@@ -22,6 +22,7 @@ use crate::run::sandbox::{SandboxError, check_owners};
 use crate::run::site::leftovers::Watch;
 use crate::run::site::trial_env::{BaseEnv, Sandboxing, SpawnTarget, TrialEnv};
 use crate::run::site::workspace::{Workspace, cache_dir, unpack_harness};
+use crate::run::worker::pace::TimeLimits;
 use crate::trial::Trial;
 
 use crate::run::remarks::Remarks;
@@ -191,6 +192,11 @@ impl PytestHost {
     pub(crate) fn limit(&self) -> Duration {
         let longest = *self.longest.lock().unwrap_or_else(PoisonError::into_inner);
         self.options.trial_timeout.unwrap_or_else(|| TRIAL_TIMEOUT + longest * 10)
+    }
+
+    /// How long a trial may take, and each test.
+    pub(crate) fn limits(&self) -> TimeLimits<'_> {
+        TimeLimits { trial: self.limit(), test: self.options.test_timeout, pace: None }
     }
 
     /// Notes how long a trial took, as later ones may take a multiple of it.

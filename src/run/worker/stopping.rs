@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::run::process::pytest::{Heard, Process};
 use crate::run::site::trial_env::TrialEnv;
+use crate::run::worker::pace::TimeLimits;
 use crate::run::worker::progress::Worker;
 use crate::run::worker::trial_run::{Launcher, Name, TrialRun};
 use crate::run::{Job, RunError};
@@ -47,9 +48,9 @@ pub(crate) fn run_to(
     suite: &Suite,
     job: Job<'_>,
     site: &TrialEnv,
-    limit: Duration,
+    limits: TimeLimits<'_>,
 ) -> Result<Ran, RunError> {
-    let mut run = TrialRun::new(launcher, suite, job, site, limit);
+    let mut run = TrialRun::new(launcher, suite, job, site, limits);
     run.stop = Some(stop);
     let result = run.carry_out();
     if result.is_err() || !run.has_stopped() {
@@ -74,9 +75,9 @@ pub(crate) fn run_from(
     suite: &Suite,
     job: Job<'_>,
     site: &TrialEnv,
-    limit: Duration,
+    limits: TimeLimits<'_>,
 ) -> Result<Trial, RunError> {
-    let mut run = TrialRun::new(launcher, suite, job, site, limit);
+    let mut run = TrialRun::new(launcher, suite, job, site, limits);
     (run.goes_on, run.before) = (true, begun.duration);
     let lists = job.plan.workers.iter().cloned();
     run.workers = lists.map(|list| begun.worker.going_on(list)).collect();

@@ -20,6 +20,7 @@ use crate::run::site::trial_env::TrialEnv;
 use crate::run::syscalls::names::Names;
 use crate::run::syscalls::{Supervisor, filter};
 use crate::run::worker::control::{Control, Grant, Question};
+use crate::run::worker::pace::TimeLimits;
 use crate::run::worker::progress::{Stage, Worker, outcome};
 use crate::run::{Job, RunError};
 use crate::state::{Changed, Followed};
@@ -54,9 +55,9 @@ pub(crate) fn run_trial(
     suite: &Suite,
     job: Job<'_>,
     site: &TrialEnv,
-    limit: Duration,
+    limits: TimeLimits<'_>,
 ) -> Result<Trial, RunError> {
-    let mut run = TrialRun::new(launcher, suite, job, site, limit);
+    let mut run = TrialRun::new(launcher, suite, job, site, limits);
     let result = run.carry_out();
     run.ended(result)
 }
@@ -70,6 +71,7 @@ pub(super) struct TrialRun<'a> {
     /// When it started.
     pub(super) start: Instant,
     deadline: Instant,
+    limits: TimeLimits<'a>,
     /// The place before which its only worker is to stop.
     pub(super) stop: Option<NonZero<u32>>,
     /// Why that did not stop.
@@ -94,13 +96,13 @@ pub(super) struct TrialRun<'a> {
 }
 
 impl<'a> TrialRun<'a> {
-    /// A trial that has not started; it takes so long at most.
+    /// A trial that has not started.
     pub(super) fn new(
         launcher: &'a dyn Launcher,
         suite: &'a Suite,
         job: Job<'a>,
         site: &'a TrialEnv,
-        limit: Duration,
+        limits: TimeLimits<'a>,
     ) -> Self {
         let start = Instant::now();
         let (sender, receiver) = channel();
@@ -113,7 +115,8 @@ impl<'a> TrialRun<'a> {
             job,
             site,
             start,
-            deadline: start + limit,
+            deadline: start + limits.trial,
+            limits,
             stop: None,
             unfit: None,
             goes_on: false,
@@ -399,7 +402,6 @@ impl<'a> TrialRun<'a> {
                 self.lost(worker, Duration::ZERO, None)?;
             }
         }
-        let test_timeout = self.launcher.host().options.test_timeout;
         for worker in 0..self.workers.len() {
             if self.control.as_ref().is_some_and(|control| control.holds(worker)) {
                 continue;
@@ -407,7 +409,8 @@ impl<'a> TrialRun<'a> {
             let state = &self.workers[worker];
             let limit = match state.stage {
                 Stage::Collecting => COLLECT,
-                Stage::Running(..) | Stage::Idle => test_timeout,
+                Stage::Running(place, _) => self.limits.of(state.list[place]),
+                Stage::Idle => self.limits.test,
                 Stage::Ending => ENDING,
                 Stage::Waiting(_) | Stage::Stopped => continue,
             };

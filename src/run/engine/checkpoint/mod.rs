@@ -21,6 +21,7 @@ use crate::run::host::PytestHost;
 use crate::run::process::pytest::{Heard, Process};
 use crate::run::protocol::{Request, Setup};
 use crate::run::site::trial_env::{SandboxPool, TrialEnv};
+use crate::run::worker::pace::TimeLimits;
 use crate::run::worker::stopping::{Begun, Ran, run_from, run_to};
 use crate::run::worker::trial_run::{Launcher, Name};
 use crate::run::{Job, RunError};
@@ -72,6 +73,8 @@ pub(crate) struct Forking<'a> {
     pub(crate) host: &'a PytestHost,
     /// What forks all workers but those that go on.
     pub(crate) zygote: &'a Zygote,
+    /// How long trials and their tests may take.
+    pub(crate) limits: TimeLimits<'a>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -169,7 +172,7 @@ impl Checkpoints {
         let layers = layers.on()?;
         let site = layers.ground();
         let launcher = ForkLauncher { host: at.host, zygote: at.zygote };
-        match run_to(stop, &launcher, suite, job, &site, at.host.limit())? {
+        match run_to(stop, &launcher, suite, job, &site, at.limits)? {
             Ran::Stopped(stopped) => {
                 locked(&self.counts).made += 1;
                 let server = ForkServer::new(stopped.process, stopped.heard);
@@ -194,7 +197,7 @@ enum Made {
 impl Checkpoint {
     fn run(&self, at: Forking<'_>, suite: &Suite, job: Job<'_>) -> Result<Trial, RunError> {
         let site = self.layers.site()?;
-        let trial = run_from(&self.begun, &GoingOn { at, from: self }, suite, job, &site, at.host.limit())?;
+        let trial = run_from(&self.begun, &GoingOn { at, from: self }, suite, job, &site, at.limits)?;
         at.host.ended_trial(trial, &site)
     }
 }
@@ -226,7 +229,7 @@ impl Launcher for GoingOn<'_> {
     ) -> Result<Process, RunError> {
         let (_, lost_before) = name;
         if lost_before > 0 {
-            let Forking { host, zygote } = self.at;
+            let Forking { host, zygote, .. } = self.at;
             return ForkLauncher { host, zygote }.launch(site, hash_seed, name, sender, setup);
         }
         let mut process = self.from.server.fork(site.sandbox(), name, sender)?;
