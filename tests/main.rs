@@ -34,6 +34,7 @@ mod sorted_suites;
 mod source_edits;
 mod specimens;
 mod speedup;
+mod streamed;
 mod system_calls;
 mod verify;
 mod versions;

@@ -17,12 +17,12 @@ use crate::judge::statistics::Tally;
 use crate::plan::coverage::Shares;
 use crate::plan::document::PlanDocument;
 use crate::plan::schedule::Resource;
-use crate::plan::token::Token;
-use crate::plan::{Axes, Plan, Seed, TrialIndex, WorkerId};
+use crate::plan::{Axes, Plan, Seed, WorkerId};
 use crate::race::operation::Operation;
 use crate::race::trace::{Trace, TracedCall};
 use crate::report::explanation_document::ExplanationDocument;
 use crate::report::given_up::GivenUpDocument;
+use crate::report::tokens::Tokens;
 use crate::report::{ReplayDocument, words};
 use crate::session::SessionResult;
 use crate::suite::triage::{Cause, by_cause};
@@ -235,27 +235,6 @@ pub(crate) fn cause_groups(suite: &Suite) -> Vec<CauseGroup> {
     by_cause(&suite.errors).into_iter().map(group).collect()
 }
 
-/// The token of a trial's plan.
-pub(crate) fn token(origin: Origin, outline: &SessionResult) -> Option<Token> {
-    let of = |index, race| {
-        let token = Token::new(outline.seed, TrialIndex(index), race, &outline.collected.suite);
-        Some(token.without(&outline.left_out))
-    };
-    match origin {
-        Origin::Trial(index) => of(index, false),
-        Origin::Race(index) => of(index, true),
-        Origin::Baseline
-        | Origin::Alone
-        | Origin::Twice
-        | Origin::Apart(_)
-        | Origin::LeftOver(_)
-        | Origin::Adjacent(_)
-        | Origin::Pair(_)
-        | Origin::Recording
-        | Origin::Replay => None,
-    }
-}
-
 impl Document {
     /// The report of a session that ends with an exit code.
     pub(crate) fn new(outline: &SessionResult, exit_code: u8) -> Self {
@@ -337,7 +316,7 @@ impl FindingDocument {
             message: finding.failure.as_ref().map(|failure| failure.message.clone()),
             fixture: finding.fixture().cloned(),
             origin: finding.origin,
-            token: token(finding.origin, outline).map(|token| token.to_string()),
+            token: Tokens::of(outline).token(finding.origin).map(|token| token.to_string()),
             with: Rate::new(finding.with),
             without: Rate::new(finding.without),
             plain: (finding.plain.runs > 0).then(|| Rate::new(finding.plain)),

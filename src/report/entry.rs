@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::finding::Finding;
-use crate::report::document::token;
+use crate::report::tokens::Tokens;
 use crate::report::{Again, Verbosity, terminal, words};
 use crate::session::SessionResult;
 use crate::suite::TestIndex;
@@ -75,7 +75,7 @@ pub(crate) fn entries(outline: &SessionResult, strict: bool, again: Again<'_>) -
                 words::origin(suspect.origin)
             ),
             text: suspect.failure.as_ref().map_or_else(String::new, |failure| failure.trace.clone()),
-            token: token(suspect.origin, outline).map(|token| token.to_string()),
+            token: Tokens::of(outline).token(suspect.origin).map(|token| token.to_string()),
             ..at
         }
     });
@@ -114,7 +114,7 @@ fn of_finding(finding: &Finding, outline: &SessionResult, strict: bool, again: A
         identity: causes.join(" "),
         headline: format!("{known}{}{role}{}", words::meaning(finding), causes.join(", ")),
         text: plain(finding, outline, again),
-        token: token(finding.origin, outline).map(|token| token.to_string()),
+        token: Tokens::of(outline).token(finding.origin).map(|token| token.to_string()),
         ..place(outline, finding.test)
     }
 }
@@ -138,7 +138,7 @@ fn place(outline: &SessionResult, test: Option<TestIndex>) -> Entry {
 /// The report for people, without colours.
 fn plain(finding: &Finding, outline: &SessionResult, again: Again<'_>) -> String {
     let mut text = Vec::new();
-    match terminal::finding(&mut text, finding, outline, Verbosity::Normal, again) {
+    match terminal::finding(&mut text, finding, Tokens::of(outline), Verbosity::Normal, again) {
         Ok(()) => anstream::adapter::strip_str(&String::from_utf8_lossy(&text)).to_string(),
         Err(error) => error.to_string(),
     }

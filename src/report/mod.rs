@@ -2,6 +2,8 @@
 
 pub(crate) mod document;
 pub(crate) mod terminal;
+pub(crate) mod streamed;
+pub(crate) mod tokens;
 pub(crate) mod conflicts;
 mod explanation;
 mod explanation_document;

@@ -6,8 +6,8 @@ use anstyle::{AnsiColor, Style};
 
 use crate::finding::{Finding, Kind};
 use crate::limits::DELAY_RUNS;
-use crate::report::document::token;
 use crate::report::gitlab::Sections;
+use crate::report::tokens::Tokens;
 use crate::report::{Again, Verbosity, explanation, given_up, words};
 use crate::session::SessionResult;
 use crate::suite::triage::{Cause, by_cause};
@@ -22,8 +22,8 @@ const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const DIM: Style = Style::new().dimmed();
 
-/// Writes the report of a session, each finding in a section of its own if there are to be some: folded, unless it is
-/// a new failure. Each says how it is seen `again`.
+/// Writes the report of a session, each finding in a section of its own if there are to be some. Each says how it is seen
+/// `again`.
 ///
 /// # Errors
 /// Those of the writer.
@@ -34,14 +34,40 @@ pub(crate) fn session(
     again: Again<'_>,
     sections: Option<Sections>,
 ) -> io::Result<()> {
-    let suite = &outline.collected.suite;
-    collection_errors(out, suite, verbosity)?;
+    collection_errors(out, &outline.collected.suite, verbosity)?;
     for (number, finding) in (1..).zip(&outline.findings) {
-        let folded = finding.known.is_some() || !finding.kind.is_isolation_failure();
-        sections.map_or(Ok(()), |sections| sections.start(out, number, folded))?;
-        self::finding(out, finding, outline, verbosity, again)?;
-        sections.map_or(Ok(()), |sections| sections.end(out, number))?;
+        in_section(out, finding, sections.map(|sections| (sections, number)), |out| {
+            self::finding(out, finding, Tokens::of(outline), verbosity, again)
+        })?;
     }
+    rest(out, outline, verbosity)
+}
+
+/// Writes a finding in a section with a number, if there is to be one: folded, unless it is a new failure.
+///
+/// # Errors
+/// Those of the writer.
+pub(super) fn in_section(
+    out: &mut dyn Write,
+    finding: &Finding,
+    section: Option<(Sections, usize)>,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let Some((sections, number)) = section else {
+        return write(out);
+    };
+    let folded = finding.known.is_some() || !finding.kind.is_isolation_failure();
+    sections.start(out, number, folded)?;
+    write(out)?;
+    sections.end(out, number)
+}
+
+/// Writes what stands after the findings.
+///
+/// # Errors
+/// Those of the writer.
+pub(super) fn rest(out: &mut dyn Write, outline: &SessionResult, verbosity: Verbosity) -> io::Result<()> {
+    let suite = &outline.collected.suite;
     explanation::causes(out, &outline.findings, suite)?;
     for suspect in &outline.unjudged {
         let test = &suite.test(suspect.signature.test).id;
@@ -172,11 +198,11 @@ fn style(kind: Kind) -> Style {
 pub(super) fn finding(
     out: &mut dyn Write,
     finding: &Finding,
-    outline: &SessionResult,
+    tokens: Tokens<'_>,
     verbosity: Verbosity,
     again: Again<'_>,
 ) -> io::Result<()> {
-    let suite = &outline.collected.suite;
+    let suite = tokens.suite;
     let style = if finding.known.is_some() { DOUBTFUL } else { style(finding.kind) };
     let test = finding.test.map_or_else(|| "the suite".to_owned(), |test| suite.test(test).id.to_string());
     let known = if finding.known.is_some() { "known " } else { "" };
@@ -214,7 +240,7 @@ pub(super) fn finding(
     if let Some(known) = &finding.known {
         writeln!(out, "  {:<13} {}", "known", words::known(known))?;
     }
-    seen_in(out, finding, outline, again)?;
+    seen_in(out, finding, tokens, again)?;
     if let Some(command) = &finding.command {
         let at_times = if finding.fails_at_times() { "  fails at times" } else { "" };
         writeln!(out, "  {:<13} {command}{DIM}{at_times}{DIM:#}", "pytest")?;
@@ -230,13 +256,8 @@ pub(super) fn finding(
 }
 
 /// The token of the plan that showed a finding, or where it was seen, and how that is seen again.
-fn seen_in(
-    out: &mut dyn Write,
-    finding: &Finding,
-    outline: &SessionResult,
-    again: Again<'_>,
-) -> io::Result<()> {
-    match token(finding.origin, outline) {
+fn seen_in(out: &mut dyn Write, finding: &Finding, tokens: Tokens<'_>, again: Again<'_>) -> io::Result<()> {
+    match tokens.token(finding.origin) {
         Some(token) => {
             // There is nothing in what was left over that a smaller plan could show.
             let command = again.command(&token.to_string()).filter(|_| finding.kind != Kind::Leftover);

@@ -9,7 +9,8 @@ use crate::explain::Explanation;
 use crate::finding::{Finding, Kind};
 use crate::run::RunError;
 use crate::session::account::finding_book::FindingBook;
-use crate::session::event::Event;
+use crate::session::complete;
+use crate::session::event::{About, Event};
 use crate::session::explain::{details, is_explainable, same_polluter};
 use crate::session::fix::search::{Trials, session_ended};
 use crate::session::fix::together;
@@ -68,6 +69,7 @@ impl<'a> Agenda<'a> {
     /// Those of the engine.
     pub(crate) fn judge_and_explain(&mut self, lab: &mut Lab<'_>) -> Result<(), RunError> {
         self.judge(lab)?;
+        self.tell_complete_failures(lab);
         while let Some(of) = first_of(&self.unexplained, lab.book()).filter(|_| !lab.out_of_time()) {
             self.unexplained.remove(&of);
             self.unfixed.extend((self.how_far == Explain::Fix).then_some(of));
@@ -76,8 +78,12 @@ impl<'a> Agenda<'a> {
                 self.unexplained.remove(&folded);
                 lab.tell(&Event::Folded(folded, of));
             }
+            if !is_fixable(&lab.book().findings()[of]) {
+                self.unfixed.remove(&of);
+            }
             // What fails after its polluter for another reason waits again.
             self.judge(lab)?;
+            self.tell_complete_failures(lab);
         }
         Ok(())
     }
@@ -87,9 +93,24 @@ impl<'a> Agenda<'a> {
     /// # Errors
     /// The run was interrupted; of findings whose fix was not tried to the end that is told.
     pub(crate) fn fix(&mut self, lab: &mut Lab<'_>) -> Result<(), RunError> {
+        self.tell_complete_failures(lab);
         let mut of: Vec<usize> = std::mem::take(&mut self.unfixed).into_iter().collect();
         of.sort_by_key(|&of| lab.book().findings()[of].rank());
         together::fix(lab, &mut self.trials, &of).inspect_err(|_| tell_untried(lab, &of))
+    }
+
+    /// Tells of all findings that are complete, before the session goes on to look for others.
+    pub(crate) fn tell_complete(&self, lab: &mut Lab<'_>) {
+        complete::tell(lab, |of, _| !self.is_on_it(of));
+    }
+
+    /// Tells of the isolation failures that are complete. What is none comes after those that are found with it.
+    fn tell_complete_failures(&self, lab: &mut Lab<'_>) {
+        complete::tell(lab, |of, finding| finding.kind.is_isolation_failure() && !self.is_on_it(of));
+    }
+
+    fn is_on_it(&self, of: usize) -> bool {
+        self.unexplained.contains(&of) || self.unfixed.contains(&of)
     }
 
     /// Tells of the findings on the agenda that they were not reached.
@@ -186,8 +207,10 @@ impl<'a> Agenda<'a> {
     fn tell(&mut self, lab: &mut Lab<'_>, finding: &Finding, test: TestIndex) -> Result<(), RunError> {
         if let Some(told) = lab.book().same_as(finding) {
             let is_noted = lab.book().findings()[told].note.is_some();
-            if let (false, Some(note)) = (is_noted, &finding.note) {
-                lab.tell(&Event::Noted(told, note));
+            match &finding.note {
+                Some(note) if !is_noted && lab.book().is_complete(told) => remark_later(lab, test, note),
+                Some(note) if !is_noted => lab.tell(&Event::Noted(told, note)),
+                _ => {}
             }
             return Ok(());
         }
@@ -205,9 +228,23 @@ impl<'a> Agenda<'a> {
     }
 }
 
+/// Says what would be a note of a finding of a test, had that not been told already.
+fn remark_later(lab: &mut Lab<'_>, test: TestIndex, note: &str) {
+    let id = &lab.suite.test(test).id;
+    let remark = format!("another failure of {id} was judged as the one that is told: {note}");
+    if !lab.account().remarks().contains(&remark) {
+        lab.remark(About::Session, &remark);
+    }
+}
+
 /// Of findings, by number, the one that stands first.
 fn first_of(findings: &BTreeSet<usize>, book: &FindingBook) -> Option<usize> {
     findings.iter().copied().min_by_key(|&of| book.findings()[of].rank())
+}
+
+/// Whether the state behind a finding is known, so that a fix is worth trying.
+fn is_fixable(finding: &Finding) -> bool {
+    finding.explanation.as_ref().is_some_and(|explanation| explanation.confirmed)
 }
 
 /// Tells of those findings whose state is known, and of whose fix nothing is, that the session ended before one was tried
@@ -215,9 +252,8 @@ fn first_of(findings: &BTreeSet<usize>, book: &FindingBook) -> Option<usize> {
 fn tell_untried(lab: &mut Lab<'_>, of: &[usize]) {
     for &of in of {
         let finding = &lab.book().findings()[of];
-        let explanation = finding.explanation.as_ref().filter(|explanation| explanation.confirmed);
         let is_told = |explanation: &Explanation| explanation.fix.is_some() || explanation.no_fix.is_some();
-        if explanation.is_some_and(|explanation| !is_told(explanation)) {
+        if is_fixable(finding) && !finding.explanation.as_ref().is_some_and(is_told) {
             lab.tell(&Event::Fixed(of, &Err(session_ended())));
         }
     }

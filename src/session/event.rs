@@ -17,6 +17,8 @@ use crate::trial::Trial;
 pub enum Event<'a> {
     /// The suite was collected.
     Collected,
+    /// It was so under the session's other hash seeds as well: from now on its tests have the names that reports give them.
+    Compared,
     /// A trial, or a run of the baseline, is about to start.
     Started {
         /// Which.
@@ -67,6 +69,9 @@ pub enum Event<'a> {
     Fixed(usize, &'a Result<Fix, NoFix>),
     /// What the reader should know besides of a finding.
     Noted(usize, &'a str),
+    /// A finding, as it is told: nothing is added to it any more. Each that is not told with another one is told so once,
+    /// at the latest when the session ends.
+    Complete(usize, &'a Finding),
     /// What the reader should know of the session.
     Remark(About, &'a str),
     /// The session is over; this is what its events came to.

@@ -136,6 +136,8 @@ pub(crate) struct FakeEngine<'a> {
     becomes: Box<dyn FnMut(Situation<'_>) -> Outcome + 'a>,
     /// Whether plans with all imports are run in forks.
     forks: bool,
+    /// Whether a trial finds the project as it was.
+    keeps_apart: bool,
     /// What becomes of the tests in a copy of the project, if there can be one.
     copies: Option<fn(Situation<'_>) -> Outcome>,
     /// What becomes of the tests by what a copy of the project holds.
@@ -163,6 +165,7 @@ impl<'a> FakeEngine<'a> {
             suite,
             becomes,
             forks: true,
+            keeps_apart: true,
             copies: None,
             copied_by: None,
             state: None,
@@ -188,6 +191,11 @@ impl<'a> FakeEngine<'a> {
     /// An engine that starts a process for each plan.
     pub(crate) fn without_forks(self) -> Self {
         Self { forks: false, ..self }
+    }
+
+    /// An engine whose trials find what others left in the project.
+    pub(crate) fn in_one_place(self) -> Self {
+        Self { keeps_apart: false, ..self }
     }
 
     /// An engine for whose project copies can be made, in which this becomes of a test.
@@ -297,7 +305,7 @@ impl Engine for FakeEngine<'_> {
     }
 
     fn isolation(&self) -> Isolation {
-        Isolation { project: true, network: false }
+        Isolation { project: self.keeps_apart, network: false }
     }
 
     fn refuse_forks(&mut self, why: &str) -> Result<(), RunError> {

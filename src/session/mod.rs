@@ -9,6 +9,7 @@ pub mod event;
 pub(crate) mod result;
 pub(crate) mod account;
 pub(crate) mod agenda;
+pub(crate) mod complete;
 pub(crate) mod replay;
 pub(crate) mod speedup;
 pub mod lab;

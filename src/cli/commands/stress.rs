@@ -1,7 +1,5 @@
 //! `jostle stress`: the main job.
 
-use std::io::Write;
-
 use anyhow::Context;
 
 use crate::cli::args::StressArgs;
@@ -17,10 +15,11 @@ use crate::finding::Finding;
 use crate::finding::left_unjudged::LeftUnjudged;
 use crate::plan::Axes;
 use crate::record::{FailureFile, fix_files, history_file};
-use crate::report::progress::Progress;
-use crate::report::{Again, Document, Verbosity, terminal};
+use crate::report::progress::{Aside, Progress};
+use crate::report::streamed::{Manner, Streamed};
+use crate::report::{Again, Document, Verbosity};
 use crate::run::Engine;
-use crate::session::event::Reporters;
+use crate::session::event::{Reporter, Reporters};
 use crate::session::lab::journaled::JournaledEngine;
 use crate::session::{self, Limits, SessionResult};
 
@@ -71,22 +70,20 @@ pub(crate) fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow
     let keep = keep(options)?;
     let left = keep.as_ref().map(left).unwrap_or_default();
     let mut recorder = HistoryRecorder::new(keep, left.clone(), |text| anstream::eprintln!("{text}"));
+    let replay = replay_options(options);
+    let kept = options.kept.failures.is_some();
+    let again = if options.suite_stays { Again::Replay { options: &replay, kept } } else { Again::Nothing };
+    let json_on_stdout = options.suite.json == Some(JsonTarget::Stdout);
+    let mut streamed = (!json_on_stdout).then(|| streamed(options, again, progress.aside()));
     let mut reporters = Reporters(vec![&mut recorder, &mut progress]);
+    reporters.0.extend(streamed.as_mut().map(|streamed| streamed as &mut dyn Reporter));
     let limits = Limits { left, ..options.limits.clone() };
     let outline = session::stress(engine, &mut reporters, options.seed, &options.axes, &limits)?;
     drop(progress);
     tell_error(&outline);
     let code = ExitCode::of_session(&outline, options.kept.strict);
-    let replay = replay_options(options);
-    let kept = options.kept.failures.is_some();
-    let again = if options.suite_stays { Again::Replay { options: &replay, kept } } else { Again::Nothing };
     let json = write_json(options.suite.json.as_ref(), &Document::new(&outline, code as u8));
-    let shown = match json {
-        Ok(true) => Ok(()),
-        Err(_) if options.suite.json == Some(JsonTarget::Stdout) => Ok(()),
-        // Where a file cannot be written, people read what would be in it.
-        Ok(false) | Err(_) => show(options, &outline, again),
-    };
+    let shown = streamed.map_or(Ok(()), |streamed| streamed.end(&outline).context(STDOUT));
     // Each is tried, so that a full disk costs no more than what does not fit.
     let kept = [keep_failures(options, &outline), write_fixes(options, &outline)];
     let kept = kept.into_iter().chain(ci::write(&options.kept, &outline, again));
@@ -134,17 +131,16 @@ fn make_failures_folder(options: &StressOptions) -> Result<(), UsageError> {
     })
 }
 
-fn show(options: &StressOptions, outline: &SessionResult, again: Again<'_>) -> anyhow::Result<()> {
-    let sections = ci::sections();
+/// The report for people, written to standard output while the session goes on.
+fn streamed<'a>(options: &StressOptions, again: Again<'a>, aside: Aside) -> Streamed<'a> {
     let stdout = std::io::stdout();
-    let mut out = match sections {
+    let out = match ci::sections() {
         // The marks are escape sequences, which would be left out where there is no terminal.
         Some(_) => anstream::AutoStream::always(stdout),
         None => anstream::AutoStream::auto(stdout),
     };
-    terminal::session(&mut out, outline, options.suite.verbosity, again, sections)
-        .and_then(|()| out.flush())
-        .context(STDOUT)
+    let manner = Manner { verbosity: options.suite.verbosity, again, sections: ci::sections };
+    Streamed::new(Box::new(out), manner, options.seed, aside)
 }
 
 fn write_fixes(options: &StressOptions, outline: &SessionResult) -> anyhow::Result<()> {

@@ -83,6 +83,23 @@ impl Drop for Shown {
     }
 }
 
+/// Has what shows on a screen go aside while something else is written there.
+#[derive(Clone)]
+pub(crate) struct Aside(ProgressBar);
+
+impl Aside {
+    /// Writes with nothing in the way.
+    pub(crate) fn while_away<T>(&self, write: impl FnOnce() -> T) -> T {
+        self.0.suspend(write)
+    }
+
+    /// Where no progress is shown.
+    #[cfg(test)]
+    pub(crate) fn nothing() -> Self {
+        Self(ProgressBar::hidden())
+    }
+}
+
 /// The progress of a session, and a line for each isolation failure as it is found.
 pub(crate) struct Progress {
     shown: Shown,
@@ -111,6 +128,11 @@ impl Progress {
     /// Of runs that look at recorded failures again.
     pub(crate) fn of_verify(mode: ProgressMode) -> Self {
         Self::of(State::of_runs(), None, mode, "{spinner} {wide_msg}", false)
+    }
+
+    /// Has the bar go aside, if there is one.
+    pub(crate) fn aside(&self) -> Aside {
+        Aside(self.shown.bar.clone())
     }
 
     fn of(state: State, length: Option<u64>, mode: ProgressMode, template: &str, announces: bool) -> Self {

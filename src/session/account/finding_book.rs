@@ -1,6 +1,7 @@
 //! What a session has seen fail, what of it waits to be looked into, and what was found: decisions about values,
 //! without a run, a clock or a file.
 
+mod sights;
 mod tests;
 
 use std::collections::BTreeSet;
@@ -12,9 +13,10 @@ use crate::judge::signature::{FailureLocation, Signature};
 use crate::judge::site::Site;
 use crate::limits::SITES;
 use crate::plan::document::PlanDocument;
+use crate::session::account::finding_book::sights::{has_further_sights, is_alike, is_same};
 use crate::session::event::Event;
 use crate::session::suspect::Suspect;
-use crate::suite::{Phase, Suite, TestIndex};
+use crate::suite::{Suite, TestIndex};
 use crate::trial::Outcome;
 
 /// A way in which something fails.
@@ -57,6 +59,10 @@ pub(crate) struct FindingBook {
     aside: Vec<(usize, Suspect)>,
     /// Findings that are told with another one, by number.
     folded: BTreeSet<usize>,
+    /// Findings to which nothing is added any more, by number.
+    complete: BTreeSet<usize>,
+    /// Whether all failures have been seen that there will be.
+    is_closed: bool,
     /// Those that are looked into before others, as an earlier session left them.
     come_first: BTreeSet<Signature>,
     /// Failures that are still to be looked into, in the order in which they came.
@@ -185,6 +191,7 @@ impl FindingBook {
             Event::Found(finding) => self.keep((*finding).clone(), suite),
             Event::Joined(of, suspect) => self.join(*of, suspect),
             Event::Folded(of, _) => _ = self.folded.insert(*of),
+            Event::Complete(of, _) => _ = self.complete.insert(*of),
             Event::SamePolluter(of, told) => {
                 self.set_aside(*of, told);
                 self.identify(*of, suite);
@@ -332,6 +339,31 @@ impl FindingBook {
             .map(|(_, finding)| finding)
     }
 
+    /// Takes note that no further failure comes.
+    pub(crate) fn close(&mut self) {
+        self.is_closed = true;
+    }
+
+    /// Whether what a further failure turns out to be may still change what is told of a finding.
+    pub(crate) fn may_change(&self, of: usize) -> bool {
+        let finding = &self.findings[of];
+        let by_another = has_further_sights(finding) || finding.kind == Kind::Race || finding.known.is_some();
+        by_another && !self.is_closed
+    }
+
+    /// Whether nothing is added to a finding any more.
+    pub(crate) fn is_complete(&self, of: usize) -> bool {
+        self.complete.contains(&of)
+    }
+
+    /// The findings that are still to be told as complete, by number, in the order in which they are told.
+    pub(crate) fn incomplete(&self) -> Vec<usize> {
+        let untold = |of: &usize| !self.folded.contains(of) && !self.complete.contains(of);
+        let mut all: Vec<usize> = (0..self.findings.len()).filter(untold).collect();
+        all.sort_by_key(|&of| self.findings[of].rank());
+        all
+    }
+
     /// What was found, by number.
     pub(crate) fn findings(&self) -> &[Finding] {
         &self.findings
@@ -365,25 +397,4 @@ impl FindingBook {
         let new = |finding: &Finding| finding.kind.is_isolation_failure() && finding.known.is_none();
         self.unfolded().any(new)
     }
-}
-
-/// Whether two findings tell of the same test and the same cause.
-fn is_same(one: &Finding, other: &Finding) -> bool {
-    one.kind == other.kind && one.test == other.test && one.causes() == other.causes()
-}
-
-/// Whether a failure is like that of a finding, so that it is worth showing that it is of it.
-fn is_alike(finding: &Finding, suspect: &Suspect) -> bool {
-    let same_crash =
-        finding.signature.as_ref().is_some_and(|signature| signature.crash == suspect.signature.crash);
-    let (fixture, crash) = (suspect.fixture(), &suspect.signature.crash);
-    let outside_call = fixture.is_some() || crash.phase != Phase::Call;
-    let alike = match finding.kind {
-        Kind::Broken | Kind::Victim => outside_call,
-        Kind::Unreproduced if finding.fails_in_trials_only() => outside_call,
-        Kind::Race => fixture.is_some(),
-        Kind::Nio => suspect.again,
-        _ => false,
-    };
-    alike && same_crash && fixture == finding.fixture() && finding.test != Some(suspect.signature.test)
 }

@@ -12,7 +12,9 @@ use crate::trial::{Change, Trial};
 /// Paths that a finding names; the others are counted.
 const LISTED: usize = 10;
 
-const DOUBT: &str = "trials were not kept apart, and some have left files in the project (listed as leftover): this test may \
+/// What is said of a failure that is called the test's own: what an earlier trial left may be behind it, where that was
+/// still there.
+pub(crate) const DOUBT: &str = "trials were not kept apart, and some have left files in the project (listed as leftover): this test may \
                      fail for one of these. Put the project back as it was, or use a sandbox, and run it again";
 
 /// What trials have left behind so far.
@@ -45,14 +47,6 @@ impl Leftovers {
         }
         let of_tests = self.of_tests.iter().map(|(&test, paths)| finding(Some(test), Origin::Alone, paths));
         of_tests.chain(of_trials.iter().map(|(&origin, paths)| finding(None, origin, paths))).collect()
-    }
-}
-
-/// Says of a failure that is called the test's own that what an earlier trial left may be behind it, where
-/// that was still there.
-pub(crate) fn doubt(finding: &mut Finding) {
-    if finding.kind.is_the_tests_own() {
-        finding.also_note(DOUBT);
     }
 }
 

@@ -36,8 +36,6 @@ pub(crate) struct Account {
 
 /// What is known of trials that look for failures.
 struct Search {
-    /// Whether a trial finds the project as it was before every other.
-    keeps_apart: bool,
     coverage: Coverage,
     ran: Ran,
     leftovers: Leftovers,
@@ -47,10 +45,9 @@ struct Search {
 }
 
 impl Account {
-    /// An empty account of a session that looks for failures; `keeps_apart` if each trial finds the project as it was.
-    pub(crate) fn of_search(suite: &Suite, book: FindingBook, keeps_apart: bool) -> Self {
+    /// An empty account of a session that looks for failures.
+    pub(crate) fn of_search(suite: &Suite, book: FindingBook) -> Self {
         let search = Search {
-            keeps_apart,
             coverage: Coverage::new(suite),
             ran: Ran::default(),
             leftovers: Leftovers::default(),
@@ -123,17 +120,17 @@ impl Account {
         remarks.into_iter().map(|(_, text)| text.clone()).collect()
     }
 
-    /// What was found so far. What tests leave behind comes last, and is a doubt of failures that are called the test's
-    /// own where trials were not kept apart.
+    /// What tests were seen to leave behind, as findings that are not told yet.
+    pub(crate) fn left_behind(&self) -> Vec<Finding> {
+        self.search.as_ref().map_or_else(Vec::new, |search| search.leftovers.findings())
+    }
+
+    /// What was found so far.
     fn findings(&self) -> Vec<Finding> {
         let mut findings: Vec<Finding> = self.book.unfolded().cloned().collect();
-        let Some(search) = &self.search else { return findings };
-        let left = search.leftovers.findings();
-        if !left.is_empty() && !search.keeps_apart {
-            findings.iter_mut().for_each(leftovers::doubt);
+        if self.search.is_some() {
+            findings.sort_by_key(Finding::rank);
         }
-        findings.extend(left);
-        findings.sort_by_key(Finding::rank);
         findings
     }
 

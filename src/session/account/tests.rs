@@ -286,7 +286,7 @@ proptest! {
 
     #[test]
     fn a_session_that_is_cut_after_any_event_has_all_that_was_announced(steps in steps()) {
-        let mut account = Account::of_search(&suite(TESTS), FindingBook::default(), true);
+        let mut account = Account::of_search(&suite(TESTS), FindingBook::default());
         let mut announced = Announced::default();
         holds(&result(&account), &announced)?;
         for step in &steps {

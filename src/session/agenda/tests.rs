@@ -152,3 +152,26 @@ fn what_is_not_seen_again_of_a_test_that_loses_a_race_is_noted_of_that() {
     assert_eq!(of_race(&['b']), [(Kind::Race, true)]);
     assert_eq!(of_race(&['c']), [(Kind::Race, false), (Kind::Unreproduced, false)], "of another test");
 }
+
+#[test]
+fn what_would_be_a_note_of_a_finding_that_is_told_already_is_a_remark_of_its_own() {
+    let of = |is_told: bool| {
+        let (suite, mut nobody) = (suite(4), Reporters::default());
+        let mut engine = FakeEngine::new(suite.clone(), |_| fails_if(false));
+        let interpreter = engine.collect(Collect::kept(1)).unwrap().interpreter;
+        let mut lab = Lab::new(&suite, &mut engine, &mut nobody, None);
+        let found = Finding::new(Kind::Nod, Some(test('b')), Origin::Baseline);
+        lab.found(&found);
+        complete::tell(&mut lab, |_, _| is_told);
+        let axes = Axes::default();
+        let mut agenda = Agenda::new(&interpreter, Explain::No, Trials::new("/nowhere", Seed(1), &axes));
+        let again = Finding { note: Some("it is odd".into()), ..found };
+        for _ in 0..2 {
+            agenda.tell(&mut lab, &again, test('b')).unwrap();
+        }
+        (lab.book().findings()[0].note.clone(), lab.account().remarks())
+    };
+    assert_eq!(of(false), (Some("it is odd".into()), Vec::new()));
+    let remark = "another failure of test_b.py::b was judged as the one that is told: it is odd";
+    assert_eq!(of(true), (None, vec![remark.to_owned()]));
+}

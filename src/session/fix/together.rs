@@ -4,8 +4,10 @@
 mod tests;
 
 use crate::explain::fix::edit::{Edit, joined};
+use crate::explain::{Fix, NoFix};
 use crate::finding::Finding;
 use crate::run::RunError;
+use crate::session::complete;
 use crate::session::event::Event;
 use crate::session::fix::patched::Patched;
 use crate::session::fix::search::{Held, HowFar, Search, Trials, for_project_copy, no_time, not_tried};
@@ -42,7 +44,7 @@ pub(crate) fn fix(lab: &mut Lab<'_>, trials: &mut Trials<'_>, of: &[usize]) -> R
         match Search::of(trials, finding) {
             Some(_) if finding.fails_by_chance_too() => {
                 let why = "the test fails at times without what makes it fail, too";
-                lab.tell(&Event::Fixed(*of, &Err(not_tried(why))));
+                tell(lab, *of, Err(not_tried(why)));
             }
             Some(search) => searches.push((*of, search)),
             None => {}
@@ -54,15 +56,15 @@ pub(crate) fn fix(lab: &mut Lab<'_>, trials: &mut Trials<'_>, of: &[usize]) -> R
     for (of, search) in &searches {
         match search.run(lab, &mut trials.control, HowFar::ByItself)? {
             Ok(held) => candidates.push(Candidate { of: *of, search, held }),
-            Err(none) => lab.tell(&Event::Fixed(*of, &Err(none))),
+            Err(none) => tell(lab, *of, Err(none)),
         }
     }
     let tried = together(lab, trials, &candidates)?;
     for (candidate, tried) in candidates.iter().zip(tried) {
         let of = candidate.of;
         match tried {
-            Together::Holds(held, others) => lab.tell(&Event::Fixed(of, &Ok(held.fix(others)))),
-            Together::NoTime => lab.tell(&Event::Fixed(of, &Err(no_time()))),
+            Together::Holds(held, others) => tell(lab, of, Ok(held.fix(others))),
+            Together::NoTime => tell(lab, of, Err(no_time())),
             Together::Unknown => to_the_end(lab, trials, of, candidate.search)?,
         }
     }
@@ -76,8 +78,14 @@ fn to_the_end(
     search: &Search<'_>,
 ) -> Result<(), RunError> {
     let found = search.run(lab, &mut trials.control, HowFar::ToTheEnd)?;
-    lab.tell(&Event::Fixed(of, &found.map(|held| held.fix(0))));
+    tell(lab, of, found.map(|held| held.fix(0)));
     Ok(())
+}
+
+/// Tells of the fix of a finding, or why there is none, and of the finding, if that was the last to be known of it.
+fn tell(lab: &mut Lab<'_>, of: usize, fix: Result<Fix, NoFix>) {
+    lab.tell(&Event::Fixed(of, &fix));
+    complete::tell(lab, |other, _| other == of);
 }
 
 /// What is known of each after those that go together were tried so.

@@ -62,7 +62,7 @@ impl<'a> Lab<'a> {
     /// The same, of a session whose trials look for failures.
     #[must_use]
     pub(crate) fn searching(mut self, book: FindingBook) -> Self {
-        self.stream.account = Account::of_search(self.suite, book, self.keeps_apart());
+        self.stream.account = Account::of_search(self.suite, book);
         self
     }
 

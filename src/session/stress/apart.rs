@@ -198,7 +198,7 @@ mod tests {
         let hanging =
             ran.iter().filter(|(plan, _)| plan.workers.iter().flatten().any(|&run| run == test('c')));
         assert!(hanging.count() < 12, "it runs in no trial");
-        let token = crate::report::document::token(Origin::Trial(3), &result).unwrap();
+        let token = crate::report::tokens::Tokens::of(&result).token(Origin::Trial(3)).unwrap();
         assert!(token.to_string().ends_with(":x2,4"), "{token}");
         let replayed = crate::plan::plan_without(
             &token.left_out,

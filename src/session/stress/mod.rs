@@ -25,6 +25,7 @@ use crate::run::{Engine, RunError};
 use crate::session::account::Account;
 use crate::session::account::finding_book::FindingBook;
 use crate::session::agenda::Agenda;
+use crate::session::complete;
 use crate::session::event::{About, Event, Reporter};
 use crate::session::fix::search;
 use crate::session::investigate::plain;
@@ -55,6 +56,7 @@ pub(crate) fn stress(
     let mut collected = network::collect(engine, hash_seed)?;
     reporter.notice(&collected.suite, &Event::Collected);
     let unstable = compare(engine, &mut collected, seed, axes, limits)?;
+    reporter.notice(&collected.suite, &Event::Compared);
     let suite = axes.heeded_of(&collected.suite);
 
     let victim = limits.victim.as_deref().map(|name| find(&suite, name)).transpose()?;
@@ -91,6 +93,7 @@ pub(crate) fn stress(
     if limits.time.is_some() && lab.account().trials() == 0 && victim.is_none() && ended.is_ok() {
         lab.remark(About::Session, "there was no time for a trial: give more with --time");
     }
+    complete::tell_rest(&mut lab);
     let result = lab.close().result(collected.clone(), seed, axes.clone());
     let result = SessionResult { duration: start.elapsed(), ..result }.ended(ended.err().map(Arc::new));
     reporter.notice(&collected.suite, &Event::Ended(&result));
@@ -155,8 +158,12 @@ struct Session<'a> {
 impl Session<'_> {
     /// Finds what there is, and tries to fix it; whatever ends that, what was not reached is told.
     fn run(&mut self, lab: &mut Lab<'_>, hash_seed: u32) -> Result<(), RunError> {
+        self.agenda.tell_complete(lab);
         let found = match self.find(lab, hash_seed) {
-            Ok(()) | Err(RunError::OutOfTime) => self.agenda.fix(lab),
+            Ok(()) | Err(RunError::OutOfTime) => {
+                lab.book_mut().close();
+                self.agenda.fix(lab)
+            }
             ended => ended,
         };
         self.agenda.give_up(lab);
@@ -185,6 +192,7 @@ impl Session<'_> {
         self.tell_alone(lab);
         self.set_apart(lab, &suite_order, &shown)?;
         self.judge_left_over(lab)?;
+        self.agenda.tell_complete(lab);
         if self.would_be_late(2 * self.longest) {
             // Cut short it would say nothing.
             lab.remark(About::Session, "there was no time to run every test twice");
@@ -211,6 +219,7 @@ impl Session<'_> {
                     return Ok(());
                 }
             }
+            self.agenda.tell_complete(lab);
         }
     }
 

@@ -4,12 +4,12 @@
 
 use super::*;
 use crate::explain::{Explanation, RelatedTests};
-use crate::finding::known::RecordedPlan;
+use crate::finding::known::{Known, RecordedPlan};
 use crate::finding::{Minimal, Origin};
 use crate::judge::Tally;
 use crate::judge::site::{Lines, words};
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
-use crate::suite::Fixture;
+use crate::suite::{Fixture, Phase};
 use crate::trial::Failure;
 
 fn plan(list: &[u32]) -> Plan {
@@ -350,4 +350,35 @@ fn only_a_victim_of_one_test_that_fails_each_time_has_others_of_its_polluter() {
     let mut import = victim(4, &[5]);
     with_import(&mut import);
     assert_eq!(of(import), None);
+}
+
+#[test]
+fn what_another_failure_may_still_add_to_is_known_beforehand() {
+    let (setup, call) = (Phase::Setup, Phase::Call);
+    let of_fixture = || Some(fixture("a"));
+    let known = || Known { file: "failures/a.json".into(), same: known::Same::Failure };
+    // Kind, phase, whether in a fixture, whether known, and whether it may change.
+    let rows = [
+        (Kind::Victim, call, false, false, false),
+        (Kind::Victim, call, false, true, true),
+        (Kind::Victim, setup, false, false, true),
+        (Kind::Victim, call, true, false, true),
+        (Kind::Broken, call, false, false, false),
+        (Kind::Broken, setup, false, false, true),
+        (Kind::Brittle, setup, true, false, false),
+        (Kind::Nio, call, false, false, true),
+        (Kind::Race, call, false, false, true),
+        (Kind::Nod, setup, true, false, false),
+        (Kind::Unreproduced, setup, false, false, false),
+    ];
+    for (kind, phase, in_fixture, is_known, may_change) in rows {
+        let of = |test| suspect(test, phase, in_fixture.then(of_fixture).flatten());
+        let found = Finding { known: is_known.then(known), ..finding(kind, &of(1)) };
+        let mut book = FindingBook { findings: vec![found], ..FindingBook::default() };
+        assert_eq!(book.may_change(0), may_change, "{kind:?} {phase:?} {in_fixture} {is_known}");
+        let alike = is_alike(&book.findings[0], &Suspect { again: true, ..of(2) });
+        assert!(may_change || !alike, "{kind:?} {phase:?} {in_fixture}: another sight is told with it");
+        book.close();
+        assert!(!book.may_change(0), "nothing comes any more");
+    }
 }
