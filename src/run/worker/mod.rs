@@ -1,5 +1,6 @@
 //! The workers of one trial, while it runs.
 
+pub(crate) mod meeting;
 pub(crate) mod pace;
 pub(crate) mod progress;
 pub(crate) mod trial_run;

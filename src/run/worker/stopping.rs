@@ -4,14 +4,50 @@ use std::num::NonZero;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
+use crate::plan::WorkerId;
 use crate::run::process::pytest::{Heard, Process};
 use crate::run::site::trial_env::TrialEnv;
 use crate::run::worker::pace::TimeLimits;
 use crate::run::worker::progress::Worker;
 use crate::run::worker::trial_run::{Launcher, Name, TrialRun};
 use crate::run::{Job, RunError};
-use crate::suite::Suite;
+use crate::suite::{Suite, TestIndex};
 use crate::trial::Trial;
+
+/// Which part of its plan a trial runs.
+pub(super) enum Course<'a> {
+    /// All of it.
+    Whole,
+    /// What is before this place in the list of its only worker, which stops there.
+    To(NonZero<u32>),
+    /// What is left of the list of its only worker, in a process that goes on where this one had stopped.
+    From(&'a Begun),
+}
+
+impl Course<'_> {
+    /// A worker as the trial finds it.
+    pub(super) fn worker(&self, id: WorkerId, list: Vec<TestIndex>) -> Worker {
+        match self {
+            Self::Whole | Self::To(_) => Worker::new(id, list),
+            Self::From(begun) => begun.worker.going_on(list),
+        }
+    }
+
+    /// Where its only worker is to stop, if it is.
+    pub(super) fn stop(&self) -> Option<NonZero<u32>> {
+        if let Self::To(place) = self { Some(*place) } else { None }
+    }
+
+    /// Whether the first process of its only worker has run what comes before.
+    pub(super) fn goes_on(&self) -> bool {
+        matches!(self, Self::From(_))
+    }
+
+    /// How long what was run before took.
+    pub(super) fn before(&self) -> Duration {
+        if let Self::From(begun) = self { begun.duration } else { Duration::ZERO }
+    }
+}
 
 /// How far the only worker of a plan had come when it stopped.
 #[derive(Debug)]
@@ -50,8 +86,7 @@ pub(crate) fn run_to(
     site: &TrialEnv,
     limits: TimeLimits<'_>,
 ) -> Result<Ran, RunError> {
-    let mut run = TrialRun::new(launcher, suite, job, site, limits);
-    run.stop = Some(stop);
+    let mut run = TrialRun::new(launcher, suite, job, site, limits, Course::To(stop));
     let result = run.carry_out();
     if result.is_err() || !run.has_stopped() {
         let unfit = run.unfit.take();
@@ -77,10 +112,7 @@ pub(crate) fn run_from(
     site: &TrialEnv,
     limits: TimeLimits<'_>,
 ) -> Result<Trial, RunError> {
-    let mut run = TrialRun::new(launcher, suite, job, site, limits);
-    (run.goes_on, run.before) = (true, begun.duration);
-    let lists = job.plan.workers.iter().cloned();
-    run.workers = lists.map(|list| begun.worker.going_on(list)).collect();
+    let mut run = TrialRun::new(launcher, suite, job, site, limits, Course::From(begun));
     let result = run.carry_out();
     run.ended(result)
 }

@@ -2,7 +2,6 @@
 //! workers' processes, and how, is a [`Launcher`]'s business.
 
 use std::collections::BTreeSet;
-use std::num::NonZero;
 use std::os::fd::OwnedFd;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
@@ -20,8 +19,10 @@ use crate::run::site::trial_env::TrialEnv;
 use crate::run::syscalls::names::Names;
 use crate::run::syscalls::{Supervisor, filter};
 use crate::run::worker::control::{Control, Grant, Question};
+use crate::run::worker::meeting;
 use crate::run::worker::pace::TimeLimits;
 use crate::run::worker::progress::{Stage, Worker, outcome};
+use crate::run::worker::stopping::Course;
 use crate::run::{Job, RunError};
 use crate::state::{Changed, Followed};
 use crate::suite::Suite;
@@ -57,7 +58,7 @@ pub(crate) fn run_trial(
     site: &TrialEnv,
     limits: TimeLimits<'_>,
 ) -> Result<Trial, RunError> {
-    let mut run = TrialRun::new(launcher, suite, job, site, limits);
+    let mut run = TrialRun::new(launcher, suite, job, site, limits, Course::Whole);
     let result = run.carry_out();
     run.ended(result)
 }
@@ -72,14 +73,9 @@ pub(super) struct TrialRun<'a> {
     pub(super) start: Instant,
     deadline: Instant,
     limits: TimeLimits<'a>,
-    /// The place before which its only worker is to stop.
-    pub(super) stop: Option<NonZero<u32>>,
-    /// Why that did not stop.
+    course: Course<'a>,
+    /// Why its only worker, which was to stop, did not.
     pub(super) unfit: Option<String>,
-    /// Whether the first process of its only worker goes on where another had stopped.
-    pub(super) goes_on: bool,
-    /// How long the tests before took.
-    pub(super) before: Duration,
     /// In the order of the plan.
     pub(super) workers: Vec<Worker>,
     /// Of each worker the process that runs, if one does.
@@ -103,11 +99,12 @@ impl<'a> TrialRun<'a> {
         job: Job<'a>,
         site: &'a TrialEnv,
         limits: TimeLimits<'a>,
+        course: Course<'a>,
     ) -> Self {
         let start = Instant::now();
         let (sender, receiver) = channel();
-        let workers: Vec<Worker> =
-            (0..).zip(&job.plan.workers).map(|(id, list)| Worker::new(WorkerId(id), list.clone())).collect();
+        let lists = (0..).map(WorkerId).zip(job.plan.workers.iter().cloned());
+        let workers: Vec<Worker> = lists.map(|(id, list)| course.worker(id, list)).collect();
         let processes = workers.iter().map(|_| None).collect();
         Self {
             launcher,
@@ -117,10 +114,8 @@ impl<'a> TrialRun<'a> {
             start,
             deadline: start + limits.trial,
             limits,
-            stop: None,
+            course,
             unfit: None,
-            goes_on: false,
-            before: Duration::ZERO,
             supervisors: workers.iter().map(|_| None).collect(),
             workers,
             processes,
@@ -140,7 +135,7 @@ impl<'a> TrialRun<'a> {
     pub(super) fn ended(mut self, result: Result<(), RunError>) -> Result<Trial, RunError> {
         let (steps, held) = self.control.as_ref().map(Control::record).unwrap_or_default();
         let (touched, changed) = (std::mem::take(&mut self.touched), self.changed.take());
-        let (start, before) = (self.start, self.before);
+        let (start, before) = (self.start, self.course.before());
         let (workers, processes) = self.take();
         result?;
         let executions = workers.iter().flat_map(Worker::executions).collect();
@@ -158,7 +153,7 @@ impl<'a> TrialRun<'a> {
 
     /// Whether its only worker has stopped where it was to.
     pub(super) fn has_stopped(&self) -> bool {
-        self.stop.is_some() && self.workers.iter().all(|worker| worker.stage == Stage::Stopped)
+        self.course.stop().is_some() && self.workers.iter().all(|worker| worker.stage == Stage::Stopped)
     }
 
     /// The workers and how many processes they used; whatever still runs is ended.
@@ -202,7 +197,7 @@ impl<'a> TrialRun<'a> {
         let folder = self.site.path.to_string_lossy();
         let state = &mut self.workers[worker];
         // A process that goes on has run what comes before, and counts it.
-        if !self.goes_on || state.process > 0 {
+        if !self.course.goes_on() || state.process > 0 {
             state.offset = state.next_place();
         }
         state.enter(Stage::Collecting);
@@ -221,13 +216,12 @@ impl<'a> TrialRun<'a> {
                 .map(|&test| &self.suite.test(test).id)
                 .map(|id| (id.node_id.as_str(), id.occurrence))
                 .collect(),
-            barriers: self
-                .meetings_of(worker)
+            barriers: meeting::places_of(worker, self.barriers())
                 .filter_map(|place| place.checked_sub(state.offset as u32))
                 .collect(),
             folder: &folder,
             watch: self.watch(),
-            stop: self.stop.filter(|_| state.process == 0),
+            stop: self.course.stop().filter(|_| state.process == 0),
             explain: self.job.instructions,
         };
         let name = (worker, state.process);
@@ -486,47 +480,15 @@ impl<'a> TrialRun<'a> {
         }
     }
 
-    fn meetings_of(&self, worker: usize) -> impl Iterator<Item = u32> + 'a {
-        let places = self.barriers().iter().flat_map(|barrier| [barrier.first, barrier.second]);
-        places.filter(move |&(id, _)| id.0 as usize == worker).map(|(_, place)| place)
-    }
-
-    /// Lets waiting workers go whose partner is there too, or will not come any more. If all that are
-    /// left wait, none of their partners comes.
+    /// Lets workers go that have waited for another long enough.
     fn let_meet(&mut self) {
-        let waits = |worker: &Worker| matches!(worker.stage, Stage::Waiting(_));
         let alive = |worker: usize| self.processes[worker].is_some();
-        let stuck = (0..self.workers.len()).filter(|&w| alive(w)).all(|w| waits(&self.workers[w]));
-        let mut free = Vec::new();
-        for (index, worker) in self.workers.iter().enumerate() {
-            if let Stage::Waiting(place) = worker.stage
-                && (stuck || self.partner_is_there(index, place))
-            {
-                free.push(index);
-            }
-        }
-        for worker in free {
+        for worker in meeting::may_go(&self.workers, alive, self.barriers()) {
             self.workers[worker].enter(Stage::Idle);
             if let Some(process) = &mut self.processes[worker] {
                 process.say(&Request::Go);
             }
         }
-    }
-
-    fn partner_is_there(&self, worker: usize, place: usize) -> bool {
-        let here = (WorkerId(worker as u32), place as u32);
-        let mut partners = self.barriers().iter().filter_map(|barrier| match barrier {
-            Barrier { first, second } if *first == here => Some(*second),
-            Barrier { first, second } if *second == here => Some(*first),
-            _ => None,
-        });
-        partners.all(|(other, at)| {
-            let (other, at) = (other.0 as usize, at as usize);
-            let Some(partner) = self.workers.get(other) else {
-                return true;
-            };
-            self.processes[other].is_none() || partner.has_passed(at) || partner.stage == Stage::Waiting(at)
-        })
     }
 }
 
