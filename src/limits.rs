@@ -265,6 +265,10 @@ pub(crate) const NETWORK_ROUNDS: u32 = 2;
 /// Tests whose fork is compared with a fresh process at most, spread over the suite.
 pub(crate) const FORKED_SAMPLE: usize = 50;
 
+/// The same where forks lack threads of libraries: any test may be the one that needs them, and a whole suite of this size
+/// costs one run more.
+pub(crate) const SAMPLE_WITHOUT_THREADS: usize = 500;
+
 /// In how many forks a test must differ from as many fresh processes, which agree, before forks are to blame. One that
 /// passes and fails by chance at even odds does so once in 512; further rounds are made only while a test differs.
 pub(crate) const FORK_ROUNDS: u32 = 5;

@@ -17,7 +17,7 @@ import sys
 from os import fstat, geteuid, getpid, listdir, readlink, uname  # bound now: a test may replace them
 from typing import Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
-from . import limits, messages
+from . import limits, messages, threads
 from .channel import Channel, text
 from .fork_server import ForkServer
 from .namespaces import Namespaces
@@ -105,7 +105,7 @@ class Checkpoint:
         return next(self._reasons(), None)
 
     def _reasons(self) -> Iterator[str]:
-        if len(listdir("/proc/self/task")) > 1:
+        if threads.are_of_python():
             yield "there are other threads"
         if {name for name in listdir("/proc") if name.isdigit()} - {"1", str(getpid())}:
             yield "there are other processes"
@@ -125,6 +125,9 @@ class Checkpoint:
         for found in _descriptors():
             if not self._may_stay_open(found):
                 yield f"descriptor {found.number} is open: {readlink(f'/proc/self/fd/{found.number}')}"
+        lost = threads.lost(self._namespaces.fork_for_trial)
+        if lost.needed or lost.native:
+            yield f"a fork would lose threads: {', '.join(lost.needed + lost.native)}"
 
     def _may_stay_open(self, found: _Open) -> bool:
         """Whether a descriptor harms no other fork: an old one is shared by all forks of the zygote as well."""

@@ -49,6 +49,9 @@ IDLE_SECONDS = 0.0005
 #: Above this a call at one place is not asked for any more: a loop that writes a file line by line.
 ASKED_CALLS = 40
 
+#: Seconds that a fork for trial may take to say what it has: it does nothing else.
+TRIAL_FORK_SECONDS = 10
+
 #: Seconds between two looks at the forks, where the system cannot tell of their end.
 LOOK_SECONDS = 0.005
 

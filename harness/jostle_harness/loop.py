@@ -17,6 +17,7 @@ from .draws import Draws
 from .explain import Explainer
 from .namespaces import Namespaces
 from .places import are_passing
+from .threads import Starts
 from .watch import Watch, is_wide
 
 #: How jostle names a test by its function and its position, from 1 on, among those that differ by their parameters.
@@ -39,6 +40,8 @@ class Loop:
         self._subtest_failed = False
         #: Where the suite asked for its xdist identity while it was imported.
         self.identity_asked_at: Optional[str] = None
+        #: Where threads were started, of a process that is to be forked.
+        self.starts = Starts("")
         #: Everything that was collected, by node id and occurrence.
         self.collected: Dict[Tuple[str, int], pytest.Item] = {}
         #: For each of the plan's tests its item, or nothing if it is no longer collected.
@@ -75,7 +78,7 @@ class Loop:
         if self._setup.purpose == "serve":
             self._draws.look()
             server = zygote.Zygote(self._channel)
-            worker = server.fork_workers(session, self.identity_asked_at)
+            worker = server.fork_workers(session, self.identity_asked_at, self.starts)
             if worker is None:
                 return True
             self._become(worker, session, server.namespaces)

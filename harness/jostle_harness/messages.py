@@ -505,6 +505,7 @@ class Ready(TypedDict):
 
     type: Literal["ready"]
     threads: List[str]
+    native: List[str]
     shared: List[str]
     identity_asked_at: Optional[str]
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import struct
-import sys
+import warnings
 from typing import Any, List, Tuple
+
+from .unseen import import_unseen
 
 #: ``CLONE_NEWPID``: whoever enters such a namespace stays where he is, and his children are born there.
 _PROCESSES = 0x20000000
@@ -24,6 +26,13 @@ def _own_processes() -> int:
     return os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
 
 
+def fork_quietly() -> int:
+    """``os.fork``, without the warning that there are other threads: what becomes of them was found out."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
+
+
 class Namespaces:
     """The way from the namespaces of whoever forks to those of a trial."""
 
@@ -38,15 +47,20 @@ class Namespaces:
     def fork(self, namespaces: List[Namespace]) -> int:
         """Fork, so that the child is born among the processes of the trial; returns what ``os.fork`` does."""
         if not namespaces:
-            return os.fork()
+            return fork_quietly()
         self._load()
         for flag, descriptor in namespaces:
             if flag == _PROCESSES:
                 self._call("setns", descriptor, flag)
-        pid = self._fork_exactly() if self.exactly else os.fork()
+        pid = self._fork_exactly() if self.exactly else fork_quietly()
         if pid:
             self._call("setns", self._own, _PROCESSES)
         return pid
+
+    def fork_for_trial(self) -> int:
+        """Fork as for a trial, but into the namespaces of this process."""
+        self._load()
+        return self._fork_exactly()
 
     def _fork_exactly(self) -> int:
         pid = int(self._fork())
@@ -87,19 +101,15 @@ class Namespaces:
         self._call("capset", struct.pack("=Ii", _CAPABILITIES, 0), sets)
 
     def _load(self) -> None:
-        """Get at the system calls, by a module that the suite is not to find imported on our account."""
+        """Get at the system calls."""
         if self._libc is not None:
             return
-        before = set(sys.modules)
-        import ctypes
-
+        ctypes: Any = import_unseen("ctypes")
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._errno = ctypes.get_errno
         # It keeps the interpreter's lock, whose state would else be another in the child.
         self._fork = ctypes.PyDLL(None, use_errno=True).fork
         self._own = _own_processes()
-        for name in set(sys.modules) - before:
-            del sys.modules[name]
 
     def _call(self, name: str, *arguments: Any) -> None:
         if getattr(self._libc, name)(*arguments) != 0:

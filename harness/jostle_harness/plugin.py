@@ -19,6 +19,7 @@ from .channel import Channel, ChannelClosed, Setup, receive_setup, text
 from .explain import Explainer
 from .identity_watch import IdentityWatch
 from .loop import Loop
+from .threads import Starts
 
 _plugin: Optional["Harness"] = None
 
@@ -49,6 +50,8 @@ class Harness:
         if self.setup.purpose == "serve":
             self.watch = IdentityWatch(str(config.rootpath))
             self.watch.start()
+            self.loop.starts = Starts(str(config.rootpath))
+            self.loop.starts.start()
 
     def undo_options(self, config: pytest.Config, parser: pytest.Parser, args: List[str]) -> None:
         flags = neutralise.counter_flags(config)
@@ -103,7 +106,9 @@ class Harness:
         """Note why something cannot be collected, while the exception is still at hand."""
         _guard_exit(collector)
         explainer = self._explainer_of_import(collector)
+        self.loop.starts.look(None)
         outcome = yield
+        self.loop.starts.look(collector.nodeid)
         if explainer is not None:
             explainer.look(self.channel)
         report = outcome.get_result()

@@ -16,25 +16,16 @@ import os
 import socket
 import stat
 import sys
-import threading
 import traceback
 from typing import Iterator, List, Optional
 
 import pytest
 
-from . import messages, neutralise, pytest_private, xdist_identity
+from . import libraries, messages, neutralise, pytest_private, threads, xdist_identity
 from .channel import Channel, Setup, text
 from .fork_server import ForkServer
-from .namespaces import Namespaces
-
-
-def other_threads() -> List[str]:
-    """The names of the threads besides the main one; a fork would silently lose them."""
-    names = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
-    with contextlib.suppress(OSError):  # no /proc
-        native = len(os.listdir("/proc/self/task")) - 1 - len(names)
-        names += ["a thread that Python did not start"] * native
-    return [text(name) for name in names]
+from .namespaces import Namespaces, fork_quietly
+from .threads import Starts
 
 
 def shared_files(own: int) -> List[str]:
@@ -66,6 +57,7 @@ def _prepare(items: List[pytest.Item]) -> None:
     """Find out once, here, what every fork would find out for itself."""
     for item in items:
         _ = item.location
+    libraries.tell_paths()
     with contextlib.suppress(Exception):  # a module whose attributes cannot be read; who shows a failure meets it
         # To show its first failure, pytest asks `inspect` for the source of a code, which looks at the files of
         # all modules then, and remembers them.
@@ -78,7 +70,9 @@ class Zygote(ForkServer):
     def __init__(self, channel: Channel) -> None:
         super().__init__(channel, Namespaces())
 
-    def fork_workers(self, session: pytest.Session, identity_asked_at: Optional[str]) -> Optional[Channel]:
+    def fork_workers(
+        self, session: pytest.Session, identity_asked_at: Optional[str], starts: Starts
+    ) -> Optional[Channel]:
         """Fork until jostle is done. Returns in each fork its channel, and nothing in the zygote at the end."""
         sys.stdout.flush()
         sys.stderr.flush()
@@ -86,8 +80,16 @@ class Zygote(ForkServer):
         gc.collect()
         gc.freeze()
         shared = shared_files(self._channel.fileno())
+        lost = threads.lost(fork_quietly, starts)
+        starts.stop()
         self._channel.send(
-            messages.Ready(type="ready", threads=other_threads(), shared=shared, identity_asked_at=identity_asked_at)
+            messages.Ready(
+                type="ready",
+                threads=lost.needed,
+                native=lost.native,
+                shared=shared,
+                identity_asked_at=identity_asked_at,
+            )
         )
         ends = self.serve()
         if ends is None:

@@ -68,7 +68,7 @@ impl ExitCode {
             RunError::Interrupted => Self::Interrupted,
             RunError::OutOfTime => Self::Unjudged,
             RunError::Pytest(_) => Self::Usage,
-            RunError::Io { .. } | RunError::Sandbox(_) => Self::Internal,
+            RunError::Io { .. } | RunError::Sandbox(_) | RunError::LostThreads { .. } => Self::Internal,
         }
     }
 }

@@ -247,7 +247,7 @@ impl Document {
             axes: outline.axes.clone(),
             suite: SuiteSummary::new(&outline.collected),
             collection_errors: cause_groups(suite),
-            remarks: outline.remarks.clone(),
+            remarks: outline.costs.iter().chain(&outline.remarks).cloned().collect(),
             left_out: outline.left_out.iter().map(|&test| suite.test(test).id.clone()).collect(),
             alone: outline.alone,
             trials: outline.trials,

@@ -340,6 +340,7 @@ pub(super) fn session() -> SessionResult {
         collected: Collected { suite: suite(8), interpreter, neutralised },
         seed: Seed(7),
         axes: Axes::default(),
+        costs: Vec::new(),
         remarks: Vec::new(),
         left_out: BTreeSet::new(),
         alone: 8,
@@ -362,7 +363,8 @@ pub(crate) fn everything() -> SessionResult {
     let findings = [victims(), brittle_and_nio(), races(), collections(&result.collected.suite), others()];
     result.findings = findings.concat();
     result.unjudged = vec![unjudged()];
-    result.remarks = vec!["every plan runs in fresh processes: threads are alive after collection".into()];
+    result.costs = vec!["every plan runs in fresh processes: threads are alive after collection".into()];
+    result.remarks = vec!["trials use the machine's network".into()];
     result.unseen = vec!["failures/victim-a-00000001.json".into(), "failures/race-b-00000002.json".into()];
     result.collected.suite.errors = vec![collection_error()];
     result

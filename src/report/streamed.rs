@@ -9,6 +9,7 @@ use crate::report::gitlab::Sections;
 use crate::report::progress::Aside;
 use crate::report::tokens::Tokens;
 use crate::report::{Again, Verbosity, terminal};
+use crate::session::event::About;
 use crate::session::{Event, Reporter, SessionResult};
 use crate::suite::{Suite, TestIndex};
 
@@ -67,6 +68,14 @@ impl Reporter for Streamed<'_> {
         match event {
             Event::Collected | Event::Compared => self.suite = Some(suite.clone()),
             Event::LeftOut(tests) => self.left_out.extend(*tests),
+            Event::Remark(About::Costs, cost) if self.failed.is_none() => {
+                let Self { out, aside, manner, .. } = self;
+                let written = aside.while_away(|| {
+                    terminal::cost(out, cost, manner.verbosity)?;
+                    out.flush()
+                });
+                self.failed = written.err();
+            }
             Event::Complete(_, finding) if self.failed.is_none() => {
                 let Self { out, manner, aside, seed, suite: collected, left_out, findings, .. } = self;
                 let tokens = Tokens { suite: collected.as_ref().unwrap_or(suite), seed: *seed, left_out };
@@ -139,6 +148,9 @@ mod tests {
         let mut streamed = Streamed::new(Box::new(Out(written)), manner, result.seed, Aside::nothing());
         let suite = &result.collected.suite;
         streamed.notice(suite, &Event::Collected);
+        for cost in &result.costs {
+            streamed.notice(suite, &Event::Remark(About::Costs, cost));
+        }
         streamed.notice(suite, &Event::LeftOut(&result.left_out));
         for (number, finding) in result.findings.iter().enumerate().filter(|(_, finding)| told(finding)) {
             streamed.notice(suite, &Event::Complete(number, finding));
@@ -168,8 +180,12 @@ mod tests {
         stream(&written, || None, |_| true).unwrap();
         let Written { text, flushed, .. } = written.into_inner();
         let (findings, end) = (everything().findings.len(), text.len());
-        assert_eq!((flushed.len(), flushed.last()), (findings + 1, Some(&end)));
-        for &length in &flushed[..findings] {
+        assert_eq!(
+            (flushed.len(), flushed.last()),
+            (findings + 2, Some(&end)),
+            "the note on what it costs comes first"
+        );
+        for &length in &flushed[1..=findings] {
             assert!(text[..length].ends_with(b"\n\n"), "an empty line ends a finding");
         }
     }

@@ -34,6 +34,7 @@ pub(crate) fn session(
     again: Again<'_>,
     sections: Option<Sections>,
 ) -> io::Result<()> {
+    outline.costs.iter().try_for_each(|cost| self::cost(out, cost, verbosity))?;
     collection_errors(out, &outline.collected.suite, verbosity)?;
     for (number, finding) in (1..).zip(&outline.findings) {
         in_section(out, finding, sections.map(|sections| (sections, number)), |out| {
@@ -41,6 +42,14 @@ pub(crate) fn session(
         })?;
     }
     rest(out, outline, verbosity)
+}
+
+/// Writes why a session takes much longer than others.
+///
+/// # Errors
+/// Those of the writer.
+pub(super) fn cost(out: &mut dyn Write, cost: &str, verbosity: Verbosity) -> io::Result<()> {
+    if verbosity > Verbosity::Quiet { writeln!(out, "note: {cost}") } else { Ok(()) }
 }
 
 /// Writes a finding in a section with a number, if there is to be one: folded, unless it is a new failure.

@@ -1,5 +1,7 @@
 //! Why a plan could not be run.
 
+use crate::suite::TestIndex;
+
 /// Why a plan could not be run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -12,6 +14,14 @@ pub enum RunError {
     /// pytest ended before it ran anything; the text holds what it printed.
     #[error("{0}")]
     Pytest(String),
+    /// In a fork that lost threads of libraries, a test hung or took its process along, which says nothing of the test.
+    #[error("in a fork that lost threads a test {how}")]
+    LostThreads {
+        /// The test.
+        test: TestIndex,
+        /// What became of it: `timed out`, `ended its process (killed by signal 11)`.
+        how: String,
+    },
     /// A sandbox could not be made, or ended.
     #[error("{0}")]
     Sandbox(String),

@@ -244,8 +244,10 @@ pub enum Message {
     },
     /// A zygote is ready to fork.
     Ready {
-        /// The names of its threads besides the main one: a fork would lose them.
+        /// The names of threads that a fork would lose and needs, with where each was started.
         threads: Vec<String>,
+        /// The names of libraries' threads that a fork would lose; whether it needs them, only tests show.
+        native: Vec<String>,
         /// Files it has open for writing, and connections: forks would share them.
         shared: Vec<String>,
         /// `file:line` where the suite asked for its xdist identity while it was imported; a fork

@@ -81,6 +81,8 @@ pub enum Event<'a> {
 /// What a remark is about: reports have them in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum About {
+    /// Why the session takes much longer than others: reports begin with it.
+    Costs,
     /// How plans are run: without a sandbox, say.
     Runs,
     /// What the session did, and had no time for.

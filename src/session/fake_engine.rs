@@ -154,6 +154,8 @@ pub(crate) struct FakeEngine<'a> {
     pub(crate) ran: Vec<(Plan, bool)>,
     /// How many plans it runs before the user ends the session.
     runs: usize,
+    /// Whether its forks lack threads.
+    lacks_threads: bool,
     remarks: Remarks,
 }
 
@@ -174,6 +176,7 @@ impl<'a> FakeEngine<'a> {
             scripted: None,
             ran,
             runs: usize::MAX,
+            lacks_threads: false,
             remarks,
         }
     }
@@ -196,6 +199,11 @@ impl<'a> FakeEngine<'a> {
     /// An engine whose trials find what others left in the project.
     pub(crate) fn in_one_place(self) -> Self {
         Self { keeps_apart: false, ..self }
+    }
+
+    /// An engine whose forks lack threads.
+    pub(crate) fn without_threads(self) -> Self {
+        Self { lacks_threads: true, ..self }
     }
 
     /// An engine for whose project copies can be made, in which this becomes of a test.
@@ -301,7 +309,8 @@ impl Engine for FakeEngine<'_> {
     }
 
     fn capabilities(&self, plan: &Plan) -> Capabilities {
-        Capabilities { forks: self.forks && plan.imports == Imports::All, at_once: 2 }
+        let forks = self.forks && plan.imports == Imports::All;
+        Capabilities { forks, lacks_threads: self.lacks_threads, at_once: 2 }
     }
 
     fn isolation(&self) -> Isolation {

@@ -59,7 +59,9 @@ pub struct SessionResult {
     pub(crate) seed: Seed,
     /// What was varied.
     pub(crate) axes: Axes,
-    /// What the user should know of how plans were run.
+    /// Why it took much longer than other sessions.
+    pub(crate) costs: Vec<String>,
+    /// What the user should know besides of how plans were run.
     pub(crate) remarks: Vec<String>,
     /// The tests that the trials left out, as each takes its process along wherever it runs.
     pub(crate) left_out: BTreeSet<TestIndex>,

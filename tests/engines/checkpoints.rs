@@ -7,7 +7,7 @@ use jostle::state::Instructions;
 use jostle::trial::{Outcome, Trial};
 
 use super::fidelity::SIGHT;
-use super::project::{Project, words};
+use super::project::{NATIVE, Project, words};
 
 /// A run in a fork of a worker that has run so many tests.
 fn after(project: &mut Project<WarmEngine>, plan: &Plan, shared: u32) -> Trial {
@@ -130,6 +130,7 @@ fn whatever_the_tests_after_the_stop_do_is_an_outcome() {
 fn what_a_fork_would_lose_or_share_keeps_the_worker_from_stopping() {
     for (does, why) in [
         ("threading.Thread(target=time.sleep, args=(60,), daemon=True).start()", "there are other threads"),
+        ("native()", "a fork would lose threads: "),
         ("KEPT.append(subprocess.Popen(['sleep', '987005']))", "there are other processes"),
         ("KEPT.append(open('left', 'w'))", "is open: "),
         ("KEPT.append(socket.create_server(('127.0.0.1', 0)))", "is open: socket:"),
@@ -143,7 +144,7 @@ fn what_a_fork_would_lose_or_share_keeps_the_worker_from_stopping() {
         ("os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')", "FileNotFoundError"),
     ] {
         let source = format!(
-            "import mmap, os, signal, socket, sqlite3, subprocess, sys, threading, time\nKEPT = []\n\
+            "import mmap, os, signal, socket, sqlite3, subprocess, sys, threading, time\nKEPT = []\n{NATIVE}\
              def test_first(): KEPT.append(0); {does}\n\
              def test_last(): assert KEPT[0] == 0\n"
         );

@@ -12,7 +12,7 @@ use jostle::run::{Engine, Job, RunError};
 use jostle::suite::Suite;
 use jostle::trial::Outcome;
 
-use super::project::{Project, words};
+use super::project::{NATIVE, Project, words};
 use crate::support;
 
 /// What a test can see of its process, as one line of text that must not depend on the engine.
@@ -130,7 +130,7 @@ fn where_forks_are_not_safe_fresh_processes_are_used_and_it_is_said() {
     let mut auto = WarmEngine::new(spawn(folder.path()), false);
     let suite = auto.collect(Collect::kept(1)).expect("the suite is collected").suite;
     let said = auto.remarks().take();
-    assert!(said.len() == 1 && said[0].contains("poller"), "{said:?}");
+    assert!(said.len() == 1 && said[0].text.contains("poller (test_a.py:2)"), "{said:?}");
     let plan = Plan {
         seed: Seed(1),
         index: TrialIndex(0),
@@ -149,6 +149,56 @@ fn where_forks_are_not_safe_fresh_processes_are_used_and_it_is_said() {
         matches!(&error, Err(RunError::Pytest(text)) if text.contains("--engine warm") && text.contains("poller")),
         "{error:?}"
     );
+}
+
+#[test]
+fn threads_of_libraries_are_a_reason_only_where_a_test_needs_them() {
+    let source = format!(
+        "{NATIVE}\nimport os, time\nnative()\nTASKS = lambda: len(os.listdir('/proc/self/task'))\n\
+         def test_a(): pass\n\
+         def test_hangs(): TASKS() > 1 or time.sleep(600)\n\
+         def test_crashes(): TASKS() > 1 or os._exit(3)\n\
+         def test_always(): os._exit(3)\n"
+    );
+    let spawn = |folder: &Path| support::engine(support::light_python(), folder, Duration::from_secs(2));
+    for (last, why) in
+        [("test_hangs", "timed out"), ("test_crashes", "ended its process (exited with code 3)")]
+    {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("test_a.py"), &source).expect("a file");
+        let mut engine = Box::new(WarmEngine::new(spawn(folder.path()), false));
+        let suite = engine.collect(Collect::kept(1)).expect("the suite is collected").suite;
+        let way = super::project::Way { forks: true, sandboxed: false };
+        let mut project = Project { folder, engine, suite, way };
+        let plan = project.plan(Mode::No, &[&["test_a", "test_always", last]]);
+        assert_eq!(words(&project.serial(&["test_a"])), ["passed"]);
+        assert_eq!(
+            words(&project.serial(&["test_always"])),
+            ["crashed"],
+            "it does so in fresh processes as well"
+        );
+        assert!(project.engine.capabilities(&plan).forks);
+        assert_eq!(project.engine.remarks().take(), Vec::new());
+        // What a fork lacks is no finding.
+        assert_eq!(words(&project.serial(&["test_a", last])), ["passed", "passed"]);
+        assert!(!project.engine.capabilities(&plan).forks);
+        let said = project.engine.remarks().take();
+        let expected = format!("test_a.py::{last} {why} in a fork, which lacks threads of libraries");
+        assert!(said.len() == 1 && said[0].leads && said[0].text.contains(&expected), "{said:?}");
+        assert_eq!(words(&project.run(&plan)), ["passed", "crashed", "passed"]);
+    }
+}
+
+#[test]
+fn a_library_that_was_loaded_by_another_name_is_found_by_its_path() {
+    let source = "import _ctypes, ctypes, os, shutil\nOWN = os.path.realpath('own.so')\n\
+        if not os.path.exists(OWN): shutil.copy(_ctypes.__file__, OWN)\n\
+        LOADED = ctypes.CDLL('./../' + os.path.basename(os.getcwd()) + '/own.so')\n\
+        def test_a(): ctypes.CDLL(OWN, mode=os.RTLD_NOLOAD)\n";
+    for mut project in Project::both_engines(&[("test_a.py", source)]) {
+        let trial = project.serial(&["test_a"]);
+        assert_eq!(words(&trial), ["passed"], "{:?} {trial:?}", project.way);
+    }
 }
 
 #[test]
@@ -172,7 +222,7 @@ fn what_forks_would_share_is_found_and_a_log_is_not() {
         );
         auto.collect(Collect::kept(1)).expect("the suite is collected");
         let said = auto.remarks().take();
-        assert_eq!(said.iter().any(|remark| remark.contains("forks would share")), refused, "{said:?}");
+        assert_eq!(said.iter().any(|remark| remark.text.contains("forks would share")), refused, "{said:?}");
     }
 }
 
@@ -188,7 +238,7 @@ fn a_suite_that_asks_who_it_is_while_it_is_imported_gets_the_right_answer() {
         assert_eq!(project.engine.capabilities(&plan).forks, forks);
         assert_eq!(words(&project.run(&plan)), ["passed", "passed"]);
         let said = project.engine.remarks().take();
-        assert_eq!(said.iter().any(|remark| remark.contains("test_a.py:2")), !forks, "{said:?}");
+        assert_eq!(said.iter().any(|remark| remark.text.contains("test_a.py:2")), !forks, "{said:?}");
     }
 }
 

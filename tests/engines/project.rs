@@ -17,6 +17,11 @@ use tempfile::TempDir;
 
 use crate::support;
 
+/// Starts a thread that Python knows nothing of.
+pub const NATIVE: &str = "import ctypes\n\
+    def native():\n    libc = ctypes.CDLL(None)\n    \
+    assert libc.pthread_create(ctypes.byref(ctypes.c_ulong()), None, libc.pause, None) == 0\n";
+
 /// A suite, and an engine that runs it.
 pub struct Project<E: Engine + ?Sized = dyn Engine> {
     pub folder: TempDir,

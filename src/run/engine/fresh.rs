@@ -87,7 +87,8 @@ impl Engine for SpawnEngine {
     }
 
     fn capabilities(&self, plan: &Plan) -> Capabilities {
-        Capabilities { forks: false, at_once: (self.host.room() / plan.workers.len().max(1) as u32).max(1) }
+        let at_once = (self.host.room() / plan.workers.len().max(1) as u32).max(1);
+        Capabilities { forks: false, lacks_threads: false, at_once }
     }
 
     fn isolation(&self) -> Isolation {
@@ -142,6 +143,10 @@ struct FreshLauncher<'a> {
 impl Launcher for FreshLauncher<'_> {
     fn host(&self) -> &PytestHost {
         self.host
+    }
+
+    fn lacks_threads(&self) -> bool {
+        false
     }
 
     fn launch(

@@ -88,6 +88,8 @@ impl Collect {
 pub struct Capabilities {
     /// Whether it would be run in forks, each of which has the whole suite imported and costs next to nothing.
     pub forks: bool,
+    /// Whether forks lack threads of libraries, which tests may need.
+    pub(crate) lacks_threads: bool,
     /// How many trials of such a plan [`Engine::run_all`] runs at the same time: 1 at least.
     pub(crate) at_once: u32,
 }

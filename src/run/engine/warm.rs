@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::limits::ZYGOTE_ATTEMPTS;
 use crate::plan::{Imports, Interleaving, Mode, Plan};
@@ -20,8 +21,8 @@ use crate::run::remarks::Remarks;
 use crate::run::worker::pace::{Pace, TimeLimits, truer};
 use crate::run::worker::trial_run::run_trial;
 use crate::run::{Engine, Job, RunError};
-use crate::suite::Suite;
-use crate::trial::{Collected, Trial};
+use crate::suite::{Suite, TestIndex};
+use crate::trial::{Collected, Execution, Outcome, Trial};
 
 /// Runs workers as forks of zygotes.
 #[derive(Debug)]
@@ -32,6 +33,10 @@ pub struct WarmEngine {
     /// Whether forks may be given up, or are insisted on.
     insists: bool,
     refusal: Option<String>,
+    /// How long the first zygote took to start, as each fresh process does.
+    startup: Duration,
+    /// Why forks that lack threads are to be given up, once the trials that run have ended.
+    doubt: Mutex<Option<String>>,
     checkpoints: Checkpoints,
     /// How fast the tests were seen to be.
     pace: Pace,
@@ -45,6 +50,8 @@ impl WarmEngine {
             zygotes: BTreeMap::new(),
             insists,
             refusal: None,
+            startup: Duration::ZERO,
+            doubt: Mutex::default(),
             checkpoints: Checkpoints::default(),
             pace: Pace::default(),
         }
@@ -56,9 +63,13 @@ impl WarmEngine {
     }
 
     fn start_zygote(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
+        let start = Instant::now();
         let (zygote, collected) = Zygote::start(&self.fresh.host, hash_seed)?;
         let first = self.zygotes.is_empty();
-        let Readiness { threads, shared, identity_asked_at } = &zygote.readiness;
+        if first {
+            self.startup = start.elapsed();
+        }
+        let Readiness { threads, shared, identity_asked_at, .. } = &zygote.readiness;
         if let (Some(place), true) = (identity_asked_at, first) {
             self.remarks().add(format!(
                 "plans with several workers run in fresh processes: the suite asks which worker it is while it is \
@@ -67,9 +78,12 @@ impl WarmEngine {
         }
         let unsafe_threads = (!threads.is_empty()).then(|| {
             format!(
-                "after collection {} besides the main one are alive, and a fork would lose them: {}. Libraries such as \
-                 OpenBLAS start none with OPENBLAS_NUM_THREADS=1",
-                if threads.len() == 1 { "1 thread".to_owned() } else { format!("{} threads", threads.len()) },
+                "after collection {} alive that a fork would lose: {}",
+                if threads.len() == 1 {
+                    "a thread is".to_owned()
+                } else {
+                    format!("{} threads are", threads.len())
+                },
                 threads.join(", ")
             )
         });
@@ -112,6 +126,12 @@ impl WarmEngine {
             return Ok(Some(trial));
         };
         let trial = self.run_at_their_pace(zygote, suite, job);
+        if let Err(RunError::LostThreads { test, how }) = &trial {
+            let trial = self.fresh.run_apart(suite, job)?;
+            self.pace.learn(&trial, self.fresh.host.limits().test);
+            self.compare(suite, *test, how, &zygote.readiness.native, &trial);
+            return Ok(Some(trial));
+        }
         if !zygote.is_alive() {
             return if matches!(trial, Err(RunError::Interrupted)) {
                 Err(RunError::Interrupted)
@@ -138,6 +158,28 @@ impl WarmEngine {
         }
         self.pace.learn(&trial, limits.test);
         Ok(trial)
+    }
+
+    /// Notes that forks are to be given up, if a test that hung or took its process along in a fork without these threads
+    /// did neither in a fresh process.
+    fn compare(&self, suite: &Suite, test: TestIndex, how: &str, threads: &[String], fresh: &Trial) {
+        let ended = |run: &Execution| {
+            run.test == test && matches!(run.outcome, Outcome::Timeout { .. } | Outcome::Crashed { .. })
+        };
+        if !fresh.executions.iter().any(ended) {
+            let why = format!(
+                "{} {how} in a fork, which lacks threads of libraries ({}), and did not in a fresh process",
+                suite.test(test).id,
+                threads.join(", ")
+            );
+            self.doubt.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
+        }
+    }
+
+    /// Gives up forks if one was seen to lack what a test needs.
+    fn settle_doubt(&mut self) -> Result<(), RunError> {
+        let doubt = self.doubt.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        doubt.map_or(Ok(()), |why| self.refuse_forks(&why))
     }
 
     fn run_in_forks(&self, at: Forking<'_>, suite: &Suite, job: Job<'_>) -> Result<Trial, RunError> {
@@ -223,6 +265,7 @@ impl Engine for WarmEngine {
             let ended = self.run_while_zygotes_live(suite, &jobs[before..], &mut |at, trial| {
                 finished(before + at, trial)
             });
+            self.settle_doubt()?;
             let ControlFlow::Continue(more) = ended? else {
                 return Ok(());
             };
@@ -233,7 +276,8 @@ impl Engine for WarmEngine {
     }
 
     fn capabilities(&self, plan: &Plan) -> Capabilities {
-        Capabilities { forks: self.may_fork(plan), ..self.fresh.capabilities(plan) }
+        let lacks_threads = self.zygotes.values().any(|zygote| !zygote.readiness.native.is_empty());
+        Capabilities { forks: self.may_fork(plan), lacks_threads, ..self.fresh.capabilities(plan) }
     }
 
     fn isolation(&self) -> Isolation {
@@ -247,7 +291,10 @@ impl Engine for WarmEngine {
             )));
         }
         if self.refusal.is_none() {
-            self.remarks().add(format!("every plan runs in fresh processes: {why}"));
+            let seconds = self.startup.as_secs_f64();
+            self.remarks().lead(format!(
+                "every plan runs in fresh processes, each of which takes {seconds:.1} s or so until its first test: {why}"
+            ));
             self.refusal = Some(why.to_owned());
             self.end_zygotes();
         }

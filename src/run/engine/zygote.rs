@@ -18,8 +18,10 @@ use crate::trial::Collected;
 /// What a zygote says of itself once it has collected the suite.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Readiness {
-    /// The names of its threads besides the main one: a fork would lose them.
+    /// The names of threads that a fork would lose and needs, with where each was started.
     pub(crate) threads: Vec<String>,
+    /// The names of libraries' threads that a fork would lose; whether it needs them, only tests show.
+    pub(crate) native: Vec<String>,
     /// Files it has open for writing, and connections: forks would share them.
     pub(crate) shared: Vec<String>,
     /// `file:line` where the suite asked for its xdist identity while it was imported.
@@ -104,8 +106,8 @@ fn hear_readiness(receiver: &Receiver<((), Heard)>, interrupt: &Interrupt) -> Re
             return Err(RunError::Interrupted);
         }
         match receiver.recv_timeout(TICK) {
-            Ok((_, Heard::Message(Message::Ready { threads, shared, identity_asked_at }))) => {
-                return Ok(Readiness { threads, shared, identity_asked_at });
+            Ok((_, Heard::Message(Message::Ready { threads, native, shared, identity_asked_at }))) => {
+                return Ok(Readiness { threads, native, shared, identity_asked_at });
             }
             Ok((_, Heard::Message(Message::Error { message }) | Heard::Garbage(message))) => {
                 return Err(RunError::Pytest(message));
@@ -130,6 +132,10 @@ pub(crate) struct ForkLauncher<'a> {
 impl Launcher for ForkLauncher<'_> {
     fn host(&self) -> &PytestHost {
         self.host
+    }
+
+    fn lacks_threads(&self) -> bool {
+        !self.zygote.readiness.native.is_empty()
     }
 
     fn launch(

@@ -36,6 +36,9 @@ pub(crate) trait Launcher: Sync {
     /// Whose processes they are.
     fn host(&self) -> &PytestHost;
 
+    /// Whether its processes may lack what tests need, so that one that hangs or ends says nothing of its test.
+    fn lacks_threads(&self) -> bool;
+
     /// Starts a process for a worker.
     fn launch(
         &self,
@@ -367,6 +370,11 @@ impl<'a> TrialRun<'a> {
             Stage::Collecting => {
                 let why = format!("pytest ended before its first test ({how})");
                 return Err(RunError::Pytest(with_output(&why, &process.output())));
+            }
+            Stage::Running(place, _) if self.launcher.lacks_threads() => {
+                let how =
+                    timeout.map_or_else(|| format!("ended its process ({how})"), |_| "timed out".to_owned());
+                return Err(RunError::LostThreads { test: state.list[place], how });
             }
             Stage::Running(place, since) => {
                 let outcome = match timeout {

@@ -115,7 +115,12 @@ impl Account {
 
     /// The remarks, those on how plans are run first.
     pub(crate) fn remarks(&self) -> Vec<String> {
-        let mut remarks: Vec<&(About, String)> = self.remarks.iter().collect();
+        self.remarks_about(|_| true)
+    }
+
+    fn remarks_about(&self, wanted: impl Fn(About) -> bool) -> Vec<String> {
+        let mut remarks: Vec<&(About, String)> =
+            self.remarks.iter().filter(|(about, _)| wanted(*about)).collect();
         remarks.sort_by_key(|(about, _)| *about);
         remarks.into_iter().map(|(_, text)| text.clone()).collect()
     }
@@ -142,7 +147,8 @@ impl Account {
         SessionResult {
             seed,
             axes,
-            remarks: self.remarks().into_iter().chain(never_ran).collect(),
+            costs: self.remarks_about(|about| about == About::Costs),
+            remarks: self.remarks_about(|about| about != About::Costs).into_iter().chain(never_ran).collect(),
             left_out: self.left_out.clone(),
             alone: self.alone(),
             trials: self.trials(),

@@ -275,6 +275,11 @@ impl<'a> Lab<'a> {
         self.engine.capabilities(plan).forks
     }
 
+    /// Whether forks lack threads of libraries, which tests may need.
+    pub(crate) fn lacks_threads(&self, plan: &Plan) -> bool {
+        self.engine.capabilities(plan).lacks_threads
+    }
+
     /// Gives up forks; see [`Engine::refuse_forks`].
     ///
     /// # Errors

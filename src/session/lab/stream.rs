@@ -36,7 +36,8 @@ impl<'a> Stream<'a> {
     /// Tells what the engine has had to say.
     pub(crate) fn tell_remarks(&mut self) {
         for remark in self.remarks.take() {
-            self.pass_on(&Event::Remark(About::Runs, &remark));
+            let about = if remark.leads { About::Costs } else { About::Runs };
+            self.pass_on(&Event::Remark(about, &remark.text));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::judge::Signature;
 use crate::judge::observation::Fate;
-use crate::limits::{FORK_ROUNDS, FORKED_SAMPLE};
+use crate::limits::{FORK_ROUNDS, FORKED_SAMPLE, SAMPLE_WITHOUT_THREADS};
 use crate::plan::{OrderKind, Plan};
 use crate::run::{Job, RunError};
 use crate::session::lab::Lab;
@@ -15,7 +15,8 @@ use crate::trial::Trial;
 /// # Errors
 /// Those of the engine, or the user insists on forks.
 pub(crate) fn check(lab: &mut Lab<'_>, suite_order: &Plan) -> Result<(), RunError> {
-    let plan = sample(suite_order);
+    let most = if lab.lacks_threads(suite_order) { SAMPLE_WITHOUT_THREADS } else { FORKED_SAMPLE };
+    let plan = sample(suite_order, most);
     let mut differing = plan.workers[0].clone();
     let mut first: Option<Trial> = None;
     for _ in 0..FORK_ROUNDS {
@@ -46,8 +47,8 @@ pub(crate) fn check(lab: &mut Lab<'_>, suite_order: &Plan) -> Result<(), RunErro
 }
 
 /// Tests from all over a serial plan, in its order.
-fn sample(plan: &Plan) -> Plan {
-    let step = plan.len().div_ceil(FORKED_SAMPLE).max(1);
+fn sample(plan: &Plan, most: usize) -> Plan {
+    let step = plan.len().div_ceil(most).max(1);
     let list: Vec<TestIndex> = plan.workers[0].iter().copied().step_by(step).collect();
     Plan { order: OrderKind::Explicit, workers: vec![list], ..plan.clone() }
 }
@@ -64,6 +65,23 @@ mod tests {
     use crate::session::event::Reporters;
     use crate::session::fake_engine::{FakeEngine, Situation, fails_if, plan, suite};
     use crate::trial::Outcome;
+
+    /// Whether forks are given up after a suite of 120 tests was checked, of which the second does something else in forks.
+    fn finds_the_second_of_many(lacks_threads: bool) -> bool {
+        let engine = FakeEngine::new(suite(120), |run| fails_if(!run.fresh && run.test == TestIndex(1)));
+        let mut engine = if lacks_threads { engine.without_threads() } else { engine };
+        let whole = Plan { workers: vec![(0..120).map(TestIndex).collect()], ..plan("a") };
+        let (suite, mut nobody) = (suite(120), Reporters::default());
+        let mut lab = Lab::new(&suite, &mut engine, &mut nobody, None);
+        check(&mut lab, &whole).unwrap();
+        !lab.forks(&whole)
+    }
+
+    #[test]
+    fn all_tests_of_a_suite_of_this_size_are_compared_where_forks_lack_threads() {
+        assert!(finds_the_second_of_many(true));
+        assert!(!finds_the_second_of_many(false));
+    }
 
     /// Whether forks are still used after the check, and how many runs it took.
     fn checked(becomes: impl FnMut(Situation<'_>) -> Outcome) -> (bool, usize) {

@@ -142,7 +142,7 @@ impl Checkpoints {
 
     /// An error of a run from a checkpoint says nothing of the run without.
     fn without(&self, error: RunError) -> Result<Option<Trial>, RunError> {
-        if matches!(error, RunError::Interrupted) {
+        if matches!(error, RunError::Interrupted | RunError::LostThreads { .. }) {
             return Err(error);
         }
         locked(&self.counts).unfit.push(error.to_string());
@@ -217,6 +217,10 @@ struct GoingOn<'a> {
 impl Launcher for GoingOn<'_> {
     fn host(&self) -> &PytestHost {
         self.at.host
+    }
+
+    fn lacks_threads(&self) -> bool {
+        !self.at.zygote.readiness.native.is_empty()
     }
 
     fn launch(
