@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -45,6 +46,40 @@ fn explained(report: &Value) -> &Value {
 
 fn diff(finding: &Value) -> &str {
     finding["explanation"]["fix"]["diff"].as_str().unwrap_or_else(|| panic!("no fix: {finding:#}"))
+}
+
+/// Four tests that fail after the first, one of them with another exception.
+const VICTIMS: [(&str, &str); 2] = [
+    ("shop.py", "CART = {}\n\n\ndef total():\n    assert not CART\n    return 0\n"),
+    (
+        "test_shop.py",
+        "import shop\n\n\ndef test_fills():\n    shop.CART['tea'] = 3\n\n\n\
+         def test_one():\n    assert shop.total() == 0\n\n\ndef test_two():\n    assert shop.total() == 0\n\n\n\
+         def test_three():\n    assert shop.total() == 0\n\n\ndef test_pays():\n    {'': 0}[''.join(shop.CART)]\n",
+    ),
+];
+
+#[test]
+fn each_victim_of_a_cause_has_a_command_that_shows_it_and_fails_otherwise_where_it_does() {
+    let folder = project(&VICTIMS);
+    let report = stress(folder.path(), &support::UNFIXED);
+    let finding = explained(&report);
+    let others = finding["related_tests"]["victims"].as_array().expect("other victims");
+    let exception = |crash: &Value| crash["exception"].clone();
+    let own = exception(&finding["crash"]);
+    assert_eq!(others.len(), 3, "{finding:#}");
+    for other in others {
+        assert_eq!(other["otherwise"], exception(&other["crash"]) != own, "{other:#}");
+        assert_eq!(other["command"]["shown"], true, "no more than are tried: {other:#}");
+        let line = other["command"]["line"].as_str().expect("a command");
+        let ran = Command::new("sh").args(["-c", line]).current_dir(folder.path()).output().expect("a shell");
+        let said = String::from_utf8_lossy(&ran.stdout);
+        let test = other["test"]["node_id"].as_str().expect("a test");
+        assert!(said.contains(&format!("FAILED {test}")), "{line}\n{said}");
+        assert!(said.contains("1 failed, 1 passed"), "{line}\n{said}");
+    }
+    let otherwise = others.iter().filter(|other| other["otherwise"] == true).count();
+    assert!(otherwise == 1 || own == "KeyError" && otherwise == 3, "{others:#?}");
 }
 
 /// A file that workers share, and whose name no module holds.

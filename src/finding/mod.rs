@@ -3,10 +3,11 @@
 pub(crate) mod group;
 pub(crate) mod known;
 pub mod left_unjudged;
+pub(crate) mod other_victims;
 pub(crate) mod same_polluter;
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -177,6 +178,8 @@ pub struct Finding {
     pub command: Option<String>,
     /// Why there is no such command, once that is known.
     pub(crate) no_command: Option<NoCommand>,
+    /// Of the other victims whose commands were tried: the one that showed the failure in a run, if one did.
+    pub(crate) other_commands: BTreeMap<TestIndex, Option<String>>,
     /// What is known of the state behind it; absent where there is none to look for.
     pub explanation: Option<Explanation>,
     /// What the reader should know besides.
@@ -229,6 +232,7 @@ impl Finding {
             same_polluter: SamePolluter::default(),
             command: None,
             no_command: None,
+            other_commands: BTreeMap::new(),
             explanation: None,
             note: None,
             trace: None,

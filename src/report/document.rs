@@ -9,7 +9,6 @@ use serde::Serialize;
 use crate::explain::RelatedTests;
 use crate::finding::group::{Group, groups};
 use crate::finding::known::Known;
-use crate::finding::same_polluter::SamePolluter;
 use crate::finding::{Finding, Kind, Origin};
 use crate::formats::REPORT;
 use crate::judge::signature::{FailureLocation, Signature};
@@ -145,6 +144,16 @@ struct VictimDocument {
     /// The test after which the polluter fails in its turn.
     #[serde(skip_serializing_if = "Option::is_none")]
     after: Option<TestId>,
+    otherwise: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<VictimCommand>,
+}
+
+/// A command of plain pytest for another victim.
+#[derive(Clone, Debug, Serialize)]
+struct VictimCommand {
+    line: String,
+    shown: bool,
 }
 
 /// A race whose interleaving was controlled.
@@ -307,7 +316,7 @@ impl FindingDocument {
         let shrunk = finding.shrunk.as_ref();
         let confirmed = finding.explanation.as_ref().filter(|explanation| explanation.confirmed);
         let related_tests =
-            confirmed.map(|explanation| RelatedDocument::new(&explanation.related_tests, suite));
+            confirmed.map(|explanation| RelatedDocument::new(finding, &explanation.related_tests, suite));
         Self {
             kind: finding.kind,
             isolation_failure: finding.kind.is_isolation_failure(),
@@ -330,7 +339,7 @@ impl FindingDocument {
             command: finding.command.clone(),
             no_command: finding.no_command.map(|why| words::no_command(why, suite)),
             also: finding.also.iter().map(id).collect(),
-            same_polluter: SamePolluterDocument::new(&finding.same_polluter, suite),
+            same_polluter: SamePolluterDocument::new(finding, suite),
             explanation: finding.explanation.as_ref().map(ExplanationDocument::new),
             circle: related_tests.clone(),
             related_tests,
@@ -343,29 +352,40 @@ impl FindingDocument {
 }
 
 impl VictimDocument {
-    fn new(victim: &Signature, after: Option<TestIndex>, suite: &Suite) -> Self {
+    fn new(finding: &Finding, victim: &Signature, suite: &Suite) -> Self {
         let id = |test: TestIndex| suite.test(test).id.clone();
-        Self { test: id(victim.test), crash: victim.crash.clone(), after: after.map(id) }
+        let other = finding.other_victims().find(|other| other.signature == victim);
+        let command = other.and_then(|other| finding.command_for(other, suite));
+        Self {
+            test: id(victim.test),
+            crash: victim.crash.clone(),
+            after: None,
+            otherwise: finding.is_otherwise(victim, suite),
+            command: command.map(|command| VictimCommand { line: command.text, shown: command.shown }),
+        }
     }
 }
 
 impl SamePolluterDocument {
     /// None if there are no such tests.
-    fn new(told: &SamePolluter, suite: &Suite) -> Option<Self> {
-        let victims = told.victims.iter().map(|victim| VictimDocument::new(victim, None, suite));
+    fn new(finding: &Finding, suite: &Suite) -> Option<Self> {
+        let told = &finding.same_polluter;
+        let victims = told.victims.iter().map(|victim| VictimDocument::new(finding, victim, suite));
         let document = Self { victims: victims.collect(), fresh: ids(&told.fresh, suite) };
         (!document.victims.is_empty()).then_some(document)
     }
 }
 
 impl RelatedDocument {
-    fn new(related_tests: &RelatedTests, suite: &Suite) -> Self {
-        let victim = |victim: &Signature, after| VictimDocument::new(victim, after, suite);
-        let victims = related_tests.victims.iter().map(|signature| victim(signature, None));
-        let in_turn = related_tests.in_turn.iter().map(|turn| victim(&turn.victim, Some(turn.after)));
+    fn new(finding: &Finding, related_tests: &RelatedTests, suite: &Suite) -> Self {
+        let victim = |victim: &Signature| VictimDocument::new(finding, victim, suite);
+        let in_turn = related_tests.in_turn.iter().map(|turn| VictimDocument {
+            after: Some(suite.test(turn.after).id.clone()),
+            ..victim(&turn.victim)
+        });
         Self {
             polluters: ids(&related_tests.polluters, suite),
-            victims: victims.chain(in_turn).collect(),
+            victims: related_tests.victims.iter().map(victim).chain(in_turn).collect(),
             cleaners: ids(&related_tests.cleaners, suite),
             whole: related_tests.whole,
             fresh: ids(&related_tests.fresh, suite),

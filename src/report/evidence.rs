@@ -114,17 +114,22 @@ fn who_has_to_do_with_a_place_is_told_as_it_was_seen() {
     for words in ["also victim", "cleaner", "also polluter"] {
         assert!(!nobody.contains(words), "{nobody}");
     }
-    let of_b = Signature::of(test('b'), &failed("KeyError")).unwrap();
-    let in_turn = Some(InTurn { victim: of_b, after: test('h') });
-    let mutual = related(RelatedTests { in_turn, ..RelatedTests::default() });
-    assert!(has(&mutual, "also victim", "test_b.py::b, after test_h.py::h"), "{mutual}");
-    assert!(mutual.contains("one cause  shop.CART: 1 polluter, 2 victims"), "{mutual}");
+    for (exception, otherwise) in
+        [("AssertionError", ""), ("KeyError", ", fails otherwise: KeyError in body (test.py)")]
+    {
+        let of_b = Signature::of(test('b'), &failed(exception)).unwrap();
+        let in_turn = Some(InTurn { victim: of_b, after: test('h') });
+        let mutual = related(RelatedTests { in_turn, ..RelatedTests::default() });
+        let told = format!("test_b.py::b, after test_h.py::h{otherwise}");
+        assert!(has(&mutual, "also victim", &told), "{mutual}");
+        assert!(mutual.contains("one cause  shop.CART: 1 polluter, 2 victims"), "{mutual}");
+    }
 }
 
 #[test]
 fn who_fails_after_the_same_polluter_is_told_without_a_word_on_the_state() {
     let of = |fresh: &str| {
-        let fails = |letter| Signature::of(test(letter), &failed("KeyError")).unwrap();
+        let fails = |letter| Signature::of(test(letter), &failed("AssertionError")).unwrap();
         let victims = ['c', 'd'].map(fails).into();
         let same_polluter = SamePolluter { victims, fresh: fresh.chars().map(test).collect() };
         printed_of(Finding { same_polluter, explanation: None, ..victim(Explanation::default()) })
@@ -140,6 +145,42 @@ fn who_fails_after_the_same_polluter_is_told_without_a_word_on_the_state() {
     }
     let nobody = printed_of(Finding { explanation: None, ..victim(Explanation::default()) });
     assert!(!nobody.contains("same polluter") && !nobody.contains("in two runs"), "{nobody}");
+}
+
+#[test]
+fn the_commands_of_other_victims_are_told_with_how_far_they_were_tried() {
+    let fails = |letter| Signature::of(test(letter), &failed("AssertionError")).unwrap();
+    let of = |tried: &[(char, Option<&str>)], command: Option<&str>, verbosity| {
+        let related_tests = RelatedTests { victims: ['c', 'd'].map(fails).into(), ..RelatedTests::default() };
+        let other_commands =
+            tried.iter().map(|&(letter, command)| (test(letter), command.map(str::to_owned))).collect();
+        let culprits = vec![test('b')];
+        let minimal =
+            Minimal { plan: plan("bh"), culprits, imports: Vec::new(), one_minimal: true, calls: 1 };
+        let finding = Finding {
+            shrunk: Some(minimal),
+            command: command.map(str::to_owned),
+            other_commands,
+            ..victim(Explanation { related_tests, ..explained(vec![cart()]) })
+        };
+        report(SessionResult { findings: vec![finding], ..session() }, verbosity)
+    };
+    let (own, c) = ("pytest test_b.py::b test_h.py::h", "pytest -n0 test_b.py::b test_c.py::c");
+    let rows = [
+        (vec![], "tried for none"),
+        (vec![('c', Some(c))], "tried for 1 of 2, each of which showed its failure"),
+        (vec![('c', Some(c)), ('d', None)], "tried for 2 of 2, of which 1 showed the failure"),
+        (vec![('c', None)], "tried for 1 of 2, of which 0 showed the failure"),
+    ];
+    for (tried, how_far) in rows {
+        let told = of(&tried, Some(own), Verbosity::Normal);
+        let words = format!("as this with another last test, for each of the others; {how_far} (-v has all)");
+        assert!(has(&told, "commands", &words) && !told.contains("test_b.py::b test_c.py::c"), "{told}");
+    }
+    let all = of(&[('c', Some(c))], Some(own), Verbosity::Verbose);
+    assert!(has(&all, "", c) && has(&all, "", "pytest test_b.py::b test_d.py::d  (not tried)"), "{all}");
+    let none = of(&[], None, Verbosity::Verbose);
+    assert!(!none.contains("commands") && !none.contains("pytest test_b.py::b"), "{none}");
 }
 
 #[test]

@@ -5,9 +5,8 @@ use std::io::{self, Write};
 
 use crate::explain::{Explanation, Fix, InTurn, NoFix, RelatedTests};
 use crate::finding::group::groups;
-use crate::finding::same_polluter::SamePolluter;
 use crate::finding::{Finding, Kind};
-use crate::report::words;
+use crate::report::{Verbosity, other_victims, words};
 use crate::state::{Place, StateKind, Written};
 use crate::suite::{Suite, TestIndex};
 
@@ -18,19 +17,30 @@ const LISTED: usize = 5;
 ///
 /// # Errors
 /// Those of the writer.
-pub(crate) fn write(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Result<()> {
+pub(crate) fn write(
+    out: &mut dyn Write,
+    finding: &Finding,
+    suite: &Suite,
+    verbosity: Verbosity,
+) -> io::Result<()> {
     match &finding.explanation {
         None => Ok(()),
-        Some(explanation) if explanation.confirmed => confirmed(out, explanation, finding.kind, suite),
+        Some(explanation) if explanation.confirmed => confirmed(out, finding, explanation, suite, verbosity),
         Some(explanation) => unconfirmed(out, explanation),
     }?;
-    same_polluter(out, &finding.same_polluter, suite)
+    same_polluter(out, finding, suite, verbosity)
 }
 
 /// The other tests that fail after the polluter.
-fn same_polluter(out: &mut dyn Write, told: &SamePolluter, suite: &Suite) -> io::Result<()> {
+fn same_polluter(
+    out: &mut dyn Write,
+    finding: &Finding,
+    suite: &Suite,
+    verbosity: Verbosity,
+) -> io::Result<()> {
+    let told = &finding.same_polluter;
     for victim in &told.victims {
-        writeln!(out, "  {:<13} {}", "same polluter", suite.test(victim.test).id)?;
+        other_victims::one(out, finding, "same polluter", victim, suite, verbosity)?;
     }
     let (all, fresh) = (told.victims.len(), told.fresh.len());
     if all == 0 {
@@ -61,7 +71,13 @@ pub(crate) fn causes(out: &mut dyn Write, findings: &[Finding], suite: &Suite) -
     Ok(())
 }
 
-fn confirmed(out: &mut dyn Write, explanation: &Explanation, kind: Kind, suite: &Suite) -> io::Result<()> {
+fn confirmed(
+    out: &mut dyn Write,
+    finding: &Finding,
+    explanation: &Explanation,
+    suite: &Suite,
+    verbosity: Verbosity,
+) -> io::Result<()> {
     for place in &explanation.places {
         let along = place.along.as_ref().map_or_else(String::new, |call| format!(" (with {call})"));
         writeln!(out, "  {:<13} {}{along}  ({})", "shared state", place.name, place.kind)?;
@@ -72,7 +88,7 @@ fn confirmed(out: &mut dyn Write, explanation: &Explanation, kind: Kind, suite: 
             }
         }
     }
-    let passes = if kind == Kind::Brittle { "fails" } else { "passes" };
+    let passes = if finding.kind == Kind::Brittle { "fails" } else { "passes" };
     let how = match (explanation.places.len(), explanation.jointly) {
         (1, _) => format!("{passes} once it is put back"),
         (_, true) => format!("{passes} once all of them are put back"),
@@ -80,7 +96,7 @@ fn confirmed(out: &mut dyn Write, explanation: &Explanation, kind: Kind, suite: 
     };
     let others = words::others(explanation).map_or_else(String::new, |others| format!("; {others}"));
     writeln!(out, "  {:<13} {how}{others}", "proof")?;
-    related_tests(out, &explanation.related_tests, suite)?;
+    related_tests(out, finding, &explanation.related_tests, suite, verbosity)?;
     if let Some(NoFix { says, .. }) = &explanation.no_fix {
         writeln!(out, "  {:<13} {says}", "fix")?;
     }
@@ -124,21 +140,23 @@ pub fn left_by_the_command(out: &mut dyn Write, finding: &Finding) -> io::Result
 }
 
 /// The other tests that have to do with the place.
-fn related_tests(out: &mut dyn Write, related_tests: &RelatedTests, suite: &Suite) -> io::Result<()> {
-    let victims: BTreeSet<TestIndex> = related_tests.victims.iter().map(|signature| signature.test).collect();
-    let sorts = [
-        ("also polluter", &related_tests.polluters),
-        ("also victim", &victims),
-        ("cleaner", &related_tests.cleaners),
-    ];
-    for (label, tests) in sorts {
-        for &test in tests {
-            writeln!(out, "  {label:<13} {}", suite.test(test).id)?;
-        }
+fn related_tests(
+    out: &mut dyn Write,
+    finding: &Finding,
+    related_tests: &RelatedTests,
+    suite: &Suite,
+    verbosity: Verbosity,
+) -> io::Result<()> {
+    let named = |out: &mut dyn Write, label: &str, tests: &BTreeSet<TestIndex>| {
+        tests.iter().try_for_each(|&test| writeln!(out, "  {label:<13} {}", suite.test(test).id))
+    };
+    named(out, "also polluter", &related_tests.polluters)?;
+    for victim in &related_tests.victims {
+        other_victims::one(out, finding, "also victim", victim, suite, verbosity)?;
     }
-    if let Some(InTurn { victim, after }) = &related_tests.in_turn {
-        let [test, after] = [victim.test, *after].map(|test| &suite.test(test).id);
-        writeln!(out, "  {:<13} {test}, after {after}", "also victim")?;
+    named(out, "cleaner", &related_tests.cleaners)?;
+    if let Some(InTurn { victim, .. }) = &related_tests.in_turn {
+        other_victims::one(out, finding, "also victim", victim, suite, verbosity)?;
     }
     let (all, fresh) = (related_tests.tests().len(), related_tests.fresh.len());
     if fresh < all {

@@ -13,6 +13,7 @@ pub(crate) mod junit;
 pub(crate) mod code_quality;
 pub(crate) mod github;
 mod given_up;
+mod other_victims;
 pub(crate) mod gitlab;
 pub(crate) mod speedup;
 pub(crate) mod speedup_document;

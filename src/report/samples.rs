@@ -149,6 +149,7 @@ fn victims() -> Vec<Finding> {
         Finding {
             shrunk: minimal("bh", "b"),
             command: Some("pytest test_b.py::b test_h.py::h".into()),
+            other_commands: [(test('g'), Some("pytest test_b.py::b test_g.py::g".into()))].into(),
             explanation: Some(whole),
             ..victim('h')
         },

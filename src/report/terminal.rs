@@ -8,7 +8,7 @@ use crate::finding::{Finding, Kind};
 use crate::limits::DELAY_RUNS;
 use crate::report::gitlab::Sections;
 use crate::report::tokens::Tokens;
-use crate::report::{Again, Verbosity, explanation, given_up, words};
+use crate::report::{Again, Verbosity, explanation, given_up, other_victims, words};
 use crate::session::SessionResult;
 use crate::suite::triage::{Cause, by_cause};
 use crate::suite::{CollectionError, Suite, TestIndex};
@@ -240,7 +240,7 @@ pub(super) fn finding(
         )?;
     }
     trace(out, finding, suite)?;
-    explanation::write(out, finding, suite)?;
+    explanation::write(out, finding, suite, verbosity)?;
     evidence(out, finding)?;
     also(out, &finding.also, suite)?;
     if let Some(note) = &finding.note {
@@ -254,6 +254,7 @@ pub(super) fn finding(
         let at_times = if finding.fails_at_times() { "  fails at times" } else { "" };
         writeln!(out, "  {:<13} {command}{DIM}{at_times}{DIM:#}", "pytest")?;
         explanation::left_by_the_command(out, finding)?;
+        other_victims::commands(out, finding, suite)?;
     }
     if let Some(why) = finding.no_command {
         writeln!(out, "  {:<13} {}", "pytest", words::no_command(why, suite))?;

@@ -7,11 +7,11 @@ use crate::finding::group::Group;
 use crate::finding::known::{Known, Same};
 use crate::finding::{Elsewhere, Finding, Kind, NoCommand, Origin};
 use crate::judge::observation::FailureMatcher;
-use crate::judge::signature::Signature;
+use crate::judge::signature::{FailureLocation, Signature};
 use crate::judge::statistics::Tally;
 use crate::race::trace::Trace;
 use crate::state::Place;
-use crate::suite::{Fixture, Suite};
+use crate::suite::{Fixture, Phase, Suite};
 
 /// What the other tests of a minimal failure are to the one that fails.
 pub(crate) fn role(kind: Kind) -> &'static str {
@@ -182,6 +182,14 @@ pub(crate) fn no_command(why: NoCommand, suite: &Suite) -> String {
     }
 }
 
+/// How a test fails: `KeyError in load (shop/files.py), in its setup`.
+pub(crate) fn crash(crash: &FailureLocation) -> String {
+    let FailureLocation { phase, exception, file, function } = crash;
+    let place = if file.is_empty() { function.clone() } else { format!("in {function} ({file})") };
+    let phase = if *phase == Phase::Call { String::new() } else { format!(", in its {}", phase.name()) };
+    format!("{exception} {place}{phase}")
+}
+
 /// `suite order`, `trial 7`.
 pub(crate) fn origin(origin: Origin) -> String {
     match origin {
@@ -277,6 +285,17 @@ mod tests {
         assert_eq!(group(&brittle), "5 state-setters, 6 brittle tests");
         let mixed = Group { polluters: tests(1), victims: tests(2), brittle: tests(1), ..none() };
         assert_eq!(group(&mixed), "1 polluter, 2 victims, 1 brittle test");
+    }
+
+    #[test]
+    fn how_a_test_fails_is_told_with_its_phase_unless_that_is_its_body() {
+        let told = |phase, file: &str| {
+            let (exception, file, function) = ("KeyError".into(), file.into(), "load".into());
+            crash(&FailureLocation { phase, exception, file, function })
+        };
+        assert_eq!(told(Phase::Call, "shop.py"), "KeyError in load (shop.py)");
+        assert_eq!(told(Phase::Setup, "shop.py"), "KeyError in load (shop.py), in its setup");
+        assert_eq!(told(Phase::Call, ""), "KeyError load");
     }
 
     #[test]

@@ -74,6 +74,7 @@ impl<'a> Agenda<'a> {
             self.unexplained.remove(&of);
             self.unfixed.extend((self.how_far == Explain::Fix).then_some(of));
             details::state(lab, of)?;
+            details::other_commands(lab, self.interpreter, of)?;
             for folded in lab.book().to_fold(of) {
                 self.unexplained.remove(&folded);
                 lab.tell(&Event::Folded(folded, of));
@@ -224,7 +225,11 @@ impl<'a> Agenda<'a> {
         let of = lab.found(finding);
         self.unexplained.extend((self.how_far > Explain::No).then_some(of));
         details::told_of(lab, of, |lab| same_polluter::ask(lab, of))?;
-        details::command(lab, self.interpreter, of)
+        details::command(lab, self.interpreter, of)?;
+        if self.how_far == Explain::No {
+            details::other_commands(lab, self.interpreter, of)?;
+        }
+        Ok(())
     }
 }
 

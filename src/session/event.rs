@@ -1,7 +1,7 @@
 //! What happens in a session, told one by one as it happens: by the lab, which runs plans, and by those that judge and
 //! explain what runs show. The progress, the history and the session's result are all made of these.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::explain::{Explanation, Fix, NoFix, RelatedTests};
 use crate::finding::same_polluter::SamePolluter;
@@ -61,6 +61,8 @@ pub enum Event<'a> {
     SamePolluter(usize, &'a SamePolluter),
     /// Whether a command of plain pytest shows a finding.
     Command(usize, &'a Result<String, NoCommand>),
+    /// Which commands show those of a finding's other victims that were tried; see [`Finding::other_commands`].
+    OtherCommands(usize, &'a BTreeMap<TestIndex, Option<String>>),
     /// A finding was traced to the state behind it, or why not.
     Explained(usize, &'a Explanation),
     /// Who else has to do with the state behind a finding.

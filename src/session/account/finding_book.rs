@@ -198,6 +198,7 @@ impl FindingBook {
             }
             Event::Command(of, Ok(command)) => self.findings[*of].command = Some(command.clone()),
             Event::Command(of, Err(why)) => self.findings[*of].no_command = Some(*why),
+            Event::OtherCommands(of, found) => self.findings[*of].other_commands.clone_from(found),
             Event::Explained(of, explanation) => {
                 self.findings[*of].explanation = Some((*explanation).clone());
                 self.identify(*of, suite);

@@ -7,7 +7,7 @@ use crate::run::RunError;
 use crate::session::event::Event;
 use crate::session::explain::explain;
 use crate::session::explain::related::related_tests;
-use crate::session::investigate::command;
+use crate::session::investigate::{command, other_commands};
 use crate::session::lab::Lab;
 use crate::trial::Interpreter;
 
@@ -25,6 +25,25 @@ pub(crate) fn command(lab: &mut Lab<'_>, interpreter: &Interpreter, of: usize) -
         let finding = lab.book().findings()[of].clone();
         if let Some(command) = command::find(lab, interpreter, &finding)? {
             lab.tell(&Event::Command(of, &command));
+        }
+        Ok(())
+    })
+}
+
+/// Tells of the commands that show a finding's other victims.
+///
+/// # Errors
+/// As those of [`told_of`].
+pub(crate) fn other_commands(
+    lab: &mut Lab<'_>,
+    interpreter: &Interpreter,
+    of: usize,
+) -> Result<(), RunError> {
+    told_of(lab, of, |lab| {
+        let finding = lab.book().findings()[of].clone();
+        let found = other_commands::find(lab, interpreter, &finding)?;
+        if !found.is_empty() {
+            lab.tell(&Event::OtherCommands(of, &found));
         }
         Ok(())
     })

@@ -106,17 +106,17 @@ fn under_its_hash_seed(
 }
 
 /// Commands of which one is looked for, the simplest first.
-struct Commands<'a> {
+pub(super) struct Commands<'a> {
     /// Whose plugins may have to be kept from changing the order.
-    interpreter: &'a Interpreter,
+    pub(super) interpreter: &'a Interpreter,
     /// `PYTHONHASHSEED`, if it is to be set.
-    hash_seeds: &'a [Option<u32>],
+    pub(super) hash_seeds: &'a [Option<u32>],
     /// The arguments that select the tests.
-    selected: &'a [String],
+    pub(super) selected: &'a [String],
     /// How many runs of one command have to miss the failure before the next is tried.
-    tries: u32,
+    pub(super) tries: u32,
     /// How many have to show it before the command is taken.
-    needed: u32,
+    pub(super) needed: u32,
 }
 
 impl Commands<'_> {
@@ -125,7 +125,7 @@ impl Commands<'_> {
     ///
     /// # Errors
     /// Those of the engine.
-    fn first_to_show(
+    pub(super) fn first_to_show(
         &self,
         lab: &mut Lab<'_>,
         shows: impl Fn(&PlainRun) -> bool,
@@ -189,7 +189,7 @@ fn variants(interpreter: &Interpreter) -> Vec<Vec<&'static str>> {
 }
 
 /// Whether a run shows the failure: pytest's summary names the test, or the run broke off as it should.
-fn shows(run: &PlainRun, victim: &TestId, loss: Option<Loss>) -> bool {
+pub(super) fn shows(run: &PlainRun, victim: &TestId, loss: Option<Loss>) -> bool {
     match loss {
         Some(Loss::Timeout) => run.timed_out,
         Some(Loss::Crash) => run.broke_off(),

@@ -3,6 +3,7 @@
 pub(crate) mod company;
 pub(crate) mod confirm;
 pub(crate) mod command;
+pub(crate) mod other_commands;
 pub(crate) mod plain;
 pub(crate) mod nio;
 pub(crate) mod left_out;
