@@ -68,7 +68,9 @@ fn every_combination_is_measured_and_told_with_its_bound() {
         false => (&["load", "loadfile"][..], "1"),
     };
     let named = modes.join(",");
-    let arguments = ["-n", "2,3", "--dist", &named, "--rounds", rounds, "--json"];
+    // How long it takes is the machine's matter: every thirty seconds a line would tell how far it is.
+    let quiet = ["--progress", "none"];
+    let arguments = [&quiet[..], &["-n", "2,3", "--dist", &named, "--rounds", rounds, "--json"]].concat();
     let output = run(folder.path(), &arguments);
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
     assert_eq!(err(&output), "");
