@@ -3,6 +3,7 @@
 pub(crate) mod document;
 pub(crate) mod terminal;
 pub(crate) mod streamed;
+mod account;
 pub(crate) mod tokens;
 pub(crate) mod conflicts;
 mod explanation;

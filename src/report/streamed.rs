@@ -8,7 +8,7 @@ use crate::plan::Seed;
 use crate::report::gitlab::Sections;
 use crate::report::progress::Aside;
 use crate::report::tokens::Tokens;
-use crate::report::{Again, Verbosity, terminal};
+use crate::report::{Again, Verbosity, account, terminal};
 use crate::session::event::About;
 use crate::session::{Event, Reporter, SessionResult};
 use crate::suite::{Suite, TestIndex};
@@ -58,7 +58,7 @@ impl<'a> Streamed<'a> {
         if self.findings.is_none() {
             terminal::collection_errors(&mut self.out, &outline.collected.suite, self.manner.verbosity)?;
         }
-        terminal::rest(&mut self.out, outline, self.manner.verbosity)?;
+        account::write(&mut self.out, outline, self.manner.verbosity)?;
         self.out.flush()
     }
 }

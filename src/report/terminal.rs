@@ -8,7 +8,7 @@ use crate::finding::{Finding, Kind};
 use crate::limits::DELAY_RUNS;
 use crate::report::gitlab::Sections;
 use crate::report::tokens::Tokens;
-use crate::report::{Again, Verbosity, explanation, given_up, other_victims, words};
+use crate::report::{Again, Verbosity, account, explanation, given_up, other_victims, words};
 use crate::session::SessionResult;
 use crate::suite::triage::{Cause, by_cause};
 use crate::suite::{CollectionError, Suite, TestIndex};
@@ -17,10 +17,10 @@ use crate::trial::Collected;
 /// How many errors of one cause, or tests of one fixture, are listed before they are only counted.
 const LISTED: usize = 10;
 
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
-const GOOD: Style = AnsiColor::Green.on_default().bold();
-const DIM: Style = Style::new().dimmed();
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(super) const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
 
 /// Writes the report of a session, each finding in a section of its own if there are to be some. Each says how it is seen
 /// `again`.
@@ -41,7 +41,7 @@ pub(crate) fn session(
             self::finding(out, finding, Tokens::of(outline), verbosity, again)
         })?;
     }
-    rest(out, outline, verbosity)
+    account::write(out, outline, verbosity)
 }
 
 /// Writes why a session takes much longer than others.
@@ -69,33 +69,6 @@ pub(super) fn in_section(
     sections.start(out, number, folded)?;
     write(out)?;
     sections.end(out, number)
-}
-
-/// Writes what stands after the findings.
-///
-/// # Errors
-/// Those of the writer.
-pub(super) fn rest(out: &mut dyn Write, outline: &SessionResult, verbosity: Verbosity) -> io::Result<()> {
-    let suite = &outline.collected.suite;
-    explanation::causes(out, &outline.findings, suite)?;
-    for suspect in &outline.unjudged {
-        let test = &suite.test(suspect.signature.test).id;
-        writeln!(
-            out,
-            "{DOUBTFUL}not judged{DOUBTFUL:#}  {test} failed in {}; the session ended before it was looked into",
-            words::origin(suspect.origin)
-        )?;
-    }
-    if verbosity == Verbosity::Verbose {
-        neutralised(out, &outline.collected)?;
-        sorted_by(out, suite, outline.axes.ignore_rank)?;
-    }
-    if verbosity > Verbosity::Quiet {
-        outline.remarks.iter().try_for_each(|remark| writeln!(out, "note: {remark}"))?;
-        unseen(out, &outline.unseen)?;
-        summary(out, outline)?;
-    }
-    verdict(out, outline)
 }
 
 /// Writes what could not be collected, by cause.
@@ -178,7 +151,7 @@ pub(crate) fn neutralised(out: &mut dyn Write, collected: &Collected) -> io::Res
 }
 
 /// Writes whose orders are kept to, or are not, if the suite's plugins sort its tests.
-fn sorted_by(out: &mut dyn Write, suite: &Suite, ignored: bool) -> io::Result<()> {
+pub(super) fn sorted_by(out: &mut dyn Write, suite: &Suite, ignored: bool) -> io::Result<()> {
     let names = words::listed(&suite.sorting.sorted_by);
     match (names.is_empty(), ignored) {
         (true, _) => Ok(()),
@@ -407,101 +380,4 @@ fn also(out: &mut dyn Write, tests: &[TestIndex], suite: &Suite) -> io::Result<(
         writeln!(out, "  {:<13} … and {} more tests in the same way", "also", tests.len() - LISTED)?;
     }
     Ok(())
-}
-
-fn summary(out: &mut dyn Write, outline: &SessionResult) -> io::Result<()> {
-    let suite = &outline.collected.suite;
-    let percent = |share: f64| format!("{:.0} %", (share * 100.0).floor());
-    let shares = outline.coverage;
-    let raced = match outline.schedules {
-        0 => String::new(),
-        schedules => format!(", {}", words::count(schedules as usize, "schedule")),
-    };
-    writeln!(
-        out,
-        "{DIM}{} ({}), seed {}: {}{raced} and {} in {:.1} s{DIM:#}",
-        words::count(suite.tests.len(), "test"),
-        interpreter(&outline.collected),
-        outline.seed.0,
-        words::count(outline.trials as usize, "trial"),
-        words::count(outline.probes as usize, "probe"),
-        outline.duration.as_secs_f64(),
-    )?;
-    if outline.trials == 0 {
-        return Ok(());
-    }
-    let mut of = String::new();
-    if suite.is_sorted() && !outline.axes.ignore_rank {
-        of += &format!(", as far as {} admits them", words::listed(&suite.sorting.sorted_by));
-    }
-    if shares.tests < suite.tests.len() {
-        of += &format!(", counted among {} tests", shares.tests);
-    }
-    writeln!(
-        out,
-        "{DIM}pairs of tests tried: {} in both orders, {} directly after each other; of several workers, {} on the same one, \
-         {} on two{of}{DIM:#}",
-        percent(shares.ordered),
-        percent(shares.adjacent),
-        percent(shares.same_worker),
-        percent(shares.cross_worker),
-    )
-}
-
-/// Known failures that did not show are not therefore gone.
-fn unseen(out: &mut dyn Write, files: &[String]) -> io::Result<()> {
-    let Some(first) = files.first() else {
-        return Ok(());
-    };
-    let more = if files.len() > 1 { ", …" } else { "" };
-    let gone = if files.len() > 1 { "they are" } else { "it is" };
-    let number = words::count(files.len(), "known failure");
-    writeln!(out, "note: {number} did not show ({first}{more}); jostle verify tells whether {gone} gone")
-}
-
-fn verdict(out: &mut dyn Write, outline: &SessionResult) -> io::Result<()> {
-    let failures = || outline.findings.iter().filter(|finding| finding.kind.is_isolation_failure());
-    let (found, known) = (failures().count(), failures().filter(|finding| finding.known.is_some()).count());
-    let errors = outline.collected.suite.errors.len();
-    let not = outline.findings.iter().filter(|finding| finding.unjudged);
-    let not: usize = not.map(|finding| 1 + finding.also.len()).sum();
-    let stopped = match &outline.error {
-        _ if outline.interrupted => "; interrupted, so this is not all",
-        Some(_) => "; ended by an error, so this is not all",
-        None => "",
-    };
-    let (style, text) = match (found, errors) {
-        (0, 0) if outline.collected.suite.tests.is_empty() => (DOUBTFUL, "no test was collected".to_owned()),
-        (0, 0) if !outline.unjudged.is_empty() => (
-            DOUBTFUL,
-            format!(
-                "no isolation failure in what was looked into; {} not",
-                match outline.unjudged.len() {
-                    1 => "1 failure was".to_owned(),
-                    more => format!("{more} failures were"),
-                }
-            ),
-        ),
-        (0, 0) if not > 0 => (
-            DOUBTFUL,
-            format!(
-                "no isolation failure in what could be judged; {} not",
-                if not == 1 {
-                    "1 failing test could".to_owned()
-                } else {
-                    format!("{not} failing tests could")
-                }
-            ),
-        ),
-        (0, 0) => (GOOD, "no isolation failure".to_owned()),
-        (0, _) => (
-            DOUBTFUL,
-            format!(
-                "no isolation failure in what could be collected; the rest is hidden by {}",
-                words::count(errors, "collection error")
-            ),
-        ),
-        _ => (if known == found { DOUBTFUL } else { BAD }, words::failures(found, known)),
-    };
-    writeln!(out, "{style}{text}{style:#}{stopped}")
 }
