@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from typing import List
+from typing import Any, List
 
 from .unseen import import_unseen
 
@@ -30,6 +30,7 @@ def tell_paths() -> None:
     In a sandbox a fork finds each file on another device, by which the loader would take it for one that is not loaded. It
     compares names first, and learns another one where it is asked for a library by its path, as long as the device is the same.
     """
+    ctypes: Any = import_unseen("ctypes")
     for path in paths():
         with contextlib.suppress(OSError):  # deleted, or of a loader that compares no names
-            import_unseen("ctypes").CDLL(path, mode=os.RTLD_NOLOAD)
+            ctypes.CDLL(path, mode=os.RTLD_NOLOAD)

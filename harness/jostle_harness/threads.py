@@ -230,6 +230,7 @@ def _until_end(descriptor: int) -> Iterator[bytes]:
 def _end_openmp() -> None:
     """Have OpenMP end the threads that it keeps for later: a fork would wait for them without end. As many are started
     where they are needed next."""
+    ctypes: Any = import_unseen("ctypes")
     for path in filter(_OPENMP.search, libraries.paths()):
         with contextlib.suppress(OSError, AttributeError):  # one that is older than OpenMP 5.0
-            import_unseen("ctypes").CDLL(path, mode=os.RTLD_NOLOAD).omp_pause_resource_all(_PAUSE_SOFT)
+            ctypes.CDLL(path, mode=os.RTLD_NOLOAD).omp_pause_resource_all(_PAUSE_SOFT)

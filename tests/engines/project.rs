@@ -103,8 +103,12 @@ impl Project {
 impl Project<WarmEngine> {
     /// The project in forks and in sandboxes, where workers may stop. None if there can be none.
     pub fn stopping(files: &[(&str, &str)]) -> Option<Self> {
+        Self::stopping_with(&support::light_python(), files)
+    }
+
+    pub fn stopping_with(python: &Path, files: &[(&str, &str)]) -> Option<Self> {
         let way = Way { forks: true, sandboxed: true };
-        let (folder, spawn) = spawning(way, &support::light_python(), files, |_| {})?;
+        let (folder, spawn) = spawning(way, python, files, |_| {})?;
         let mut engine = Box::new(WarmEngine::new(spawn, true));
         let suite = engine.collect(Collect::kept(1)).expect("the suite is collected").suite;
         Some(Self { folder, engine, suite, way })
