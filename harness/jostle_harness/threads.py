@@ -47,6 +47,8 @@ class Lost(NamedTuple):
     needed: List[str]
     #: Those of libraries, of which only tests can show whether a fork does without.
     native: List[str]
+    #: Those of OpenMP, which ended them when it was asked to, and starts others; who used them may mind the fork all the same.
+    ended: List[str]
 
 
 class Starts:
@@ -125,11 +127,14 @@ def lost(fork: Callable[[], int], starts: Optional[Starts] = None) -> Lost:
     """What a fork of this process would lose, by one that is made for trial."""
     starts = starts or Starts("")
     if len(_tasks()) == 1 and not are_of_python():
-        return Lost([], [])
+        return Lost([], [], [])
+    before = _tasks()
     _end_openmp()
+    after = _tasks()
+    ended = [text(starts.name_of_task(number, name)) for number, name in before.items() if number not in after]
     left, answer = _try(fork)
     if answer is None:  # whatever there is, a fork does not get along without it
-        return Lost([text(name) for name in (*map(starts.name, _others()), *left.native.values())], [])
+        return Lost([text(name) for name in (*map(starts.name, _others()), *left.native.values())], [], ended)
     in_child = Counter(answer["python"])
     needed = [starts.name(thread) for thread in _others() if _is_missing(_kind(thread), in_child)]
     needed += ["a thread that `threading` does not know"] * max(0, left.unknown - answer["unknown"])
@@ -139,7 +144,7 @@ def lost(fork: Callable[[], int], starts: Optional[Starts] = None) -> Lost:
         if _is_missing(name, in_child) and not _HANDLED.match(name):
             named = starts.name_of_task(number, name)
             (needed if _WAITED_FOR.match(name) else native).append(named)
-    return Lost([text(name) for name in needed], [text(name) for name in native])
+    return Lost([text(name) for name in needed], [text(name) for name in native], ended)
 
 
 class _Seen(NamedTuple):

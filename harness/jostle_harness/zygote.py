@@ -86,7 +86,7 @@ class Zygote(ForkServer):
             messages.Ready(
                 type="ready",
                 threads=lost.needed,
-                native=lost.native,
+                native=lost.native + lost.ended,
                 shared=shared,
                 identity_asked_at=identity_asked_at,
             )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import List, Tuple
+from typing import List
 
 import pytest
+from jostle_harness.threads import Lost
 
 pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="this system does not list tasks")
 
@@ -23,8 +25,8 @@ def native(name):
 """
 
 
-def _lost(does: str, folder: Path) -> Tuple[List[str], List[str]]:
-    """The threads that a fork needs, and those of which that is not known, in a process of a suite that has done this."""
+def _lost(does: str, folder: Path) -> Lost:
+    """What a fork of a process would lose that has done this."""
     script = folder / "suite.py"
     script.write_text(
         "import ctypes, json, os, threading, time, _thread\n"
@@ -43,8 +45,7 @@ def _lost(does: str, folder: Path) -> Tuple[List[str], List[str]]:
     command = [sys.executable, "-W", "error::DeprecationWarning", str(script)]
     environ = {**os.environ, "PYTHONPATH": str(root)}
     ran = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
-    needed, native = json.loads(ran.stdout or pytest.fail(ran.stderr))
-    return needed, native
+    return Lost(*json.loads(ran.stdout or pytest.fail(ran.stderr)))
 
 
 _POLLER = "def poll(): threading.Thread(target=time.sleep, args=(60,), daemon=True, name='poller').start()"
@@ -80,12 +81,12 @@ _POLLER = "def poll(): threading.Thread(target=time.sleep, args=(60,), daemon=Tr
 def test_what_a_fork_would_lose_is_what_nobody_sees_to(
     does: str, needed: List[str], native: List[str], tmp_path: Path
 ) -> None:
-    assert _lost(does, tmp_path) == (needed, native)
+    assert _lost(does, tmp_path) == (needed, native, [])
 
 
 def test_a_thread_that_only_the_interpreter_knows_runs_python_as_well(tmp_path: Path) -> None:
-    needed, _ = _lost("_thread.start_new_thread(lambda: time.sleep(60), ())\ntime.sleep(0.1)", tmp_path)
-    assert needed == ["a thread that `threading` does not know"]
+    lost = _lost("_thread.start_new_thread(lambda: time.sleep(60), ())\ntime.sleep(0.1)", tmp_path)
+    assert lost.needed == ["a thread that `threading` does not know"]
 
 
 def test_starters_that_others_have_replaced_stay_as_they_are(tmp_path: Path) -> None:
@@ -94,4 +95,17 @@ def test_starters_that_others_have_replaced_stay_as_they_are(tmp_path: Path) -> 
         "other = lambda *arguments, **named: None\nsetattr(threading, name, other)\nstarts.stop()\n"
         "assert getattr(threading, name) is other"
     )
-    assert _lost(does, tmp_path) == ([], [])
+    assert _lost(does, tmp_path) == ([], [], [])
+
+
+@pytest.mark.skipif(ctypes.util.find_library("gomp") is None, reason="there is no OpenMP")
+def test_openmp_ends_its_threads_and_a_fork_starts_others(tmp_path: Path) -> None:
+    does = (
+        "openmp, function = ctypes.CDLL('libgomp.so.1'), ctypes.CDLL(None).sched_yield\n"
+        "openmp.GOMP_parallel(function, None, 3, 0)\n"
+        # A fork that waits for threads that there are not would not answer.
+        "limits.TRIAL_FORK_SECONDS = 60\n"
+        "os.register_at_fork(after_in_child=lambda: openmp.GOMP_parallel(function, None, 3, 0))"
+    )
+    lost = _lost(does, tmp_path)
+    assert (lost.needed, lost.native, len(lost.ended)) == ([], [], 2)
