@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use jostle::run::host::HostOptions;
@@ -125,7 +126,7 @@ fn nothing_is_left_when_jostle_is_killed() {
     // Other tests run side by side with this one; what is looked for is to be told from theirs.
     let own = tempfile::tempdir().expect("a folder");
     let executable = own.path().join("jostle");
-    fs::copy(env!("CARGO_BIN_EXE_jostle"), &executable).expect("a copy");
+    support::copy_program(Path::new(env!("CARGO_BIN_EXE_jostle")), &executable);
     let mut jostle = support::jostle_at(&executable, folder.path());
     let executable = executable.to_str().expect("text");
     jostle

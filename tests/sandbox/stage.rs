@@ -82,8 +82,8 @@ pub fn copies() -> &'static Path {
         let folder = tempfile::tempdir().expect("a folder");
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("its mode");
         let this = std::env::current_exe().expect("this test");
-        fs::copy(this, folder.path().join("test")).expect("a copy");
-        fs::copy(jostle(), folder.path().join("jostle")).expect("a copy");
+        support::copy_program(&this, &folder.path().join("test"));
+        support::copy_program(jostle(), &folder.path().join("jostle"));
         folder
     });
     folder.path()

@@ -283,6 +283,13 @@ pub fn jostle_at(program: &Path, folder: &Path) -> Command {
     command
 }
 
+/// A copy of a program that can be run at once. Another process writes it: what this one has open for writing, a process
+/// that another test starts meanwhile would hold open for a moment, and no system runs what is written.
+pub fn copy_program(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg(from).arg(to).status().expect("cp runs");
+    assert!(status.success(), "{} was not copied", from.display());
+}
+
 /// A copy of a folder, without what Python leaves behind.
 pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("the copy's folder");
