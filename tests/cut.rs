@@ -146,13 +146,22 @@ fn report(output: &Output) -> Value {
     for path in ["/times", "/suite/rootdir"] {
         *report.pointer_mut(path).expect("a member") = Value::Null;
     }
-    // Each stage has a Python of its own.
-    for finding in report["findings"].as_array_mut().expect("findings") {
-        if let Some(command) = finding["command"].as_str() {
-            finding["command"] = command.split_once(" -m pytest").map(|(_, rest)| rest).into();
-        }
-    }
+    without_python(&mut report["findings"]);
     report
+}
+
+/// Cuts the Python off each command: each stage has one of its own.
+fn without_python(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let Some((_, rest)) = text.split_once("/python -m pytest") {
+                *text = rest.to_owned();
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(without_python),
+        Value::Object(members) => members.values_mut().for_each(without_python),
+        _ => {}
+    }
 }
 
 fn err(output: &Output) -> String {
