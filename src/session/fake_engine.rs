@@ -84,6 +84,24 @@ pub(crate) fn suite(tests: u32) -> Suite {
     Suite::new((0..tests).map(test).collect(), Vec::new(), 0)
 }
 
+/// A failure of each kind in ten tests: `h` fails after `b`, `c` alone passes only after `a`, `e` fails always, `g` under odd
+/// random seeds, `i` beside `f` on another worker, `j` when it runs again.
+pub(crate) fn of_each_kind(run: Situation<'_>) -> Outcome {
+    let beside = |letter: char| {
+        let others = run.plan.workers.iter().filter(|list| !list.contains(&run.test));
+        others.flatten().any(|&other| name(other) == letter)
+    };
+    match name(run.test) {
+        'c' => fails_if(!run.after('a')),
+        'e' => failed("KeyError"),
+        'g' => fails_if(run.plan.random_seed % 2 == 1),
+        'h' => fails_if(run.after('b')),
+        'i' => fails_if(beside('f')),
+        'j' => fails_if(run.after('j')),
+        _ => Outcome::Passed,
+    }
+}
+
 /// A plan with these tests in this order: `abc`, or `ab|c` for two workers.
 pub(crate) fn plan(lists: &str) -> Plan {
     let workers: Vec<Vec<TestIndex>> =

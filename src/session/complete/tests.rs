@@ -10,7 +10,7 @@ use crate::finding::{Kind, Origin};
 use crate::plan::{Axes, Seed};
 use crate::session::account::finding_book::FindingBook;
 use crate::session::event::Reporter;
-use crate::session::fake_engine::{FakeEngine, Situation, failed, fails_if, name, plan, suite, test};
+use crate::session::fake_engine::{FakeEngine, fails_if, name, of_each_kind, plan, suite, test};
 use crate::session::fake_state::State;
 use crate::session::{Explain, Limits, SessionResult, stress};
 use crate::suite::Suite;
@@ -40,24 +40,6 @@ impl Reporter for Told {
         if self.steps.last() != Some(&step) {
             self.steps.push(step);
         }
-    }
-}
-
-/// `h` fails after `b`, `c` alone passes only after `a`, `e` fails always, `g` under odd random seeds, `i` beside `f` on
-/// another worker, `j` when it runs again.
-fn of_each_kind(run: Situation<'_>) -> Outcome {
-    let beside = |letter: char| {
-        let others = run.plan.workers.iter().filter(|list| !list.contains(&run.test));
-        others.flatten().any(|&other| name(other) == letter)
-    };
-    match name(run.test) {
-        'c' => fails_if(!run.after('a')),
-        'e' => failed("KeyError"),
-        'g' => fails_if(run.plan.random_seed % 2 == 1),
-        'h' => fails_if(run.after('b')),
-        'i' => fails_if(beside('f')),
-        'j' => fails_if(run.after('j')),
-        _ => Outcome::Passed,
     }
 }
 

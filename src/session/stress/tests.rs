@@ -8,30 +8,12 @@ use crate::plan::coverage::Shares;
 use crate::record::FailureFile;
 use crate::session::Explain;
 use crate::session::event::Reporters;
-use crate::session::fake_engine::{FakeEngine, Heard, Situation, failed, fails_if, name, suite, test};
+use crate::session::fake_engine::{FakeEngine, Heard, Situation, fails_if, name, of_each_kind, suite, test};
 use crate::session::fake_state::State;
 use crate::suite::Phase;
 use crate::trial::{Failure, Outcome};
 
 const TESTS: u32 = 10;
-
-/// Ten tests: `h` fails after `b`, `c` alone passes only after `a`, `e` fails always, `g` under odd random seeds, `i`
-/// beside `f` on another worker, `j` when it runs again.
-fn becomes(run: Situation<'_>) -> Outcome {
-    let beside = |letter: char| {
-        let others = run.plan.workers.iter().filter(|list| !list.contains(&run.test));
-        others.flatten().any(|&other| name(other) == letter)
-    };
-    match name(run.test) {
-        'c' => fails_if(!run.after('a')),
-        'e' => failed("KeyError"),
-        'g' => fails_if(run.plan.random_seed % 2 == 1),
-        'h' => fails_if(run.after('b')),
-        'i' => fails_if(beside('f')),
-        'j' => fails_if(run.after('j')),
-        _ => Outcome::Passed,
-    }
-}
 
 fn limits() -> Limits {
     Limits { trials: Some(60), ..Limits::default() }
@@ -56,14 +38,14 @@ const ALL: [&str; 6] =
 
 #[test]
 fn a_session_finds_what_there_is_and_no_more_with_forks_and_without() {
-    let forking = session(&mut FakeEngine::new(suite(TESTS), becomes), &limits());
+    let forking = session(&mut FakeEngine::new(suite(TESTS), of_each_kind), &limits());
     assert_eq!(found(&forking), ALL);
     assert!(forking.unjudged.is_empty() && !forking.interrupted && forking.error.is_none());
     let commands: Vec<Option<&str>> =
         forking.findings.iter().map(|finding| finding.command.as_deref()).collect();
     let victim = Some("pytest test_b.py::b test_h.py::h");
     assert_eq!(commands, [victim, Some("pytest test_c.py::c"), None, None, None, None]);
-    let fresh = session(&mut FakeEngine::new(suite(TESTS), becomes).without_forks(), &limits());
+    let fresh = session(&mut FakeEngine::new(suite(TESTS), of_each_kind).without_forks(), &limits());
     assert_eq!(found(&fresh), ALL);
 }
 
@@ -78,7 +60,7 @@ fn a_healthy_suite_has_no_finding_and_all_of_its_trials() {
 #[test]
 fn the_same_seed_gives_the_same_session() {
     let once = || {
-        let (mut engine, mut heard) = (FakeEngine::new(suite(TESTS), becomes), Heard::default());
+        let (mut engine, mut heard) = (FakeEngine::new(suite(TESTS), of_each_kind), Heard::default());
         stress(&mut engine, &mut heard, Seed(1), &Axes::default(), &limits()).unwrap();
         (heard.0, engine.ran)
     };
@@ -90,7 +72,7 @@ fn the_same_seed_gives_the_same_session() {
 #[test]
 fn a_session_for_one_victim_tells_of_no_other_test() {
     let limits = Limits { victim: Some("test_h.py::h".into()), ..limits() };
-    let mut engine = FakeEngine::new(suite(TESTS), becomes);
+    let mut engine = FakeEngine::new(suite(TESTS), of_each_kind);
     let result = session(&mut engine, &limits);
     assert_eq!(found(&result), ["victim h: b"]);
     let serial = |ran: &&(Plan, bool)| ran.0.workers.len() == 1 && ran.0.len() == TESTS as usize;
@@ -99,7 +81,7 @@ fn a_session_for_one_victim_tells_of_no_other_test() {
         "the plan that showed it is not run again and again"
     );
     let unknown = Limits { victim: Some("test_z.py::z".into()), ..limits };
-    let mut engine = FakeEngine::new(suite(TESTS), becomes);
+    let mut engine = FakeEngine::new(suite(TESTS), of_each_kind);
     let error =
         stress(&mut engine, &mut Reporters::default(), Seed(1), &Axes::default(), &unknown).unwrap_err();
     assert!(error.to_string().contains("no such test was collected"), "{error}");
@@ -109,7 +91,7 @@ fn a_session_for_one_victim_tells_of_no_other_test() {
 #[test]
 fn a_session_that_fails_fast_ends_with_its_first_isolation_failure() {
     let limits = Limits { fail_fast: true, ..limits() };
-    let result = session(&mut FakeEngine::new(suite(TESTS), becomes), &limits);
+    let result = session(&mut FakeEngine::new(suite(TESTS), of_each_kind), &limits);
     let isolation = result.findings.iter().filter(|finding| finding.kind.is_isolation_failure()).count();
     assert_eq!(isolation, 1, "{:?}", found(&result));
     assert!(!result.unjudged.is_empty(), "what is not looked into is said");
@@ -119,7 +101,7 @@ fn a_session_that_fails_fast_ends_with_its_first_isolation_failure() {
 fn who_wants_less_explained_has_the_same_findings_after_fewer_runs() {
     let [no, state, fix] = [Explain::No, Explain::State, Explain::Fix].map(|explain| {
         let limits = Limits { explain, ..limits() };
-        session(&mut FakeEngine::new(suite(TESTS), becomes), &limits)
+        session(&mut FakeEngine::new(suite(TESTS), of_each_kind), &limits)
     });
     assert_eq!([found(&no), found(&state)], [found(&fix), found(&fix)]);
     let explained = |result: &SessionResult| {
@@ -252,11 +234,11 @@ impl Reporter for Announced {
 
 #[test]
 fn a_session_that_is_interrupted_at_any_run_tells_all_that_it_announced() {
-    let mut whole = FakeEngine::new(suite(TESTS), becomes);
+    let mut whole = FakeEngine::new(suite(TESTS), of_each_kind);
     session(&mut whole, &limits());
     let mut announced_before = 0;
     for runs in (0..whole.ran.len()).step_by(7) {
-        let mut engine = FakeEngine::new(suite(TESTS), becomes).interrupted_after(runs);
+        let mut engine = FakeEngine::new(suite(TESTS), of_each_kind).interrupted_after(runs);
         let mut announced = Announced::default();
         let result = stress(&mut engine, &mut announced, Seed(1), &Axes::default(), &limits()).unwrap();
         assert!(result.interrupted && announced.ended, "after {runs} runs");
@@ -291,10 +273,10 @@ fn recorded(result: &SessionResult) -> Vec<Recorded> {
 
 #[test]
 fn what_is_known_is_recognised_by_a_run_of_its_plan_and_nothing_is_found_out_of_it() {
-    let first = session(&mut FakeEngine::new(suite(TESTS), becomes), &limits());
+    let first = session(&mut FakeEngine::new(suite(TESTS), of_each_kind), &limits());
     let known = Limits { known: recorded(&first), ..limits() };
     assert_eq!(known.known.len(), 4);
-    let mut engine = FakeEngine::new(suite(TESTS), becomes);
+    let mut engine = FakeEngine::new(suite(TESTS), of_each_kind);
     let next = session(&mut engine, &known);
     assert_eq!(found(&next), ALL);
     for finding in &next.findings {
@@ -305,7 +287,7 @@ fn what_is_known_is_recognised_by_a_run_of_its_plan_and_nothing_is_found_out_of_
         }
     }
     assert!(next.unseen.is_empty() && next.probes < first.probes, "{} of {}", next.probes, first.probes);
-    let fresh = session(&mut FakeEngine::new(suite(TESTS), becomes).without_forks(), &known);
+    let fresh = session(&mut FakeEngine::new(suite(TESTS), of_each_kind).without_forks(), &known);
     assert_eq!(found(&fresh), ALL);
     let once = |finding: &&Finding| finding.known.is_some() && finding.with.runs == 1;
     assert_eq!(fresh.findings.iter().filter(once).count(), 3, "where none was run alone before");
@@ -315,7 +297,7 @@ fn what_is_known_is_recognised_by_a_run_of_its_plan_and_nothing_is_found_out_of_
     assert_eq!(found(&other), ["victim h: f"]);
     assert!(other.findings[0].known.is_none());
     let named = Limits { victim: Some("test_h.py::h".into()), ..known };
-    let asked = session(&mut FakeEngine::new(suite(TESTS), becomes), &named);
+    let asked = session(&mut FakeEngine::new(suite(TESTS), of_each_kind), &named);
     assert!(asked.findings[0].known.is_some() && asked.findings[0].with.runs > 1, "it was named");
 }
 
