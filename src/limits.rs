@@ -396,11 +396,10 @@ pub(crate) const IDLE_NANOSECONDS: u64 = 100_000;
 /// `--test-timeout`: no test of a suite that is run often takes longer.
 pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long a test takes at most that is quick, and what it is given in forks then: twenty times as much, in which no pause
-/// of a busy machine is taken for a hang.
+/// How long a test takes at most, each time that it was seen to end, for it to be given [`QUICK_LIMIT`] in forks.
 pub(crate) const QUICK_PASS: Duration = Duration::from_millis(500);
 
-/// See [`QUICK_PASS`].
+/// How long such a test may take in a fork: twenty times as long, so that no pause of a busy machine is taken for a hang.
 pub(crate) const QUICK_LIMIT: Duration = Duration::from_secs(10);
 
 /// `--trial-timeout`: a trial without a limit of its own may take this and ten times the longest before it.

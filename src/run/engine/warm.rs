@@ -121,14 +121,11 @@ impl WarmEngine {
     fn run_prepared(&self, suite: &Suite, job: Job<'_>) -> Result<Option<Trial>, RunError> {
         let zygote = self.zygotes.get(&job.plan.hash_seed).filter(|_| self.forks_for(job));
         let Some(zygote) = zygote else {
-            let trial = self.fresh.run_apart(suite, job)?;
-            self.pace.learn(&trial, self.fresh.host.limits().test);
-            return Ok(Some(trial));
+            return self.run_fresh(suite, job).map(Some);
         };
         let trial = self.run_at_their_pace(zygote, suite, job);
         if let Err(RunError::LostThreads { test, how }) = &trial {
-            let trial = self.fresh.run_apart(suite, job)?;
-            self.pace.learn(&trial, self.fresh.host.limits().test);
+            let trial = self.run_fresh(suite, job)?;
             self.compare(suite, *test, how, &zygote.readiness.native, &trial);
             return Ok(Some(trial));
         }
@@ -142,12 +139,21 @@ impl WarmEngine {
         trial.map(Some)
     }
 
+    fn run_fresh(&self, suite: &Suite, job: Job<'_>) -> Result<Trial, RunError> {
+        let trial = self.fresh.run_apart(suite, job)?;
+        self.pace.learn(&trial, self.fresh.host.limits().test);
+        Ok(trial)
+    }
+
     /// Runs a plan in forks, in which tests that pass quickly are given less time, unless it is known to take them more.
     fn run_at_their_pace(&self, zygote: &Zygote, suite: &Suite, job: Job<'_>) -> Result<Trial, RunError> {
         let host = &self.fresh.host;
         let limits = host.limits();
-        let usual =
-            !job.recorded && job.instructions.is_none() && job.plan.interleaving == Interleaving::Free;
+        // Where forks lack threads, what hangs is compared with a fresh process, which gives it the whole limit.
+        let usual = !zygote.lacks_threads()
+            && !job.recorded
+            && job.instructions.is_none()
+            && job.plan.interleaving == Interleaving::Free;
         let at = Forking { host, zygote, limits };
         let quick = Forking { limits: TimeLimits { pace: usual.then_some(&self.pace), ..limits }, ..at };
         let mut trial = self.run_in_forks(quick, suite, job)?;
@@ -276,7 +282,7 @@ impl Engine for WarmEngine {
     }
 
     fn capabilities(&self, plan: &Plan) -> Capabilities {
-        let lacks_threads = self.zygotes.values().any(|zygote| !zygote.readiness.native.is_empty());
+        let lacks_threads = self.zygotes.values().any(Zygote::lacks_threads);
         Capabilities { forks: self.may_fork(plan), lacks_threads, ..self.fresh.capabilities(plan) }
     }
 

@@ -71,6 +71,11 @@ impl Zygote {
         Ok((Self { server, readiness, ground }, collected))
     }
 
+    /// Whether its forks lack threads of libraries, which tests may need.
+    pub(crate) fn lacks_threads(&self) -> bool {
+        !self.readiness.native.is_empty()
+    }
+
     /// Whether it can still fork.
     pub(crate) fn is_alive(&self) -> bool {
         self.server.is_alive()
@@ -135,7 +140,7 @@ impl Launcher for ForkLauncher<'_> {
     }
 
     fn lacks_threads(&self) -> bool {
-        !self.zygote.readiness.native.is_empty()
+        self.zygote.lacks_threads()
     }
 
     fn launch(

@@ -220,7 +220,7 @@ impl Launcher for GoingOn<'_> {
     }
 
     fn lacks_threads(&self) -> bool {
-        !self.at.zygote.readiness.native.is_empty()
+        self.at.zygote.lacks_threads()
     }
 
     fn launch(
