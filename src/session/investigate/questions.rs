@@ -173,11 +173,23 @@ pub(crate) fn question_plan(
     let random_seed = plan.random_seed.wrapping_add(run);
     match question {
         Question::Alone => lab.alone(plan, test, random_seed),
-        Question::Again => plan.clone(),
-        Question::Serial => serial_of_worker(plan, suspect.worker),
+        Question::Again => as_far_as(suspect, plan.clone()),
+        Question::Serial => as_far_as(suspect, serial_of_worker(plan, suspect.worker)),
         Question::AloneWherePassed => lab.alone(reference.unwrap_or(plan), test, random_seed),
-        Question::PassedAgain => reference.unwrap_or(plan).clone(),
+        Question::PassedAgain => as_far_as(suspect, reference.unwrap_or(plan).clone()),
     }
+}
+
+/// A plan of one worker without what comes long after the last run of the suspected test, as that says nothing of it. The
+/// next test stays: it decides which fixtures are torn down with the suspected one. As it is where the last test is charged
+/// with a teardown.
+fn as_far_as(suspect: &Suspect, mut plan: Plan) -> Plan {
+    if let ([list], None) = (plan.workers.as_mut_slice(), suspect.fixture_torn_down())
+        && let Some(last) = list.iter().rposition(|&test| test == suspect.signature.test)
+    {
+        list.truncate(last + 2);
+    }
+    plan
 }
 
 pub(crate) fn wanted(suspect: &Suspect, verdict: Verdict) -> FailureMatcher {
@@ -197,5 +209,57 @@ pub(crate) fn exactly(suspect: &Suspect, wanted: &FailureMatcher) -> FailureMatc
             FailureMatcher::At(signature.clone(), site.lines)
         }
         _ => wanted.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Origin;
+    use crate::judge::Signature;
+    use crate::plan::WorkerId;
+    use crate::session::fake_engine::{failed, name, plan, test};
+    use crate::suite::{Fixture, Phase};
+    use crate::trial::{Failure, Outcome};
+
+    fn suspect(lists: &str, shared_teardown: bool) -> Suspect {
+        let Outcome::Failed(failure) = failed("KeyError") else { unreachable!() };
+        let fixture = shared_teardown.then(|| Fixture {
+            name: "server".into(),
+            scope: "module".into(),
+            file: "conftest.py".into(),
+            phase: Phase::Teardown,
+        });
+        let phase = if shared_teardown { Phase::Teardown } else { failure.phase };
+        let failure = Failure { fixture, phase, ..failure };
+        Suspect {
+            signature: Signature::of(test('v'), &Outcome::Failed(failure.clone())).unwrap(),
+            charged: test('v'),
+            site: None,
+            again: false,
+            failure: Some(failure),
+            origin: Origin::Trial(0),
+            plan: plan(lists),
+            worker: WorkerId(0),
+        }
+    }
+
+    #[test]
+    fn what_comes_long_after_the_last_run_of_a_test_is_not_run_again_for_it() {
+        let rows = [
+            ("abvcd", "abvc"),
+            ("abv", "abv"),
+            ("avbvcd", "avbvc"),
+            ("abcd", "abcd"),
+            ("abvcd|efg", "abvcd|efg"),
+        ];
+        for (of, left) in rows {
+            let plan = as_far_as(&suspect(of, false), plan(of));
+            let lists =
+                plan.workers.iter().map(|list| list.iter().map(|&test| name(test)).collect::<String>());
+            assert_eq!(lists.collect::<Vec<_>>().join("|"), left, "{of}");
+        }
+        let shared = suspect("abvcd", true);
+        assert_eq!(as_far_as(&shared, plan("abvcd")), plan("abvcd"), "another test may be charged");
     }
 }

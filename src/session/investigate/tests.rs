@@ -160,10 +160,12 @@ fn where_a_test_is_skipped_alone_no_claim_is_made() {
 
 #[test]
 fn where_a_plan_that_is_run_again_gives_no_answer_that_is_said() {
+    // Run again, it is so without what comes after the test and the next one.
     let once = |list: &str, then: Outcome| {
         let (shown, mut runs) = (plan(list).workers, 0);
+        let as_far = shown[0].len().min(shown[0].iter().position(|&of| of == test('f')).unwrap() + 2);
         move |run: Situation<'_>| {
-            let again = run.is('f') && run.plan.workers == shown;
+            let again = run.is('f') && run.plan.workers[0].starts_with(&shown[0][..as_far]);
             runs += u32::from(again);
             (again && runs > 1).then(|| then.clone())
         }
