@@ -18,11 +18,20 @@ pub(crate) enum Answer {
 
 /// Runs the tests before the last, restores places, and looks at the last.
 pub(crate) trait Experiment {
-    /// Makes one experiment, with these of the places that have changed put back before the last test.
+    /// Makes an experiment for each of these sets of places, which are put back before the last test; the answers are in
+    /// the sets' order.
     ///
     /// # Errors
     /// There will be no more answers.
-    fn answer(&mut self, restored: &[usize]) -> Result<Answer, Stopped>;
+    fn answers(&mut self, sets: &[Vec<usize>]) -> Result<Vec<Answer>, Stopped>;
+
+    /// Makes one.
+    ///
+    /// # Errors
+    /// As those of [`Experiment::answers`].
+    fn answer(&mut self, restored: &[usize]) -> Result<Answer, Stopped> {
+        self.answers(&[restored.to_vec()])?.first().copied().ok_or(Stopped)
+    }
 }
 
 /// What was found; indices of the places that have changed.
@@ -100,8 +109,9 @@ fn singles(
     experiment: &mut dyn Experiment,
 ) -> Result<Vec<usize>, Stopped> {
     let mut found = Vec::new();
-    for &at in candidates {
-        match experiment.answer(&[at])? {
+    let sets: Vec<Vec<usize>> = candidates.iter().map(|&at| vec![at]).collect();
+    for (&at, answer) in candidates.iter().zip(experiment.answers(&sets)?) {
+        match answer {
             Answer::Undone => found.push(at),
             Answer::Stays => {}
             Answer::Unclear => harmful.push(at),
@@ -141,13 +151,14 @@ mod tests {
     }
 
     impl Experiment for Simulated {
-        fn answer(&mut self, restored: &[usize]) -> Result<Answer, Stopped> {
-            self.asked += 1;
-            Ok(match (self.harms(restored), self.undoes(restored)) {
+        fn answers(&mut self, sets: &[Vec<usize>]) -> Result<Vec<Answer>, Stopped> {
+            self.asked += sets.len();
+            let answer = |restored: &Vec<usize>| match (self.harms(restored), self.undoes(restored)) {
                 (true, _) => Answer::Unclear,
                 (false, true) => Answer::Undone,
                 (false, false) => Answer::Stays,
-            })
+            };
+            Ok(sets.iter().map(answer).collect())
         }
     }
 
@@ -255,10 +266,10 @@ mod tests {
     }
 
     impl Experiment for Asked {
-        fn answer(&mut self, restored: &[usize]) -> Result<Answer, Stopped> {
-            let answer = self.of.answer(restored)?;
-            self.seen.push((restored.to_vec(), answer));
-            Ok(answer)
+        fn answers(&mut self, sets: &[Vec<usize>]) -> Result<Vec<Answer>, Stopped> {
+            let answers = self.of.answers(sets)?;
+            self.seen.extend(sets.iter().cloned().zip(answers.iter().copied()));
+            Ok(answers)
         }
     }
 

@@ -9,7 +9,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
-use crate::run::engine::{Capabilities, Collect, Isolation, PlainPytest, ProjectCopies, Surroundings};
+use crate::run::engine::{
+    Capabilities, Collect, Isolation, PlainJob, PlainPytest, ProjectCopies, Surroundings,
+};
 use crate::run::process::plain::PlainRun;
 use crate::run::remarks::Remarks;
 use crate::run::{Engine, Job, RunError};
@@ -357,8 +359,14 @@ impl PlainPytest for FakeEngine<'_> {
         Path::new("python")
     }
 
+    fn plain_all(&mut self, jobs: &[PlainJob<'_>]) -> Result<Vec<Option<(String, PlainRun)>>, RunError> {
+        jobs.iter().map(|job| self.plain_run(job.arguments, job.surroundings)).collect()
+    }
+}
+
+impl FakeEngine<'_> {
     /// Runs the named tests as one process of the engine does, and prints pytest's summary.
-    fn plain(
+    fn plain_run(
         &mut self,
         arguments: &[String],
         surroundings: Surroundings,

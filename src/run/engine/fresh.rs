@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::plan::Plan;
 use crate::run::engine::side_by_side::side_by_side;
-use crate::run::engine::{Capabilities, Collect, Isolation, PlainPytest, ProjectCopies, Surroundings};
+use crate::run::engine::{Capabilities, Collect, Isolation, PlainJob, PlainPytest, ProjectCopies};
 use crate::run::host::{HostError, HostOptions, PytestHost};
 use crate::run::process::plain::PlainRun;
 use crate::run::process::pytest::{Heard, Process};
@@ -120,12 +120,18 @@ impl PlainPytest for SpawnEngine {
         &self.host.options.python.path
     }
 
-    fn plain(
-        &mut self,
-        arguments: &[String],
-        surroundings: Surroundings,
-    ) -> Result<Option<(String, PlainRun)>, RunError> {
-        self.host.plain(arguments, surroundings)
+    fn plain_all(&mut self, jobs: &[PlainJob<'_>]) -> Result<Vec<Option<(String, PlainRun)>>, RunError> {
+        let run = |at: usize| self.host.plain(jobs[at].arguments, jobs[at].surroundings);
+        let mut ran = Ok(Vec::new());
+        side_by_side(self.host.room(), &vec![1; jobs.len()], &run, &mut |_, one| {
+            match (&mut ran, one) {
+                (Ok(ran), Ok(one)) => ran.push(one),
+                (_, Err(error)) => ran = Err(error),
+                (Err(_), Ok(_)) => {}
+            }
+            if ran.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        ran
     }
 }
 

@@ -179,6 +179,15 @@ pub enum Surroundings {
     Users,
 }
 
+/// A run of plain pytest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlainJob<'a> {
+    /// What is added to the suite's own arguments.
+    pub arguments: &'a [String],
+    /// What surrounds it.
+    pub surroundings: Surroundings,
+}
+
 /// Runs pytest as its users do.
 pub trait PlainPytest {
     /// The Python that runs the suite.
@@ -194,7 +203,16 @@ pub trait PlainPytest {
         &mut self,
         arguments: &[String],
         surroundings: Surroundings,
-    ) -> Result<Option<(String, PlainRun)>, RunError>;
+    ) -> Result<Option<(String, PlainRun)>, RunError> {
+        let ran = self.plain_all(&[PlainJob { arguments, surroundings }])?;
+        Ok(ran.into_iter().next().flatten())
+    }
+
+    /// The same for several runs, side by side where trials are; in their order.
+    ///
+    /// # Errors
+    /// As those of [`PlainPytest::plain`].
+    fn plain_all(&mut self, jobs: &[PlainJob<'_>]) -> Result<Vec<Option<(String, PlainRun)>>, RunError>;
 }
 
 /// Runs copies of the project.

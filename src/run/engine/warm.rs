@@ -15,7 +15,7 @@ use crate::plan::{Imports, Interleaving, Mode, Plan};
 use crate::run::engine::checkpoint::{CheckpointCounts, Checkpoints, Forking};
 use crate::run::engine::fresh::SpawnEngine;
 use crate::run::engine::zygote::{ForkLauncher, Readiness, Zygote};
-use crate::run::engine::{Capabilities, Collect, Isolation, PlainPytest, ProjectCopies, Surroundings};
+use crate::run::engine::{Capabilities, Collect, Isolation, PlainJob, PlainPytest, ProjectCopies};
 use crate::run::process::plain::PlainRun;
 use crate::run::remarks::Remarks;
 use crate::run::worker::pace::{Pace, TimeLimits, truer};
@@ -326,12 +326,8 @@ impl PlainPytest for WarmEngine {
         self.fresh.python()
     }
 
-    fn plain(
-        &mut self,
-        arguments: &[String],
-        surroundings: Surroundings,
-    ) -> Result<Option<(String, PlainRun)>, RunError> {
-        self.fresh.plain(arguments, surroundings)
+    fn plain_all(&mut self, jobs: &[PlainJob<'_>]) -> Result<Vec<Option<(String, PlainRun)>>, RunError> {
+        self.fresh.plain_all(jobs)
     }
 }
 

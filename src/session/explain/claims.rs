@@ -9,6 +9,7 @@ use crate::plan::Plan;
 use crate::run::{Job, RunError};
 use crate::session::lab::Lab;
 use crate::suite::TestIndex;
+use crate::trial::Trial;
 
 /// What is claimed of a test.
 pub(crate) struct Claim {
@@ -20,46 +21,57 @@ pub(crate) struct Claim {
     pub(crate) shows: (FailureMatcher, Observation),
 }
 
-/// The tests of which what is claimed shows a second time: of a sample in fresh processes, of the others in forks
-/// under another random seed, which is noted. Where one of the sample differs, or where there are no forks, of all in
-/// fresh processes. All runs are like `plan`, but for their tests.
+/// The tests of which what is claimed shows a second time, for each sort of claims: of a sample in fresh processes, of the
+/// others in forks under another random seed, which is noted. Where one of the sample differs, or where there are no
+/// forks, of all of that sort in fresh processes. All runs are like `plan`, but for their tests.
 ///
 /// # Errors
 /// Those of the engine.
-pub(crate) fn second_time(
+pub(crate) fn second_time<const SORTS: usize>(
     lab: &mut Lab<'_>,
     plan: &Plan,
-    claims: &[Claim],
+    sorts: [&[Claim]; SORTS],
     forks_alone: &mut BTreeSet<TestIndex>,
-) -> Result<BTreeSet<TestIndex>, RunError> {
-    let (sample, others) = claims.split_at(claims.len().min(RELATED_SAMPLE));
-    let sample_held = hold(lab, plan, sample, true)?;
-    let fresh = sample_held.len() < sample.len() || !lab.forks(plan);
-    let held = hold(lab, plan, others, fresh)?;
-    if !fresh {
-        forks_alone.extend(&held);
+) -> Result<[BTreeSet<TestIndex>; SORTS], RunError> {
+    let forks = lab.forks(plan);
+    let split = sorts.map(|claims| claims.split_at(claims.len().min(RELATED_SAMPLE)));
+    let asked = split.iter().flat_map(|(sample, others)| {
+        sample.iter().map(|claim| (claim, true)).chain(others.iter().map(|claim| (claim, !forks)))
+    });
+    let asked: Vec<(&Claim, bool)> = asked.collect();
+    let mut shown = shown(lab, plan, &asked)?.into_iter();
+    let mut held = [const { BTreeSet::new() }; SORTS];
+    for ((sample, others), held) in split.into_iter().zip(&mut held) {
+        let sample_shown: Vec<bool> = shown.by_ref().take(sample.len()).collect();
+        let mut others_shown: Vec<bool> = shown.by_ref().take(others.len()).collect();
+        if forks && !sample_shown.iter().all(|&shown| shown) {
+            others_shown =
+                self::shown(lab, plan, &others.iter().map(|claim| (claim, true)).collect::<Vec<_>>())?;
+        } else if forks {
+            forks_alone.extend(those(others, &others_shown));
+        }
+        held.extend(those(sample, &sample_shown).chain(those(others, &others_shown)));
     }
-    Ok(&sample_held | &held)
+    Ok(held)
 }
 
-/// The tests of which what is claimed shows in one run each, in fresh processes or where it costs least.
-///
-/// # Errors
-/// Those of the engine.
-pub(crate) fn hold(
-    lab: &mut Lab<'_>,
-    plan: &Plan,
-    claims: &[Claim],
-    fresh: bool,
-) -> Result<BTreeSet<TestIndex>, RunError> {
-    let random_seed = plan.random_seed.wrapping_add(u32::from(!fresh));
-    let like = |claim: &Claim| Plan { random_seed, workers: vec![claim.list.clone()], ..plan.clone() };
+/// The tests of which what is claimed was shown.
+fn those<'c>(claims: &'c [Claim], shown: &'c [bool]) -> impl Iterator<Item = TestIndex> + 'c {
+    claims.iter().zip(shown).filter(|(_, shown)| **shown).map(|(claim, _)| claim.test)
+}
+
+/// Whether each claim shows in one run, in a fresh process or where it costs least.
+fn shown(lab: &mut Lab<'_>, plan: &Plan, claims: &[(&Claim, bool)]) -> Result<Vec<bool>, RunError> {
+    let like = |&(claim, fresh): &(&Claim, bool)| {
+        let random_seed = plan.random_seed.wrapping_add(u32::from(!fresh));
+        Plan { random_seed, workers: vec![claim.list.clone()], ..plan.clone() }
+    };
     let plans: Vec<Plan> = claims.iter().map(like).collect();
-    let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job { fresh, ..Job::of(plan) }).collect();
-    let trials = lab.probes(&jobs)?;
-    let held = claims.iter().zip(&trials).filter(|(claim, trial)| {
+    let jobs = plans.iter().zip(claims).map(|(plan, &(_, fresh))| Job { fresh, ..Job::of(plan) });
+    let trials = lab.probes(&jobs.collect::<Vec<_>>())?;
+    let shows = |((claim, _), trial): (&(&Claim, bool), &Trial)| {
         let (wanted, expected) = &claim.shows;
         observe(trial, wanted) == *expected
-    });
-    Ok(held.map(|(claim, _)| claim.test).collect())
+    };
+    Ok(claims.iter().zip(&trials).map(shows).collect())
 }

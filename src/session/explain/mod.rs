@@ -178,35 +178,63 @@ impl Runner<'_, '_> {
     /// Runs the plan with instructions, until what the test shows with nothing restored is seen or
     /// chance alone would have shown it.
     fn run(&mut self, instructions: &Instructions, fresh: bool) -> Result<(Answer, Changed), Stopped> {
-        let mut last = Changed::default();
+        let told = self.run_all(std::slice::from_ref(instructions), fresh)?;
+        told.into_iter().next().ok_or(Stopped)
+    }
+
+    /// The same with each of several instructions, side by side.
+    fn run_all(
+        &mut self,
+        instructions: &[Instructions],
+        fresh: bool,
+    ) -> Result<Vec<(Answer, Changed)>, Stopped> {
+        let mut told: Vec<Option<(Answer, Changed)>> = vec![None; instructions.len()];
+        let mut last = vec![Changed::default(); instructions.len()];
         for run in 0..self.repetitions.max(self.shows) {
+            let open: Vec<usize> = (0..told.len()).filter(|&at| told[at].is_none()).collect();
+            if open.is_empty() {
+                break;
+            }
             if self.is_over().is_some() {
                 return Err(Stopped);
             }
-            self.experiments += 1;
+            self.experiments += open.len() as u32;
             let base = if fresh { &self.case.fresh } else { &self.case.cheap };
             let plan = base.reseeded(run);
-            let (trial, changed) =
-                self.lab.probe_explaining(&plan, instructions, fresh).map_err(|error| {
-                    self.error = Some(error);
-                    Stopped
-                })?;
-            self.hangs += u32::from(hangs(&trial));
-            let Some(changed) = changed else {
-                return Ok((Answer::Unclear, Changed::default()));
-            };
-            let missing = !changed.failed.is_empty();
-            last = changed;
-            match observe(&trial, &self.case.wanted) {
-                _ if missing => return Ok((Answer::Unclear, last)),
-                sight if sight == self.case.stays && run + 1 < self.shows => {}
-                sight if sight == self.case.stays => return Ok((Answer::Stays, last)),
-                sight if sight == self.case.undone && self.shows > 1 => return Ok((Answer::Undone, last)),
-                sight if sight == self.case.undone => self.contradicted |= instructions.restore.is_empty(),
-                _ => return Ok((Answer::Unclear, last)),
+            let asked: Vec<_> = open.iter().map(|&at| (&plan, &instructions[at])).collect();
+            let seen = self.lab.probes_explaining(&asked, fresh).map_err(|error| {
+                self.error = Some(error);
+                Stopped
+            })?;
+            for (at, (trial, changed)) in open.into_iter().zip(seen) {
+                let answer = self.answer(run, &instructions[at], &trial, changed.as_ref());
+                last[at] = changed.unwrap_or_default();
+                told[at] = answer.map(|answer| (answer, last[at].clone()));
             }
         }
-        Ok((Answer::Undone, last))
+        Ok(told.into_iter().zip(last).map(|(told, last)| told.unwrap_or((Answer::Undone, last))).collect())
+    }
+
+    /// What one run of several says, if that ends the experiment.
+    fn answer(
+        &mut self,
+        run: u32,
+        instructions: &Instructions,
+        trial: &Trial,
+        changed: Option<&Changed>,
+    ) -> Option<Answer> {
+        self.hangs += u32::from(hangs(trial));
+        let is_put_back = changed.is_some_and(|changed| changed.failed.is_empty());
+        match observe(trial, &self.case.wanted) {
+            _ if !is_put_back => Some(Answer::Unclear),
+            sight if sight == self.case.stays => (run + 1 >= self.shows).then_some(Answer::Stays),
+            sight if sight == self.case.undone && self.shows > 1 => Some(Answer::Undone),
+            sight if sight == self.case.undone => {
+                self.contradicted |= instructions.restore.is_empty();
+                None
+            }
+            _ => Some(Answer::Unclear),
+        }
     }
 }
 
@@ -214,14 +242,20 @@ impl Runner<'_, '_> {
 struct Places<'r, 'a, 'b> {
     runner: &'r mut Runner<'a, 'b>,
     places: &'r [Place],
-    fresh: bool,
+}
+
+impl Places<'_, '_, '_> {
+    /// To put back a set of places.
+    fn restoring(&self, set: &[usize]) -> Instructions {
+        let restore = set.iter().map(|&at| self.places[at].name.clone()).collect();
+        Instructions { restore, ..self.runner.case.instructions() }
+    }
 }
 
 impl Experiment for Places<'_, '_, '_> {
-    fn answer(&mut self, restored: &[usize]) -> Result<Answer, Stopped> {
-        let restore = restored.iter().map(|&at| self.places[at].name.clone()).collect();
-        let instructions = Instructions { restore, ..self.runner.case.instructions() };
-        Ok(self.runner.run(&instructions, self.fresh)?.0)
+    fn answers(&mut self, sets: &[Vec<usize>]) -> Result<Vec<Answer>, Stopped> {
+        let instructions: Vec<Instructions> = sets.iter().map(|set| self.restoring(set)).collect();
+        Ok(self.runner.run_all(&instructions, false)?.into_iter().map(|(answer, _)| answer).collect())
     }
 }
 
@@ -239,7 +273,7 @@ fn explain_with(runner: &mut Runner<'_, '_>) -> Explanation {
     if as_it_was != Answer::Stays {
         return unexplained("the failure did not show while its state was watched", runner.experiments);
     }
-    let cause = find(&places, &mut Places { runner: &mut *runner, places: &places, fresh: false });
+    let cause = find(&places, &mut Places { runner: &mut *runner, places: &places });
     let cause = match cause {
         Err(Stopped) => return unexplained(&runner.cut_short(" to try every place"), runner.experiments),
         Ok(None) => return unexplained(nothing_helped(&places), runner.experiments),
@@ -282,20 +316,20 @@ fn in_fresh_processes(
     places: &[Place],
     cause: Cause,
 ) -> Result<Option<Cause>, Stopped> {
-    if runner.run(&runner.case.instructions(), true)?.0 != Answer::Stays {
-        return Ok(None);
-    }
-    let mut experiment = Places { runner, places, fresh: true };
-    if cause.jointly {
-        return Ok((experiment.answer(&cause.places)? == Answer::Undone).then_some(cause));
-    }
-    let mut held = Vec::new();
-    for &at in &cause.places {
-        if experiment.answer(&[at])? == Answer::Undone {
-            held.push(at);
-        }
-    }
-    Ok((!held.is_empty()).then_some(Cause { places: held, ..cause }))
+    let sets: Vec<Vec<usize>> = if cause.jointly {
+        vec![cause.places.clone()]
+    } else {
+        cause.places.iter().map(|&at| vec![at]).collect()
+    };
+    let experiment = Places { runner: &mut *runner, places };
+    let restoring = sets.iter().map(|set| experiment.restoring(set));
+    let asked: Vec<Instructions> =
+        std::iter::once(experiment.runner.case.instructions()).chain(restoring).collect();
+    let told = runner.run_all(&asked, true)?;
+    let undone = told[1..].iter().map(|(answer, _)| *answer == Answer::Undone);
+    let held: Vec<usize> =
+        sets.iter().zip(undone).filter(|(_, undone)| *undone).flat_map(|(set, _)| set.clone()).collect();
+    Ok((told[0].0 == Answer::Stays && !held.is_empty()).then_some(Cause { places: held, ..cause }))
 }
 
 /// Where a place is written and read, in a run made for that alone.

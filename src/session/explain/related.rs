@@ -18,7 +18,7 @@ use crate::judge::observation::{FailureMatcher, Observation, observe};
 use crate::limits::{FOLLOWED_TESTS, RELATED_STARTS};
 use crate::plan::{Imports, Plan};
 use crate::run::{Job, RunError};
-use crate::session::explain::claims::{Claim, hold, second_time};
+use crate::session::explain::claims::{Claim, second_time};
 use crate::session::lab::{Lab, serial};
 use crate::state::{Changed, Followed, Instructions, Place};
 use crate::suite::TestIndex;
@@ -82,10 +82,6 @@ impl Search<'_, '_> {
         if self.lab.out_of_time() {
             return Ok(RelatedTests::default());
         }
-        let polluters = self.polluters(&tests)?;
-        if self.lab.out_of_time() {
-            return Ok(RelatedTests { polluters, ..RelatedTests::default() });
-        }
         // A test that fails alone may pollute, and is no victim.
         let fails = |test| self.lab.history.failed_alone(test, hash_seed) == Some(true);
         let known = [self.polluter, self.victim.test];
@@ -93,7 +89,13 @@ impl Search<'_, '_> {
         let others = tests.iter().copied().filter(|&test| !known.contains(&test) && !fails(test));
         let others: Vec<TestIndex> = others.filter(|&test| admitted(test)).collect();
         let polluter_fails = fails(self.polluter);
-        let (victims, cleaners) = self.victims_and_cleaners(&others)?;
+        let after_polluter: Vec<TestIndex> = others.iter().flat_map(|&test| [self.polluter, test]).collect();
+        let [put_back, polluted] = self.follow([(&tests, true), (&after_polluter, false)])?;
+        let polluters = self.polluters(&tests, &put_back.1)?;
+        if self.lab.out_of_time() {
+            return Ok(RelatedTests { polluters, ..RelatedTests::default() });
+        }
+        let (victims, cleaners) = self.victims_and_cleaners(&after_polluter, &polluted)?;
         let in_turn = if polluter_fails { None } else { self.in_turn(&polluters)? };
         let whole = tests.len() == self.lab.suite.tests.len() && !self.cut;
         Ok(RelatedTests { polluters, victims, in_turn, cleaners, whole, fresh: BTreeSet::new() })
@@ -123,13 +125,17 @@ impl Search<'_, '_> {
         Plan { workers: vec![list], ..self.plan.clone() }
     }
 
-    fn follow(&mut self, list: Vec<TestIndex>, restore: bool) -> Result<(Trial, Vec<Followed>), RunError> {
-        let name = self.place.name.clone();
-        let restore = if restore { vec![name.clone()] } else { Vec::new() };
-        let instructions = Instructions { restore, follow: Some(name), ..Instructions::default() };
-        let plan = self.with(list);
-        let (trial, changed) = self.lab.probe_explaining(&plan, &instructions, false)?;
-        Ok((trial, changed.unwrap_or_default().followed))
+    /// Runs lists and follows the place in them, with it put back after each test that changes it or not.
+    fn follow(&mut self, lists: [(&[TestIndex], bool); 2]) -> Result<[(Trial, Vec<Followed>); 2], RunError> {
+        let name = || self.place.name.clone();
+        let asked = lists.map(|(list, restores)| {
+            let restore = if restores { vec![name()] } else { Vec::new() };
+            let follow = Some(name());
+            (self.with(list.to_vec()), Instructions { restore, follow, ..Instructions::default() })
+        });
+        let seen = self.lab.probes_explaining(&asked.each_ref().map(|(plan, told)| (plan, told)), false)?;
+        let followed = seen.into_iter().map(|(trial, changed)| (trial, changed.unwrap_or_default().followed));
+        <[_; 2]>::try_from(followed.collect::<Vec<_>>()).map_err(|_| RunError::Interrupted)
     }
 
     fn probes(&mut self, lists: impl IntoIterator<Item = Vec<TestIndex>>) -> Result<Vec<Trial>, RunError> {
@@ -150,8 +156,11 @@ impl Search<'_, '_> {
     }
 
     /// The tests that leave the place changed, and after which the victim fails.
-    fn polluters(&mut self, tests: &[TestIndex]) -> Result<BTreeSet<TestIndex>, RunError> {
-        let (_, followed) = self.follow(tests.to_vec(), true)?;
+    fn polluters(
+        &mut self,
+        tests: &[TestIndex],
+        followed: &[Followed],
+    ) -> Result<BTreeSet<TestIndex>, RunError> {
         let writers = followed.iter().filter(|followed| followed.moved && followed.changed);
         let writers = writers.filter_map(|followed| tests.get(followed.position as usize).copied());
         let victim = self.victim.test;
@@ -166,11 +175,10 @@ impl Search<'_, '_> {
 
     fn victims_and_cleaners(
         &mut self,
-        tests: &[TestIndex],
+        list: &[TestIndex],
+        (trial, followed): &(Trial, Vec<Followed>),
     ) -> Result<(BTreeSet<Signature>, BTreeSet<TestIndex>), RunError> {
         let (polluter, victim) = (self.polluter, self.victim.test);
-        let list: Vec<TestIndex> = tests.iter().flat_map(|&test| [polluter, test]).collect();
-        let (trial, followed) = self.follow(list.clone(), false)?;
         let failed: BTreeSet<TestIndex> = trial
             .executions
             .iter()
@@ -245,7 +253,8 @@ impl Search<'_, '_> {
         let instructions = Instructions { restore: vec![self.place.name.clone()], ..Instructions::default() };
         let plans: Vec<Plan> =
             failing.iter().map(|signature| self.with(vec![polluter, signature.test])).collect();
-        let restored = self.lab.probes_explaining(&plans, &instructions)?;
+        let asked: Vec<_> = plans.iter().map(|plan| (plan, &instructions)).collect();
+        let restored = self.lab.probes_explaining(&asked, false)?;
         let put_back = failing.into_iter().zip(restored).filter(|(_, (_, changed))| {
             changed.as_ref().is_some_and(|changed: &Changed| changed.failed.is_empty())
         });
@@ -282,19 +291,17 @@ impl Search<'_, '_> {
             .iter()
             .map(|&test| Claim { test, list: vec![polluter, test, victim], shows: passes.clone() })
             .collect();
-        let seen_twice: BTreeSet<TestIndex> = seen_twice().collect();
-        let polluters = second_time(self.lab, &self.plan, &polluters, &mut forks_alone)?;
-        let held = &seen_twice | &second_time(self.lab, &self.plan, &victims, &mut forks_alone)?;
-        let cleaners = second_time(self.lab, &self.plan, &cleaners, &mut forks_alone)?;
-        let told = related_tests.victims.iter().filter(|told| held.contains(&told.test));
-        let victims = told.cloned().collect();
-        let claims: Vec<Claim> = related_tests
-            .in_turn
-            .iter()
+        let turns = related_tests.in_turn.iter();
+        let turns: Vec<Claim> = turns
             .map(|turn| Claim { test: polluter, list: vec![turn.after, polluter], shows: same(&turn.victim) })
             .collect();
-        let in_turn_held = hold(self.lab, &self.plan, &claims, true)?;
-        let in_turn = related_tests.in_turn.clone().filter(|_| in_turn_held.contains(&polluter));
+        let seen_twice: BTreeSet<TestIndex> = seen_twice().collect();
+        let sorts: [&[Claim]; 4] = [&polluters, &victims, &cleaners, &turns];
+        let [polluters, held, cleaners, turned] = second_time(self.lab, &self.plan, sorts, &mut forks_alone)?;
+        let held = &seen_twice | &held;
+        let told = related_tests.victims.iter().filter(|told| held.contains(&told.test));
+        let victims = told.cloned().collect();
+        let in_turn = related_tests.in_turn.clone().filter(|_| turned.contains(&polluter));
         let held = RelatedTests { polluters, victims, in_turn, cleaners, ..related_tests };
         // A test of several sorts counts where each was shown so.
         Ok(RelatedTests { fresh: &held.tests() - &forks_alone, ..held })

@@ -43,7 +43,7 @@ pub(crate) fn ask(lab: &mut Lab<'_>, of: usize) -> Result<(), RunError> {
     let claim = |victim: &Signature| Claim { test: victim.test, list: after(victim), shows: same(victim) };
     let claims: Vec<Claim> = victims.iter().map(claim).collect();
     let mut forks_alone = BTreeSet::new();
-    let held = second_time(lab, &plan, &claims, &mut forks_alone)?;
+    let [held] = second_time(lab, &plan, [&claims], &mut forks_alone)?;
     let told = SamePolluter {
         victims: victims.into_iter().filter(|victim| held.contains(&victim.test)).collect(),
         fresh: &held - &forks_alone,

@@ -5,7 +5,7 @@ use crate::judge::signature::Loss;
 use crate::judge::{Signature, Tally};
 use crate::limits::{COMMAND_DOUBT, COMMAND_RUNS, COMMAND_SHOWS};
 use crate::run::RunError;
-use crate::run::engine::Surroundings;
+use crate::run::engine::{PlainJob, Surroundings};
 use crate::run::process::plain::PlainRun;
 use crate::session::lab::Lab;
 use crate::suite::{Suite, TestId, TestIndex};
@@ -106,17 +106,17 @@ fn under_its_hash_seed(
 }
 
 /// Commands of which one is looked for, the simplest first.
-pub(super) struct Commands<'a> {
+struct Commands<'a> {
     /// Whose plugins may have to be kept from changing the order.
-    pub(super) interpreter: &'a Interpreter,
+    interpreter: &'a Interpreter,
     /// `PYTHONHASHSEED`, if it is to be set.
-    pub(super) hash_seeds: &'a [Option<u32>],
+    hash_seeds: &'a [Option<u32>],
     /// The arguments that select the tests.
-    pub(super) selected: &'a [String],
+    selected: &'a [String],
     /// How many runs of one command have to miss the failure before the next is tried.
-    pub(super) tries: u32,
+    tries: u32,
     /// How many have to show it before the command is taken.
-    pub(super) needed: u32,
+    needed: u32,
 }
 
 impl Commands<'_> {
@@ -125,20 +125,22 @@ impl Commands<'_> {
     ///
     /// # Errors
     /// Those of the engine.
-    pub(super) fn first_to_show(
+    fn first_to_show(
         &self,
         lab: &mut Lab<'_>,
         shows: impl Fn(&PlainRun) -> bool,
     ) -> Result<Option<Result<String, Tally>>, RunError> {
         let mut all = Tally::default();
-        for &hash_seed in self.hash_seeds {
-            for flags in variants(self.interpreter) {
-                let flags = flags.into_iter().map(str::to_owned);
-                let arguments: Vec<String> = flags.chain(self.selected.iter().cloned()).collect();
-                let mut tally = Tally::default();
-                while tally.runs - tally.failed < self.tries {
-                    let Some((command, run)) = lab.plain(&arguments, Surroundings::Trial { hash_seed })?
-                    else {
+        for form in forms(self.interpreter, self.hash_seeds) {
+            let arguments = form.arguments(self.selected);
+            let job = PlainJob { arguments: &arguments, surroundings: form.surroundings() };
+            let mut tally = Tally::default();
+            while tally.runs - tally.failed < self.tries {
+                // One that does not show it is not run again in vain. Once it did, those that are to agree go side by side.
+                let confirms = tally.failed > 0 && self.tries == 1;
+                let times = if confirms { self.needed - tally.failed } else { 1 };
+                for ran in lab.plain_all(&vec![job; times as usize])? {
+                    let Some((command, run)) = ran else {
                         return Ok(None);
                     };
                     let shown = shows(&run);
@@ -152,6 +154,35 @@ impl Commands<'_> {
         }
         Ok(Some(Err(all)))
     }
+}
+
+/// What a command has besides the tests it selects.
+#[derive(Clone, Debug)]
+pub(super) struct Form {
+    /// `PYTHONHASHSEED`, if it is set.
+    hash_seed: Option<u32>,
+    flags: Vec<&'static str>,
+}
+
+impl Form {
+    /// The arguments of a command that selects these tests.
+    pub(super) fn arguments(&self, selected: &[String]) -> Vec<String> {
+        let flags = self.flags.iter().map(|&flag| flag.to_owned());
+        flags.chain(selected.iter().cloned()).collect()
+    }
+
+    /// What surrounds it.
+    pub(super) fn surroundings(&self) -> Surroundings {
+        Surroundings::Trial { hash_seed: self.hash_seed }
+    }
+}
+
+/// The forms a command may have, the simplest first.
+pub(super) fn forms(interpreter: &Interpreter, hash_seeds: &[Option<u32>]) -> Vec<Form> {
+    let under = |&hash_seed: &Option<u32>| {
+        variants(interpreter).into_iter().map(move |flags| Form { hash_seed, flags })
+    };
+    hash_seeds.iter().flat_map(under).collect()
 }
 
 /// The arguments with which pytest imports a file before those that follow, and runs no test of it. It imports the
@@ -261,7 +292,7 @@ mod tests {
             runs += u32::from(run.is('f'));
             fails_if(run.after('b') && runs == 1)
         });
-        assert_eq!(at_times, Err(NoCommand::AtTimes(Tally { runs: 3, failed: 1 })));
+        assert_eq!(at_times, Err(NoCommand::AtTimes(Tally { runs: 5, failed: 1 })));
         assert!(matches!(command(|_| fails_if(false)), Err(NoCommand::Passed(2))));
     }
 

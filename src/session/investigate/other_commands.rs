@@ -7,7 +7,8 @@ use crate::finding::other_victims::OtherVictim;
 use crate::judge::signature::Loss;
 use crate::limits::RELATED_SAMPLE;
 use crate::run::RunError;
-use crate::session::investigate::command::{Commands, shows};
+use crate::run::engine::PlainJob;
+use crate::session::investigate::command::{forms, shows};
 use crate::session::lab::Lab;
 use crate::suite::TestIndex;
 use crate::trial::Interpreter;
@@ -26,23 +27,26 @@ pub(crate) fn find(
     let Some(minimal) = finding.shrunk.as_ref().filter(|_| finding.command.is_some()) else {
         return Ok(found);
     };
-    for other in sample(lab, finding) {
-        let (after, victim) = (other.after, other.signature.test);
-        let selected = [after, victim].map(|test| lab.suite.argument(test).to_owned());
-        let id = lab.suite.test(victim).id.clone();
-        let commands = Commands {
-            interpreter,
-            hash_seeds: &[None, Some(minimal.plan.hash_seed)],
-            selected: &selected,
-            tries: 1,
-            needed: 1,
+    let mut others = sample(lab, finding);
+    for form in forms(interpreter, &[None, Some(minimal.plan.hash_seed)]) {
+        let arguments = |other: &OtherVictim<'_>| {
+            let tests = [other.after, other.signature.test];
+            form.arguments(&tests.map(|test| lab.suite.argument(test).to_owned()))
         };
-        let Some(command) =
-            commands.first_to_show(lab, |run| shows(run, &id, other.signature.crash.loss()))?
-        else {
-            break;
+        let arguments: Vec<Vec<String>> = others.iter().map(arguments).collect();
+        let job = |arguments| PlainJob { arguments, surroundings: form.surroundings() };
+        let ran = lab.plain_all(&arguments.iter().map(|arguments| job(arguments)).collect::<Vec<_>>())?;
+        let Some(ran) = ran.into_iter().collect::<Option<Vec<_>>>() else {
+            return Ok(BTreeMap::new());
         };
-        found.insert(victim, command.ok());
+        let mut missed = Vec::new();
+        for (other, (command, run)) in others.into_iter().zip(ran) {
+            let test = other.signature.test;
+            let shown = shows(&run, &lab.suite.test(test).id, other.signature.crash.loss());
+            found.insert(test, shown.then_some(command));
+            missed.extend((!shown).then_some(other));
+        }
+        others = missed;
     }
     Ok(found)
 }

@@ -15,7 +15,7 @@ use crate::formats::JOURNAL;
 use crate::plan::{Plan, Seed};
 use crate::record::journal_format::{Header, How, Key, Record};
 use crate::record::{Journal, journal_file};
-use crate::run::engine::{Capabilities, Collect, Isolation, PlainPytest, ProjectCopies, Surroundings};
+use crate::run::engine::{Capabilities, Collect, Isolation, PlainJob, PlainPytest, ProjectCopies};
 use crate::run::process::plain::PlainRun;
 use crate::run::remarks::Remarks;
 use crate::run::{Engine, Job, RunError};
@@ -292,18 +292,20 @@ impl PlainPytest for JournaledEngine {
         self.engine.python()
     }
 
-    fn plain(
-        &mut self,
-        arguments: &[String],
-        surroundings: Surroundings,
-    ) -> Result<Option<(String, PlainRun)>, RunError> {
-        let key = Key::of_command(arguments, surroundings).besides(self.copy.as_deref(), None);
-        if let Some(known) = self.recall(&key)?.and_then(|record| record.command) {
-            return Ok(Some(known));
-        }
-        let ran = self.engine.plain(arguments, surroundings)?;
-        if let Some((line, run)) = &ran {
-            keep(&self.journal, &Record::of_command(key, line, run), self.tell);
+    fn plain_all(&mut self, jobs: &[PlainJob<'_>]) -> Result<Vec<Option<(String, PlainRun)>>, RunError> {
+        let key = |job: &PlainJob<'_>| {
+            Key::of_command(job.arguments, job.surroundings).besides(self.copy.as_deref(), None)
+        };
+        let keys: Vec<Key> = jobs.iter().map(key).collect();
+        let recalled = keys.iter().map(|key| Ok(self.recall(key)?.and_then(|record| record.command)));
+        let mut ran = recalled.collect::<Result<Vec<_>, RunError>>()?;
+        let unknown: Vec<usize> = (0..jobs.len()).filter(|&at| ran[at].is_none()).collect();
+        let asked: Vec<PlainJob<'_>> = unknown.iter().map(|&at| jobs[at]).collect();
+        for (at, one) in unknown.into_iter().zip(self.engine.plain_all(&asked)?) {
+            if let Some((line, run)) = &one {
+                keep(&self.journal, &Record::of_command(keys[at].clone(), line, run), self.tell);
+            }
+            ran[at] = one;
         }
         Ok(ran)
     }

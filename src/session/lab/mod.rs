@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use crate::finding::{Finding, Origin};
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, WorkerId};
-use crate::run::engine::{Collect, Surroundings};
+use crate::run::engine::{Collect, PlainJob, Surroundings};
 use crate::run::process::plain::PlainRun;
 use crate::run::{Engine, Job, RunError};
 use crate::session::account::Account;
@@ -202,42 +202,27 @@ impl<'a> Lab<'a> {
         Ok(trial)
     }
 
-    /// Runs a plan whose worker tells what the tests before its last have changed, and restores what
-    /// the instructions say. Nothing is kept of it: it says little of the suite as it is. No changes if
-    /// the last test was not reached.
-    ///
-    /// # Errors
-    /// Those of the engine.
-    pub(crate) fn probe_explaining(
-        &mut self,
-        plan: &Plan,
-        instructions: &Instructions,
-        fresh: bool,
-    ) -> Result<(Trial, Option<Changed>), RunError> {
-        self.in_time()?;
-        let shared = all_but_last(plan);
-        let job = Job { fresh, instructions: Some(instructions), shared, ..Job::of(plan) };
-        let mut trial = self.engine.run(self.suite, job)?;
-        self.tell(&Event::Probed);
-        let changed = trial.changed.take();
-        Ok((trial, changed))
-    }
-
-    /// Runs plans as [`Lab::probe_explaining`] does, all with the same instructions.
+    /// Runs plans whose workers tell what the tests before their last have changed, and restore what the instructions say,
+    /// side by side where they do not disturb each other; in their order. Nothing is kept of them: they say little of the
+    /// suite as it is. No changes where the last test was not reached.
     ///
     /// # Errors
     /// Those of the engine.
     pub(crate) fn probes_explaining(
         &mut self,
-        plans: &[Plan],
-        instructions: &Instructions,
+        asked: &[(&Plan, &Instructions)],
+        fresh: bool,
     ) -> Result<Vec<(Trial, Option<Changed>)>, RunError> {
         self.in_time()?;
         let Self { suite, engine, stream, .. } = self;
-        let jobs: Vec<Job<'_>> = plans
-            .iter()
-            .map(|plan| Job { instructions: Some(instructions), shared: all_but_last(plan), ..Job::of(plan) })
-            .collect();
+        let job = |&(plan, instructions)| Job {
+            fresh,
+            instructions: Some(instructions),
+            // A list in which a place is followed is run once.
+            shared: all_but_last(plan).filter(|_| instructions.follow.is_none()),
+            ..Job::of(plan)
+        };
+        let jobs: Vec<Job<'_>> = asked.iter().map(job).collect();
         let mut seen = Vec::new();
         engine.run_all(suite, &jobs, &mut |_, mut trial| {
             stream.tell(&Event::Probed);
@@ -348,9 +333,20 @@ impl<'a> Lab<'a> {
         arguments: &[String],
         surroundings: Surroundings,
     ) -> Result<Option<(String, PlainRun)>, RunError> {
+        Ok(self.plain_all(&[PlainJob { arguments, surroundings }])?.into_iter().next().flatten())
+    }
+
+    /// Runs plain pytest several times; see [`PlainPytest::plain_all`].
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub(crate) fn plain_all(
+        &mut self,
+        jobs: &[PlainJob<'_>],
+    ) -> Result<Vec<Option<(String, PlainRun)>>, RunError> {
         self.in_time()?;
-        let ran = self.engine.plain(arguments, surroundings)?;
-        self.tell(&Event::Probed);
+        let ran = self.engine.plain_all(jobs)?;
+        ran.iter().for_each(|_| self.tell(&Event::Probed));
         Ok(ran)
     }
 
