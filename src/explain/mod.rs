@@ -29,9 +29,12 @@ pub struct Fix {
     /// In how many of them the test failed all the same, for a reason that was seen without the change as well; it
     /// passed in the others.
     pub fails_anyway: u32,
-    /// With the fixes of how many other findings it was tried together in the seeded trials; in the failing plan, in suite
-    /// order and in its reverse it was tried by itself.
+    /// With the fixes of how many other findings it was tried together in these trials; with the failing plan it was tried
+    /// by itself.
     pub(crate) together_with: u32,
+    /// Whether, of those trials, suite order and its reverse were run without these others.
+    #[serde(skip)]
+    pub(crate) order_apart: bool,
     /// How many of those in which it passed had several workers.
     pub parallel: u32,
     /// With how many tests in conflict those that were changed were raced under control; none failed that does

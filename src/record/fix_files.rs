@@ -106,6 +106,7 @@ mod tests {
             trials: 20,
             fails_anyway: 0,
             together_with: 0,
+            order_apart: false,
             parallel: 5,
             raced: 0,
             git_applied: true,

@@ -43,6 +43,7 @@ fn fix() -> Fix {
         trials: 20,
         fails_anyway: 0,
         together_with: 0,
+        order_apart: false,
         parallel: 5,
         raced: 0,
         git_applied: true,
@@ -72,14 +73,13 @@ fn whether_git_takes_a_fix_is_doubted_only_where_it_was_not_tried() {
 
 #[test]
 fn with_how_many_others_a_fix_was_tried_is_told() {
-    let held = |others| {
-        let held =
-            "tried in a copy: undoes the failure, and holds in 20 of 20 trials, 5 of them on two workers";
-        format!("{held}; all but suite order and its reverse together with the {others}")
-    };
-    let of = |together_with| fixed(Fix { together_with, ..fix() });
-    assert!(has(&of(1), "fix", &held("fix of another finding")));
-    assert!(has(&of(4), "fix", &held("fixes of 4 other findings")));
+    let held = "tried in a copy: undoes the failure, and holds in 20 of 20 trials, 5 of them on two workers";
+    for (order_apart, those) in [(false, "all of them"), (true, "all but suite order and its reverse")] {
+        let told = |others| format!("{held}; {those} together with the {others}");
+        let of = |together_with| fixed(Fix { together_with, order_apart, ..fix() });
+        assert!(has(&of(1), "fix", &told("fix of another finding")));
+        assert!(has(&of(4), "fix", &told("fixes of 4 other findings")));
+    }
 }
 
 #[test]

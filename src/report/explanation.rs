@@ -195,14 +195,11 @@ fn tried(fix: &Fix) -> String {
             "; in the other {more} the test fails for a reason that is there without the change as well"
         ),
     };
+    let those = if fix.order_apart { "all but suite order and its reverse" } else { "all of them" };
     let together = match fix.together_with as usize {
         0 => String::new(),
-        1 => "; all but suite order and its reverse together with the fix of another finding".to_owned(),
-        others => {
-            format!(
-                "; all but suite order and its reverse together with the fixes of {others} other findings"
-            )
-        }
+        1 => format!("; {those} together with the fix of another finding"),
+        others => format!("; {those} together with the fixes of {others} other findings"),
     };
     format!("{trials}{workers}{together}{anyway}{raced}")
 }

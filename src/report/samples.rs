@@ -93,6 +93,7 @@ fn victims() -> Vec<Finding> {
         trials: 20,
         fails_anyway: 0,
         together_with: 0,
+        order_apart: false,
         parallel: 5,
         raced: 2,
         git_applied: true,

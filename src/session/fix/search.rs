@@ -20,7 +20,7 @@ use crate::run::{Engine, RunError};
 use crate::session::fix::control::Control;
 use crate::session::fix::patched::Patched;
 use crate::session::fix::proposals::{Proposals, Targets, proposals};
-use crate::session::fix::trying::{Attempt, Doubt, Failing, Tried};
+use crate::session::fix::trying::{Attempt, Before, Doubt, Failing, Tried};
 use crate::session::lab::{Lab, alone};
 use crate::suite::TestIndex;
 use crate::trial::Failure;
@@ -45,8 +45,10 @@ impl<'a> Trials<'a> {
 /// How far a fix is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HowFar {
-    /// By itself, in a copy of its own.
-    ByItself,
+    /// With its failing plan, in a copy of its own.
+    ItsFailure,
+    /// In suite order and its reverse as well.
+    InOrder,
     /// To the end, in that copy.
     ToTheEnd,
 }
@@ -67,12 +69,24 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// The fix, which was tried to the end with the fixes of so many other findings beside it.
-    pub(crate) fn fix(self, together_with: u32) -> Fix {
+    /// The fix, which was tried to the end, with the fixes of so many other findings beside it after it was tried so far by
+    /// itself.
+    pub(crate) fn fix(self, together_with: u32, how_far: HowFar) -> Fix {
         let Self { edits, git_applied, passed, parallel, raced } = self;
         let diff = String::from_utf8_lossy(&diff(&edits)).into_owned();
         let fails_anyway = FIX_TRIALS - passed;
-        Fix { diff, edits, trials: FIX_TRIALS, fails_anyway, together_with, parallel, raced, git_applied }
+        let order_apart = how_far == HowFar::InOrder;
+        Fix {
+            diff,
+            edits,
+            trials: FIX_TRIALS,
+            fails_anyway,
+            together_with,
+            order_apart,
+            parallel,
+            raced,
+            git_applied,
+        }
     }
 }
 
@@ -174,7 +188,8 @@ impl<'a> Search<'a> {
             let failing = self.failing(lab);
             let attempt = self.attempt(lab, &mut patched, control);
             let tried = match how_far {
-                HowFar::ByItself => attempt.by_itself(&failing)?,
+                HowFar::ItsFailure => attempt.with_its_failure(&failing)?,
+                HowFar::InOrder => attempt.in_order_too(&failing)?,
                 HowFar::ToTheEnd => attempt.run(&failing)?,
             };
             if let Some(ended) = end_of_search(tried, &mut doubts) {
@@ -185,7 +200,7 @@ impl<'a> Search<'a> {
         Ok(Err(no_fix(&doubts, refused, self.brittle)))
     }
 
-    /// What becomes of a fix that held by itself in a copy that holds others as well.
+    /// What becomes of a fix that held so far by itself in a copy that holds others as well.
     ///
     /// # Errors
     /// The run was interrupted.
@@ -195,9 +210,12 @@ impl<'a> Search<'a> {
         patched: &mut Patched<'_>,
         control: &mut Control<'_>,
         held: &Held,
+        how_far: HowFar,
     ) -> Result<Tried, RunError> {
         let failing = self.failing(lab);
-        self.attempt(lab, patched, control).with_others(&failing, held.passed, held.raced)
+        let in_order = (how_far != HowFar::ItsFailure).then_some(held.passed);
+        let before = Before { in_order, raced: held.raced };
+        self.attempt(lab, patched, control).with_others(&failing, before)
     }
 
     fn failing(&self, lab: &Lab<'_>) -> Failing {

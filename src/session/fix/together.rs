@@ -1,5 +1,6 @@
-//! The fixes of several findings: each is tried by itself as far as that tells what it does to its own failure, and in the
-//! seeded trials all of them are tried in one copy, as these take most of the time and speak of each of them.
+//! The fixes of several findings: each is tried by itself with its own failing plan, and then all of them in one copy, as
+//! trials of the suite take most of the time and speak of each of them. Where one of these speaks against them, each is
+//! tried in suite order and its reverse by itself first, and where that does not tell which it is, to the end.
 
 mod tests;
 
@@ -39,7 +40,7 @@ enum Together {
 pub(crate) fn fix(lab: &mut Lab<'_>, trials: &mut Trials<'_>, of: &[usize]) -> Result<(), RunError> {
     let findings: Vec<(usize, Finding)> =
         of.iter().map(|&of| (of, lab.book().findings()[of].clone())).collect();
-    let (mut searches, mut candidates) = (Vec::new(), Vec::new());
+    let mut searches = Vec::new();
     for (of, finding) in &findings {
         match Search::of(trials, finding) {
             Some(_) if finding.fails_by_chance_too() => {
@@ -50,25 +51,40 @@ pub(crate) fn fix(lab: &mut Lab<'_>, trials: &mut Trials<'_>, of: &[usize]) -> R
             None => {}
         }
     }
-    if let [(of, search)] = searches.as_slice() {
-        return to_the_end(lab, trials, *of, search);
-    }
-    for (of, search) in &searches {
-        match search.run(lab, &mut trials.control, HowFar::ByItself)? {
-            Ok(held) => candidates.push(Candidate { of: *of, search, held }),
-            Err(none) => tell(lab, *of, Err(none)),
+    let mut open: Vec<(usize, &Search<'_>)> = searches.iter().map(|(of, search)| (*of, search)).collect();
+    for how_far in [HowFar::ItsFailure, HowFar::InOrder] {
+        if open.len() > 1 {
+            open = fix_together(lab, trials, &open, how_far)?;
         }
     }
-    let tried = together(lab, trials, &candidates)?;
-    for (candidate, tried) in candidates.iter().zip(tried) {
-        let of = candidate.of;
+    open.into_iter().try_for_each(|(of, search)| to_the_end(lab, trials, of, search))
+}
+
+/// Tells of fixes of which each was tried so far by itself and then together with the others. Returns those of which
+/// nothing is known yet.
+fn fix_together<'a>(
+    lab: &mut Lab<'_>,
+    trials: &mut Trials<'_>,
+    searches: &[(usize, &'a Search<'a>)],
+    how_far: HowFar,
+) -> Result<Vec<(usize, &'a Search<'a>)>, RunError> {
+    let mut candidates = Vec::new();
+    for &(of, search) in searches {
+        match search.run(lab, &mut trials.control, how_far)? {
+            Ok(held) => candidates.push(Candidate { of, search, held }),
+            Err(none) => tell(lab, of, Err(none)),
+        }
+    }
+    let tried = together(lab, trials, &candidates, how_far)?;
+    let mut unknown = Vec::new();
+    for (Candidate { of, search, .. }, tried) in candidates.iter().zip(tried) {
         match tried {
-            Together::Holds(held, others) => tell(lab, of, Ok(held.fix(others))),
-            Together::NoTime => tell(lab, of, Err(no_time())),
-            Together::Unknown => to_the_end(lab, trials, of, candidate.search)?,
+            Together::Holds(held, others) => tell(lab, *of, Ok(held.fix(others, how_far))),
+            Together::NoTime => tell(lab, *of, Err(no_time())),
+            Together::Unknown => unknown.push((*of, *search)),
         }
     }
-    Ok(())
+    Ok(unknown)
 }
 
 fn to_the_end(
@@ -78,7 +94,7 @@ fn to_the_end(
     search: &Search<'_>,
 ) -> Result<(), RunError> {
     let found = search.run(lab, &mut trials.control, HowFar::ToTheEnd)?;
-    tell(lab, of, found.map(|held| held.fix(0)));
+    tell(lab, of, found.map(|held| held.fix(0, HowFar::ToTheEnd)));
     Ok(())
 }
 
@@ -93,6 +109,7 @@ fn together(
     lab: &mut Lab<'_>,
     trials: &mut Trials<'_>,
     candidates: &[Candidate<'_>],
+    how_far: HowFar,
 ) -> Result<Vec<Together>, RunError> {
     let (edits, members) = that_go_together(candidates.iter().map(|candidate| &*candidate.held.edits));
     let unknown = || candidates.iter().map(|_| Together::Unknown).collect();
@@ -113,7 +130,7 @@ fn together(
             known.push(Together::Unknown);
             continue;
         }
-        known.push(match search.with_others(lab, &mut patched, &mut trials.control, held)? {
+        known.push(match search.with_others(lab, &mut patched, &mut trials.control, held, how_far)? {
             Tried::Holds { passed, parallel, raced } => {
                 Together::Holds(Held { passed, parallel, raced, ..held.clone() }, others)
             }

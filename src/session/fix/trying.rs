@@ -87,6 +87,15 @@ pub(crate) struct Failing {
     pub(crate) shared: bool,
 }
 
+/// How far a patch has held by itself, before it is tried with others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Before {
+    /// In how many of suite order and its reverse the test passed, if these were run.
+    pub(crate) in_order: Option<u32>,
+    /// With how many tests it was raced.
+    pub(crate) raced: u32,
+}
+
 /// Why an attempt ends before it has held.
 enum End {
     Doubt(Doubt),
@@ -109,48 +118,72 @@ impl Attempt<'_, '_, '_, '_> {
         as_tried(self.holds(failing))
     }
 
-    /// Tries it as far as that is done for a patch by itself, before it is tried together with others: with the failing
-    /// plan, in suite order and its reverse, and in races.
+    /// Tries it with its failing plan alone, and in races: the least that tells a patch from one that does nothing.
     ///
     /// # Errors
     /// The run was interrupted.
-    pub(crate) fn by_itself(mut self, failing: &Failing) -> Result<Tried, RunError> {
-        as_tried(self.undoes(failing).and_then(|passed| {
+    pub(crate) fn with_its_failure(mut self, failing: &Failing) -> Result<Tried, RunError> {
+        as_tried(self.undoes(failing).and_then(|()| {
+            let raced = self.raced_if(failing)?;
+            Ok(Tried::Holds { passed: 0, parallel: 0, raced })
+        }))
+    }
+
+    /// Tries it in suite order and its reverse as well.
+    ///
+    /// # Errors
+    /// The run was interrupted.
+    pub(crate) fn in_order_too(mut self, failing: &Failing) -> Result<Tried, RunError> {
+        as_tried(self.undoes_and_keeps_order(failing).and_then(|passed| {
             let raced = self.raced_if(failing)?;
             Ok(Tried::Holds { passed, parallel: 0, raced })
         }))
     }
 
-    /// Tries the rest in a copy that holds others as well, of one that held `by_itself` in so many trials and races.
+    /// Tries the rest in a copy that holds others as well, of one that held as far as this before.
     ///
     /// # Errors
     /// The run was interrupted.
-    pub(crate) fn with_others(
-        mut self,
-        failing: &Failing,
-        passed: u32,
-        raced: u32,
-    ) -> Result<Tried, RunError> {
-        as_tried(self.collects_the_same(failing.plan.hash_seed).and_then(|()| {
+    pub(crate) fn with_others(mut self, failing: &Failing, before: Before) -> Result<Tried, RunError> {
+        let hash_seed = failing.plan.hash_seed;
+        let ended = self.collects_the_same(hash_seed).and_then(|()| match before.in_order {
+            Some(passed) => Ok(passed),
+            None => self.in_order(hash_seed),
+        });
+        as_tried(ended.and_then(|passed| {
             let (passed, parallel) = self.in_seeded_trials(passed)?;
-            Ok(Tried::Holds { passed, parallel, raced })
+            Ok(Tried::Holds { passed, parallel, raced: before.raced })
         }))
     }
 
     fn holds(&mut self, failing: &Failing) -> Result<Tried, End> {
-        let passed = self.undoes(failing)?;
+        let passed = self.undoes_and_keeps_order(failing)?;
         let (passed, parallel) = self.in_seeded_trials(passed)?;
         let raced = self.raced_if(failing)?;
         Ok(Tried::Holds { passed, parallel, raced })
     }
 
     /// In how many of suite order and its reverse the test passes, where the patch undoes the failure and holds in both.
-    fn undoes(&mut self, failing: &Failing) -> Result<u32, End> {
-        let hash_seed = failing.plan.hash_seed;
-        self.collects_the_same(hash_seed)?;
-        let failing: Vec<Plan> = (0..failing.runs).map(|run| failing.plan.reseeded(run)).collect();
-        self.hold_in(&failing, true, |_| "did not undo the failure".to_owned())?;
-        self.shows_without(&failing)?;
+    fn undoes_and_keeps_order(&mut self, failing: &Failing) -> Result<u32, End> {
+        self.collects_the_same(failing.plan.hash_seed)?;
+        self.undoes(failing)?;
+        self.in_order(failing.plan.hash_seed)
+    }
+
+    /// The patch undoes the failure, which shows without it.
+    fn undoes(&mut self, failing: &Failing) -> Result<(), End> {
+        let plans: Vec<Plan> = (0..failing.runs).map(|run| failing.plan.reseeded(run)).collect();
+        let ended = self.hold_in(&plans, true, |_| "did not undo the failure".to_owned());
+        if let Err(End::Doubt(_)) = ended {
+            // What did not run may not be collected any more: that says it better.
+            self.collects_the_same(failing.plan.hash_seed)?;
+        }
+        ended?;
+        self.shows_without(&plans)
+    }
+
+    /// In how many of suite order and its reverse the test passes, where the patch holds in both.
+    fn in_order(&mut self, hash_seed: u32) -> Result<u32, End> {
         let failed = self.fails_where();
         self.hold_in(&self.in_suite_order(hash_seed), false, |at| {
             failed(if at == 0 { "in suite order" } else { "in the reverse of suite order" })

@@ -2,9 +2,9 @@
 
 #![cfg(test)]
 
+use std::cell::Cell;
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
 use crate::explain::Explanation;
@@ -18,18 +18,18 @@ use crate::session::fake_engine::{CopiedBy, FakeEngine, Situation, fails_if, pla
 use crate::state::Place;
 use crate::trial::Outcome;
 
-const BOTH: u32 = FIX_TRIALS - FIX_PLAIN_TRIALS;
-
 /// `f` fails after `b`, and `g` after `c`.
 fn unfixed(run: Situation<'_>) -> Outcome {
     fails_if(run.is('f') && run.after('b') || run.is('g') && run.after('c'))
 }
 
-/// How often `h` was run where both are fixed.
-static RUNS: AtomicU32 = AtomicU32::new(0);
+thread_local! {
+    /// How often `h` was run where both are fixed.
+    static RUNS: Cell<u32> = const { Cell::new(0) };
+}
 
 fn both_fixed(run: Situation<'_>) -> Outcome {
-    RUNS.fetch_add(u32::from(run.is('h')), Ordering::Relaxed);
+    RUNS.set(RUNS.get() + u32::from(run.is('h')));
     Outcome::Passed
 }
 
@@ -68,7 +68,7 @@ fn held(file: &str, line: &str) -> Held {
 }
 
 /// What becomes of these fixes of `f` and `g` in a project of two files, by what a copy of it holds.
-fn tried(fixes: [Held; 2], copies: CopiedBy) -> Vec<Together> {
+fn tried(fixes: [Held; 2], how_far: HowFar, copies: CopiedBy) -> Vec<Together> {
     let project = tempfile::tempdir().unwrap();
     for file in ["one.py", "two.py"] {
         fs::write(project.path().join(file), "a = 1\n").unwrap();
@@ -85,7 +85,7 @@ fn tried(fixes: [Held; 2], copies: CopiedBy) -> Vec<Together> {
         .enumerate()
         .map(|(of, (search, held))| Candidate { of, search, held })
         .collect();
-    together(&mut lab, &mut trials, &candidates).unwrap()
+    together(&mut lab, &mut trials, &candidates, how_far).unwrap()
 }
 
 /// Whether both files of a copy are changed.
@@ -95,26 +95,31 @@ fn are_changed(copy: &Path) -> bool {
 
 #[test]
 fn fixes_that_hold_together_are_tried_in_the_same_trials() {
-    let fixes = || [held("one.py", "def f():\n"), held("two.py", "def g():\n")];
-    let tried = tried(fixes(), |copy| if are_changed(copy) { both_fixed } else { unfixed });
-    let holds = |held: Held| {
-        let held = Held { passed: FIX_TRIALS, parallel: FIX_PARALLEL_TRIALS, ..held };
-        Together::Holds(held, 1)
-    };
-    assert_eq!(tried, fixes().map(holds));
-    assert_eq!(RUNS.load(Ordering::Relaxed), BOTH, "each trial is run once for both");
+    // What each was tried in by itself is not run again.
+    for (how_far, in_order) in [(HowFar::ItsFailure, 0), (HowFar::InOrder, FIX_PLAIN_TRIALS)] {
+        let held = |file, line| Held { passed: in_order, ..held(file, line) };
+        let fixes = || [held("one.py", "def f():\n"), held("two.py", "def g():\n")];
+        RUNS.set(0);
+        let tried = tried(fixes(), how_far, |copy| if are_changed(copy) { both_fixed } else { unfixed });
+        let holds = |held: Held| {
+            let held = Held { passed: FIX_TRIALS, parallel: FIX_PARALLEL_TRIALS, ..held };
+            Together::Holds(held, 1)
+        };
+        assert_eq!(tried, fixes().map(holds));
+        assert_eq!(RUNS.get(), FIX_TRIALS - in_order, "each trial is run once for both");
+    }
 }
 
 #[test]
 fn where_one_of_several_does_harm_nothing_is_known_of_any() {
     let fixes = [held("one.py", "def f():\n"), held("two.py", "def g():\n")];
-    let tried = tried(fixes, |copy| if are_changed(copy) { not_both } else { unfixed });
+    let tried = tried(fixes, HowFar::InOrder, |copy| if are_changed(copy) { not_both } else { unfixed });
     assert_eq!(tried, [Together::Unknown, Together::Unknown]);
 }
 
 #[test]
 fn fixes_that_do_not_go_together_are_not_tried_together() {
     let fixes = [held("one.py", "def f():\n"), held("one.py", "def f(a):\n")];
-    let tried = tried(fixes, |_| both_fixed);
+    let tried = tried(fixes, HowFar::InOrder, |_| both_fixed);
     assert_eq!(tried, [Together::Unknown, Together::Unknown]);
 }
