@@ -5,20 +5,21 @@ from __future__ import annotations
 import contextlib
 import re
 from time import perf_counter  # bound now: a test may replace it
-from typing import Any, Dict, Generator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Generator, List, Optional, Tuple
 
 import pluggy
 import pytest
 
-from . import crash, doctests, messages, phase, pytest_private, zygote
+from . import crash, doctests, messages, phase, pytest_private
 from .channel import Channel, Setup, receive_setup, text
-from .checkpoint import Checkpoint
 from .draws import Draws
-from .explain import Explainer
-from .namespaces import Namespaces
-from .places import are_passing
 from .threads import Starts
-from .watch import Watch, is_wide
+
+if TYPE_CHECKING:
+    from .checkpoint import Checkpoint
+    from .explain import Explainer
+    from .namespaces import Namespaces
+    from .watch import Watch
 
 #: How jostle names a test by its function and its position, from 1 on, among those that differ by their parameters.
 _POSITION = re.compile(r"(.*)\[#([1-9]\d*)\]$", re.DOTALL)
@@ -76,20 +77,25 @@ class Loop:
         if self._setup.purpose == "collect":
             return True
         if self._setup.purpose == "serve":
+            from . import zygote
+
             self._draws.look()
             server = zygote.Zygote(self._channel)
             worker = server.fork_workers(session, self.identity_asked_at, self.starts)
             if worker is None:
                 return True
             self._become(worker, session, server.namespaces)
-        with zygote.ending_here(self._channel) if self._setup.is_fork else contextlib.nullcontext():
-            if self._setup.watch is not None:
-                self._watch = Watch(self._channel, self._setup, str(session.config.rootpath))
-            self._run_all()
+            with zygote.ending_here(self._channel):
+                self._run_all(session)
+        else:
+            self._run_all(session)
         return True
 
     def _become(self, channel: Channel, session: pytest.Session, namespaces: Namespaces) -> None:
         """Take up the work of a fork."""
+        from . import zygote
+        from .checkpoint import Checkpoint
+
         self._channel, self._setup = channel, receive_setup(channel)
         self._setup.is_fork = True
         namespaces.give_up(keep=self._setup.stop is not None)
@@ -98,9 +104,12 @@ class Loop:
         zygote.become(session.config, self._setup)
         self.choose(session.items)
 
-    def _run_all(self) -> None:
+    def _run_all(self, session: pytest.Session) -> None:
         running = messages.Running(type="running")
-        if self._watch is not None:
+        if self._setup.watch is not None:
+            from .watch import Watch
+
+            self._watch = Watch(self._channel, self._setup, str(session.config.rootpath))
             running = {**running, **self._watch.process()}
         self._channel.send(running)
         self._draws.settle(self._setup.random_seed)
@@ -151,6 +160,9 @@ class Loop:
         item = next((item for item in self.items if item is not None), None)
         if self._setup.explain is None or self._setup.explain["import"] is not None or item is None:
             return None
+        from .explain import Explainer
+        from .places import are_passing
+
         items = [item for item in self.items if item is not None]
         names = [node_id for node_id, _ in self._setup.tests]
         passing = [item for item, name in zip(self.items, names) if item is not None and text(item.nodeid) != name]
@@ -220,7 +232,7 @@ class Loop:
     @pytest.hookimpl(hookwrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, None, None]:
         """Charge what a fixture of a wider scope touches to the fixture, not to the test that happens to need it."""
-        wide = is_wide(fixturedef)
+        wide = pytest_private.is_wide(fixturedef)
         if wide:
             self._users[id(fixturedef)] = self._position
         watch = self._watch if wide else None

@@ -9,17 +9,19 @@ import contextlib
 import os
 import platform
 from pathlib import Path
-from typing import Dict, Generator, Iterable, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Dict, Generator, Iterable, List, Optional, Tuple, Union
 
 import pluggy
 import pytest
 
-from . import admitted, crash, messages, neutralise, xdist_identity
+from . import crash, messages, neutralise, parts, xdist_identity
 from .channel import Channel, ChannelClosed, Setup, receive_setup, text
-from .explain import Explainer
 from .identity_watch import IdentityWatch
 from .loop import Loop
 from .threads import Starts
+
+if TYPE_CHECKING:
+    from .explain import Explainer
 
 _plugin: Optional["Harness"] = None
 
@@ -29,7 +31,9 @@ def _start() -> Optional["Harness"]:
     if descriptor is None:
         return None
     channel = Channel(int(descriptor))
-    return Harness(channel, receive_setup(channel))
+    setup = receive_setup(channel)
+    parts.import_needed(setup)
+    return Harness(channel, setup)
 
 
 class Harness:
@@ -123,6 +127,8 @@ class Harness:
             return None
         if os.path.realpath(str(collector.path)) != os.path.realpath(os.path.join(self.rootdir, explain["import"])):
             return None
+        from .explain import Explainer
+
         explainer = Explainer(explain, self.rootdir, collector.config)
         explainer.start()
         return explainer
@@ -140,6 +146,8 @@ class Harness:
         if self.setup.purpose == "run":
             self.loop.choose(items)
             return
+        from . import admitted
+
         orders = admitted.ask(session, items)
         named = enumerate(self.loop.collected.items())
         tests = [self._describe(key, item, orders.rank(place)) for place, (key, item) in named]

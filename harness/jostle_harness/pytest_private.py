@@ -101,6 +101,11 @@ def fixtures_of(item: pytest.Item) -> List[pytest.FixtureDef[Any]]:
     return [definitions[-1] for definitions in found if definitions]
 
 
+def is_wide(definition: pytest.FixtureDef[Any]) -> bool:
+    """Whether a fixture is set up once for several tests."""
+    return bool(definition.scope != "function")
+
+
 def parameters(item: pytest.Item) -> List[Tuple[str, object]]:
     """The parameters of a test, with their names."""
     spec = getattr(item, "callspec", None)

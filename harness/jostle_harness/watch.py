@@ -381,12 +381,8 @@ def _version(path: str) -> _Version:
 
 def _wide_fixtures(item: pytest.Item) -> List[str]:
     """The names of the fixtures that a test shares with others."""
-    return [fixture_name(definition) for definition in pytest_private.fixtures_of(item) if is_wide(definition)]
-
-
-def is_wide(definition: pytest.FixtureDef[Any]) -> bool:
-    """Whether a fixture is set up once for several tests."""
-    return bool(definition.scope != "function")
+    wide = filter(pytest_private.is_wide, pytest_private.fixtures_of(item))
+    return [fixture_name(definition) for definition in wide]
 
 
 def fixture_name(definition: pytest.FixtureDef[Any]) -> str:

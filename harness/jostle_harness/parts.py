@@ -1,0 +1,27 @@
+"""The parts of the harness that not every process needs: a start that does without them takes an eighth less.
+
+Whoever needs one has it imported before the suite is, which may change how modules are found; forks find all of them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import List
+
+from .channel import Setup
+
+
+def needed(setup: Setup) -> List[str]:
+    """The names of those that a process with this setup needs."""
+    if setup.purpose == "serve":
+        return ["admitted", "explain", "watch", "checkpoint", "zygote"]
+    if setup.purpose == "collect":
+        return ["admitted"]
+    explain = [] if setup.explain is None else ["explain"]
+    return explain + ([] if setup.watch is None else ["watch"])
+
+
+def import_needed(setup: Setup) -> None:
+    """Import those that a process with this setup needs."""
+    for name in needed(setup):
+        import_module(f"{__package__}.{name}")
