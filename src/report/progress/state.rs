@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::finding::Origin;
 use crate::report::words;
-use crate::session::{Event, Limits};
+use crate::session::{Event, Explain, Limits};
 use crate::suite::Suite;
 
 /// What the time of a session goes into, as far as it tells how long the rest takes.
@@ -12,6 +12,8 @@ use crate::suite::Suite;
 enum Busy {
     Trials,
     Judging,
+    Explaining,
+    Fixing,
     Other,
 }
 
@@ -26,13 +28,44 @@ pub(super) struct State {
     found: usize,
     /// Seeded trials, or runs of a replayed plan, that have ended.
     trials: u64,
-    /// Failures that were looked into, the one at hand among them, and those that wait after it.
-    looked_into: usize,
-    waiting: usize,
+    /// The tests that the findings are about, by number.
+    tests: Vec<Option<String>>,
+    judging: Row,
+    explaining: Row,
     busy: Busy,
     since: Duration,
     in_trials: Duration,
-    judging: Duration,
+}
+
+/// Of what is done one after the other.
+#[derive(Clone, Copy, Debug, Default)]
+struct Row {
+    /// How many were begun, the one at hand among them, and how many wait after it.
+    begun: usize,
+    waiting: usize,
+    /// What all of them took so far.
+    took: Duration,
+}
+
+impl Row {
+    /// The next one begins, and so many wait after it.
+    fn begins(&mut self, waiting: usize) {
+        (self.begun, self.waiting) = (self.begun + 1, waiting);
+    }
+
+    /// `3 of 12, test_a.py::test_x`.
+    fn which(&self, test: &str) -> String {
+        format!("{} of {}, {test}", self.begun, self.begun + self.waiting)
+    }
+
+    /// What those that wait take, as long each as those that were ended; nothing where none was.
+    fn rest(&self) -> Option<Duration> {
+        match (self.waiting, self.begun.saturating_sub(1)) {
+            (0, _) => Some(Duration::ZERO),
+            (_, 0) => None,
+            (waits, ended) => Some(self.took.mul_f64(waits as f64 / ended as f64)),
+        }
+    }
 }
 
 impl State {
@@ -44,12 +77,12 @@ impl State {
             runs: None,
             found: 0,
             trials: 0,
-            looked_into: 0,
-            waiting: 0,
+            tests: Vec::new(),
+            judging: Row::default(),
+            explaining: Row::default(),
             busy: Busy::Other,
             since: Duration::ZERO,
             in_trials: Duration::ZERO,
-            judging: Duration::ZERO,
         }
     }
 
@@ -79,43 +112,59 @@ impl State {
             }
             Event::Investigating { test, waiting } => {
                 self.turn_to(Busy::Judging, at);
-                self.looked_into += 1;
-                self.waiting = *waiting;
-                self.doing = format!("judging {}", self.which(&suite.test(*test).id.to_string()));
+                self.judging.begins(*waiting);
+                self.doing = format!("judging {}", self.judging.which(&suite.test(*test).id.to_string()));
+            }
+            Event::Explaining(of, waiting) => {
+                self.turn_to(Busy::Explaining, at);
+                self.explaining.begins(*waiting);
+                self.doing = format!("explaining {}", self.explaining.which(self.test_of(*of)));
+            }
+            Event::Fixing(of, waiting) => {
+                self.turn_to(Busy::Fixing, at);
+                self.doing = match of {
+                    [of] => format!("trying a fix for {}, {waiting} to come", self.test_of(*of)),
+                    several => format!("trying {} fixes together", several.len()),
+                };
             }
             Event::Found(finding) => {
                 self.found += usize::from(finding.kind.is_isolation_failure());
-                if let (Busy::Judging, Some(test)) = (self.busy, finding.test) {
-                    self.doing = format!("explaining {}", self.which(&suite.test(test).id.to_string()));
-                }
+                self.tests.push(finding.test.map(|test| suite.test(test).id.to_string()));
+            }
+            Event::SamePolluter(_, told) => {
+                self.judging.waiting = self.judging.waiting.saturating_sub(told.victims.len());
             }
             Event::Probed if self.runs.is_some() => {
                 self.runs = self.runs.map(|runs| runs + 1);
                 self.doing = words::count(self.runs.unwrap_or_default() as usize, "run");
             }
-            Event::Folded(..) => self.found = self.found.saturating_sub(1),
-            Event::Joined(..) => self.waiting = self.waiting.saturating_sub(1),
+            Event::Folded(..) => {
+                self.found = self.found.saturating_sub(1);
+                self.explaining.waiting = self.explaining.waiting.saturating_sub(1);
+            }
+            Event::Joined(..) => self.judging.waiting = self.judging.waiting.saturating_sub(1),
             _ => {}
         }
     }
 
-    /// `3 of 12, test_a.py::test_x`.
-    fn which(&self, test: &str) -> String {
-        format!("{} of {}, {test}", self.looked_into, self.looked_into + self.waiting)
+    /// The test that a finding is about.
+    fn test_of(&self, of: usize) -> &str {
+        self.tests.get(of).and_then(Option::as_deref).unwrap_or("the collection")
     }
 
     fn turn_to(&mut self, busy: Busy, at: Duration) {
         let spent = at.saturating_sub(self.since);
         match self.busy {
             Busy::Trials => self.in_trials += spent,
-            Busy::Judging => self.judging += spent,
-            Busy::Other => {}
+            Busy::Judging => self.judging.took += spent,
+            Busy::Explaining => self.explaining.took += spent,
+            Busy::Fixing | Busy::Other => {}
         }
         (self.busy, self.since) = (busy, at);
     }
 
-    /// How long the rest takes, in words: for the trials as long as those before, for each failure that waits as long as
-    /// those that were looked into. Nothing if too little is known.
+    /// How long the rest takes, in words: for the trials as long as those before, for each failure or finding that waits
+    /// as long as those that were looked into. Nothing if too little is known.
     pub(super) fn time_left(&self, at: Duration) -> Option<String> {
         let by_clock = self.limits.time.map(|time| time.saturating_sub(at));
         let by_count = self.limits.trials.and_then(|all| self.rest(all.saturating_sub(self.trials)));
@@ -128,18 +177,18 @@ impl State {
         }
     }
 
-    /// What trials that are left and failures that wait take, and whether that is about all.
+    /// What trials that are left and what waits take, and whether that is about all: fixes come last, and nothing tells
+    /// what they take.
     fn rest(&self, trials_left: u64) -> Option<(Duration, &'static str)> {
         let trials = match (trials_left, self.trials) {
             (0, _) => Duration::ZERO,
             (_, 0) => return None,
             (left, done) => self.in_trials.mul_f64(left as f64 / done as f64),
         };
-        match (self.waiting, self.looked_into.saturating_sub(1)) {
-            (0, _) => Some((trials, "about")),
-            (_, 0) => Some((trials, "more than")),
-            (waits, done) => Some((trials + self.judging.mul_f64(waits as f64 / done as f64), "about")),
-        }
+        let known = [self.judging.rest(), self.explaining.rest()];
+        let comes_more = known.contains(&None) || self.found > 0 && self.limits.explain > Explain::No;
+        let waits: Duration = known.into_iter().flatten().sum();
+        Some((trials + waits, if comes_more { "more than" } else { "about" }))
     }
 
     /// `2 found, about 1m left: judging 3 of 12, test_a.py::test_x`.
@@ -171,9 +220,11 @@ pub(super) fn rounded(time: Duration) -> humantime::FormattedDuration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::same_polluter::SamePolluter;
     use crate::finding::{Finding, Kind};
+    use crate::judge::Signature;
     use crate::report::samples::unjudged;
-    use crate::session::fake_engine::{plan, suite, test};
+    use crate::session::fake_engine::{failed, plan, suite, test};
     use crate::trial::Trial;
 
     fn seconds(seconds: u64) -> Duration {
@@ -229,15 +280,47 @@ mod tests {
         let judging = "judging 1 of 3, test_b.py::b";
         assert_eq!(session.judged('b', 2, 10), format!("0 found, more than 32s left: {judging}"));
         let finding = Finding::new(Kind::Victim, Some(test('b')), Origin::Trial(1));
-        let explaining = "explaining 1 of 3, test_b.py::b";
         assert_eq!(
             session.then(0, &Event::Found(&finding)),
+            format!("1 found, more than 32s left: {judging}"),
+            "others are asked whether they fail after its polluter"
+        );
+        let explaining = "explaining 1 of 2, test_b.py::b";
+        assert_eq!(
+            session.then(0, &Event::Explaining(0, 1)),
             format!("1 found, more than 32s left: {explaining}")
         );
         assert_eq!(
             session.state.line(seconds(3661)),
             format!("after 1h 1m: 4 of 20 trials done, 1 found, more than 32s left: {explaining}")
         );
+    }
+
+    #[test]
+    fn what_is_left_of_the_trials_is_not_told_as_all_that_is_left() {
+        let mut session = Session::new(Some(4), None);
+        session.trials(4, 2);
+        session.judged('b', 3, 10);
+        let finding = Finding::new(Kind::Victim, Some(test('b')), Origin::Trial(1));
+        session.then(0, &Event::Found(&finding));
+        let told = SamePolluter {
+            victims: ['c', 'd', 'e']
+                .iter()
+                .map(|&letter| Signature::of(test(letter), &failed("KeyError")).unwrap())
+                .collect(),
+            ..SamePolluter::default()
+        };
+        let judging = "1 found: judging 1 of 1, test_b.py::b";
+        assert_eq!(session.then(0, &Event::SamePolluter(0, &told)), judging, "none of them waits any more");
+        assert_eq!(session.then(0, &Event::Explaining(0, 2)), "1 found: explaining 1 of 3, test_b.py::b");
+        assert_eq!(
+            session.then(7, &Event::Explaining(0, 1)),
+            "1 found, more than 7s left: explaining 2 of 3, test_b.py::b"
+        );
+        assert_eq!(session.then(0, &Event::Folded(0, 0)), "0 found: explaining 2 of 2, test_b.py::b");
+        let fixing = "0 found: trying a fix for test_b.py::b, 1 to come";
+        assert_eq!(session.then(0, &Event::Fixing(&[0], 1)), fixing);
+        assert_eq!(session.then(0, &Event::Fixing(&[0, 0], 0)), "0 found: trying 2 fixes together");
     }
 
     #[test]

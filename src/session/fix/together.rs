@@ -57,7 +57,11 @@ pub(crate) fn fix(lab: &mut Lab<'_>, trials: &mut Trials<'_>, of: &[usize]) -> R
             open = fix_together(lab, trials, &open, how_far)?;
         }
     }
-    open.into_iter().try_for_each(|(of, search)| to_the_end(lab, trials, of, search))
+    for (at, &(of, search)) in open.iter().enumerate() {
+        lab.tell(&Event::Fixing(&[of], open.len() - at - 1));
+        to_the_end(lab, trials, of, search)?;
+    }
+    Ok(())
 }
 
 /// Tells of fixes of which each was tried so far by itself and then together with the others. Returns those of which
@@ -69,12 +73,14 @@ fn fix_together<'a>(
     how_far: HowFar,
 ) -> Result<Vec<(usize, &'a Search<'a>)>, RunError> {
     let mut candidates = Vec::new();
-    for &(of, search) in searches {
+    for (at, &(of, search)) in searches.iter().enumerate() {
+        lab.tell(&Event::Fixing(&[of], searches.len() - at - 1));
         match search.run(lab, &mut trials.control, how_far)? {
             Ok(held) => candidates.push(Candidate { of, search, held }),
             Err(none) => tell(lab, of, Err(none)),
         }
     }
+    lab.tell(&Event::Fixing(&candidates.iter().map(|candidate| candidate.of).collect::<Vec<_>>(), 0));
     let tried = together(lab, trials, &candidates, how_far)?;
     let mut unknown = Vec::new();
     for (Candidate { of, search, .. }, tried) in candidates.iter().zip(tried) {
