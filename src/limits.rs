@@ -156,6 +156,9 @@ pub(crate) const EXPERIMENT_REPETITIONS: u32 = 30;
 /// Runs of one finding at most: enough to put each of the 300 places that are told back once, and to halve.
 pub(crate) const EXPLAINING_RUNS: u32 = 400;
 
+/// Those of them that are begun before it is looked at again whether more are to be made: they may all hang.
+pub(crate) const EXPERIMENTS_AT_ONCE: usize = 8;
+
 /// Those of them that may hang, as each then takes its whole time limit.
 pub(crate) const HANGING_EXPERIMENTS: u32 = 12;
 

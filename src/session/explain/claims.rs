@@ -39,29 +39,29 @@ pub(crate) fn second_time<const SORTS: usize>(
         sample.iter().map(|claim| (claim, true)).chain(others.iter().map(|claim| (claim, !forks)))
     });
     let asked: Vec<(&Claim, bool)> = asked.collect();
-    let mut shown = shown(lab, plan, &asked)?.into_iter();
+    let mut answers = ask(lab, plan, &asked)?.into_iter();
     let mut held = [const { BTreeSet::new() }; SORTS];
     for ((sample, others), held) in split.into_iter().zip(&mut held) {
-        let sample_shown: Vec<bool> = shown.by_ref().take(sample.len()).collect();
-        let mut others_shown: Vec<bool> = shown.by_ref().take(others.len()).collect();
-        if forks && !sample_shown.iter().all(|&shown| shown) {
-            others_shown =
-                self::shown(lab, plan, &others.iter().map(|claim| (claim, true)).collect::<Vec<_>>())?;
+        let of_sample: Vec<bool> = answers.by_ref().take(sample.len()).collect();
+        let mut of_others: Vec<bool> = answers.by_ref().take(others.len()).collect();
+        if forks && of_sample.contains(&false) {
+            let fresh: Vec<(&Claim, bool)> = others.iter().map(|claim| (claim, true)).collect();
+            of_others = ask(lab, plan, &fresh)?;
         } else if forks {
-            forks_alone.extend(those(others, &others_shown));
+            forks_alone.extend(shown(others, &of_others));
         }
-        held.extend(those(sample, &sample_shown).chain(those(others, &others_shown)));
+        held.extend(shown(sample, &of_sample).chain(shown(others, &of_others)));
     }
     Ok(held)
 }
 
 /// The tests of which what is claimed was shown.
-fn those<'c>(claims: &'c [Claim], shown: &'c [bool]) -> impl Iterator<Item = TestIndex> + 'c {
-    claims.iter().zip(shown).filter(|(_, shown)| **shown).map(|(claim, _)| claim.test)
+fn shown<'c>(claims: &'c [Claim], answers: &'c [bool]) -> impl Iterator<Item = TestIndex> + 'c {
+    claims.iter().zip(answers).filter(|(_, shows)| **shows).map(|(claim, _)| claim.test)
 }
 
 /// Whether each claim shows in one run, in a fresh process or where it costs least.
-fn shown(lab: &mut Lab<'_>, plan: &Plan, claims: &[(&Claim, bool)]) -> Result<Vec<bool>, RunError> {
+fn ask(lab: &mut Lab<'_>, plan: &Plan, claims: &[(&Claim, bool)]) -> Result<Vec<bool>, RunError> {
     let like = |&(claim, fresh): &(&Claim, bool)| {
         let random_seed = plan.random_seed.wrapping_add(u32::from(!fresh));
         Plan { random_seed, workers: vec![claim.list.clone()], ..plan.clone() }

@@ -13,7 +13,8 @@ use crate::finding::{Finding, Kind};
 use crate::judge::Tally;
 use crate::judge::observation::{FailureMatcher, Observation, observe};
 use crate::limits::{
-    EXPERIMENT_DOUBT, EXPERIMENT_REPETITIONS, EXPLAINING_RUNS, HANGING_EXPERIMENTS, SHOWS_AGAINST_CHANCE,
+    EXPERIMENT_DOUBT, EXPERIMENT_REPETITIONS, EXPERIMENTS_AT_ONCE, EXPLAINING_RUNS, HANGING_EXPERIMENTS,
+    SHOWS_AGAINST_CHANCE,
 };
 use crate::plan::Plan;
 use crate::run::RunError;
@@ -192,24 +193,23 @@ impl Runner<'_, '_> {
         let mut last = vec![Changed::default(); instructions.len()];
         for run in 0..self.repetitions.max(self.shows) {
             let open: Vec<usize> = (0..told.len()).filter(|&at| told[at].is_none()).collect();
-            if open.is_empty() {
-                break;
-            }
-            if self.is_over().is_some() {
-                return Err(Stopped);
-            }
-            self.experiments += open.len() as u32;
-            let base = if fresh { &self.case.fresh } else { &self.case.cheap };
-            let plan = base.reseeded(run);
-            let asked: Vec<_> = open.iter().map(|&at| (&plan, &instructions[at])).collect();
-            let seen = self.lab.probes_explaining(&asked, fresh).map_err(|error| {
-                self.error = Some(error);
-                Stopped
-            })?;
-            for (at, (trial, changed)) in open.into_iter().zip(seen) {
-                let answer = self.answer(run, &instructions[at], &trial, changed.as_ref());
-                last[at] = changed.unwrap_or_default();
-                told[at] = answer.map(|answer| (answer, last[at].clone()));
+            for open in open.chunks(EXPERIMENTS_AT_ONCE) {
+                if self.is_over().is_some() {
+                    return Err(Stopped);
+                }
+                self.experiments += open.len() as u32;
+                let base = if fresh { &self.case.fresh } else { &self.case.cheap };
+                let plan = base.reseeded(run);
+                let asked: Vec<_> = open.iter().map(|&at| (&plan, &instructions[at])).collect();
+                let seen = self.lab.probes_explaining(&asked, fresh).map_err(|error| {
+                    self.error = Some(error);
+                    Stopped
+                })?;
+                for (&at, (trial, changed)) in open.iter().zip(seen) {
+                    let answer = self.answer(run, &instructions[at], &trial, changed.as_ref());
+                    last[at] = changed.unwrap_or_default();
+                    told[at] = answer.map(|answer| (answer, last[at].clone()));
+                }
             }
         }
         Ok(told.into_iter().zip(last).map(|(told, last)| told.unwrap_or((Answer::Undone, last))).collect())
