@@ -27,6 +27,10 @@ pub(crate) const RATE_RUNS: u32 = 10;
 /// too rarely to tell. Twice [`RATE_RUNS`], so that the cheap side is the surer one.
 pub(crate) const COMPARED_RUNS: u32 = 20;
 
+/// Failures in [`COMPARED_RUNS`] that are too few to tell from none, and too many to be let go: bad luck may hide one that
+/// shows half of the time, so that its plan is run [`OPEN_RUNS`] times. Fewer are seen of such a one twice in 10,000.
+pub(crate) const OPEN_FAILURES: u32 = 3;
+
 /// A difference of two rates is taken for real if chance explains it with at most this probability: the usual
 /// level, as what follows is confirmed by runs of its own.
 pub(crate) const RATE_DOUBT: f64 = 0.05;
