@@ -300,7 +300,7 @@ impl<'a> FakeEngine<'a> {
 }
 
 impl Engine for FakeEngine<'_> {
-    fn collect(&mut self, _: Collect) -> Result<Collected, RunError> {
+    fn collect_all(&mut self, requests: &[Collect]) -> Result<Vec<Collected>, RunError> {
         let interpreter = Interpreter {
             python: "3.12.1".into(),
             pytest: "8.4.2".into(),
@@ -310,7 +310,8 @@ impl Engine for FakeEngine<'_> {
         if !self.collects {
             return Err(RunError::Pytest("nothing can be collected".into()));
         }
-        Ok(Collected { suite: self.suite.clone(), interpreter, neutralised: Vec::new() })
+        let collected = Collected { suite: self.suite.clone(), interpreter, neutralised: Vec::new() };
+        Ok(vec![collected; requests.len()])
     }
 
     fn run_all(

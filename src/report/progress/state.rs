@@ -310,14 +310,14 @@ mod tests {
                 .collect(),
             ..SamePolluter::default()
         };
-        let judging = "1 found: judging 1 of 1, test_b.py::b";
+        let judging = "1 found: judging 1 of 4, test_b.py::b";
         assert_eq!(session.then(0, &Event::SamePolluter(0, &told)), judging, "none of them waits any more");
         assert_eq!(session.then(0, &Event::Explaining(0, 2)), "1 found: explaining 1 of 3, test_b.py::b");
         assert_eq!(
             session.then(7, &Event::Explaining(0, 1)),
             "1 found, more than 7s left: explaining 2 of 3, test_b.py::b"
         );
-        assert_eq!(session.then(0, &Event::Folded(0, 0)), "0 found: explaining 2 of 2, test_b.py::b");
+        assert_eq!(session.then(0, &Event::Folded(0, 0)), "0 found: explaining 2 of 3, test_b.py::b");
         let fixing = "0 found: trying a fix for test_b.py::b, 1 to come";
         assert_eq!(session.then(0, &Event::Fixing(&[0], 1)), fixing);
         assert_eq!(session.then(0, &Event::Fixing(&[0, 0], 0)), "0 found: trying 2 fixes together");

@@ -48,6 +48,23 @@ impl SpawnEngine {
         self.host.ended_trial(trial, &site)
     }
 
+    /// Collects in a fresh process.
+    pub(crate) fn collect_apart(&self, request: Collect) -> Result<Collected, RunError> {
+        let Collect { hash_seed, random_seed, host_network, .. } = request;
+        let other = self.host.base_for(host_network)?;
+        self.host.collect_at(&self.host.site_on(other.as_ref())?, hash_seed, random_seed)
+    }
+
+    /// Carries out so many runs of one process each to their end, as many at once as the options allow; in their order.
+    pub(crate) fn all_of<T: Send>(&self, count: usize, run: &(dyn Fn(usize) -> T + Sync)) -> Vec<T> {
+        let mut all = Vec::new();
+        side_by_side(self.host.room(), &vec![1; count], run, &mut |_, one| {
+            all.push(one);
+            ControlFlow::Continue(())
+        });
+        all
+    }
+
     /// Carries out runs, as many at once as the options allow.
     pub(crate) fn side_by_side<T: Send>(
         &self,
@@ -62,10 +79,8 @@ impl SpawnEngine {
 }
 
 impl Engine for SpawnEngine {
-    fn collect(&mut self, request: Collect) -> Result<Collected, RunError> {
-        let Collect { hash_seed, random_seed, host_network, .. } = request;
-        let other = self.host.base_for(host_network)?;
-        self.host.collect_at(&self.host.site_on(other.as_ref())?, hash_seed, random_seed)
+    fn collect_all(&mut self, requests: &[Collect]) -> Result<Vec<Collected>, RunError> {
+        self.all_of(requests.len(), &|at| self.collect_apart(requests[at])).into_iter().collect()
     }
 
     fn run_all(
@@ -122,16 +137,7 @@ impl PlainPytest for SpawnEngine {
 
     fn plain_all(&mut self, jobs: &[PlainJob<'_>]) -> Result<Vec<Option<(String, PlainRun)>>, RunError> {
         let run = |at: usize| self.host.plain(jobs[at].arguments, jobs[at].surroundings);
-        let mut ran = Ok(Vec::new());
-        side_by_side(self.host.room(), &vec![1; jobs.len()], &run, &mut |_, one| {
-            match (&mut ran, one) {
-                (Ok(ran), Ok(one)) => ran.push(one),
-                (_, Err(error)) => ran = Err(error),
-                (Err(_), Ok(_)) => {}
-            }
-            if ran.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        });
-        ran
+        self.all_of(jobs.len(), &run).into_iter().collect()
     }
 }
 

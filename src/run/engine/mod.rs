@@ -109,7 +109,15 @@ pub trait Engine: PlainPytest + ProjectCopies {
     ///
     /// # Errors
     /// pytest could not be started, refused its arguments, or did not finish collecting.
-    fn collect(&mut self, request: Collect) -> Result<Collected, RunError>;
+    fn collect(&mut self, request: Collect) -> Result<Collected, RunError> {
+        self.collect_all(&[request])?.into_iter().next().ok_or(RunError::Interrupted)
+    }
+
+    /// Collects the suite several times, side by side where trials are; in their order.
+    ///
+    /// # Errors
+    /// As those of [`Engine::collect`].
+    fn collect_all(&mut self, requests: &[Collect]) -> Result<Vec<Collected>, RunError>;
 
     /// Runs several plans, side by side where trials are kept apart. Each trial is given to `finished`, in
     /// the plans' order, until that says to stop or there are no more. Failures, crashes and hangs of

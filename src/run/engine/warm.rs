@@ -62,12 +62,23 @@ impl WarmEngine {
         self.checkpoints.counts()
     }
 
-    fn start_zygote(&mut self, hash_seed: u32) -> Result<Collected, RunError> {
+    /// Collects as is asked for, and tells how long that took. What forks are made from is returned as well, where it is to
+    /// be kept.
+    fn begin(&self, request: Collect) -> Result<(Option<Zygote>, Collected, Duration), RunError> {
+        let Collect { hash_seed, random_seed, host_network, keep } = request;
         let start = Instant::now();
-        let (zygote, collected) = Zygote::start(&self.fresh.host, hash_seed)?;
+        if keep && random_seed == 0 && !host_network && self.refusal.is_none() {
+            let (zygote, collected) = Zygote::start(&self.fresh.host, hash_seed)?;
+            return Ok((Some(zygote), collected, start.elapsed()));
+        }
+        Ok((None, self.fresh.collect_apart(request)?, start.elapsed()))
+    }
+
+    /// Keeps what forks are made from, which took so long to start, and gives forks up if they would lose something.
+    fn keep(&mut self, hash_seed: u32, zygote: Zygote, took: Duration) -> Result<(), RunError> {
         let first = self.zygotes.is_empty();
         if first {
-            self.startup = start.elapsed();
+            self.startup = took;
         }
         let Readiness { threads, shared, identity_asked_at, .. } = &zygote.readiness;
         if let (Some(place), true) = (identity_asked_at, first) {
@@ -97,10 +108,7 @@ impl WarmEngine {
         if self.zygotes.insert(hash_seed, zygote).is_some() {
             self.checkpoints.clear();
         }
-        if let Some(why) = unsafe_threads.or(shared) {
-            self.refuse_forks(&why)?;
-        }
-        Ok(collected)
+        unsafe_threads.or(shared).map_or(Ok(()), |why| self.refuse_forks(&why))
     }
 
     /// Sees to it that a plan which is run in forks has its zygote, and one that is alive.
@@ -112,7 +120,7 @@ impl WarmEngine {
             zygote.end(&self.fresh.host);
         }
         if self.forks_for(job) && !self.zygotes.contains_key(&plan.hash_seed) {
-            self.start_zygote(plan.hash_seed)?;
+            self.collect(Collect::kept(plan.hash_seed))?;
         }
         Ok(())
     }
@@ -238,14 +246,16 @@ impl WarmEngine {
 }
 
 impl Engine for WarmEngine {
-    fn collect(&mut self, request: Collect) -> Result<Collected, RunError> {
-        let Collect { hash_seed, random_seed, host_network, keep } = request;
-        let usual = random_seed == 0 && !host_network;
-        if keep && usual && self.refusal.is_none() {
-            self.start_zygote(hash_seed)
-        } else {
-            self.fresh.collect(request)
-        }
+    fn collect_all(&mut self, requests: &[Collect]) -> Result<Vec<Collected>, RunError> {
+        let begun = self.fresh.all_of(requests.len(), &|at| self.begin(requests[at]));
+        let kept = requests.iter().zip(begun).map(|(request, begun)| {
+            let (zygote, collected, took) = begun?;
+            zygote.map_or(Ok(()), |zygote| self.keep(request.hash_seed, zygote, took))?;
+            Ok(collected)
+        });
+        // Each is kept, so that each is ended, whatever became of those before.
+        let kept: Vec<Result<Collected, RunError>> = kept.collect();
+        kept.into_iter().collect()
     }
 
     fn run_all(

@@ -1,6 +1,7 @@
 //! The project without a patch, in a copy as well: what it shows is compared with what a patched copy does, so that
 //! nothing is laid to a patch that the copying did.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use crate::explain::fix::Edit;
@@ -43,6 +44,21 @@ impl<'a> Control<'a> {
         let trial = self.again(lab, plan, fresh)?;
         self.known.push((plan.clone(), fresh, trial.clone()));
         Ok(trial)
+    }
+
+    /// Runs plans in fresh processes that will be asked about, side by side.
+    ///
+    /// # Errors
+    /// As those of [`Control::trial`].
+    pub(crate) fn run_ahead(&mut self, lab: &Lab<'_>, plans: &[Plan]) -> Result<(), RunError> {
+        let jobs: Vec<Job<'_>> = plans.iter().map(Job::fresh).collect();
+        let mut ran = Vec::new();
+        self.engine(lab)?.run_all(lab.suite, &jobs, &mut |at, trial| {
+            ran.push((plans[at].clone(), true, trial));
+            ControlFlow::Continue(())
+        })?;
+        self.known.append(&mut ran);
+        Ok(())
     }
 
     /// What a plan shows when it is run now.

@@ -218,6 +218,11 @@ impl<'a> Search<'a> {
         self.attempt(lab, patched, control).with_others(&failing, before)
     }
 
+    /// The plan that has to fail without a fix.
+    pub(crate) fn failing_plan(&self, lab: &Lab<'_>) -> Plan {
+        self.failing(lab).plan.reseeded(0)
+    }
+
     fn failing(&self, lab: &Lab<'_>) -> Failing {
         let plan = match self.brittle {
             true => alone(self.minimal, lab.suite, self.test, self.minimal.random_seed),

@@ -72,6 +72,13 @@ fn fix_together<'a>(
     searches: &[(usize, &'a Search<'a>)],
     how_far: HowFar,
 ) -> Result<Vec<(usize, &'a Search<'a>)>, RunError> {
+    if how_far == HowFar::ItsFailure && !lab.out_of_time() {
+        let failing: Vec<_> = searches.iter().map(|(_, search)| search.failing_plan(lab)).collect();
+        // Why they cannot be run otherwise is told where each is asked for.
+        if let Err(RunError::Interrupted) = trials.control.run_ahead(lab, &failing) {
+            return Err(RunError::Interrupted);
+        }
+    }
     let mut candidates = Vec::new();
     for (at, &(of, search)) in searches.iter().enumerate() {
         lab.tell(&Event::Fixing(&[of], searches.len() - at - 1));

@@ -222,9 +222,10 @@ fn or_none(text: &str) -> &str {
 }
 
 impl Engine for JournaledEngine {
-    fn collect(&mut self, request: Collect) -> Result<Collected, RunError> {
-        let collected = self.engine.collect(request)?;
-        self.interpreter.get_or_insert_with(|| collected.interpreter.clone());
+    fn collect_all(&mut self, requests: &[Collect]) -> Result<Vec<Collected>, RunError> {
+        let collected = self.engine.collect_all(requests)?;
+        let first = collected.first().map(|first| first.interpreter.clone());
+        self.interpreter = self.interpreter.take().or(first);
         Ok(collected)
     }
 

@@ -90,7 +90,8 @@ impl<'a> Lab<'a> {
     }
 
     /// Runs trials of the session, side by side where they do not disturb each other. Each is told and given to
-    /// `finished`, in this order, with what is known by then, until that says to stop or there are no more.
+    /// `finished`, in this order, with what is known by then, until that says to stop or there are no more. Of those that
+    /// are to record it, what their tests touch outside of their process is noted.
     ///
     /// # Errors
     /// Those of the engine.
@@ -101,7 +102,11 @@ impl<'a> Lab<'a> {
     ) -> Result<(), RunError> {
         self.in_time()?;
         let Self { suite, history, engine, stream, .. } = self;
-        let jobs: Vec<Job<'_>> = trials.iter().map(|(_, plan)| Job::of(plan)).collect();
+        let jobs = trials.iter().map(|(origin, plan)| {
+            let recorded = *origin == Origin::Recording;
+            Job { recorded, ..Job::of(plan) }
+        });
+        let jobs: Vec<Job<'_>> = jobs.collect();
         let start = |stream: &mut Stream<'_>, at: usize| {
             if let Some((origin, plan)) = trials.get(at) {
                 stream.tell(&Event::Started { origin: *origin, plan });
@@ -118,19 +123,6 @@ impl<'a> Lab<'a> {
             }
             flow
         })
-    }
-
-    /// Runs a trial of which what its tests touch outside of their process is noted.
-    ///
-    /// # Errors
-    /// Those of the engine.
-    pub fn recorded(&mut self, origin: Origin, plan: &Plan) -> Result<Trial, RunError> {
-        self.in_time()?;
-        self.tell(&Event::Started { origin, plan });
-        let trial = self.engine.run(self.suite, Job { recorded: true, ..Job::of(plan) })?;
-        self.history.add(plan, &trial);
-        self.tell(&Event::Finished { origin, plan, trial: &trial });
-        Ok(trial)
     }
 
     /// Runs a plan that helps to judge, shrink or confirm.

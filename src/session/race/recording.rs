@@ -1,5 +1,7 @@
 //! The recording run: what each test touches outside of its process, and so which tests are in conflict.
 
+use std::ops::ControlFlow;
+
 use crate::finding::Origin;
 use crate::plan::{Mode, OrderKind, Plan, Seed};
 use crate::race::conflicts::{Conflict, beyond_python, conflicts};
@@ -34,8 +36,10 @@ pub(crate) struct Recording {
 /// Those of the engine.
 pub(crate) fn record(lab: &mut Lab<'_>, seed: Seed, hash_seed: u32) -> Result<Recording, RunError> {
     let mut touched = Vec::new();
-    for plan in plans(lab, seed, hash_seed) {
-        touched.extend(lab.recorded(Origin::Recording, &plan)?.touched);
-    }
+    let trials = plans(lab, seed, hash_seed).map(|plan| (Origin::Recording, plan));
+    lab.trials(&trials, &mut |_, _, trial| {
+        touched.extend(trial.touched);
+        ControlFlow::Continue(())
+    })?;
     Ok(Recording { conflicts: conflicts(&touched), system_calls: beyond_python(&touched) })
 }

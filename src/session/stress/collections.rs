@@ -37,11 +37,11 @@ pub(crate) fn compare(
     hash_seed: u32,
     others: &[u32],
 ) -> Result<Compared, RunError> {
-    let drawn = engine.collect(Collect::once(hash_seed, OTHER))?.suite;
-    let mut hashed = Vec::new();
-    for &other in others {
-        hashed.push((other, engine.collect(Collect::kept(other))?.suite));
-    }
+    let drawn = std::iter::once(Collect::once(hash_seed, OTHER));
+    let requests: Vec<Collect> = drawn.chain(others.iter().map(|&other| Collect::kept(other))).collect();
+    let mut suites = engine.collect_all(&requests)?.into_iter().map(|collected| collected.suite);
+    let drawn = suites.next().ok_or(RunError::Interrupted)?;
+    let hashed: Vec<(u32, Suite)> = others.iter().copied().zip(suites).collect();
     let differs = |other: &Suite| difference(first, other).is_some();
     if !differs(&drawn) && !hashed.iter().any(|(_, other)| differs(other)) {
         return Ok(Compared { suite: first.clone(), findings: Vec::new() });
