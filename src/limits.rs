@@ -180,6 +180,10 @@ pub(crate) const FOLLOWED_TESTS: usize = 2_000;
 /// Candidates of one sort that are tried where each is a start of pytest. Of forks, which cost some 10 ms, all are.
 pub(crate) const RELATED_STARTS: usize = 20;
 
+/// Failures that wait, up to which each is asked in a run of its own whether it shows after a polluter: of more, two runs of
+/// all of their tests tell first which are worth one.
+pub(crate) const ASKED_ALONE: usize = 8;
+
 /// Tests of one sort that are run in a fresh process as well. Where it shows there what it does in a fork, for so many,
 /// the others are told from forks.
 pub(crate) const RELATED_SAMPLE: usize = 3;

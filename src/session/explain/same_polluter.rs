@@ -9,6 +9,7 @@ use crate::finding::same_polluter::SamePolluter;
 use crate::judge::Signature;
 use crate::judge::observation::{FailureMatcher, Observation, observe};
 use crate::judge::signature::Loss;
+use crate::limits::ASKED_ALONE;
 use crate::plan::{Imports, Interleaving, Plan};
 use crate::run::{Job, RunError};
 use crate::session::event::Event;
@@ -35,7 +36,8 @@ pub(crate) fn ask(lab: &mut Lab<'_>, of: usize) -> Result<(), RunError> {
     }
     let after = |signature: &Signature| vec![polluter, signature.test];
     let same = |signature: &Signature| (FailureMatcher::Signature(signature.clone()), Observation::Same);
-    let failing = those(lab, &plan, asked.into_values().collect(), after, same)?;
+    let asked = in_company(lab, &plan, polluter, asked.into_values().collect())?;
+    let failing = those(lab, &plan, asked, after, same)?;
     // Under the random seed under which it failed, so that it is not what the test draws.
     let alone = |signature: &Signature| vec![signature.test];
     let passes = |signature: &Signature| (FailureMatcher::Failure(signature.test), Observation::Passed);
@@ -69,6 +71,34 @@ fn may_show_after(lab: &Lab<'_>, polluter: TestIndex, suspect: &Suspect) -> bool
         && !lab.history.prefixes(test).iter().any(passed)
 }
 
+/// Those of some failures that are worth a run of their own: where they are many, their tests are run together after the
+/// polluter, in this order and in the reverse, and those are left out that fail in neither. One that another test keeps
+/// from failing comes before that in one of the two; what is left out nonetheless waits on.
+fn in_company(
+    lab: &mut Lab<'_>,
+    plan: &Plan,
+    polluter: TestIndex,
+    failures: Vec<Signature>,
+) -> Result<Vec<Signature>, RunError> {
+    if failures.len() <= ASKED_ALONE {
+        return Ok(failures);
+    }
+    // A process that ends takes what the polluter left with it.
+    let ends = |failure: &&Signature| failure.crash.loss().is_some();
+    let tests: Vec<TestIndex> = failures.iter().filter(|it| !ends(it)).map(|it| it.test).collect();
+    if tests.is_empty() {
+        return Ok(failures);
+    }
+    let backwards = tests.iter().rev().copied().collect();
+    let lists = [tests, backwards].map(|tests| serial(plan, [vec![polluter], tests].concat()));
+    let trials = lab.probes(&lists.each_ref().map(|list| Job::beginning_alike(list, 1)))?;
+    let fails = |test: TestIndex| {
+        let runs = trials.iter().flat_map(|trial| &trial.executions);
+        runs.filter(|run| run.test == test).any(|run| run.outcome.is_failure())
+    };
+    Ok(failures.into_iter().filter(|failure| ends(&failure) || fails(failure.test)).collect())
+}
+
 /// Those of some failures of which a run of their list shows something.
 fn those(
     lab: &mut Lab<'_>,
@@ -87,4 +117,37 @@ fn those(
         (observe(trial, &wanted) == expected).then_some(failure)
     };
     Ok(failures.into_iter().zip(&trials).filter_map(shown).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::event::Reporters;
+    use crate::session::fake_engine::{
+        FakeEngine, Situation, failed, fails_if, lost, name, plan, suite, test,
+    };
+    use crate::trial::Outcome;
+
+    /// Those of the tests, which failed so, that are worth a run of their own after `a`, and how many runs that took.
+    fn worth(tests: &str, how: &Outcome, becomes: impl FnMut(Situation<'_>) -> Outcome) -> (String, usize) {
+        let (whole, mut nobody) = (suite(26), Reporters::default());
+        let mut engine = FakeEngine::new(suite(26), becomes);
+        let mut lab = Lab::new(&whole, &mut engine, &mut nobody, None);
+        let failures = tests.chars().map(|letter| Signature::of(test(letter), how).unwrap()).collect();
+        let kept = in_company(&mut lab, &plan("a"), test('a'), failures).unwrap();
+        drop(lab);
+        (kept.iter().map(|failure| name(failure.test)).collect(), engine.ran.len())
+    }
+
+    #[test]
+    fn of_many_that_wait_those_are_asked_that_fail_in_one_of_two_runs_of_all() {
+        // `d` resets what `a` leaves, so that each victim fails before it only.
+        let becomes = |run: Situation<'_>| {
+            fails_if("cfgh".contains(name(run.test)) && run.after('a') && !run.after('d'))
+        };
+        let fails = failed("KeyError");
+        assert_eq!(worth("bcdefghij", &fails, becomes), ("cfgh".into(), 2));
+        assert_eq!(worth("bcdefghi", &fails, becomes), ("bcdefghi".into(), 0), "few are asked alone");
+        assert_eq!(worth("bcdefghij", &lost(), becomes), ("bcdefghij".into(), 0), "each ends its process");
+    }
 }
