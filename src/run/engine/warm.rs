@@ -76,6 +76,12 @@ impl WarmEngine {
 
     /// Keeps what forks are made from, which took so long to start, and gives forks up if they would lose something.
     fn keep(&mut self, hash_seed: u32, zygote: Zygote, took: Duration) -> Result<(), RunError> {
+        if self.refusal.is_some() {
+            // Another one, which was started beside it, has shown that there are to be no forks.
+            zygote.hang_up();
+            zygote.end(&self.fresh.host);
+            return Ok(());
+        }
         let first = self.zygotes.is_empty();
         if first {
             self.startup = took;
