@@ -57,8 +57,13 @@ impl SpawnEngine {
 
     /// Carries out so many runs of one process each to their end, as many at once as the options allow; in their order.
     pub(crate) fn all_of<T: Send>(&self, count: usize, run: &(dyn Fn(usize) -> T + Sync)) -> Vec<T> {
+        let room = self.host.room();
+        if room <= 1 {
+            // Outside of sandboxes a process ends with the thread that started it, and a zygote is to outlive this.
+            return (0..count).map(run).collect();
+        }
         let mut all = Vec::new();
-        side_by_side(self.host.room(), &vec![1; count], run, &mut |_, one| {
+        side_by_side(room, &vec![1; count], run, &mut |_, one| {
             all.push(one);
             ControlFlow::Continue(())
         });
