@@ -149,7 +149,7 @@ impl State {
 
     /// The test that a finding is about.
     fn test_of(&self, of: usize) -> &str {
-        self.tests.get(of).and_then(Option::as_deref).unwrap_or("the collection")
+        self.tests.get(of).and_then(Option::as_deref).unwrap_or_default()
     }
 
     fn turn_to(&mut self, busy: Busy, at: Duration) {

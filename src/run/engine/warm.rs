@@ -111,8 +111,10 @@ impl WarmEngine {
                 shared.join(", ")
             )
         });
-        if self.zygotes.insert(hash_seed, zygote).is_some() {
+        if let Some(replaced) = self.zygotes.insert(hash_seed, zygote) {
             self.checkpoints.clear();
+            replaced.hang_up();
+            replaced.end(&self.fresh.host);
         }
         unsafe_threads.or(shared).map_or(Ok(()), |why| self.refuse_forks(&why))
     }
