@@ -1,4 +1,4 @@
-"""The parts of the harness that not every process needs: a start that does without them takes an eighth less.
+"""The parts of the harness that not every process needs: starts do without them, and so do the modules that tests see.
 
 Whoever needs one has it imported before the suite is, which may change how modules are found; forks find all of them.
 """

@@ -72,7 +72,7 @@ impl<'a> Agenda<'a> {
         self.tell_complete_failures(lab);
         while let Some(of) = first_of(&self.unexplained, lab.book()).filter(|_| !lab.out_of_time()) {
             self.unexplained.remove(&of);
-            lab.tell(&Event::Explaining(of, self.unexplained.len()));
+            lab.tell(&Event::Explaining { of, waiting: self.unexplained.len() });
             self.unfixed.extend((self.how_far == Explain::Fix).then_some(of));
             details::state(lab, of)?;
             details::other_commands(lab, self.interpreter, of)?;

@@ -50,10 +50,20 @@ pub enum Event<'a> {
         /// How many failures wait after this one.
         waiting: usize,
     },
-    /// The state behind a finding is being looked for; so many wait for that after it.
-    Explaining(usize, usize),
-    /// Fixes of findings are being tried: of one by itself, or of several together. So many wait for that after them.
-    Fixing(&'a [usize], usize),
+    /// The state behind a finding is being looked for.
+    Explaining {
+        /// Which.
+        of: usize,
+        /// How many findings wait for that after this one.
+        waiting: usize,
+    },
+    /// Fixes are being tried: of one finding by itself, or of several together.
+    Fixing {
+        /// Of which.
+        of: &'a [usize],
+        /// How many findings wait for that after these.
+        waiting: usize,
+    },
     /// A failure was judged, shrunk and confirmed. That is one event, as an unconfirmed verdict is told to nobody.
     Found(&'a Finding),
     /// A failure was shown to be another sight of a finding.

@@ -1,9 +1,9 @@
 //! A failure that was seen and is looked into, and what is made of it.
 
 use crate::finding::{Finding, Kind, Minimal, Origin};
-use crate::judge::case::Verdict;
 use crate::judge::observation::{FailureMatcher, Fate};
 use crate::judge::site::Site;
+use crate::judge::verdict::Verdict;
 use crate::judge::{Evidence, Signature};
 use crate::plan::{Plan, WorkerId};
 use crate::shrink::Shrunk;

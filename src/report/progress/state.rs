@@ -13,7 +13,6 @@ enum Busy {
     Trials,
     Judging,
     Explaining,
-    Fixing,
     Other,
 }
 
@@ -115,13 +114,13 @@ impl State {
                 self.judging.begins(*waiting);
                 self.doing = format!("judging {}", self.judging.which(&suite.test(*test).id.to_string()));
             }
-            Event::Explaining(of, waiting) => {
+            Event::Explaining { of, waiting } => {
                 self.turn_to(Busy::Explaining, at);
                 self.explaining.begins(*waiting);
                 self.doing = format!("explaining {}", self.explaining.which(self.test_of(*of)));
             }
-            Event::Fixing(of, waiting) => {
-                self.turn_to(Busy::Fixing, at);
+            Event::Fixing { of, waiting } => {
+                self.turn_to(Busy::Other, at);
                 self.doing = match of {
                     [of] => format!("trying a fix for {}, {waiting} to come", self.test_of(*of)),
                     several => format!("trying {} fixes together", several.len()),
@@ -158,7 +157,7 @@ impl State {
             Busy::Trials => self.in_trials += spent,
             Busy::Judging => self.judging.took += spent,
             Busy::Explaining => self.explaining.took += spent,
-            Busy::Fixing | Busy::Other => {}
+            Busy::Other => {}
         }
         (self.busy, self.since) = (busy, at);
     }
@@ -287,7 +286,7 @@ mod tests {
         );
         let explaining = "explaining 1 of 2, test_b.py::b";
         assert_eq!(
-            session.then(0, &Event::Explaining(0, 1)),
+            session.then(0, &Event::Explaining { of: 0, waiting: 1 }),
             format!("1 found, more than 32s left: {explaining}")
         );
         assert_eq!(
@@ -312,15 +311,21 @@ mod tests {
         };
         let judging = "1 found: judging 1 of 4, test_b.py::b";
         assert_eq!(session.then(0, &Event::SamePolluter(0, &told)), judging, "none of them waits any more");
-        assert_eq!(session.then(0, &Event::Explaining(0, 2)), "1 found: explaining 1 of 3, test_b.py::b");
         assert_eq!(
-            session.then(7, &Event::Explaining(0, 1)),
+            session.then(0, &Event::Explaining { of: 0, waiting: 2 }),
+            "1 found: explaining 1 of 3, test_b.py::b"
+        );
+        assert_eq!(
+            session.then(7, &Event::Explaining { of: 0, waiting: 1 }),
             "1 found, more than 7s left: explaining 2 of 3, test_b.py::b"
         );
         assert_eq!(session.then(0, &Event::Folded(0, 0)), "0 found: explaining 2 of 3, test_b.py::b");
         let fixing = "0 found: trying a fix for test_b.py::b, 1 to come";
-        assert_eq!(session.then(0, &Event::Fixing(&[0], 1)), fixing);
-        assert_eq!(session.then(0, &Event::Fixing(&[0, 0], 0)), "0 found: trying 2 fixes together");
+        assert_eq!(session.then(0, &Event::Fixing { of: &[0], waiting: 1 }), fixing);
+        assert_eq!(
+            session.then(0, &Event::Fixing { of: &[0, 0], waiting: 0 }),
+            "0 found: trying 2 fixes together"
+        );
     }
 
     #[test]

@@ -59,7 +59,8 @@ impl SpawnEngine {
     pub(crate) fn all_of<T: Send>(&self, count: usize, run: &(dyn Fn(usize) -> T + Sync)) -> Vec<T> {
         let room = self.host.room();
         if room <= 1 {
-            // Outside of sandboxes a process ends with the thread that started it, and a zygote is to outlive this.
+            // As outside of sandboxes, where the kernel ends a process with the thread that started it: what outlives this
+            // call, a zygote, must not come from one that ends with it. Sandboxes are born of a process of their own.
             return (0..count).map(run).collect();
         }
         let mut all = Vec::new();

@@ -18,7 +18,7 @@ use crate::run::engine::zygote::{ForkLauncher, Readiness, Zygote};
 use crate::run::engine::{Capabilities, Collect, Isolation, PlainJob, PlainPytest, ProjectCopies};
 use crate::run::process::plain::PlainRun;
 use crate::run::remarks::Remarks;
-use crate::run::worker::pace::{Pace, TimeLimits, truer};
+use crate::run::worker::time_limits::{Pace, TimeLimits, truer};
 use crate::run::worker::trial_run::run_trial;
 use crate::run::{Engine, Job, RunError};
 use crate::suite::{Suite, TestIndex};
@@ -78,8 +78,7 @@ impl WarmEngine {
     fn keep(&mut self, hash_seed: u32, zygote: Zygote, took: Duration) -> Result<(), RunError> {
         if self.refusal.is_some() {
             // Another one, which was started beside it, has shown that there are to be no forks.
-            zygote.hang_up();
-            zygote.end(&self.fresh.host);
+            self.let_end(&zygote);
             return Ok(());
         }
         let first = self.zygotes.is_empty();
@@ -113,10 +112,15 @@ impl WarmEngine {
         });
         if let Some(replaced) = self.zygotes.insert(hash_seed, zygote) {
             self.checkpoints.clear();
-            replaced.hang_up();
-            replaced.end(&self.fresh.host);
+            self.let_end(&replaced);
         }
         unsafe_threads.or(shared).map_or(Ok(()), |why| self.refuse_forks(&why))
+    }
+
+    /// Lets a zygote end that no run needs, and waits for it.
+    fn let_end(&self, zygote: &Zygote) {
+        zygote.hang_up();
+        zygote.end(&self.fresh.host);
     }
 
     /// Sees to it that a plan which is run in forks has its zygote, and one that is alive.

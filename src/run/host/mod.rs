@@ -22,7 +22,7 @@ use crate::run::sandbox::{SandboxError, check_owners};
 use crate::run::site::leftovers::Watch;
 use crate::run::site::trial_env::{BaseEnv, Sandboxing, SpawnTarget, TrialEnv};
 use crate::run::site::workspace::{Workspace, cache_dir, unpack_harness};
-use crate::run::worker::pace::TimeLimits;
+use crate::run::worker::time_limits::TimeLimits;
 use crate::trial::Trial;
 
 use crate::run::remarks::Remarks;

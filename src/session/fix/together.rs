@@ -58,7 +58,7 @@ pub(crate) fn fix(lab: &mut Lab<'_>, trials: &mut Trials<'_>, of: &[usize]) -> R
         }
     }
     for (at, &(of, search)) in open.iter().enumerate() {
-        lab.tell(&Event::Fixing(&[of], open.len() - at - 1));
+        lab.tell(&Event::Fixing { of: &[of], waiting: open.len() - at - 1 });
         to_the_end(lab, trials, of, search)?;
     }
     Ok(())
@@ -81,13 +81,14 @@ fn fix_together<'a>(
     }
     let mut candidates = Vec::new();
     for (at, &(of, search)) in searches.iter().enumerate() {
-        lab.tell(&Event::Fixing(&[of], searches.len() - at - 1));
+        lab.tell(&Event::Fixing { of: &[of], waiting: searches.len() - at - 1 });
         match search.run(lab, &mut trials.control, how_far)? {
             Ok(held) => candidates.push(Candidate { of, search, held }),
             Err(none) => tell(lab, of, Err(none)),
         }
     }
-    lab.tell(&Event::Fixing(&candidates.iter().map(|candidate| candidate.of).collect::<Vec<_>>(), 0));
+    let of: Vec<usize> = candidates.iter().map(|candidate| candidate.of).collect();
+    lab.tell(&Event::Fixing { of: &of, waiting: 0 });
     let tried = together(lab, trials, &candidates, how_far)?;
     let mut unknown = Vec::new();
     for (Candidate { of, search, .. }, tried) in candidates.iter().zip(tried) {

@@ -2,26 +2,22 @@
 //! reverse and in seeded trials on one and on two workers, and, where the patch is about what workers share, races
 //! under control. All of it is compared with the same plans without the patch.
 
+mod raced;
 mod tests;
 
 use std::collections::BTreeSet;
 
-use crate::finding::Origin;
 use crate::judge::Tally;
 use crate::judge::like_with_like::{Sight, against, harm_moved, lost_without, positions, without};
 use crate::judge::observation::{self, FailureMatcher, Observation};
 use crate::judge::patched::{Harm, How, Said, collects_other, harms, is_to_blame, look, new_harms, shows};
-use crate::limits::{FIX_PARALLEL_TRIALS, FIX_PLAIN_TRIALS, FIX_SCHEDULES, FIX_TRIALS, HARM_REPEATS};
+use crate::limits::{FIX_PARALLEL_TRIALS, FIX_PLAIN_TRIALS, FIX_TRIALS, HARM_REPEATS};
 use crate::plan::{Axes, Imports, Mode, Plan, Seed, TrialIndex, order, plan_without};
 use crate::run::RunError;
-use crate::session::event::{Event, Reporters};
 use crate::session::fix::control::Control;
 use crate::session::fix::patched::Patched;
 use crate::session::lab::{Lab, serial};
-use crate::session::race::pairs::{Races, fresh_suspects, seems_no_race};
-use crate::session::race::recording;
 use crate::session::stress::baseline;
-use crate::session::suspect::Suspect;
 use crate::suite::{Suite, TestIndex};
 use crate::trial::{Failure, Trial};
 
@@ -437,58 +433,6 @@ impl Attempt<'_, '_, '_, '_> {
     fn not_run(&self, test: TestIndex) -> End {
         doubt(format!("could not be seen to hold, as {} did not run", self.lab.suite.test(test).id))
     }
-
-    /// With how many tests those that were changed were raced.
-    fn raced(&mut self, hash_seed: u32) -> Result<u32, End> {
-        // Nobody waits for the trials of a copy.
-        let mut nobody = Reporters::default();
-        let mut copy = Lab::new(self.lab.suite, &mut *self.patched.engine, &mut nobody, self.lab.deadline());
-        copy.tell(&Event::LeftOut(self.lab.account().left_out()));
-        let recording = recording::record(&mut copy, self.seed, hash_seed)?;
-        let mut races = Races::new(self.seed, hash_seed, &recording, None);
-        let changed = self.changed;
-        races.pairs.retain(|pair| changed.contains(&pair.tests.0) || changed.contains(&pair.tests.1));
-        for pair in 0..races.pairs.len() {
-            let undisturbed = races.undisturbed(&mut copy, pair)?;
-            let plans = races.plans(pair, 0, &undisturbed);
-            for (number, plan) in plans.iter().enumerate().take(FIX_SCHEDULES) {
-                if self.lab.out_of_time() {
-                    return Err(End::NoTime);
-                }
-                let trial = match undisturbed.get(number) {
-                    Some((_, trial)) => trial.clone(),
-                    None => copy.trial(Origin::Race(plan.index.0), plan)?,
-                };
-                for suspect in fresh_suspects(plan, &trial, |_| false) {
-                    let (test, other) = (suspect.signature.test, &races.pairs[pair].tests);
-                    let other = if other.0 == test { other.1 } else { other.0 };
-                    if is_new(self.lab, self.control, self.test, &suspect)?
-                        && seems_no_race(&mut copy, &suspect)?.is_none()
-                    {
-                        let [id, other] = [test, other].map(|test| &self.lab.suite.test(test).id);
-                        let says = format!("let {id} fail while {other} runs on another worker");
-                        return Err(End::Doubt(Doubt { says, of_another: test != self.test }));
-                    }
-                }
-            }
-        }
-        Ok(races.pairs.len() as u32)
-    }
-}
-
-/// Whether a failure of a race is none that the same schedule shows without the patch. The victim's always counts.
-fn is_new(
-    lab: &Lab<'_>,
-    control: &mut Control<'_>,
-    victim: TestIndex,
-    suspect: &Suspect,
-) -> Result<bool, RunError> {
-    if suspect.signature.test == victim {
-        return Ok(true);
-    }
-    let without = control.trial(lab, &suspect.plan, false)?;
-    let known = fresh_suspects(&suspect.plan, &without, |_| false);
-    Ok(known.iter().all(|known| known.signature != suspect.signature))
 }
 
 /// What became of an attempt that has ended so.

@@ -15,9 +15,9 @@ pub(crate) mod questions;
 mod tests;
 
 use crate::finding::{Finding, Kind};
-use crate::judge::case::Verdict;
 use crate::judge::observation::FailureMatcher;
 use crate::judge::signature::FailureLocation;
+use crate::judge::verdict::Verdict;
 use crate::judge::{Evidence, Question};
 use crate::plan::{Interleaving, Plan};
 use crate::run::RunError;

@@ -35,16 +35,18 @@ pub(crate) fn find(
         };
         let arguments: Vec<Vec<String>> = others.iter().map(arguments).collect();
         let job = |arguments| PlainJob { arguments, surroundings: form.surroundings() };
-        let ran = lab.plain_all(&arguments.iter().map(|arguments| job(arguments)).collect::<Vec<_>>())?;
-        let Some(ran) = ran.into_iter().collect::<Option<Vec<_>>>() else {
-            return Ok(BTreeMap::new());
-        };
+        let jobs: Vec<PlainJob<'_>> = arguments.iter().map(|arguments| job(arguments.as_slice())).collect();
         let mut missed = Vec::new();
-        for (other, (command, run)) in others.into_iter().zip(ran) {
+        for (other, ran) in others.into_iter().zip(lab.plain_all(&jobs)?) {
+            // One that cannot be written as a command has none, and says nothing of the others.
+            let Some((command, run)) = ran else { continue };
             let test = other.signature.test;
             let shown = shows(&run, &lab.suite.test(test).id, other.signature.crash.loss());
             found.insert(test, shown.then_some(command));
             missed.extend((!shown).then_some(other));
+        }
+        if missed.is_empty() {
+            break;
         }
         others = missed;
     }

@@ -1,8 +1,8 @@
 //! The runs that tell what kind a failure is.
 
 use crate::finding::Origin;
-use crate::judge::case::{PassedIn, Verdict};
 use crate::judge::observation::{FailureMatcher, Observation, observe};
+use crate::judge::verdict::{PassedIn, Verdict};
 use crate::judge::{Evidence, Facts, Next, Question, decide};
 use crate::limits::{BELIEVED_IF_CONSTANT, SILENT_RUNS};
 use crate::plan::Plan;

@@ -1,8 +1,8 @@
 //! Shrinking a failure: to the tests before a victim that it needs, or those without which it fails.
 
 use crate::finding::{Finding, GivenUp, Kind};
-use crate::judge::case::Verdict;
 use crate::judge::observation::{FailureMatcher, Observation, observe};
+use crate::judge::verdict::Verdict;
 use crate::judge::{Evidence, Tally};
 use crate::limits::{RACE_RATE, UNKNOWN_RATE};
 use crate::plan::{Plan, WorkerId};

@@ -2,8 +2,8 @@
 //! found out of them.
 
 use crate::finding::{Finding, Kind};
-use crate::judge::case::Verdict;
 use crate::judge::observation::{FailureMatcher, Observation, observe};
+use crate::judge::verdict::Verdict;
 use crate::judge::{Evidence, Tally};
 use crate::plan::Plan;
 use crate::run::RunError;
