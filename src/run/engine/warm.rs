@@ -4,7 +4,7 @@
 //! plans with several workers if the suite asks which worker it is while it is imported. Where forks
 //! are not safe at all, every plan is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -123,18 +123,25 @@ impl WarmEngine {
         zygote.end(&self.fresh.host);
     }
 
-    /// Sees to it that a plan which is run in forks has its zygote, and one that is alive.
-    fn prepare(&mut self, job: Job<'_>) -> Result<(), RunError> {
-        let plan = job.plan;
-        let dead = self.zygotes.get(&plan.hash_seed).is_some_and(|zygote| !zygote.is_alive());
-        if dead && let Some(zygote) = self.zygotes.remove(&plan.hash_seed) {
-            self.checkpoints.clear();
-            zygote.end(&self.fresh.host);
+    /// Sees to it that plans which are run in forks have their zygotes, and such as are alive.
+    fn prepare(&mut self, jobs: &[Job<'_>]) -> Result<(), RunError> {
+        let hash_seeds: BTreeSet<u32> = jobs.iter().map(|job| job.plan.hash_seed).collect();
+        for hash_seed in &hash_seeds {
+            let dead = self.zygotes.get(hash_seed).is_some_and(|zygote| !zygote.is_alive());
+            if dead && let Some(zygote) = self.zygotes.remove(hash_seed) {
+                self.checkpoints.clear();
+                zygote.end(&self.fresh.host);
+            }
         }
-        if self.forks_for(job) && !self.zygotes.contains_key(&plan.hash_seed) {
-            self.collect(Collect::kept(plan.hash_seed))?;
-        }
-        Ok(())
+        let lack_one =
+            |job: &&Job<'_>| self.forks_for(**job) && !self.zygotes.contains_key(&job.plan.hash_seed);
+        let missing: BTreeSet<u32> = jobs.iter().filter(lack_one).map(|job| job.plan.hash_seed).collect();
+        let mut missing = missing.into_iter().map(Collect::kept);
+        // Where nothing was collected yet, the first shows whether there are to be forks.
+        let first: Vec<Collect> = missing.by_ref().take(usize::from(self.zygotes.is_empty())).collect();
+        self.collect_all(&first)?;
+        let others: Vec<Collect> = missing.filter(|_| self.refusal.is_none()).collect();
+        self.collect_all(&others).map(drop)
     }
 
     /// Runs a plan in forks if it may be, and else in fresh processes; none if its zygote died meanwhile.
@@ -286,9 +293,7 @@ impl Engine for WarmEngine {
                 }
                 continue;
             }
-            for &job in &jobs[done..] {
-                self.prepare(job)?;
-            }
+            self.prepare(&jobs[done..])?;
             let before = done;
             let ended = self.run_while_zygotes_live(suite, &jobs[before..], &mut |at, trial| {
                 finished(before + at, trial)
