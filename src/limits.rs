@@ -199,11 +199,18 @@ pub(crate) const FIX_DOUBT: f64 = 0.001;
 /// Runs of the failing plan with a fix at most.
 pub(crate) const FIX_RUNS: u32 = 30;
 
-/// Trials of the whole suite in which a fix has to hold.
+/// Trials of the whole suite in which a fix has to hold at most.
 pub(crate) const FIX_TRIALS: u32 = 20;
 
-/// Those of them that have two workers.
-pub(crate) const FIX_PARALLEL_TRIALS: u32 = 5;
+/// The same at least, however large the suite is.
+pub(crate) const LEAST_FIX_TRIALS: u32 = 8;
+
+/// Tests that these run together, from which follows how many there are in between: 20 up to 3,000 tests, and 8 from 7,500
+/// on, so that a fix is not tried for longer than it took to find what it is for.
+pub(crate) const FIX_TESTS: usize = 60_000;
+
+/// Which part of them has two workers.
+pub(crate) const FIX_PARALLEL_PART: u32 = 4;
 
 /// Those that are the suite's own order and its reverse.
 pub(crate) const FIX_PLAIN_TRIALS: u32 = 2;
@@ -221,11 +228,24 @@ pub(crate) const FIX_SCHEDULES: usize = 12;
 /// tests come in both orders.
 pub(crate) const TRIALS: u64 = 20;
 
+/// The same where tests are suspected, whose orders with all others are tried before: two orders and their reverses.
+pub(crate) const SUSPECTED_TRIALS: u64 = 4;
+
 /// How many times the plan of a log is run, without `--times`.
 pub(crate) const LOG_RUNS: u32 = 3;
 
 /// Trials after which failures are judged: the more trials first, the fewer suspects the shrinker has.
 pub(crate) const ROUND: u64 = 20;
+
+/// The same of the first rounds of a session with a time limit: an order and its reverse, and two more of each. What they
+/// show is judged before anything that takes the time of several runs of the suite.
+pub(crate) const FIRST_ROUNDS: [u64; 2] = [2, 4];
+
+/// The same where the first failure of a named test is looked into.
+pub(crate) const VICTIM_ROUND: u64 = 2;
+
+/// The same at most where the first isolation failure ends the session.
+pub(crate) const FAIL_FAST_ROUND: u64 = 2;
 
 /// The share of `--time` after which no further trial is started while failures wait. The rest is for what costs
 /// most, shrinking and explaining; what is left of it goes to trials again.
@@ -237,6 +257,15 @@ pub(crate) const SESSION_SCHEDULES: u64 = 384;
 
 /// The share of `--time` that races may take: most suites have fewer of them than of what order shows.
 pub(crate) const RACES_SHARE: f64 = 0.25;
+
+/// The share of `--time` that recording what tests touch may take, before they are raced.
+pub(crate) const RECORDING_SHARE: f64 = 0.1;
+
+/// The share of `--time` that running every test twice may take: it shows the tests that pollute themselves, and no others.
+pub(crate) const TWICE_SHARE: f64 = 0.1;
+
+/// How many times as long a run may take whose tests' calls are recorded.
+pub(crate) const RECORDING_FACTOR: u32 = 2;
 
 /// Tests that are run alone before the first trial, in suite order: a fork takes some 10 ms, so that these are done
 /// in a minute or two.

@@ -263,6 +263,44 @@ fn a_test_that_ends_its_process_is_judged_before_the_trials_and_left_out_of_them
 }
 
 #[test]
+fn a_suite_is_narrowed_to_the_tests_of_a_file() {
+    let folder = project();
+    let kept = ["# of last night", "test_state.py::test_polluter", "", "test_state.py::test_victim"];
+    fs::write(folder.path().join("tests.txt"), kept.join("\n")).expect("a file");
+    for engine in engines("warm") {
+        let arguments =
+            ["stress", "--seed", "1", "--trials", "2", "--engine", engine, "--tests", "tests.txt", "--json"];
+        let output = run(folder.path(), &plain(&arguments));
+        assert_eq!(output.status.code(), Some(1), "{}", err(&output));
+        let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let collected = [&report["suite"]["tests"], &report["suite"]["deselected"]];
+        assert_eq!(collected, [2, 1], "{}", report["suite"]);
+        let finding = &report["findings"][0];
+        let names = [&finding["test"]["node_id"], &finding["culprits"][0]["node_id"]];
+        assert_eq!(names, ["test_state.py::test_victim", "test_state.py::test_polluter"], "{finding:#}");
+    }
+}
+
+#[test]
+fn tests_of_a_file_that_are_not_collected_are_told_and_if_none_is_refused() {
+    let folder = project();
+    fs::write(folder.path().join("some.txt"), "test_state.py::test_other\ntest_state.py::test_gone\n")
+        .expect("a file");
+    let some = run(folder.path(), &plain(&["stress", "--trials", "1", "--tests", "some.txt"]));
+    assert_eq!(some.status.code(), Some(0), "{}", err(&some));
+    let told = "1 of 2 tests that --tests names are not collected, test_state.py::test_gone the first";
+    assert!(out(&some).contains(told), "{}", out(&some));
+    fs::write(folder.path().join("none.txt"), "test_state.py::test_gone\n").expect("a file");
+    let none = run(folder.path(), &plain(&["stress", "--trials", "1", "--tests", "none.txt"]));
+    assert_eq!(none.status.code(), Some(4), "{}", out(&none));
+    assert!(err(&none).contains("1 of 1 tests that --tests names are not collected"), "{}", err(&none));
+    fs::write(folder.path().join("empty.txt"), "# nothing\n").expect("a file");
+    let empty = run(folder.path(), &plain(&["stress", "--tests", "empty.txt"]));
+    assert_eq!(empty.status.code(), Some(4), "{}", out(&empty));
+    assert!(err(&empty).contains("--tests empty.txt: it has no node id"), "{}", err(&empty));
+}
+
+#[test]
 fn nothing_collected_is_exit_code_5() {
     let folder = tempfile::tempdir().expect("a folder");
     assert_eq!(run(folder.path(), &["stress"]).status.code(), Some(5));

@@ -146,6 +146,61 @@ fn what_a_session_left_unjudged_comes_first_in_the_next() {
     assert_ne!(first["findings"][0]["test"], *left);
 }
 
+/// The remark about suspected tests of a session with these arguments, and the run that first showed each finding.
+fn suspected(stage: &Stage, arguments: &[&str]) -> (String, Vec<(String, String)>) {
+    let arguments = [&["--seed", "1", "--json"], arguments].concat();
+    let output = stage.stress(&arguments).output().expect("jostle runs");
+    let report: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
+    let remarks = report["remarks"].as_array().expect("remarks").iter().filter_map(Value::as_str);
+    let remark = remarks.filter(|remark| remark.contains("suspected")).collect::<Vec<_>>().join("; ");
+    let of = |finding: &Value| {
+        (finding["test"]["node_id"].as_str().unwrap_or_default().to_owned(), finding["origin"].to_string())
+    };
+    (remark, report["findings"].as_array().expect("findings").iter().map(of).collect())
+}
+
+#[test]
+fn tests_of_changed_files_are_run_before_and_after_all_others() {
+    let stage = Stage::new();
+    let first = stage.commit("VALUES = []\ndef test_victim():\n    assert not VALUES\n");
+    fs::write(stage.project().join("test_z.py"), "def test_steady():\n    pass\n").expect("a file");
+    stage.git(&["add", "test_z.py"]);
+    stage.git(&["commit", "--quiet", "--message", "another"]);
+    let (none, found) = suspected(&stage, &["--changed", "HEAD"]);
+    assert_eq!(none, "none of 2 tests is in a file that has changed since HEAD, so that none is suspected");
+    assert_eq!(found, []);
+    let (committed, _) = suspected(&stage, &["--changed", &first]);
+    assert!(committed.starts_with("1 of 2 tests are suspected, as each is in a file that"), "{committed}");
+    let polluter = "from test_state import VALUES\ndef test_polluter():\n    VALUES.append(1)\n";
+    fs::write(stage.project().join("test_new.py"), polluter).expect("a file");
+    let (untracked, found) = suspected(&stage, &["--changed", "HEAD"]);
+    assert!(untracked.starts_with("1 of 3 tests are suspected"), "{untracked}");
+    let [(test, origin)] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(test, "test_state.py::test_victim");
+    assert!(origin.contains("suspected") || origin.contains("baseline"), "{origin}");
+    let unknown = stage.stress(&["--changed", "nowhere"]).output().expect("jostle runs");
+    assert_eq!(unknown.status.code(), Some(4));
+    let said = text(&unknown.stderr);
+    assert!(said.contains("--changed nowhere: git knows no such commit here"), "{said}");
+}
+
+#[test]
+fn tests_that_failed_in_the_session_before_are_suspected() {
+    let stage = Stage::new();
+    stage.commit(POLLUTED);
+    let (none, _) = suspected(&stage, &["--last-failed"]);
+    assert_eq!(none, "none of 2 tests is seen to fail in the session before, so that none is suspected");
+    let (one, found) = suspected(&stage, &["--last-failed"]);
+    assert!(one.starts_with("1 of 2 tests are suspected, as each is seen to fail"), "{one}");
+    let [(test, origin)] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(
+        (test.as_str(), origin.contains("suspected")),
+        ("test_state.py::test_victim", true),
+        "{origin}"
+    );
+}
+
 #[test]
 fn what_is_new_and_what_is_gone_is_told_with_the_commit_it_came_with() {
     let stage = Stage::new();

@@ -142,6 +142,8 @@ class Harness:
     ) -> Generator[None, None, None]:
         """Choose and order after every other plugin: a ``tryfirst`` wrapper is the outermost one."""
         yield
+        if self.setup.purpose != "run" and self.setup.tests:
+            self._narrow(items)
         self.loop.collected = _occurrences(items)
         if self.setup.purpose == "run":
             self.loop.choose(items)
@@ -160,6 +162,13 @@ class Harness:
                 orders=orders.message(),
             )
         )
+
+    def _narrow(self, items: List[pytest.Item]) -> None:
+        """Deselect all tests but those that the suite is narrowed to."""
+        kept = {node_id for node_id, _ in self.setup.tests}
+        narrowed = [item for item in items if text(item.nodeid) in kept]
+        self.deselected += len(items) - len(narrowed)
+        items[:] = narrowed
 
     def _describe(self, key: Tuple[str, int], item: pytest.Item, rank: int) -> messages.CollectedTest:
         _, line, _ = item.reportinfo()

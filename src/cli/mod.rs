@@ -4,6 +4,8 @@ pub mod args;
 pub(crate) mod isolation_options;
 pub mod config;
 mod journal_options;
+mod tests_file;
+mod suspicion;
 pub mod options;
 pub(crate) mod profile;
 pub(crate) mod result_options;

@@ -10,9 +10,9 @@ use crate::cli::config::{self, Config};
 use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::result_options::ResultOptions;
 use crate::cli::values::{UsageError, distinct, named, named_one, place_for, worker_counts};
-use crate::cli::{journal_options, profile};
+use crate::cli::{journal_options, profile, suspicion, tests_file};
 use crate::finding::left_unjudged::LeftUnjudged;
-use crate::limits::{TEST_TIMEOUT, TRIALS};
+use crate::limits::{SUSPECTED_TRIALS, TEST_TIMEOUT, TRIALS};
 use crate::plan::{Axes, Mode, Seed};
 use crate::report::Verbosity;
 use crate::report::progress::ProgressMode;
@@ -30,6 +30,10 @@ pub struct SuiteOptions {
     pub folder: PathBuf,
     /// What pytest is given.
     pub pytest_args: Vec<String>,
+    /// `--tests` as it was given, if it was.
+    pub(crate) tests_file: Option<PathBuf>,
+    /// The node ids that it has; all tests are kept where there are none.
+    pub(crate) tests: Vec<String>,
     /// How plans are run.
     pub engine: EngineArg,
     /// When a test has run too long.
@@ -79,6 +83,8 @@ impl SuiteOptions {
         Ok(Self {
             python: args.python.clone().or_else(|| config.python.as_ref().map(|path| folder.join(path))),
             pytest_args: if args.pytest_args.is_empty() { from_config } else { args.pytest_args.clone() },
+            tests: args.tests.as_deref().map(tests_file::read).transpose()?.unwrap_or_default(),
+            tests_file: args.tests.clone(),
             engine: match args.engine {
                 Some(engine) => engine,
                 None => named(config.engine.as_ref().map(std::slice::from_ref), "engine")?
@@ -193,7 +199,9 @@ impl StressOptions {
         let suite = SuiteOptions::new(&args.suite)?;
         let config = &suite.config;
         let time = or_time(args.time, config.time.as_deref(), "time")?;
-        let trials = args.trials.or(config.trials).or(if time.is_none() { Some(TRIALS) } else { None });
+        let suspects = args.changed.is_some() || args.last_failed;
+        let usual = if suspects { SUSPECTED_TRIALS } else { TRIALS };
+        let trials = args.trials.or(config.trials).or(if time.is_none() { Some(usual) } else { None });
         if trials == Some(0) {
             return Err(UsageError("[tool.jostle] trials = 0 leaves nothing to do: give 1 or more".into()));
         }
@@ -204,6 +212,7 @@ impl StressOptions {
         let own: Vec<&Path> = kept.history.as_deref().into_iter().chain([journal.path.as_path()]).collect();
         let isolation = isolation.writing_to(own);
         let explain = explain(args, config)?;
+        let suspicion = suspicion::of(args, &suite.folder, kept.history.as_deref())?;
         Ok(Self {
             seed,
             seed_from,
@@ -218,6 +227,7 @@ impl StressOptions {
                 fail_fast: !args.keep_going && (args.fail_fast || config.fail_fast.unwrap_or(false)),
                 explain,
                 left: LeftUnjudged::default(),
+                suspicion,
                 whole_trials: false,
             },
             kept,

@@ -95,6 +95,8 @@ pub enum Origin {
     Apart(u64),
     /// The plan with this number of those that showed what the session before left unjudged.
     LeftOver(u64),
+    /// The run with this number of those in which the tests that the user suspects come before all others or after them.
+    Suspected(u64),
     /// The trial with this index.
     Trial(u64),
     /// The row with this number of a square in which every test comes directly after every other.

@@ -4,7 +4,7 @@
 //! A file is written by one session alone, a line at a time while that works, so that what is in it survives whatever
 //! ends the session; one that goes on with [`--resume`](super::journal_file) goes on with its file as well.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, TryLockError};
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
@@ -390,6 +390,23 @@ pub fn files(folder: &Path) -> Result<Vec<PathBuf>, HistoryError> {
     }
     found.sort();
     Ok(found)
+}
+
+/// The tests that failed in a run of the last session of a folder, by node id; none where there was no session.
+///
+/// # Errors
+/// The folder, or that session's file, cannot be read.
+pub(crate) fn last_failed(folder: &Path) -> Result<BTreeSet<String>, HistoryError> {
+    let last = if folder.is_dir() { files(folder)?.pop() } else { None };
+    let Some(last) = last else { return Ok(BTreeSet::new()) };
+    let Read { head, entries, .. } = read(&last, 0)?;
+    let tests = head.map(|head| head.tests).unwrap_or_default();
+    let runs = entries.into_iter().flat_map(|entry| match entry {
+        Entry::Trial(trial) => trial.runs,
+        Entry::Ended(_) => Vec::new(),
+    });
+    let failed = runs.filter(|run| matches!(run.2, Verdict::Failed | Verdict::Timeout | Verdict::Crashed));
+    Ok(failed.filter_map(|run| tests.get(run.1 as usize).cloned()).collect())
 }
 
 /// What the last session of a folder left unjudged, another than the one that is named.

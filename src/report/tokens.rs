@@ -39,6 +39,7 @@ impl<'a> Tokens<'a> {
             | Origin::Twice
             | Origin::Apart(_)
             | Origin::LeftOver(_)
+            | Origin::Suspected(_)
             | Origin::Adjacent(_)
             | Origin::Pair(_)
             | Origin::Recording

@@ -201,6 +201,9 @@ pub(crate) fn origin(origin: Origin) -> String {
             format!("run {number} of a test that takes its process along, after all others")
         }
         Origin::LeftOver(number) => format!("plan {number} of what the session before left unjudged"),
+        Origin::Suspected(number) => {
+            format!("run {number} of the suspected tests before or after all others")
+        }
         Origin::Trial(index) => format!("trial {index}"),
         Origin::Adjacent(row) => format!("row {row} of every test directly after every other"),
         Origin::Pair(number) => format!("run {number} of two tests by themselves"),

@@ -68,7 +68,7 @@ pub struct Setup<'a> {
     pub worker: Option<WorkerIdentity>,
     /// What `random` is seeded with where the suite leaves it to chance.
     pub random_seed: u32,
-    /// Node id and occurrence of each test to run. Ids and not indices, since what is collected may
+    /// Node id and occurrence of each test to run; of a process that collects, of those to keep, or none for all. Ids and not indices, since what is collected may
     /// change with the hash seed and the imports.
     pub tests: Vec<(&'a str, u32)>,
     /// Positions in `tests` before which to wait for `go`.

@@ -12,6 +12,7 @@ use crate::plan::{Axes, Seed};
 use crate::run::RunError;
 use crate::session::suspect::Suspect;
 use crate::suite::TestIndex;
+use crate::suite::suspicion::Suspicion;
 use crate::trial::Collected;
 
 /// How far findings are explained.
@@ -46,6 +47,8 @@ pub struct Limits {
     pub known: Vec<Recorded>,
     /// What the session before saw fail and did not judge.
     pub left: LeftUnjudged,
+    /// Which tests are suspected.
+    pub(crate) suspicion: Option<Suspicion>,
     /// Whether no test is left out of the trials, as they were planned by who did not know what each test does.
     pub(crate) whole_trials: bool,
 }

@@ -2,6 +2,7 @@
 
 mod fixture;
 pub(crate) mod sorting;
+pub(crate) mod suspicion;
 pub(crate) mod triage;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -209,6 +209,7 @@ pub fn options(python: PathBuf, folder: &Path, test_timeout: Duration) -> HostOp
         python: python::find(Some(&python), folder).expect("a Python with pytest"),
         invocation_dir: folder.to_owned(),
         pytest_args: Vec::new(),
+        tests: Vec::new(),
         test_timeout,
         trial_timeout: None,
         interrupt: Interrupt::default(),

@@ -79,7 +79,7 @@ pub struct StressArgs {
     /// each run of a pipeline [default: drawn, and printed]
     #[arg(long, allow_negative_numbers = true)]
     pub seed: Option<SeedFrom>,
-    /// How many trials to run [default: 20, or as many as --time allows]
+    /// How many trials to run [default: 20, with --changed or --last-failed 4, or as many as --time allows]
     #[arg(long, value_name = "N", value_parser = whole::<u64>(1, u64::MAX), allow_negative_numbers = true)]
     pub trials: Option<u64>,
     /// How long to go on, shrinking included: 90s, 30m, 2h
@@ -92,6 +92,13 @@ pub struct StressArgs {
     /// Look only for what makes this test fail, and stop once it is found
     #[arg(long, value_name = "TEST")]
     pub victim: Option<String>,
+    /// Suspect the tests whose files have changed since this git revision: try first how they go together with all
+    /// others
+    #[arg(long, value_name = "REV", conflicts_with = "victim")]
+    pub changed: Option<String>,
+    /// Suspect the tests that were seen to fail in the session before, which the history knows
+    #[arg(long, conflicts_with = "victim")]
+    pub last_failed: bool,
     /// Stop at the first isolation failure
     #[arg(long, overrides_with = "keep_going")]
     pub(crate) fail_fast: bool,
@@ -117,7 +124,7 @@ pub struct StressArgs {
     pub resume: Option<Option<PathBuf>>,
     /// Run a shard of the night with this plan, which `jostle plan --out` wrote, and only write down what
     /// its trials show
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "trials", "time", "schedules", "victim", "fail_fast", "explain", "no_explain", "failures", "known", "strict", "history", "junit", "code_quality", "journal", "resume"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "trials", "time", "schedules", "victim", "changed", "last_failed", "fail_fast", "explain", "no_explain", "failures", "known", "strict", "history", "junit", "code_quality", "journal", "resume"])]
     pub plan: Option<PathBuf>,
     /// Which shard, from 1 [default: auto, the one that Slurm, Kubernetes, GitLab, Buildkite, CircleCI or
     /// AWS Batch names]

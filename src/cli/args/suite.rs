@@ -18,6 +18,9 @@ pub struct SuiteArgs {
     /// The folder to run pytest in [default: the current one]
     #[arg(long, value_name = "DIR")]
     pub rootdir: Option<PathBuf>,
+    /// Keep only the tests whose node ids stand in this file, or (-) on standard input, one a line
+    #[arg(long, value_name = "FILE")]
+    pub tests: Option<PathBuf>,
     /// Take the settings of [tool.jostle.profile.NAME]; `nightly` is built in: an hour, a seed for each day
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,

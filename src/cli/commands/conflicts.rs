@@ -29,7 +29,8 @@ pub fn run(args: &ConflictsArgs) -> anyhow::Result<ExitCode> {
     } else {
         // Two runs of the suite: nothing to tell meanwhile.
         let mut nobody = Reporters::default();
-        recording::record(&mut Lab::new(suite, &mut *engine, &mut nobody, None), seed, hash_seed)?.conflicts
+        recording::record(&mut Lab::new(suite, &mut *engine, &mut nobody, None), seed, hash_seed, None)?
+            .conflicts
     };
     if !write_json(options.json.as_ref(), &ConflictsDocument::new(&collected, &found))? {
         let mut out = anstream::stdout();

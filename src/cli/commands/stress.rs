@@ -196,7 +196,10 @@ fn replay_options(options: &StressOptions) -> String {
     let mut text = String::new();
     let configured = options.suite.config_python();
     let python = options.suite.python.as_ref().filter(|&path| configured.as_ref() != Some(path));
-    for (option, path) in [("--rootdir", options.suite.rootdir.as_ref()), ("--python", python)] {
+    let tests = options.suite.tests_file.as_ref();
+    for (option, path) in
+        [("--rootdir", options.suite.rootdir.as_ref()), ("--python", python), ("--tests", tests)]
+    {
         if let Some(quoted) = path.and_then(|path| shlex::try_quote(path.to_str()?).ok()) {
             text += &format!(" {option} {quoted}");
         }

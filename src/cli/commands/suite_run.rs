@@ -92,6 +92,7 @@ fn bare_options(options: &SuiteOptions) -> anyhow::Result<HostOptions> {
         python,
         invocation_dir: options.folder.clone(),
         pytest_args: options.pytest_args.clone(),
+        tests: options.tests.clone(),
         test_timeout: options.test_timeout,
         trial_timeout: options.trial_timeout,
         interrupt: Interrupt::install()?,

@@ -1,5 +1,6 @@
 //! Collecting: what a pytest process says until it has told all that it collected.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -40,7 +41,22 @@ impl PytestHost {
         let collected =
             self.hear(&mut process, |interrupt| hear_collection(&receiver, interrupt, self.collecting()))?;
         self.ended(&mut process, ENDING);
-        Ok(collected)
+        self.narrowed(collected)
+    }
+
+    /// What was collected, unless none of the tests is in it that are to be kept. Of those that are not it is told.
+    pub(crate) fn narrowed(&self, collected: Collected) -> Result<Collected, RunError> {
+        let kept: BTreeSet<&str> =
+            collected.suite.tests.iter().map(|test| test.id.node_id.as_str()).collect();
+        let wanted: BTreeSet<&str> = self.options.tests.iter().map(String::as_str).collect();
+        match not_collected(&wanted, &kept) {
+            Some(why) if kept.is_empty() => Err(RunError::Pytest(why)),
+            Some(why) => {
+                self.options.remarks.add(why);
+                Ok(collected)
+            }
+            None => Ok(collected),
+        }
     }
 
     /// How long pytest may take to start and collect.
@@ -64,7 +80,7 @@ impl PytestHost {
             imports: None,
             worker: None,
             random_seed: seeds.random_seed,
-            tests: Vec::new(),
+            tests: self.options.tests.iter().map(|id| (id.as_str(), 0)).collect(),
             barriers: Vec::new(),
             folder: &path,
             watch: None,
@@ -92,6 +108,18 @@ impl PytestHost {
             }
         })
     }
+}
+
+/// What is said of tests that are to be kept and are not collected.
+fn not_collected(wanted: &BTreeSet<&str>, kept: &BTreeSet<&str>) -> Option<String> {
+    let missing: Vec<&&str> = wanted.difference(kept).collect();
+    let first = missing.first()?;
+    Some(format!(
+        "{} of {} tests that --tests names are not collected, {first} the first. Give node ids as `pytest --collect-only -q` \
+         prints them, relative to pytest's rootdir",
+        missing.len(),
+        wanted.len()
+    ))
 }
 
 pub(crate) fn hear_collection(

@@ -68,7 +68,15 @@ impl Zygote {
             }
         };
         let server = ForkServer::new(process, receiver);
-        Ok((Self { server, readiness, ground }, collected))
+        let zygote = Self { server, readiness, ground };
+        match host.narrowed(collected) {
+            Ok(collected) => Ok((zygote, collected)),
+            Err(error) => {
+                zygote.hang_up();
+                zygote.end(host);
+                Err(error)
+            }
+        }
     }
 
     /// Whether its forks lack threads of libraries, which tests may need.

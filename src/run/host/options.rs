@@ -16,6 +16,8 @@ pub struct HostOptions {
     pub invocation_dir: PathBuf,
     /// What pytest is given besides.
     pub pytest_args: Vec<String>,
+    /// The node ids of the tests that are kept of what is collected; all of it where there are none.
+    pub tests: Vec<String>,
     /// When a test has run too long.
     pub test_timeout: Duration,
     /// When a trial has run too long; without it, a limit follows from the trials before.

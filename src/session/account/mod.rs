@@ -87,6 +87,7 @@ impl Account {
             | Origin::Twice
             | Origin::Apart(_)
             | Origin::LeftOver(_)
+            | Origin::Suspected(_)
             | Origin::Adjacent(_)
             | Origin::Pair(_) => {}
         }

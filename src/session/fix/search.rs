@@ -11,7 +11,7 @@ use crate::explain::fix::{Edit, diff};
 use crate::explain::{Explanation, Fix, NoFix, NoFixReason};
 use crate::finding::{Finding, Kind};
 use crate::judge::observation::FailureMatcher;
-use crate::limits::{FIX_DOUBT, FIX_RUNS, FIX_TRIALS, FIXES_TRIED};
+use crate::limits::{FIX_DOUBT, FIX_RUNS, FIXES_TRIED};
 use crate::plan::{Axes, Plan, Seed};
 use crate::run::project::copy::Copy;
 use crate::run::project::git::{Applied, apply};
@@ -69,24 +69,14 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// The fix, which was tried to the end, with the fixes of so many other findings beside it after it was tried so far by
-    /// itself.
-    pub(crate) fn fix(self, together_with: u32, how_far: HowFar) -> Fix {
+    /// The fix, which was tried in so many trials, with the fixes of so many other findings beside it after it was tried so
+    /// far by itself.
+    pub(crate) fn fix(self, trials: u32, together_with: u32, how_far: HowFar) -> Fix {
         let Self { edits, git_applied, passed, parallel, raced } = self;
         let diff = String::from_utf8_lossy(&diff(&edits)).into_owned();
-        let fails_anyway = FIX_TRIALS - passed;
+        let fails_anyway = trials - passed;
         let order_apart = how_far == HowFar::InOrder;
-        Fix {
-            diff,
-            edits,
-            trials: FIX_TRIALS,
-            fails_anyway,
-            together_with,
-            order_apart,
-            parallel,
-            raced,
-            git_applied,
-        }
+        Fix { diff, edits, trials, fails_anyway, together_with, order_apart, parallel, raced, git_applied }
     }
 }
 

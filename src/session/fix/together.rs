@@ -12,7 +12,7 @@ use crate::session::complete;
 use crate::session::event::Event;
 use crate::session::fix::patched::Patched;
 use crate::session::fix::search::{Held, HowFar, Search, Trials, for_project_copy, no_time, not_tried};
-use crate::session::fix::trying::Tried;
+use crate::session::fix::trying::{Tried, trials_of};
 use crate::session::lab::Lab;
 
 /// A fix that held by itself, and the number of the finding whose it is.
@@ -93,7 +93,10 @@ fn fix_together<'a>(
     let mut unknown = Vec::new();
     for (Candidate { of, search, .. }, tried) in candidates.iter().zip(tried) {
         match tried {
-            Together::Holds(held, others) => tell(lab, *of, Ok(held.fix(others, how_far))),
+            Together::Holds(held, others) => {
+                let trials = trials_of(lab.suite);
+                tell(lab, *of, Ok(held.fix(trials, others, how_far)));
+            }
             Together::NoTime => tell(lab, *of, Err(no_time())),
             Together::Unknown => unknown.push((*of, *search)),
         }
@@ -108,7 +111,8 @@ fn to_the_end(
     search: &Search<'_>,
 ) -> Result<(), RunError> {
     let found = search.run(lab, &mut trials.control, HowFar::ToTheEnd)?;
-    tell(lab, of, found.map(|held| held.fix(0, HowFar::ToTheEnd)));
+    let trials = trials_of(lab.suite);
+    tell(lab, of, found.map(|held| held.fix(trials, 0, HowFar::ToTheEnd)));
     Ok(())
 }
 

@@ -11,9 +11,11 @@ use crate::judge::Tally;
 use crate::judge::like_with_like::{Sight, against, harm_moved, lost_without, positions, without};
 use crate::judge::observation::{self, FailureMatcher, Observation};
 use crate::judge::patched::{Harm, How, Said, collects_other, harms, is_to_blame, look, new_harms, shows};
-use crate::limits::{FIX_PARALLEL_TRIALS, FIX_PLAIN_TRIALS, FIX_TRIALS, HARM_REPEATS};
+use crate::limits::{
+    FIX_PARALLEL_PART, FIX_PLAIN_TRIALS, FIX_TESTS, FIX_TRIALS, HARM_REPEATS, LEAST_FIX_TRIALS,
+};
 use crate::plan::{Axes, Imports, Mode, Plan, Seed, TrialIndex, order, plan_without};
-use crate::run::RunError;
+use crate::run::{Job, RunError};
 use crate::session::fix::control::Control;
 use crate::session::fix::patched::Patched;
 use crate::session::lab::{Lab, serial};
@@ -259,7 +261,7 @@ impl Attempt<'_, '_, '_, '_> {
             trials.map(|index| plan_without(left_out, self.seed, index, suite, &axes)).collect()
         };
         let parallel = self.parallel_trials();
-        let serial = make(1, vec![Mode::No], FIX_TRIALS - FIX_PLAIN_TRIALS - parallel);
+        let serial = make(1, vec![Mode::No], trials_of(suite) - FIX_PLAIN_TRIALS - parallel);
         (serial, make(2, axes.parallel_modes(suite), parallel))
     }
 
@@ -267,7 +269,7 @@ impl Attempt<'_, '_, '_, '_> {
     fn parallel_trials(&self) -> u32 {
         let none =
             self.axes.parallel_modes(self.lab.suite).is_empty() || self.axes.parallel_workers().is_empty();
-        if none { 0 } else { FIX_PARALLEL_TRIALS }
+        if none { 0 } else { trials_of(self.lab.suite) / FIX_PARALLEL_PART }
     }
 
     /// In how many of these plans the test passes, where the patch holds under all of them. It fails under none of the
@@ -308,9 +310,11 @@ impl Attempt<'_, '_, '_, '_> {
         Ok(passed)
     }
 
-    /// Runs plans up to the first whose trial speaks against the patch by itself.
+    /// Runs plans up to the first whose trial speaks against the patch by itself, or that would end after the time limit.
     fn run_until_doubtful(&mut self, plans: &[Plan], fresh: bool) -> Result<Vec<Trial>, End> {
         let (lab, test) = (&*self.lab, self.test);
+        let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job { fresh, ..Job::of(plan) }).collect();
+        let plans = &plans[..lab.fitting(&jobs)];
         let goes_on = |plan: &Plan, trial: &Trial| {
             matches!(look(plan, test, trial), Said::Holds | Said::Compare(_)) && !lab.out_of_time()
         };
@@ -433,6 +437,12 @@ impl Attempt<'_, '_, '_, '_> {
     fn not_run(&self, test: TestIndex) -> End {
         doubt(format!("could not be seen to hold, as {} did not run", self.lab.suite.test(test).id))
     }
+}
+
+/// In how many trials of a suite a fix has to hold.
+pub(crate) fn trials_of(suite: &Suite) -> u32 {
+    let fitting = FIX_TESTS / suite.tests.len().max(1);
+    u32::try_from(fitting).unwrap_or(u32::MAX).clamp(LEAST_FIX_TRIALS, FIX_TRIALS)
 }
 
 /// What became of an attempt that has ended so.

@@ -2,14 +2,16 @@
 
 pub(crate) mod seen;
 pub(crate) mod deadline;
+pub(crate) mod forecast;
 mod stream;
 pub(crate) mod journaled;
 
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::finding::{Finding, Origin};
+use crate::limits::RECORDING_FACTOR;
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, WorkerId};
 use crate::run::engine::{Collect, PlainJob, Surroundings};
 use crate::run::process::plain::PlainRun;
@@ -18,6 +20,7 @@ use crate::session::account::Account;
 use crate::session::account::finding_book::FindingBook;
 use crate::session::event::{About, Event, Reporter};
 use crate::session::lab::deadline::Deadline;
+use crate::session::lab::forecast::{Forecast, fitting};
 use crate::session::lab::seen::{History, PlainRuns};
 use crate::session::lab::stream::Stream;
 use crate::state::{Changed, Instructions};
@@ -37,6 +40,7 @@ pub struct Lab<'a> {
     deadline: Option<Deadline>,
     /// Whether nothing is run after the deadline.
     ends_on_time: bool,
+    forecast: Forecast,
 }
 
 impl<'a> Lab<'a> {
@@ -56,6 +60,7 @@ impl<'a> Lab<'a> {
             stream,
             deadline,
             ends_on_time: false,
+            forecast: Forecast::default(),
         }
     }
 
@@ -66,14 +71,47 @@ impl<'a> Lab<'a> {
         self
     }
 
-    /// Runs nothing any more once the time is used up: from now on [`RunError::OutOfTime`] is said then.
+    /// Runs nothing any more that would end after the time limit: from now on [`RunError::OutOfTime`] is said then.
     pub(crate) fn end_on_time(&mut self) {
         self.ends_on_time = true;
     }
 
+    /// What is left of the time, if nothing is run after it.
+    fn left(&self) -> Option<Duration> {
+        let deadline = self.deadline.filter(|_| self.ends_on_time)?;
+        Some(deadline.end.saturating_duration_since(Instant::now()))
+    }
+
     fn in_time(&self) -> Result<(), RunError> {
-        let over = self.ends_on_time && self.deadline.is_some_and(|it| Instant::now() >= it.end);
-        if over { Err(RunError::OutOfTime) } else { Ok(()) }
+        if self.left().is_some_and(|left| left.is_zero()) { Err(RunError::OutOfTime) } else { Ok(()) }
+    }
+
+    /// How long a run is going to take, from what its tests took before.
+    pub(crate) fn forecast(&self, job: Job<'_>) -> Duration {
+        let takes = self.forecast.of(job.plan, job.fresh || !self.forks(job.plan));
+        if job.recorded { takes * RECORDING_FACTOR } else { takes }
+    }
+
+    /// How long a worker is going to take for tests, from what they took before.
+    pub(crate) fn forecast_of(&self, list: &[TestIndex]) -> Duration {
+        self.forecast.of_list(list)
+    }
+
+    /// How many of the first of these runs end within the time limit.
+    pub(crate) fn fitting(&self, jobs: &[Job<'_>]) -> usize {
+        let (Some(left), Some(first)) = (self.left().filter(|left| !left.is_zero()), jobs.first()) else {
+            return if self.in_time().is_ok() { jobs.len() } else { 0 };
+        };
+        let takes: Vec<Duration> = jobs.iter().map(|&job| self.forecast(job)).collect();
+        fitting(&takes, self.at_once(first.plan), left)
+    }
+
+    /// Whether these runs end within the time limit.
+    ///
+    /// # Errors
+    /// They do not.
+    fn all_in_time(&self, jobs: &[Job<'_>]) -> Result<(), RunError> {
+        if self.fitting(jobs) < jobs.len() { Err(RunError::OutOfTime) } else { Ok(()) }
     }
 
     /// Runs a trial of the session.
@@ -86,12 +124,12 @@ impl<'a> Lab<'a> {
             only = Some(trial);
             ControlFlow::Continue(())
         })?;
-        only.ok_or(RunError::Interrupted)
+        only.ok_or(RunError::OutOfTime)
     }
 
     /// Runs trials of the session, side by side where they do not disturb each other. Each is told and given to
-    /// `finished`, in this order, with what is known by then, until that says to stop or there are no more. Of those that
-    /// are to record it, what their tests touch outside of their process is noted.
+    /// `finished`, in this order, with what is known by then, until that says to stop, there are no more, or the next would
+    /// end after the time limit. Of those that are to record it, what their tests touch outside of their process is noted.
     ///
     /// # Errors
     /// Those of the engine.
@@ -101,28 +139,58 @@ impl<'a> Lab<'a> {
         finished: &mut dyn FnMut(&Account, usize, Trial) -> ControlFlow<()>,
     ) -> Result<(), RunError> {
         self.in_time()?;
-        let Self { suite, history, engine, stream, .. } = self;
         let jobs = trials.iter().map(|(origin, plan)| {
             let recorded = *origin == Origin::Recording;
             Job { recorded, ..Job::of(plan) }
         });
         let jobs: Vec<Job<'_>> = jobs.collect();
+        let mut done = 0;
+        while done < jobs.len() {
+            // The next ones begin before those under way have told how long they took: near the end, few at a time do.
+            let end = done + self.fitting(&jobs[done..]);
+            if end == done {
+                break;
+            }
+            let before = done;
+            let flow =
+                self.trials_that_fit(&trials[before..end], &jobs[before..end], &mut |account, at, trial| {
+                    done += 1;
+                    finished(account, before + at, trial)
+                })?;
+            if flow.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn trials_that_fit(
+        &mut self,
+        trials: &[(Origin, Plan)],
+        jobs: &[Job<'_>],
+        finished: &mut dyn FnMut(&Account, usize, Trial) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, RunError> {
+        let forks: Vec<bool> = jobs.iter().map(|job| self.forks(job.plan)).collect();
+        let Self { suite, history, engine, stream, forecast, .. } = self;
         let start = |stream: &mut Stream<'_>, at: usize| {
             if let Some((origin, plan)) = trials.get(at) {
                 stream.tell(&Event::Started { origin: *origin, plan });
             }
         };
         start(stream, 0);
-        engine.run_all(suite, &jobs, &mut |at, trial| {
+        let mut flow = ControlFlow::Continue(());
+        engine.run_all(suite, jobs, &mut |at, trial| {
             let (origin, plan) = &trials[at];
             history.add(plan, &trial);
+            forecast.learn(&trial, !forks[at]);
             stream.tell(&Event::Finished { origin: *origin, plan, trial: &trial });
-            let flow = finished(&stream.account, at, trial);
+            flow = finished(&stream.account, at, trial);
             if flow.is_continue() {
                 start(stream, at + 1);
             }
             flow
-        })
+        })?;
+        Ok(flow)
     }
 
     /// Runs a plan that helps to judge, shrink or confirm.
@@ -130,9 +198,7 @@ impl<'a> Lab<'a> {
     /// # Errors
     /// Those of the engine.
     pub fn probe(&mut self, plan: &Plan) -> Result<Trial, RunError> {
-        let trial = self.run(plan)?;
-        self.tell(&Event::Probed);
-        Ok(trial)
+        self.probes(&[Job::of(plan)])?.pop().ok_or(RunError::OutOfTime)
     }
 
     /// Runs plans of which it is not known yet whether they will be asked about; nothing is learnt from
@@ -142,8 +208,9 @@ impl<'a> Lab<'a> {
     /// # Errors
     /// Those of the engine.
     pub(crate) fn run_ahead(&mut self, plans: &[Plan]) -> Result<Vec<Trial>, RunError> {
-        self.in_time()?;
-        let jobs: Vec<Job<'_>> = plans.iter().map(Job::of).collect();
+        let mut jobs: Vec<Job<'_>> = plans.iter().map(Job::of).collect();
+        self.all_in_time(&jobs[..1.min(jobs.len())])?;
+        jobs.truncate(self.fitting(&jobs).max(1));
         let mut trials = Vec::new();
         self.engine.run_all(self.suite, &jobs, &mut |_, trial| {
             trials.push(trial);
@@ -168,12 +235,14 @@ impl<'a> Lab<'a> {
     /// # Errors
     /// Those of the engine.
     pub fn probes(&mut self, jobs: &[Job<'_>]) -> Result<Vec<Trial>, RunError> {
-        self.in_time()?;
+        self.all_in_time(jobs)?;
         let end = self.deadline.filter(|_| self.ends_on_time).map(|deadline| deadline.end);
-        let Self { suite, history, engine, stream, .. } = self;
+        let fresh: Vec<bool> = jobs.iter().map(|job| job.fresh || !self.forks(job.plan)).collect();
+        let Self { suite, history, engine, stream, forecast, .. } = self;
         let mut trials = Vec::new();
         engine.run_all(suite, jobs, &mut |at, trial| {
             history.add(jobs[at].plan, &trial);
+            forecast.learn(&trial, fresh[at]);
             stream.tell(&Event::Probed);
             trials.push(trial);
             let over = end.is_some_and(|end| Instant::now() >= end);
@@ -187,11 +256,7 @@ impl<'a> Lab<'a> {
     /// # Errors
     /// Those of the engine.
     pub(crate) fn probe_fresh(&mut self, plan: &Plan) -> Result<Trial, RunError> {
-        self.in_time()?;
-        let trial = self.engine.run(self.suite, Job::fresh(plan))?;
-        self.history.add(plan, &trial);
-        self.tell(&Event::Probed);
-        Ok(trial)
+        self.probes(&[Job::fresh(plan)])?.pop().ok_or(RunError::OutOfTime)
     }
 
     /// Runs plans whose workers tell what the tests before their last have changed, and restore what the instructions say,
@@ -205,8 +270,6 @@ impl<'a> Lab<'a> {
         asked: &[(&Plan, &Instructions)],
         fresh: bool,
     ) -> Result<Vec<(Trial, Option<Changed>)>, RunError> {
-        self.in_time()?;
-        let Self { suite, engine, stream, .. } = self;
         let job = |&(plan, instructions)| Job {
             fresh,
             instructions: Some(instructions),
@@ -215,6 +278,8 @@ impl<'a> Lab<'a> {
             ..Job::of(plan)
         };
         let jobs: Vec<Job<'_>> = asked.iter().map(job).collect();
+        self.all_in_time(&jobs)?;
+        let Self { suite, engine, stream, .. } = self;
         let mut seen = Vec::new();
         engine.run_all(suite, &jobs, &mut |_, mut trial| {
             stream.tell(&Event::Probed);
@@ -340,13 +405,6 @@ impl<'a> Lab<'a> {
         let ran = self.engine.plain_all(jobs)?;
         ran.iter().for_each(|_| self.tell(&Event::Probed));
         Ok(ran)
-    }
-
-    fn run(&mut self, plan: &Plan) -> Result<Trial, RunError> {
-        self.in_time()?;
-        let trial = self.engine.run(self.suite, Job::of(plan))?;
-        self.history.add(plan, &trial);
-        Ok(trial)
     }
 
     /// Tells an event.

@@ -150,7 +150,7 @@ pub(crate) fn plan_of_token(
     hash_seed: u32,
     index: TrialIndex,
 ) -> Result<Option<Plan>, RunError> {
-    let recording = record(lab, seed, hash_seed)?;
+    let recording = record(lab, seed, hash_seed, None)?;
     let victim = u32::try_from(index.0 >> VICTIM).ok().and_then(|test| test.checked_sub(1)).map(TestIndex);
     let races = Races::new(seed, hash_seed, &recording, victim);
     let is_delayed = index.0 & DELAYED != 0;

@@ -39,7 +39,7 @@ impl Session<'_> {
         let candidates: Vec<TestIndex> =
             lost.filter(|&test| fails_alone(test) && is_always_lost(lab, test)).take(APART_TESTS).collect();
         let runs = 1 + candidates.len() as u32;
-        if self.limits.whole_trials || candidates.is_empty() || self.would_be_late(self.longest * runs) {
+        if self.limits.whole_trials || candidates.is_empty() || self.would_be_late(lab, runs) {
             return Ok(());
         }
         let plans = plans(lab.suite, suite_order, &candidates, self.axes);

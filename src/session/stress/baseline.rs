@@ -20,10 +20,10 @@ pub fn suite_order(suite: &Suite, seed: Seed, hash_seed: u32) -> Plan {
     }
 }
 
-/// Every test twice in a row in one process, which shows the tests that pollute themselves.
-pub(crate) fn twice(suite: &Suite, seed: Seed, hash_seed: u32) -> Plan {
-    let list: Vec<TestIndex> = suite.collected.iter().flat_map(|&test| [test, test]).collect();
-    Plan { order: OrderKind::Explicit, workers: vec![list], ..suite_order(suite, seed, hash_seed) }
+/// Each of these tests twice in a row in one process, which shows those that pollute themselves.
+pub(crate) fn twice(suite_order: &Plan, tests: &[TestIndex]) -> Plan {
+    let list: Vec<TestIndex> = tests.iter().flat_map(|&test| [test, test]).collect();
+    Plan { order: OrderKind::Explicit, workers: vec![list], ..suite_order.clone() }
 }
 
 /// Rows in which every test comes directly after every other: as many as there are tests, or one more.

@@ -6,6 +6,7 @@ use crate::limits::{FORK_ROUNDS, FORKED_SAMPLE, SAMPLE_WITHOUT_THREADS};
 use crate::plan::{OrderKind, Plan};
 use crate::run::{Job, RunError};
 use crate::session::lab::Lab;
+use crate::session::stress::sample::evenly;
 use crate::suite::TestIndex;
 use crate::trial::Trial;
 
@@ -48,8 +49,7 @@ pub(crate) fn check(lab: &mut Lab<'_>, suite_order: &Plan) -> Result<(), RunErro
 
 /// Tests from all over a serial plan, in its order.
 fn sample(plan: &Plan, most: usize) -> Plan {
-    let step = plan.len().div_ceil(most).max(1);
-    let list: Vec<TestIndex> = plan.workers[0].iter().copied().step_by(step).collect();
+    let list = evenly(&plan.workers[0], most);
     Plan { order: OrderKind::Explicit, workers: vec![list], ..plan.clone() }
 }
 

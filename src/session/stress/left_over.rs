@@ -23,7 +23,7 @@ impl Session<'_> {
     pub(crate) fn judge_left_over(&mut self, lab: &mut Lab<'_>) -> Result<(), RunError> {
         let left = self.limits.left.in_suite(lab.suite);
         let plans = plans(&left, lab.account().left_out());
-        if plans.is_empty() || self.would_be_late(self.longest) {
+        if plans.is_empty() || self.would_be_late(lab, 1) {
             return Ok(());
         }
         let trials: Vec<(Origin, Plan)> = (0..).map(Origin::LeftOver).zip(plans).collect();
@@ -32,7 +32,7 @@ impl Session<'_> {
             let (origin, plan) = &trials[at];
             ran += 1;
             shown.extend(suspects(*origin, plan, &trial).into_iter().map(|suspect| suspect.signature));
-            if self.would_be_late(self.longest) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            ControlFlow::Continue(())
         })?;
         let wanted: BTreeSet<Signature> = left.into_iter().map(|(signature, _)| signature).collect();
         let again: BTreeSet<Signature> = wanted.intersection(&shown).cloned().collect();

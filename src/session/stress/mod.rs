@@ -4,6 +4,8 @@ pub mod baseline;
 mod sweeps;
 mod apart;
 mod left_over;
+pub(crate) mod sample;
+pub(crate) mod suspected;
 pub(crate) mod hash_seeds;
 pub(crate) mod network;
 pub(crate) mod fidelity;
@@ -15,11 +17,15 @@ mod tests;
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::finding::{Finding, Kind, Origin};
-use crate::limits::{RACES_SHARE, ROUND, SESSION_SCHEDULES, TRIALS_SHARE};
+use crate::limits::{
+    FAIL_FAST_ROUND, FIRST_ROUNDS, RACES_SHARE, RECORDING_SHARE, ROUND, SESSION_SCHEDULES, TRIALS_SHARE,
+    VICTIM_ROUND,
+};
 use crate::plan::{Axes, Plan, Seed, TrialIndex, plan_without};
 use crate::run::{Engine, RunError};
 use crate::session::account::Account;
@@ -29,15 +35,16 @@ use crate::session::complete;
 use crate::session::event::{About, Event, Reporter};
 use crate::session::fix::search;
 use crate::session::investigate::plain;
-use crate::session::lab::Lab;
 use crate::session::lab::deadline::Deadline;
+use crate::session::lab::{Lab, serial};
 use crate::session::race::campaign::{Bounds, Racing};
 use crate::session::race::pairs::Races;
 use crate::session::race::recording;
 use crate::session::result::{Limits, SessionResult};
 use crate::session::suspect::Suspect;
+use crate::suite::suspicion::Suspicion;
 use crate::suite::{Suite, TestId, TestIndex};
-use crate::trial::Collected;
+use crate::trial::{Collected, Interpreter};
 
 /// Runs a session: baseline, trials in rounds, and what follows from them.
 ///
@@ -71,12 +78,15 @@ pub(crate) fn stress(
         axes,
         limits,
         start,
-        longest: Duration::ZERO,
         under_other_hash_seeds: BTreeSet::new(),
+        suspected: suspected(limits.suspicion.as_ref(), &suite, interpreter),
     };
     let deadline = limits.time.map(|time| Deadline::new(start, time));
     let book = FindingBook::new(victim, &limits.known);
     let mut lab = Lab::new(&suite, engine, reporter, deadline).searching(book);
+    if let Some(suspicion) = &limits.suspicion {
+        lab.remark(About::Session, &suspected::remark(suspicion, session.suspected.len(), suite.tests.len()));
+    }
     doubts(&suite).iter().for_each(|doubt| lab.remark(About::Session, doubt));
     let ended = unstable.and_then(|unstable| {
         unstable.iter().for_each(|finding| session.found(&mut lab, finding));
@@ -132,6 +142,12 @@ fn find(suite: &Suite, name: &str) -> Result<TestIndex, RunError> {
     })
 }
 
+/// The tests of a suite that the user suspects.
+fn suspected(suspicion: Option<&Suspicion>, suite: &Suite, interpreter: &Interpreter) -> Vec<TestIndex> {
+    let rootdir = Path::new(&interpreter.rootdir);
+    suspicion.map(|suspicion| suspicion.in_suite(suite, rootdir)).unwrap_or_default()
+}
+
 /// What is not known of how the suite's plugins sort, as the user should know it.
 fn doubts(suite: &Suite) -> Vec<String> {
     let doubt = |why: &String| {
@@ -149,8 +165,8 @@ struct Session<'a> {
     axes: &'a Axes,
     limits: &'a Limits,
     start: Instant,
-    /// What a run of the suite takes.
-    longest: Duration,
+    /// Tests that the user suspects, in suite order.
+    suspected: Vec<TestIndex>,
     /// Tests that were never seen to pass, and have been run under other hash seeds.
     under_other_hash_seeds: BTreeSet<TestIndex>,
 }
@@ -179,9 +195,7 @@ impl Session<'_> {
         if lab.forks(&suite_order) {
             fidelity::check(lab, &suite_order)?;
         }
-        let baseline = Instant::now();
         let mut shown = lab.trial(Origin::Baseline, &suite_order)?;
-        self.longest = baseline.elapsed();
         lab.end_on_time();
         self.each_alone(lab, &suite_order)?;
         if network::check(lab, &suite_order, &self.failing(lab, hash_seed))? {
@@ -192,18 +206,26 @@ impl Session<'_> {
         self.tell_alone(lab);
         self.set_apart(lab, &suite_order, &shown)?;
         self.judge_left_over(lab)?;
-        self.agenda.tell_complete(lab);
-        if self.would_be_late(2 * self.longest) {
-            // Cut short it would say nothing.
-            lab.remark(About::Session, "there was no time to run every test twice");
-            return self.judge_waiting(lab);
+        self.suspected_first(lab, &suite_order)?;
+        if lab.out_of_time() || self.agenda.stops_early(lab) {
+            return Ok(());
         }
-        let twice = baseline::twice(suite, self.seed, hash_seed).without(lab.account().left_out());
-        lab.trial(Origin::Twice, &twice)?;
+        self.agenda.tell_complete(lab);
+        if self.limits.time.is_some() {
+            // What takes the time of several runs of the suite comes after some other orders, and what these show.
+            for trials in FIRST_ROUNDS {
+                self.round(lab, trials)?;
+                self.judge_waiting(lab)?;
+                if lab.out_of_time() || self.agenda.stops_early(lab) {
+                    return Ok(());
+                }
+            }
+        }
+        self.each_twice(lab, hash_seed)?;
         self.race(lab, hash_seed)?;
         let mut swept = false;
         loop {
-            let more = self.round(lab)?;
+            let more = self.round(lab, ROUND)?;
             if !std::mem::replace(&mut swept, true) {
                 self.each_after_each(lab, hash_seed)?;
                 self.two_by_themselves(lab, hash_seed)?;
@@ -212,10 +234,10 @@ impl Session<'_> {
             if !more || lab.out_of_time() || self.agenda.stops_early(lab) {
                 return Ok(());
             }
-            if self.time_to_judge(lab.account()) {
+            if self.ends_trials(lab) {
                 // What is left of the time goes to trials again.
                 self.agenda.fix(lab)?;
-                if self.time_to_judge(lab.account()) {
+                if self.ends_trials(lab) {
                     return Ok(());
                 }
             }
@@ -242,19 +264,22 @@ impl Session<'_> {
     ) -> Result<(), RunError> {
         lab.trial(Origin::Baseline, suite_order)?;
         lab.end_on_time();
-        let mut more = lab.book().waiting.is_empty() && self.round(lab)?;
+        let mut more = lab.book().waiting.is_empty() && self.round(lab, VICTIM_ROUND)?;
         if lab.book().waiting.is_empty() && !lab.out_of_time() {
             self.race(lab, hash_seed)?;
             if lab.book().findings().iter().any(|finding| finding.kind == Kind::Race) {
                 return Ok(());
             }
         }
-        while more
-            && lab.book().waiting.is_empty()
-            && !lab.out_of_time()
-            && !self.time_to_judge(lab.account())
+        while more && lab.book().waiting.is_empty() && !lab.out_of_time() && !self.ends_trials(lab) {
+            more = self.round(lab, VICTIM_ROUND)?;
+        }
+        if let Some(test) = self.victim
+            && !lab.book().waiting.is_empty()
+            && lab.forks(suite_order)
         {
-            more = self.round(lab)?;
+            // One that passes alone is neither broken nor a question of the hash seed, and one fork tells.
+            lab.probe(&serial(suite_order, vec![test]))?;
         }
         self.judge_waiting(lab)
     }
@@ -267,9 +292,13 @@ impl Session<'_> {
         {
             return Ok(());
         }
-        let recording = recording::record(lab, self.seed, hash_seed)?;
-        let races = Races::new(self.seed, hash_seed, &recording, self.victim);
         let limits = self.limits;
+        let share = limits.time.map(|time| time.mul_f64(RECORDING_SHARE));
+        let recording = match recording::record(lab, self.seed, hash_seed, share) {
+            Err(RunError::OutOfTime) => return Ok(()),
+            recorded => recorded?,
+        };
+        let races = Races::new(self.seed, hash_seed, &recording, self.victim);
         let schedules = if limits.time.is_some() { u64::MAX } else { SESSION_SCHEDULES };
         let bounds = Bounds {
             schedules: limits.schedules.unwrap_or(schedules),
@@ -287,15 +316,19 @@ impl Session<'_> {
         lab.book_mut().are_seen(racing.explained());
         lab.book_mut().waiting.append(&mut racing.cut_short);
         racing.found.iter().for_each(|finding| self.found(lab, finding));
-        ended
+        match ended {
+            // What takes less time may still fit.
+            Err(RunError::OutOfTime) => Ok(()),
+            ended => ended,
+        }
     }
 
-    /// Runs the trials of a round; tells whether there are more.
-    fn round(&mut self, lab: &mut Lab<'_>) -> Result<bool, RunError> {
-        let round = if self.limits.fail_fast || self.victim.is_some() { 2 } else { ROUND };
+    /// Runs the trials of a round, so many at most; tells whether there are more.
+    fn round(&mut self, lab: &mut Lab<'_>, most: u64) -> Result<bool, RunError> {
+        let round = if self.limits.fail_fast { most.min(FAIL_FAST_ROUND) } else { most };
         let first = lab.account().trials();
         let end = self.limits.trials.map_or(first + round, |most| most.min(first + round));
-        if !self.time_to_judge(lab.account()) {
+        if !self.ends_trials(lab) {
             let plans = (first..end).map(|index| {
                 let left_out = lab.account().left_out();
                 let plan = plan_without(left_out, self.seed, TrialIndex(index), lab.suite, self.axes);
@@ -314,23 +347,23 @@ impl Session<'_> {
             let is_done = account.book.waiting.is_empty() && self.agenda.is_done();
             let share = if is_done { 1.0 } else { TRIALS_SHARE };
             self.start.elapsed() >= time.mul_f64(share)
-        }) || self.would_be_late(self.longest)
+        })
     }
 
-    /// Whether a run that takes so long would end after the time limit.
-    fn would_be_late(&self, takes: Duration) -> bool {
+    /// Whether no further trial is begun for now: it is time to judge, or there is none for another run of the suite.
+    fn ends_trials(&self, lab: &Lab<'_>) -> bool {
+        self.time_to_judge(lab.account()) || self.would_be_late(lab, 1)
+    }
+
+    /// Whether so many runs of the suite, one after the other, would end after the time limit.
+    fn would_be_late(&self, lab: &Lab<'_>, runs: u32) -> bool {
+        let takes = lab.forecast_of(&lab.suite.collected) * runs;
         self.limits.time.is_some_and(|time| self.start.elapsed() + takes > time)
     }
 
     /// Runs what was never seen to pass under hash seeds that the session does not use.
     fn try_other_hash_seeds(&mut self, lab: &mut Lab<'_>) -> Result<(), RunError> {
-        let failed = |suspect: &Suspect| {
-            let (test, hash_seed) = (suspect.signature.test, suspect.plan.hash_seed);
-            // A worker that was lost is no run to repeat five times.
-            let fails = suspect.failure.is_some() && lab.history.passed_in(test, hash_seed).is_none();
-            fails.then_some(test)
-        };
-        let tests: BTreeSet<TestIndex> = lab.book().waiting.iter().filter_map(failed).collect();
+        let tests = never_passed(lab);
         let untried: BTreeSet<TestIndex> = tests.difference(&self.under_other_hash_seeds).copied().collect();
         let Some(suspect) = lab.book().waiting.first() else {
             return Ok(());
@@ -342,18 +375,7 @@ impl Session<'_> {
 
     /// Runs what was never seen to pass in plain pytest, at once.
     fn ask_plain_pytest(&self, lab: &mut Lab<'_>) -> Result<(), RunError> {
-        let tests: BTreeSet<TestIndex> = lab
-            .book()
-            .waiting
-            .iter()
-            .filter_map(|suspect| {
-                let (test, hash_seed) = (suspect.signature.test, suspect.plan.hash_seed);
-                let passes = lab.history.passed_in(test, hash_seed).is_some()
-                    || lab.history.failed_alone(test, hash_seed) == Some(false);
-                // What hangs or is lost ends the run of all.
-                (suspect.failure.is_some() && !passes).then_some(test)
-            })
-            .collect();
+        let tests = never_passed(lab);
         plain::together(lab, &tests)
     }
 
@@ -376,4 +398,16 @@ impl Session<'_> {
             lab.found(finding);
         }
     }
+}
+
+/// The tests that wait to be judged and were never seen to pass, alone or with others.
+fn never_passed(lab: &Lab<'_>) -> BTreeSet<TestIndex> {
+    let failed = |suspect: &Suspect| {
+        let (test, hash_seed) = (suspect.signature.test, suspect.plan.hash_seed);
+        let passes = lab.history.passed_in(test, hash_seed).is_some()
+            || lab.history.failed_alone(test, hash_seed) == Some(false);
+        // What hangs or is lost ends the run of all, and is no run to repeat.
+        (suspect.failure.is_some() && !passes).then_some(test)
+    };
+    lab.book().waiting.iter().filter_map(failed).collect()
 }

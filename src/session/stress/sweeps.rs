@@ -4,12 +4,16 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use crate::finding::Origin;
-use crate::limits::{ADJACENT_STARTS, ADJACENT_TESTS, ALONE_TESTS, PAIRED_STARTS, PAIRED_TESTS, SWEEP_SHARE};
+use crate::limits::{
+    ADJACENT_STARTS, ADJACENT_TESTS, ALONE_TESTS, PAIRED_STARTS, PAIRED_TESTS, SWEEP_SHARE, TWICE_SHARE,
+};
 use crate::plan::{OrderKind, Plan};
-use crate::run::RunError;
+use crate::run::{Job, RunError};
 use crate::session::event::About;
 use crate::session::lab::{Lab, serial};
+use crate::session::stress::sample::fitting;
 use crate::session::stress::{Session, baseline};
+use crate::suite::TestIndex;
 
 impl Session<'_> {
     /// Runs each test alone where that is cheap, as far as a sweep goes.
@@ -17,14 +21,37 @@ impl Session<'_> {
         if !lab.forks(suite_order) {
             return Ok(());
         }
-        let plans = lab.suite.collected.iter().map(|&test| (Origin::Alone, serial(suite_order, vec![test])));
+        let tests = if self.suspected.is_empty() { &lab.suite.collected } else { &self.suspected };
+        let plans = tests.iter().map(|&test| (Origin::Alone, serial(suite_order, vec![test])));
         self.sweep(lab, plans.take(ALONE_TESTS).collect()).map(drop)
     }
 
     /// Says how many tests were run alone, if some were and others not.
     pub(crate) fn tell_alone(&self, lab: &mut Lab<'_>) {
+        if !self.suspected.is_empty() {
+            return;
+        }
         let remark = not_all_alone(lab.account().alone(), lab.suite.tests.len());
         remark.iter().for_each(|remark| lab.remark(About::Session, remark));
+    }
+
+    /// Runs every test twice in a row, or as many of them as its share of a time limit allows.
+    pub(crate) fn each_twice(&self, lab: &mut Lab<'_>, hash_seed: u32) -> Result<(), RunError> {
+        let suite_order =
+            baseline::suite_order(lab.suite, self.seed, hash_seed).without(lab.account().left_out());
+        let is_meant = |test: &&TestIndex| self.suspected.is_empty() || self.suspected.contains(test);
+        let all: Vec<TestIndex> = suite_order.workers.iter().flatten().filter(is_meant).copied().collect();
+        let tests = match self.limits.time {
+            Some(time) => fitting(&all, |list| lab.forecast_of(list) * 2, time.mul_f64(TWICE_SHARE)),
+            None => all.clone(),
+        };
+        let plan = baseline::twice(&suite_order, &tests);
+        if lab.fitting(&[Job::of(&plan)]) == 0 {
+            lab.remark(About::Session, "there was no time to run every test twice");
+            return Ok(());
+        }
+        not_all_twice(tests.len(), all.len()).iter().for_each(|remark| lab.remark(About::Session, remark));
+        if tests.is_empty() { Ok(()) } else { lab.trial(Origin::Twice, &plan).map(drop) }
     }
 
     /// Runs every test directly after every other, in a suite small enough for that to be cheap.
@@ -87,6 +114,11 @@ fn not_all_alone(alone: usize, tests: usize) -> Option<String> {
     })
 }
 
+/// What is said where some tests were run twice in a row and others not.
+fn not_all_twice(ran: usize, of: usize) -> Option<String> {
+    (ran < of).then(|| format!("there was no time to run every test twice: {ran} of {of} were run so"))
+}
+
 /// What is said where a sweep of every test directly after every other did not come to its end.
 fn not_all_orders(swept: usize, of: usize) -> Option<String> {
     (swept < of).then(|| {
@@ -111,6 +143,7 @@ mod tests {
     fn a_sweep_that_came_to_its_end_is_not_spoken_of() {
         assert_eq!(not_all_alone(0, 12_000), None, "none was wanted");
         assert_eq!(not_all_alone(9, 9), None);
+        assert_eq!(not_all_twice(9, 9), None);
         assert_eq!(not_all_alone(ALONE_TESTS, ALONE_TESTS), None);
         assert_eq!(not_all_orders(9, 9), None);
         assert_eq!(not_all_pairs(72, 72), None);
@@ -122,6 +155,8 @@ mod tests {
         let first = "the first 10000 of 10001 tests in suite order were run alone before the trials";
         assert_eq!(alone(ALONE_TESTS, ALONE_TESTS + 1), format!("{first}: no more are"));
         assert!(alone(8, 9).ends_with(": there was no time for more"));
+        let twice = "there was no time to run every test twice: 8 of 9 were run so";
+        assert_eq!(not_all_twice(8, 9).as_deref(), Some(twice));
         let orders = "there was no time to run every test directly after every other: 8 of 9 orders were run";
         assert_eq!(not_all_orders(8, 9).as_deref(), Some(orders));
         let pairs = "there was no time to run every two tests by themselves: 0 of 72 runs were made";

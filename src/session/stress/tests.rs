@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+use std::time::Duration;
+
 use super::*;
 use crate::finding::known::Recorded;
 use crate::plan::coverage::Shares;
@@ -316,4 +318,47 @@ fn the_victims_of_one_recorded_polluter_are_one_known_failure() {
     assert!(finding.known.is_some());
     let tests: BTreeSet<char> = finding.also.iter().chain(&finding.test).map(|&test| name(test)).collect();
     assert_eq!(tests, ['f', 'h', 'i'].into());
+}
+
+/// What is begun and found, in order: `Trial(0)`, `found h`.
+#[derive(Default)]
+struct InOrder(Vec<String>);
+
+impl Reporter for InOrder {
+    fn notice(&mut self, _: &Suite, event: &Event<'_>) {
+        let told = match event {
+            Event::Found(finding) => finding.test.map(|test| format!("found {}", name(test))),
+            Event::Started { origin: Origin::Alone | Origin::Race(_), .. } => None,
+            Event::Started { origin, .. } => Some(format!("{origin:?}")),
+            _ => None,
+        };
+        self.0.extend(told);
+    }
+}
+
+#[test]
+fn with_a_time_limit_other_orders_and_what_they_show_come_before_every_test_twice() {
+    let begun = |time: Option<Duration>| {
+        let mut engine = FakeEngine::new(suite(TESTS), |run| fails_if(run.is('c') && run.after('h')));
+        let (mut begun, limits) = (InOrder::default(), Limits { trials: Some(7), time, ..Limits::default() });
+        stress(&mut engine, &mut begun, Seed(1), &Axes::default(), &limits).unwrap();
+        begun.0
+    };
+    let place = |begun: &[String], what: &str| begun.iter().position(|it| it == what).unwrap();
+    let timed = begun(Some(Duration::from_secs(3600)));
+    let places = [
+        "Baseline",
+        "Trial(0)",
+        "Trial(1)",
+        "found c",
+        "Trial(2)",
+        "Trial(5)",
+        "Twice",
+        "Recording",
+        "Trial(6)",
+    ];
+    let places = places.map(|what| place(&timed, what));
+    assert!(places.is_sorted(), "{timed:?}");
+    let untimed = begun(None);
+    assert!(place(&untimed, "Twice") < place(&untimed, "Trial(0)"), "{untimed:?}");
 }

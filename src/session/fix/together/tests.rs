@@ -11,7 +11,7 @@ use crate::explain::Explanation;
 use crate::explain::fix::edit::{Rank, Splice};
 use crate::finding::{Kind, Minimal, Origin};
 use crate::judge::{Signature, Tally};
-use crate::limits::{FIX_PARALLEL_TRIALS, FIX_PLAIN_TRIALS, FIX_TRIALS};
+use crate::limits::{FIX_PARALLEL_PART, FIX_PLAIN_TRIALS, FIX_TRIALS};
 use crate::plan::{Axes, Seed};
 use crate::session::event::Reporters;
 use crate::session::fake_engine::{CopiedBy, FakeEngine, Situation, fails_if, plan, suite, test};
@@ -102,7 +102,7 @@ fn fixes_that_hold_together_are_tried_in_the_same_trials() {
         RUNS.set(0);
         let tried = tried(fixes(), how_far, |copy| if are_changed(copy) { both_fixed } else { unfixed });
         let holds = |held: Held| {
-            let held = Held { passed: FIX_TRIALS, parallel: FIX_PARALLEL_TRIALS, ..held };
+            let held = Held { passed: FIX_TRIALS, parallel: FIX_TRIALS / FIX_PARALLEL_PART, ..held };
             Together::Holds(held, 1)
         };
         assert_eq!(tried, fixes().map(holds));

@@ -19,7 +19,7 @@ impl Attempt<'_, '_, '_, '_> {
         let mut nobody = Reporters::default();
         let mut copy = Lab::new(self.lab.suite, &mut *self.patched.engine, &mut nobody, self.lab.deadline());
         copy.tell(&Event::LeftOut(self.lab.account().left_out()));
-        let recording = recording::record(&mut copy, self.seed, hash_seed)?;
+        let recording = recording::record(&mut copy, self.seed, hash_seed, None)?;
         let mut races = Races::new(self.seed, hash_seed, &recording, None);
         let changed = self.changed;
         races.pairs.retain(|pair| changed.contains(&pair.tests.0) || changed.contains(&pair.tests.1));

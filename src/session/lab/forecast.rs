@@ -1,0 +1,126 @@
+//! How long plans are going to take, from what their tests took before: near the end of a session with a time limit nothing
+//! is begun that would end after it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::plan::Plan;
+use crate::suite::TestIndex;
+use crate::trial::Trial;
+
+/// What runs took so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Forecast {
+    /// The longest that each test took.
+    tests: BTreeMap<TestIndex, Duration>,
+    /// The sum of these.
+    sum: Duration,
+    /// What each test takes a run besides its own time, as the run with the most tests has shown.
+    besides: Duration,
+    /// How many tests that run had.
+    most: usize,
+    /// What it takes to start a process, as the last run in such as were started for it has shown.
+    starting: Duration,
+}
+
+impl Forecast {
+    /// Takes note of a run, and whether its processes were started for it and not forked.
+    pub(crate) fn learn(&mut self, trial: &Trial, fresh: bool) {
+        let mut own = Duration::ZERO;
+        for run in &trial.executions {
+            own += run.duration;
+            let longest = self.tests.entry(run.test).or_default();
+            self.sum += run.duration.saturating_sub(*longest);
+            *longest = run.duration.max(*longest);
+        }
+        let tests = trial.executions.len();
+        // Several workers share the time of a run, which then says little of what a test takes besides.
+        let serial = trial.executions.iter().all(|run| run.worker == trial.executions[0].worker);
+        if tests >= self.most && tests > 0 && serial {
+            self.most = tests;
+            self.besides = trial.duration.saturating_sub(own) / count(tests);
+        }
+        if fresh && serial {
+            self.starting = trial.duration.saturating_sub(own + self.besides * count(tests));
+        }
+    }
+
+    /// How long a plan is going to take, in processes that are started for it or in forks: as long as its longest worker. A
+    /// test that was not run yet takes the mean of the others. Nothing as long as nothing was run.
+    pub(crate) fn of(&self, plan: &Plan, fresh: bool) -> Duration {
+        let longest = plan.workers.iter().map(|list| self.of_list(list)).max().unwrap_or_default();
+        if fresh { self.starting + longest } else { longest }
+    }
+
+    /// The same of tests that one worker runs, once it has started.
+    pub(crate) fn of_list(&self, list: &[TestIndex]) -> Duration {
+        let mean = self.sum.checked_div(count(self.tests.len())).unwrap_or_default();
+        list.iter().map(|test| self.tests.get(test).copied().unwrap_or(mean) + self.besides).sum()
+    }
+}
+
+fn count(tests: usize) -> u32 {
+    u32::try_from(tests).unwrap_or(u32::MAX)
+}
+
+/// How many of the first runs, each of which takes so long, end within a time, if so many are under way at once.
+pub(crate) fn fitting(takes: &[Duration], at_once: u32, time: Duration) -> usize {
+    let mut lanes = vec![Duration::ZERO; at_once.max(1) as usize];
+    let ends = takes.iter().map(|&takes| {
+        let free = lanes.iter_mut().min();
+        free.map_or(Duration::MAX, |lane| {
+            *lane += takes;
+            *lane
+        })
+    });
+    ends.take_while(|&end| end <= time).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::WorkerId;
+    use crate::session::fake_engine::{plan, test};
+    use crate::trial::{Execution, Outcome};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A run of these tests on one worker, each of which took so many seconds, and it twice that.
+    fn ran(tests: &[(char, u32)]) -> Trial {
+        let run = |&(letter, seconds): &(char, u32)| Execution {
+            worker: WorkerId(0),
+            process: 0,
+            test: test(letter),
+            outcome: Outcome::Passed,
+            duration: SECOND * seconds,
+        };
+        let seconds: u32 = tests.iter().map(|(_, seconds)| seconds).sum();
+        Trial { duration: SECOND * 2 * seconds, ..Trial::of(tests.iter().map(run)) }
+    }
+
+    #[test]
+    fn a_plan_takes_what_its_tests_took_and_what_each_takes_besides() {
+        let mut forecast = Forecast::default();
+        assert_eq!(forecast.of(&plan("ab"), false), Duration::ZERO, "nothing is known");
+        forecast.learn(&ran(&[('a', 1), ('b', 3)]), false);
+        let of = |forecast: &Forecast, lists| forecast.of(&plan(lists), false).as_secs();
+        assert_eq!(of(&forecast, "b"), 5, "3 of its own and 2 besides");
+        assert_eq!(of(&forecast, "abc"), 12, "the unknown one takes 2 of its own");
+        assert_eq!(of(&forecast, "a|bb"), 10, "the longest worker");
+        forecast.learn(&ran(&[('a', 4)]), false);
+        assert_eq!(of(&forecast, "a"), 6, "what it took at most; a small run says nothing of the rest");
+        forecast.learn(&ran(&[('a', 2)]), false);
+        assert_eq!(of(&forecast, "a"), 6);
+        forecast.learn(&ran(&[('b', 9)]), true);
+        assert_eq!(forecast.of(&plan("a"), true), SECOND * (7 + 6), "18 less 9 and 2 is what starting takes");
+    }
+
+    #[test]
+    fn as_many_runs_fit_as_end_in_time_side_by_side() {
+        let takes = [3, 2, 2, 5].map(|seconds| SECOND * seconds);
+        let fit = |at_once, seconds| fitting(&takes, at_once, SECOND * seconds);
+        assert_eq!([fit(1, 2), fit(1, 3), fit(1, 6), fit(1, 12)], [0, 1, 2, 4]);
+        assert_eq!([fit(2, 2), fit(2, 3), fit(2, 4), fit(2, 8)], [0, 2, 3, 4]);
+        assert_eq!(fit(0, 3), 1, "one at least is under way");
+    }
+}
