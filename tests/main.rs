@@ -13,6 +13,7 @@ mod cut;
 mod engines;
 mod explain;
 mod fixes;
+mod frameworks;
 mod fuzz;
 mod harness;
 mod hermetic;
