@@ -92,6 +92,10 @@ enum Where {
     Nowhere,
 }
 
+/// Options of sessions that do without a failure, and with what is in the suite's folder.
+const SHOWN_FIXED: [&str; 6] =
+    ["--plan", "--victim", "--history", "--report-leftovers", "--changed", "--tests"];
+
 fn place(arguments: &[String]) -> Where {
     let has = |option: &str| arguments.iter().any(|argument| argument == option);
     match arguments.first().map(String::as_str) {
@@ -101,9 +105,7 @@ fn place(arguments: &[String]) -> Where {
         Some("explain") => Where::Fixed,
         Some("replay") if has("ci.log") || has("--shrink") => Where::Fixed,
         Some("plan") if has("--out") => Where::Fixed,
-        Some("stress") if ["--plan", "--victim", "--history", "--report-leftovers"].into_iter().any(has) => {
-            Where::Fixed
-        }
+        Some("stress") if SHOWN_FIXED.iter().any(|option| has(option)) => Where::Fixed,
         Some("stress") if has("failures/") => Where::Failing,
         Some("stress") if arguments.len() == 1 || has("--") => Where::Empty,
         Some("stress") if !has("--resume") => Where::Resolved,
@@ -135,6 +137,14 @@ impl Rooms {
             fs::write(room.join("jostle.toml"), SHORT).expect("a file");
             fs::create_dir(room.join(".cache")).expect("a folder");
         }
+        fs::write(suite.join("tests.txt"), "tests/test_defaults.py::test_debug_is_off\n").expect("a file");
+        let git = |arguments: &[&str]| {
+            let identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"];
+            support::said(Command::new("git").args(identity).args(arguments).current_dir(&suite));
+        };
+        git(&["init", "--quiet", "--initial-branch", "main"]);
+        git(&["add", "."]);
+        git(&["commit", "--quiet", "--message", "as it was"]);
         let rooms = Self { _folder: folder, suite, empty, python: support::light_python() };
         let log = rooms.pytest(&["-v", "tests/test_overrides.py", "tests/test_defaults.py"]);
         fs::write(rooms.suite.join("ci.log"), log).expect("a file");
