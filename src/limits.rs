@@ -258,6 +258,13 @@ pub(crate) const SESSION_SCHEDULES: u64 = 384;
 /// The share of `--time` that races may take: most suites have fewer of them than of what order shows.
 pub(crate) const RACES_SHARE: f64 = 0.25;
 
+/// How many times as long a trial takes beside others as is expected of it from which on trials run one after the other: two
+/// at once then gain next to nothing, and may run into the limits of their tests.
+pub(crate) const SLOWED_BY: f64 = 1.9;
+
+/// How long a trial is expected to take at least for that.
+pub(crate) const SLOWED_FROM: Duration = Duration::from_secs(10);
+
 /// The share of `--time` that recording what tests touch may take, before they are raced.
 pub(crate) const RECORDING_SHARE: f64 = 0.1;
 

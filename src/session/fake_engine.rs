@@ -176,6 +176,8 @@ pub(crate) struct FakeEngine<'a> {
     runs: usize,
     /// Whether its forks lack threads.
     lacks_threads: bool,
+    /// How long each test is said to take.
+    takes: Duration,
     remarks: Remarks,
 }
 
@@ -197,6 +199,7 @@ impl<'a> FakeEngine<'a> {
             ran,
             runs: usize::MAX,
             lacks_threads: false,
+            takes: Duration::ZERO,
             remarks,
         }
     }
@@ -236,6 +239,11 @@ impl<'a> FakeEngine<'a> {
         Self { copied_by: Some(becomes), ..self }
     }
 
+    /// An engine whose tests are said to take so long, though they end at once.
+    pub(crate) fn taking(self, takes: Duration) -> Self {
+        Self { takes, ..self }
+    }
+
     /// An engine in whose session the user presses Ctrl-C after so many runs.
     pub(crate) fn interrupted_after(self, runs: usize) -> Self {
         Self { runs, ..self }
@@ -257,7 +265,7 @@ impl<'a> FakeEngine<'a> {
         for &test in list {
             let outcome = (self.becomes)(Situation { before: &before, test, ..of });
             let lost = matches!(outcome, Outcome::Crashed { .. } | Outcome::Timeout { .. });
-            executions.push(Execution { worker, process, test, outcome, duration: Duration::ZERO });
+            executions.push(Execution { worker, process, test, outcome, duration: self.takes });
             before.push(test);
             if lost {
                 before.clear();
@@ -295,7 +303,9 @@ impl<'a> FakeEngine<'a> {
         let any = Situation { before: &[], test: TestIndex(0), plan: job.plan, fresh, plain };
         let executions: Vec<Execution> =
             lists.flat_map(|(worker, list)| self.run_list(WorkerId(worker), list, any)).collect();
-        Ok(Trial { processes: job.plan.workers.len() as u32, ..Trial::of(executions) })
+        let longest = job.plan.workers.iter().map(Vec::len).max().unwrap_or_default() as u32;
+        let (processes, duration) = (job.plan.workers.len() as u32, self.takes * longest);
+        Ok(Trial { processes, duration, ..Trial::of(executions) })
     }
 }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::limits::{SLOWED_BY, SLOWED_FROM};
 use crate::plan::Plan;
 use crate::suite::TestIndex;
 use crate::trial::Trial;
@@ -59,19 +60,26 @@ impl Forecast {
     }
 }
 
+/// Whether a trial that ran beside others took so much longer than was expected of it that it had better run by itself: two
+/// trials with threads of their own may wait for each other's.
+pub(crate) fn is_slowed(expected: Duration, took: Duration) -> bool {
+    expected >= SLOWED_FROM && took > expected.mul_f64(SLOWED_BY)
+}
+
 fn count(tests: usize) -> u32 {
     u32::try_from(tests).unwrap_or(u32::MAX)
 }
 
-/// How many of the first runs, each of which takes so long, end within a time, if so many are under way at once.
-pub(crate) fn fitting(takes: &[Duration], at_once: u32, time: Duration) -> usize {
-    let mut lanes = vec![Duration::ZERO; at_once.max(1) as usize];
-    let ends = takes.iter().map(|&takes| {
-        let free = lanes.iter_mut().min();
-        free.map_or(Duration::MAX, |lane| {
-            *lane += takes;
-            *lane
-        })
+/// How many of the first runs end within a time, if there is so much room. Each takes so long, and so much of the room; they
+/// begin in their order.
+pub(crate) fn fitting(runs: &[(Duration, u32)], room: u32, time: Duration) -> usize {
+    let mut free_from = vec![Duration::ZERO; room.max(1) as usize];
+    let ends = runs.iter().map(|&(takes, weight)| {
+        free_from.sort_unstable();
+        let own = &mut free_from[..weight.clamp(1, room.max(1)) as usize];
+        let end = own.last().copied().unwrap_or_default() + takes;
+        own.fill(end);
+        end
     });
     ends.take_while(|&end| end <= time).count()
 }
@@ -116,11 +124,21 @@ mod tests {
     }
 
     #[test]
+    fn long_trials_that_take_twice_as_long_beside_others_are_slowed() {
+        let slowed = |expected: u32, took: u32| is_slowed(SECOND * expected, SECOND * took);
+        assert!(slowed(100, 200) && slowed(10, 20));
+        assert!(!slowed(100, 150), "two of them still end earlier than one after the other");
+        assert!(!slowed(2, 20), "what is short may be slow for any reason");
+    }
+
+    #[test]
     fn as_many_runs_fit_as_end_in_time_side_by_side() {
-        let takes = [3, 2, 2, 5].map(|seconds| SECOND * seconds);
-        let fit = |at_once, seconds| fitting(&takes, at_once, SECOND * seconds);
+        let runs = [3, 2, 2, 5].map(|seconds| (SECOND * seconds, 1));
+        let fit = |room, seconds| fitting(&runs, room, SECOND * seconds);
         assert_eq!([fit(1, 2), fit(1, 3), fit(1, 6), fit(1, 12)], [0, 1, 2, 4]);
         assert_eq!([fit(2, 2), fit(2, 3), fit(2, 4), fit(2, 8)], [0, 2, 3, 4]);
         assert_eq!(fit(0, 3), 1, "one at least is under way");
+        let wide = [(SECOND * 3, 1), (SECOND * 2, 2), (SECOND, 9)];
+        assert_eq!([3, 4, 5, 6].map(|seconds| fitting(&wide, 2, SECOND * seconds)), [1, 1, 2, 3]);
     }
 }

@@ -20,7 +20,7 @@ use crate::session::account::Account;
 use crate::session::account::finding_book::FindingBook;
 use crate::session::event::{About, Event, Reporter};
 use crate::session::lab::deadline::Deadline;
-use crate::session::lab::forecast::{Forecast, fitting};
+use crate::session::lab::forecast::{Forecast, fitting, is_slowed};
 use crate::session::lab::seen::{History, PlainRuns};
 use crate::session::lab::stream::Stream;
 use crate::state::{Changed, Instructions};
@@ -41,6 +41,8 @@ pub struct Lab<'a> {
     /// Whether nothing is run after the deadline.
     ends_on_time: bool,
     forecast: Forecast,
+    /// Whether trials run one after the other, as they slow each other down.
+    one_by_one: bool,
 }
 
 impl<'a> Lab<'a> {
@@ -61,6 +63,7 @@ impl<'a> Lab<'a> {
             deadline,
             ends_on_time: false,
             forecast: Forecast::default(),
+            one_by_one: false,
         }
     }
 
@@ -102,8 +105,10 @@ impl<'a> Lab<'a> {
         let (Some(left), Some(first)) = (self.left().filter(|left| !left.is_zero()), jobs.first()) else {
             return if self.in_time().is_ok() { jobs.len() } else { 0 };
         };
-        let takes: Vec<Duration> = jobs.iter().map(|&job| self.forecast(job)).collect();
-        fitting(&takes, self.at_once(first.plan), left)
+        let room = self.at_once(&serial(first.plan, Vec::new()));
+        let run = |&job: &Job<'_>| (self.forecast(job), room / self.at_once(job.plan).max(1));
+        let runs: Vec<(Duration, u32)> = jobs.iter().map(run).collect();
+        fitting(&runs, room, left)
     }
 
     /// Whether these runs end within the time limit.
@@ -147,10 +152,11 @@ impl<'a> Lab<'a> {
         let mut done = 0;
         while done < jobs.len() {
             // The next ones begin before those under way have told how long they took: near the end, few at a time do.
-            let end = done + self.fitting(&jobs[done..]);
-            if end == done {
+            let fit = self.fitting(&jobs[done..]);
+            if fit == 0 {
                 break;
             }
+            let end = if self.one_by_one { done + 1 } else { done + fit };
             let before = done;
             let flow =
                 self.trials_that_fit(&trials[before..end], &jobs[before..end], &mut |account, at, trial| {
@@ -171,7 +177,11 @@ impl<'a> Lab<'a> {
         finished: &mut dyn FnMut(&Account, usize, Trial) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, RunError> {
         let forks: Vec<bool> = jobs.iter().map(|job| self.forks(job.plan)).collect();
-        let Self { suite, history, engine, stream, forecast, .. } = self;
+        let beside_others = |job: &Job<'_>| jobs.len() > 1 && self.at_once(job.plan) > 1;
+        // What is expected of those that run beside others, before any of them has told how long it took.
+        let expected: Vec<Option<Duration>> =
+            jobs.iter().map(|job| beside_others(job).then(|| self.forecast(*job))).collect();
+        let Self { suite, history, engine, stream, forecast, one_by_one, .. } = self;
         let start = |stream: &mut Stream<'_>, at: usize| {
             if let Some((origin, plan)) = trials.get(at) {
                 stream.tell(&Event::Started { origin: *origin, plan });
@@ -184,6 +194,12 @@ impl<'a> Lab<'a> {
             history.add(plan, &trial);
             forecast.learn(&trial, !forks[at]);
             stream.tell(&Event::Finished { origin: *origin, plan, trial: &trial });
+            if let Some(expected) = expected[at].filter(|_| !*one_by_one)
+                && is_slowed(expected, trial.duration)
+            {
+                *one_by_one = true;
+                stream.tell(&Event::Remark(About::Session, &one_by_one_from_here(expected, trial.duration)));
+            }
             flow = finished(&stream.account, at, trial);
             if flow.is_continue() {
                 start(stream, at + 1);
@@ -449,6 +465,15 @@ impl<'a> Lab<'a> {
     pub(crate) fn out_of_time(&self) -> bool {
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline.finish)
     }
+}
+
+/// What is said where trials slow each other down.
+fn one_by_one_from_here(expected: Duration, took: Duration) -> String {
+    let [expected, took] = [expected, took].map(|time| time.as_secs());
+    format!(
+        "trials run one after the other, as side by side they slow each other down: one took {took} s, of which {expected} s \
+         were expected"
+    )
 }
 
 /// With how many tests experiments begin alike: they differ in what is done before the last, or in that itself.

@@ -13,7 +13,7 @@ use crate::session::event::About;
 use crate::session::lab::{Lab, serial};
 use crate::session::stress::sample::fitting;
 use crate::session::stress::{Session, baseline};
-use crate::suite::TestIndex;
+use crate::suite::{Suite, TestIndex};
 
 impl Session<'_> {
     /// Runs each test alone where that is cheap, as far as a sweep goes.
@@ -21,17 +21,19 @@ impl Session<'_> {
         if !lab.forks(suite_order) {
             return Ok(());
         }
-        let tests = if self.suspected.is_empty() { &lab.suite.collected } else { &self.suspected };
-        let plans = tests.iter().map(|&test| (Origin::Alone, serial(suite_order, vec![test])));
+        let plans =
+            self.meant(lab.suite).iter().map(|&test| (Origin::Alone, serial(suite_order, vec![test])));
         self.sweep(lab, plans.take(ALONE_TESTS).collect()).map(drop)
+    }
+
+    /// The tests that sweeps of single tests are about: those that are suspected, or all.
+    fn meant<'s>(&'s self, suite: &'s Suite) -> &'s [TestIndex] {
+        if self.suspected.is_empty() { &suite.collected } else { &self.suspected }
     }
 
     /// Says how many tests were run alone, if some were and others not.
     pub(crate) fn tell_alone(&self, lab: &mut Lab<'_>) {
-        if !self.suspected.is_empty() {
-            return;
-        }
-        let remark = not_all_alone(lab.account().alone(), lab.suite.tests.len());
+        let remark = not_all_alone(lab.account().alone(), self.meant(lab.suite).len());
         remark.iter().for_each(|remark| lab.remark(About::Session, remark));
     }
 

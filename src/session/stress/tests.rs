@@ -362,3 +362,33 @@ fn with_a_time_limit_other_orders_and_what_they_show_come_before_every_test_twic
     let untimed = begun(None);
     assert!(place(&untimed, "Twice") < place(&untimed, "Trial(0)"), "{untimed:?}");
 }
+
+/// The remarks of a session of a healthy suite with so many seconds, each of whose tests takes three, and how many trials it
+/// had.
+fn within(seconds: u64) -> (Vec<String>, u64) {
+    let mut engine = FakeEngine::new(suite(TESTS), |_| Outcome::Passed).taking(Duration::from_secs(3));
+    let limits = Limits { trials: Some(6), time: Some(Duration::from_secs(seconds)), ..Limits::default() };
+    let result = session(&mut engine, &limits);
+    (result.remarks, result.trials)
+}
+
+#[test]
+fn a_sweep_that_takes_longer_than_its_share_of_the_time_takes_some_from_all_over() {
+    let (remarks, trials) = within(150);
+    let told = |of: &str| remarks.iter().any(|remark| remark.contains(of));
+    assert_eq!(trials, 6);
+    assert!(told("to run every test twice: 2 of 10 were run so"), "{remarks:?}");
+    assert!(
+        told("to record what every test touches, so that those in conflict are raced: 2 of 10"),
+        "{remarks:?}"
+    );
+    let (remarks, trials) = within(3600);
+    assert_eq!((remarks, trials), (Vec::new(), 6), "an hour is enough for all");
+}
+
+#[test]
+fn what_would_end_after_the_time_is_not_begun() {
+    let (remarks, trials) = within(20);
+    let said = "there was no time for a trial: give more with --time";
+    assert!(trials == 0 && remarks.iter().any(|remark| remark == said), "{remarks:?}");
+}
