@@ -12,10 +12,10 @@ use crate::trial::Trial;
 /// What runs took so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Forecast {
-    /// The longest that each test took.
-    tests: BTreeMap<TestIndex, Duration>,
+    /// How long each test took in all, and in how many runs.
+    tests: BTreeMap<TestIndex, (Duration, u32)>,
     /// The sum of these.
-    sum: Duration,
+    all: (Duration, u32),
     /// What each test takes a run besides its own time, as the run with the most tests has shown.
     besides: Duration,
     /// How many tests that run had.
@@ -30,9 +30,11 @@ impl Forecast {
         let mut own = Duration::ZERO;
         for run in &trial.executions {
             own += run.duration;
-            let longest = self.tests.entry(run.test).or_default();
-            self.sum += run.duration.saturating_sub(*longest);
-            *longest = run.duration.max(*longest);
+            let test = self.tests.entry(run.test).or_default();
+            for (sum, runs) in [test, &mut self.all] {
+                *sum += run.duration;
+                *runs += 1;
+            }
         }
         let tests = trial.executions.len();
         // Several workers share the time of a run, which then says little of what a test takes besides.
@@ -55,8 +57,9 @@ impl Forecast {
 
     /// The same of tests that one worker runs, once it has started.
     pub(crate) fn of_list(&self, list: &[TestIndex]) -> Duration {
-        let mean = self.sum.checked_div(count(self.tests.len())).unwrap_or_default();
-        list.iter().map(|test| self.tests.get(test).copied().unwrap_or(mean) + self.besides).sum()
+        let mean = |&(sum, runs): &(Duration, u32)| sum.checked_div(runs).unwrap_or_default();
+        let of_all = mean(&self.all);
+        list.iter().map(|test| self.tests.get(test).map_or(of_all, mean) + self.besides).sum()
     }
 }
 
@@ -116,11 +119,10 @@ mod tests {
         assert_eq!(of(&forecast, "abc"), 12, "the unknown one takes 2 of its own");
         assert_eq!(of(&forecast, "a|bb"), 10, "the longest worker");
         forecast.learn(&ran(&[('a', 4)]), false);
-        assert_eq!(of(&forecast, "a"), 6, "what it took at most; a small run says nothing of the rest");
-        forecast.learn(&ran(&[('a', 2)]), false);
-        assert_eq!(of(&forecast, "a"), 6);
+        forecast.learn(&ran(&[('a', 4)]), false);
+        assert_eq!(of(&forecast, "a"), 5, "the mean of 1, 4 and 4, and a small run says nothing of the rest");
         forecast.learn(&ran(&[('b', 9)]), true);
-        assert_eq!(forecast.of(&plan("a"), true), SECOND * (7 + 6), "18 less 9 and 2 is what starting takes");
+        assert_eq!(forecast.of(&plan("a"), true), SECOND * (7 + 5), "18 less 9 and 2 is what starting takes");
     }
 
     #[test]
