@@ -15,6 +15,7 @@ use crate::session::explain::{details, is_explainable, same_polluter};
 use crate::session::fix::search::{Trials, session_ended};
 use crate::session::fix::together;
 use crate::session::investigate::left_out::without_left_out;
+use crate::session::investigate::room;
 use crate::session::investigate::{beside_race, investigate, investigate_named};
 use crate::session::lab::Lab;
 use crate::session::result::Explain;
@@ -164,6 +165,16 @@ impl<'a> Agenda<'a> {
 
     /// Judges the first failure that waits, by one run where it is a known one or of a cause that is told.
     fn judge_first(&mut self, lab: &mut Lab<'_>, suspect: Suspect) -> Result<(), RunError> {
+        if room::was_lacking(lab, &suspect) {
+            match lab.book().findings().iter().position(room::is_told_by) {
+                Some(told) => lab.tell(&Event::Joined(told, &suspect)),
+                None => {
+                    lab.book_mut().waiting.remove(0);
+                    lab.found(&room::finding(&suspect));
+                }
+            }
+            return Ok(());
+        }
         // One that the user has named is looked into.
         match if self.named { None } else { recognised(lab, &suspect)? } {
             Some(Recognised::With(finding)) => {

@@ -7,6 +7,7 @@ pub(crate) mod other_commands;
 pub(crate) mod plain;
 pub(crate) mod nio;
 pub(crate) mod left_out;
+pub(crate) mod room;
 pub(crate) mod by_chance;
 pub(crate) mod beside_race;
 pub mod oracle;

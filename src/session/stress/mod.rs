@@ -34,7 +34,7 @@ use crate::session::agenda::Agenda;
 use crate::session::complete;
 use crate::session::event::{About, Event, Reporter};
 use crate::session::fix::search;
-use crate::session::investigate::plain;
+use crate::session::investigate::{plain, room};
 use crate::session::lab::deadline::Deadline;
 use crate::session::lab::{Lab, serial};
 use crate::session::race::campaign::{Bounds, Racing};
@@ -407,7 +407,8 @@ fn never_passed(lab: &Lab<'_>) -> BTreeSet<TestIndex> {
         let passes = lab.history.passed_in(test, hash_seed).is_some()
             || lab.history.failed_alone(test, hash_seed) == Some(false);
         // What hangs or is lost ends the run of all, and is no run to repeat.
-        (suspect.failure.is_some() && !passes).then_some(test)
+        let is_open = suspect.failure.is_some() && !passes && !room::was_lacking(lab, suspect);
+        is_open.then_some(test)
     };
     lab.book().waiting.iter().filter_map(failed).collect()
 }
