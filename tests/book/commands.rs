@@ -138,13 +138,6 @@ impl Rooms {
             fs::create_dir(room.join(".cache")).expect("a folder");
         }
         fs::write(suite.join("tests.txt"), "tests/test_defaults.py::test_debug_is_off\n").expect("a file");
-        let git = |arguments: &[&str]| {
-            let identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"];
-            support::said(Command::new("git").args(identity).args(arguments).current_dir(&suite));
-        };
-        git(&["init", "--quiet", "--initial-branch", "main"]);
-        git(&["add", "."]);
-        git(&["commit", "--quiet", "--message", "as it was"]);
         let rooms = Self { _folder: folder, suite, empty, python: support::light_python() };
         let log = rooms.pytest(&["-v", "tests/test_overrides.py", "tests/test_defaults.py"]);
         fs::write(rooms.suite.join("ci.log"), log).expect("a file");
@@ -157,6 +150,17 @@ impl Rooms {
         output.expect("pytest").stdout
     }
 
+    /// Puts the suite into git, as it is.
+    fn commit(&self) {
+        let git = |arguments: &[&str]| {
+            let identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"];
+            support::said(Command::new("git").args(identity).args(arguments).current_dir(&self.suite));
+        };
+        git(&["init", "--quiet", "--initial-branch", "main"]);
+        git(&["add", "."]);
+        git(&["commit", "--quiet", "--message", "as it was"]);
+    }
+
     /// Undoes the failure, and has a test leave a file behind.
     fn fix(&self) {
         support::said(Command::new("git").args(["apply", "fix.patch"]).current_dir(&self.suite));
@@ -166,6 +170,11 @@ impl Rooms {
 
     fn run(&self, typed: &Typed, place: Where) {
         let arguments = of_jostle(&typed.words).expect("a command of jostle");
+        // What is printed in other places of the book is of a project without a commit.
+        let in_git = arguments.iter().any(|argument| argument == "--changed");
+        if in_git {
+            self.commit();
+        }
         let environment = self.python.parent().and_then(Path::parent).expect("an environment");
         let mut command = support::jostle(if place == Where::Empty { &self.empty } else { &self.suite });
         // A night of a thousand trials is a matter of hours.
@@ -175,6 +184,9 @@ impl Rooms {
             command.args(["--history", ".jostle-history"]);
         }
         let output = command.env("VIRTUAL_ENV", environment).output().expect("jostle runs");
+        if in_git {
+            fs::remove_dir_all(self.suite.join(".git")).expect("a repository");
+        }
         judge(typed, place, &output, &self.python);
     }
 
