@@ -166,6 +166,9 @@ pub(crate) const EXPERIMENTS_AT_ONCE: usize = 8;
 /// Those of them that may hang, as each then takes its whole time limit.
 pub(crate) const HANGING_EXPERIMENTS: u32 = 12;
 
+/// Tests that are run in the polluter's place to see what any test changes: a few of its own file, in forks.
+pub(crate) const CONTROLS: usize = 3;
+
 /// Places of one sort that are tried one by one before they are halved: so many runs cost less than what halving
 /// may miss, the other places that undo the failure as well.
 pub(crate) const SINGLE_PLACES: usize = 24;

@@ -19,6 +19,7 @@ mod harness;
 mod hermetic;
 mod history;
 mod installed;
+mod libraries;
 mod nightly;
 mod old_files;
 mod plan_golden;

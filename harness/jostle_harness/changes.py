@@ -80,11 +80,13 @@ def _slot_places(node: Node, now: Dict[Any, Any]) -> Iterator[Place]:
     changed += [key for key in now if key not in old]
     if not changed:
         return
-    if node.sort == "items" and (len(changed) > limits.KEYS or not all(names_its_item(key) for key in changed)):
+    if node.sort == "items" and (len(changed) > 1 or not names_its_item(changed[0])):
+        # Several entries may matter only together, or be nameable only so.
         restore = lambda: refill(node.obj, old)
         kind = _kind(node.path, old, now)
         yield Place(node.path, kind, show(old), show(now), restore, node.low_confidence, _recipe(node, "dict"))
-        return
+        if len(changed) > limits.KEYS or not all(names_its_item(key) for key in changed):
+            return
     for key in changed:
         before, after = old.get(key, MISSING), now.get(key, MISSING)
         if is_a(node.obj, types.ModuleType) and is_a(after, types.ModuleType) and before is MISSING:

@@ -9,20 +9,26 @@ With ``import`` all this is about the import of that file, and not about the tes
 
 from __future__ import annotations
 
+import itertools
 import sys
+import threading
 from typing import TYPE_CHECKING, Any, Callable, Dict, Generator, Iterator, List, Optional, Sequence, Set, Tuple
 
 import pluggy
 import pytest
 
-from . import graph, limits, messages, pytest_private
+from . import collector, graph, library_state, limits, messages, patchers, pytest_private
 from .channel import Channel, text
+from .contexts import ContextVariables
 from .crash import fixture, inside
 from .files import Files
 from .follow import Follower
 from .graph import Graph
+from .heap import RUNNERS, Heap
+from .leftovers import GARBAGE, Leftovers
 from .path_bindings import PathBindings
 from .places import Place, show
+from .probes import Probe, file_probe, node_probe
 from .process_state import ProcessState
 from .reads import Reads
 from .writes import Writes
@@ -58,6 +64,7 @@ class Explainer:
         self._config = config
         self._items = items
         self._own: Dict[str, bool] = {}
+        self._plugins = pytest_private.plugin_modules(config)
         self._fixtures: List[_SetUp] = []
         self._graph: Optional[Graph] = None
         self._read: Optional[messages.Line] = None
@@ -75,7 +82,8 @@ class Explainer:
     def note(self) -> None:
         """Find out what has changed, for all that :meth:`look` before the next test from here on."""
         if self._graph is not None:
-            self._noted = list(self._places())
+            with collector.held_back():
+                self._noted = list(self._places())
 
     def restore(self, instructions: messages.Instructions) -> None:
         """Take other instructions of what is to be put back."""
@@ -89,8 +97,14 @@ class Explainer:
 
     def start(self) -> None:
         """Note how everything is."""
+        with collector.held_back():
+            self._start()
+
+    def _start(self) -> None:
+        self._leftovers = Leftovers(self._rootdir)
         self._files = Files(self._rootdir, lambda: PathBindings(self.is_own))
         self._process_state = ProcessState(pytest_private.capture_manager(self._config))
+        self._contexts = ContextVariables(self.is_own, self._is_runner)
         # What a test that pollutes itself is given is its own before it is whoever else's.
         itself = len({id(item) for item in self._items}) == 1
         parameters = self._parameters()
@@ -103,12 +117,32 @@ class Explainer:
             if definition.cached_result is not None:
                 self._graph.add_value(_fixture_name(definition), definition.cached_result[0])
         self._graph.walk()
-        if self._watch is not None:
-            self._writes = Writes(self._watch, self._rootdir, self._graph, self._process_state)
+        self._heap = Heap(self.is_own, self._is_runner, self._watched_elsewhere())
+        self._heap.note()
+        if self._watch == GARBAGE:
+            self._leftovers.watch_garbage()
+        elif self._watch is not None:
+            self._writes = Writes(self._watch, self._rootdir, self._probe)
             self._writes.start()
             self._reads = Reads(self._watch, self._rootdir)
         if self._follow is not None:
-            self._follower = Follower(self._follow, self._rootdir, self._graph, self._process_state)
+            self._follower = Follower(self._follow, self._probe)
+
+    def _watched_elsewhere(self) -> Iterator[object]:
+        """What is told of as settings, as tables and as threads."""
+        yield from self._process_state.held()
+        yield from (threading._active, threading._limbo)  # type: ignore[attr-defined]
+        yield threading._dangling.data  # type: ignore[attr-defined]
+
+    def _probe(self, name: str) -> Optional[Probe]:
+        """What tells whether the place of a name is another by now."""
+        assert self._graph is not None
+        name = library_state.raw_name(name)
+        for find in (self._process_state.probe, self._contexts.probe, self._leftovers.probe, patchers.probe):
+            probe = find(name)
+            if probe is not None:
+                return probe
+        return file_probe(name, self._rootdir) or node_probe(self._graph, name)
 
     def is_own(self, name: str) -> bool:
         """Whether a module is the project's."""
@@ -117,6 +151,11 @@ class Explainer:
             own = isinstance(file, str) and inside(file, self._rootdir) is not None
             self._own[name] = own and name.split(".")[0] != "jostle_harness"
         return self._own[name]
+
+    def _is_runner(self, name: str) -> bool:
+        """Whether a module is of those that run the suite: pytest, its plugins or jostle."""
+        package = name.partition(".")[0]
+        return package in RUNNERS or name in self._plugins and package not in patchers.LIBRARIES
 
     def _add_conftests(self, known: Graph) -> None:
         """Several files may be the module ``conftest``, of which the module table holds one."""
@@ -180,13 +219,24 @@ class Explainer:
 
     def look(self, channel: Channel, next_item: Optional[pytest.Item] = None) -> None:
         """Tell what has changed, and restore what is to be restored."""
+        with collector.held_back():
+            self._look(channel, next_item)
+
+    def _look(self, channel: Channel, next_item: Optional[pytest.Item]) -> None:
         if self._follower is not None or self._graph is None:
             return
         written = None if self._writes is None else self._writes.stop()
         places = list(self._places()) if self._noted is None else self._noted
+        self._leftovers.stop()
+        if self._watch == GARBAGE:
+            written = self._look_at_garbage(places)
         changes = [place.message() for place in places[: limits.PLACES]]
         cut_off = (
-            self._graph is not None and self._graph.is_cut_off or self._files.is_cut_off or len(places) > limits.PLACES
+            self._graph is not None
+            and self._graph.is_cut_off
+            or self._heap.is_cut_off
+            or self._files.is_cut_off
+            or len(places) > limits.PLACES
         )
         self._process_state.streams.next_item = next_item
         failed = self._put_back(places)
@@ -195,22 +245,34 @@ class Explainer:
         if self._reads is not None and not self._is_import:
             self._reads.start()
 
+    def _look_at_garbage(self, places: List[Place]) -> Optional[messages.Written]:
+        """Have the objects that are left to the collector told by what they are. Returns where the first was made."""
+        shown, made_at = self._leftovers.garbage()
+        for place in places:
+            if place.name == GARBAGE:
+                place.new = shown
+        return None if made_at is None else {**made_at, "call": None}
+
     def _places(self) -> Iterator[Place]:
         assert self._graph is not None
         seen: Dict[str, int] = {}
-        for found in (
+        found = itertools.chain(
             (place for place in self._graph.changes() if not self._process_state.covers(place.name)),
             self._process_state.changes(self.is_own),
+            self._contexts.changes(),
+            self._leftovers.changes(),
+            self._heap.changes(self._graph.knows),
             self._files.changes(),
             self._made_fixtures(),
-        ):
-            for place in found:
-                seen[place.name] = seen.get(place.name, 0) + 1
-                if seen[place.name] > 1:
-                    place.name += f" ({seen[place.name]})"
-                if self._is_import:
-                    place.kind = "import-time"
-                yield place
+        )
+        for place in patchers.merged(found):
+            library_state.make_known(place)
+            seen[place.name] = seen.get(place.name, 0) + 1
+            if seen[place.name] > 1:
+                place.name += f" ({seen[place.name]})"
+            if self._is_import:
+                place.kind = "import-time"
+            yield place
 
     def _made_fixtures(self) -> Iterator[Place]:
         """Fixtures of a wider scope that are set up by now and were not before: to restore one is to set it up anew."""

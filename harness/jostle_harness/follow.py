@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from typing import Optional
 
-from .graph import Graph
-from .process_state import ProcessState
-from .writes import Probe, find
+from .probes import Finder, Probe
 
 
 class Follower:
     """Compares a place with what it was at the start, and with what it was after the test before."""
 
-    def __init__(self, name: str, rootdir: str, graph: Graph, process_state: ProcessState) -> None:
+    def __init__(self, name: str, find: Finder) -> None:
         self._name = name
-        self._rootdir = rootdir
-        self._graph = graph
-        self._process_state = process_state
+        self._find = find
         self._probe: Optional[Probe] = None
         self._first: object = None
         self._last: object = None
@@ -25,7 +21,7 @@ class Follower:
     def resolve(self) -> None:
         """Look for the place, if it is not known yet: a fixture's value comes late."""
         if self._probe is None:
-            self._probe = find(self._name, self._rootdir, self._graph, self._process_state)
+            self._probe = self._find(self._name)
             self.start()
 
     def start(self) -> None:

@@ -76,6 +76,10 @@ class Graph:
         """A value that no module may hold, such as a fixture's."""
         self._later(value, path, 1, False, None, None)
 
+    def knows(self, obj: object) -> bool:
+        """Whether changes of an object are told here."""
+        return id(obj) in self._nodes
+
     def walk(self) -> None:
         """Look into everything that is waiting."""
         while self._queue:

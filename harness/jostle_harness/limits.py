@@ -14,9 +14,17 @@ DEPTH = 7
 #: Entries of one table or list that are looked into, so that a hundred large ones have their share of the objects.
 CHILDREN = 300
 #: Keys of one dictionary that are named one by one; more are one place, and so are keys that no later run could find.
-KEYS = 8
+KEYS = 40
 #: Places that are told of at most: ``EXPLAINING_RUNS`` there put each of them back once.
 PLACES = 300
+#: Places in libraries that are told of at most.
+LIBRARY_PLACES = 200
+#: Seconds that a thread is waited for to show that it is what matters: it has ended by then, or is not going to.
+JOIN_SECONDS = 10.0
+#: Frames that are remembered of where an object was made: from the project's line into a library.
+TRACED_FRAMES = 25
+#: Objects of which it is looked up where they were made, of those that the collector has found.
+DESCRIBED_GARBAGE = 20
 
 #: Files and folders that are looked at: in about a second.
 ENTRIES = 20_000

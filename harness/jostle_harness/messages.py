@@ -24,6 +24,7 @@ How = Literal[
     "file",
     "fixture",
     "level",
+    "lines",
     "list",
     "locale",
     "lock",
@@ -31,12 +32,15 @@ How = Literal[
     "path",
     "random",
     "set",
+    "setting",
     "zone",
 ]
 
 
 #: The sort of state that a place is of.
 Kind = Literal[
+    "child process",
+    "context variable",
     "database",
     "dependency override",
     "descriptor",
@@ -49,11 +53,13 @@ Kind = Literal[
     "logging/warnings",
     "mock left active",
     "module table",
+    "port",
     "random state",
     "session/module fixture state",
     "signal handler",
     "standard stream",
     "thread",
+    "uncollected objects",
 ]
 
 
@@ -426,6 +432,7 @@ class RestoreRecipe(_RestoreRecipe, total=False):
     module: str
     object: str
     attribute: str
+    value: str
     key: str
     base: Literal["rootdir", "temporary"]
     scope: str
@@ -443,6 +450,7 @@ class Place(TypedDict):
     new: str
     restorable: bool
     low_confidence: bool
+    in_library: bool
     recipe: Optional[RestoreRecipe]
     along: Optional[str]
 

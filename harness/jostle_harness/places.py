@@ -81,6 +81,8 @@ class Place:
         self.restore = restore
         #: Whether it changes in many healthy suites, or its restoring disturbs others.
         self.low_confidence = low_confidence
+        #: Whether an object of a library holds it, far from the project's own.
+        self.in_library = False
         #: What a fixture needs to know to keep it.
         self.recipe = recipe
         #: A call that is part of putting the value back.
@@ -95,6 +97,7 @@ class Place:
             "new": text(self.new),
             "restorable": self.restore is not None,
             "low_confidence": self.low_confidence,
+            "in_library": self.in_library,
             "recipe": self.recipe,
             "along": self.along,
         }

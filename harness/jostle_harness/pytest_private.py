@@ -6,8 +6,9 @@ Any release of pytest may change it: `harness/tests/test_pytest_private.py` tell
 from __future__ import annotations
 
 import contextlib
+import sys
 from types import FrameType
-from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, FrozenSet, List, Optional, Sequence, Tuple
 
 import pytest
 
@@ -24,6 +25,14 @@ def capture_manager(config: pytest.Config) -> Optional[CaptureManager]:
     """What captures the tests' output; nothing if the suite has ``-p no:capture``."""
     manager: Optional[CaptureManager] = config.pluginmanager.getplugin("capturemanager")
     return manager
+
+
+def plugin_modules(config: pytest.Config) -> FrozenSet[str]:
+    """The modules of installed plugins: those that are registered, and all of packages that are plugins and no more."""
+    plugins = config.pluginmanager.get_plugins()
+    names = {getattr(plugin, "__name__", type(plugin).__module__) for plugin in plugins}
+    packages = {name.partition(".")[0] for name in names if "pytest" in name.partition(".")[0]}
+    return frozenset(names | {name for name in sys.modules if name.partition(".")[0] in packages})
 
 
 def capturing(manager: Optional[CaptureManager]) -> Optional[MultiCapture[Any]]:

@@ -8,7 +8,7 @@ import random
 import re
 import threading
 import types
-from typing import Any, Callable, Dict, List, Literal, Optional, Type
+from typing import Any, Callable, Dict, List, Literal, Mapping, Optional, Type
 
 from .places import MISSING, is_a, same
 
@@ -65,7 +65,7 @@ def _namespace(obj: object, sort: Sort) -> Optional[Dict[str, Any]]:
     """The dictionary that holds an object's attributes, which others may share; classes and functions have their own."""
     if sort != "attributes" or is_a(obj, (type, types.FunctionType)):
         return None
-    return vars(obj) if is_a(obj, types.ModuleType) else _attributes(obj)
+    return vars(obj) if is_a(obj, types.ModuleType) else attributes(obj)
 
 
 def identity(obj: object, sort: Sort) -> int:
@@ -88,29 +88,33 @@ def sort_of(obj: object) -> Optional[Sort]:
     module = str(kind.__module__)
     if is_a(obj, types.ModuleType) or module.split(".")[0] in FOREIGN or module == "os":
         return None
-    return "attributes" if _attributes(obj) is not None or _slots(obj) else None
+    return "attributes" if attributes(obj) is not None or slots(type(obj)) else None
 
 
-def _attributes(obj: object) -> Optional[Dict[str, Any]]:
+def attributes(obj: object) -> Optional[Dict[str, Any]]:
+    """The dictionary that holds an object's attributes, past any code of the suite but a property of that name."""
     try:
+        if is_a(obj, threading.local):
+            return threading.local.__getattribute__(obj, "__dict__")  # type: ignore[no-any-return]
         found = object.__getattribute__(obj, "__dict__")
     except Exception:
         return None
     return found if is_a(found, dict) else None
 
 
-def _slots(obj: object) -> Dict[str, types.MemberDescriptorType]:
-    """What holds the attributes for which an object has slots, by their names."""
+def slots(kind: type) -> Dict[str, types.MemberDescriptorType]:
+    """What holds the attributes for which objects of a class have slots, by their names."""
     found: Dict[str, types.MemberDescriptorType] = {}
-    for kind in type.__dict__["__mro__"].__get__(type(obj)):
-        own = type.__dict__["__dict__"].__get__(kind)
+    for base in type.__dict__["__mro__"].__get__(kind):
+        own = type.__dict__["__dict__"].__get__(base)
         if "__slots__" in own:
-            slots = {name: slot for name, slot in own.items() if type(slot) is types.MemberDescriptorType}
-            found = {**slots, **found}
+            of_base = {name: slot for name, slot in own.items() if type(slot) is types.MemberDescriptorType}
+            found = {**of_base, **found}
     return found
 
 
-def _value(slot: types.MemberDescriptorType, obj: object) -> object:
+def slot_value(slot: types.MemberDescriptorType, obj: object) -> object:
+    """What an object holds in a slot."""
     try:
         return slot.__get__(obj, type(obj))
     except AttributeError:  # it was not given a value, or lost it
@@ -119,8 +123,8 @@ def _value(slot: types.MemberDescriptorType, obj: object) -> object:
 
 def attribute(obj: object, name: str) -> object:
     """What an object, which is no class, holds under a name itself."""
-    slot = _slots(obj).get(name)
-    return (_attributes(obj) or {}).get(name, MISSING) if slot is None else _value(slot, obj)
+    slot = slots(type(obj)).get(name)
+    return (attributes(obj) or {}).get(name, MISSING) if slot is None else slot_value(slot, obj)
 
 
 def is_plain(obj: object) -> bool:
@@ -128,20 +132,28 @@ def is_plain(obj: object) -> bool:
     return not is_a(obj, (list, collections.deque, types.CellType))
 
 
+def in_slots(obj: object) -> Dict[str, Any]:
+    """What an object, which is no class, holds in slots."""
+    held = {name: slot_value(slot, obj) for name, slot in slots(type(obj)).items()}
+    return {name: value for name, value in held.items() if value is not MISSING}
+
+
+def of_namespace(obj: object, held: Mapping[str, Any]) -> Dict[str, Any]:
+    """What of a namespace is state of its class, module or function, and not Python's own or pytest's."""
+    if is_a(obj, types.FunctionType):
+        return dict(held)
+    python = _OF_CLASS if is_a(obj, type) else OF_MODULE
+    return {name: value for name, value in held.items() if not python.match(name)}
+
+
 def read(obj: Any, sort: Sort) -> Any:
     """A shallow copy of what an object holds."""
     if sort == "items":
         return dict(dict.items(obj))
     if sort == "attributes":
-        if is_a(obj, type):
-            return {name: value for name, value in vars(obj).items() if not _OF_CLASS.match(name)}
-        if is_a(obj, types.ModuleType):
-            return {name: value for name, value in vars(obj).items() if not OF_MODULE.match(name)}
-        if is_a(obj, types.FunctionType):
-            return dict(vars(obj))
-        in_slots = {name: _value(slot, obj) for name, slot in _slots(obj).items()}
-        held = {name: value for name, value in in_slots.items() if value is not MISSING}
-        return {**held, **(_attributes(obj) or {})}
+        if is_a(obj, (type, types.ModuleType, types.FunctionType)):
+            return of_namespace(obj, vars(obj))
+        return {**in_slots(obj), **(attributes(obj) or {})}
     if is_a(obj, (list, collections.deque)):
         return list(obj)
     if is_a(obj, set):
@@ -207,14 +219,14 @@ def _put(obj: object, sort: Sort, key: Any, value: object) -> None:
         else:
             type.__setattr__(obj, key, value)
         return
-    slot = _slots(obj).get(key) if sort == "attributes" else None
+    slot = slots(type(obj)).get(key) if sort == "attributes" else None
     if slot is not None:
         if value is not MISSING:
             slot.__set__(obj, value)
-        elif _value(slot, obj) is not MISSING:
+        elif slot_value(slot, obj) is not MISSING:
             slot.__delete__(obj)
         return
-    target: Any = obj if sort == "items" else vars(obj) if is_a(obj, types.ModuleType) else _attributes(obj)
+    target: Any = obj if sort == "items" else vars(obj) if is_a(obj, types.ModuleType) else attributes(obj)
     if value is MISSING:
         _base(target).pop(target, key, None)
     else:

@@ -8,28 +8,18 @@ it; where another looked in between, either may have made it, and no line is tol
 
 from __future__ import annotations
 
-import collections
 import inspect
-import itertools
-import os
 import sys
-import tempfile
 import threading
 import types
-from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, Optional, Tuple
 
-from . import doctests, messages, snapshot
+from . import doctests, messages
 from .crash import inside
-from .graph import Graph
-from .places import MISSING, is_a, key_name
-from .process_state import ProcessState
-from .snapshot import LOCKS, Node, read
+from .probes import Finder, Probe
 
 if TYPE_CHECKING:
     from _typeshed import TraceFunction
-
-#: What gives something that differs whenever a place is another.
-Probe = Callable[[], object]
 
 _TAKES_MORE = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 _WAITS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
@@ -38,11 +28,10 @@ _WAITS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATO
 class Writes:
     """Notes the last line of the project after which a place was another."""
 
-    def __init__(self, name: str, rootdir: str, graph: Graph, process_state: ProcessState) -> None:
+    def __init__(self, name: str, rootdir: str, find: Finder) -> None:
         self._name = name
         self._rootdir = rootdir
-        self._graph = graph
-        self._process_state = process_state
+        self._find = find
         self._files: Dict[str, Optional[str]] = {}
         self._probe: Optional[Probe] = None
         self._value: object = None
@@ -66,7 +55,7 @@ class Writes:
     def resolve(self) -> None:
         """Look for the place, if it is not known yet: a fixture's value comes late."""
         if self._probe is None:
-            self._probe = find(self._name, self._rootdir, self._graph, self._process_state)
+            self._probe = self._find(self._name)
             self._value = None if self._probe is None else self._probe()
 
     def stop(self) -> Optional[messages.Written]:
@@ -138,74 +127,3 @@ def _trace_threads(function: Optional[TraceFunction]) -> None:
         threading.settrace(function)  # type: ignore[arg-type]
     else:
         everywhere(function)
-
-
-def find(name: str, rootdir: str, graph: Graph, process_state: ProcessState) -> Optional[Probe]:
-    """What tells whether the place of this name is another; nothing if it is not known, or not yet."""
-    found = process_state.probe(name) or _file_probe(name, rootdir)
-    if found is not None:
-        return found
-    node = graph.holder(name)
-    return None if node is None else _node_probe(node, name[len(node.path) :])
-
-
-def _identity(value: object) -> object:
-    """What tells a binding from another without the suite's ``__eq__``; the value is kept alive by its holder."""
-    return value if type(value) in (int, str, bool, float, bytes, type(None)) else id(value)
-
-
-def _node_probe(node: Node, slot: str) -> Probe:
-    obj = node.obj
-    if not slot:
-        return lambda: _signature(obj)
-    if node.sort == "attributes":
-        attribute = slot[1:]
-        if is_a(obj, type):
-            return lambda: _identity(vars(obj).get(attribute, MISSING))
-        return lambda: _identity(snapshot.attribute(obj, attribute))
-    key: object = MISSING
-    size = -1
-
-    def probe() -> object:
-        nonlocal key, size
-        if key is MISSING and len(obj) != size:
-            size = len(obj)
-            key = next((key for key in dict.keys(obj) if f"[{key_name(key)}]" == slot), MISSING)
-        return MISSING if key is MISSING else _identity(dict.get(obj, key, MISSING))
-
-    return probe
-
-
-def _signature(obj: Any) -> object:
-    if is_a(obj, dict):
-        return (len(obj), [_identity(value) for value in itertools.islice(dict.values(obj), 100)])
-    if is_a(obj, (list, tuple, collections.deque)):
-        return (len(obj), [_identity(value) for value in itertools.islice(obj, 100)])
-    if is_a(obj, set):
-        return (len(obj), sum(id(value) for value in itertools.islice(obj, 100)))
-    if type(obj) in LOCKS or hasattr(type(obj), "cache_info"):
-        return read(obj, "whole")
-    return repr(obj) if is_a(obj, (bytearray, itertools.count)) else id(obj)
-
-
-def _file_probe(name: str, rootdir: str) -> Optional[Probe]:
-    """A file's or a table's, by what the file system says of the file."""
-    if name.startswith("file "):
-        name = name[len("file ") :]
-    elif name.startswith("table ") and " in " in name:
-        name = name.split(" in ", 1)[1]
-    else:
-        return None
-    where = " in the temporary folder"
-    path = os.path.join(rootdir, name)
-    if name.endswith(where):
-        path = os.path.join(os.path.realpath(tempfile.gettempdir()), name[: -len(where)])
-
-    def probe() -> object:
-        try:
-            stat = os.stat(path)
-        except OSError:
-            return MISSING
-        return (stat.st_size, stat.st_mtime_ns, stat.st_ino)
-
-    return probe

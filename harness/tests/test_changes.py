@@ -39,7 +39,8 @@ def noted(obj: Any, path: str = PATH, reach: Optional[str] = "shop", sort: Optio
 
 
 def only(node: Node) -> Place:
-    [place] = changed_places(node)
+    place, *items = changed_places(node)
+    assert all(item.name.startswith(f"{place.name}[") for item in items)
     return place
 
 

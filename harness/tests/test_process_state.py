@@ -58,11 +58,6 @@ CHANGES: List[Tuple[str, List[Tuple[str, str, str, str]]]] = [
     ),
     ("warnings.simplefilter('ignore')", [("warnings.filters", "logging/warnings", "*", "*")]),
     ("locale.setlocale(locale.LC_ALL, 'C')", [("locale", "locale/time zone", "*", "'C'")]),
-    ("os.pipe()", [("descriptor N", "descriptor", "closed", "open: pipe")] * 2),
-    (
-        "threading.Thread(target=threading.Event().wait, name='poller', daemon=True).start()",
-        [("thread poller", "thread", "(absent)", "alive")],
-    ),
 ]
 
 SCRIPT = """

@@ -6,7 +6,6 @@ import pathlib
 import sys
 import threading
 from typing import Callable, Iterator, List, Optional
-from unittest import mock
 
 import pytest
 from jostle_harness.writes import Writes
@@ -25,8 +24,7 @@ def no_switch_by_time() -> Iterator[None]:
 
 def text_of_what_wrote(box: List[int], run: Callable[[], None]) -> Optional[str]:
     """The line that is told to have changed a list while this ran."""
-    process_state = mock.Mock(probe=lambda name: lambda: tuple(box))
-    writes = Writes("box", str(HERE.parent), mock.Mock(), process_state)
+    writes = Writes("box", str(HERE.parent), lambda name: lambda: tuple(box))
     writes.start()
     try:
         run()

@@ -3,7 +3,7 @@
 use crate::limits::{MOST_SINGLE_PLACES, SINGLE_PLACES};
 use crate::shrink::Stopped;
 use crate::shrink::search::search;
-use crate::state::Place;
+use crate::state::{Place, StateKind};
 
 /// What the last test showed after some places were restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,29 +46,106 @@ pub(crate) struct Cause {
     pub(crate) others: usize,
 }
 
-/// Finds the places whose restoring undoes a failure. None if none of those that can be restored does.
-///
-/// The places that change in many healthy suites, or whose restoring may disturb others, are tried
-/// after all others.
+/// The places in the order in which they are tried: those that nothing speaks against first, then those that change in many
+/// healthy suites or whose restoring may disturb others, what libraries hold for themselves, what a test that does not make
+/// the victim fail leaves in the same way, and last what is left to the garbage collector, as most tests leave something.
+pub(crate) fn tiers(places: &[Place], settled: &[bool]) -> Vec<Vec<usize>> {
+    let tier = |at: usize| match &places[at] {
+        place if place.kind == StateKind::Uncollected => 4,
+        _ if settled.get(at) == Some(&true) => 3,
+        place if place.in_library => 2,
+        place => usize::from(place.low_confidence),
+    };
+    let restorable =
+        || (0..places.len()).filter(|&at| places[at].restorable && !is_told_by_items(places, at));
+    (0..5).map(|of| restorable().filter(|&at| tier(at) == of).collect()).collect()
+}
+
+/// Whether a place holds others that are told as well: what it holds is told by them, as far as they do.
+pub(crate) fn is_told_by_items(places: &[Place], at: usize) -> bool {
+    places.iter().any(|other| is_item(other, &places[at]))
+}
+
+fn is_item(place: &Place, of: &Place) -> bool {
+    place.name.strip_prefix(&of.name).is_some_and(|rest| rest.starts_with('['))
+}
+
+/// The one place that holds all of a joint cause, if putting that back undoes the failure as well.
 ///
 /// # Errors
 /// Those of the experiment.
-pub fn find(places: &[Place], experiment: &mut dyn Experiment) -> Result<Option<Cause>, Stopped> {
-    let of = |low: bool| -> Vec<usize> {
-        (0..places.len()).filter(|&at| places[at].restorable && places[at].low_confidence == low).collect()
+pub(crate) fn as_a_whole(
+    places: &[Place],
+    cause: Cause,
+    experiment: &mut dyn Experiment,
+) -> Result<Cause, Stopped> {
+    let holds_all = |at: &usize| {
+        places[*at].restorable && cause.places.iter().all(|&item| is_item(&places[item], &places[*at]))
     };
-    let (likely, unlikely) = (of(false), of(true));
+    let holder = (0..places.len()).filter(holds_all).max_by_key(|&at| places[at].name.len());
+    match holder.filter(|_| cause.jointly) {
+        Some(holder) if experiment.answer(&[holder])? == Answer::Undone => {
+            Ok(Cause { places: vec![holder], jointly: false, ..cause })
+        }
+        _ => Ok(cause),
+    }
+}
+
+/// Finds the places whose restoring undoes a failure, tier by tier and then in all of them together. None if none of those
+/// that can be restored does.
+///
+/// # Errors
+/// Those of the experiment.
+pub fn find(tiers: &[Vec<usize>], experiment: &mut dyn Experiment) -> Result<Option<Cause>, Stopped> {
     // What does harm when it is restored alone says nothing when it is restored with others.
     let mut harmful = Vec::new();
-    for candidates in [&likely, &unlikely] {
+    let mut tried = Vec::new();
+    for candidates in tiers {
+        tried.extend_from_slice(candidates);
         if let Some((found, jointly)) = among(candidates, &mut harmful, experiment)? {
-            let others: Vec<usize> =
-                likely.iter().copied().filter(|at| !found.contains(at) && !harmful.contains(at)).collect();
-            let stays = !others.is_empty() && experiment.answer(&others)? == Answer::Stays;
-            return Ok(Some(Cause { places: found, jointly, others: if stays { others.len() } else { 0 } }));
+            return Ok(Some(shown_against(&tried, found, jointly, &harmful, experiment)?));
         }
     }
-    Ok(None)
+    if tiers.iter().filter(|candidates| !candidates.is_empty()).count() < 2 {
+        return Ok(None);
+    }
+    // It may take some of several tiers.
+    tried.retain(|at| !harmful.contains(at));
+    let Some((found, jointly)) = together(&tried, experiment)? else {
+        return Ok(None);
+    };
+    shown_against(&tried, found, jointly, &harmful, experiment).map(Some)
+}
+
+/// The cause, with how many of the other places that were tried do not undo the failure.
+fn shown_against(
+    tried: &[usize],
+    found: Vec<usize>,
+    jointly: bool,
+    harmful: &[usize],
+    experiment: &mut dyn Experiment,
+) -> Result<Cause, Stopped> {
+    let is_other = |at: &usize| !found.contains(at) && !harmful.contains(at);
+    let others: Vec<usize> = tried.iter().copied().filter(is_other).collect();
+    let stays = !others.is_empty() && experiment.answer(&others)? == Answer::Stays;
+    Ok(Cause { places: found, jointly, others: if stays { others.len() } else { 0 } })
+}
+
+/// A smallest set of the places that undoes the failure together, if all of them do.
+fn together(
+    places: &[usize],
+    experiment: &mut dyn Experiment,
+) -> Result<Option<(Vec<usize>, bool)>, Stopped> {
+    if experiment.answer(places)? != Answer::Undone {
+        return Ok(None);
+    }
+    let mut sorted = places.to_vec();
+    sorted.sort_unstable();
+    let found = search(&sorted, true, &mut |set| Ok(experiment.answer(set)? == Answer::Undone))?;
+    Ok(found.map(|found| {
+        let jointly = found.kept.len() > 1;
+        (found.kept, jointly)
+    }))
 }
 
 /// The places that each undo the failure, or a smallest set that does so together.
@@ -77,29 +154,23 @@ fn among(
     harmful: &mut Vec<usize>,
     experiment: &mut dyn Experiment,
 ) -> Result<Option<(Vec<usize>, bool)>, Stopped> {
-    if candidates.is_empty() {
+    let harmless = |harmful: &[usize]| -> Vec<usize> {
+        candidates.iter().copied().filter(|at| !harmful.contains(at)).collect()
+    };
+    let known = harmful.len();
+    let many = candidates.len() > SINGLE_PLACES;
+    if many && let Some(found) = together(&harmless(harmful), experiment)? {
+        return Ok(Some(found));
+    }
+    let first = &candidates[..candidates.len().min(MOST_SINGLE_PLACES)];
+    let found = singles(first, harmful, experiment)?;
+    if !found.is_empty() {
+        return Ok(Some((found, false)));
+    }
+    if candidates.len() < 2 || many && harmful.len() == known {
         return Ok(None);
     }
-    if candidates.len() <= SINGLE_PLACES {
-        let found = singles(candidates, harmful, experiment)?;
-        if !found.is_empty() || candidates.len() == 1 {
-            return Ok((!found.is_empty()).then_some((found, false)));
-        }
-    }
-    let together: Vec<usize> = candidates.iter().copied().filter(|at| !harmful.contains(at)).collect();
-    if experiment.answer(&together)? != Answer::Undone {
-        let found = if candidates.len() > SINGLE_PLACES {
-            singles(&candidates[..candidates.len().min(MOST_SINGLE_PLACES)], harmful, experiment)?
-        } else {
-            Vec::new()
-        };
-        return Ok((!found.is_empty()).then_some((found, false)));
-    }
-    let found = search(&together, true, &mut |set| Ok(experiment.answer(set)? == Answer::Undone))?;
-    Ok(found.map(|found| {
-        let jointly = found.kept.len() > 1;
-        (found.kept, jointly)
-    }))
+    together(&harmless(harmful), experiment)
 }
 
 /// Those of the places that undo the failure each alone.
@@ -125,7 +196,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::state::StateKind;
 
     /// A victim that fails until one place of each cause is put back; where a harmful one is put back, it fails
     /// in another way.
@@ -170,12 +240,17 @@ mod tests {
             new: "1".into(),
             restorable: true,
             low_confidence: low(at),
+            in_library: false,
             written: None,
             read: None,
             recipe: None,
             along: None,
         };
         (0..count).map(place).collect()
+    }
+
+    fn find_in(places: &[Place], experiment: &mut dyn Experiment) -> Option<Cause> {
+        find(&tiers(places, &[]), experiment).unwrap()
     }
 
     /// Places of which some are of low confidence, and a victim with causes among them and harmful ones beside these.
@@ -197,14 +272,14 @@ mod tests {
         fn a_single_cause_is_found_whole_and_nothing_else_is(count in 1_usize..80, seed: prop::sample::Index) {
             let cause = seed.index(count);
             let mut experiment = Simulated::new(vec![vec![cause]]);
-            let found = find(&places(count, |_| false), &mut experiment).unwrap();
+            let found = find_in(&places(count, |_| false), &mut experiment);
             prop_assert_eq!(found, Some(Cause { places: vec![cause], jointly: false, others: count - 1 }));
             prop_assert!(experiment.asked <= SINGLE_PLACES + 3);
         }
 
         #[test]
         fn what_is_named_undoes_the_failure_and_all_of_it_is_needed((places, mut experiment) in suites(60)) {
-            let Some(cause) = find(&places, &mut experiment).unwrap() else { return Ok(()) };
+            let Some(cause) = find_in(&places, &mut experiment) else { return Ok(()) };
             prop_assert!(!cause.places.is_empty());
             if cause.jointly {
                 prop_assert_eq!(experiment.answer(&cause.places), Ok(Answer::Undone));
@@ -221,28 +296,20 @@ mod tests {
         }
 
         #[test]
-        fn what_the_places_of_one_sort_hold_is_found((places, mut experiment) in suites(MOST_SINGLE_PLACES)) {
-            let reachable = [false, true].into_iter().any(|low| {
-                let of: Vec<usize> = (0..places.len()).filter(|&at| places[at].low_confidence == low).collect();
-                let harmless: Vec<usize> =
-                    of.iter().copied().filter(|at| !experiment.harmful.contains(at)).collect();
-                // Of many, those that do harm are known only once each was tried alone.
-                let together = of.len() <= SINGLE_PLACES || harmless.len() == of.len();
-                let alone = harmless.iter().any(|&at| experiment.undoes(&[at]));
-                alone || together && experiment.undoes(&harmless)
-            });
-            let found = find(&places, &mut experiment).unwrap();
+        fn what_the_places_hold_is_found((places, mut experiment) in suites(MOST_SINGLE_PLACES)) {
+            let harmless: Vec<usize> = (0..places.len()).filter(|at| !experiment.harmful.contains(at)).collect();
+            let reachable = experiment.undoes(&harmless);
+            let found = find_in(&places, &mut experiment);
             prop_assert_eq!(found.is_some(), reachable, "{:?}", experiment);
         }
 
         #[test]
         fn of_the_others_is_told_what_they_show((places, experiment) in suites(60)) {
             let mut experiment = Simulated { harmful: Vec::new(), ..experiment };
-            let Some(cause) = find(&places, &mut experiment).unwrap() else {
-                prop_assert!(places.iter().any(|place| place.low_confidence), "all of one sort undo it together");
-                return Ok(());
-            };
-            let of = |at: &usize| !places[*at].low_confidence && !cause.places.contains(at);
+            let cause = find_in(&places, &mut experiment).expect("all of them together undo it");
+            let strong: Vec<usize> = (0..places.len()).filter(|&at| !places[at].low_confidence).collect();
+            let needs_more = cause.places.iter().any(|at| !strong.contains(at));
+            let of = |at: &usize| (needs_more || strong.contains(at)) && !cause.places.contains(at);
             let others: Vec<usize> = (0..places.len()).filter(of).collect();
             prop_assert_eq!(cause.others, if experiment.undoes(&others) { 0 } else { others.len() });
         }
@@ -250,7 +317,7 @@ mod tests {
         #[test]
         fn that_the_others_do_not_help_was_seen((places, experiment) in suites(60)) {
             let mut asked = Asked { of: experiment, seen: Vec::new() };
-            let Some(cause) = find(&places, &mut asked).unwrap() else { return Ok(()) };
+            let Some(cause) = find_in(&places, &mut asked) else { return Ok(()) };
             let seen = |(restored, answer): &(Vec<usize>, Answer)| {
                 let others = restored.iter().all(|at| !cause.places.contains(at));
                 others && restored.len() == cause.others && *answer == Answer::Stays
@@ -275,8 +342,8 @@ mod tests {
 
     #[test]
     fn where_nothing_else_has_changed_nothing_is_said_of_it() {
-        let found = find(&places(1, |_| false), &mut Simulated::new(vec![vec![0]]));
-        assert_eq!(found, Ok(Some(Cause { places: vec![0], jointly: false, others: 0 })));
+        let found = find_in(&places(1, |_| false), &mut Simulated::new(vec![vec![0]]));
+        assert_eq!(found, Some(Cause { places: vec![0], jointly: false, others: 0 }));
     }
 
     #[test]
@@ -284,15 +351,52 @@ mod tests {
         let found = |count: usize, cause: &[usize], harmful: usize| {
             let causes = cause.iter().map(|&at| vec![at]).collect();
             let mut experiment = Simulated { harmful: vec![harmful], ..Simulated::new(causes) };
-            find(&places(count, |_| false), &mut experiment).unwrap()
+            find_in(&places(count, |_| false), &mut experiment)
         };
         let cause =
             |places: &[usize], others| Cause { places: places.to_vec(), jointly: places.len() > 1, others };
         assert_eq!(found(4, &[0], 1), Some(cause(&[0], 2)));
         assert_eq!(found(4, &[0, 2], 1), Some(cause(&[0, 2], 1)));
         assert_eq!(found(SINGLE_PLACES + 6, &[0], 1), Some(cause(&[0], SINGLE_PLACES + 4)));
-        assert_eq!(found(SINGLE_PLACES + 6, &[0, 2], 1), None, "all of them at once tell nothing");
+        assert_eq!(found(SINGLE_PLACES + 6, &[0, 2], 1), Some(cause(&[0, 2], SINGLE_PLACES + 3)));
         assert_eq!(found(2, &[0], 1), Some(cause(&[0], 0)), "no other could be put back");
+    }
+
+    #[test]
+    fn entries_that_matter_together_are_told_by_what_holds_them() {
+        let mut all = places(4, |_| false);
+        for (place, name) in all.iter_mut().zip(["m.d", r#"m.d["a"]"#, r#"m.d["b"]"#, "m.other"]) {
+            place.name = name.into();
+        }
+        assert_eq!(tiers(&all, &[])[0], [1, 2, 3]);
+        // The holder puts both entries back.
+        let mut experiment = Simulated::new(vec![vec![1, 0], vec![2, 0]]);
+        let cause = find_in(&all, &mut experiment).unwrap();
+        assert_eq!(cause, Cause { places: vec![1, 2], jointly: true, others: 1 });
+        let whole = as_a_whole(&all, cause, &mut experiment);
+        assert_eq!(whole, Ok(Cause { places: vec![0], jointly: false, others: 1 }));
+        let single = Cause { places: vec![1], jointly: false, others: 2 };
+        assert_eq!(as_a_whole(&all, single.clone(), &mut experiment), Ok(single));
+    }
+
+    #[test]
+    fn what_takes_places_of_several_sorts_is_found_after_each_of_them() {
+        let mut all = places(9, |at| at > 2);
+        all[6].in_library = true;
+        let mut experiment = Simulated::new(vec![vec![0], vec![4], vec![6]]);
+        let found = find_in(&all, &mut experiment);
+        assert_eq!(found, Some(Cause { places: vec![0, 4, 6], jointly: true, others: 6 }));
+    }
+
+    #[test]
+    fn what_a_harmless_test_leaves_as_well_is_tried_last() {
+        let mut all = places(4, |at| at == 1);
+        all[2].in_library = true;
+        let settled = [true, false, false, false];
+        assert_eq!(tiers(&all, &settled), vec![vec![3], vec![1], vec![2], vec![0], vec![]]);
+        let mut experiment = Simulated::new(vec![vec![0, 3]]);
+        let found = find(&tiers(&all, &settled), &mut experiment);
+        assert_eq!(found, Ok(Some(Cause { places: vec![3], jointly: false, others: 0 })));
     }
 
     #[test]
@@ -300,6 +404,6 @@ mod tests {
         let mut all = places(3, |_| false);
         all[1].restorable = false;
         let mut experiment = Simulated::new(vec![vec![1]]);
-        assert_eq!(find(&all, &mut experiment), Ok(None));
+        assert_eq!(find_in(&all, &mut experiment), None);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::explain::Explanation;
 use crate::finding::{Finding, Kind};
 use crate::judge::observation::FailureMatcher;
 use crate::state::Place;
@@ -22,13 +23,15 @@ pub(crate) struct Group {
     pub(crate) brittle: BTreeSet<TestIndex>,
     /// The tests that reset it.
     pub(crate) cleaners: BTreeSet<TestIndex>,
+    /// How many findings go back to it.
+    pub(crate) findings: usize,
 }
 
 impl Group {
     fn of(place: &str) -> Self {
         let place = place.to_owned();
         let [polluters, victims, state_setters, brittle, cleaners] = Default::default();
-        Self { place, polluters, victims, state_setters, brittle, cleaners }
+        Self { place, polluters, victims, state_setters, brittle, cleaners, findings: 0 }
     }
 
     /// All tests that change it, and all whose outcome it changes.
@@ -55,15 +58,24 @@ fn setters<'a>(
     tests.iter().copied().filter(move |test| single || written(test))
 }
 
+fn confirmed(finding: &Finding) -> Option<&Explanation> {
+    finding.explanation.as_ref().filter(|explanation| explanation.confirmed)
+}
+
 /// The confirmed causes, in the order of the findings.
 pub(crate) fn groups(findings: &[Finding], suite: &Suite) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
+    let alone = findings.iter().filter_map(confirmed).filter(|explanation| !explanation.jointly);
+    let alone: BTreeSet<&str> =
+        alone.flat_map(|explanation| &explanation.places).map(|place| &*place.name).collect();
     for finding in findings {
-        let Some(explanation) = finding.explanation.as_ref().filter(|explanation| explanation.confirmed)
-        else {
+        let Some(explanation) = confirmed(finding) else {
             continue;
         };
-        let Some(place) = explanation.places.first() else {
+        // What takes several places together has the cause of what one of them is enough for.
+        let shared =
+            explanation.places.iter().find(|place| explanation.jointly && alone.contains(&*place.name));
+        let Some(place) = shared.or(explanation.places.first()) else {
             continue;
         };
         let at = groups.iter().position(|group| group.place == place.name).unwrap_or_else(|| {
@@ -71,6 +83,7 @@ pub(crate) fn groups(findings: &[Finding], suite: &Suite) -> Vec<Group> {
             groups.len() - 1
         });
         let (group, related_tests) = (&mut groups[at], &explanation.related_tests);
+        group.findings += 1;
         let (leave, sufferers) = match finding.kind {
             Kind::Brittle => (&mut group.state_setters, &mut group.brittle),
             _ => (&mut group.polluters, &mut group.victims),
@@ -93,7 +106,6 @@ pub(crate) fn groups(findings: &[Finding], suite: &Suite) -> Vec<Group> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explain::Explanation;
     use crate::explain::RelatedTests;
     use crate::finding::{Minimal, Origin};
     use crate::session::fake_engine::{plan, suite};
@@ -155,6 +167,19 @@ mod tests {
         let place = &mut jointly.explanation.as_mut().expect("it is explained").places[0];
         place.written = Some(written);
         assert_eq!(of(&jointly), tests(&[0, 2]));
+    }
+
+    #[test]
+    fn what_takes_several_places_is_of_the_group_of_one_that_is_enough_for_another() {
+        let mut jointly = explained(Kind::Victim, 1, "a", RelatedTests::default());
+        let explanation = jointly.explanation.as_mut().expect("it is explained");
+        explanation.jointly = true;
+        explanation.places.push(Place::example("b"));
+        let of_b = explained(Kind::Victim, 2, "b", RelatedTests::default());
+        let found = groups(&[jointly.clone(), of_b], &suite(8));
+        assert_eq!(found.len(), 1);
+        assert_eq!((&*found[0].place, &found[0].victims), ("b", &tests(&[1, 2])));
+        assert_eq!(groups(&[jointly], &suite(8))[0].place, "a");
     }
 
     #[test]

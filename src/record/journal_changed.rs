@@ -85,6 +85,7 @@ mod tests {
             new: "{'a': 1}".into(),
             restorable: true,
             low_confidence: false,
+            in_library: false,
             written: None,
             read: None,
             recipe: Some(recipe),

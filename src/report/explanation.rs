@@ -64,7 +64,7 @@ fn same_polluter(
 pub(crate) fn causes(out: &mut dyn Write, findings: &[Finding], suite: &Suite) -> io::Result<()> {
     for group in groups(findings, suite) {
         let [setters, sufferers] = group.sides();
-        if setters.len() + sufferers.len() > 2 {
+        if setters.len() + sufferers.len() > 2 || group.findings > 1 {
             writeln!(out, "one cause  {}: {}", group.place, words::group(&group))?;
         }
     }
@@ -89,8 +89,8 @@ fn confirmed(
         }
     }
     let passes = if finding.kind == Kind::Brittle { "fails" } else { "passes" };
-    let how = match (explanation.places.len(), explanation.jointly) {
-        (1, _) => format!("{passes} once it is put back"),
+    let how = match (explanation.places.as_slice(), explanation.jointly) {
+        ([place], _) => format!("{passes} once {}", undone(place.kind)),
         (_, true) => format!("{passes} once all of them are put back"),
         (_, false) => format!("{passes} once any one of them is put back"),
     };
@@ -109,6 +109,26 @@ fn confirmed(
             writeln!(out, "  {:<13} {what}, which does not show here: --write-fix FILE writes it so", "note")
         })
     })
+}
+
+/// What was done against the state of a place: not all can be given its old value.
+fn undone(kind: StateKind) -> &'static str {
+    match kind {
+        StateKind::Thread => "it was waited for until it ended",
+        StateKind::ChildProcess => "it is ended",
+        StateKind::Descriptor => "it is closed",
+        StateKind::Uncollected => "the garbage collector has run before it",
+        _ => "it is put back",
+    }
+}
+
+/// Why nothing was shown of a place by itself.
+fn not_shown(place: &Place) -> &'static str {
+    match place.kind {
+        _ if !place.restorable => "; it cannot be put back",
+        StateKind::Thread => "; it was waited for, without effect",
+        _ => "",
+    }
 }
 
 /// What of a diff is lost where it is printed.
@@ -208,7 +228,7 @@ fn unconfirmed(out: &mut dyn Write, explanation: &Explanation) -> io::Result<()>
     let why = explanation.why.as_deref().unwrap_or("not confirmed");
     writeln!(out, "  {:<13} unknown: {why}", "shared state")?;
     for place in explanation.places.iter().take(LISTED) {
-        writeln!(out, "  {:<13} {}  ({})", "changed", place.name, place.kind)?;
+        writeln!(out, "  {:<13} {}  ({}{})", "changed", place.name, place.kind, not_shown(place))?;
         change(out, place)?;
     }
     let listed = explanation.places.len().min(LISTED);

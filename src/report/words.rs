@@ -283,6 +283,7 @@ mod tests {
             state_setters: tests(0),
             brittle: tests(0),
             cleaners: tests(0),
+            findings: 1,
         };
         let brittle = Group { state_setters: tests(5), brittle: tests(6), ..none() };
         assert_eq!(group(&brittle), "5 state-setters, 6 brittle tests");

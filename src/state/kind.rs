@@ -8,6 +8,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StateKind {
+    /// A process that a test has started.
+    #[serde(rename = "child process")]
+    ChildProcess,
+    /// What a context variable is set to.
+    #[serde(rename = "context variable")]
+    ContextVariable,
     /// A row of a database's file.
     Database,
     /// What a web application uses in place of a dependency.
@@ -53,8 +59,13 @@ pub enum StateKind {
     /// Standard input, output or error.
     #[serde(rename = "standard stream")]
     Stream,
+    /// A port of the network that cannot be bound.
+    Port,
     /// A thread that a test has started.
     Thread,
+    /// Objects that nobody refers to any more but each other, and that the garbage collector has not freed yet.
+    #[serde(rename = "uncollected objects")]
+    Uncollected,
 }
 
 impl StateKind {

@@ -25,6 +25,9 @@ pub struct Place {
     /// Whether it changes in many healthy suites, or its restoring may disturb other state.
     #[serde(alias = "weak")]
     pub(crate) low_confidence: bool,
+    /// Whether an object of an installed library or of Python's own holds it, far from what the project names.
+    #[serde(default)]
+    pub(crate) in_library: bool,
     /// The line after which it had its new value, if that is known.
     #[serde(default)]
     pub written: Option<Written>,
@@ -117,6 +120,8 @@ pub enum RestoreMethod {
     Fixture,
     /// A logger's level.
     Level,
+    /// What a library has a way of its own to reset: by lines before the test and after it.
+    Lines,
     /// What a list holds.
     List,
     /// The locale.
@@ -131,6 +136,8 @@ pub enum RestoreMethod {
     Random,
     /// What a set holds.
     Set,
+    /// What a getter gives and a setter takes.
+    Setting,
     /// The time zone.
     Zone,
 }
@@ -254,6 +261,7 @@ impl Place {
             new: "1".into(),
             restorable: true,
             low_confidence: false,
+            in_library: false,
             written: None,
             read: None,
             recipe: None,

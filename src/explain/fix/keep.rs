@@ -121,6 +121,14 @@ impl<'a> Subject<'a> {
                 let value = if recipe.value.is_empty() { format!("{o}.{a}") } else { recipe.value.clone() };
                 Body::with_monkeypatch(&own, format!("monkeypatch.setattr({o}, \"{a}\", {value})"))
             }
+            RestoreMethod::Lines => {
+                let lines = |of: &str| of.lines().map(str::to_owned).collect::<Vec<String>>();
+                Body::around(&[&recipe.module], &lines(&recipe.attribute), &lines(&recipe.value))
+            }
+            RestoreMethod::Setting => {
+                let after = format!("{}(saved)", recipe.value);
+                Body::around(&[&recipe.module], &[format!("saved = {}", recipe.object)], &[after])
+            }
             RestoreMethod::Cache => Body::around(&own, &[], &[format!("{o}.cache_clear()")]),
             RestoreMethod::Lock => {
                 let release = [format!("if {o}.locked():"), format!("    {o}.release()")];

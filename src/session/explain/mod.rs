@@ -8,20 +8,20 @@ pub(crate) mod details;
 pub(crate) mod same_polluter;
 mod tests;
 
-use crate::explain::{Answer, Cause, Experiment, Explanation, find};
+use crate::explain::{Answer, Cause, Experiment, Explanation, as_a_whole, find, is_told_by_items, tiers};
 use crate::finding::{Finding, Kind};
 use crate::judge::Tally;
 use crate::judge::observation::{FailureMatcher, Observation, observe};
 use crate::limits::{
-    EXPERIMENT_DOUBT, EXPERIMENT_REPETITIONS, EXPERIMENTS_AT_ONCE, EXPLAINING_RUNS, HANGING_EXPERIMENTS,
-    SHOWS_AGAINST_CHANCE,
+    CONTROLS, EXPERIMENT_DOUBT, EXPERIMENT_REPETITIONS, EXPERIMENTS_AT_ONCE, EXPLAINING_RUNS,
+    HANGING_EXPERIMENTS, SHOWS_AGAINST_CHANCE,
 };
 use crate::plan::Plan;
 use crate::run::RunError;
 use crate::session::lab::Lab;
 use crate::shrink::Stopped;
-use crate::state::{Changed, Instructions, Place, RestoreMethod, Written};
-use crate::suite::Fixture;
+use crate::state::{Changed, Instructions, Place, RestoreMethod, StateKind};
+use crate::suite::{Fixture, TestIndex};
 use crate::trial::{Outcome, Trial};
 
 /// Places that are listed where none was shown to be the cause.
@@ -215,6 +215,51 @@ impl Runner<'_, '_> {
         Ok(told.into_iter().zip(last).map(|(told, last)| told.unwrap_or((Answer::Undone, last))).collect())
     }
 
+    /// Which of the places are left in the same way by a test after which the last one shows what it does with no other
+    /// before it: none matters by itself.
+    fn settled(&mut self, places: &[Place]) -> Result<Vec<bool>, Stopped> {
+        let controls = self.controls();
+        if self.is_over().is_some() {
+            return Err(Stopped);
+        }
+        self.experiments += controls.len() as u32;
+        let instructions = self.case.instructions();
+        let asked: Vec<_> = controls.iter().map(|plan| (plan, &instructions)).collect();
+        let seen = self.lab.probes_explaining(&asked, false).map_err(|error| {
+            self.error = Some(error);
+            Stopped
+        })?;
+        let harmless =
+            seen.into_iter().filter(|(trial, _)| observe(trial, &self.case.wanted) == self.case.undone);
+        let left: Vec<Place> = harmless.flat_map(|(_, changed)| changed.unwrap_or_default().places).collect();
+        // The states of generators of random numbers have all one text.
+        let alike = |place: &Place, other: &Place| {
+            place.kind != StateKind::Random
+                && (&place.name, &place.old, &place.new) == (&other.name, &other.old, &other.new)
+        };
+        Ok(places.iter().map(|place| left.iter().any(|other| alike(place, other))).collect())
+    }
+
+    /// Plans with another test before the last one, of those that are likely to use what the polluter uses.
+    fn controls(&self) -> Vec<Plan> {
+        let list = match self.case.cheap.workers.as_slice() {
+            [list] if self.case.import.is_none() && self.case.teardown.is_none() => list,
+            _ => return Vec::new(),
+        };
+        let (Some(&polluter), Some(&last)) = (list.first(), list.last()) else {
+            return Vec::new();
+        };
+        let suite = &self.lab.suite;
+        let file = |test: TestIndex| &suite.test(test).file;
+        let fails = |test| self.lab.history.failed_alone(test, self.case.cheap.hash_seed) == Some(true);
+        let usable = |&test: &TestIndex| !list.contains(&test) && !fails(test) && suite.admits(&[test, last]);
+        let mut others: Vec<TestIndex> = suite.collected.iter().copied().filter(usable).collect();
+        others.sort_by_key(|&test| (file(test) != file(polluter), file(test) != file(last)));
+        let most = if self.lab.forks(&self.case.cheap) { CONTROLS } else { 1 };
+        let plan = |test| Plan { workers: vec![vec![test, last]], ..self.case.cheap.clone() };
+        others.into_iter().take(most).map(plan).collect()
+    }
+
     /// What one run of several says, if that ends the experiment.
     fn answer(
         &mut self,
@@ -263,17 +308,26 @@ fn explain_with(runner: &mut Runner<'_, '_>) -> Explanation {
     let Ok((as_it_was, seen)) = runner.run(&runner.case.instructions(), false) else {
         return unexplained(&runner.cut_short(" to look into it"), Vec::new(), runner.experiments);
     };
-    let (changed, cut_off) = (seen.places.len(), seen.cut_off);
+    let cut_off = seen.cut_off;
     let places = seen.places;
+    let settled = match runner.settled(&places) {
+        Ok(settled) => settled,
+        Err(Stopped) => vec![false; places.len()],
+    };
+    let suspected = suspected(&places, &settled);
     let unexplained = |why: &str, experiments: u32| Explanation {
-        changed,
+        changed: suspected.len(),
         cut_off,
-        ..unexplained(why, places.iter().take(LISTED).cloned().collect(), experiments)
+        ..unexplained(why, suspected.iter().take(LISTED).map(|&at| places[at].clone()).collect(), experiments)
     };
     if as_it_was != Answer::Stays {
         return unexplained("the failure did not show while its state was watched", runner.experiments);
     }
-    let cause = find(&places, &mut Places { runner: &mut *runner, places: &places });
+    let mut experiment = Places { runner: &mut *runner, places: &places };
+    let cause = match find(&tiers(&places, &settled), &mut experiment) {
+        Ok(Some(cause)) => as_a_whole(&places, cause, &mut experiment).map(Some),
+        other => other,
+    };
     let cause = match cause {
         Err(Stopped) => return unexplained(&runner.cut_short(" to try every place"), runner.experiments),
         Ok(None) => return unexplained(nothing_helped(&places), runner.experiments),
@@ -290,11 +344,12 @@ fn explain_with(runner: &mut Runner<'_, '_>) -> Explanation {
         }
         Ok(Some(cause)) => cause,
     };
-    let named = cause.places.iter().map(|&at| {
-        let place = &places[at];
-        let (written, read) = written_and_read(runner, place);
-        Place { written, read, ..place.clone() }
-    });
+    let is_told = |&at: &usize| {
+        let told = places[at].kind != StateKind::Uncollected && !is_told_by_items(&places, at);
+        told || cause.places.contains(&at)
+    };
+    let changed = (0..places.len()).filter(is_told).count();
+    let named = cause.places.iter().map(|&at| written_and_read(runner, &places[at]));
     Explanation {
         confirmed: true,
         places: named.collect(),
@@ -332,10 +387,39 @@ fn in_fresh_processes(
     Ok((told[0].0 == Answer::Stays && !held.is_empty()).then_some(Cause { places: held, ..cause }))
 }
 
-/// Where a place is written and read, in a run made for that alone.
-fn written_and_read(runner: &mut Runner<'_, '_>, place: &Place) -> (Option<Written>, Option<Written>) {
+/// A place with where it is written and read, in a run made for that alone.
+fn written_and_read(runner: &mut Runner<'_, '_>, place: &Place) -> Place {
     let instructions = Instructions { watch: Some(place.name.clone()), ..runner.case.instructions() };
-    runner.run(&instructions, false).map_or((None, None), |(_, changed)| (changed.written, changed.read))
+    let (repetitions, shows) = (runner.repetitions, runner.shows);
+    if place.kind == StateKind::Uncollected {
+        // To look at them is to collect them, so that the failure does not show.
+        (runner.repetitions, runner.shows) = (1, 1);
+    }
+    let seen = runner.run(&instructions, false);
+    (runner.repetitions, runner.shows) = (repetitions, shows);
+    let Ok((_, changed)) = seen else {
+        return place.clone();
+    };
+    let looked_at = changed.places.into_iter().find(|seen| seen.name == place.name);
+    let new = looked_at.filter(|_| place.kind == StateKind::Uncollected).map(|seen| seen.new);
+    let new = new.unwrap_or_else(|| place.new.clone());
+    Place { new, written: changed.written, read: changed.read, ..place.clone() }
+}
+
+/// The places that may be the cause where none was shown to be it, the likeliest first: what runs on does more than
+/// what merely is another.
+fn suspected(places: &[Place], settled: &[bool]) -> Vec<usize> {
+    // That the collector has something to do is so after most tests.
+    let tells = |&at: &usize| {
+        !settled[at] && places[at].kind != StateKind::Uncollected && !is_told_by_items(places, at)
+    };
+    let mut listed: Vec<usize> = (0..places.len()).filter(tells).collect();
+    listed.sort_by_key(|&at| {
+        let place = &places[at];
+        let runs = matches!(place.kind, StateKind::Thread | StateKind::ChildProcess);
+        (!runs, place.in_library, place.low_confidence)
+    });
+    listed
 }
 
 fn nothing_helped(places: &[Place]) -> &'static str {

@@ -1,0 +1,105 @@
+"""Context variables of the main thread: what they are set to, and how they are set back, to nothing as well."""
+
+from __future__ import annotations
+
+import contextvars
+import sys
+import types
+from typing import Any, Callable, Dict, Iterator, List, Optional
+
+from .places import MISSING, Place, is_a, same, show
+from .unseen import import_unseen
+
+_Variable = contextvars.ContextVar[Any]
+
+
+class ContextVariables:
+    """What the context variables were set to when this was made."""
+
+    def __init__(self, is_own: Callable[[str], bool], is_runner: Callable[[str], bool]) -> None:
+        self._is_own = is_own
+        self._is_runner = is_runner
+        self._values = dict(contextvars.copy_context())
+
+    def held(self) -> List[object]:
+        """Their values, which may change themselves."""
+        return list(self._values.values())
+
+    def changes(self) -> Iterator[Place]:
+        """What differs by now."""
+        now = dict(contextvars.copy_context())
+        changed = [variable for variable in {**self._values, **now} if not self._is_same(variable, now)]
+        homes = _homes(changed)
+        for variable in sorted(changed, key=lambda variable: variable.name):
+            home = homes.get(id(variable), "")
+            if home and self._is_runner(home):
+                continue
+            old, new = self._values.get(variable, MISSING), now.get(variable, MISSING)
+            name = _name(variable, home)
+            low_confidence = home != "" and not self._is_own(home)
+            yield Place(name, "context variable", _shown(old), _shown(new), _putter(variable, old), low_confidence)
+
+    def probe(self, name: str) -> Optional[Callable[[], object]]:
+        """What tells whether the variable of a place's name is set to another value by now."""
+        if not name.startswith(_PREFIX):
+            return None
+
+        def probe() -> object:
+            now = dict(contextvars.copy_context())
+            homes = _homes(list(now))
+            found = [value for variable, value in now.items() if _name(variable, homes.get(id(variable), "")) == name]
+            return id(found[0]) if found else MISSING
+
+        return probe
+
+    def _is_same(self, variable: _Variable, now: Dict[_Variable, Any]) -> bool:
+        return same(self._values.get(variable, MISSING), now.get(variable, MISSING))
+
+
+_PREFIX = 'context variable "'
+
+
+def _name(variable: _Variable, home: str) -> str:
+    return f'{_PREFIX}{variable.name}"' + (f" of {home}" if home else "")
+
+
+def _shown(value: object) -> str:
+    return "(not set)" if value is MISSING else show(value)
+
+
+def _homes(variables: List[_Variable]) -> Dict[int, str]:
+    """The modules that have these, by themselves or in a dictionary; the one with the shortest name of each."""
+    wanted = {id(variable) for variable in variables}
+    found: Dict[int, str] = {}
+    modules = [(name, module) for name, module in list(sys.modules.items()) if is_a(module, types.ModuleType)]
+    for name, module in sorted(modules, key=lambda pair: (len(pair[0]), pair[0])):
+        for value in list(vars(module).values()):
+            for inner in list(dict.values(value)) if type(value) is dict and len(value) < _MANY else (value,):
+                if id(inner) in wanted:
+                    found.setdefault(id(inner), name)
+    return found
+
+
+#: Larger dictionaries are not looked into for variables.
+_MANY = 1000
+
+
+def _putter(variable: _Variable, old: Any) -> Optional[Callable[[], None]]:
+    if old is MISSING:
+        return lambda: _unset(variable)
+
+    def put() -> None:
+        variable.set(old)
+
+    return put
+
+
+def _unset(variable: _Variable) -> None:
+    """Go on in a context like this one, but without the variable: there is no other way to unset one."""
+    others = contextvars.Context()
+    for other, value in contextvars.copy_context().items():
+        if other is not variable:
+            others.run(other.set, value)
+    enter: Any = import_unseen("ctypes").pythonapi.PyContext_Enter
+    if enter(import_unseen("ctypes").py_object(others)) != 0:
+        raise RuntimeError("the context could not be entered")

@@ -1,0 +1,287 @@
+"""What the objects of installed libraries and of the standard library hold: a difference of everything that can be reached.
+
+Objects are gathered from the modules outwards, a step at a time, by :func:`gc.get_referents`, which costs little even
+for half a million of them. Of each that may change a shallow copy is kept, and compared later by identity, so that no code of
+the suite is run. Only what has changed is named: see :mod:`.paths`.
+
+The project's own objects are the business of :mod:`.graph`, which looks at them more closely.
+"""
+
+from __future__ import annotations
+
+import abc
+import collections
+import functools
+import gc
+import operator
+import os
+import sys
+import threading
+import types
+from typing import Any, Callable, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
+
+from . import limits
+from .changes import changed_places
+from .paths import Path, Paths, held_by
+from .places import MISSING, Place, is_a, same, show
+from .snapshot import LOCKS, Node, Sort, attributes, in_slots, of_namespace, read, slots
+
+#: Packages whose objects are no business of the suite's: those that run it.
+RUNNERS = frozenset(
+    ("_pytest", "pytest", "pluggy", "jostle_harness", "xdist", "execnet", "iniconfig", "exceptiongroup")
+)
+#: What is looked into though the collector does not list it, or lists it only at times.
+_UNLISTED = (dict, bytearray, *LOCKS)
+#: What may lead to more, of Python's own types.
+_LEADING = (
+    tuple,
+    type,
+    types.CellType,
+    types.MethodType,
+    functools.partial,
+    property,
+    classmethod,
+    staticmethod,
+    types.MappingProxyType,
+)
+#: The packages of Python's own library, where Python tells.
+_STANDARD: FrozenSet[str] = getattr(sys, "stdlib_module_names", frozenset())
+#: What holds others in a namespace alone, as far as they have names.
+_OF_NAMESPACE = (types.ModuleType, threading.local)
+_CACHED = type(functools.lru_cache(maxsize=None)(len))
+
+
+class _Kind(NamedTuple):
+    """What is to be done with objects of one type."""
+
+    #: Makes the shallow copy of what one holds; nothing if that does not change.
+    copy: Optional[Callable[[Any], Any]]
+    #: Whether it leads to others.
+    leads: bool
+    #: Whether its attributes lie in a dictionary, which Python makes when it is asked for.
+    has_dictionary: bool
+
+
+class Heap:
+    """What can be reached from modules, as it was when :meth:`note` was called."""
+
+    def __init__(
+        self, is_own: Callable[[str], bool], is_runner: Callable[[str], bool], elsewhere: Iterable[object]
+    ) -> None:
+        self._is_own = is_own
+        self._is_runner = is_runner
+        self._kinds: Dict[type, Optional[_Kind]] = {}
+        #: What is told by others.
+        self._outside = {id(obj): obj for obj in elsewhere}
+        #: The objects by the number of steps from a module.
+        self._levels: List[List[Any]] = []
+        #: Each with what it held, and what makes such a copy.
+        self._noted: List[Tuple[Any, Any, Callable[[Any], Any]]] = []
+        self._used = self._packages()
+        self.is_cut_off = False
+
+    def _packages(self) -> Set[str]:
+        """The packages of which the project's modules have something."""
+        found = set()
+        for name, module in list(sys.modules.items()):
+            if is_a(module, types.ModuleType) and self._is_own(name):
+                for value in list(vars(module).values()):
+                    is_module = is_a(value, types.ModuleType)
+                    home = vars(value).get("__name__") if is_module else getattr(type(value), "__module__", None)
+                    if is_a(value, (type, types.FunctionType)):
+                        home = value.__module__
+                    if type(home) is str:
+                        found.add(home.partition(".")[0])
+        return found
+
+    def note(self) -> None:
+        """Gather all objects, and note what they hold."""
+        seen = self._barred()
+        modules = {name: module for name, module in list(sys.modules.items()) if is_a(module, types.ModuleType)}
+        roots = {id(module): module for name, module in modules.items() if not self._is_runner(name)}
+        seen.update(roots)
+        level: List[Any] = list(roots.values())
+        follow = level
+        while level:
+            self._levels.append(level)
+            found = list(self._reached(follow))
+            # In the order in which they were reached, which is the same in each run.
+            new = dict(zip(map(id, found), found))
+            for known in seen.intersection(new):
+                del new[known]
+            seen.update(new)
+            level, follow = self._take(new.values())
+
+    def changes(self, is_known: Callable[[object], bool]) -> Iterator[Place]:
+        """What differs by now, but for what is known to others."""
+        changed = [
+            (obj, old)
+            for obj, old, copy in self._noted
+            if _differs(old, copy(obj)) and not self._is_told(obj, is_known)
+        ]
+        names = Paths(self._levels).of([obj for obj, _ in changed])
+        places: List[Tuple[Tuple[int, int, str], Place]] = []
+        for obj, old in changed:
+            path = names.get(id(obj))
+            if path is None or path.is_namespace and is_known(path.owner):
+                continue
+            for place in _places(path, obj, old):
+                place.low_confidence = place.in_library = True
+                places.append(((self._rank(place), len(place.name), place.name), place))
+        places.sort(key=operator.itemgetter(0))
+        self.is_cut_off = len(places) > limits.LIBRARY_PLACES
+        return (place for _, place in places[: limits.LIBRARY_PLACES])
+
+    def _is_told(self, obj: object, is_known: Callable[[object], bool]) -> bool:
+        return id(obj) in self._outside or is_known(obj)
+
+    def _rank(self, place: Place) -> int:
+        """What is likelier to matter comes first: state of what the project uses, then of others, then of Python's own
+        library; and what functions remember after all of it."""
+        package = place.name.partition(".")[0]
+        if place.recipe is not None and place.recipe["how"] == "cache":
+            return 3
+        return 0 if package in self._used else 2 if package in _STANDARD else 1
+
+    def _barred(self) -> Set[int]:
+        """What is not gone into: it belongs to those that run the suite, or is watched elsewhere."""
+        barred = {id(sys.modules), id(os.environ._data)}  # type: ignore[attr-defined]
+        for name, module in list(sys.modules.items()):
+            if is_a(module, types.ModuleType) and self._is_runner(name):
+                barred.update((id(module), id(vars(module))))
+        return barred
+
+    def _reached(self, objects: List[Any]) -> Iterator[Any]:
+        """All that these refer to, as far as it can be named."""
+        others = []
+        for obj in objects:
+            kind = type(obj)
+            if kind is types.FunctionType or is_a(obj, _OF_NAMESPACE):
+                yield from held_by(obj)
+            else:
+                others.append(obj)
+        for at in range(0, len(others), 10_000):
+            yield from gc.get_referents(*others[at : at + 10_000])
+
+    def _take(self, objects: Iterable[Any]) -> Tuple[List[Any], List[Any]]:
+        """Note what these hold. Returns those that are kept, and those of them that lead to others."""
+        kept, leading = [], []
+        kinds, noted = self._kinds, self._noted
+        for obj in objects:
+            of = type(obj)
+            try:
+                kind = kinds[of]
+            except KeyError:
+                kind = kinds[of] = self._kind(of)
+            if kind is None:
+                continue
+            kept.append(obj)
+            if kind.has_dictionary:
+                attributes(obj)
+            if kind.copy is not None:
+                noted.append((obj, kind.copy(obj), kind.copy))
+            if kind.leads:
+                leading.append(obj)
+        return kept, leading
+
+    def _kind(self, of: type) -> Optional[_Kind]:
+        """What to do with objects of a type; nothing if they are neither noted nor gone into."""
+        module = type.__dict__["__module__"].__get__(of) if of.__class__ is type else getattr(of, "__module__", "")
+        if is_a(module, str) and self._is_runner(module):
+            return None
+        has_dictionary = (
+            bool(of.__dictoffset__) and of is not types.FunctionType and not issubclass(of, (type, types.ModuleType))
+        )
+        if issubclass(of, dict):
+            return _Kind(dict.copy, True, has_dictionary)
+        if issubclass(of, list):
+            return _Kind(list.copy, True, has_dictionary)
+        if issubclass(of, collections.deque):
+            return _Kind(_listed, True, has_dictionary)
+        if issubclass(of, set):
+            return _Kind(functools.partial(set.union, set()), False, has_dictionary)
+        if of in _UNLISTED or of is _CACHED:
+            return _Kind(functools.partial(read, sort="whole"), False, False)
+        if of is types.CellType:
+            return _Kind(_content, True, False)
+        if issubclass(of, abc.ABCMeta):
+            return _Kind(_registered, True, False)
+        if of is types.FunctionType or issubclass(of, (type, *_OF_NAMESPACE)) or of in _LEADING:
+            return _Kind(None, True, False)
+        if slots(of):
+            return _Kind(in_slots, True, has_dictionary)
+        return _Kind(None, True, True) if has_dictionary else None
+
+
+def _listed(held: Any) -> List[Any]:
+    return list(collections.deque.__iter__(held))
+
+
+def _content(cell: Any) -> List[Any]:
+    try:
+        return [cell.cell_contents]
+    except ValueError:  # not bound
+        return []
+
+
+def _differs(old: Any, now: Any) -> bool:
+    """Whether two copies hold other objects."""
+    kind = type(old)
+    if kind is dict:
+        return (
+            len(old) != len(now) or not all(map(operator.is_, old.values(), now.values())) and _items_differ(old, now)
+        )
+    if kind is list:
+        return len(old) != len(now) or not all(map(operator.is_, old, now)) and not all(map(same, old, now))
+    if kind is set:
+        return len(old) != len(now) or set(map(id, old)) != set(map(id, now))
+    return bool(old != now)
+
+
+def _items_differ(old: Dict[Any, Any], now: Dict[Any, Any]) -> bool:
+    """Whether two dictionaries of one size hold others under a key. They may have another order."""
+    for key, value in old.items():
+        if not same(value, now.get(key, MISSING)):
+            return True
+    return False
+
+
+def _places(path: Path, obj: Any, old: Any) -> Iterator[Place]:
+    """What has changed of an object that held something else."""
+    if is_a(obj, abc.ABCMeta):
+        name = f"the classes that are registered with {path.text}"
+        restore = functools.partial(_register, obj, old)
+        yield Place(name, "global/module state", show(old), show(_registered(obj)), restore, True)
+    else:
+        yield from changed_places(_node(path, obj, old))
+
+
+def _registered(cls: Any) -> List[type]:
+    """The classes that are taken for subclasses of an abstract one."""
+    found = [reference() for reference in abc._get_dump(cls)[0]]  # type: ignore[attr-defined]
+    return sorted((other for other in found if other is not None), key=lambda other: str(other.__qualname__))
+
+
+def _register(cls: Any, others: List[type]) -> None:
+    abc._reset_registry(cls)  # type: ignore[attr-defined]
+    abc._reset_caches(cls)  # type: ignore[attr-defined]
+    for other in others:
+        cls.register(other)
+
+
+def _node(path: Path, obj: Any, old: Any) -> Node:
+    """An object under its name, with what it held."""
+    if path.is_namespace:
+        owner = path.owner
+        is_namespace = is_a(owner, (type, types.ModuleType, types.FunctionType))
+        state = of_namespace(owner, old) if is_namespace else {**in_slots(owner), **old}
+        return _noted(path, owner, "attributes", state)
+    if type(old) is dict and not is_a(obj, dict):
+        return _noted(path, obj, "attributes", {**(attributes(obj) or {}), **old})
+    return _noted(path, obj, "items" if is_a(obj, dict) else "whole", old)
+
+
+def _noted(path: Path, obj: Any, sort: Sort, state: Any) -> Node:
+    node = Node(obj, path.text, sort, state, True, path.reach)
+    node.foreign = True
+    return node

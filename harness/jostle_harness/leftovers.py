@@ -1,0 +1,237 @@
+"""What a test leaves running, open or lying about: threads, child processes, descriptors, ports, and objects for the collector.
+
+None of it is a value that could be put back. What can be shown instead is that the failure goes once a thread has been waited
+for, a child process has ended, a file is closed or the collector has run.
+"""
+
+from __future__ import annotations
+
+import _io
+import _socket
+import ast
+import contextlib
+import gc
+import os
+import signal
+import sys
+import threading
+import tracemalloc
+import warnings
+from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
+
+from . import limits
+from .crash import inside
+from .messages import Line
+from .places import Place, is_a
+from .stable import stable
+from .threads import Starts
+
+_open = open  # bound now: a test may replace it
+_FDS = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
+#: The place of objects that nobody refers to any more, but each other.
+GARBAGE = "objects left to the garbage collector"
+_THREAD = "thread "
+#: The states of a port in the system's table that keep another from binding it, and their names.
+_STATES = {"0A": "listening", "06": "in TIME_WAIT", "08": "in CLOSE_WAIT", "04": "in FIN_WAIT1", "05": "in FIN_WAIT2"}
+
+
+class Leftovers:
+    """What there was of these when this was made."""
+
+    def __init__(self, rootdir: str) -> None:
+        self._rootdir = rootdir
+        self._threads = set(threading.enumerate())
+        self._starts = Starts(rootdir)
+        self._starts.start()
+        self._descriptors = _descriptors()
+        self._children = _children()
+        self._ports = _ports()
+        #: In a network of our own there is none at first; in the machine's any other process may take one.
+        self._ports_are_ours = not self._ports
+        self._collects = False
+
+    def watch_garbage(self) -> None:
+        """Note where objects are made, for those that are left to the collector."""
+        self._collects = True
+        tracemalloc.start(limits.TRACED_FRAMES)
+
+    def stop(self) -> None:
+        """Note no more where threads are started."""
+        self._starts.stop()
+
+    def changes(self) -> Iterator[Place]:
+        """What is left by now."""
+        for thread in threading.enumerate():
+            if thread not in self._threads:
+                started = self._starts.name(thread).partition(" (")[2].rstrip(")")
+                new = f"runs, started at {started}" if started else "runs"
+                yield Place(_THREAD + thread.name, "thread", "(absent)", new, _waiter(thread), True)
+        for child, command in _children().items():
+            if child not in self._children:
+                yield Place(f"child process {command}", "child process", "(absent)", "runs", _ender(child), True)
+        for descriptor in sorted(_descriptors() - self._descriptors - {0, 1, 2}):
+            name = f"descriptor {descriptor}"
+            yield Place(name, "descriptor", "closed", f"open: {_target(descriptor)}", _closer(descriptor), True)
+        for port, state in sorted(_ports().items()) if self._ports_are_ours else ():
+            if self._ports.get(port) != state:
+                yield Place(f"port {port}", "port", self._ports.get(port, "free"), state, None, True)
+        place = Place(GARBAGE, "uncollected objects", "(none)", "not known", collect, True)
+        place.in_library = True
+        yield place
+
+    def probe(self, name: str) -> Optional[Callable[[], object]]:
+        """What tells whether a thread of a place's name runs."""
+        if not name.startswith(_THREAD):
+            return None
+        thread = name[len(_THREAD) :]
+        return lambda: any(one.name == thread and one not in self._threads for one in threading.enumerate())
+
+    def garbage(self) -> Tuple[str, Optional[Line]]:
+        """What the collector finds now, and where the first of it was made; it is collected."""
+        found = _garbage()[: limits.DESCRIBED_GARBAGE]
+        tellings = [(self._made_at(obj), _shown(obj)) for obj in found]
+        tracemalloc.stop()
+        best = min(tellings, key=lambda telling: telling[0] is None, default=(None, "not known"))
+        return stable(best[1]), best[0]
+
+    def _made_at(self, obj: Any) -> Optional[Line]:
+        trace = tracemalloc.get_object_traceback(obj)
+        for frame in reversed(trace or ()):
+            file = inside(frame.filename, self._rootdir)
+            if file is not None:
+                return {"file": file, "line": frame.lineno, "function": _function_at(frame.filename, frame.lineno)}
+        return None
+
+
+def _waiter(thread: threading.Thread) -> Callable[[], None]:
+    def wait() -> None:
+        thread.join(limits.JOIN_SECONDS)
+        if thread.is_alive():
+            raise TimeoutError("the thread does not end")
+
+    return wait
+
+
+def _ender(child: int) -> Callable[[], None]:
+    def end() -> None:
+        os.kill(child, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(child, 0)
+
+    return end
+
+
+def collect() -> None:
+    """Have the collector run, so that what objects say at their end is said to nobody."""
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda _: None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            gc.collect()
+    finally:
+        sys.unraisablehook = hook
+
+
+def _garbage() -> List[Any]:
+    """What only the collector frees, those first whose end somebody may notice."""
+    before, flags = len(gc.garbage), gc.get_debug()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        collect()
+    finally:
+        gc.set_debug(flags)
+    found = gc.garbage[before:]
+    del gc.garbage[before:]
+    return sorted(found, key=_is_silent)
+
+
+def _is_silent(obj: Any) -> bool:
+    """Whether an object's end goes without notice."""
+    return not (is_a(obj, _WITH_AN_END) or hasattr(type(obj), "__del__"))
+
+
+def _shown(obj: Any) -> str:
+    name = getattr(obj, "name", None) if is_a(obj, _WITH_AN_END) else None
+    return f"<{type(obj).__module__}.{type(obj).__qualname__}" + (f" {name}>" if type(name) is str else ">")
+
+
+#: Objects of which somebody may hear when they end without having been closed.
+_WITH_AN_END = (_io._IOBase, _socket.socket)
+
+
+def _closer(descriptor: int) -> Callable[[], None]:
+    """Closes a descriptor by the object that has it, if there is one."""
+
+    def close() -> None:
+        for obj in gc.get_objects():
+            if (
+                is_a(obj, _io.FileIO)
+                and _io.FileIO.closed.__get__(obj) is False
+                and _io.FileIO.fileno(obj) == descriptor
+            ):
+                _io.FileIO.close(obj)
+                return
+            if is_a(obj, _socket.socket) and _socket.socket.fileno(obj) == descriptor:
+                _socket.socket.close(obj)
+                return
+        os.close(descriptor)
+
+    return close
+
+
+def _function_at(path: str, line: int) -> str:
+    """The function that a line of a file is in."""
+    try:
+        with _open(path, "rb") as file:
+            tree = ast.parse(file.read())
+    except (OSError, SyntaxError, ValueError):
+        return "<module>"
+    functions = (node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
+    around = [node for node in functions if node.lineno <= line <= (node.end_lineno or node.lineno)]
+    return max(around, key=lambda node: node.lineno).name if around else "<module>"
+
+
+def _descriptors() -> Set[int]:
+    found = set()
+    with contextlib.suppress(OSError):
+        for name in os.listdir(_FDS):
+            with contextlib.suppress(OSError, ValueError):
+                os.fstat(int(name))
+                found.add(int(name))
+    return found
+
+
+def _target(descriptor: int) -> str:
+    with contextlib.suppress(OSError):
+        return os.readlink(f"{_FDS}/{descriptor}").split(":")[0]
+    return "unknown"
+
+
+def _children() -> Dict[int, str]:
+    """The commands of this process's children, by their numbers."""
+    found = {}
+    with contextlib.suppress(OSError):
+        for task in os.listdir("/proc/self/task"):
+            with contextlib.suppress(OSError), _open(f"/proc/self/task/{task}/children", encoding="ascii") as file:
+                for child in file.read().split():
+                    with contextlib.suppress(OSError), _open(f"/proc/{child}/comm", encoding="utf-8") as comm:
+                        found[int(child)] = comm.read().strip()
+    return found
+
+
+def _ports() -> Dict[int, str]:
+    """The TCP ports of this network that another could not bind, but for those that the system gives out itself."""
+    found: Dict[int, str] = {}
+    for table in ("/proc/self/net/tcp", "/proc/self/net/tcp6"):
+        with contextlib.suppress(OSError), _open(table, encoding="ascii") as file:
+            for line in file.readlines()[1:]:
+                fields = line.split()
+                port = int(fields[1].rpartition(":")[2], 16)
+                if fields[3] in _STATES and port < _EPHEMERAL:
+                    found[port] = _STATES[fields[3]]
+    return found
+
+
+#: The first of the ports that the system gives out by itself, on Linux as it comes.
+_EPHEMERAL = 32_768

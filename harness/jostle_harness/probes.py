@@ -1,0 +1,98 @@
+"""What tells whether a place is another by now, by the place's name: asked often, and so as cheap as can be."""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import os
+import re
+import tempfile
+from typing import Any, Callable, Optional
+
+from . import paths, snapshot
+from .graph import Graph
+from .places import MISSING, is_a, key_name
+from .snapshot import LOCKS, Node, read
+
+#: What gives something that differs whenever a place is another.
+Probe = Callable[[], object]
+#: What gives such a probe for a place's name; nothing if the place is not known, or not yet.
+Finder = Callable[[str], Optional[Probe]]
+
+#: What leads from an object to what it holds.
+_ONE_STEP = re.compile(r"(?:\.[^.\[\]]+|\[.*\])?$")
+
+
+def node_probe(graph: Graph, name: str) -> Optional[Probe]:
+    """What tells of a place in an object that is noted, or else in whatever the name leads to from a module."""
+    node = graph.holder(name)
+    if node is not None and _ONE_STEP.match(name[len(node.path) :]):
+        return _node_probe(node, name[len(node.path) :])
+    found = paths.holder(name)
+    if found is None:
+        return None
+    binding, held = _node_probe(*found), paths.held(*found)
+    # The place may be the slot, or what is in it.
+    return binding if held is None else lambda: (binding(), _signature(held))
+
+
+def _identity(value: object) -> object:
+    """What tells a binding from another without the suite's ``__eq__``; the value is kept alive by its holder."""
+    return value if type(value) in (int, str, bool, float, bytes, type(None)) else id(value)
+
+
+def _node_probe(node: Node, slot: str) -> Probe:
+    obj = node.obj
+    if not slot:
+        return lambda: _signature(obj)
+    if node.sort == "attributes":
+        attribute = slot[1:]
+        if is_a(obj, type):
+            return lambda: _identity(vars(obj).get(attribute, MISSING))
+        return lambda: _identity(snapshot.attribute(obj, attribute))
+    key: object = MISSING
+    size = -1
+
+    def probe() -> object:
+        nonlocal key, size
+        if key is MISSING and len(obj) != size:
+            size = len(obj)
+            key = next((key for key in dict.keys(obj) if f"[{key_name(key)}]" == slot), MISSING)
+        return MISSING if key is MISSING else _identity(dict.get(obj, key, MISSING))
+
+    return probe
+
+
+def _signature(obj: Any) -> object:
+    if is_a(obj, dict):
+        return (len(obj), [_identity(value) for value in itertools.islice(dict.values(obj), 100)])
+    if is_a(obj, (list, tuple, collections.deque)):
+        return (len(obj), [_identity(value) for value in itertools.islice(obj, 100)])
+    if is_a(obj, set):
+        return (len(obj), sum(id(value) for value in itertools.islice(obj, 100)))
+    if type(obj) in LOCKS or hasattr(type(obj), "cache_info"):
+        return read(obj, "whole")
+    return repr(obj) if is_a(obj, (bytearray, itertools.count)) else id(obj)
+
+
+def file_probe(name: str, rootdir: str) -> Optional[Probe]:
+    """A file's or a table's, by what the file system says of the file."""
+    if name.startswith("file "):
+        name = name[len("file ") :]
+    elif name.startswith("table ") and " in " in name:
+        name = name.split(" in ", 1)[1]
+    else:
+        return None
+    where = " in the temporary folder"
+    path = os.path.join(rootdir, name)
+    if name.endswith(where):
+        path = os.path.join(os.path.realpath(tempfile.gettempdir()), name[: -len(where)])
+
+    def probe() -> object:
+        try:
+            stat = os.stat(path)
+        except OSError:
+            return MISSING
+        return (stat.st_size, stat.st_mtime_ns, stat.st_ino)
+
+    return probe
