@@ -119,7 +119,7 @@ CASES: List[Case] = [
     Case('library._WEAK["k"] = library._SETTINGS', "list(library._WEAK)", 'library._WEAK.data["k"]'),
     Case("library._WEAK_SET.add(library._SETTINGS)", "len(library._WEAK_SET)", "library._WEAK_SET.data"),
     Case('library._LOCAL.user = "ann"', "library._LOCAL.user", "library._LOCAL.user"),
-    Case("library._LOCK.acquire()", "library._LOCK.locked()", "library._LOCK"),
+    Case("library._LOCK.acquire(False)", "library._LOCK.locked()", "library._LOCK"),
     Case('library.VARIABLE.set("r")', "library.VARIABLE.get(None)", 'context variable "request" of library'),
     Case('library.SET_VARIABLE.set("r")', "library.SET_VARIABLE.get()", 'context variable "tenant" of library'),
     Case('library.Meta.registry["x"] = 1', "library.Meta.registry", 'library.Meta.registry["x"]'),
@@ -241,6 +241,32 @@ USED = "asyncio atexit codecs collections copyreg csv decimal gc linecache local
 USED += " random resource signal socket subprocess sys threading time warnings"
 
 
+#: What the cases have besides.
+NAMES = """
+def stack_size():
+    size = threading.stack_size()
+    threading.stack_size(size)
+    return size
+
+
+def umask():
+    now = os.umask(0)
+    os.umask(now)
+    return now
+
+
+class Loud(logging.Logger):
+    pass
+
+
+LIMIT = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+logging.getLogger("known").addHandler(logging.NullHandler())
+mimetypes.init()
+asyncio.set_event_loop(asyncio.new_event_loop())
+LOOP = asyncio.new_event_loop()
+"""
+
+
 def prepared(folder: Path) -> Dict[str, Any]:
     """The names that cases use, with the project's module in a folder and the library's elsewhere."""
     names: Dict[str, Any] = {}
@@ -252,18 +278,7 @@ def prepared(folder: Path) -> Dict[str, Any]:
         names[name] = module
     for name in [*USED.split(), "collections.abc", "multiprocessing.context"]:
         exec(f"import {name}", names)
-    exec(
-        "def stack_size():\n    size = threading.stack_size()\n    threading.stack_size(size)\n    return size\n"
-        "def umask():\n    now = os.umask(0)\n    os.umask(now)\n    return now\n"
-        "def has_handler(name):\n    try:\n        return bool(codecs.lookup_error(name))\n    except LookupError:\n        return False\n"
-        "class Loud(logging.Logger):\n    pass\n"
-        "LIMIT = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n"
-        "logging.getLogger('known').addHandler(logging.NullHandler())\n"
-        "mimetypes.init()\n"
-        "asyncio.set_event_loop(asyncio.new_event_loop())\n"
-        "LOOP = asyncio.new_event_loop()\n",
-        names,
-    )
+    exec(NAMES, names)
     return names
 
 
@@ -306,3 +321,40 @@ def test_the_place_is_told_by_its_name_and_putting_it_back_undoes_it(
     assert before != after, said
     assert case.place in said["told"], said
     assert back == before, said
+
+
+#: What every test file of the suite begins with.
+HEAD = """import {imports}
+
+import library
+import shop
+{more}
+BEFORE = repr({sees})
+
+
+def test_pollutes():
+    {pollutes}
+
+
+def test_sees():
+    assert repr({sees}) == BEFORE
+
+
+def test_other():
+    assert library
+"""
+
+
+def write_suite(folder: Path) -> None:
+    """Write the cases as a suite, a file each, of a project in ``project`` with a library beside it."""
+    project, library = folder / "project", folder / "lib"
+    project.mkdir()
+    library.mkdir()
+    (library / "library.py").write_text(LIBRARY, encoding="utf-8")
+    (project / "shop.py").write_text(SHOP, encoding="utf-8")
+    imports = ", ".join([*USED.split(), "collections.abc", "multiprocessing.context"])
+    for number, case in enumerate(CASES):
+        text = HEAD.format(imports=imports, more=NAMES, sees=case.sees, pollutes=case.pollutes)
+        (project / f"test_{number:03}.py").write_text(text, encoding="utf-8")
+    places = [case.place for case in CASES]
+    (folder / "places.json").write_text(json.dumps(places), encoding="utf-8")

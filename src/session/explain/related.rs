@@ -22,7 +22,7 @@ use crate::session::explain::claims::{Claim, second_time};
 use crate::session::lab::{Lab, serial};
 use crate::state::{Changed, Followed, Instructions, Place};
 use crate::suite::TestIndex;
-use crate::trial::Trial;
+use crate::trial::{Execution, Outcome, Trial};
 
 /// Looks for all others that have to do with a confirmed place, among those first that are told with the finding or
 /// wait. Nothing is looked for but of a victim with [`Finding::only_polluter`]. Returns too which of those that are told
@@ -89,7 +89,12 @@ impl Search<'_, '_> {
         let others = tests.iter().copied().filter(|&test| !known.contains(&test) && !fails(test));
         let others: Vec<TestIndex> = others.filter(|&test| admitted(test)).collect();
         let polluter_fails = fails(self.polluter);
-        let after_polluter: Vec<TestIndex> = others.iter().flat_map(|&test| [self.polluter, test]).collect();
+        let after_polluter: Vec<TestIndex> = if self.ends_when_run_again()? {
+            self.cut = true;
+            vec![self.polluter]
+        } else {
+            others.iter().flat_map(|&test| [self.polluter, test]).collect()
+        };
         let [put_back, polluted] = self.follow([(&tests, true), (&after_polluter, false)])?;
         let polluters = self.polluters(&tests, &put_back.1)?;
         if self.lab.out_of_time() {
@@ -99,6 +104,15 @@ impl Search<'_, '_> {
         let in_turn = if polluter_fails { None } else { self.in_turn(&polluters)? };
         let whole = tests.len() == self.lab.suite.tests.len() && !self.cut;
         Ok(RelatedTests { polluters, victims, in_turn, cleaners, whole, fresh: BTreeSet::new() })
+    }
+
+    /// Whether the polluter hangs or ends its process when it is run a second time, as one does that takes a lock for good: it
+    /// would do so before each test.
+    fn ends_when_run_again(&mut self) -> Result<bool, RunError> {
+        let ends =
+            |run: &Execution| matches!(run.outcome, Outcome::Timeout { .. } | Outcome::Crashed { .. });
+        let trials = self.probes([vec![self.polluter; 2]])?;
+        Ok(trials.iter().flat_map(|trial| &trial.executions).any(ends))
     }
 
     /// The tests that are looked at, in suite order.
