@@ -42,8 +42,9 @@ def _whole_place(node: Node, now: Any) -> Place:
         restore = lambda: obj.setstate(old)
         return Place(node.path, "random state", "its state", "another state", restore, node.low_confidence)
     elif is_a(obj, types.CellType):
-        restore = lambda: setattr(obj, "cell_contents", old[0])
-        return Place(node.path, "global/module state", show(old[0]), show(now[0]), restore, node.low_confidence)
+        before, after = (held[0] if held else MISSING for held in (old, now))
+        restore = lambda: _put_in_cell(obj, before)
+        return Place(node.path, "global/module state", show(before), show(after), restore, node.low_confidence)
     elif type(obj) in LOCKS:
         restore = obj.release if now else lambda: obj.acquire(blocking=False)
         shown = ("locked" if old else "unlocked", "locked" if now else "unlocked")
@@ -62,6 +63,13 @@ def _whole_place(node: Node, now: Any) -> Place:
             node.path, "global/module state", *shown, obj.cache_clear, node.low_confidence, _recipe(node, "cache")
         )
     return Place(node.path, _kind(node.path, old, now), show(old), show(now), restore, node.low_confidence, recipe)
+
+
+def _put_in_cell(cell: Any, value: object) -> None:
+    if value is MISSING:
+        del cell.cell_contents
+    else:
+        cell.cell_contents = value
 
 
 def _refill_deque(held: Deque[Any], items: List[Any]) -> None:
@@ -84,8 +92,10 @@ def _slot_places(node: Node, now: Dict[Any, Any]) -> Iterator[Place]:
         # Several entries may matter only together, or be nameable only so.
         restore = lambda: refill(node.obj, old)
         kind = _kind(node.path, old, now)
-        yield Place(node.path, kind, show(old), show(now), restore, node.low_confidence, _recipe(node, "dict"))
-        if len(changed) > limits.KEYS or not all(names_its_item(key) for key in changed):
+        whole = Place(node.path, kind, show(old), show(now), restore, node.low_confidence, _recipe(node, "dict"))
+        whole.told_by_items = len(changed) <= limits.KEYS and all(names_its_item(key) for key in changed)
+        yield whole
+        if not whole.told_by_items:
             return
     for key in changed:
         before, after = old.get(key, MISSING), now.get(key, MISSING)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import collections
 import contextvars
+import re
 import sys
 import types
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
-from .places import MISSING, Place, is_a, same, show
+from .places import MISSING, Place, is_a, namespace, same, show
 from .unseen import import_unseen
 
 _Variable = contextvars.ContextVar[Any]
@@ -29,7 +31,10 @@ class ContextVariables:
         """What differs by now."""
         now = dict(contextvars.copy_context())
         changed = [variable for variable in {**self._values, **now} if not self._is_same(variable, now)]
-        homes = _homes(changed)
+        homes = _homes([*{**self._values, **now}])
+        names = collections.Counter(
+            _name(variable, homes.get(id(variable), "")) for variable in {**self._values, **now}
+        )
         for variable in sorted(changed, key=lambda variable: variable.name):
             home = homes.get(id(variable), "")
             if home and self._is_runner(home):
@@ -37,18 +42,24 @@ class ContextVariables:
             old, new = self._values.get(variable, MISSING), now.get(variable, MISSING)
             name = _name(variable, home)
             low_confidence = home != "" and not self._is_own(home)
-            yield Place(name, "context variable", _shown(old), _shown(new), _putter(variable, old), low_confidence)
+            # Of several with one name nobody can tell in the next run which it is.
+            restore = _putter(variable, old) if names[name] == 1 else None
+            yield Place(name, "context variable", _shown(old), _shown(new), restore, low_confidence)
 
     def probe(self, name: str) -> Optional[Callable[[], object]]:
         """What tells whether the variable of a place's name is set to another value by now."""
         if not name.startswith(_PREFIX):
             return None
 
+        looked_at: Dict[_Variable, bool] = {}
+
         def probe() -> object:
-            now = dict(contextvars.copy_context())
-            homes = _homes(list(now))
-            found = [value for variable, value in now.items() if _name(variable, homes.get(id(variable), "")) == name]
-            return id(found[0]) if found else MISSING
+            context = contextvars.copy_context()
+            new = [variable for variable in context if variable not in looked_at]
+            if new:  # the place's variable may be set for the first time, and be made then
+                homes = _homes(new)
+                looked_at.update((variable, _name(variable, homes.get(id(variable), "")) == name) for variable in new)
+            return [id(context[variable]) for variable in context if looked_at[variable]]
 
         return probe
 
@@ -60,7 +71,9 @@ _PREFIX = 'context variable "'
 
 
 def _name(variable: _Variable, home: str) -> str:
-    return f'{_PREFIX}{variable.name}"' + (f" of {home}" if home else "")
+    # Some are named by where an object lies in memory.
+    own = re.sub(r"\d{9,}", "…", variable.name)
+    return f'{_PREFIX}{own}"' + (f" of {home}" if home else "")
 
 
 def _shown(value: object) -> str:
@@ -73,7 +86,7 @@ def _homes(variables: List[_Variable]) -> Dict[int, str]:
     found: Dict[int, str] = {}
     modules = [(name, module) for name, module in list(sys.modules.items()) if is_a(module, types.ModuleType)]
     for name, module in sorted(modules, key=lambda pair: (len(pair[0]), pair[0])):
-        for value in list(vars(module).values()):
+        for value in list(namespace(module).values()):
             for inner in list(dict.values(value)) if type(value) is dict and len(value) < _MANY else (value,):
                 if id(inner) in wanted:
                     found.setdefault(id(inner), name)
@@ -100,6 +113,6 @@ def _unset(variable: _Variable) -> None:
     for other, value in contextvars.copy_context().items():
         if other is not variable:
             others.run(other.set, value)
-    enter: Any = import_unseen("ctypes").pythonapi.PyContext_Enter
-    if enter(import_unseen("ctypes").py_object(others)) != 0:
+    ctypes: Any = import_unseen("ctypes")
+    if ctypes.pythonapi["PyContext_Enter"](ctypes.py_object(others)) != 0:
         raise RuntimeError("the context could not be entered")

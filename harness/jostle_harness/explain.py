@@ -10,6 +10,7 @@ With ``import`` all this is about the import of that file, and not about the tes
 from __future__ import annotations
 
 import itertools
+import re
 import sys
 import threading
 from typing import TYPE_CHECKING, Any, Callable, Dict, Generator, Iterator, List, Optional, Sequence, Set, Tuple
@@ -64,6 +65,8 @@ class Explainer:
         self._config = config
         self._items = items
         self._own: Dict[str, bool] = {}
+        #: Whether there was something that could not be looked at.
+        self._is_cut_off = False
         self._plugins = pytest_private.plugin_modules(config)
         self._fixtures: List[_SetUp] = []
         self._graph: Optional[Graph] = None
@@ -118,7 +121,10 @@ class Explainer:
                 self._graph.add_value(_fixture_name(definition), definition.cached_result[0])
         self._graph.walk()
         self._heap = Heap(self.is_own, self._is_runner, self._watched_elsewhere())
-        self._heap.note()
+        try:
+            self._heap.note()
+        except Exception:  # an object that cannot be looked at: what was noted before it is told
+            self._is_cut_off = True
         if self._watch == GARBAGE:
             self._leftovers.watch_garbage()
         elif self._watch is not None:
@@ -129,8 +135,9 @@ class Explainer:
             self._follower = Follower(self._follow, self._probe)
 
     def _watched_elsewhere(self) -> Iterator[object]:
-        """What is told of as settings, as tables and as threads."""
+        """What is told of as settings, as tables and as threads, and what the harness's own use of a module changes."""
         yield from self._process_state.held()
+        yield from (value for name, value in vars(re).items() if name in ("_cache", "_cache2"))
         yield from (threading._active, threading._limbo)  # type: ignore[attr-defined]
         yield threading._dangling.data  # type: ignore[attr-defined]
 
@@ -154,6 +161,8 @@ class Explainer:
 
     def _is_runner(self, name: str) -> bool:
         """Whether a module is of those that run the suite: pytest, its plugins or jostle."""
+        if self.is_own(name):
+            return False
         package = name.partition(".")[0]
         return package in RUNNERS or name in self._plugins and package not in patchers.LIBRARIES
 
@@ -235,12 +244,15 @@ class Explainer:
             self._graph is not None
             and self._graph.is_cut_off
             or self._heap.is_cut_off
+            or self._is_cut_off
             or self._files.is_cut_off
             or len(places) > limits.PLACES
         )
         self._process_state.streams.next_item = next_item
         failed = self._put_back(places)
-        self._graph = None
+        # What is kept alive here would end in the last test otherwise, or not at all.
+        self._graph = self._noted = None
+        self._heap.forget()
         channel.send(messages.Changed(type="changed", places=changes, cut_off=cut_off, failed=failed, written=written))
         if self._reads is not None and not self._is_import:
             self._reads.start()
@@ -256,7 +268,7 @@ class Explainer:
     def _places(self) -> Iterator[Place]:
         assert self._graph is not None
         seen: Dict[str, int] = {}
-        found = itertools.chain(
+        sources = (
             (place for place in self._graph.changes() if not self._process_state.covers(place.name)),
             self._process_state.changes(self.is_own),
             self._contexts.changes(),
@@ -265,6 +277,7 @@ class Explainer:
             self._files.changes(),
             self._made_fixtures(),
         )
+        found = itertools.chain.from_iterable(map(self._as_far_as_it_goes, sources))
         for place in patchers.merged(found):
             library_state.make_known(place)
             seen[place.name] = seen.get(place.name, 0) + 1
@@ -273,6 +286,13 @@ class Explainer:
             if self._is_import:
                 place.kind = "import-time"
             yield place
+
+    def _as_far_as_it_goes(self, places: Iterator[Place]) -> Iterator[Place]:
+        """The places until one cannot be told: a suite may have put anything in the place of what is asked."""
+        try:
+            yield from places
+        except Exception:
+            self._is_cut_off = True
 
     def _made_fixtures(self) -> Iterator[Place]:
         """Fixtures of a wider scope that are set up by now and were not before: to restore one is to set it up anew."""

@@ -17,7 +17,7 @@ from typing import Any, Callable, Collection, Dict, Iterable, Iterator, List, Op
 
 from . import limits
 from .changes import changed_places
-from .places import Place, is_a, is_atomic, key_name
+from .places import Place, is_a, is_atomic, key_name, namespace
 from .snapshot import FOREIGN, OF_MODULE, Node, Sort, binder, cell_binder, identity, read, sort_of
 
 _T = TypeVar("_T")
@@ -59,10 +59,10 @@ class Graph:
 
     def add_module(self, name: str, module: types.ModuleType) -> None:
         """A module of the project; its globals are looked into."""
-        if id(vars(module)) in self._nodes:
+        if id(namespace(module)) in self._nodes:
             return
         self._note(module, name, "attributes", False, name)
-        for attribute, value in list(vars(module).items()):
+        for attribute, value in list(namespace(module).items()):
             if not OF_MODULE.match(attribute):
                 rebind = binder(module, "attributes", attribute)
                 self._later(value, f"{name}.{attribute}", 1, False, name, rebind)
@@ -170,7 +170,7 @@ class Graph:
             self._later(value, f"{name}.{attribute}", 2, False, node.reach, rebind)
 
     def _function(self, function: types.FunctionType, depth: int) -> None:
-        wrapped = vars(function).get("__wrapped__")
+        wrapped = namespace(function).get("__wrapped__")
         if not self._is_own(function.__module__ or ""):
             if wrapped is not None:
                 self._later(wrapped, "", depth, False, None, None)
@@ -197,7 +197,7 @@ class Graph:
             if id(cell) not in self._nodes:
                 self._note(cell, path, "whole", False, None)
             self._later(value, path, depth + 1, False, None, rebind)
-        for attribute, value in list(vars(function).items()):
+        for attribute, value in list(namespace(function).items()):
             self._later(value, f"{name}.{attribute}", depth + 1, False, function.__module__, None)
 
     def holder(self, name: str) -> Optional[Node]:
@@ -234,15 +234,15 @@ def loaded(
     ]
     own = [(name, module) for name, module in modules if is_own(name)]
     own.sort(key=lambda pair: _module_rank(*pair))
-    used = {id(value) for _, module in own for value in vars(module).values() if is_a(value, types.ModuleType)}
-    classes = [value for _, module in own for value in vars(module).values() if is_a(value, type)]
+    used = {id(value) for _, module in own for value in namespace(module).values() if is_a(value, types.ModuleType)}
+    classes = [value for _, module in own for value in namespace(module).values() if is_a(value, type)]
     for name, module in own:
         graph.add_module(name, module)
     for name, module in modules:
         if not is_own(name):
             graph.add_foreign(name, module)
             if id(module) in used:
-                classes += [value for value in list(vars(module).values()) if is_a(value, type)]
+                classes += [value for value in list(namespace(module).values()) if is_a(value, type)]
     for cls in classes:
         if not is_own(cls.__module__) and cls.__module__ != "builtins":
             graph.add_foreign(f"{cls.__module__}.{cls.__qualname__}", cls)
@@ -252,7 +252,7 @@ def loaded(
 
 def _module_rank(name: str, module: types.ModuleType) -> Tuple[bool, bool, int, int, str]:
     """What comes first of several names of one module: what it calls itself, and the shortest."""
-    return (_is_of_tests(name), vars(module).get("__name__") != name, name.count("."), len(name), name)
+    return (_is_of_tests(name), namespace(module).get("__name__") != name, name.count("."), len(name), name)
 
 
 @functools.lru_cache(maxsize=None)

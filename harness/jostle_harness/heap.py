@@ -23,7 +23,7 @@ from typing import Any, Callable, Dict, FrozenSet, Iterable, Iterator, List, Nam
 from . import limits
 from .changes import changed_places
 from .paths import Path, Paths, held_by
-from .places import MISSING, Place, is_a, same, show
+from .places import MISSING, Place, home_of, is_a, namespace, same, show
 from .snapshot import LOCKS, Node, Sort, attributes, in_slots, of_namespace, read, slots
 
 #: Packages whose objects are no business of the suite's: those that run it.
@@ -46,6 +46,12 @@ _LEADING = (
 )
 #: The packages of Python's own library, where Python tells.
 _STANDARD: FrozenSet[str] = getattr(sys, "stdlib_module_names", frozenset())
+_DICTIONARY_OFFSET = type.__dict__["__dictoffset__"].__get__
+#: Whose attributes are no dictionary of an instance.
+_NAMESPACES = (type, types.ModuleType, types.FunctionType)
+#: Dictionaries that are copied without a method of their own being asked.
+_COPIED_WHOLE = (dict, collections.OrderedDict, collections.defaultdict)
+_SIZED = (dict, list, tuple, set)
 #: What holds others in a namespace alone, as far as they have names.
 _OF_NAMESPACE = (types.ModuleType, threading.local)
 _CACHED = type(functools.lru_cache(maxsize=None)(len))
@@ -70,7 +76,8 @@ class Heap:
     ) -> None:
         self._is_own = is_own
         self._is_runner = is_runner
-        self._kinds: Dict[type, Optional[_Kind]] = {}
+        #: By the type's identity: a metaclass may have a hash of its own.
+        self._kinds: Dict[int, Tuple[type, Optional[_Kind]]] = {}
         #: What is told by others.
         self._outside = {id(obj): obj for obj in elsewhere}
         #: The objects by the number of steps from a module.
@@ -85,13 +92,8 @@ class Heap:
         found = set()
         for name, module in list(sys.modules.items()):
             if is_a(module, types.ModuleType) and self._is_own(name):
-                for value in list(vars(module).values()):
-                    is_module = is_a(value, types.ModuleType)
-                    home = vars(value).get("__name__") if is_module else getattr(type(value), "__module__", None)
-                    if is_a(value, (type, types.FunctionType)):
-                        home = value.__module__
-                    if type(home) is str:
-                        found.add(home.partition(".")[0])
+                for value in list(namespace(module).values()):
+                    found.add(_home(value).partition(".")[0])
         return found
 
     def note(self) -> None:
@@ -112,28 +114,40 @@ class Heap:
             seen.update(new)
             level, follow = self._take(new.values())
 
+    def forget(self) -> None:
+        """Keep nothing alive any more."""
+        self._levels, self._noted, self._kinds = [], [], {}
+
     def changes(self, is_known: Callable[[object], bool]) -> Iterator[Place]:
         """What differs by now, but for what is known to others."""
-        changed = [
-            (obj, old)
-            for obj, old, copy in self._noted
-            if _differs(old, copy(obj)) and not self._is_told(obj, is_known)
-        ]
+        changed = []
+        for obj, old, copy in self._noted:
+            try:
+                if _differs(old, copy(obj)) and not self._is_told(obj, is_known):
+                    changed.append((obj, old))
+            except Exception:  # it is broken by now, or another thread changes it meanwhile
+                self.is_cut_off = True
         names = Paths(self._levels).of([obj for obj, _ in changed])
         places: List[Tuple[Tuple[int, int, str], Place]] = []
         for obj, old in changed:
             path = names.get(id(obj))
             if path is None or path.is_namespace and is_known(path.owner):
                 continue
-            for place in _places(path, obj, old):
+            try:
+                found = list(_places(path, obj, old))
+            except Exception:  # as above
+                self.is_cut_off = True
+                continue
+            for place in found:
                 place.low_confidence = place.in_library = True
                 places.append(((self._rank(place), len(place.name), place.name), place))
         places.sort(key=operator.itemgetter(0))
-        self.is_cut_off = len(places) > limits.LIBRARY_PLACES
+        self.is_cut_off |= len(places) > limits.LIBRARY_PLACES
         return (place for _, place in places[: limits.LIBRARY_PLACES])
 
     def _is_told(self, obj: object, is_known: Callable[[object], bool]) -> bool:
-        return id(obj) in self._outside or is_known(obj)
+        # Who is registered with an abstract class is told here alone.
+        return id(obj) in self._outside or not is_a(obj, abc.ABCMeta) and is_known(obj)
 
     def _rank(self, place: Place) -> int:
         """What is likelier to matter comes first: state of what the project uses, then of others, then of Python's own
@@ -145,10 +159,10 @@ class Heap:
 
     def _barred(self) -> Set[int]:
         """What is not gone into: it belongs to those that run the suite, or is watched elsewhere."""
-        barred = {id(sys.modules), id(os.environ._data)}  # type: ignore[attr-defined]
+        barred = {id(sys.modules), id(getattr(os.environ, "_data", None))}
         for name, module in list(sys.modules.items()):
             if is_a(module, types.ModuleType) and self._is_runner(name):
-                barred.update((id(module), id(vars(module))))
+                barred.update((id(module), id(namespace(module))))
         return barred
 
     def _reached(self, objects: List[Any]) -> Iterator[Any]:
@@ -169,11 +183,14 @@ class Heap:
         kinds, noted = self._kinds, self._noted
         for obj in objects:
             of = type(obj)
-            try:
-                kind = kinds[of]
-            except KeyError:
-                kind = kinds[of] = self._kind(of)
+            known = kinds.get(id(of))
+            if known is None:
+                known = kinds[id(of)] = (of, self._kind(of))
+            kind = known[1]
             if kind is None:
+                continue
+            if of in _SIZED and len(obj) > limits.ENTRIES_OF_ONE:
+                self.is_cut_off = True
                 continue
             kept.append(obj)
             if kind.has_dictionary:
@@ -186,14 +203,13 @@ class Heap:
 
     def _kind(self, of: type) -> Optional[_Kind]:
         """What to do with objects of a type; nothing if they are neither noted nor gone into."""
-        module = type.__dict__["__module__"].__get__(of) if of.__class__ is type else getattr(of, "__module__", "")
-        if is_a(module, str) and self._is_runner(module):
+        if self._is_runner(home_of(of)):
             return None
-        has_dictionary = (
-            bool(of.__dictoffset__) and of is not types.FunctionType and not issubclass(of, (type, types.ModuleType))
-        )
+        has_dictionary = bool(_DICTIONARY_OFFSET(of)) and not issubclass(of, _NAMESPACES)
+        if of in _COPIED_WHOLE:
+            return _Kind(dict.copy, True, False)
         if issubclass(of, dict):
-            return _Kind(dict.copy, True, has_dictionary)
+            return _Kind(_entries, True, has_dictionary)
         if issubclass(of, list):
             return _Kind(list.copy, True, has_dictionary)
         if issubclass(of, collections.deque):
@@ -213,8 +229,23 @@ class Heap:
         return _Kind(None, True, True) if has_dictionary else None
 
 
+def _home(value: object) -> str:
+    """The module that something comes from."""
+    if is_a(value, types.ModuleType):
+        name = namespace(value).get("__name__")
+    elif is_a(value, types.FunctionType):
+        name = value.__module__
+    else:
+        name = home_of(value if is_a(value, type) else type(value))
+    return name if type(name) is str else ""
+
+
 def _listed(held: Any) -> List[Any]:
     return list(collections.deque.__iter__(held))
+
+
+def _entries(held: Any) -> Dict[Any, Any]:
+    return dict(dict.items(held))
 
 
 def _content(cell: Any) -> List[Any]:
@@ -228,22 +259,30 @@ def _differs(old: Any, now: Any) -> bool:
     """Whether two copies hold other objects."""
     kind = type(old)
     if kind is dict:
-        return (
-            len(old) != len(now) or not all(map(operator.is_, old.values(), now.values())) and _items_differ(old, now)
+        if (
+            len(old) == len(now)
+            and all(map(operator.is_, old.values(), now.values()))
+            and all(map(operator.is_, old, now))
+        ):
+            return False
+        # In whatever order they are by now.
+        new = {_identity(key): value for key, value in now.items()}
+        return len(old) != len(now) or not all(
+            same(value, new.get(_identity(key), MISSING)) for key, value in old.items()
         )
     if kind is list:
         return len(old) != len(now) or not all(map(operator.is_, old, now)) and not all(map(same, old, now))
     if kind is set:
-        return len(old) != len(now) or set(map(id, old)) != set(map(id, now))
+        return len(old) != len(now) or set(map(_identity, old)) != set(map(_identity, now))
     return bool(old != now)
 
 
-def _items_differ(old: Dict[Any, Any], now: Dict[Any, Any]) -> bool:
-    """Whether two dictionaries of one size hold others under a key. They may have another order."""
-    for key, value in old.items():
-        if not same(value, now.get(key, MISSING)):
-            return True
-    return False
+def _identity(key: Any) -> object:
+    """What tells a key from others without code of the suite."""
+    return (type(key), key) if type(key) in _PLAIN else id(key)
+
+
+_PLAIN = frozenset((str, int, bytes, float, bool, type(None)))
 
 
 def _places(path: Path, obj: Any, old: Any) -> Iterator[Place]:
@@ -258,7 +297,10 @@ def _places(path: Path, obj: Any, old: Any) -> Iterator[Place]:
 
 def _registered(cls: Any) -> List[type]:
     """The classes that are taken for subclasses of an abstract one."""
-    found = [reference() for reference in abc._get_dump(cls)[0]]  # type: ignore[attr-defined]
+    try:
+        found = [reference() for reference in abc._get_dump(cls)[0]]  # type: ignore[attr-defined]
+    except AttributeError:  # its metaclass has not made it abstract
+        return []
     return sorted((other for other in found if other is not None), key=lambda other: str(other.__qualname__))
 
 
@@ -266,7 +308,7 @@ def _register(cls: Any, others: List[type]) -> None:
     abc._reset_registry(cls)  # type: ignore[attr-defined]
     abc._reset_caches(cls)  # type: ignore[attr-defined]
     for other in others:
-        cls.register(other)
+        abc.ABCMeta.register(cls, other)
 
 
 def _node(path: Path, obj: Any, old: Any) -> Node:

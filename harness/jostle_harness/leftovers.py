@@ -23,6 +23,7 @@ from . import limits
 from .crash import inside
 from .messages import Line
 from .places import Place, is_a
+from .snapshot import attributes
 from .stable import stable
 from .threads import Starts
 
@@ -63,9 +64,9 @@ class Leftovers:
         """What is left by now."""
         for thread in threading.enumerate():
             if thread not in self._threads:
-                started = self._starts.name(thread).partition(" (")[2].rstrip(")")
+                started = self._starts.place(thread)
                 new = f"runs, started at {started}" if started else "runs"
-                yield Place(_THREAD + thread.name, "thread", "(absent)", new, _waiter(thread), True)
+                yield Place(_THREAD + _name(thread), "thread", "(absent)", new, _waiter(thread), True)
         for child, command in _children().items():
             if child not in self._children:
                 yield Place(f"child process {command}", "child process", "(absent)", "runs", _ender(child), True)
@@ -84,10 +85,10 @@ class Leftovers:
         if not name.startswith(_THREAD):
             return None
         thread = name[len(_THREAD) :]
-        return lambda: any(one.name == thread and one not in self._threads for one in threading.enumerate())
+        return lambda: any(_name(one) == thread and one not in self._threads for one in threading.enumerate())
 
     def garbage(self) -> Tuple[str, Optional[Line]]:
-        """What the collector finds now, and where the first of it was made; it is collected."""
+        """What the collector finds now, and where the first of it was made. What it is told of at its end has happened by then."""
         found = _garbage()[: limits.DESCRIBED_GARBAGE]
         tellings = [(self._made_at(obj), _shown(obj)) for obj in found]
         tracemalloc.stop()
@@ -103,10 +104,15 @@ class Leftovers:
         return None
 
 
+def _name(thread: threading.Thread) -> str:
+    """A thread's name, past what its class says. The numbers that threads without one have are others in the next run."""
+    return str((attributes(thread) or {}).get("_name", ""))
+
+
 def _waiter(thread: threading.Thread) -> Callable[[], None]:
     def wait() -> None:
-        thread.join(limits.JOIN_SECONDS)
-        if thread.is_alive():
+        threading.Thread.join(thread, limits.JOIN_SECONDS)
+        if threading.Thread.is_alive(thread):
             raise TimeoutError("the thread does not end")
 
     return wait
@@ -216,7 +222,10 @@ def _children() -> Dict[int, str]:
             with contextlib.suppress(OSError), _open(f"/proc/self/task/{task}/children", encoding="ascii") as file:
                 for child in file.read().split():
                     with contextlib.suppress(OSError), _open(f"/proc/{child}/comm", encoding="utf-8") as comm:
-                        found[int(child)] = comm.read().strip()
+                        command = comm.read().strip()
+                    with contextlib.suppress(OSError), _open(f"/proc/{child}/stat", encoding="utf-8") as state:
+                        if state.read().rpartition(") ")[2][:1] != "Z":  # it runs, and does not wait to be waited for
+                            found[int(child)] = command
     return found
 
 

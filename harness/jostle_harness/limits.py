@@ -17,6 +17,8 @@ CHILDREN = 300
 KEYS = 40
 #: Places that are told of at most: ``EXPLAINING_RUNS`` there put each of them back once.
 PLACES = 300
+#: Entries of a table or list of a library's above which it is not looked into: such hold data.
+ENTRIES_OF_ONE = 100_000
 #: Places in libraries that are told of at most.
 LIBRARY_PLACES = 200
 #: Seconds that a thread is waited for to show that it is what matters: it has ended by then, or is not going to.

@@ -451,6 +451,7 @@ class Place(TypedDict):
     restorable: bool
     low_confidence: bool
     in_library: bool
+    told_by_items: bool
     recipe: Optional[RestoreRecipe]
     along: Optional[str]
 

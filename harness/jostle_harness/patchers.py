@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
+import types
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional
 
-from .places import Place
+from .places import Place, is_a, namespace
 
 #: Libraries whose stand-ins are for a test, and not to stay. Some are plugins of pytest as well.
 LIBRARIES = frozenset(
@@ -49,8 +50,9 @@ def probe(name: str) -> Optional[Callable[[], object]]:
     """What tells whether a library of that name notes more of its stand-ins as active, or fewer."""
     if name not in LIBRARIES:
         return None
-    modules = [module for key, module in list(sys.modules.items()) if key.partition(".")[0] == name]
-    noted = [value for module in modules for value in vars(module).values() if type(value) in (list, dict, set)]
+    found = [module for key, module in list(sys.modules.items()) if key.partition(".")[0] == name]
+    modules = [module for module in found if is_a(module, types.ModuleType)]
+    noted = [value for module in modules for value in namespace(module).values() if type(value) in (list, dict, set)]
     return lambda: list(map(len, noted))
 
 

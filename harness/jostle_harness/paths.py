@@ -17,10 +17,10 @@ import types
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from .library_state import ANCHORS
-from .places import MISSING, is_a, key_name, names_its_item
-from .snapshot import Node, Sort, attributes, in_slots, slot_value, slots
+from .places import MISSING, home_of, is_a, key_name, names_its_item, namespace
+from .snapshot import LOCKS, Node, Sort, attributes, in_slots, slot_value, slots
 
-_CONTAINERS: Tuple[type, ...] = (dict, list, set, collections.deque)
+_CONTAINERS: Tuple[type, ...] = (dict, list, set, collections.deque, bytearray)
 #: How many of those that hold an object are looked at for its name.
 _HOLDERS = 12
 _PRIVATE = re.compile(r"(?:^|\.|\[\")_(?!_)")
@@ -106,7 +106,7 @@ class Paths:
         """The path of what has a name of its own: a module, a class or a function."""
         if is_a(obj, types.ModuleType):
             names = self._modules.get(id(obj), [])
-            own = vars(obj).get("__name__")
+            own = namespace(obj).get("__name__")
             name = (
                 own if own in names else min(names, key=lambda name: (name.count("."), len(name), name), default=None)
             )
@@ -115,22 +115,27 @@ class Paths:
             name = self._anchors[id(obj)]
             return Path(name, name.rpartition(".")[0])
         if is_a(obj, logging.Logger):
-            return Path(_logger(obj), "logging")
+            logger = _logger(obj)
+            if logger is not None:
+                return Path(logger, "logging")
         if not is_a(obj, (type, types.FunctionType)):
             return None
         module, name = _named(obj)
         return Path(f"{module}.{name}", module) if _find(module, name) is obj else None
 
 
-def _logger(logger: logging.Logger) -> str:
-    name = vars(logger)["name"]
-    return "logging.getLogger()" if logger is logging.root else f'logging.getLogger("{name}")'
+def _logger(logger: logging.Logger) -> Optional[str]:
+    """What gives a logger, if :mod:`logging` knows it by its name."""
+    if logger is logging.root:
+        return "logging.getLogger()"
+    name = (attributes(logger) or {}).get("name")
+    known = type(name) is str and logging.root.manager.loggerDict.get(name) is logger
+    return f'logging.getLogger("{name}")' if known else None
 
 
 def _named(obj: Any) -> Tuple[str, str]:
     if is_a(obj, type):
-        module = type.__dict__["__dict__"].__get__(obj).get("__module__", "")
-        return (module if type(module) is str else ""), type.__dict__["__qualname__"].__get__(obj)
+        return home_of(obj), type.__dict__["__qualname__"].__get__(obj)
     return str(obj.__module__), obj.__qualname__
 
 
@@ -140,8 +145,7 @@ def _find(module: str, name: str) -> object:
     for part in name.split("."):
         if not is_a(obj, (types.ModuleType, type)):
             return None
-        namespace = vars(obj) if is_a(obj, types.ModuleType) else type.__dict__["__dict__"].__get__(obj)
-        obj = namespace.get(part)
+        obj = namespace(obj).get(part)
     return obj
 
 
@@ -152,17 +156,17 @@ def held_by(holder: Any) -> Sequence[Any]:
         held = (holder.__closure__, holder.__defaults__, holder.__kwdefaults__, holder.__dict__)
         return [part for part in held if part]
     if is_a(holder, (types.ModuleType, threading.local)):
-        return (namespace(holder),)  # what a module of C holds besides has no name
+        return (_dictionary(holder),)  # what a module of C holds besides has no name
     return gc.get_referents(holder)
 
 
-def namespace(obj: Any) -> Any:
+def _dictionary(obj: Any) -> Any:
     """The dictionary itself that holds the attributes of a module, a class or what is local to threads."""
     if is_a(obj, threading.local):
         return threading.local.__getattribute__(obj, "__dict__")
     if is_a(obj, types.ModuleType):
-        return vars(obj)
-    return gc.get_referents(type.__dict__["__dict__"].__get__(obj))[0]
+        return namespace(obj)
+    return gc.get_referents(namespace(obj))[0]
 
 
 def _steps(holder: Any, path: Optional[Path], obj: Any) -> Iterator[Path]:
@@ -172,13 +176,13 @@ def _steps(holder: Any, path: Optional[Path], obj: Any) -> Iterator[Path]:
     kind, text, reach = type(holder), path.text, path.reach
     if is_a(holder, dict):
         if path.is_namespace:
-            yield from (Path(f"{text}.{key}", reach) for key, value in dict.items(holder) if value is obj)
+            yield from (Path(f"{text}.{key}", reach) for key, value in list(dict.items(holder)) if value is obj)
             return
         found = attributes(holder)
         if found is obj:
             yield Path(text, reach, holder)
             return
-        for key, value in dict.items(holder):
+        for key, value in list(dict.items(holder)):
             if value is obj and names_its_item(key):
                 yield Path(f"{text}[{key_name(key)}]", reach)
     elif is_a(holder, (list, tuple, collections.deque)):
@@ -200,7 +204,7 @@ def _steps(holder: Any, path: Optional[Path], obj: Any) -> Iterator[Path]:
         else:
             yield Path(text, reach, holder)
     elif is_a(holder, threading.local) or is_a(holder, (type, types.ModuleType)):
-        if obj is namespace(holder):
+        if obj is _dictionary(holder):
             yield Path(text, reach, holder)
     elif kind in _MEMBERS:
         yield from (Path(f"{text}.{name}", reach) for name in _MEMBERS[kind] if getattr(holder, name) is obj)
@@ -226,8 +230,8 @@ def holder(name: str) -> Optional[Tuple[Node, str]]:
     """The object that has a place of this name, and the step from there; none if no module leads to one."""
     logger = re.match(r'logging\.getLogger\((?:"(.*?)")?\)', name)
     if logger is not None:
-        known = logging.root.manager.loggerDict.get(logger.group(1) or "", logging.root)
-        return _walk(known, logger.group(), name[logger.end() :])
+        known = logging.root.manager.loggerDict.get(logger.group(1)) if logger.group(1) else logging.root
+        return None if known is None else _walk(known, logger.group(), name[logger.end() :])
     module = name
     while module not in sys.modules:
         module, dot, _ = module.rpartition(".")
@@ -254,7 +258,8 @@ def value_at(node: Node, step: str) -> Any:
 def held(node: Node, step: str) -> Any:
     """What may change itself of what an object holds at a step; nothing if that may not, or is not there."""
     inner = value_at(node, step)
-    return inner if is_a(inner, _CONTAINERS) else None
+    changes = is_a(inner, _CONTAINERS) or type(inner) in LOCKS or hasattr(type(inner), "cache_info")
+    return inner if changes else None
 
 
 def _next(obj: Any, rest: str) -> Tuple[str, Any]:
@@ -269,11 +274,11 @@ def _begins(rest: str, step: str) -> bool:
 
 def _all_steps(obj: Any, sort: str) -> Iterator[Tuple[str, Any]]:
     if sort == "[" and is_a(obj, dict):
-        yield from ((f"[{key_name(key)}]", value) for key, value in dict.items(obj))
+        yield from ((f"[{key_name(key)}]", value) for key, value in list(dict.items(obj)))
     elif sort == "[" and is_a(obj, (list, tuple, collections.deque)):
         yield from ((f"[{index}]", value) for index, value in enumerate(obj))
     elif sort == "." and is_a(obj, (type, types.ModuleType, types.FunctionType)):
-        yield from ((f".{key}", value) for key, value in vars(obj).items())
+        yield from ((f".{key}", value) for key, value in list(namespace(obj).items()))
     elif sort == ".":
         held = {**in_slots(obj), **(attributes(obj) or {})}
         yield from ((f".{key}", value) for key, value in held.items())

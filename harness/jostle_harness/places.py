@@ -6,6 +6,7 @@ A value is shown without running any code of the suite: a ``__repr__`` may be br
 from __future__ import annotations
 
 import itertools
+import os
 import types
 from typing import (
     TYPE_CHECKING,
@@ -35,6 +36,8 @@ _U = TypeVar("_U")
 _V = TypeVar("_V")
 
 _MOST = 120
+#: Larger numbers are addresses and threads, and other ones in the next run.
+_NAMING_BITS = 31
 _ITEMS = 5
 _DEPTH = 3
 #: Types whose ``repr`` is known to be short and without effects.
@@ -83,6 +86,8 @@ class Place:
         self.low_confidence = low_confidence
         #: Whether an object of a library holds it, far from the project's own.
         self.in_library = False
+        #: Whether all that has changed of it is told by its entries as well.
+        self.told_by_items = False
         #: What a fixture needs to know to keep it.
         self.recipe = recipe
         #: A call that is part of putting the value back.
@@ -98,6 +103,7 @@ class Place:
             "restorable": self.restore is not None,
             "low_confidence": self.low_confidence,
             "in_library": self.in_library,
+            "told_by_items": self.told_by_items,
             "recipe": self.recipe,
             "along": self.along,
         }
@@ -117,6 +123,27 @@ def is_a(value: object, kind: Union[type, Tuple[type, ...]]) -> bool:
     One that stands for another makes that for the answer, or fails: so do Django's lazy objects and Werkzeug's proxies.
     """
     return issubclass(type(value), kind)
+
+
+_CLASS_DICTIONARY: Callable[[type], Any] = type.__dict__["__dict__"].__get__
+_MODULE_DICTIONARY = _CLASS_DICTIONARY(types.ModuleType)["__dict__"].__get__
+_CLASS_MODULE = type.__dict__["__module__"].__get__
+
+
+def namespace(obj: Any) -> Any:
+    """What a module, a class or a function holds by name. ``vars`` would have a module that is loaded late be loaded."""
+    if is_a(obj, types.ModuleType):
+        return _MODULE_DICTIONARY(obj)
+    return _CLASS_DICTIONARY(obj) if is_a(obj, type) else obj.__dict__
+
+
+def home_of(kind: type) -> str:
+    """The module of a class, past what its metaclass says; nothing if it has none."""
+    try:
+        module = _CLASS_MODULE(kind)
+    except AttributeError:  # made by C code that names none
+        return ""
+    return module if type(module) is str else ""
 
 
 def is_atomic(value: object) -> bool:
@@ -169,6 +196,8 @@ def names_its_item(key: object) -> bool:
         return False
     if type(key) is str:
         return is_stable(key) and len(key) <= _MOST
+    if type(key) is int and (key.bit_length() > _NAMING_BITS or key == os.getpid()):
+        return False  # what lies there in memory, a thread or a process
     shown = key_name(key)
     return is_stable(shown) and not any(symbol in shown for symbol in ("…", "$TMPDIR"))
 
@@ -208,7 +237,7 @@ def _show(value: Any, depth: int) -> str:
     if is_a(value, (types.FunctionType, types.BuiltinFunctionType)):
         return f"<function {value.__module__}.{value.__qualname__}>"
     if is_a(value, types.ModuleType):
-        return f"<module {vars(value).get('__name__')}>"
+        return f"<module {namespace(value).get('__name__')}>"
     if kind.__module__ in _PLAIN_MODULES:
         return repr(value)
     return _instance(value, depth)
@@ -228,7 +257,7 @@ def _joined(items: List[str], size: int) -> str:
 
 
 def _qualified(kind: type) -> str:
-    module = vars(kind).get("__module__", "builtins")
+    module = namespace(kind).get("__module__", "builtins")
     name = type.__dict__["__qualname__"].__get__(kind)
     return name if module == "builtins" or not is_a(module, str) else f"{module}.{name}"
 

@@ -11,7 +11,7 @@ from typing import Any, Callable, Optional
 
 from . import paths, snapshot
 from .graph import Graph
-from .places import MISSING, is_a, key_name
+from .places import MISSING, is_a, key_name, namespace
 from .snapshot import LOCKS, Node, read
 
 #: What gives something that differs whenever a place is another.
@@ -26,14 +26,16 @@ _ONE_STEP = re.compile(r"(?:\.[^.\[\]]+|\[.*\])?$")
 def node_probe(graph: Graph, name: str) -> Optional[Probe]:
     """What tells of a place in an object that is noted, or else in whatever the name leads to from a module."""
     node = graph.holder(name)
-    if node is not None and _ONE_STEP.match(name[len(node.path) :]):
-        return _node_probe(node, name[len(node.path) :])
-    found = paths.holder(name)
+    found = None if node is None else (node, name[len(node.path) :])
+    if found is None or not _ONE_STEP.match(found[1]):
+        found = paths.holder(name)
     if found is None:
         return None
     binding, held = _node_probe(*found), paths.held(*found)
+    if held is None or graph.knows(held):
+        return binding
     # The place may be the slot, or what is in it.
-    return binding if held is None else lambda: (binding(), _signature(held))
+    return lambda: (binding(), _signature(held))
 
 
 def _identity(value: object) -> object:
@@ -48,7 +50,7 @@ def _node_probe(node: Node, slot: str) -> Probe:
     if node.sort == "attributes":
         attribute = slot[1:]
         if is_a(obj, type):
-            return lambda: _identity(vars(obj).get(attribute, MISSING))
+            return lambda: _identity(namespace(obj).get(attribute, MISSING))
         return lambda: _identity(snapshot.attribute(obj, attribute))
     key: object = MISSING
     size = -1

@@ -38,7 +38,7 @@ class ProcessState:
     def held(self) -> Iterator[object]:
         """The tables and lists that are watched here, whatever names others have for them."""
         yield sys.modules
-        yield os.environ._data  # type: ignore[attr-defined]
+        yield getattr(os.environ, "_data", None)
         yield from (setting.held for setting in self._settings if setting.held is not None)
 
     def covers(self, name: str) -> bool:

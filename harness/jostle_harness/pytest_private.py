@@ -30,7 +30,8 @@ def capture_manager(config: pytest.Config) -> Optional[CaptureManager]:
 def plugin_modules(config: pytest.Config) -> FrozenSet[str]:
     """The modules of installed plugins: those that are registered, and all of packages that are plugins and no more."""
     plugins = config.pluginmanager.get_plugins()
-    names = {getattr(plugin, "__name__", type(plugin).__module__) for plugin in plugins}
+    named = (getattr(plugin, "__name__", type(plugin).__module__) for plugin in plugins)
+    names = {name for name in named if isinstance(name, str)}
     packages = {name.partition(".")[0] for name in names if "pytest" in name.partition(".")[0]}
     return frozenset(names | {name for name in sys.modules if name.partition(".")[0] in packages})
 

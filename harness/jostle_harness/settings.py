@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import decimal
 import faulthandler
 import gc
@@ -16,12 +17,13 @@ import socket
 import sys
 import threading
 import time
+import types
 import warnings
 from typing import Any, Callable, Dict, Iterator, NamedTuple, Optional, Tuple
 
 from . import collector
 from .messages import How, Kind, RestoreRecipe
-from .places import MISSING, show
+from .places import MISSING, namespace, show
 from .unseen import import_unseen
 
 #: What has the C library look at ``TZ`` again: else it keeps the zone it had read there.
@@ -93,6 +95,13 @@ def recipe_of(setting: Setting) -> Optional[RestoreRecipe]:
 
 
 def settings() -> Iterator[Setting]:
+    """All settings, but for those that something in a module's place does not have."""
+    for part in (_python, _interpreter, _system, _libraries):
+        with contextlib.suppress(Exception):
+            yield from part()
+
+
+def _python() -> Iterator[Setting]:
     gone = "a folder that is gone"
     yield Setting("os.getcwd()", "environment", os.getcwd, os.chdir, missing=gone)
     for name in ("path", "argv", "meta_path", "path_hooks"):
@@ -111,14 +120,17 @@ def settings() -> Iterator[Setting]:
     yield from _decimal()
     yield from _logging()
     yield Setting("random", "random state", random.getstate, random.setstate, True, False, held=random._inst)
-    numpy = sys.modules.get("numpy")
+    numpy = _loaded("numpy")
     if numpy is not None:
         random_state = numpy.random
         get, put = random_state.get_state, random_state.set_state
         yield Setting("numpy.random", "random state", lambda: repr(get()), _numpy_putter(get(), put), True, False)
-    yield from _interpreter()
-    yield from _system()
-    yield from _libraries()
+
+
+def _loaded(name: str) -> Any:
+    """A module that was imported; nothing for what a test has put in its place."""
+    module = sys.modules.get(name)
+    return module if type(module) is types.ModuleType and namespace(module).get("__spec__") is not None else None
 
 
 def _lister(held: Any) -> Callable[[], Any]:
@@ -134,8 +146,9 @@ def _numpy_putter(state: Any, put: Callable[[Any], Any]) -> Callable[[Any], None
 
 
 def _set_filters(value: Any) -> None:
-    warnings.filters[:] = value  # type: ignore[index]
-    warnings._filters_mutated_lock_held() if hasattr(warnings, "_filters_mutated_lock_held") else _mutated()
+    with getattr(warnings, "_lock", contextlib.nullcontext()):
+        warnings.filters[:] = value  # type: ignore[index]
+        warnings._filters_mutated_lock_held() if hasattr(warnings, "_filters_mutated_lock_held") else _mutated()
 
 
 def _mutated() -> None:
@@ -201,7 +214,7 @@ def _interpreter() -> Iterator[Setting]:
     yield from _by(gc, "get_debug", "set_debug")
     yield Setting("gc.get_threshold()", _GLOBAL, gc.get_threshold, lambda value: gc.set_threshold(*value))
     yield Setting("gc.isenabled()", _GLOBAL, collector.is_on, collector.turn)
-    csv = sys.modules.get("csv")
+    csv = _loaded("csv")
     if csv is not None:
         yield from _by(csv, "field_size_limit", "field_size_limit")
         yield Setting("csv.list_dialects()", _GLOBAL, *_dialects(csv))
@@ -263,14 +276,15 @@ def _set_mask(value: Tuple[int, ...]) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, value)
 
 
-def _timer(timer: int) -> _Access:
-    """Whether a timer runs: how long it has still to go is another each time."""
-    return lambda: signal.getitimer(timer)[0] > 0, lambda _: signal.setitimer(timer, 0)
+def _timer(timer: int) -> Tuple[Callable[[], Any], Optional[Callable[[Any], Any]]]:
+    """Whether a timer runs: how long it has still to go is another each time. One can be ended, and not begun again."""
+    runs = signal.getitimer(timer)[0] > 0
+    return lambda: signal.getitimer(timer)[0] > 0, None if runs else lambda _: signal.setitimer(timer, 0)
 
 
 def _libraries() -> Iterator[Setting]:
     """What libraries have for it, as far as they are imported."""
-    context = sys.modules.get("multiprocessing")
+    context = _loaded("multiprocessing")
     if context is not None and "multiprocessing.context" in sys.modules:
         get = lambda: context.get_start_method(allow_none=True)
         yield Setting(
@@ -279,17 +293,17 @@ def _libraries() -> Iterator[Setting]:
             get,
             lambda value: context.set_start_method(value, force=True),
         )
-    events = sys.modules.get("asyncio.events")
+    events = _loaded("asyncio.events")
     if events is not None:
         get = events._get_running_loop
         yield Setting("asyncio._get_running_loop()", "event loop", get, events._set_running_loop)
-    numpy = sys.modules.get("numpy")
+    numpy = _loaded("numpy")
     if numpy is not None:
         for getter, setter in (("get_printoptions", "set_printoptions"), ("geterr", "seterr")):
             yield from _by_names(numpy, getter, setter)
         yield from _by(numpy, "getbufsize", "setbufsize")
         yield from _by(numpy, "geterrcall", "seterrcall")
-    torch = sys.modules.get("torch")
+    torch = _loaded("torch")
     if torch is not None:
         yield from _by(torch, "get_default_dtype", "set_default_dtype")
         yield from _by(torch, "is_grad_enabled", "set_grad_enabled")

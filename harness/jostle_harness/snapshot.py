@@ -8,9 +8,9 @@ import random
 import re
 import threading
 import types
-from typing import Any, Callable, Dict, List, Literal, Mapping, Optional, Type
+from typing import Any, Callable, Dict, List, Literal, Mapping, Optional, Tuple, Type
 
-from .places import MISSING, is_a, same
+from .places import MISSING, is_a, namespace, same
 
 FOREIGN = ("_pytest", "pytest", "pluggy", "jostle_harness", "xdist", "importlib", "logging", "_frozen_importlib")
 #: The classes of :mod:`threading`'s locks.
@@ -45,7 +45,7 @@ class Node:
     def __init__(self, obj: Any, path: str, sort: Sort, state: Any, low_confidence: bool, reach: Optional[str]) -> None:
         self.obj = obj
         #: Kept alive, as it is known by where it lies.
-        self.namespace = _namespace(obj, sort)
+        self.namespace = _holding(obj, sort)
         self.path = path
         self.sort: Sort = sort
         #: What :func:`read` made of it.
@@ -61,16 +61,16 @@ class Node:
         self.foreign = False
 
 
-def _namespace(obj: object, sort: Sort) -> Optional[Dict[str, Any]]:
+def _holding(obj: object, sort: Sort) -> Optional[Dict[str, Any]]:
     """The dictionary that holds an object's attributes, which others may share; classes and functions have their own."""
     if sort != "attributes" or is_a(obj, (type, types.FunctionType)):
         return None
-    return vars(obj) if is_a(obj, types.ModuleType) else attributes(obj)
+    return namespace(obj) if is_a(obj, types.ModuleType) else attributes(obj)
 
 
 def identity(obj: object, sort: Sort) -> int:
     """What tells the state of an object from that of others, as long as it lives."""
-    namespace = _namespace(obj, sort)
+    namespace = _holding(obj, sort)
     return id(obj) if namespace is None else id(namespace)
 
 
@@ -102,14 +102,22 @@ def attributes(obj: object) -> Optional[Dict[str, Any]]:
     return found if is_a(found, dict) else None
 
 
+#: What :func:`slots` has found, by the class's identity: a metaclass may have a hash of its own.
+_slots: Dict[int, Tuple[type, Dict[str, types.MemberDescriptorType]]] = {}
+
+
 def slots(kind: type) -> Dict[str, types.MemberDescriptorType]:
     """What holds the attributes for which objects of a class have slots, by their names."""
+    known = _slots.get(id(kind))
+    if known is not None and known[0] is kind:
+        return known[1]
     found: Dict[str, types.MemberDescriptorType] = {}
     for base in type.__dict__["__mro__"].__get__(kind):
         own = type.__dict__["__dict__"].__get__(base)
         if "__slots__" in own:
             of_base = {name: slot for name, slot in own.items() if type(slot) is types.MemberDescriptorType}
             found = {**of_base, **found}
+    _slots[id(kind)] = (kind, found)
     return found
 
 
@@ -117,7 +125,7 @@ def slot_value(slot: types.MemberDescriptorType, obj: object) -> object:
     """What an object holds in a slot."""
     try:
         return slot.__get__(obj, type(obj))
-    except AttributeError:  # it was not given a value, or lost it
+    except (AttributeError, TypeError):  # it was not given a value, lost it, or the slot is another class's
         return MISSING
 
 
@@ -152,7 +160,7 @@ def read(obj: Any, sort: Sort) -> Any:
         return dict(dict.items(obj))
     if sort == "attributes":
         if is_a(obj, (type, types.ModuleType, types.FunctionType)):
-            return of_namespace(obj, vars(obj))
+            return of_namespace(obj, namespace(obj))
         return {**in_slots(obj), **(attributes(obj) or {})}
     if is_a(obj, (list, collections.deque)):
         return list(obj)
@@ -226,7 +234,7 @@ def _put(obj: object, sort: Sort, key: Any, value: object) -> None:
         elif slot_value(slot, obj) is not MISSING:
             slot.__delete__(obj)
         return
-    target: Any = obj if sort == "items" else vars(obj) if is_a(obj, types.ModuleType) else attributes(obj)
+    target: Any = obj if sort == "items" else namespace(obj) if is_a(obj, types.ModuleType) else attributes(obj)
     if value is MISSING:
         _base(target).pop(target, key, None)
     else:

@@ -85,6 +85,10 @@ class Starts:
             for number in map(int, _listdir("/proc/self/task")):
                 self._tasks.setdefault(number, collected)
 
+    def place(self, thread: threading.Thread) -> Optional[str]:
+        """Where a thread was started, if that is known."""
+        return self._places.get(id(thread))
+
     def name(self, thread: threading.Thread) -> str:
         """A thread's name, and where it was started if that is known."""
         place = self._places.get(id(thread))

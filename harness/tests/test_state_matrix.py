@@ -12,7 +12,7 @@ import sys
 import tempfile
 import types
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import pytest
 from jostle_harness.explain import Explainer
@@ -28,6 +28,10 @@ import collections, contextvars, functools, itertools, threading, weakref
 
 _DEBUG = False
 _TABLE = {"a": 1}
+_ADDED = {"a": 1}
+_REMOVED = {"a": 1}
+_UPDATED = {"a": 1}
+_REPLACED = [1]
 _NESTED = {"a": [{"b": []}]}
 _LIST = [1]
 _SET = {1}
@@ -105,12 +109,12 @@ class Case(NamedTuple):
 CASES: List[Case] = [
     Case("library._DEBUG = True", "library._DEBUG", "library._DEBUG"),
     Case('library._TABLE["a"] = 2', "library._TABLE", 'library._TABLE["a"]'),
-    Case('library._TABLE["b"] = 2', "library._TABLE", 'library._TABLE["b"]'),
-    Case('del library._TABLE["a"]', "library._TABLE", 'library._TABLE["a"]'),
-    Case("library._TABLE.update(c=1, d=2)", "library._TABLE", "library._TABLE"),
+    Case('library._ADDED["b"] = 2', "library._ADDED", 'library._ADDED["b"]'),
+    Case('del library._REMOVED["a"]', "library._REMOVED", 'library._REMOVED["a"]'),
+    Case("library._UPDATED.update(c=1, d=2)", "library._UPDATED", "library._UPDATED"),
     Case('library._NESTED["a"][0]["b"].append(1)', "library._NESTED", 'library._NESTED["a"][0]["b"]'),
     Case("library._LIST.append(2)", "library._LIST", "library._LIST"),
-    Case("library._LIST[0] = 2", "library._LIST", "library._LIST"),
+    Case("library._REPLACED[0] = 2", "library._REPLACED", "library._REPLACED"),
     Case("library._SET.add(2)", "library._SET", "library._SET"),
     Case("library._DEQUE.append(2)", "list(library._DEQUE)", "library._DEQUE"),
     Case('library._ORDERED["b"] = 2', "dict(library._ORDERED)", 'library._ORDERED["b"]'),
@@ -164,8 +168,8 @@ CASES: List[Case] = [
     Case("socket.setdefaulttimeout(3)", "socket.getdefaulttimeout()", "socket.getdefaulttimeout()"),
     Case("decimal.getcontext().prec = 3", "decimal.getcontext().prec", "decimal.getcontext().prec"),
     Case(
-        "decimal.setcontext(decimal.Context(prec=3))",
-        "decimal.getcontext().prec",
+        "decimal.setcontext(decimal.Context(Emax=77))",
+        "decimal.getcontext().Emax",
         'context variable "decimal_context"',
     ),
     Case('locale.setlocale(locale.LC_ALL, "C")', "locale.setlocale(locale.LC_ALL)", "locale"),
@@ -286,8 +290,7 @@ def told_and_put_back(case: Case, folder: Path, config: pytest.Config) -> Dict[s
     """What is told after a case, and what is seen before it, after it, and once only its place is put back."""
     tempfile.tempdir = str(folder)  # what others have in the usual one is looked through as well
     names = prepared(folder)
-    instructions: Any = {"restore": [], "watch": None, "follow": None, "from": 0, "teardown": None, "import": None}
-    explainer = Explainer(instructions, str(folder), config)
+    explainer = Explainer(nothing(), str(folder), config)
     sees = [repr(eval(case.sees, names))]
     explainer.start()
     exec(case.pollutes, names)
@@ -300,27 +303,135 @@ def told_and_put_back(case: Case, folder: Path, config: pytest.Config) -> Dict[s
     return {"told": [place.name for place in places], "sees": sees}
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case.pollutes for case in CASES])
-def test_the_place_is_told_by_its_name_and_putting_it_back_undoes_it(
-    case: Case, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def nothing() -> Any:
+    """To restore nothing, and to watch no place."""
+    return {"restore": [], "watch": None, "follow": None, "from": 0, "teardown": None, "import": None}
+
+
+def in_a_fork(run: Callable[[], Dict[str, Any]]) -> Dict[str, Any]:
+    """What a function says, called in a fork."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            told = told_and_put_back(case, tmp_path, request.config)
+            said = run()
         except BaseException as error:  # the parent tells
-            told = {"told": [], "sees": [repr(error)] * 3}
-        os.write(writing, json.dumps(told).encode())
+            said = {"told": [], "left": [], "sees": [repr(error)] * 3}
+        os.write(writing, json.dumps(said).encode())
         os._exit(0)
     os.close(writing)
     with open(reading, "rb") as file:
-        said = json.loads(file.read())
+        found: Dict[str, Any] = json.loads(file.read())
     os.waitpid(child, 0)
+    return found
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.pollutes for case in CASES])
+def test_the_place_is_told_by_its_name_and_putting_it_back_undoes_it(
+    case: Case, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    said = in_a_fork(lambda: told_and_put_back(case, tmp_path, request.config))
     before, after, back = said["sees"]
     assert before != after, said
     assert case.place in said["told"], said
     assert back == before, said
+
+
+#: What is odd in a suite, before the state is noted, and what a test then does, with the place that is told; none for what
+#: is not to be told. No code of the objects is run.
+ODD: List[Tuple[str, str, Optional[str]]] = [
+    # Stubs in the place of libraries that have settings.
+    (
+        "sys.modules['torch'] = mock.MagicMock(); sys.modules['numpy'] = types.ModuleType('numpy')",
+        "library._DEBUG = 1",
+        "library._DEBUG",
+    ),
+    # A module that is loaded once anybody looks at it.
+    ("library.late = lazy('antigravity')", "library._DEBUG = 1", "library._DEBUG"),
+    # Dictionaries, classes, loggers and abstract classes that do more than others.
+    ("library.OPTIONS = Options(a=1)", "dict.__setitem__(library.OPTIONS, 'a', 2)", 'library.OPTIONS["a"]'),
+    ("library.HELD = HeldApart()", "library.HELD.x = 1", "library.HELD.x"),
+    ("library.PLAIN = Abstract('Plain', (), {})", "library.PLAIN.x = 1", "library.PLAIN.x"),
+    ("library.LOG = logging.Logger('known')", "library.LOG.level = 10", "library.LOG.level"),
+    ("os.environ = dict(os.environ)", "library._DEBUG = 1", "library._DEBUG"),
+    (
+        "library.STRICT = Strict",
+        "abc.ABCMeta.register(Strict, int)",
+        "the classes that are registered with library.STRICT",
+    ),
+    # Keys that are others in the next run, and one that takes another's place.
+    ("library.BY_ID = {}", "library.BY_ID[id(library)] = 1", "library.BY_ID"),
+    ("library.RENAMED = {'a': True}", "library.RENAMED['b'] = library.RENAMED.pop('a')", "library.RENAMED"),
+    # A context variable that is named by where its owner lies, and one of two of one name.
+    ("V = contextvars.ContextVar('local<140291396046480>')", "V.set(1)", 'context variable "local<…>"'),
+    # A variable of a function that gets its first value.
+    ("library.late = late()", "library.late(1)", "variable seen that library.late encloses"),
+]
+
+ODD_NAMES = """
+import abc, contextvars, importlib.util, types
+from unittest import mock
+
+def lazy(name):
+    spec = importlib.util.find_spec(name)
+    spec.loader = importlib.util.LazyLoader(spec.loader)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+def fail(*_):
+    raise AssertionError("code of the suite was run")
+
+class Options(dict):
+    __getitem__ = keys = __iter__ = __len__ = __eq__ = fail
+
+class HeldApart:
+    def __init__(self):
+        object.__setattr__(self, "x", 0)
+    __getattribute__ = fail
+
+class Abstract(abc.ABCMeta):
+    def __new__(mcs, name, bases, held):
+        return type.__new__(mcs, name, bases, held)
+
+class Strict(metaclass=abc.ABCMeta):
+    register = classmethod(fail)
+
+def late():
+    def remember(value=None):
+        nonlocal seen
+        if value:
+            seen = value
+    return remember
+    seen = None
+"""
+
+
+@pytest.mark.parametrize(("odd", "pollutes", "place"), ODD, ids=[odd for odd, _, _ in ODD])
+def test_what_is_odd_in_a_suite_hides_no_state_and_is_not_run(
+    odd: str, pollutes: str, place: Optional[str], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    said = in_a_fork(lambda: of_odd(odd, pollutes, tmp_path, request.config))
+    assert place in said["told"], said
+    assert said["left"] == [], said
+
+
+def of_odd(odd: str, pollutes: str, folder: Path, config: pytest.Config) -> Dict[str, Any]:
+    """What is told after a test in an odd suite, and what is still once all of it is put back."""
+    tempfile.tempdir = str(folder)
+    names = prepared(folder)
+    exec(ODD_NAMES, names)
+    exec(odd, names)
+    explainer = Explainer(nothing(), str(folder), config)
+    explainer.start()
+    exec(pollutes, names)
+    places = list(explainer._places())
+    for place in places:
+        if place.restore is not None and place.kind != "uncollected objects":
+            place.restore()
+    left = [place.name for place in explainer._places() if place.kind not in ("uncollected objects", "descriptor")]
+    cut_off = explainer._is_cut_off or explainer._heap.is_cut_off
+    return {"told": [place.name for place in places], "left": left, "cut_off": cut_off}
 
 
 #: What every test file of the suite begins with.
@@ -353,8 +464,10 @@ def write_suite(folder: Path) -> None:
     (library / "library.py").write_text(LIBRARY, encoding="utf-8")
     (project / "shop.py").write_text(SHOP, encoding="utf-8")
     imports = ", ".join([*USED.split(), "collections.abc", "multiprocessing.context"])
-    for number, case in enumerate(CASES):
+    # pytest has warnings as they were before each test, and jostle seeds generators.
+    of_suite = [case for case in CASES if not case.place.startswith("warnings.") and case.place != "random"]
+    for number, case in enumerate(of_suite):
         text = HEAD.format(imports=imports, more=NAMES, sees=case.sees, pollutes=case.pollutes)
         (project / f"test_{number:03}.py").write_text(text, encoding="utf-8")
-    places = [case.place for case in CASES]
+    places = [case.place for case in of_suite]
     (folder / "places.json").write_text(json.dumps(places), encoding="utf-8")

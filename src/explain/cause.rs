@@ -56,14 +56,8 @@ pub(crate) fn tiers(places: &[Place], settled: &[bool]) -> Vec<Vec<usize>> {
         place if place.in_library => 2,
         place => usize::from(place.low_confidence),
     };
-    let restorable =
-        || (0..places.len()).filter(|&at| places[at].restorable && !is_told_by_items(places, at));
+    let restorable = || (0..places.len()).filter(|&at| places[at].restorable && !places[at].told_by_items);
     (0..5).map(|of| restorable().filter(|&at| tier(at) == of).collect()).collect()
-}
-
-/// Whether a place holds others that are told as well: what it holds is told by them, as far as they do.
-pub(crate) fn is_told_by_items(places: &[Place], at: usize) -> bool {
-    places.iter().any(|other| is_item(other, &places[at]))
 }
 
 fn is_item(place: &Place, of: &Place) -> bool {
@@ -241,6 +235,7 @@ mod tests {
             restorable: true,
             low_confidence: low(at),
             in_library: false,
+            told_by_items: false,
             written: None,
             read: None,
             recipe: None,
@@ -368,6 +363,7 @@ mod tests {
         for (place, name) in all.iter_mut().zip(["m.d", r#"m.d["a"]"#, r#"m.d["b"]"#, "m.other"]) {
             place.name = name.into();
         }
+        all[0].told_by_items = true;
         assert_eq!(tiers(&all, &[])[0], [1, 2, 3]);
         // The holder puts both entries back.
         let mut experiment = Simulated::new(vec![vec![1, 0], vec![2, 0]]);

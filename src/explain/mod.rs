@@ -11,7 +11,7 @@ mod related;
 use crate::state::Place;
 use serde::Serialize;
 
-pub(crate) use cause::{Answer, Cause, Experiment, as_a_whole, find, is_told_by_items, tiers};
+pub(crate) use cause::{Answer, Cause, Experiment, as_a_whole, find, tiers};
 pub(crate) use related::{InTurn, RelatedTests};
 
 /// A change of the project, tried in a copy of it.

@@ -26,6 +26,8 @@ struct PlaceRecord {
     place: Place,
     #[serde(default, alias = "mend", skip_serializing_if = "Option::is_none")]
     recipe: Option<RestoreRecipe>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    told_by_items: bool,
 }
 
 /// A line with the call that led to it.
@@ -39,7 +41,11 @@ struct LineRecord {
 
 impl From<&Changed> for ChangedRecord {
     fn from(changed: &Changed) -> Self {
-        let place = |place: &Place| PlaceRecord { place: place.clone(), recipe: place.recipe.clone() };
+        let place = |place: &Place| PlaceRecord {
+            place: place.clone(),
+            recipe: place.recipe.clone(),
+            told_by_items: place.told_by_items,
+        };
         let line = |line: &Written| LineRecord { line: line.clone(), call: line.call.clone() };
         Self {
             places: changed.places.iter().map(place).collect(),
@@ -54,7 +60,7 @@ impl From<&Changed> for ChangedRecord {
 
 impl From<ChangedRecord> for Changed {
     fn from(record: ChangedRecord) -> Self {
-        let place = |PlaceRecord { place, recipe }| Place { recipe, ..place };
+        let place = |PlaceRecord { place, recipe, told_by_items }| Place { recipe, told_by_items, ..place };
         let line = |LineRecord { line, call }| Written { call, ..line };
         Self {
             places: record.places.into_iter().map(place).collect(),
@@ -86,6 +92,7 @@ mod tests {
             restorable: true,
             low_confidence: false,
             in_library: false,
+            told_by_items: true,
             written: None,
             read: None,
             recipe: Some(recipe),

@@ -28,6 +28,9 @@ pub struct Place {
     /// Whether an object of an installed library or of Python's own holds it, far from what the project names.
     #[serde(default)]
     pub(crate) in_library: bool,
+    /// Whether all that has changed of it is told by its entries as well.
+    #[serde(default, skip_serializing)]
+    pub(crate) told_by_items: bool,
     /// The line after which it had its new value, if that is known.
     #[serde(default)]
     pub written: Option<Written>,
@@ -262,6 +265,7 @@ impl Place {
             restorable: true,
             low_confidence: false,
             in_library: false,
+            told_by_items: false,
             written: None,
             read: None,
             recipe: None,

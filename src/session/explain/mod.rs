@@ -8,7 +8,7 @@ pub(crate) mod details;
 pub(crate) mod same_polluter;
 mod tests;
 
-use crate::explain::{Answer, Cause, Experiment, Explanation, as_a_whole, find, is_told_by_items, tiers};
+use crate::explain::{Answer, Cause, Experiment, Explanation, as_a_whole, find, tiers};
 use crate::finding::{Finding, Kind};
 use crate::judge::Tally;
 use crate::judge::observation::{FailureMatcher, Observation, observe};
@@ -345,7 +345,7 @@ fn explain_with(runner: &mut Runner<'_, '_>) -> Explanation {
         Ok(Some(cause)) => cause,
     };
     let is_told = |&at: &usize| {
-        let told = places[at].kind != StateKind::Uncollected && !is_told_by_items(&places, at);
+        let told = places[at].kind != StateKind::Uncollected && !places[at].told_by_items;
         told || cause.places.contains(&at)
     };
     let changed = (0..places.len()).filter(is_told).count();
@@ -390,13 +390,13 @@ fn in_fresh_processes(
 /// A place with where it is written and read, in a run made for that alone.
 fn written_and_read(runner: &mut Runner<'_, '_>, place: &Place) -> Place {
     let instructions = Instructions { watch: Some(place.name.clone()), ..runner.case.instructions() };
-    let (repetitions, shows) = (runner.repetitions, runner.shows);
+    let (repetitions, shows, contradicted) = (runner.repetitions, runner.shows, runner.contradicted);
     if place.kind == StateKind::Uncollected {
         // To look at them is to collect them, so that the failure does not show.
         (runner.repetitions, runner.shows) = (1, 1);
     }
     let seen = runner.run(&instructions, false);
-    (runner.repetitions, runner.shows) = (repetitions, shows);
+    (runner.repetitions, runner.shows, runner.contradicted) = (repetitions, shows, contradicted);
     let Ok((_, changed)) = seen else {
         return place.clone();
     };
@@ -410,9 +410,8 @@ fn written_and_read(runner: &mut Runner<'_, '_>, place: &Place) -> Place {
 /// what merely is another.
 fn suspected(places: &[Place], settled: &[bool]) -> Vec<usize> {
     // That the collector has something to do is so after most tests.
-    let tells = |&at: &usize| {
-        !settled[at] && places[at].kind != StateKind::Uncollected && !is_told_by_items(places, at)
-    };
+    let tells =
+        |&at: &usize| !settled[at] && places[at].kind != StateKind::Uncollected && !places[at].told_by_items;
     let mut listed: Vec<usize> = (0..places.len()).filter(tells).collect();
     listed.sort_by_key(|&at| {
         let place = &places[at];

@@ -109,8 +109,7 @@ impl Search<'_, '_> {
     /// Whether the polluter hangs or ends its process when it is run a second time, as one does that takes a lock for good: it
     /// would do so before each test.
     fn ends_when_run_again(&mut self) -> Result<bool, RunError> {
-        let ends =
-            |run: &Execution| matches!(run.outcome, Outcome::Timeout { .. } | Outcome::Crashed { .. });
+        let ends = |run: &Execution| matches!(run.outcome, Outcome::Timeout { .. } | Outcome::Crashed { .. });
         let trials = self.probes([vec![self.polluter; 2]])?;
         Ok(trials.iter().flat_map(|trial| &trial.executions).any(ends))
     }
