@@ -112,7 +112,7 @@ def slots(kind: type) -> Dict[str, types.MemberDescriptorType]:
     if known is not None and known[0] is kind:
         return known[1]
     found: Dict[str, types.MemberDescriptorType] = {}
-    for base in type.__dict__["__mro__"].__get__(kind):
+    for base in type.__dict__["__mro__"].__get__(kind) or ():  # none before a type of C code is ready
         own = type.__dict__["__dict__"].__get__(base)
         if "__slots__" in own:
             of_base = {name: slot for name, slot in own.items() if type(slot) is types.MemberDescriptorType}
