@@ -104,15 +104,16 @@ class Heap:
         seen.update(roots)
         level: List[Any] = list(roots.values())
         follow = level
+        held: List[Any] = []
         while level:
             self._levels.append(level)
-            found = list(self._reached(follow))
+            found = [*self._reached(follow), *held]
             # In the order in which they were reached, which is the same in each run.
             new = dict(zip(map(id, found), found))
             for known in seen.intersection(new):
                 del new[known]
             seen.update(new)
-            level, follow = self._take(new.values())
+            level, follow, held = self._take(new.values())
 
     def forget(self) -> None:
         """Keep nothing alive any more."""
@@ -177,9 +178,10 @@ class Heap:
         for at in range(0, len(others), 10_000):
             yield from gc.get_referents(*others[at : at + 10_000])
 
-    def _take(self, objects: Iterable[Any]) -> Tuple[List[Any], List[Any]]:
-        """Note what these hold. Returns those that are kept, and those of them that lead to others."""
-        kept, leading = [], []
+    def _take(self, objects: Iterable[Any]) -> Tuple[List[Any], List[Any], List[Any]]:
+        """Note what these hold. Returns those that are kept, those of them that lead to others, and the dictionaries of
+        attributes, which the collector does not list from Python 3.13 on."""
+        kept, leading, dictionaries = [], [], []
         kinds, noted = self._kinds, self._noted
         for obj in objects:
             of = type(obj)
@@ -194,12 +196,14 @@ class Heap:
                 continue
             kept.append(obj)
             if kind.has_dictionary:
-                attributes(obj)
+                dictionary = attributes(obj)
+                if dictionary is not None:
+                    dictionaries.append(dictionary)
             if kind.copy is not None:
                 noted.append((obj, kind.copy(obj), kind.copy))
             if kind.leads:
                 leading.append(obj)
-        return kept, leading
+        return kept, leading, dictionaries
 
     def _kind(self, of: type) -> Optional[_Kind]:
         """What to do with objects of a type; nothing if they are neither noted nor gone into."""

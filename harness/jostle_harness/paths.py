@@ -18,9 +18,11 @@ from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Se
 
 from .library_state import ANCHORS
 from .places import MISSING, home_of, is_a, key_name, names_its_item, namespace
-from .snapshot import LOCKS, Node, Sort, attributes, in_slots, slot_value, slots
+from .snapshot import LOCKS, Node, Sort, attributes, in_slots
 
 _CONTAINERS: Tuple[type, ...] = (dict, list, set, collections.deque, bytearray)
+#: Whether the collector lists what is in an object's attributes, and not their dictionary.
+_HIDES_DICTIONARIES = sys.version_info >= (3, 13)
 #: How many of those that hold an object are looked at for its name.
 _HOLDERS = 12
 _PRIVATE = re.compile(r"(?:^|\.|\[\")_(?!_)")
@@ -157,7 +159,9 @@ def held_by(holder: Any) -> Sequence[Any]:
         return [part for part in held if part]
     if is_a(holder, (types.ModuleType, threading.local)):
         return (_dictionary(holder),)  # what a module of C holds besides has no name
-    return gc.get_referents(holder)
+    found = gc.get_referents(holder)
+    dictionary = attributes(holder) if _HIDES_DICTIONARIES else None
+    return found if dictionary is None else [*found, dictionary]
 
 
 def _dictionary(obj: Any) -> Any:
@@ -211,9 +215,9 @@ def _steps(holder: Any, path: Optional[Path], obj: Any) -> Iterator[Path]:
     elif attributes(holder) is obj:
         yield Path(text, reach, holder)
     else:
-        for name, slot in slots(kind).items():
-            if slot_value(slot, holder) is obj:
-                yield Path(f"{text}.{name}", reach)
+        # The collector may list what the attributes hold, and not their dictionary.
+        named = {**in_slots(holder), **(attributes(holder) or {})}
+        yield from (Path(f"{text}.{name}", reach) for name, value in named.items() if value is obj)
 
 
 #: What leads on from objects of Python's own types.
