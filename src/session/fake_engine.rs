@@ -341,7 +341,7 @@ impl Engine for FakeEngine<'_> {
 
     fn capabilities(&self, plan: &Plan) -> Capabilities {
         let forks = self.forks && plan.imports == Imports::All;
-        Capabilities { forks, lacks_threads: self.lacks_threads, at_once: 2 }
+        Capabilities { forks, lacks_threads: self.lacks_threads, starting: Duration::ZERO, at_once: 2 }
     }
 
     fn isolation(&self) -> Isolation {

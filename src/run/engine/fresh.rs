@@ -109,7 +109,7 @@ impl Engine for SpawnEngine {
 
     fn capabilities(&self, plan: &Plan) -> Capabilities {
         let at_once = (self.host.room() / plan.workers.len().max(1) as u32).max(1);
-        Capabilities { forks: false, lacks_threads: false, at_once }
+        Capabilities { forks: false, lacks_threads: false, starting: Duration::ZERO, at_once }
     }
 
     fn isolation(&self) -> Isolation {

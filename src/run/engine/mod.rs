@@ -90,6 +90,8 @@ pub struct Capabilities {
     pub forks: bool,
     /// Whether forks lack threads of libraries, which tests may need.
     pub(crate) lacks_threads: bool,
+    /// How long it takes until forks can be made for it: nothing once the suite was collected for its hash seed.
+    pub(crate) starting: Duration,
     /// How many trials of such a plan [`Engine::run_all`] runs at the same time: 1 at least.
     pub(crate) at_once: u32,
 }

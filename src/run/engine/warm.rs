@@ -310,7 +310,10 @@ impl Engine for WarmEngine {
 
     fn capabilities(&self, plan: &Plan) -> Capabilities {
         let lacks_threads = self.zygotes.values().any(Zygote::lacks_threads);
-        Capabilities { forks: self.may_fork(plan), lacks_threads, ..self.fresh.capabilities(plan) }
+        let forks = self.may_fork(plan);
+        let starts = forks && !self.zygotes.contains_key(&plan.hash_seed);
+        let starting = if starts { self.startup } else { Duration::ZERO };
+        Capabilities { forks, lacks_threads, starting, ..self.fresh.capabilities(plan) }
     }
 
     fn isolation(&self) -> Isolation {

@@ -92,7 +92,8 @@ impl<'a> Lab<'a> {
     /// How long a run is going to take, from what its tests took before.
     pub(crate) fn forecast(&self, job: Job<'_>) -> Duration {
         let takes = self.forecast.of(job.plan, job.fresh || !self.forks(job.plan));
-        if job.recorded { takes * RECORDING_FACTOR } else { takes }
+        let starting = if job.fresh { Duration::ZERO } else { self.engine.capabilities(job.plan).starting };
+        starting + if job.recorded { takes * RECORDING_FACTOR } else { takes }
     }
 
     /// How long a worker is going to take for tests, from what they took before.
