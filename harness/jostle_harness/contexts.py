@@ -23,18 +23,13 @@ class ContextVariables:
         self._is_runner = is_runner
         self._values = dict(contextvars.copy_context())
 
-    def held(self) -> List[object]:
-        """Their values, which may change themselves."""
-        return list(self._values.values())
-
     def changes(self) -> Iterator[Place]:
         """What differs by now."""
         now = dict(contextvars.copy_context())
-        changed = [variable for variable in {**self._values, **now} if not self._is_same(variable, now)]
-        homes = _homes([*{**self._values, **now}])
-        names = collections.Counter(
-            _name(variable, homes.get(id(variable), "")) for variable in {**self._values, **now}
-        )
+        known = list({**self._values, **now})
+        changed = [variable for variable in known if not self._is_same(variable, now)]
+        homes = _homes(known)
+        names = collections.Counter(_name(variable, homes.get(id(variable), "")) for variable in known)
         for variable in sorted(changed, key=lambda variable: variable.name):
             home = homes.get(id(variable), "")
             if home and self._is_runner(home):

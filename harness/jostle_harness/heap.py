@@ -213,7 +213,7 @@ class Heap:
         if of in _COPIED_WHOLE:
             return _Kind(dict.copy, True, False)
         if issubclass(of, dict):
-            return _Kind(_entries, True, has_dictionary)
+            return _Kind(functools.partial(read, sort="items"), True, has_dictionary)
         if issubclass(of, list):
             return _Kind(list.copy, True, has_dictionary)
         if issubclass(of, collections.deque):
@@ -223,7 +223,7 @@ class Heap:
         if of in _UNLISTED or of is _CACHED:
             return _Kind(functools.partial(read, sort="whole"), False, False)
         if of is types.CellType:
-            return _Kind(_content, True, False)
+            return _Kind(functools.partial(read, sort="whole"), True, False)
         if issubclass(of, abc.ABCMeta):
             return _Kind(_registered, True, False)
         if of is types.FunctionType or issubclass(of, (type, *_OF_NAMESPACE)) or of in _LEADING:
@@ -246,17 +246,6 @@ def _home(value: object) -> str:
 
 def _listed(held: Any) -> List[Any]:
     return list(collections.deque.__iter__(held))
-
-
-def _entries(held: Any) -> Dict[Any, Any]:
-    return dict(dict.items(held))
-
-
-def _content(cell: Any) -> List[Any]:
-    try:
-        return [cell.cell_contents]
-    except ValueError:  # not bound
-        return []
 
 
 def _differs(old: Any, now: Any) -> bool:

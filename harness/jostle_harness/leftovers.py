@@ -49,11 +49,9 @@ class Leftovers:
         self._ports = _ports()
         #: In a network of our own there is none at first; in the machine's any other process may take one.
         self._ports_are_ours = not self._ports
-        self._collects = False
 
     def watch_garbage(self) -> None:
         """Note where objects are made, for those that are left to the collector."""
-        self._collects = True
         tracemalloc.start(limits.TRACED_FRAMES)
 
     def stop(self) -> None:

@@ -1,6 +1,6 @@
 """State of well-known libraries: the names that their users know it by, and the library's own way to reset it.
 
-To add a library, add an entry and a specimen in ``tests/specimens`` that shows it with the real library. In ``raw`` a field
+To add a library, add an entry, and a suite in ``tests/libraries`` that shows it with the real library. In ``raw`` a field
 such as ``{0}`` stands for one key or name; the same fields may be in ``name``, ``before`` and ``after``.
 """
 

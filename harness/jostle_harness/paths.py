@@ -72,10 +72,10 @@ class Paths:
         holders = self._holders(wanted)
         found: Dict[int, Path] = {}
         for level in holders:
-            for key, (obj, held_by) in level.items():
+            for key, (obj, holding) in level.items():
                 best = self._absolute(obj)
                 if best is None:
-                    steps = (step for holder in held_by for step in _steps(holder, found.get(id(holder)), obj))
+                    steps = (step for one in holding for step in _steps(one, found.get(id(one)), obj))
                     best = min(steps, key=lambda path: path.order, default=None)
                 if best is not None:
                     found[key] = best

@@ -187,19 +187,12 @@ def _signal(number: int) -> _Access:
     return lambda: signal.getsignal(number), lambda value: signal.signal(number, value)
 
 
-def _by(module: Any, getter: str, setter: str, *given: Any, kind: Kind = _GLOBAL) -> Iterator[Setting]:
+def _by(module: Any, getter: str, setter: str) -> Iterator[Setting]:
     """A setting with a getter and a setter of a module's, if it has these; nothing in a Python or a library that has not."""
     get, put = getattr(module, getter, None), getattr(module, setter, None)
     if get is not None and put is not None:
-        arguments = ", ".join(map(repr, given))
-        taken = f"{module.__name__}.{setter}" if not given else None
-        yield Setting(
-            f"{module.__name__}.{getter}({arguments})",
-            kind,
-            lambda: get(*given),
-            lambda value: put(*given, value),
-            setter=taken,
-        )
+        name = module.__name__
+        yield Setting(f"{name}.{getter}()", _GLOBAL, get, put, setter=f"{name}.{setter}")
 
 
 def _interpreter() -> Iterator[Setting]:

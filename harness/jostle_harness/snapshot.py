@@ -70,8 +70,8 @@ def _holding(obj: object, sort: Sort) -> Optional[Dict[str, Any]]:
 
 def identity(obj: object, sort: Sort) -> int:
     """What tells the state of an object from that of others, as long as it lives."""
-    namespace = _holding(obj, sort)
-    return id(obj) if namespace is None else id(namespace)
+    holding = _holding(obj, sort)
+    return id(obj) if holding is None else id(holding)
 
 
 def sort_of(obj: object) -> Optional[Sort]:
@@ -171,7 +171,10 @@ def read(obj: Any, sort: Sort) -> Any:
     if is_a(obj, random.Random):
         return obj.getstate()
     if is_a(obj, types.CellType):
-        return [obj.cell_contents]
+        try:
+            return [obj.cell_contents]
+        except ValueError:  # not bound
+            return []
     if type(obj) in LOCKS:
         return _is_locked(obj)
     if is_a(obj, itertools.count):

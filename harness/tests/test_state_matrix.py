@@ -366,6 +366,8 @@ ODD: List[Tuple[str, str, Optional[str]]] = [
     ("V = contextvars.ContextVar('local<140291396046480>')", "V.set(1)", 'context variable "local<…>"'),
     # A variable of a function that gets its first value.
     ("library.late = late()", "library.late(1)", "variable seen that library.late encloses"),
+    # And one that loses it.
+    ("library.late = late(); library.late(1)", "library.late(0)", "variable seen that library.late encloses"),
 ]
 
 ODD_NAMES = """
@@ -402,6 +404,8 @@ def late():
         nonlocal seen
         if value:
             seen = value
+        else:
+            del seen
     return remember
     seen = None
 """
