@@ -77,6 +77,27 @@ fn all_who_have_to_do_with_a_place_are_named_and_no_others() {
 }
 
 #[test]
+fn a_polluter_that_hangs_when_it_is_run_again_is_not_run_before_each_test() {
+    let takes_a_lock = State {
+        becomes: |letter, dirty| match letter {
+            'a' if dirty.contains(CACHE) => Outcome::Timeout { limit: std::time::Duration::ZERO },
+            _ => (STATE.becomes)(letter, dirty),
+        },
+        ..STATE
+    };
+    let (related_tests, ran) = found(engine(takes_a_lock));
+    assert_eq!(letters(related_tests.polluters.clone()), "bc");
+    assert!(!related_tests.whole, "nobody else was run after it");
+    let again = |plan: &Plan| plan.workers[0].iter().filter(|&&ran| ran == test('a')).count() - 1;
+    let most = ran
+        .iter()
+        .filter(|(plan, _)| plan.workers[0].contains(&test('a')))
+        .map(|(plan, _)| again(plan))
+        .max();
+    assert_eq!(most, Some(1));
+}
+
+#[test]
 fn a_victim_that_resets_the_place_is_a_cleaner_as_well() {
     let resets = |letter| if letter == 'o' { &[(CACHE, false)][..] } else { (STATE.writes)(letter) };
     let (related_tests, _) = found(engine(State { writes: resets, ..STATE }));
