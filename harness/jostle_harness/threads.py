@@ -144,8 +144,10 @@ def lost(fork: Callable[[], int], starts: Optional[Starts] = None) -> Lost:
     needed += ["a thread that `threading` does not know"] * max(0, left.unknown - answer["unknown"])
     native: List[str] = []
     in_child = Counter(answer["native"])
+    # A thread that was joined right before the fork may have been at its very end then, and is gone by now.
+    still = _tasks()
     for number, name in left.native.items():
-        if _is_missing(name, in_child) and not _HANDLED.match(name):
+        if number in still and _is_missing(name, in_child) and not _HANDLED.match(name):
             named = starts.name_of_task(number, name)
             (needed if _WAITED_FOR.match(name) else native).append(named)
     return Lost([text(name) for name in needed], [text(name) for name in native], ended)
