@@ -146,6 +146,63 @@ fn what_a_session_did_not_explain_is_explained_later() {
     assert_eq!(finding["explanation"]["fix"]["parallel"], 5);
 }
 
+/// State that Python cannot see: C has it.
+const TENANTS: [(&str, &str); 2] = [
+    (
+        "shop.py",
+        "import ctypes\n\n_TENANT = ctypes.c_int(0)\n\n\ndef current():\n    return _TENANT.value\n\n\n\
+         def switch(number):\n    _TENANT.value = number\n\n\n\
+         class Settings:\n    tenant = property(lambda self: current(), lambda self, number: switch(number))\n\n\n\
+         SETTINGS = Settings()\n",
+    ),
+    (
+        "test_shop.py",
+        "import shop\n\n\ndef test_switches():\n    shop.switch(3)\n\n\n\
+         def test_is_none():\n    assert shop.current() == 0\n\n\ndef test_other():\n    pass\n",
+    ),
+];
+
+#[test]
+fn state_that_the_user_names_is_watched() {
+    let folder = project(&TENANTS);
+    let settings = |text: &str| fs::write(folder.path().join("jostle.toml"), text).expect("a file");
+    settings("explain = \"no\"\nfailures = \"kept\"\n");
+    stress(folder.path(), &support::NARROW);
+    let kept = fs::read_dir(folder.path().join("kept")).expect("a folder").next().expect("a file");
+    let kept = kept.expect("a file").path().display().to_string();
+    let explain =
+        |more: &[&str]| report(folder.path(), &[&["explain", &kept, "--explain", "state"], more].concat());
+    let unknown = explain(&[]);
+    assert_eq!(unknown["findings"][0]["explanation"]["confirmed"], false, "{unknown:#}");
+    let watched = explain(&["--watch", "shop:SETTINGS.tenant", "--watch", "shop:nothing"]);
+    let explanation = &explained(&watched)["explanation"];
+    assert_eq!(explanation["places"][0]["name"], "shop.SETTINGS.tenant");
+    assert_eq!(explanation["places"][0]["written"]["line"], 11);
+    let unread = explanation["unread"][0].as_str().unwrap_or_default();
+    assert_eq!(unread, "shop.nothing: AttributeError: module 'shop' has no attribute 'nothing'");
+    settings("[state]\ntenant = { get = \"shop:current\", set = \"shop:switch\" }\n");
+    let fixed = stress(folder.path(), &support::NARROW);
+    let finding = explained(&fixed);
+    assert_eq!(finding["explanation"]["places"][0]["name"], "tenant");
+    assert!(diff(finding).contains("+    shop.switch(saved)"), "{}", diff(finding));
+}
+
+#[test]
+fn what_names_no_state_is_refused() {
+    let folder = project(&TENANTS);
+    let said = |arguments: &[&str]| {
+        let output = support::jostle(folder.path()).args(arguments).output().expect("jostle runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, told) = said(&["explain", "1:0", "--watch", "shop.SETTINGS"]);
+    assert!(code == Some(4) && told.contains("is not of the form module:attribute"), "{told}");
+    for wrong in ["tenant = \"shop\"", "tenant = 3", "tenant = { set = \"shop:switch\" }"] {
+        fs::write(folder.path().join("jostle.toml"), format!("[state]\n{wrong}\n")).expect("a file");
+        let (code, told) = said(&["stress", "--seed", "1"]);
+        assert!(code == Some(4) && told.contains("module:attribute"), "{wrong}: {told}");
+    }
+}
+
 /// Of an environment variable a page shows what the specimen `environ` prints.
 #[test]
 fn the_line_that_reads_the_place_is_told() {

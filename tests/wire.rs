@@ -10,7 +10,7 @@ use std::process::Command;
 
 use jostle::formats::PROTOCOL_VERSION;
 use jostle::run::protocol::{Message, Purpose, Request, Setup, WatchSetup, Whereabouts, WorkerIdentity};
-use jostle::state::Instructions;
+use jostle::state::{Instructions, NamedPlace};
 use jostle::suite::{Fixture, Phase};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -192,6 +192,7 @@ fn the_harness_knows_all_that_jostle_says() {
         from: 1,
         teardown: Some(fixture),
     };
+    let named = [NamedPlace { name: place(), get: place(), is_getter: true, set: Some(place()) }];
     let requests = [
         Request::Setup(Setup {
             protocol: PROTOCOL_VERSION,
@@ -205,6 +206,7 @@ fn the_harness_knows_all_that_jostle_says() {
             watch: Some(WatchSetup { at: Some(vec!["a"]), system_calls: true, filter: Some(place()) }),
             stop: NonZero::new(1),
             explain: Some(&instructions),
+            named_places: &named,
         }),
         Request::Go,
         Request::Turn { turn: 1 },

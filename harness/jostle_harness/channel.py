@@ -112,6 +112,8 @@ class Setup:
         self.stop: Optional[int] = message.get("stop")
         #: What is to be found out of the state that the tests before the last one leave.
         self.explain: Optional[messages.Instructions] = message.get("explain")
+        #: The places of state that the user has named.
+        self.named_places: List[messages.NamedPlace] = message.get("named_places", [])
         #: Whether this is the setup of a zygote's fork.
         self.is_fork = False
 

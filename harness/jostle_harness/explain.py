@@ -27,6 +27,7 @@ from .follow import Follower
 from .graph import Graph
 from .heap import RUNNERS, Heap
 from .leftovers import GARBAGE, Leftovers
+from .named_state import NamedState
 from .path_bindings import PathBindings
 from .places import Place, show
 from .probes import Probe, file_probe, node_probe
@@ -48,6 +49,7 @@ class Explainer:
         rootdir: str,
         config: pytest.Config,
         items: Sequence[pytest.Item] = (),
+        named_places: Sequence[messages.NamedPlace] = (),
     ) -> None:
         self._restore: Set[str] = set(instructions["restore"])
         self._watch: Optional[str] = instructions["watch"]
@@ -64,6 +66,7 @@ class Explainer:
         self._rootdir = rootdir
         self._config = config
         self._items = items
+        self._named_places = named_places
         self._own: Dict[str, bool] = {}
         #: Whether there was something that could not be looked at.
         self._is_cut_off = False
@@ -107,6 +110,7 @@ class Explainer:
         self._leftovers = Leftovers(self._rootdir)
         self._files = Files(self._rootdir, lambda: PathBindings(self.is_own))
         self._process_state = ProcessState(pytest_private.capture_manager(self._config))
+        self._named = NamedState(self._named_places)
         self._contexts = ContextVariables(self.is_own, self._is_runner)
         # What a test that pollutes itself is given is its own before it is whoever else's.
         itself = len({id(item) for item in self._items}) == 1
@@ -145,7 +149,13 @@ class Explainer:
         """What tells whether the place of a name is another by now."""
         assert self._graph is not None
         name = library_state.raw_name(name)
-        for find in (self._process_state.probe, self._contexts.probe, self._leftovers.probe, patchers.probe):
+        for find in (
+            self._named.probe,
+            self._process_state.probe,
+            self._contexts.probe,
+            self._leftovers.probe,
+            patchers.probe,
+        ):
             probe = find(name)
             if probe is not None:
                 return probe
@@ -253,7 +263,16 @@ class Explainer:
         # What is kept alive here would end in the last test otherwise, or not at all.
         self._graph = self._noted = None
         self._heap.forget()
-        channel.send(messages.Changed(type="changed", places=changes, cut_off=cut_off, failed=failed, written=written))
+        channel.send(
+            messages.Changed(
+                type="changed",
+                places=changes,
+                cut_off=cut_off,
+                failed=failed,
+                unread=self._named.unread(),
+                written=written,
+            )
+        )
         if self._reads is not None and not self._is_import:
             self._reads.start()
 
@@ -275,6 +294,7 @@ class Explainer:
             self._leftovers.changes(),
             self._heap.changes(self._graph.knows),
             self._files.changes(),
+            (place for place in self._named.changes() if place.name not in seen),
             self._made_fixtures(),
         )
         found = itertools.chain.from_iterable(map(self._as_far_as_it_goes, sources))

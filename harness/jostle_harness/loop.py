@@ -167,7 +167,9 @@ class Loop:
         names = [node_id for node_id, _ in self._setup.tests]
         passing = [item for item, name in zip(self.items, names) if item is not None and text(item.nodeid) != name]
         are_passing(value for item in passing for _, value in pytest_private.parameters(item))
-        explainer = Explainer(self._setup.explain, str(item.config.rootpath), item.config, items)
+        explainer = Explainer(
+            self._setup.explain, str(item.config.rootpath), item.config, items, self._setup.named_places
+        )
         item.config.pluginmanager.register(explainer, "jostle-explainer")
         return explainer
 

@@ -124,6 +124,15 @@ class Fixture(TypedDict):
     phase: Phase
 
 
+class NamedPlace(TypedDict):
+    """A place that the user has named."""
+
+    name: str
+    get: str
+    is_getter: bool
+    set: Optional[str]
+
+
 # The keys of the wire are words of Python's, which a class cannot have as attributes.
 Instructions = TypedDict(
     "Instructions",
@@ -156,6 +165,7 @@ class Setup(_Setup, total=False):
 
     stop: int
     explain: Instructions
+    named_places: List[NamedPlace]
 
 
 class Go(TypedDict):
@@ -484,6 +494,7 @@ class Changed(TypedDict):
     places: List[Place]
     cut_off: bool
     failed: List[str]
+    unread: List[str]
     written: Optional[Written]
 
 

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::cli::seed::SeedFrom;
 use crate::cli::values::UsageError;
 use crate::parse::reason;
+use crate::state::NamedPlace;
 
 /// The settings; each has the name of its command-line option, which overrides it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -71,6 +72,8 @@ pub struct Config {
     pub junit: Option<PathBuf>,
     /// `--code-quality`, relative to the file.
     pub(crate) code_quality: Option<PathBuf>,
+    /// Places of state to watch, by the names that reports have for them.
+    pub(crate) state: Option<BTreeMap<String, NamedState>>,
     /// What would stand after `--`.
     pub pytest_args: Option<Vec<String>>,
     /// Settings by the name of the `--profile` that puts them in place of those above; a profile has none.
@@ -94,6 +97,44 @@ impl std::fmt::Display for Count {
             Self::Number(number) => write!(f, "{number}"),
             Self::Word(word) => f.write_str(word),
         }
+    }
+}
+
+/// How a place of state is got at.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum NamedState {
+    /// `module:attribute`.
+    Attribute(String),
+    /// By functions.
+    Functions(Accessors),
+}
+
+/// The functions that give a value, and set it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Accessors {
+    /// `module:function`, called without arguments.
+    get: String,
+    /// `module:function`, called with the value that is to be put back.
+    set: Option<String>,
+}
+
+impl Config {
+    /// The places of state that are named, in the order of their names.
+    ///
+    /// # Errors
+    /// What leads to one is not of the form `module:attribute`.
+    pub(crate) fn named_places(&self) -> Result<Vec<NamedPlace>, UsageError> {
+        let place = |(name, state): (&String, &NamedState)| {
+            let (get, is_getter, set) = match state {
+                NamedState::Attribute(get) => (get.clone(), false, None),
+                NamedState::Functions(Accessors { get, set }) => (get.clone(), true, set.clone()),
+            };
+            let place = NamedPlace { name: name.clone(), get, is_getter, set };
+            place.checked().map_err(|why| UsageError(format!("[tool.jostle.state] {name}: {why}")))
+        };
+        self.state.iter().flatten().map(place).collect()
     }
 }
 
@@ -190,6 +231,10 @@ const TYPES: &[(&str, &str)] = &[
     ("sequence,", "a list,"),
     ("map,", "a table,"),
     ("data did not match any variant of untagged enum Count", "a number of workers or \"auto\" is needed"),
+    (
+        "data did not match any variant of untagged enum NamedState",
+        "\"module:attribute\", or a table with get and perhaps set, is needed",
+    ),
     ("expected struct Config", "a table is needed"),
     ("expected struct Tool", "a table is needed"),
     ("unknown field", "there is no setting"),

@@ -13,6 +13,7 @@ use crate::plan::Seed;
 use crate::record::{Journal, history_file, journal_file};
 use crate::run::site::workspace::cache_dir;
 use crate::session::lab::journaled::{Begin, JournalKey, Place};
+use crate::state::NamedPlace;
 
 /// The seed of a session, where that is from, and the place of the journal. A session that goes on has the seed
 /// of its journal, which may be of yesterday; else a seed is drawn if none is given.
@@ -79,11 +80,17 @@ pub(crate) fn journal_key(options: &StressOptions) -> Result<JournalKey, UsageEr
         ("--disk", isolation.disk.to_string()),
         ("--memory", isolation.memory.map_or_else(String::new, |bytes| bytes.to_string())),
         ("--report-leftovers", given(isolation.report_leftovers)),
+        ("[tool.jostle.state]", listed(&suite.named_places, named_place)),
         ("pytest's arguments:", pytest_args),
     ];
     let given = values.into_iter().filter(|(_, value)| !value.is_empty());
     let decisive = given.map(|(name, value)| (name.to_owned(), value)).collect();
     Ok(JournalKey { seed: options.seed, options: decisive })
+}
+
+fn named_place(place: &NamedPlace) -> String {
+    let NamedPlace { name, get, is_getter, set } = place;
+    format!("{name}={get}{}{}", if *is_getter { "()" } else { "" }, set.as_deref().unwrap_or_default())
 }
 
 fn listed<T>(values: &[T], name: impl Fn(&T) -> String) -> String {

@@ -18,6 +18,7 @@ use crate::report::Verbosity;
 use crate::report::progress::ProgressMode;
 use crate::session::lab::journaled::Place;
 use crate::session::{Explain, Limits};
+use crate::state::NamedPlace;
 
 /// Which suite, and how it is run.
 #[derive(Clone, Debug)]
@@ -42,6 +43,8 @@ pub struct SuiteOptions {
     pub trial_timeout: Option<Duration>,
     /// Where the JSON goes.
     pub json: Option<JsonTarget>,
+    /// The places of state that the user has named.
+    pub(crate) named_places: Vec<NamedPlace>,
     /// How much is said.
     pub(crate) verbosity: Verbosity,
     /// How it is shown how far it is.
@@ -94,6 +97,7 @@ impl SuiteOptions {
             test_timeout: or_time(args.test_timeout, config.test_timeout.as_deref(), "test-timeout")?
                 .unwrap_or(TEST_TIMEOUT),
             trial_timeout: or_time(args.trial_timeout, config.trial_timeout.as_deref(), "trial-timeout")?,
+            named_places: config.named_places()?,
             json: args.json.as_deref().map(json_target).transpose()?,
             verbosity: match (args.quiet, args.verbose) {
                 (true, _) => Verbosity::Quiet,
@@ -147,6 +151,18 @@ impl SuiteOptions {
         };
         check(&axes)?;
         Ok(axes)
+    }
+
+    /// The same with places of state to watch besides, each `module:attribute`.
+    ///
+    /// # Errors
+    /// One is not of that form.
+    pub(super) fn watching(mut self, places: &[String]) -> Result<Self, UsageError> {
+        for place in places {
+            let named = NamedPlace::attribute(place);
+            self.named_places.push(named.map_err(|why| UsageError(format!("--watch: {why}")))?);
+        }
+        Ok(self)
     }
 
     /// The Python that the configuration names.

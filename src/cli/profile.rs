@@ -73,6 +73,7 @@ fn over(above: Config, below: Config) -> Config {
         history,
         junit,
         code_quality,
+        state,
         pytest_args,
         profile,
     } = below;
@@ -109,6 +110,7 @@ fn over(above: Config, below: Config) -> Config {
         history: above.history.or(history),
         junit: above.junit.or(junit),
         code_quality: above.code_quality.or(code_quality),
+        state: above.state.or(state),
         pytest_args: above.pytest_args.or(pytest_args),
         profile,
     }

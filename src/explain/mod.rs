@@ -86,6 +86,8 @@ pub struct Explanation {
     pub changed: usize,
     /// Whether there was more state than could be looked at.
     pub(crate) cut_off: bool,
+    /// Places that the user has named and that could not be read, each with the reason.
+    pub(crate) unread: Vec<String>,
     /// Fixtures of a wider scope that were set up by then.
     pub fixtures: Vec<Place>,
     /// Who else pollutes the place, suffers from it, or resets it.

@@ -11,6 +11,8 @@ pub struct ChangedRecord {
     places: Vec<PlaceRecord>,
     cut_off: bool,
     failed: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unread: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     written: Option<LineRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,6 +53,7 @@ impl From<&Changed> for ChangedRecord {
             places: changed.places.iter().map(place).collect(),
             cut_off: changed.cut_off,
             failed: changed.failed.clone(),
+            unread: changed.unread.clone(),
             written: changed.written.as_ref().map(line),
             read: changed.read.as_ref().map(line),
             followed: changed.followed.clone(),
@@ -66,6 +69,7 @@ impl From<ChangedRecord> for Changed {
             places: record.places.into_iter().map(place).collect(),
             cut_off: record.cut_off,
             failed: record.failed,
+            unread: record.unread,
             written: record.written.map(line),
             read: record.read.map(line),
             followed: record.followed,
@@ -102,6 +106,7 @@ mod tests {
             places: vec![place.clone(), Place { recipe: None, ..place }],
             cut_off: true,
             failed: vec!["table a in b".into()],
+            unread: vec!["tenant: no such attribute".into()],
             written: Some(line.clone()),
             read: Some(Written { call: None, ..line }),
             followed: vec![Followed { position: 1, moved: true, changed: false }],

@@ -28,6 +28,9 @@ pub(crate) fn write(
         Some(explanation) if explanation.confirmed => confirmed(out, finding, explanation, suite, verbosity),
         Some(explanation) => unconfirmed(out, explanation),
     }?;
+    for unread in finding.explanation.iter().flat_map(|explanation| &explanation.unread) {
+        writeln!(out, "  {:<13} cannot watch {unread}", "note")?;
+    }
     same_polluter(out, finding, suite, verbosity)
 }
 

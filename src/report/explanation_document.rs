@@ -15,6 +15,8 @@ pub(crate) struct ExplanationDocument {
     others: usize,
     changed: usize,
     cut_off: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unread: Vec<String>,
     fix: Option<Fix>,
     no_fix: Option<NoFix>,
     experiments: u32,
@@ -41,6 +43,7 @@ impl ExplanationDocument {
             others: explanation.others,
             changed: explanation.changed,
             cut_off: explanation.cut_off,
+            unread: explanation.unread.clone(),
             fix: explanation.fix.clone(),
             no_fix: explanation.no_fix.clone(),
             experiments: explanation.experiments,

@@ -9,7 +9,7 @@ use crate::parse::reason;
 use crate::race::{Access, Call, Effect};
 use crate::run::RunError;
 use crate::run::syscalls::names::Names;
-use crate::state::{Changed, Followed, Instructions, Written};
+use crate::state::{Changed, Followed, Instructions, NamedPlace, Written};
 use crate::suite::{CollectionError, Test, TestId};
 use crate::trial::{Failure, MeasuredTest, Verdict};
 
@@ -83,6 +83,9 @@ pub struct Setup<'a> {
     /// What is to be found out of the state that the tests before the last one leave.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explain: Option<&'a Instructions>,
+    /// With `explain`, the places that the user has named.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub named_places: &'a [NamedPlace],
 }
 
 /// What to look at while tests run.

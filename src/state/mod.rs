@@ -1,10 +1,12 @@
 //! Places of shared state, as the harness names them, and what to do with them before a test.
 
 mod kind;
+mod named;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use kind::StateKind;
+pub use named::NamedPlace;
 
 use crate::suite::Fixture;
 
@@ -219,6 +221,8 @@ pub struct Changed {
     pub(crate) cut_off: bool,
     /// Places that were to be restored and could not be.
     pub failed: Vec<String>,
+    /// Places that the user has named and that could not be read, each with the reason.
+    pub(crate) unread: Vec<String>,
     /// Where the place that was to be watched was written last.
     #[serde(default)]
     pub written: Option<Written>,

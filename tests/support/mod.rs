@@ -219,6 +219,7 @@ pub fn options(python: PathBuf, folder: &Path, test_timeout: Duration) -> HostOp
         jobs: 1,
         tells_leftovers: false,
         own_files: Vec::new(),
+        named_places: Vec::new(),
         remarks: jostle::run::remarks::Remarks::default(),
     }
 }

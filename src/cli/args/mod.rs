@@ -170,6 +170,10 @@ pub struct ExplainArgs {
     /// How far to explain what fails
     #[arg(long, value_name = "HOW", default_value = "fix")]
     pub(crate) explain: ExplainArg,
+    /// A place of state to watch besides all that is watched anyway, as module:attribute; may be given several times.
+    /// [tool.jostle.state] has such places for good, and those behind a getter and a setter
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) watch: Vec<String>,
 }
 
 /// A plan that is run again.

@@ -40,7 +40,7 @@ enum Named {
 /// # Errors
 /// The token, file or options are wrong, or pytest cannot be run.
 pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
-    again(&args.plan, args.shrink, args.explain.map_or(Explain::Fix, Explain::from))
+    again(&args.plan, args.shrink, args.explain.map_or(Explain::Fix, Explain::from), &[])
 }
 
 /// Runs `jostle explain`: a replay of which what fails is judged, shrunk and explained, whatever is configured for
@@ -49,15 +49,20 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// As those of [`run`].
 pub(crate) fn explained(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
-    again(&args.plan, true, args.explain.into())
+    again(&args.plan, true, args.explain.into(), &args.watch)
 }
 
-fn again(args: &PlanAgainArgs, shrink: bool, how_far: Explain) -> anyhow::Result<ExitCode> {
+fn again(
+    args: &PlanAgainArgs,
+    shrink: bool,
+    how_far: Explain,
+    watched: &[String],
+) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     let log = replay_log::log(&args.token)?;
     let reported = log.as_ref().map(|log| replay_log::token(&args.token, log)).transpose()?.flatten();
     if let (Some(log), None) = (&log, &reported) {
-        return replay_log::run(args, how_far, log);
+        return replay_log::run(args, how_far, watched, log);
     }
     let times = args.times.unwrap_or(1);
     let named = named(reported.as_ref().unwrap_or(&args.token))?;
@@ -69,7 +74,7 @@ fn again(args: &PlanAgainArgs, shrink: bool, how_far: Explain) -> anyhow::Result
         ))
         .into());
     }
-    let options = SuiteOptions::new(&args.suite)?;
+    let options = SuiteOptions::new(&args.suite)?.watching(watched)?;
     let axes = options.axes(&args.axes)?;
     let seed = match &named {
         Named::Token(token) => token.seed,

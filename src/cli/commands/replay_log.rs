@@ -107,7 +107,12 @@ fn read(text: &str) -> Result<ParsedLog, String> {
 ///
 /// # Errors
 /// The log or the options are wrong, or pytest cannot be run.
-pub(crate) fn run(args: &PlanAgainArgs, how_far: Explain, log: &str) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(
+    args: &PlanAgainArgs,
+    how_far: Explain,
+    watched: &[String],
+    log: &str,
+) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
     let named = &args.token;
     let mut parsed = read(log).map_err(|why| no_xml(named, &why))?;
@@ -118,7 +123,7 @@ pub(crate) fn run(args: &PlanAgainArgs, how_far: Explain, log: &str) -> anyhow::
         ))
         .into());
     }
-    let options = SuiteOptions::new(&args.suite)?;
+    let options = SuiteOptions::new(&args.suite)?.watching(watched)?;
     let axes = options.axes(&args.axes)?;
     let seed = Seed(parsed.randomly.unwrap_or(0));
     let hash_seeds = axes.hash_seed_values(seed);

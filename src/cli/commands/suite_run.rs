@@ -102,6 +102,7 @@ fn bare_options(options: &SuiteOptions) -> anyhow::Result<HostOptions> {
         jobs: 1,
         tells_leftovers: false,
         own_files: Vec::new(),
+        named_places: options.named_places.clone(),
         remarks: Remarks::default(),
     })
 }

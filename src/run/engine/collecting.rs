@@ -86,6 +86,7 @@ impl PytestHost {
             watch: None,
             stop: None,
             explain: None,
+            named_places: &[],
         };
         self.start(self.command(folder, seeds.hash_seed), place, (), sender, setup)
     }

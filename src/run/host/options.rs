@@ -4,6 +4,7 @@ use crate::run::process::interrupt::Interrupt;
 use crate::run::process::python::Python;
 use crate::run::remarks::Remarks;
 use crate::run::site::trial_env::Sandboxing;
+use crate::state::NamedPlace;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub struct HostOptions {
     pub tells_leftovers: bool,
     /// Files and folders of the project, if there are such, that jostle itself writes to: no test has left what is there.
     pub own_files: Vec<PathBuf>,
+    /// The places of state that the user has named.
+    pub named_places: Vec<NamedPlace>,
     /// Where it is told what the user should know of how plans are run.
     pub remarks: Remarks,
 }

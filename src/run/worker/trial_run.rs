@@ -24,7 +24,7 @@ use crate::run::worker::progress::{Stage, Worker, outcome};
 use crate::run::worker::stopping::Course;
 use crate::run::worker::time_limits::TimeLimits;
 use crate::run::{Job, RunError};
-use crate::state::{Changed, Followed};
+use crate::state::{Changed, Followed, NamedPlace};
 use crate::suite::Suite;
 use crate::trial::{Failure, NOT_COLLECTED, Outcome, Trial};
 
@@ -226,6 +226,7 @@ impl<'a> TrialRun<'a> {
             watch: self.watch(),
             stop: self.course.stop().filter(|_| state.process == 0),
             explain: self.job.instructions,
+            named_places: self.named_places(),
         };
         let name = (worker, state.process);
         let launched = self.launcher.launch(self.site, self.job.plan.hash_seed, name, &self.sender, setup);
@@ -243,6 +244,11 @@ impl<'a> TrialRun<'a> {
         self.processes[worker] = Some(process);
         self.started += 1;
         Ok(())
+    }
+
+    /// The places that the user has named, where state is to be explained.
+    fn named_places(&self) -> &'a [NamedPlace] {
+        self.job.instructions.map_or(&[], |_| &self.launcher.host().options.named_places)
     }
 
     fn identity(&self, worker: usize) -> Option<WorkerIdentity> {

@@ -308,8 +308,7 @@ fn explain_with(runner: &mut Runner<'_, '_>) -> Explanation {
     let Ok((as_it_was, seen)) = runner.run(&runner.case.instructions(), false) else {
         return unexplained(&runner.cut_short(" to look into it"), Vec::new(), runner.experiments);
     };
-    let cut_off = seen.cut_off;
-    let places = seen.places;
+    let (cut_off, unread, places) = (seen.cut_off, seen.unread, seen.places);
     let settled = match runner.settled(&places) {
         Ok(settled) => settled,
         Err(Stopped) => vec![false; places.len()],
@@ -318,6 +317,7 @@ fn explain_with(runner: &mut Runner<'_, '_>) -> Explanation {
     let unexplained = |why: &str, experiments: u32| Explanation {
         changed: suspected.len(),
         cut_off,
+        unread: unread.clone(),
         ..unexplained(why, suspected.iter().take(LISTED).map(|&at| places[at].clone()).collect(), experiments)
     };
     if as_it_was != Answer::Stays {
@@ -358,6 +358,7 @@ fn explain_with(runner: &mut Runner<'_, '_>) -> Explanation {
         others: cause.others,
         changed,
         cut_off,
+        unread: unread.clone(),
         fixtures: places.iter().filter(|place| is_fixture(place)).cloned().collect(),
         experiments: runner.experiments,
         ..Explanation::default()
