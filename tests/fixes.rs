@@ -36,7 +36,34 @@ struct Case {
 const STATE: &str = "items = []\nlabel = 'none'\n\n\ndef add(item):\n    items.append(item)\n\n\ndef name(text):\n    global label\n    label = text\n";
 const PYPROJECT: (&str, &str) = ("pyproject.toml", "[tool.pytest.ini_options]\npythonpath = [\".\"]\n");
 
-const CASES: [Case; 27] = [
+const CASES: [Case; 30] = [
+    Case {
+        name: "patcher",
+        files: &[(
+            "test_it.py",
+            "from unittest import mock\n\nimport state\n\n\ndef test_patches():\n    patcher = mock.patch.object(state, 'add')\n    add = patcher.start()\n    state.add(1)\n    assert add.called\n\n\ndef test_adds():\n    state.add(1)\n    assert state.items.pop() == 1\n",
+        )],
+        test: "test_adds",
+        said: Said::Fix,
+    },
+    Case {
+        name: "patcher-of-unittest",
+        files: &[(
+            "test_it.py",
+            "import unittest\nfrom unittest import mock\n\nimport state\n\n\nclass TestIt(unittest.TestCase):\n    def test_patches(self):\n        self.patcher = mock.patch.object(state, 'add')\n        self.patcher.start()\n        state.add(1)\n\n\ndef test_adds():\n    state.add(1)\n    assert state.items.pop() == 1\n",
+        )],
+        test: "test_adds",
+        said: Said::Fix,
+    },
+    Case {
+        name: "thread",
+        files: &[(
+            "test_it.py",
+            "import threading\nimport time\n\n\ndef test_starts():\n    thread = threading.Thread(target=time.sleep, args=(2,), name='flusher')\n    thread.start()\n    assert thread.is_alive()\n\n\ndef test_is_alone():\n    assert [thread.name for thread in threading.enumerate()] == ['MainThread']\n",
+        )],
+        test: "test_is_alone",
+        said: Said::Fix,
+    },
     Case {
         name: "backslash",
         files: &[(

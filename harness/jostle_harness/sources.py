@@ -23,7 +23,7 @@ COMPOUND_BODIES = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
 #: A node that has a place in the text.
-_Placed = Union[ast.stmt, ast.expr, ast.keyword]
+_Placed = Union[ast.stmt, ast.expr, ast.keyword, ast.arg]
 _Function = Union[ast.FunctionDef, ast.AsyncFunctionDef]
 
 
@@ -33,6 +33,23 @@ class Body(TypedDict):
     at: int
     indent: str
     open: bool
+
+
+class Started(TypedDict):
+    """A statement of a function that starts something: `name.start()`, or `name = …()`, which makes it."""
+
+    line: int
+    end: int
+    indent: str
+    name: str
+    is_made: bool
+
+
+class Cleanup(TypedDict):
+    """What a test calls to have something done at its end, and what it has to be given for that as an argument."""
+
+    call: str
+    argument: Optional[Tuple[int, str]]
 
 
 class Function(TypedDict):
@@ -45,6 +62,8 @@ class Function(TypedDict):
     body: Optional[Body]
     parameters: List[str]
     scope: Optional[Tuple[int, int]]
+    cleanup: Optional[Cleanup]
+    started: List[Started]
 
 
 class Line(TypedDict):
@@ -177,7 +196,7 @@ def layout(data: bytes) -> Layout:
         "modules": _modules(run, bindings),
         "bindings": bindings,
         "words": sorted(_words(text.tree)),
-        "functions": list(_functions(text, text.tree.body, "")),
+        "functions": list(_functions(text, text.tree.body, "", False)),
         "statements": list(_statements(text)),
     }
 
@@ -304,18 +323,20 @@ def _words(tree: ast.Module) -> Set[str]:
     return words
 
 
-def _functions(text: Text, body: Iterable[ast.stmt], prefix: str) -> Iterator[Function]:
-    """The functions of the module and of its classes."""
+def _functions(text: Text, body: Iterable[ast.stmt], prefix: str, is_unittest: bool) -> Iterator[Function]:
+    """The functions of the module and of its classes, which are of :mod:`unittest` or not."""
     for node in body:
         if isinstance(node, ast.ClassDef):
-            yield from _functions(text, node.body, f"{prefix}{node.name}::")
+            bases = [getattr(base, "attr", getattr(base, "id", "")) for base in node.bases]
+            of_unittest = any(base.endswith("TestCase") for base in bases)
+            yield from _functions(text, node.body, f"{prefix}{node.name}::", of_unittest)
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield _function(text, node, prefix)
+            yield _function(text, node, prefix, is_unittest)
         else:
-            yield from _functions(text, _inner(node), prefix)
+            yield from _functions(text, _inner(node), prefix, is_unittest)
 
 
-def _function(text: Text, node: _Function, prefix: str) -> Function:
+def _function(text: Text, node: _Function, prefix: str, is_unittest: bool) -> Function:
     row = _first(text, node)
     arguments = node.args
     named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
@@ -327,7 +348,92 @@ def _function(text: Text, node: _Function, prefix: str) -> Function:
         "body": _body(text, node),
         "parameters": [argument.arg for argument in named],
         "scope": _scope(text, node),
+        "cleanup": _cleanup_of_unittest(node) if is_unittest else _cleanup(text, node),
+        "started": list(_started(text, node)),
     }
+
+
+def _cleanup_of_unittest(node: _Function) -> Optional[Cleanup]:
+    return {"call": f"{node.args.args[0].arg}.addCleanup", "argument": None} if node.args.args else None
+
+
+def _cleanup(text: Text, node: _Function) -> Optional[Cleanup]:
+    """By pytest's fixture `request`, where the function can be given that by its name."""
+    arguments = node.args
+    if any(argument.arg == "request" for argument in arguments.args):
+        return _given(None)
+    others = (arguments.posonlyargs, arguments.vararg, arguments.kwonlyargs, arguments.kwarg, arguments.defaults)
+    if any(others) or any(isinstance(child, ast.Name) and child.id == "request" for child in ast.walk(node)):
+        return None
+    if arguments.args:
+        return _given(_end(text, arguments.args[-1]), ", request")
+    line = text.lines[node.lineno - 1]
+    empty = re.compile(rf"(?:async\s+)?def\s+{node.name}\s*\(").match(line.lstrip())
+    if empty is None:
+        return None
+    column = len(line[: len(line) - len(line.lstrip()) + empty.end()].encode("utf-8"))
+    return _given(text.offset(node.lineno, column), "request")
+
+
+def _given(at: Optional[int], argument: str = "") -> Cleanup:
+    return {"call": "request.addfinalizer", "argument": None if at is None else (at, argument)}
+
+
+def _started(text: Text, node: _Function) -> Iterator[Started]:
+    """The statements that start something, each alone on its lines."""
+    for child in _own_statements(node.body):
+        name = _name_of_started(child)
+        rows = text.of_row.get(child.lineno)
+        if name is None or rows != (child.lineno, child.end_lineno) or not _has_its_lines_to_itself(text, child):
+            continue
+        indent, end = text.indent(rows[0]), text.start(rows[1] + 1)
+        yield {"line": rows[0], "end": end, "indent": indent, "name": name, "is_made": not _starts(child)}
+
+
+def _has_its_lines_to_itself(text: Text, node: ast.stmt) -> bool:
+    """Whether nothing but a comment stands beside a statement, and another line can follow it."""
+    first, last = text.lines[node.lineno - 1], text.lines[(node.end_lineno or node.lineno) - 1]
+    before = first.encode("utf-8")[: node.col_offset].strip()
+    after = last.encode("utf-8")[node.end_col_offset :].strip()
+    return not before and after[:1] in (b"", b"#") and last.endswith("\n")
+
+
+def _own_statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a function, without those of functions and classes in it."""
+    for node in body:
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield node
+            yield from _own_statements(_inner(node))
+
+
+def _name_of_started(node: ast.stmt) -> Optional[str]:
+    """What is started or made by a statement, as it is named from there on."""
+    function = _called(node)
+    if isinstance(function, ast.Attribute) and _starts(node):
+        return _dotted(function.value)
+    if function is not None and isinstance(node, ast.Assign) and len(node.targets) == 1:
+        return _dotted(node.targets[0])
+    return None
+
+
+def _called(node: ast.stmt) -> Optional[ast.expr]:
+    """The function that a statement calls, if it does not do more than to keep what that returns."""
+    call = node.value if isinstance(node, (ast.Assign, ast.Expr)) else None
+    return call.func if isinstance(call, ast.Call) else None
+
+
+def _starts(node: ast.stmt) -> bool:
+    """Whether a statement is `name.start()`, or keeps what that returns."""
+    function = _called(node)
+    return isinstance(function, ast.Attribute) and function.attr == "start"
+
+
+def _dotted(node: ast.expr) -> Optional[str]:
+    """A name, or an attribute of one."""
+    if isinstance(node, ast.Name):
+        return node.id
+    holder = _dotted(node.value) if isinstance(node, ast.Attribute) else None
+    return f"{holder}.{node.attr}" if holder is not None and isinstance(node, ast.Attribute) else None
 
 
 def _body(text: Text, node: _Function) -> Optional[Body]:

@@ -83,6 +83,56 @@ def test_a_fixture_can_be_given_the_scope_of_a_function(decorator: str, narrowed
     assert edited.decode() == source.replace(decorator, narrowed)
 
 
+CLEANUPS: List[Tuple[str, str]] = [
+    ("def f():\n    p.start()\n", "def f(request):\n    p.start()\n    request.addfinalizer(p.end)\n"),
+    (
+        "async def f(ä, b: int):\n    q = p.start()\n    r\n",
+        "async def f(ä, b: int, request):\n    q = p.start()\n    request.addfinalizer(p.end)\n    r\n",
+    ),
+    (
+        "def f(request):\n    if x:\n        a.b.start(\n        )\n",
+        "def f(request):\n    if x:\n        a.b.start(\n        )\n        request.addfinalizer(a.b.end)\n",
+    ),
+    ("def f():\n    g = open(x)\n", "def f(request):\n    g = open(x)\n    request.addfinalizer(g.end)\n"),
+    (
+        "class A(unittest.TestCase):\n    def f(self):\n        p.start()\n",
+        "class A(unittest.TestCase):\n    def f(self):\n        p.start()\n        self.addCleanup(p.end)\n",
+    ),
+    (
+        "class A:\n    @mark\n    def f(self):\n        p.start()\n",
+        "class A:\n    @mark\n    def f(self, request):\n        p.start()\n        request.addfinalizer(p.end)\n",
+    ),
+]
+
+
+@pytest.mark.parametrize(("source", "ended"), CLEANUPS)
+def test_what_a_function_starts_can_be_ended_when_it_is_over(source: str, ended: str) -> None:
+    [function] = of(source)["functions"]
+    [started], cleanup = function["started"], function["cleanup"]
+    assert cleanup is not None
+    added = f"{started['indent']}{cleanup['call']}({started['name']}.end)\n".encode()
+    data = source.encode()
+    data = data[: started["end"]] + added + data[started["end"] :]
+    if cleanup["argument"] is not None:
+        at, argument = cleanup["argument"]
+        data = data[:at] + argument.encode() + data[at:]
+    assert data.decode() == ended
+    assert started["is_made"] == ("open" in source)
+
+
+def test_what_has_no_name_or_is_not_alone_is_not_ended() -> None:
+    sources = ["make().start()", "p.start(); q", "if x: p.start()", "x, y = f()", "def g():\n        p.start()"]
+    for source in sources:
+        [function] = of(f"def f():\n    {source}\n")["functions"]
+        assert function["started"] == [], source
+
+
+def test_who_cannot_be_given_pytest_s_request_has_no_cleanup() -> None:
+    sources = ["(a=1)", "(*a)", "(**a)", "(*, a)", "(a, /)", "():\n    request = 1\ndef g()"]
+    for source in sources:
+        assert of(f"def f{source}:\n    pass\n")["functions"][0]["cleanup"] is None, source
+
+
 def test_functions_are_named_as_in_node_ids() -> None:
     source = "class A:\n    class B:\n        def f(self, a, *, b): pass\nif x:\n    def g(): pass\ndef h():\n    def i(): pass\n"
     found = [(function["name"], function["parameters"]) for function in of(source)["functions"]]

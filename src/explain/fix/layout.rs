@@ -64,6 +64,34 @@ pub struct Function {
     pub parameters: Vec<String>,
     /// What is to be left out of its decorator to make a fixture's scope that of a function.
     pub scope: Option<(usize, usize)>,
+    /// How it has something done at its end, if it can.
+    pub(crate) cleanup: Option<Cleanup>,
+    /// Its statements that start or make something.
+    pub(crate) started: Vec<Started>,
+}
+
+/// What a function calls to have something done at its end.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Cleanup {
+    /// What takes a function to call: `request.addfinalizer`.
+    pub(crate) call: String,
+    /// Where it is given what that needs as an argument, and the text of this.
+    pub(crate) argument: Option<(usize, String)>,
+}
+
+/// A statement that starts something, or makes it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Started {
+    /// 1-based.
+    pub(crate) line: u32,
+    /// Where the line after it starts.
+    pub(crate) end: usize,
+    /// Its indentation.
+    pub(crate) indent: String,
+    /// What it starts or makes, as it is named from there on.
+    pub(crate) name: String,
+    /// Whether it makes it.
+    pub(crate) is_made: bool,
 }
 
 /// Where a statement can stand first in a function.

@@ -1,9 +1,10 @@
 //! Proposed fixes, as diffs: a fixture of the polluter's that leaves a place as it found it or keeps a file in a
-//! folder of its own, a fixture's narrower scope, what a brittle test needs, a copied parameter.
+//! folder of its own, a fixture's narrower scope, what a brittle test needs, a copied parameter, the end of what a test has started.
 //!
 //! A proposal only: it is shown once it was tried in a copy of the project. Each is as narrow as it can be, since
 //! what is cleaned up after a test may be in use by another one elsewhere.
 
+mod cleanup;
 pub(crate) mod layout;
 pub(crate) mod edit;
 pub mod diff;
@@ -15,6 +16,7 @@ mod source;
 mod statement;
 
 use crate::state::{RestoreRecipe, Statement};
+pub(crate) use cleanup::{End, with_cleanup};
 pub use diff::diff;
 pub use edit::Edit;
 use keep::Subject;

@@ -6,8 +6,8 @@ use std::path::{Component, Path};
 
 use crate::explain::Explanation;
 use crate::explain::fix::{
-    Edit, Purpose, Refusal, Source, Target, Users, add_fixture, with_copied_parameter, with_fixture,
-    with_function_scope, without_statement,
+    Edit, End, Purpose, Refusal, Source, Target, Users, add_fixture, with_cleanup, with_copied_parameter,
+    with_fixture, with_function_scope, without_statement,
 };
 use crate::run::project::source::Reader;
 use crate::state::{Place, RestoreMethod, RestoreRecipe, Statement};
@@ -98,6 +98,13 @@ impl Editor<'_> {
         if let Some(parameter) = parameter(place) {
             return self.copied(parameter).into_iter().collect();
         }
+        let mut changes: Vec<Vec<Edit>> = self.ended(place).into_iter().collect();
+        changes.extend(self.kept(place));
+        changes
+    }
+
+    /// The place is left as it was found, or set up.
+    fn kept(&self, place: &Place) -> Vec<Vec<Edit>> {
         let Some(recipe) = place.recipe.as_ref().filter(|recipe| recipe.how != RestoreMethod::Fixture) else {
             return Vec::new();
         };
@@ -123,6 +130,17 @@ impl Editor<'_> {
         // Another test may do the same, unseen.
         let wide = ways.iter().map(|(recipe, purpose)| self.with_fixtures(place, recipe, *purpose, false));
         narrow.chain(wide).flatten().collect()
+    }
+
+    /// What the tests have started is ended by each of them at its end.
+    fn ended(&self, place: &Place) -> Option<Vec<Edit>> {
+        let end = End::of(place.kind).filter(|_| !self.targets.brittle && self.targets.imports.is_empty())?;
+        let written = place.written.as_ref()?;
+        let edit = |(file, tests): (&str, Vec<Target>)| {
+            let line = (file == written.file).then_some(written.line);
+            self.edited(file, |source| with_cleanup(source, &tests, line, end))
+        };
+        self.files(place).into_iter().map(edit).collect()
     }
 
     /// A fixture in each file, used by the tests that are to be changed, or by all of the file.
