@@ -271,6 +271,7 @@ class Explainer:
                 failed=failed,
                 unread=self._named.unread(),
                 written=written,
+                no_line=None if written is not None or self._writes is None else self._writes.no_line(),
             )
         )
         if self._reads is not None and not self._is_import:

@@ -124,6 +124,11 @@ class Fixture(TypedDict):
     phase: Phase
 
 
+#: Why no line is told that wrote a place: it cannot be looked at after each line, no look found it changed, other threads
+#: ran since the look before, or no line of the project ran then.
+NoLine = Literal["elsewhere", "threads", "unseen", "unwatched"]
+
+
 class NamedPlace(TypedDict):
     """A place that the user has named."""
 
@@ -496,6 +501,7 @@ class Changed(TypedDict):
     failed: List[str]
     unread: List[str]
     written: Optional[Written]
+    no_line: Optional[NoLine]
 
 
 class Read(Line):

@@ -29,13 +29,18 @@ def node_probe(graph: Graph, name: str) -> Optional[Probe]:
     found = None if node is None else (node, name[len(node.path) :])
     if found is None or not _ONE_STEP.match(found[1]):
         found = paths.holder(name)
-    if found is None:
-        return None
+        if found is None:
+            return None
     binding, held = _node_probe(*found), paths.held(*found)
-    if held is None or graph.knows(held):
-        return binding
     # The place may be the slot, or what is in it.
-    return lambda: (binding(), _signature(held))
+    if not found[1]:
+        slot = paths.holder(name)
+        return binding if slot is None else _both(_node_probe(*slot), binding)
+    return binding if held is None or graph.knows(held) else _both(binding, lambda: _signature(held))
+
+
+def _both(one: Probe, other: Probe) -> Probe:
+    return lambda: (one(), other())
 
 
 def _identity(value: object) -> object:

@@ -41,6 +41,7 @@ class Writes:
         self._looked: Optional[int] = None
         self._looks = False
         self._found: Optional[Tuple[str, int, str]] = None
+        self._no_line: messages.NoLine = "unwatched"
         self._call: Optional[messages.Statement] = None
 
     def start(self) -> None:
@@ -56,7 +57,8 @@ class Writes:
         """Look for the place, if it is not known yet: a fixture's value comes late."""
         if self._probe is None:
             self._probe = self._find(self._name)
-            self._value = None if self._probe is None else self._probe()
+            if self._probe is not None:
+                self._value, self._no_line = self._probe(), "unseen"
 
     def stop(self) -> Optional[messages.Written]:
         """Look no more; tells where the place was written last."""
@@ -68,6 +70,10 @@ class Writes:
             return None
         file, line, function = self._found
         return {"file": file, "line": line, "function": function, "call": self._call}
+
+    def no_line(self) -> messages.NoLine:
+        """Why no line is told."""
+        return self._no_line
 
     def _enter(self, frame: types.FrameType, event: str, _: object) -> Optional[TraceFunction]:
         file = frame.f_code.co_filename
@@ -101,6 +107,7 @@ class Writes:
         if value != self._value:
             self._value = value
             self._found = self._lines.get(thread) if alone else None
+            self._no_line = "elsewhere" if alone else "threads"
             self._call = self._outermost_call(frame) if alone else None
 
     def _outermost_call(self, frame: Optional[types.FrameType]) -> Optional[messages.Statement]:

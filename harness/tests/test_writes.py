@@ -5,9 +5,12 @@ from __future__ import annotations
 import pathlib
 import sys
 import threading
+import types
 from typing import Callable, Iterator, List, Optional
 
 import pytest
+from jostle_harness.graph import Graph
+from jostle_harness.probes import node_probe
 from jostle_harness.writes import Writes
 
 HERE = pathlib.Path(__file__)
@@ -22,8 +25,8 @@ def no_switch_by_time() -> Iterator[None]:
     sys.setswitchinterval(interval)
 
 
-def text_of_what_wrote(box: List[int], run: Callable[[], None]) -> Optional[str]:
-    """The line that is told to have changed a list while this ran."""
+def text_of_what_wrote(box: List[int], run: Callable[[], None]) -> str:
+    """The line that is told to have changed a list while this ran, or why none is."""
     writes = Writes("box", str(HERE.parent), lambda name: lambda: tuple(box))
     writes.start()
     try:
@@ -31,7 +34,7 @@ def text_of_what_wrote(box: List[int], run: Callable[[], None]) -> Optional[str]
     finally:
         written = writes.stop()
     if written is None:
-        return None
+        return writes.no_line()
     assert written["file"] == HERE.name
     return HERE.read_text(encoding="utf-8").splitlines()[written["line"] - 1].strip()
 
@@ -77,5 +80,42 @@ def test_no_line_is_told_where_another_thread_ran_lines_meanwhile() -> None:
         goes_on.set()
         thread.join()
 
-    assert text_of_what_wrote(box, run) is None
+    assert text_of_what_wrote(box, run) == "threads"
     assert box == [1]
+
+
+def no_line(probe: Optional[Callable[[], object]], run: Callable[[], None]) -> str:
+    """Why no line is told to have changed what a probe tells of."""
+    writes = Writes("box", str(HERE.parent / "nowhere"), lambda name: probe)
+    writes.start()
+    run()
+    assert writes.stop() is None
+    return writes.no_line()
+
+
+def test_why_no_line_is_told() -> None:
+    box: List[int] = []
+
+    def write() -> None:
+        box.append(1)
+
+    assert no_line(None, write) == "unwatched"
+    assert no_line(lambda: 1, write) == "unseen"
+    assert no_line(lambda: tuple(box), write) == "elsewhere"
+
+
+@pytest.mark.parametrize("name", ["function", "Kind"])
+def test_a_function_or_class_that_another_takes_the_place_of_is_a_place(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = types.ModuleType("shop")
+    exec("def function(): pass\n\nclass Kind: pass\n", vars(module))
+    monkeypatch.setitem(sys.modules, "shop", module)
+    graph = Graph(lambda of: of == "shop")
+    graph.add_module("shop", module)
+    graph.walk()
+    probe = node_probe(graph, f"shop.{name}")
+    assert probe is not None
+    before = probe()
+    setattr(module, name, print)
+    assert probe() != before

@@ -237,6 +237,7 @@ mod tests {
             in_library: false,
             told_by_items: false,
             written: None,
+            no_line: None,
             read: None,
             recipe: None,
             along: None,

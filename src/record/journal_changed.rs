@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::state::{Changed, Followed, Place, RestoreRecipe, Statement, Written};
+use crate::state::{Changed, Followed, NoLine, Place, RestoreRecipe, Statement, Written};
 
 /// [`Changed`], whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,8 @@ pub struct ChangedRecord {
     unread: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     written: Option<LineRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    no_line: Option<NoLine>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     read: Option<LineRecord>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -55,6 +57,7 @@ impl From<&Changed> for ChangedRecord {
             failed: changed.failed.clone(),
             unread: changed.unread.clone(),
             written: changed.written.as_ref().map(line),
+            no_line: changed.no_line,
             read: changed.read.as_ref().map(line),
             followed: changed.followed.clone(),
         }
@@ -71,6 +74,7 @@ impl From<ChangedRecord> for Changed {
             failed: record.failed,
             unread: record.unread,
             written: record.written.map(line),
+            no_line: record.no_line,
             read: record.read.map(line),
             followed: record.followed,
         }
@@ -98,6 +102,7 @@ mod tests {
             in_library: false,
             told_by_items: true,
             written: None,
+            no_line: None,
             read: None,
             recipe: Some(recipe),
             along: Some("time.tzset()".into()),
@@ -108,6 +113,7 @@ mod tests {
             failed: vec!["table a in b".into()],
             unread: vec!["tenant: no such attribute".into()],
             written: Some(line.clone()),
+            no_line: Some(NoLine::Threads),
             read: Some(Written { call: None, ..line }),
             followed: vec![Followed { position: 1, moved: true, changed: false }],
         };

@@ -7,7 +7,7 @@ use crate::explain::{Explanation, Fix, InTurn, NoFix, RelatedTests};
 use crate::finding::group::groups;
 use crate::finding::{Finding, Kind};
 use crate::report::{Verbosity, other_victims, words};
-use crate::state::{Place, StateKind, Written};
+use crate::state::{NoLine, Place, StateKind, Written};
 use crate::suite::{Suite, TestIndex};
 
 /// Candidates that are listed where nothing was confirmed.
@@ -85,6 +85,9 @@ fn confirmed(
         let along = place.along.as_ref().map_or_else(String::new, |call| format!(" (with {call})"));
         writeln!(out, "  {:<13} {}{along}  ({})", "shared state", place.name, place.kind)?;
         change(out, place)?;
+        if let Some(why) = place.no_line.filter(|_| place.written.is_none()) {
+            writeln!(out, "  {:<13} {}", "written at", unknown_line(why))?;
+        }
         for (label, line) in [("written at", &place.written), (words::reading(place), &place.read)] {
             if let Some(Written { file, line, function, .. }) = line {
                 writeln!(out, "  {label:<13} {file}:{line} in {function}")?;
@@ -112,6 +115,16 @@ fn confirmed(
             writeln!(out, "  {:<13} {what}, which does not show here: --write-fix FILE writes it so", "note")
         })
     })
+}
+
+/// Why no line is told that wrote a place.
+fn unknown_line(why: NoLine) -> &'static str {
+    match why {
+        NoLine::Elsewhere => "not known: it changed while no line of the project ran",
+        NoLine::Threads => "not known: several threads ran when it changed",
+        NoLine::Unseen => "not known: it was not seen to change after a line of the project",
+        NoLine::Unwatched => "not known: it cannot be looked at after each line",
+    }
 }
 
 /// What was done against the state of a place: not all can be given its old value.

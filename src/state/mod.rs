@@ -36,6 +36,9 @@ pub struct Place {
     /// The line after which it had its new value, if that is known.
     #[serde(default)]
     pub written: Option<Written>,
+    /// Where no such line is known though it was looked for: why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) no_line: Option<NoLine>,
     /// The last line of the victim's run that names it, if that is known.
     #[serde(default)]
     pub read: Option<Written>,
@@ -45,6 +48,20 @@ pub struct Place {
     /// A call that is a part of putting the value back, as one would write it: `time.tzset()`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) along: Option<String>,
+}
+
+/// Why no line is known that gave a place its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NoLine {
+    /// It changed while no line of the project ran.
+    Elsewhere,
+    /// Several threads ran since it was looked at before.
+    Threads,
+    /// No look after a line found it changed.
+    Unseen,
+    /// It cannot be looked at after each line.
+    Unwatched,
 }
 
 /// What a fixture that keeps a place needs to know.
@@ -226,6 +243,9 @@ pub struct Changed {
     /// Where the place that was to be watched was written last.
     #[serde(default)]
     pub written: Option<Written>,
+    /// Why that is not known, if it was looked for.
+    #[serde(default)]
+    pub(crate) no_line: Option<NoLine>,
     /// Where the last test read it.
     #[serde(skip)]
     pub read: Option<Written>,
@@ -271,6 +291,7 @@ impl Place {
             in_library: false,
             told_by_items: false,
             written: None,
+            no_line: None,
             read: None,
             recipe: None,
             along: None,

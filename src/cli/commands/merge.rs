@@ -50,7 +50,8 @@ pub fn run(args: &MergeArgs) -> anyhow::Result<ExitCode> {
     for record in merged.records() {
         journal.add(record).map_err(anyhow::Error::new)?;
     }
-    drop(journal);
+    // The journal has all of it now, and a night of many tests is large.
+    drop((journal, merged));
     let mut engine = JournaledEngine::new(engine, options.journal.clone(), terms, |_| {});
     stress(&options, &mut engine)
 }

@@ -404,7 +404,7 @@ fn written_and_read(runner: &mut Runner<'_, '_>, place: &Place) -> Place {
     let looked_at = changed.places.into_iter().find(|seen| seen.name == place.name);
     let new = looked_at.filter(|_| place.kind == StateKind::Uncollected).map(|seen| seen.new);
     let new = new.unwrap_or_else(|| place.new.clone());
-    Place { new, written: changed.written, read: changed.read, ..place.clone() }
+    Place { new, written: changed.written, no_line: changed.no_line, read: changed.read, ..place.clone() }
 }
 
 /// The places that may be the cause where none was shown to be it, the likeliest first: what runs on does more than

@@ -29,8 +29,16 @@ pub(crate) fn ask(lab: &mut Lab<'_>, of: usize) -> Result<(), RunError> {
         return Ok(());
     };
     let plan = Plan { imports: Imports::All, ..serial(&minimal.plan, Vec::new()) };
+    let own = finding.signature.clone();
+    let waiting: Vec<Suspect> = lab.book().waiting.clone();
+    let (others, same): (Vec<Suspect>, Vec<Suspect>) = waiting
+        .into_iter()
+        .filter(|suspect| may_show_after(lab, polluter, suspect))
+        .partition(|suspect| Some(&suspect.signature) != own.as_ref());
+    // The finding's own failure, seen once more at another line.
+    same.iter().for_each(|suspect| lab.tell(&Event::Joined(of, suspect)));
     let mut asked: BTreeMap<TestIndex, Signature> = BTreeMap::new();
-    for suspect in lab.book().waiting.iter().filter(|suspect| may_show_after(lab, polluter, suspect)) {
+    for suspect in others {
         // Another way in which the test fails waits on.
         asked.entry(suspect.signature.test).or_insert_with(|| suspect.signature.clone());
     }
