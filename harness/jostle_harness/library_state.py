@@ -40,6 +40,13 @@ _CONTENT_TYPES = "django.contrib.contenttypes.models.ContentType.objects"
 
 KNOWN: Tuple[Known, ...] = (
     Known("copyreg.dispatch_table", "", ""),
+    Known(
+        'codecs.lookup_error("{0}")',
+        "",
+        "codecs",
+        ('saved = codecs.lookup_error("{0}")',),
+        ('codecs.register_error("{0}", saved)',),
+    ),
     Known("prometheus_client.REGISTRY._names_to_collectors", "", "prometheus_client", _REGISTERED, _UNREGISTER),
     Known("prometheus_client.REGISTRY._collector_to_names", "", "prometheus_client", _REGISTERED, _UNREGISTER),
     Known("matplotlib.rcParams", "", "matplotlib", _within("matplotlib.rc_context()")),

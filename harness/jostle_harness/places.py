@@ -235,7 +235,8 @@ def _show(value: Any, depth: int) -> str:
     if is_a(value, type):
         return f"<class {_qualified(value)}>"
     if is_a(value, (types.FunctionType, types.BuiltinFunctionType)):
-        return f"<function {value.__module__}.{value.__qualname__}>"
+        module = "" if value.__module__ is None else f"{value.__module__}."
+        return f"<function {module}{value.__qualname__}>"
     if is_a(value, types.ModuleType):
         return f"<module {namespace(value).get('__name__')}>"
     if kind.__module__ in _PLAIN_MODULES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import codecs
 import contextlib
 import decimal
 import faulthandler
@@ -31,6 +32,17 @@ ZONE_SETTER = "time.tzset()" if hasattr(time, "tzset") else None
 #: What :func:`time.tzset` sets; one place, told as the first of these.
 OF_ZONE = frozenset({"time.tzname", "time.timezone", "time.altzone", "time.daylight"})
 _GLOBAL: Kind = "global/module state"
+#: What Python has by itself for what cannot be encoded or decoded.
+ERROR_HANDLERS = (
+    "strict",
+    "ignore",
+    "replace",
+    "xmlcharrefreplace",
+    "backslashreplace",
+    "namereplace",
+    "surrogateescape",
+    "surrogatepass",
+)
 
 
 #: What gives a value, and what sets it.
@@ -211,6 +223,8 @@ def _interpreter() -> Iterator[Setting]:
     if csv is not None:
         yield from _by(csv, "field_size_limit", "field_size_limit")
         yield Setting("csv.list_dialects()", _GLOBAL, *_dialects(csv))
+    for name in ERROR_HANDLERS:
+        yield Setting(f'codecs.lookup_error("{name}")', _GLOBAL, *_error_handler(name))
     yield Setting(
         "sys.get_asyncgen_hooks()", _GLOBAL, sys.get_asyncgen_hooks, lambda value: sys.set_asyncgen_hooks(*value)
     )
@@ -222,6 +236,10 @@ def _stack_size() -> int:
     size = threading.stack_size()  # which sets it to 0
     threading.stack_size(size)
     return size
+
+
+def _error_handler(name: str) -> _Access:
+    return lambda: codecs.lookup_error(name), lambda value: codecs.register_error(name, value)
 
 
 def _dialects(csv: Any) -> _Access:

@@ -30,6 +30,17 @@ CHANGES: List[Tuple[str, List[Tuple[str, str, str, str]]]] = [
         ],
     ),
     ("os.chdir('/')", [("os.getcwd()", "environment", "*", "'/'")]),
+    (
+        "import codecs; codecs.register_error('ignore', codecs.lookup_error('replace'))",
+        [
+            (
+                'codecs.lookup_error("ignore")',
+                "global/module state",
+                "<function ignore_errors>",
+                "<function replace_errors>",
+            )
+        ],
+    ),
     ("os.umask(0o27)", [("umask", "environment", "18", "23")]),
     ("sys.argv.append('x')", [("sys.argv", "module table", "['a']", "['a', 'x']")]),
     ("sys.path.insert(0, '/shop')", [("sys.path", "module table", "*", "*")]),
