@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import collections
+import functools
 import itertools
 import random
 import re
 import types
 from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Set
 
-from . import limits
+from . import file_objects, iterators, limits
+from .file_objects import is_file_object
+from .iterators import is_iterator
 from .messages import How, Kind, RestoreRecipe
 from .places import MISSING, Place, is_a, is_mock, key_name, names_its_item, same, show
-from .snapshot import LOCKS, Node, is_plain, read_again, refill, restorer, same_list
+from .snapshot import LOCKS, Node, is_plain, read_again, refill, replacer, restorer, same_list
 
 
 def changed_places(node: Node) -> Iterator[Place]:
@@ -49,14 +52,19 @@ def _whole_place(node: Node, now: Any) -> Place:
         restore = obj.release if now else lambda: obj.acquire(blocking=False)
         shown = ("locked" if old else "unlocked", "locked" if now else "unlocked")
         return Place(node.path, "global/module state", *shown, restore, node.low_confidence, _recipe(node, "lock"))
+    elif is_file_object(type(obj)):
+        anew = file_objects.opener(obj, old) if now.is_closed else None
+        restore = file_objects.restorer(obj, old, now) if anew is None else replacer(node, anew)
+        shown = (file_objects.shown(old), file_objects.shown(now))
+        return Place(node.path, _kind(node.path, old, now), *shown, restore, node.low_confidence)
+    elif is_iterator(type(obj)):
+        restore = None if old.other is None else replacer(node, lambda: iterators.copied(old.other))
+        return Place(node.path, _kind(node.path, old, now), str(old), str(now), restore, node.low_confidence)
     elif is_a(obj, types.GeneratorType):
         return Place(node.path, "global/module state", old, now, None, node.low_confidence)
     elif is_a(obj, itertools.count):
-        start, rebind = re.match(r"count\((\d+)\)$", old), node.rebind
-        restore = None
-        if start is not None and rebind is not None:
-            number = int(start.group(1))
-            restore = lambda: rebind(itertools.count(number))
+        start = re.match(r"count\((\d+)\)$", old)
+        restore = None if start is None else replacer(node, functools.partial(itertools.count, int(start.group(1))))
     else:
         shown = (f"{old[0]} cached results", f"{now[0]} cached results")
         return Place(

@@ -61,10 +61,10 @@ class Graph:
         """A module of the project; its globals are looked into."""
         if id(namespace(module)) in self._nodes:
             return
-        self._note(module, name, "attributes", False, name)
+        node = self._note(module, name, "attributes", False, name)
         for attribute, value in list(namespace(module).items()):
             if not OF_MODULE.match(attribute):
-                rebind = binder(module, "attributes", attribute)
+                rebind = binder(node, attribute)
                 self._later(value, f"{name}.{attribute}", 1, False, name, rebind)
 
     def add_foreign(self, name: str, namespace: object) -> None:
@@ -146,11 +146,11 @@ class Graph:
         if sort == "attributes":
             for name, value in self._first(node.state.items()):
                 hidden = low_confidence or (foreign and name.startswith("_"))
-                rebind = binder(obj, sort, name)
+                rebind = binder(node, name)
                 self._later(value, f"{path}.{name}", depth + 1, hidden, reach, rebind)
         elif sort == "items":
             for key, value in self._first(node.state.items()):
-                rebind = binder(obj, sort, key)
+                rebind = binder(node, key)
                 self._later(value, f"{path}[{key_name(key)}]", depth + 1, low_confidence, reach, rebind)
         elif is_a(obj, (list, collections.deque)):
             for index, value in enumerate(self._first(node.state)):
@@ -166,7 +166,7 @@ class Graph:
         name = f"{cls.__module__}.{cls.__qualname__}"
         node = self._note(cls, name, "attributes", False, None if "<locals>" in name else cls.__module__)
         for attribute, value in list(node.state.items()):
-            rebind = binder(cls, "attributes", attribute)
+            rebind = binder(node, attribute)
             self._later(value, f"{name}.{attribute}", 2, False, node.reach, rebind)
 
     def _function(self, function: types.FunctionType, depth: int) -> None:
@@ -192,11 +192,9 @@ class Graph:
                 value = cell.cell_contents
             except ValueError:  # not bound yet
                 continue
-            rebind = cell_binder(cell)
             path = f"variable {variable} that {name} encloses"
-            if id(cell) not in self._nodes:
-                self._note(cell, path, "whole", False, None)
-            self._later(value, path, depth + 1, False, None, rebind)
+            node = self._nodes.get(id(cell)) or self._note(cell, path, "whole", False, None)
+            self._later(value, path, depth + 1, False, None, cell_binder(node))
         for attribute, value in list(namespace(function).items()):
             self._later(value, f"{name}.{attribute}", depth + 1, False, function.__module__, None)
 

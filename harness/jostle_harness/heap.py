@@ -20,9 +20,11 @@ import threading
 import types
 from typing import Any, Callable, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
-from . import limits
+from . import file_objects, iterators, limits
 from .changes import changed_places
-from .paths import Path, Paths, held_by
+from .file_objects import is_file_object
+from .iterators import is_iterator
+from .paths import Path, Paths, held_by, rebinder
 from .places import MISSING, Place, home_of, is_a, namespace, same, show
 from .snapshot import LOCKS, Node, Sort, attributes, in_slots, of_namespace, read, slots
 
@@ -222,6 +224,10 @@ class Heap:
             return _Kind(functools.partial(set.union, set()), False, has_dictionary)
         if of in _UNLISTED or of is _CACHED:
             return _Kind(functools.partial(read, sort="whole"), False, False)
+        if is_file_object(of):
+            return _Kind(file_objects.read, True, has_dictionary)
+        if is_iterator(of):
+            return _Kind(iterators.Left, False, False)
         if of is types.CellType:
             return _Kind(functools.partial(read, sort="whole"), True, False)
         if issubclass(of, abc.ABCMeta):
@@ -313,7 +319,9 @@ def _node(path: Path, obj: Any, old: Any) -> Node:
         return _noted(path, owner, "attributes", state)
     if type(old) is dict and not is_a(obj, dict):
         return _noted(path, obj, "attributes", {**(attributes(obj) or {}), **old})
-    return _noted(path, obj, "items" if is_a(obj, dict) else "whole", old)
+    node = _noted(path, obj, "items" if is_a(obj, dict) else "whole", old)
+    node.rebind = rebinder(obj, path.text)
+    return node
 
 
 def _noted(path: Path, obj: Any, sort: Sort, state: Any) -> Node:

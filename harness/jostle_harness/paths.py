@@ -14,11 +14,13 @@ import re
 import sys
 import threading
 import types
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
+from .file_objects import is_file_object
+from .iterators import is_iterator
 from .library_state import ANCHORS
 from .places import MISSING, home_of, is_a, key_name, names_its_item, namespace
-from .snapshot import LOCKS, Node, Sort, attributes, in_slots
+from .snapshot import LOCKS, Node, Sort, attributes, binder, in_slots
 
 _CONTAINERS: Tuple[type, ...] = (dict, list, set, collections.deque, bytearray)
 #: Whether the collector lists what is in an object's attributes, and not their dictionary.
@@ -262,8 +264,21 @@ def value_at(node: Node, step: str) -> Any:
 def held(node: Node, step: str) -> Any:
     """What may change itself of what an object holds at a step; nothing if that may not, or is not there."""
     inner = value_at(node, step)
-    changes = is_a(inner, _CONTAINERS) or type(inner) in LOCKS or hasattr(type(inner), "cache_info")
-    return inner if changes else None
+    kind = type(inner)
+    changes = is_a(inner, _CONTAINERS) or kind in LOCKS or hasattr(kind, "cache_info")
+    return inner if changes or is_file_object(kind) or is_iterator(kind) else None
+
+
+def rebinder(obj: object, name: str) -> Optional[Callable[[object], None]]:
+    """What binds another in the place of an object of this name; nothing if it is no attribute and no dictionary's."""
+    found = holder(name)
+    if found is None or value_at(*found) is not obj:
+        return None
+    node, step = found
+    if step.startswith("."):
+        return binder(node, step[1:])
+    keys = dict.keys(node.obj) if is_a(node.obj, dict) else ()
+    return next((binder(node, key) for key in keys if f"[{key_name(key)}]" == step), None)
 
 
 def _next(obj: Any, rest: str) -> Tuple[str, Any]:

@@ -9,8 +9,10 @@ import re
 import tempfile
 from typing import Any, Callable, Optional
 
-from . import paths, snapshot
+from . import iterators, paths, snapshot
+from .file_objects import is_file_object
 from .graph import Graph
+from .iterators import is_iterator
 from .places import MISSING, is_a, key_name, namespace
 from .snapshot import LOCKS, Node, read
 
@@ -51,7 +53,7 @@ def _identity(value: object) -> object:
 def _node_probe(node: Node, slot: str) -> Probe:
     obj = node.obj
     if not slot:
-        return lambda: _signature(obj)
+        return lambda: _signature(node.obj)  # another may have been bound in its stead
     if node.sort == "attributes":
         attribute = slot[1:]
         if is_a(obj, type):
@@ -77,8 +79,10 @@ def _signature(obj: Any) -> object:
         return (len(obj), [_identity(value) for value in itertools.islice(obj, 100)])
     if is_a(obj, set):
         return (len(obj), sum(id(value) for value in itertools.islice(obj, 100)))
-    if type(obj) in LOCKS or hasattr(type(obj), "cache_info"):
+    if type(obj) in LOCKS or hasattr(type(obj), "cache_info") or is_file_object(type(obj)):
         return read(obj, "whole")
+    if is_iterator(type(obj)):
+        return iterators.items_left(obj)
     return repr(obj) if is_a(obj, (bytearray, itertools.count)) else id(obj)
 
 

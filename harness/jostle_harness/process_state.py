@@ -40,6 +40,7 @@ class ProcessState:
         yield sys.modules
         yield getattr(os.environ, "_data", None)
         yield from (setting.held for setting in self._settings if setting.held is not None)
+        yield from self.streams.held()
 
     def covers(self, name: str) -> bool:
         """Whether an attribute of this name is told here, as a part of another place."""

@@ -10,6 +10,9 @@ import threading
 import types
 from typing import Any, Callable, Dict, List, Literal, Mapping, Optional, Tuple, Type
 
+from . import file_objects, iterators
+from .file_objects import is_file_object
+from .iterators import is_iterator
 from .places import MISSING, is_a, namespace, same
 
 FOREIGN = ("_pytest", "pytest", "pluggy", "jostle_harness", "xdist", "importlib", "logging", "_frozen_importlib")
@@ -83,7 +86,7 @@ def sort_of(obj: object) -> Optional[Sort]:
         return "whole"
     if hasattr(kind, "cache_clear") and hasattr(kind, "cache_info"):
         return "whole"
-    if kind is itertools.count or kind is types.GeneratorType:
+    if kind is itertools.count or kind is types.GeneratorType or is_file_object(kind) or is_iterator(kind):
         return "whole"
     module = str(kind.__module__)
     if is_a(obj, types.ModuleType) or module.split(".")[0] in FOREIGN or module == "os":
@@ -177,6 +180,10 @@ def read(obj: Any, sort: Sort) -> Any:
             return []
     if type(obj) in LOCKS:
         return _is_locked(obj)
+    if is_file_object(type(obj)):
+        return file_objects.read(obj)
+    if is_iterator(type(obj)):
+        return iterators.Left(obj)
     if is_a(obj, itertools.count):
         return repr(obj)
     if is_a(obj, types.GeneratorType):
@@ -207,14 +214,37 @@ def same_list(old: List[object], new: List[object]) -> bool:
     return len(old) == len(new) and all(same(a, b) for a, b in zip(old, new))
 
 
-def binder(obj: object, sort: Sort, key: Any) -> Callable[[object], None]:
-    """What binds another value to a slot of an object."""
-    return lambda value: _put(obj, sort, key, value)
+def binder(node: Node, key: Any) -> Callable[[object], None]:
+    """What binds another value to a slot of an object, and takes it for what was there."""
+
+    def bind(value: object) -> None:
+        _put(node.obj, node.sort, key, value)
+        node.state[key] = value
+
+    return bind
 
 
-def cell_binder(cell: types.CellType) -> Callable[[object], None]:
-    """What gives a variable that a function encloses another value."""
-    return lambda value: setattr(cell, "cell_contents", value)
+def cell_binder(node: Node) -> Callable[[object], None]:
+    """What gives a variable that a function encloses another value, and takes it for what was there."""
+
+    def bind(value: object) -> None:
+        node.obj.cell_contents = value
+        node.state = [value]
+
+    return bind
+
+
+def replacer(node: Node, make: Callable[[], Any]) -> Optional[Callable[[], None]]:
+    """What binds another object in the stead of one that cannot be put back; nothing if nobody knows where to."""
+    rebind = node.rebind
+    if rebind is None:
+        return None
+
+    def replace() -> None:
+        node.obj = make()
+        rebind(node.obj)
+
+    return replace
 
 
 def restorer(obj: object, sort: Sort, key: Any, value: object) -> Callable[[], None]:

@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Optional, Tuple
 
 from . import pytest_private
+from .file_objects import is_file_object
 from .places import Place
 
 if TYPE_CHECKING:
@@ -46,6 +47,13 @@ class Streams:
         if name == "asyncio.events._event_loop_policy":  # made by whoever first asks for a loop
             return self._loop == (None, False)
         return name.startswith("sys.") and name[len("sys.") :] in _NAMES
+
+    def held(self) -> Iterator[object]:
+        """The streams that are Python's own file objects, and what all of them read and write through."""
+        for stream in self._objects.values():
+            buffer = getattr(stream, "buffer", None)
+            layers = (stream, buffer, getattr(buffer, "raw", None))
+            yield from (layer for layer in layers if is_file_object(type(layer)))
 
     def probe(self, name: str) -> Optional[Callable[[], Any]]:
         """What gives the state of the place of this name, if it is one of these."""

@@ -193,11 +193,13 @@ def test_a_change_is_found_and_undone_where_it_was_made(
 
 def test_a_counter_is_replaced_as_it_cannot_be_put_back(shop: types.ModuleType) -> None:
     known = loaded()
-    next(shop.numbers)
-    [place] = found(known).values()
-    assert (place.name, place.old, place.new) == ("shop.numbers", "'count(5)'", "'count(6)'")
-    assert place.restore is not None
-    place.restore()
+    for _ in range(2):  # what has taken its place is looked at from then on
+        next(shop.numbers)
+        [place] = found(known).values()
+        assert (place.name, place.old, place.new) == ("shop.numbers", "'count(5)'", "'count(6)'")
+        assert place.restore is not None
+        place.restore()
+        assert found(known) == {}
     assert next(shop.numbers) == 5
 
 

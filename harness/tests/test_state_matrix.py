@@ -20,11 +20,20 @@ from jostle_harness.places import Place
 
 #: A module of a project, and one of a library that it uses.
 SHOP = """
+import io
 import library
 cart = library.Cart()
+report = io.StringIO()
+names = iter(["ann", "bob"])
+
+def stepper():
+    steps = iter("abc")
+    return lambda: next(steps)
+
+step = stepper()
 """
 LIBRARY = """
-import collections, contextvars, functools, itertools, threading, weakref
+import collections, contextvars, functools, io, itertools, threading, weakref
 
 _DEBUG = False
 _TABLE = {"a": 1}
@@ -43,6 +52,14 @@ _WEAK = weakref.WeakValueDictionary()
 _WEAK_SET = weakref.WeakSet()
 _LOCAL = threading.local()
 _LOCAL.user = None
+_BUFFER = io.StringIO("a", newline="\\r\\n")
+_EMPTIED = io.StringIO("abc")
+_BYTES = io.BytesIO(b"abc")
+_CLOSED = io.BytesIO(b"abc")
+_ITERATOR = iter([1, 2, 3])
+_BACKWARDS = {"it": reversed((1, 2, 3))}
+_RANGE = iter(range(3))
+_KEYS = iter({"a": 1, "b": 2})
 _LOCK = threading.Lock()
 VARIABLE = contextvars.ContextVar("request")
 SET_VARIABLE = contextvars.ContextVar("tenant")
@@ -124,6 +141,22 @@ CASES: List[Case] = [
     Case("library._WEAK_SET.add(library._SETTINGS)", "len(library._WEAK_SET)", "library._WEAK_SET.data"),
     Case('library._LOCAL.user = "ann"', "library._LOCAL.user", "library._LOCAL.user"),
     Case("library._LOCK.acquire(False)", "library._LOCK.locked()", "library._LOCK"),
+    Case(r'library._BUFFER.write("x\n")', "library._BUFFER.__getstate__()[:3]", "library._BUFFER"),
+    Case("library._EMPTIED.truncate(0)", "library._EMPTIED.getvalue()", "library._EMPTIED"),
+    Case("library._BYTES.read()", "library._BYTES.tell()", "library._BYTES"),
+    Case("library._CLOSED.close()", "library._CLOSED.closed", "library._CLOSED"),
+    Case('shop.report.write("sold")', "shop.report.getvalue()", "shop.report"),
+    Case("shop.report.close()", "shop.report.closed", "shop.report"),
+    Case("next(library._ITERATOR)", "left(library._ITERATOR)", "library._ITERATOR"),
+    Case('list(library._BACKWARDS["it"])', 'left(library._BACKWARDS["it"])', 'library._BACKWARDS["it"]'),
+    Case("next(library._RANGE)", "left(library._RANGE)", "library._RANGE"),
+    Case("next(library._KEYS)", "left(library._KEYS)", "library._KEYS"),
+    Case("list(shop.names)", "left(shop.names)", "shop.names"),
+    Case(
+        "shop.step()",
+        "left(shop.step.__closure__[0].cell_contents)",
+        "variable steps that shop.stepper.<locals>.<lambda> encloses",
+    ),
     Case('library.VARIABLE.set("r")', "library.VARIABLE.get(None)", 'context variable "request" of library'),
     Case('library.SET_VARIABLE.set("r")', "library.SET_VARIABLE.get()", 'context variable "tenant" of library'),
     Case('library.Meta.registry["x"] = 1', "library.Meta.registry", 'library.Meta.registry["x"]'),
@@ -173,6 +206,12 @@ CASES: List[Case] = [
         'context variable "decimal_context"',
     ),
     Case('locale.setlocale(locale.LC_ALL, "C")', "locale.setlocale(locale.LC_ALL)", "locale"),
+    Case('codecs.register_error("strict", print)', 'codecs.lookup_error("strict")', 'codecs.lookup_error("strict")'),
+    Case(
+        'codecs.register_error("surrogatepass", print)',
+        'codecs.lookup_error("surrogatepass")',
+        'codecs.lookup_error("surrogatepass")',
+    ),
     Case('csv.register_dialect("shop", delimiter=";")', '"shop" in csv.list_dialects()', "csv.list_dialects()"),
     Case("csv.field_size_limit(7)", "csv.field_size_limit()", "csv.field_size_limit()"),
     Case(
@@ -241,8 +280,10 @@ CASES: List[Case] = [
     ),
 ]
 
-USED = "asyncio atexit codecs collections copyreg csv decimal gc linecache locale logging mimetypes multiprocessing os"
-USED += " random resource signal socket subprocess sys threading time warnings"
+USED = (
+    "asyncio atexit codecs collections copy copyreg csv decimal gc linecache locale logging mimetypes multiprocessing"
+)
+USED += " os random resource signal socket subprocess sys threading time warnings"
 
 
 #: What the cases have besides.
@@ -257,6 +298,10 @@ def umask():
     now = os.umask(0)
     os.umask(now)
     return now
+
+
+def left(iterator):
+    return list(copy.copy(iterator))
 
 
 class Loud(logging.Logger):
@@ -364,6 +409,20 @@ ODD: List[Tuple[str, str, Optional[str]]] = [
     ("library.RENAMED = {'a': True}", "library.RENAMED['b'] = library.RENAMED.pop('a')", "library.RENAMED"),
     # A context variable that is named by where its owner lies, and one of two of one name.
     ("V = contextvars.ContextVar('local<140291396046480>')", "V.set(1)", 'context variable "local<…>"'),
+    # Streams with code of the suite's, one that is closed, one without a position, and one that writes when it is asked.
+    ("shop.LOUD = library.LOUD = LoudIO()", "io.StringIO.write(shop.LOUD, 'x'); library._DEBUG = 1", "library._DEBUG"),
+    ("shop.INNER = library.INNER = io.BufferedReader(LoudRaw())", "library._DEBUG = 1", "library._DEBUG"),
+    ("shop.CLOSED = io.StringIO(); shop.CLOSED.close()", "library._DEBUG = 1", "library._DEBUG"),
+    ("shop.PIPE = open(os.pipe()[0])", "library._DEBUG = 1", "library._DEBUG"),
+    # Files that are read on, iterated, closed, and iterated already.
+    ("library.FILE = open(os.__file__, 'rb')", "library.FILE.read(3)", "library.FILE"),
+    ("shop.FILE = open(os.__file__, encoding='utf-8')", "shop.FILE.readline()", "shop.FILE"),
+    ("shop.FILE = open(os.__file__, encoding='utf-8')", "next(shop.FILE)", "shop.FILE"),
+    ("shop.FILE = open(os.__file__, encoding='utf-8'); shop.FILE.readline()", "shop.FILE.close()", "shop.FILE"),
+    ("shop.FILE = library.FILE = open(os.__file__); next(shop.FILE)", "library._DEBUG = 1", "library._DEBUG"),
+    # Iterators over what is the suite's own, and over a dictionary that grows.
+    ("shop.BACK = library.BACK = reversed(Sequence())", "library._DEBUG = 1", "library._DEBUG"),
+    ("shop.GROWN = {1: 1}; shop.KEYS = iter(shop.GROWN)", "shop.GROWN[2] = 2", "shop.KEYS"),
     # A variable of a function that gets its first value.
     ("library.late = late()", "library.late(1)", "variable seen that library.late encloses"),
     # And one that loses it.
@@ -371,7 +430,7 @@ ODD: List[Tuple[str, str, Optional[str]]] = [
 ]
 
 ODD_NAMES = """
-import abc, contextvars, importlib.util, types
+import abc, contextvars, importlib.util, io, types
 from unittest import mock
 
 def lazy(name):
@@ -398,6 +457,20 @@ class Abstract(abc.ABCMeta):
 
 class Strict(metaclass=abc.ABCMeta):
     register = classmethod(fail)
+
+class LoudIO(io.StringIO):
+    closed = property(fail)
+    tell = getvalue = seek = __getstate__ = __getattribute__ = fail
+
+class LoudRaw(io.RawIOBase):
+    closed = property(fail)
+    readable = lambda self: True
+    tell = seek = fail
+
+class Sequence:
+    lengths = [1]
+    __len__ = lambda self: self.lengths.pop()  # for ``reversed`` alone
+    __getitem__ = fail
 
 def late():
     def remember(value=None):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import List, Tuple
 
 import pytest
+from jostle_harness.streams import Streams
 
 HARNESS = Path(__file__).parent.parent
 
@@ -124,3 +125,11 @@ def test_the_loop_is_put_back(change: str, told: List[Tuple[str, str, str]]) -> 
     command = [sys.executable, "-W", "ignore", "-c", LOOPS, change]
     ran = subprocess.run(command, capture_output=True, text=True, cwd=HARNESS, check=False)
     assert ran.stdout.splitlines() == [repr(told), "False"], ran.stderr
+
+
+def test_what_the_streams_write_through_is_told_here_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / "out.txt").open("w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        held = [id(layer) for layer in Streams(None).held()]
+        raw = stream.buffer.raw  # type: ignore[attr-defined]
+        assert {id(stream), id(stream.buffer), id(raw)} <= set(held)
