@@ -36,7 +36,7 @@ struct Case {
 const STATE: &str = "items = []\nlabel = 'none'\n\n\ndef add(item):\n    items.append(item)\n\n\ndef name(text):\n    global label\n    label = text\n";
 const PYPROJECT: (&str, &str) = ("pyproject.toml", "[tool.pytest.ini_options]\npythonpath = [\".\"]\n");
 
-const CASES: [Case; 30] = [
+const CASES: [Case; 31] = [
     Case {
         name: "patcher",
         files: &[(
@@ -51,6 +51,15 @@ const CASES: [Case; 30] = [
         files: &[(
             "test_it.py",
             "import unittest\nfrom unittest import mock\n\nimport state\n\n\nclass TestIt(unittest.TestCase):\n    def test_patches(self):\n        self.patcher = mock.patch.object(state, 'add')\n        self.patcher.start()\n        state.add(1)\n\n\ndef test_adds():\n    state.add(1)\n    assert state.items.pop() == 1\n",
+        )],
+        test: "test_adds",
+        said: Said::Fix,
+    },
+    Case {
+        name: "patcher-in-setup",
+        files: &[(
+            "test_it.py",
+            "import unittest\nfrom unittest import mock\n\nimport state\n\n\nclass TestIt(unittest.TestCase):\n    def setUp(self):\n        patcher = mock.patch.object(state, 'add')\n        self.add = patcher.start()\n\n    def test_patches(self):\n        state.add(1)\n        assert self.add.called\n\n    def test_patches_again(self):\n        assert not self.add.called\n\n\ndef test_adds():\n    state.add(1)\n    assert state.items.pop() == 1\n",
         )],
         test: "test_adds",
         said: Said::Fix,

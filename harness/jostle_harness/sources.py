@@ -46,10 +46,12 @@ class Started(TypedDict):
 
 
 class Cleanup(TypedDict):
-    """What a test calls to have something done at its end, and what it has to be given for that as an argument."""
+    """What a function calls to have something done at its end, what it has to be given for that as an argument, and whether
+    it is no test but sets several up."""
 
     call: str
     argument: Optional[Tuple[int, str]]
+    is_setup: bool
 
 
 class Function(TypedDict):
@@ -354,29 +356,35 @@ def _function(text: Text, node: _Function, prefix: str, is_unittest: bool) -> Fu
 
 
 def _cleanup_of_unittest(node: _Function) -> Optional[Cleanup]:
-    return {"call": f"{node.args.args[0].arg}.addCleanup", "argument": None} if node.args.args else None
+    if not node.args.args:
+        return None
+    method = "addClassCleanup" if node.name == "setUpClass" else "addCleanup"
+    is_setup = node.name in ("setUp", "asyncSetUp", "setUpClass")
+    return {"call": f"{node.args.args[0].arg}.{method}", "argument": None, "is_setup": is_setup}
 
 
 def _cleanup(text: Text, node: _Function) -> Optional[Cleanup]:
     """By pytest's fixture `request`, where the function can be given that by its name."""
     arguments = node.args
+    cleanup: Cleanup = {"call": "request.addfinalizer", "argument": None, "is_setup": _is_fixture(node)}
     if any(argument.arg == "request" for argument in arguments.args):
-        return _given(None)
+        return cleanup
     others = (arguments.posonlyargs, arguments.vararg, arguments.kwonlyargs, arguments.kwarg, arguments.defaults)
     if any(others) or any(isinstance(child, ast.Name) and child.id == "request" for child in ast.walk(node)):
         return None
     if arguments.args:
-        return _given(_end(text, arguments.args[-1]), ", request")
+        return {**cleanup, "argument": (_end(text, arguments.args[-1]), ", request")}
     line = text.lines[node.lineno - 1]
     empty = re.compile(rf"(?:async\s+)?def\s+{node.name}\s*\(").match(line.lstrip())
     if empty is None:
         return None
     column = len(line[: len(line) - len(line.lstrip()) + empty.end()].encode("utf-8"))
-    return _given(text.offset(node.lineno, column), "request")
+    return {**cleanup, "argument": (text.offset(node.lineno, column), "request")}
 
 
-def _given(at: Optional[int], argument: str = "") -> Cleanup:
-    return {"call": "request.addfinalizer", "argument": None if at is None else (at, argument)}
+def _is_fixture(node: _Function) -> bool:
+    made_by = (getattr(decorator, "func", decorator) for decorator in node.decorator_list)
+    return any(getattr(function, "attr", getattr(function, "id", "")) == "fixture" for function in made_by)
 
 
 def _started(text: Text, node: _Function) -> Iterator[Started]:

@@ -99,6 +99,10 @@ CLEANUPS: List[Tuple[str, str]] = [
         "class A(unittest.TestCase):\n    def f(self):\n        p.start()\n        self.addCleanup(p.end)\n",
     ),
     (
+        "class A(TestCase):\n    @classmethod\n    def setUpClass(cls):\n        p.start()\n",
+        "class A(TestCase):\n    @classmethod\n    def setUpClass(cls):\n        p.start()\n        cls.addClassCleanup(p.end)\n",
+    ),
+    (
         "class A:\n    @mark\n    def f(self):\n        p.start()\n",
         "class A:\n    @mark\n    def f(self, request):\n        p.start()\n        request.addfinalizer(p.end)\n",
     ),
@@ -118,6 +122,13 @@ def test_what_a_function_starts_can_be_ended_when_it_is_over(source: str, ended:
         data = data[:at] + argument.encode() + data[at:]
     assert data.decode() == ended
     assert started["is_made"] == ("open" in source)
+
+
+def test_what_sets_tests_up_is_told_from_tests() -> None:
+    source = "@pytest.fixture\ndef a(): pass\n@fixture(autouse=True)\ndef b(): pass\n@mark.fixtures\ndef c(): pass\n"
+    source += "class A(TestCase):\n    def setUp(self): pass\n    def test(self): pass\n"
+    cleanups = [function["cleanup"] for function in of(source)["functions"]]
+    assert [cleanup and cleanup["is_setup"] for cleanup in cleanups] == [True, True, False, True, False]
 
 
 def test_what_has_no_name_or_is_not_alone_is_not_ended() -> None:

@@ -27,33 +27,51 @@ impl End {
     }
 }
 
-/// A test module in which tests end what they start. The one that is known by its line is ended in whichever of them that
-/// is; the others end what has the same name there, or the only thing that they start.
+/// A test module in which tests end what they start. What the one that is known by its line starts is ended there, be it in
+/// one of these tests or in what sets them up; the others end what has the same name, or the only thing that they start.
 ///
 /// # Errors
 /// One of them has no such statement, or cannot be told to do anything at its end.
 pub(crate) fn with_cleanup(source: &Source, tests: &[Target], line: Option<u32>, end: End) -> Edited {
+    let known = source.layout.functions.iter().find_map(|function| {
+        let started = function.started.iter().find(|started| Some(started.line) == line)?;
+        Some((function, started)).filter(|_| started.is_made == end.is_made)
+    });
+    let sets_up = |function: &Function| function.cleanup.as_ref().is_some_and(|cleanup| cleanup.is_setup);
     let mut edit = Edit::of(source);
-    let known = source.layout.functions.iter().flat_map(|function| &function.started);
-    let known = known.filter(|started| started.is_made == end.is_made && Some(started.line) == line);
-    let name = known.map(|started| started.name.as_str()).next();
+    if let Some((function, started)) = known.filter(|(function, _)| sets_up(function)) {
+        end_in(&mut edit, source, function, started, end)?;
+        return encoded(edit, source);
+    }
     let mut ended = Vec::new();
     for test in tests {
         let function = source.layout.test(&test.name, test.line).ok_or_else(|| test.missing())?;
         // Parameters of one function make several tests.
-        if ended.contains(&function.start) {
-            continue;
+        if !ended.contains(&function.start) {
+            ended.push(function.start);
+            let name = known.map(|(_, started)| started.name.as_str());
+            let started = statement(function, line, name, end).ok_or(Refusal::Unknown)?;
+            end_in(&mut edit, source, function, started, end)?;
         }
-        ended.push(function.start);
-        let started = statement(function, line, name, end).ok_or(Refusal::Unknown)?;
-        let cleanup = function.cleanup.as_ref().ok_or(Refusal::Unknown)?;
-        if let Some((at, argument)) = &cleanup.argument {
-            edit.add(*at, Rank::Line, argument);
-        }
-        let call = format!("{}({}.{})", cleanup.call, started.name, end.method);
-        edit.add(started.end, Rank::Line, &format!("{}{call}{}", started.indent, source.layout.newline));
     }
     encoded(edit, source)
+}
+
+/// Has a function end what a statement of it starts.
+fn end_in(
+    edit: &mut Edit,
+    source: &Source,
+    function: &Function,
+    started: &Started,
+    end: End,
+) -> Result<(), Refusal> {
+    let cleanup = function.cleanup.as_ref().ok_or(Refusal::Unknown)?;
+    if let Some((at, argument)) = &cleanup.argument {
+        edit.add(*at, Rank::Line, argument);
+    }
+    let call = format!("{}({}.{})", cleanup.call, started.name, end.method);
+    edit.add(started.end, Rank::Line, &format!("{}{call}{}", started.indent, source.layout.newline));
+    Ok(())
 }
 
 /// The statement of a function after which what it starts can be ended.

@@ -77,6 +77,8 @@ pub struct Cleanup {
     pub(crate) call: String,
     /// Where it is given what that needs as an argument, and the text of this.
     pub(crate) argument: Option<(usize, String)>,
+    /// Whether it is no test, but sets several up: a fixture, `setUp`.
+    pub(crate) is_setup: bool,
 }
 
 /// A statement that starts something, or makes it.
