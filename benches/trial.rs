@@ -1,4 +1,4 @@
-//! What a trial costs with each engine.
+//! What a trial costs with each engine, in time and in memory. One size alone: `cargo bench --bench trial -- "33000 tests"`.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -58,7 +58,7 @@ fn plain(folder: &Path) {
 }
 
 fn trials(criterion: &mut Criterion) {
-    for (tests, per_file) in [(566, 37), (7_324, 37)] {
+    for (tests, per_file) in [(566, 37), (7_324, 37), (33_000, 37)] {
         let folder = tempfile::tempdir().expect("a folder");
         suite(folder.path(), tests, per_file);
         let mut warm = WarmEngine::new(spawn(folder.path()), true);
@@ -79,7 +79,36 @@ fn trials(criterion: &mut Criterion) {
         let mut fresh = spawn(folder.path());
         group.bench_function("spawn, all", |bencher| bencher.iter(|| run(&mut fresh, &collected, &whole)));
         group.bench_function("spawn, two", |bencher| bencher.iter(|| run(&mut fresh, &collected, &two)));
+        let process = std::process::id();
+        let [own, largest] =
+            [most_memory(process), descendants(process).into_iter().filter_map(most_memory).max()];
+        println!(
+            "{tests} tests: {} MB here, {} MB in the largest process of the suite",
+            megabytes(own),
+            megabytes(largest)
+        );
     }
+}
+
+/// The most memory that a process has had, in kB; none where the system does not tell.
+fn most_memory(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+fn megabytes(kilobytes: Option<u64>) -> String {
+    kilobytes.map_or_else(|| "unknown".into(), |kilobytes| (kilobytes / 1000).to_string())
+}
+
+/// All processes that one has started, and those that these have, as far as they run.
+fn descendants(process: u32) -> Vec<u32> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let children = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+    let children: Vec<u32> = children
+        .flat_map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>())
+        .collect();
+    children.into_iter().flat_map(|child| [vec![child], descendants(child)].concat()).collect()
 }
 
 criterion_group!(benches, trials);

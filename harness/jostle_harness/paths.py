@@ -298,6 +298,8 @@ def _all_steps(obj: Any, sort: str) -> Iterator[Tuple[str, Any]]:
         yield from ((f"[{index}]", value) for index, value in enumerate(obj))
     elif sort == "." and is_a(obj, (type, types.ModuleType, types.FunctionType)):
         yield from ((f".{key}", value) for key, value in list(namespace(obj).items()))
+        if is_a(obj, types.FunctionType):
+            yield from ((f".{name}", getattr(obj, name)) for name in ("__defaults__", "__kwdefaults__"))
     elif sort == ".":
         held = {**in_slots(obj), **(attributes(obj) or {})}
         yield from ((f".{key}", value) for key, value in held.items())

@@ -59,6 +59,8 @@ def _node_probe(node: Node, slot: str) -> Probe:
         if is_a(obj, type):
             return lambda: _identity(namespace(obj).get(attribute, MISSING))
         return lambda: _identity(snapshot.attribute(obj, attribute))
+    if is_a(obj, (list, tuple, collections.deque)):
+        return lambda: _identity(paths.value_at(node, slot))
     key: object = MISSING
     size = -1
 

@@ -42,3 +42,52 @@ def test_what_moves_on_is_another(
     assert probe() == before
     move(shop.thing)
     assert probe() != before
+
+
+SHOP = """
+import functools
+
+ITEMS = [[], 1]
+PARTIAL = functools.partial(print, [], sep={})
+
+def function(held=[], *, other={}):
+    return held
+
+class Kind:
+    pass
+"""
+NAMED: List[Tuple[str, str]] = [
+    ("shop.function", "shop.function = print"),
+    ("shop.Kind", "shop.Kind = print"),
+    ("shop.ITEMS[0]", "shop.ITEMS[0].append(1)"),
+    ("shop.ITEMS[1]", "shop.ITEMS[1] = 2"),
+    ("shop.PARTIAL.args[0]", "shop.PARTIAL.args[0].append(1)"),
+    ('shop.PARTIAL.keywords["sep"]', 'shop.PARTIAL.keywords["sep"]["a"] = 1'),
+]
+#: What has another name if it is the project's.
+OF_LIBRARIES: List[Tuple[str, str]] = [
+    ("shop.function.__defaults__[0]", "shop.function().append(1)"),
+    ('shop.function.__kwdefaults__["other"]', 'shop.function.__kwdefaults__["other"]["a"] = 1'),
+]
+
+
+@pytest.mark.parametrize(
+    ("is_noted", "name", "change"),
+    [(is_noted, *case) for is_noted in (True, False) for case in NAMED + (OF_LIBRARIES if not is_noted else [])],
+)
+def test_what_a_name_leads_to_is_another_once_it_is_changed(
+    is_noted: bool, name: str, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop: Any = types.ModuleType("shop")
+    exec(SHOP, vars(shop))
+    monkeypatch.setitem(sys.modules, "shop", shop)
+    known = Graph(lambda name: is_noted and name == "shop")
+    if is_noted:
+        known.add_module("shop", shop)
+        known.walk()
+    probe = node_probe(known, name)
+    assert probe is not None
+    before = probe()
+    assert probe() == before
+    exec(change, {"shop": shop})
+    assert probe() != before

@@ -5,12 +5,9 @@ from __future__ import annotations
 import pathlib
 import sys
 import threading
-import types
 from typing import Callable, Iterator, List, Optional
 
 import pytest
-from jostle_harness.graph import Graph
-from jostle_harness.probes import node_probe
 from jostle_harness.writes import Writes
 
 HERE = pathlib.Path(__file__)
@@ -102,20 +99,3 @@ def test_why_no_line_is_told() -> None:
     assert no_line(None, write) == "unwatched"
     assert no_line(lambda: 1, write) == "unseen"
     assert no_line(lambda: tuple(box), write) == "elsewhere"
-
-
-@pytest.mark.parametrize("name", ["function", "Kind"])
-def test_a_function_or_class_that_another_takes_the_place_of_is_a_place(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    module = types.ModuleType("shop")
-    exec("def function(): pass\n\nclass Kind: pass\n", vars(module))
-    monkeypatch.setitem(sys.modules, "shop", module)
-    graph = Graph(lambda of: of == "shop")
-    graph.add_module("shop", module)
-    graph.walk()
-    probe = node_probe(graph, f"shop.{name}")
-    assert probe is not None
-    before = probe()
-    setattr(module, name, print)
-    assert probe() != before
