@@ -36,7 +36,7 @@ struct Case {
 const STATE: &str = "items = []\nlabel = 'none'\n\n\ndef add(item):\n    items.append(item)\n\n\ndef name(text):\n    global label\n    label = text\n";
 const PYPROJECT: (&str, &str) = ("pyproject.toml", "[tool.pytest.ini_options]\npythonpath = [\".\"]\n");
 
-const CASES: [Case; 31] = [
+const CASES: [Case; 32] = [
     Case {
         name: "patcher",
         files: &[(
@@ -62,6 +62,15 @@ const CASES: [Case; 31] = [
             "import unittest\nfrom unittest import mock\n\nimport state\n\n\nclass TestIt(unittest.TestCase):\n    def setUp(self):\n        patcher = mock.patch.object(state, 'add')\n        self.add = patcher.start()\n\n    def test_patches(self):\n        state.add(1)\n        assert self.add.called\n\n    def test_patches_again(self):\n        assert not self.add.called\n\n\ndef test_adds():\n    state.add(1)\n    assert state.items.pop() == 1\n",
         )],
         test: "test_adds",
+        said: Said::Fix,
+    },
+    Case {
+        name: "open-file",
+        files: &[(
+            "test_it.py",
+            "import atexit\nimport os\nimport tempfile\n\n\ndef open_notes():\n    links = [f'/proc/self/fd/{number}' for number in os.listdir('/proc/self/fd')]\n    return [link for link in links if os.path.exists(link) and os.readlink(link).endswith('.notes')]\n\n\ndef test_writes():\n    notes = tempfile.NamedTemporaryFile('w', suffix='.notes')\n    atexit.register(str, notes)\n    notes.write('a')\n\n\ndef test_none_is_open():\n    assert open_notes() == []\n",
+        )],
+        test: "test_none_is_open",
         said: Said::Fix,
     },
     Case {

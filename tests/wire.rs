@@ -21,8 +21,9 @@ use crate::support;
 const WRITE: &str = "JOSTLE_TEST_WRITE";
 
 /// Fields of what jostle reads that are its own to fill: from later answers, and from what the system tells.
-const ADDED: [(&str, &str); 12] = [
+const ADDED: [(&str, &str); 13] = [
     ("changed", "followed: []"),
+    ("changed", "no_line: None"),
     ("changed", "read: None"),
     ("changed", "read: None"),
     ("changed", "written: None"),

@@ -129,6 +129,7 @@ class Explainer:
             self._heap.note()
         except Exception:  # an object that cannot be looked at: what was noted before it is told
             self._is_cut_off = True
+        self._leftovers.note_descriptors()  # what the others keep open is no test's
         if self._watch == GARBAGE:
             self._leftovers.watch_garbage()
         elif self._watch is not None:
@@ -295,11 +296,12 @@ class Explainer:
             self._leftovers.changes(),
             self._heap.changes(self._graph.knows),
             self._files.changes(),
-            (place for place in self._named.changes() if place.name not in seen),
             self._made_fixtures(),
         )
         found = itertools.chain.from_iterable(map(self._as_far_as_it_goes, sources))
-        for place in patchers.merged(found):
+        # The user may have named what is told anyway.
+        named = (place for place in self._as_far_as_it_goes(self._named.changes()) if place.name not in seen)
+        for place in itertools.chain(patchers.merged(found), named):
             library_state.make_known(place)
             seen[place.name] = seen.get(place.name, 0) + 1
             if seen[place.name] > 1:

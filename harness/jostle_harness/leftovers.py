@@ -32,6 +32,7 @@ _FDS = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
 #: The place of objects that nobody refers to any more, but each other.
 GARBAGE = "objects left to the garbage collector"
 _THREAD = "thread "
+_DESCRIPTOR = "descriptor "
 #: The states of a port in the system's table that keep another from binding it, and their names.
 _STATES = {"0A": "listening", "06": "in TIME_WAIT", "08": "in CLOSE_WAIT", "04": "in FIN_WAIT1", "05": "in FIN_WAIT2"}
 
@@ -44,11 +45,16 @@ class Leftovers:
         self._threads = set(threading.enumerate())
         self._starts = Starts(rootdir)
         self._starts.start()
-        self._descriptors = _descriptors()
+        self._descriptors: Set[int] = set()
+        self.note_descriptors()
         self._children = _children()
         self._ports = _ports()
         #: In a network of our own there is none at first; in the machine's any other process may take one.
         self._ports_are_ours = not self._ports
+
+    def note_descriptors(self) -> None:
+        """Take what is open now for what was open at first."""
+        self._descriptors = _descriptors()
 
     def watch_garbage(self) -> None:
         """Note where objects are made, for those that are left to the collector."""
@@ -69,7 +75,7 @@ class Leftovers:
             if child not in self._children:
                 yield Place(f"child process {command}", "child process", "(absent)", "runs", _ender(child), True)
         for descriptor in sorted(_descriptors() - self._descriptors - {0, 1, 2}):
-            name = f"descriptor {descriptor}"
+            name = f"{_DESCRIPTOR}{descriptor}"
             yield Place(name, "descriptor", "closed", f"open: {_target(descriptor)}", _closer(descriptor), True)
         for port, state in sorted(_ports().items()) if self._ports_are_ours else ():
             if self._ports.get(port) != state:
@@ -79,7 +85,10 @@ class Leftovers:
         yield place
 
     def probe(self, name: str) -> Optional[Callable[[], object]]:
-        """What tells whether a thread of a place's name runs."""
+        """What tells whether a thread of a place's name runs, or a descriptor is open."""
+        if name.startswith(_DESCRIPTOR):
+            descriptor = int(name[len(_DESCRIPTOR) :])
+            return lambda: _target(descriptor)
         if not name.startswith(_THREAD):
             return None
         thread = name[len(_THREAD) :]

@@ -67,3 +67,8 @@ LOOK_SECONDS = 0.005
 
 #: Larger files without a name keep a worker from stopping, as each fork would copy them: a test's captured output is smaller.
 COPIED_BYTES = 1 << 20
+
+#: How deep data that the user has named may lie to be compared by what it holds.
+PLAIN_DEPTH = 20
+#: Characters of an exception that keeps such a place from being read.
+TOLD = 120

@@ -506,7 +506,7 @@ def of_odd(odd: str, pollutes: str, folder: Path, config: pytest.Config) -> Dict
     for place in places:
         if place.restore is not None and place.kind != "uncollected objects":
             place.restore()
-    left = [place.name for place in explainer._places() if place.kind not in ("uncollected objects", "descriptor")]
+    left = [place.name for place in explainer._places() if place.kind != "uncollected objects"]
     cut_off = explainer._is_cut_off or explainer._heap.is_cut_off
     return {"told": [place.name for place in places], "left": left, "cut_off": cut_off}
 

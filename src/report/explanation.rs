@@ -120,7 +120,7 @@ fn confirmed(
 /// Why no line is told that wrote a place.
 fn unknown_line(why: NoLine) -> &'static str {
     match why {
-        NoLine::Elsewhere => "not known: it changed while no line of the project ran",
+        NoLine::Elsewhere => "not known: it changed while no line ran that could be looked at",
         NoLine::Threads => "not known: several threads ran when it changed",
         NoLine::Unseen => "not known: it was not seen to change after a line of the project",
         NoLine::Unwatched => "not known: it cannot be looked at after each line",

@@ -54,7 +54,7 @@ pub struct Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NoLine {
-    /// It changed while no line of the project ran.
+    /// It changed while no line of the project ran that could be looked at.
     Elsewhere,
     /// Several threads ran since it was looked at before.
     Threads,

@@ -4,7 +4,10 @@ use crate::explain::fix::edit::{Edit, Rank};
 use crate::explain::fix::layout::{Function, Source, Started};
 use crate::explain::fix::parameter::Target;
 use crate::explain::fix::source::{Edited, Refusal, encoded};
-use crate::state::StateKind;
+use crate::state::{Place, StateKind};
+
+/// Descriptors that no test has made.
+const STANDARD: [&str; 3] = ["descriptor 0", "descriptor 1", "descriptor 2"];
 
 /// What ends something, by the method for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,41 +19,42 @@ pub(crate) struct End {
 }
 
 impl End {
-    /// What ends a place of this kind; none for what is no object that a test holds.
-    pub(crate) fn of(kind: StateKind) -> Option<Self> {
-        match kind {
+    /// What ends a place; none for what is no object that a test holds.
+    pub(crate) fn of(place: &Place) -> Option<Self> {
+        match place.kind {
             StateKind::Mock => Some(Self { method: "stop", is_made: false }),
             StateKind::Thread => Some(Self { method: "join", is_made: false }),
-            StateKind::Descriptor => Some(Self { method: "close", is_made: true }),
+            StateKind::Descriptor if !STANDARD.contains(&&*place.name) => {
+                Some(Self { method: "close", is_made: true })
+            }
             _ => None,
         }
     }
 }
 
-/// A test module in which tests end what they start. What the one that is known by its line starts is ended there, be it in
-/// one of these tests or in what sets them up; the others end what has the same name, or the only thing that they start.
+/// A test module in which what is started at a line is ended by whoever starts it, be that one of the tests or what sets them
+/// up. The other tests end what has the same name there, or the only thing that they start.
 ///
 /// # Errors
 /// One of them has no such statement, or cannot be told to do anything at its end.
-pub(crate) fn with_cleanup(source: &Source, tests: &[Target], line: Option<u32>, end: End) -> Edited {
+pub(crate) fn with_cleanup(source: &Source, tests: &[Target], line: u32, end: End) -> Edited {
     let known = source.layout.functions.iter().find_map(|function| {
-        let started = function.started.iter().find(|started| Some(started.line) == line)?;
+        let started = function.started.iter().find(|started| started.line == line)?;
         Some((function, started)).filter(|_| started.is_made == end.is_made)
     });
-    let sets_up = |function: &Function| function.cleanup.as_ref().is_some_and(|cleanup| cleanup.is_setup);
+    let (function, known) = known.ok_or(Refusal::Unknown)?;
     let mut edit = Edit::of(source);
-    if let Some((function, started)) = known.filter(|(function, _)| sets_up(function)) {
-        end_in(&mut edit, source, function, started, end)?;
+    end_in(&mut edit, source, function, known, end)?;
+    if function.cleanup.as_ref().is_some_and(|cleanup| cleanup.is_setup) {
         return encoded(edit, source);
     }
-    let mut ended = Vec::new();
+    let mut ended = vec![function.start];
     for test in tests {
         let function = source.layout.test(&test.name, test.line).ok_or_else(|| test.missing())?;
         // Parameters of one function make several tests.
         if !ended.contains(&function.start) {
             ended.push(function.start);
-            let name = known.map(|(_, started)| started.name.as_str());
-            let started = statement(function, line, name, end).ok_or(Refusal::Unknown)?;
+            let started = like(function, known).ok_or(Refusal::Unknown)?;
             end_in(&mut edit, source, function, started, end)?;
         }
     }
@@ -74,19 +78,10 @@ fn end_in(
     Ok(())
 }
 
-/// The statement of a function after which what it starts can be ended.
-fn statement<'a>(
-    function: &'a Function,
-    line: Option<u32>,
-    name: Option<&str>,
-    end: End,
-) -> Option<&'a Started> {
-    let of_sort: Vec<&Started> =
-        function.started.iter().filter(|started| started.is_made == end.is_made).collect();
-    let at_line = of_sort.iter().find(|started| Some(started.line) == line);
-    let named = || of_sort.iter().find(|started| Some(started.name.as_str()) == name);
-    match of_sort.as_slice() {
-        [only] => Some(*only),
-        _ => at_line.or_else(named).copied(),
-    }
+/// The statement of another function that starts what one is known to start.
+fn like<'a>(function: &'a Function, known: &Started) -> Option<&'a Started> {
+    let of_sort = || function.started.iter().filter(|started| started.is_made == known.is_made);
+    of_sort()
+        .find(|started| started.name == known.name)
+        .or_else(|| of_sort().next().filter(|_| of_sort().count() == 1))
 }

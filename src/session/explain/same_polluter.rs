@@ -29,16 +29,12 @@ pub(crate) fn ask(lab: &mut Lab<'_>, of: usize) -> Result<(), RunError> {
         return Ok(());
     };
     let plan = Plan { imports: Imports::All, ..serial(&minimal.plan, Vec::new()) };
+    // The finding's own failure at another line may have another cause: it is judged by itself.
     let own = finding.signature.clone();
-    let waiting: Vec<Suspect> = lab.book().waiting.clone();
-    let (others, same): (Vec<Suspect>, Vec<Suspect>) = waiting
-        .into_iter()
-        .filter(|suspect| may_show_after(lab, polluter, suspect))
-        .partition(|suspect| Some(&suspect.signature) != own.as_ref());
-    // The finding's own failure, seen once more at another line.
-    same.iter().for_each(|suspect| lab.tell(&Event::Joined(of, suspect)));
+    let is_other = |suspect: &&Suspect| Some(&suspect.signature) != own.as_ref();
     let mut asked: BTreeMap<TestIndex, Signature> = BTreeMap::new();
-    for suspect in others {
+    let waiting = lab.book().waiting.iter().filter(is_other);
+    for suspect in waiting.filter(|suspect| may_show_after(lab, polluter, suspect)) {
         // Another way in which the test fails waits on.
         asked.entry(suspect.signature.test).or_insert_with(|| suspect.signature.clone());
     }

@@ -134,13 +134,13 @@ impl Editor<'_> {
 
     /// What the tests have started is ended by each of them at its end.
     fn ended(&self, place: &Place) -> Option<Vec<Edit>> {
-        let end = End::of(place.kind).filter(|_| !self.targets.brittle && self.targets.imports.is_empty())?;
+        let end = End::of(place).filter(|_| !self.targets.brittle && self.targets.imports.is_empty())?;
         let written = place.written.as_ref()?;
-        let edit = |(file, tests): (&str, Vec<Target>)| {
-            let line = (file == written.file).then_some(written.line);
-            self.edited(file, |source| with_cleanup(source, &tests, line, end))
-        };
-        self.files(place).into_iter().map(edit).collect()
+        // What tests of other files start is not known by its line.
+        let files = self.files(place);
+        let tests = files.get(written.file.as_str()).filter(|_| files.len() == 1)?;
+        self.edited(&written.file, |source| with_cleanup(source, tests, written.line, end))
+            .map(|edit| vec![edit])
     }
 
     /// A fixture in each file, used by the tests that are to be changed, or by all of the file.
