@@ -20,6 +20,12 @@ from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tupl
 
 BOM = b"\xef\xbb\xbf"
 COMPOUND_BODIES = ("body", "orelse", "finalbody", "handlers", "cases")
+#: Classes that are no tests of :mod:`unittest`.
+_PLAIN_BASES = ("object", "ABC", "Generic", "Protocol")
+#: What pytest calls without fixtures, besides its hooks.
+_CALLED_BY_PYTEST = frozenset(
+    f"{when}_{what}" for when in ("setup", "teardown") for what in ("module", "function", "class", "method")
+) | {"setup", "teardown", "setUpModule", "tearDownModule"}
 
 
 #: A node that has a place in the text.
@@ -198,7 +204,7 @@ def layout(data: bytes) -> Layout:
         "modules": _modules(run, bindings),
         "bindings": bindings,
         "words": sorted(_words(text.tree)),
-        "functions": list(_functions(text, text.tree.body, "", False)),
+        "functions": list(_functions(text, text.tree.body, "", False, _classes(text.tree))),
         "statements": list(_statements(text)),
     }
 
@@ -325,20 +331,50 @@ def _words(tree: ast.Module) -> Set[str]:
     return words
 
 
-def _functions(text: Text, body: Iterable[ast.stmt], prefix: str, is_unittest: bool) -> Iterator[Function]:
+#: The classes of a module by their own names.
+_Classes = Dict[str, List[ast.ClassDef]]
+
+
+def _classes(tree: ast.Module) -> _Classes:
+    found: _Classes = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            found.setdefault(node.name, []).append(node)
+    return found
+
+
+def _functions(
+    text: Text, body: Iterable[ast.stmt], prefix: str, is_unittest: Optional[bool], classes: _Classes
+) -> Iterator[Function]:
     """The functions of the module and of its classes, which are of :mod:`unittest` or not."""
     for node in body:
         if isinstance(node, ast.ClassDef):
-            bases = [getattr(base, "attr", getattr(base, "id", "")) for base in node.bases]
-            of_unittest = any(base.endswith("TestCase") for base in bases)
-            yield from _functions(text, node.body, f"{prefix}{node.name}::", of_unittest)
+            yield from _functions(text, node.body, f"{prefix}{node.name}::", _is_unittest(node, classes, []), classes)
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             yield _function(text, node, prefix, is_unittest)
         else:
-            yield from _functions(text, _inner(node), prefix, is_unittest)
+            yield from _functions(text, _inner(node), prefix, is_unittest, classes)
 
 
-def _function(text: Text, node: _Function, prefix: str, is_unittest: bool) -> Function:
+def _is_unittest(node: ast.ClassDef, classes: _Classes, seen: List[ast.ClassDef]) -> Optional[bool]:
+    """Whether a class is one of :mod:`unittest`; nothing if another module has to tell."""
+    found = [_is_of_unittest(base, classes, [*seen, node]) for base in node.bases]
+    return True if True in found else None if None in found else False
+
+
+def _is_of_unittest(base: ast.expr, classes: _Classes, seen: List[ast.ClassDef]) -> Optional[bool]:
+    while isinstance(base, ast.Subscript):
+        base = base.value
+    outermost, _, inner = (_dotted(base) or "").partition(".")
+    name = inner.rpartition(".")[2] or outermost
+    own = [node for node in classes.get(name, []) if outermost in classes and node not in seen]
+    if own:
+        found = [_is_unittest(node, classes, seen) for node in own]
+        return True if True in found else None if None in found else False
+    return True if name.endswith("TestCase") else False if name in _PLAIN_BASES else None
+
+
+def _function(text: Text, node: _Function, prefix: str, is_unittest: Optional[bool]) -> Function:
     row = _first(text, node)
     arguments = node.args
     named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
@@ -350,27 +386,43 @@ def _function(text: Text, node: _Function, prefix: str, is_unittest: bool) -> Fu
         "body": _body(text, node),
         "parameters": [argument.arg for argument in named],
         "scope": _scope(text, node),
-        "cleanup": _cleanup_of_unittest(node) if is_unittest else _cleanup(text, node),
+        "cleanup": _cleanup(text, node, is_unittest),
         "started": list(_started(text, node)),
     }
 
 
-def _cleanup_of_unittest(node: _Function) -> Optional[Cleanup]:
-    if not node.args.args:
+def _cleanup(text: Text, node: _Function, is_unittest: Optional[bool]) -> Optional[Cleanup]:
+    """How a function has something done at its end, if that is known."""
+    is_fixture = "fixture" in _decorators(node)
+    rebound = _bindings(ast.Module(node.body, []))
+    if is_unittest and not is_fixture:
+        return _cleanup_of_unittest(node, rebound)
+    if not is_fixture and (node.name.startswith("pytest_") or node.name in _CALLED_BY_PYTEST):
         return None
-    method = "addClassCleanup" if node.name == "setUpClass" else "addCleanup"
+    return _cleanup_by_request(text, node, rebound, is_fixture or is_unittest is not None)
+
+
+def _cleanup_of_unittest(node: _Function, rebound: Iterable[str]) -> Optional[Cleanup]:
+    decorators = _decorators(node)
+    own = node.args.args[0].arg if node.args.args and "staticmethod" not in decorators else None
+    if own is None or own in rebound:
+        return None
+    method = "addClassCleanup" if node.name == "setUpClass" or "classmethod" in decorators else "addCleanup"
     is_setup = node.name in ("setUp", "asyncSetUp", "setUpClass")
-    return {"call": f"{node.args.args[0].arg}.{method}", "argument": None, "is_setup": is_setup}
+    return {"call": f"{own}.{method}", "argument": None, "is_setup": is_setup}
 
 
-def _cleanup(text: Text, node: _Function) -> Optional[Cleanup]:
-    """By pytest's fixture `request`, where the function can be given that by its name."""
+def _cleanup_by_request(text: Text, node: _Function, rebound: Iterable[str], may_be_given: bool) -> Optional[Cleanup]:
+    """By pytest's fixture `request`, where the function has that or can be given it by its name."""
     arguments = node.args
-    cleanup: Cleanup = {"call": "request.addfinalizer", "argument": None, "is_setup": _is_fixture(node)}
+    cleanup: Cleanup = {"call": "request.addfinalizer", "argument": None, "is_setup": "fixture" in _decorators(node)}
+    if "request" in rebound:
+        return None
     if any(argument.arg == "request" for argument in arguments.args):
         return cleanup
     others = (arguments.posonlyargs, arguments.vararg, arguments.kwonlyargs, arguments.kwarg, arguments.defaults)
-    if any(others) or any(isinstance(child, ast.Name) and child.id == "request" for child in ast.walk(node)):
+    is_another = any(isinstance(child, ast.Name) and child.id == "request" for child in ast.walk(node))
+    if any(others) or is_another or not may_be_given:
         return None
     if arguments.args:
         return {**cleanup, "argument": (_end(text, arguments.args[-1]), ", request")}
@@ -382,9 +434,10 @@ def _cleanup(text: Text, node: _Function) -> Optional[Cleanup]:
     return {**cleanup, "argument": (text.offset(node.lineno, column), "request")}
 
 
-def _is_fixture(node: _Function) -> bool:
+def _decorators(node: _Function) -> Set[str]:
+    """The names of what a function is decorated with, without the modules."""
     made_by = (getattr(decorator, "func", decorator) for decorator in node.decorator_list)
-    return any(getattr(function, "attr", getattr(function, "id", "")) == "fixture" for function in made_by)
+    return {getattr(function, "attr", getattr(function, "id", "")) for function in made_by}
 
 
 def _started(text: Text, node: _Function) -> Iterator[Started]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import List, Tuple
+from typing import List, Optional, Tuple
 
 import pytest
 from jostle_harness import sources
@@ -142,6 +142,81 @@ def test_who_cannot_be_given_pytest_s_request_has_no_cleanup() -> None:
     sources = ["(a=1)", "(*a)", "(**a)", "(*, a)", "(a, /)", "():\n    request = 1\ndef g()"]
     for source in sources:
         assert of(f"def f{source}:\n    pass\n")["functions"][0]["cleanup"] is None, source
+
+
+OF_UNITTEST: List[str] = [
+    "class T(unittest.TestCase):",
+    "class T(Base):",
+    "class T(Base[int]):",
+    "class T(Outer.Inner):",
+    "class T(Generic[int], Base):",
+]
+BASES = """
+class Base(unittest.TestCase): pass
+class Outer:
+    class Inner(Base): pass
+class PlainTestCase: pass
+class Circle(Circle): pass
+"""
+
+
+@pytest.mark.parametrize("head", OF_UNITTEST)
+def test_a_class_is_of_unittest_by_whatever_base(head: str) -> None:
+    *_, function = of(f"{BASES}{head}\n    def test(self): pass\n")["functions"]
+    assert function["cleanup"] == {"call": "self.addCleanup", "argument": None, "is_setup": False}
+
+
+@pytest.mark.parametrize("bases", ["", "(object)", "(PlainTestCase)", "(Generic[int])"])
+def test_tests_of_a_plain_class_can_be_given_fixtures(bases: str) -> None:
+    *_, function = of(f"{BASES}class T{bases}:\n    def test(self): pass\n")["functions"]
+    assert function["cleanup"] is not None and function["cleanup"]["call"] == "request.addfinalizer"
+
+
+@pytest.mark.parametrize("base", ["Imported", "elsewhere.Base", "make()", "Circle"])
+def test_who_may_be_of_unittest_is_given_nothing(base: str) -> None:
+    source = f"{BASES}class T({base}):\n    def one(self): pass\n    def two(self, request): pass\n"
+    *_, one, two = of(source)["functions"]
+    assert one["cleanup"] is None
+    assert two["cleanup"] is not None and two["cleanup"]["argument"] is None
+
+
+@pytest.mark.parametrize(
+    ("method", "call"),
+    [
+        ("@pytest.fixture(autouse=True)\n    def a(self): pass", "request.addfinalizer"),
+        ("@classmethod\n    def a(cls): pass", "cls.addClassCleanup"),
+        ("@staticmethod\n    def a(x): pass", None),
+        ("def a(self): self = 1", None),
+    ],
+)
+def test_methods_of_unittest_have_what_they_are_called_with(method: str, call: Optional[str]) -> None:
+    [function] = of(f"class T(TestCase):\n    {method}\n")["functions"]
+    assert (function["cleanup"] and function["cleanup"]["call"]) == call
+
+
+REBOUND: List[str] = [
+    "import request",
+    "import request.a",
+    "from a import b as request",
+    "def request(): pass",
+    "class request: pass",
+    "try: pass\n    except E as request: pass",
+    "request = 1",
+    "def g():\n        global request",
+]
+
+
+@pytest.mark.parametrize("parameter", ["", "request"])
+@pytest.mark.parametrize("statement", REBOUND)
+def test_a_name_that_is_bound_anew_is_not_pytest_s_request(statement: str, parameter: str) -> None:
+    function = of(f"def f({parameter}):\n    {statement}\n    p.start()\n")["functions"][0]
+    assert function["cleanup"] is None
+
+
+@pytest.mark.parametrize("name", ["setup_method", "setup_class", "setup_module", "setUpModule", "pytest_runtest_setup"])
+def test_what_pytest_calls_without_fixtures_is_given_none(name: str) -> None:
+    [function] = of(f"def {name}(a): pass\n")["functions"]
+    assert function["cleanup"] is None
 
 
 def test_functions_are_named_as_in_node_ids() -> None:
