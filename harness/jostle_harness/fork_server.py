@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import select
 import signal
+import stat
+from os import fstat, listdir, lseek  # bound now: a test may replace them
 from typing import Dict, List, Optional, Tuple
 
 from . import limits, messages
 from .channel import Channel, ChannelClosed
 from .namespaces import Namespaces
+
+_open = os.open  # bound now: a test may replace it
 
 
 class ForkServer:
@@ -64,6 +69,7 @@ class ForkServer:
                     os.close(pidfd)
             os.setpgid(0, 0)
             self.namespaces.enter(namespaces)
+            have_own_positions()
             return descriptors[0], descriptors[1]
         with contextlib.suppress(OSError):  # the fork was quicker, or has ended
             os.setpgid(pid, pid)
@@ -97,6 +103,27 @@ class ForkServer:
         for pid in self._forks:
             self._kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
+
+
+def have_own_positions() -> None:
+    """Open anew, in a fork, each file that is only read: all forks would share how far it is."""
+    with contextlib.suppress(OSError):  # no /proc
+        for number in map(int, listdir("/proc/self/fd")):
+            with contextlib.suppress(OSError):  # the listing's own, or a file that may not be read any more
+                flags = fcntl.fcntl(number, fcntl.F_GETFL)
+                if stat.S_ISREG(fstat(number).st_mode) and flags & os.O_ACCMODE == os.O_RDONLY:
+                    _open_anew(number, flags)
+
+
+def _open_anew(number: int, flags: int) -> None:
+    """Have a descriptor stand for its file as if that had been opened for it, and not be read by others."""
+    position = lseek(number, 0, os.SEEK_CUR)
+    own = _open(f"/proc/self/fd/{number}", flags | os.O_CLOEXEC)
+    try:
+        lseek(own, position, os.SEEK_SET)
+        os.dup2(own, number, inheritable=os.get_inheritable(number))
+    finally:
+        os.close(own)
 
 
 def _pidfd(pid: int) -> Optional[int]:
