@@ -58,8 +58,8 @@ def _whole_place(node: Node, now: Any) -> Place:
         shown = (file_objects.shown(old), file_objects.shown(now))
         return Place(node.path, _kind(node.path, old, now), *shown, restore, node.low_confidence)
     elif is_iterator(type(obj)):
-        restore = None if old.other is None else replacer(node, lambda: iterators.copied(old.other))
-        return Place(node.path, _kind(node.path, old, now), str(old), str(now), restore, node.low_confidence)
+        restore = None if old.again is None else replacer(node, old.again)
+        return Place(node.path, _kind(node.path, old, now), *iterators.shown(old, now), restore, node.low_confidence)
     elif is_a(obj, types.GeneratorType):
         return Place(node.path, "global/module state", old, now, None, node.low_confidence)
     elif is_a(obj, itertools.count):

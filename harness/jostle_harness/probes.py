@@ -84,7 +84,7 @@ def _signature(obj: Any) -> object:
     if type(obj) in LOCKS or hasattr(type(obj), "cache_info") or is_file_object(type(obj)):
         return read(obj, "whole")
     if is_iterator(type(obj)):
-        return iterators.items_left(obj)
+        return iterators.how_far(obj)
     return repr(obj) if is_a(obj, (bytearray, itertools.count)) else id(obj)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 from pathlib import Path
 from typing import Any, Callable, List, Tuple
 
 import pytest
+from jostle_harness import limits
 from jostle_harness.changes import changed_places
 from jostle_harness.file_objects import Held, read
 from jostle_harness.snapshot import Node
@@ -80,6 +82,79 @@ def test_a_file_is_read_from_where_it_was(
     assert (read(node.obj), type(node.obj)) == (node.state, kind)
     assert len(node.obj.readline()) == 4
     node.obj.close()
+
+
+@pytest.mark.parametrize("newline", ["", "\n", "\r", "\r\n"])
+@pytest.mark.parametrize("lines", [0, 1, 3])
+def test_a_text_that_was_opened_in_another_way_is_not_opened_anew(newline: str, lines: int, file: Path) -> None:
+    for asked, is_opened in ((newline, False), (None, True)):
+        text = file.open(newline=asked)
+        for _ in range(lines):
+            text.readline()
+        node = noted(text)
+        text.close()
+        [place] = changed_places(node)
+        assert (place.restore is not None) == is_opened
+
+
+@pytest.mark.parametrize("in_another_folder", ["lines.txt", "another.txt"])
+def test_a_name_that_leads_to_another_file_is_not_opened(
+    in_another_folder: str, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(file.parent)
+    node = noted(open(file.name, "rb"))  # noqa: SIM115
+    node.obj.close()
+    other = file.parent / "other"
+    other.mkdir()
+    (other / in_another_folder).write_text("four\n")
+    os.chdir(other)
+    [place] = changed_places(node)
+    assert (place.new, place.restore) == ("closed", None)
+    os.chdir(file.parent)
+    [place] = changed_places(node)
+    assert place.restore is not None
+
+
+def test_an_error_handler_of_the_suites_is_not_called(file: Path) -> None:
+    called: List[UnicodeError] = []
+
+    def handle(error: UnicodeError) -> Tuple[str, int]:
+        called.append(error)
+        return "", 1
+
+    known = codecs.lookup_error("backslashreplace")
+    file.write_bytes(b"\xff\n\xff\n")
+    with file.open(encoding="utf-8", errors="backslashreplace") as text:
+        text.readline()
+        node = noted(text)
+        codecs.register_error("backslashreplace", handle)
+        try:
+            assert read(text) == Held(False)
+            [place] = changed_places(node)
+            assert place.restore is None
+            text.close()
+            [place] = changed_places(node)
+            assert place.restore is None
+        finally:
+            codecs.register_error("backslashreplace", known)
+    assert (node.state.position, called) == (2, [])
+
+
+def test_what_is_only_added_to_is_nowhere(file: Path) -> None:
+    with file.open("ab", 0) as raw, file.open("ab") as buffered:
+        assert (read(raw), read(buffered)) == (Held(False), Held(False))
+
+
+@pytest.mark.parametrize("make", [lambda: io.StringIO("abcd"), lambda: io.BytesIO(b"abcd")])
+def test_what_is_long_is_known_by_its_length(make: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "KEPT_BYTES", 3)
+    node = noted(make())
+    node.obj.seek(1)
+    assert (read(node.obj), read(node.obj).is_cut_off) == (Held(False, 1, 4), True)
+    node.obj.truncate(2)
+    [place] = changed_places(node)
+    assert (place.old, place.new[-4:], place.restore) == ("4 long, at 0", "at 1", None)
+    assert not read(node.obj).is_cut_off
 
 
 @pytest.mark.parametrize("mode", ["w", "wb", "a", "r+", "r+b", "xb"])
