@@ -21,11 +21,11 @@ class Follower:
     def resolve(self) -> None:
         """Look for the place, if it is not known yet: a fixture's value comes late."""
         if self._probe is None:
-            self._probe = self._find(self._name)
             self.start()
 
     def start(self) -> None:
-        """What it is now is what it is compared with."""
+        """What it is now is what it is compared with. Where it was put back, another object may be in its place."""
+        self._probe = self._find(self._name)
         self._first = self._last = None if self._probe is None else self._probe()
 
     def has_moved(self) -> bool:

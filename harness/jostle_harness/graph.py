@@ -18,7 +18,7 @@ from typing import Any, Callable, Collection, Dict, Iterable, Iterator, List, Op
 from . import limits
 from .changes import changed_places
 from .places import Place, is_a, is_atomic, key_name, namespace
-from .snapshot import FOREIGN, OF_MODULE, Node, Sort, binder, cell_binder, identity, read, sort_of
+from .snapshot import FOREIGN, OF_MODULE, Node, Sort, binder, cell_binder, identity, is_cut_off, read, sort_of
 
 _T = TypeVar("_T")
 
@@ -76,9 +76,9 @@ class Graph:
         """A value that no module may hold, such as a fixture's."""
         self._later(value, path, 1, False, None, None)
 
-    def knows(self, obj: object) -> bool:
-        """Whether changes of an object are told here."""
-        return id(obj) in self._nodes
+    def knows(self, obj: object) -> Optional[Node]:
+        """What was noted of an object, if its changes are told here."""
+        return self._nodes.get(id(obj))
 
     def walk(self) -> None:
         """Look into everything that is waiting."""
@@ -111,6 +111,7 @@ class Graph:
     def _note(self, obj: object, path: str, sort: Sort, low_confidence: bool, reach: Optional[str]) -> Node:
         node = Node(obj, path, sort, read(obj, sort), low_confidence, reach)
         node.expression = self._expressions.get(path)
+        self._is_full |= is_cut_off(node.state)
         self._nodes[identity(obj, sort)] = node
         return node
 

@@ -24,9 +24,9 @@ from . import file_objects, iterators, limits
 from .changes import changed_places
 from .file_objects import is_file_object
 from .iterators import is_iterator
-from .paths import Path, Paths, held_by, rebinder
+from .paths import Path, Paths, dictionary, held_by, slot
 from .places import MISSING, Place, home_of, is_a, namespace, same, show
-from .snapshot import LOCKS, Node, Sort, attributes, in_slots, of_namespace, read, slots
+from .snapshot import LOCKS, Node, Sort, attributes, binder, in_slots, is_cut_off, of_namespace, read, slots
 
 #: Packages whose objects are no business of the suite's: those that run it.
 RUNNERS = frozenset(
@@ -57,6 +57,10 @@ _SIZED = (dict, list, tuple, set)
 #: What holds others in a namespace alone, as far as they have names.
 _OF_NAMESPACE = (types.ModuleType, threading.local)
 _CACHED = type(functools.lru_cache(maxsize=None)(len))
+
+
+#: What others have noted of an object, if they tell of its changes.
+_Noted = Callable[[object], Optional[Node]]
 
 
 class _Kind(NamedTuple):
@@ -121,12 +125,12 @@ class Heap:
         """Keep nothing alive any more."""
         self._levels, self._noted, self._kinds = [], [], {}
 
-    def changes(self, is_known: Callable[[object], bool]) -> Iterator[Place]:
+    def changes(self, noted: _Noted) -> Iterator[Place]:
         """What differs by now, but for what is known to others."""
         changed = []
         for obj, old, copy in self._noted:
             try:
-                if _differs(old, copy(obj)) and not self._is_told(obj, is_known):
+                if _differs(old, copy(obj)) and not self._is_told(obj, noted):
                     changed.append((obj, old))
             except Exception:  # it is broken by now, or another thread changes it meanwhile
                 self.is_cut_off = True
@@ -134,10 +138,10 @@ class Heap:
         places: List[Tuple[Tuple[int, int, str], Place]] = []
         for obj, old in changed:
             path = names.get(id(obj))
-            if path is None or path.is_namespace and is_known(path.owner):
+            if path is None or path.is_namespace and noted(path.owner):
                 continue
             try:
-                found = list(_places(path, obj, old))
+                found = list(self._places(path, obj, old, noted))
             except Exception:  # as above
                 self.is_cut_off = True
                 continue
@@ -148,9 +152,39 @@ class Heap:
         self.is_cut_off |= len(places) > limits.LIBRARY_PLACES
         return (place for _, place in places[: limits.LIBRARY_PLACES])
 
-    def _is_told(self, obj: object, is_known: Callable[[object], bool]) -> bool:
+    def _is_told(self, obj: object, noted: _Noted) -> bool:
         # Who is registered with an abstract class is told here alone.
-        return id(obj) in self._outside or not is_a(obj, abc.ABCMeta) and is_known(obj)
+        return id(obj) in self._outside or not is_a(obj, abc.ABCMeta) and noted(obj) is not None
+
+    def _places(self, path: Path, obj: Any, old: Any, noted: _Noted) -> Iterator[Place]:
+        """What has changed of an object that held something else."""
+        if is_a(obj, abc.ABCMeta):
+            name = f"the classes that are registered with {path.text}"
+            restore = functools.partial(_register, obj, old)
+            yield Place(name, "global/module state", show(old), show(_registered(obj)), restore, True)
+        else:
+            node = _node(path, obj, old)
+            node.rebind = self._rebinder(obj, path.text, noted)
+            yield from changed_places(node)
+
+    def _rebinder(self, obj: object, name: str, noted: _Noted) -> Optional[Callable[[object], None]]:
+        """What binds another in the place of an object of this name, and takes it for what was there from then on."""
+        found = slot(obj, name)
+        if found is None:
+            return None
+        holder, key = found
+        bind = binder(noted(holder.holding) or holder, key)
+
+        def rebind(other: object) -> None:
+            bind(other)
+            for at, (held, old, copy) in enumerate(self._noted):
+                if held is obj:
+                    self._noted[at] = (other, old, copy)
+                elif type(old) is dict and key in old and (held is holder.obj or held is dictionary(holder.obj)):
+                    old[key] = other
+            self._levels = [[other if held is obj else held for held in level] for level in self._levels]
+
+        return rebind
 
     def _rank(self, place: Place) -> int:
         """What is likelier to matter comes first: state of what the project uses, then of others, then of Python's own
@@ -175,6 +209,8 @@ class Heap:
             kind = type(obj)
             if kind is types.FunctionType or is_a(obj, _OF_NAMESPACE):
                 yield from held_by(obj)
+            elif is_file_object(kind):  # which tells for those that it reads and writes through
+                yield from (held for held in gc.get_referents(obj) if not is_file_object(type(held)))
             else:
                 others.append(obj)
         for at in range(0, len(others), 10_000):
@@ -202,7 +238,9 @@ class Heap:
                 if dictionary is not None:
                     dictionaries.append(dictionary)
             if kind.copy is not None:
-                noted.append((obj, kind.copy(obj), kind.copy))
+                copy = kind.copy(obj)
+                self.is_cut_off |= is_cut_off(copy)
+                noted.append((obj, copy, kind.copy))
             if kind.leads:
                 leading.append(obj)
         return kept, leading, dictionaries
@@ -284,16 +322,6 @@ def _identity(key: Any) -> object:
 _PLAIN = frozenset((str, int, bytes, float, bool, type(None)))
 
 
-def _places(path: Path, obj: Any, old: Any) -> Iterator[Place]:
-    """What has changed of an object that held something else."""
-    if is_a(obj, abc.ABCMeta):
-        name = f"the classes that are registered with {path.text}"
-        restore = functools.partial(_register, obj, old)
-        yield Place(name, "global/module state", show(old), show(_registered(obj)), restore, True)
-    else:
-        yield from changed_places(_node(path, obj, old))
-
-
 def _registered(cls: Any) -> List[type]:
     """The classes that are taken for subclasses of an abstract one."""
     try:
@@ -319,9 +347,7 @@ def _node(path: Path, obj: Any, old: Any) -> Node:
         return _noted(path, owner, "attributes", state)
     if type(old) is dict and not is_a(obj, dict):
         return _noted(path, obj, "attributes", {**(attributes(obj) or {}), **old})
-    node = _noted(path, obj, "items" if is_a(obj, dict) else "whole", old)
-    node.rebind = rebinder(obj, path.text)
-    return node
+    return _noted(path, obj, "items" if is_a(obj, dict) else "whole", old)
 
 
 def _noted(path: Path, obj: Any, sort: Sort, state: Any) -> Node:

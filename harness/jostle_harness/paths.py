@@ -14,13 +14,13 @@ import re
 import sys
 import threading
 import types
-from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from .file_objects import is_file_object
 from .iterators import is_iterator
 from .library_state import ANCHORS
 from .places import MISSING, home_of, is_a, key_name, names_its_item, namespace
-from .snapshot import LOCKS, Node, Sort, attributes, binder, in_slots
+from .snapshot import LOCKS, Node, Sort, attributes, in_slots
 
 _CONTAINERS: Tuple[type, ...] = (dict, list, set, collections.deque, bytearray)
 #: Whether the collector lists what is in an object's attributes, and not their dictionary.
@@ -160,19 +160,17 @@ def held_by(holder: Any) -> Sequence[Any]:
         held = (holder.__closure__, holder.__defaults__, holder.__kwdefaults__, holder.__dict__)
         return [part for part in held if part]
     if is_a(holder, (types.ModuleType, threading.local)):
-        return (_dictionary(holder),)  # what a module of C holds besides has no name
+        return (dictionary(holder),)  # what a module of C holds besides has no name
     found = gc.get_referents(holder)
-    dictionary = attributes(holder) if _HIDES_DICTIONARIES else None
-    return found if dictionary is None else [*found, dictionary]
+    hidden = attributes(holder) if _HIDES_DICTIONARIES else None
+    return found if hidden is None else [*found, hidden]
 
 
-def _dictionary(obj: Any) -> Any:
-    """The dictionary itself that holds the attributes of a module, a class or what is local to threads."""
-    if is_a(obj, threading.local):
-        return threading.local.__getattribute__(obj, "__dict__")
+def dictionary(obj: Any) -> Any:
+    """The dictionary itself that holds the attributes of an object, if one does."""
     if is_a(obj, types.ModuleType):
         return namespace(obj)
-    return gc.get_referents(namespace(obj))[0]
+    return gc.get_referents(namespace(obj))[0] if is_a(obj, type) else attributes(obj)
 
 
 def _steps(holder: Any, path: Optional[Path], obj: Any) -> Iterator[Path]:
@@ -210,7 +208,7 @@ def _steps(holder: Any, path: Optional[Path], obj: Any) -> Iterator[Path]:
         else:
             yield Path(text, reach, holder)
     elif is_a(holder, threading.local) or is_a(holder, (type, types.ModuleType)):
-        if obj is _dictionary(holder):
+        if obj is dictionary(holder):
             yield Path(text, reach, holder)
     elif kind in _MEMBERS:
         yield from (Path(f"{text}.{name}", reach) for name in _MEMBERS[kind] if getattr(holder, name) is obj)
@@ -269,16 +267,16 @@ def held(node: Node, step: str) -> Any:
     return inner if changes or is_file_object(kind) or is_iterator(kind) else None
 
 
-def rebinder(obj: object, name: str) -> Optional[Callable[[object], None]]:
-    """What binds another in the place of an object of this name; nothing if it is no attribute and no dictionary's."""
+def slot(obj: object, name: str) -> Optional[Tuple[Node, Any]]:
+    """What holds the object of this name, and under which key; nothing if it is no attribute and no dictionary's."""
     found = holder(name)
     if found is None or value_at(*found) is not obj:
         return None
     node, step = found
     if step.startswith("."):
-        return binder(node, step[1:])
+        return node, step[1:]
     keys = dict.keys(node.obj) if is_a(node.obj, dict) else ()
-    return next((binder(node, key) for key in keys if f"[{key_name(key)}]" == step), None)
+    return next(((node, key) for key in keys if f"[{key_name(key)}]" == step), None)
 
 
 def _next(obj: Any, rest: str) -> Tuple[str, Any]:

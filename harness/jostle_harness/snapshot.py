@@ -35,8 +35,8 @@ class Node:
     __slots__ = (
         "expression",
         "foreign",
+        "holding",
         "low_confidence",
-        "namespace",
         "obj",
         "path",
         "reach",
@@ -47,8 +47,8 @@ class Node:
 
     def __init__(self, obj: Any, path: str, sort: Sort, state: Any, low_confidence: bool, reach: Optional[str]) -> None:
         self.obj = obj
-        #: Kept alive, as it is known by where it lies.
-        self.namespace = _holding(obj, sort)
+        #: What holds its state, and is kept alive, as it is known by where it lies.
+        self.holding: object = holding(obj, sort)
         self.path = path
         self.sort: Sort = sort
         #: What :func:`read` made of it.
@@ -64,17 +64,18 @@ class Node:
         self.foreign = False
 
 
-def _holding(obj: object, sort: Sort) -> Optional[Dict[str, Any]]:
-    """The dictionary that holds an object's attributes, which others may share; classes and functions have their own."""
+def holding(obj: object, sort: Sort) -> object:
+    """What holds the state of an object: the dictionary of its attributes, which others may share, or itself, as do classes
+    and functions."""
     if sort != "attributes" or is_a(obj, (type, types.FunctionType)):
-        return None
-    return namespace(obj) if is_a(obj, types.ModuleType) else attributes(obj)
+        return obj
+    found = namespace(obj) if is_a(obj, types.ModuleType) else attributes(obj)
+    return obj if found is None else found
 
 
 def identity(obj: object, sort: Sort) -> int:
     """What tells the state of an object from that of others, as long as it lives."""
-    holding = _holding(obj, sort)
-    return id(obj) if holding is None else id(holding)
+    return id(holding(obj, sort))
 
 
 def sort_of(obj: object) -> Optional[Sort]:
@@ -190,6 +191,11 @@ def read(obj: Any, sort: Sort) -> Any:
         return "exhausted" if obj.gi_frame is None else f"at byte {obj.gi_frame.f_lasti} of its code"
     info = obj.cache_info()
     return (info.currsize, info.misses)
+
+
+def is_cut_off(state: object) -> bool:
+    """Whether an object held more than was kept of it."""
+    return type(state) in (file_objects.Held, iterators.Left) and state.is_cut_off  # type: ignore[attr-defined]
 
 
 def read_again(node: Node) -> Any:
