@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::finding::{Finding, Kind, Origin};
 use crate::limits::{
@@ -78,6 +78,7 @@ pub(crate) fn stress(
         axes,
         limits,
         start,
+        first_run: None,
         under_other_hash_seeds: BTreeSet::new(),
         suspected: suspected(limits.suspicion.as_ref(), &suite, interpreter),
     };
@@ -101,7 +102,7 @@ pub(crate) fn stress(
         ended => ended,
     };
     if limits.time.is_some() && lab.account().trials() == 0 && victim.is_none() && ended.is_ok() {
-        lab.remark(About::Session, "there was no time for a trial: give more with --time");
+        lab.remark(About::Session, &no_trial(session.first_run));
     }
     complete::tell_rest(&mut lab);
     let result = lab.close().result(collected.clone(), seed, axes.clone());
@@ -148,6 +149,18 @@ fn suspected(suspicion: Option<&Suspicion>, suite: &Suite, interpreter: &Interpr
     suspicion.map(|suspicion| suspicion.in_suite(suite, rootdir)).unwrap_or_default()
 }
 
+/// Why there was no trial.
+fn no_trial(first_run: Option<Duration>) -> String {
+    match first_run {
+        Some(took) => format!(
+            "there was no time for a trial, as it took {:.1} s to collect the suite and run it once: give many times that \
+             with --time",
+            took.as_secs_f64()
+        ),
+        None => "there was no time for a trial: give more with --time".into(),
+    }
+}
+
 /// What is not known of how the suite's plugins sort, as the user should know it.
 fn doubts(suite: &Suite) -> Vec<String> {
     let doubt = |why: &String| {
@@ -165,6 +178,8 @@ struct Session<'a> {
     axes: &'a Axes,
     limits: &'a Limits,
     start: Instant,
+    /// When the suite had been run once, if the time limit was over by then.
+    first_run: Option<Duration>,
     /// Tests that the user suspects, in suite order.
     suspected: Vec<TestIndex>,
     /// Tests that were never seen to pass, and have been run under other hash seeds.
@@ -197,6 +212,8 @@ impl Session<'_> {
         }
         let mut shown = lab.trial(Origin::Baseline, &suite_order)?;
         lab.end_on_time();
+        self.first_run =
+            Some(self.start.elapsed()).filter(|took| self.limits.time.is_some_and(|time| time < *took));
         self.each_alone(lab, &suite_order)?;
         if network::check(lab, &suite_order, &self.failing(lab, hash_seed))? {
             lab.tell(&Event::Forgotten);

@@ -391,4 +391,5 @@ fn what_would_end_after_the_time_is_not_begun() {
     let (remarks, trials) = within(20);
     let said = "there was no time for a trial: give more with --time";
     assert!(trials == 0 && remarks.iter().any(|remark| remark == said), "{remarks:?}");
+    assert_eq!(no_trial(None), said);
 }
