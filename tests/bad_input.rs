@@ -2,8 +2,9 @@
 //! is 4, and nothing is written.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use jostle::formats::JOURNAL;
 use jostle::record::journal_format::{Header, line};
@@ -464,6 +465,51 @@ fn wrong_baselines() {
         assert!(said.contains("base.json is not a baseline") && said.contains(why), "{why}: {said}");
         assert!(said.contains("--save FILE"), "{why}: {said}");
     }
+}
+
+#[test]
+fn a_broken_environment_is_no_reason_for_another_python() {
+    let stage = Stage::new();
+    let environment = stage.folder.path().join("suite/.venv");
+    let advice = "(python3 -m venv --clear ";
+    fs::create_dir_all(environment.join("bin")).expect("a folder");
+    symlink("python3", environment.join("bin/python")).expect("a link");
+    symlink("/nowhere/python3.8", environment.join("bin/python3")).expect("a link");
+    stage.refuses(&["collect", "--rootdir", "../suite"], "(the one of .venv): No such file", "--python PATH");
+    fs::write(environment.join("pyvenv.cfg"), "home = /nowhere\n").expect("a file");
+    stage.refuses(
+        &["collect", "--rootdir", "../suite"],
+        "a broken environment: it leads to /nowhere/python3.8, which is not there",
+        advice,
+    );
+    fs::remove_file(environment.join("bin/python")).expect("a link");
+    stage.refuses(
+        &["stress", "--rootdir", "../suite"],
+        "a broken environment: there is no such file in it",
+        advice,
+    );
+    support::said(Command::new("python3").args(["-m", "venv", "--clear", "--without-pip"]).arg(&environment));
+    stage.refuses(
+        &["stress", "--rootdir", "../suite"],
+        "(the one of .venv) has no pytest",
+        ".venv/bin/python -m pip install pytest",
+    );
+}
+
+#[test]
+fn a_failure_file_is_not_written_over() {
+    let stage = Stage::new();
+    let whole = serde_json::to_vec(&failure()).expect("JSON");
+    stage.write("failure.json", &whole);
+    for command in ["verify", "replay"] {
+        stage.refuses(
+            &[command, "--json", "failure.json", "--python", "nowhere"],
+            "nowhere",
+            "--python PATH",
+        );
+    }
+    stage.refuses(&["replay", "1:2", "--json", "failure.json"], "'failure.json'", "`jostle replay --help`");
+    assert_eq!(fs::read(stage.project().join("failure.json")).expect("a file"), whole);
 }
 
 #[test]

@@ -35,6 +35,18 @@ pub enum PythonError {
         /// What happened.
         why: String,
     },
+    /// It is of an environment that is broken.
+    #[error("{} ({because}) is of a broken environment: {why}. Make the environment anew (python3 -m venv --clear {}) and install in it what the suite needs, or give another Python with --python PATH", python.display(), environment.display())]
+    Broken {
+        /// Which was looked at.
+        python: PathBuf,
+        /// Why that one.
+        because: &'static str,
+        /// The environment's folder.
+        environment: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// It is too old.
     #[error("{} ({because}) is Python {version}, and jostle needs 3.9 or later. Give another with --python PATH", python.display())]
     TooOld {
@@ -46,7 +58,7 @@ pub enum PythonError {
         version: String,
     },
     /// It has no pytest.
-    #[error("{} ({because}) has no pytest. Install it there, or give the Python of the suite's environment with --python PATH", python.display())]
+    #[error("{} ({because}) has no pytest. Install it there ({} -m pip install pytest), or give the Python of the suite's environment with --python PATH", python.display(), python.display())]
     NoPytest {
         /// Which was looked at.
         python: PathBuf,
@@ -72,6 +84,9 @@ pub enum PythonError {
 /// The first of these that there is cannot be used; none other is tried in its place.
 pub fn find(given: Option<&Path>, folder: &Path) -> Result<Python, PythonError> {
     let (path, because) = choose(given, folder);
+    if let Some((environment, why)) = broken(&path) {
+        return Err(PythonError::Broken { python: path, because, environment, why });
+    }
     let Probed { python, pytest, paths } = probe(&path, because)?;
     if version(&python) < OLDEST {
         return Err(PythonError::TooOld { python: path, because, version: python });
@@ -93,10 +108,31 @@ fn choose(given: Option<&Path>, folder: &Path) -> (PathBuf, &'static str) {
         return (Path::new(&environment).join("bin/python"), "the one of $VIRTUAL_ENV");
     }
     let local = folder.join(".venv/bin/python");
-    if local.exists() {
+    // A broken one is no reason to run the suite with another that may lack what it needs.
+    if local.exists() || local.is_symlink() || broken(&local).is_some() {
         return (local, "the one of .venv");
     }
     (PathBuf::from("python3"), "python3 on PATH, as there is no $VIRTUAL_ENV and no .venv")
+}
+
+/// The environment of a Python that is not there, though the environment is, and what is wrong with it.
+fn broken(python: &Path) -> Option<(PathBuf, String)> {
+    let environment = python.parent()?.parent()?;
+    // What is advised clears the folder: it must be an environment.
+    if python.exists() || !environment.join("pyvenv.cfg").is_file() {
+        return None;
+    }
+    let mut end = python.to_owned();
+    // As many links as Linux follows.
+    for _ in 0..40 {
+        let Ok(next) = end.read_link() else { break };
+        end = end.parent()?.join(next);
+    }
+    let why = match end == python {
+        true => "there is no such file in it".into(),
+        false => format!("it leads to {}, which is not there", end.display()),
+    };
+    Some((environment.to_owned(), why))
 }
 
 /// A path relative to where we are; a bare name is left to `PATH`.
