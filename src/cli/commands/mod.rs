@@ -6,6 +6,7 @@ pub(crate) mod history_recorder;
 pub(crate) mod history;
 pub(crate) mod stress;
 pub(crate) mod replay;
+pub(crate) mod kinds;
 pub(crate) mod replay_log;
 pub(crate) mod verify;
 pub(crate) mod collect;

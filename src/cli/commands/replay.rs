@@ -1,12 +1,15 @@
 //! `jostle replay`: one plan again, from a token or a failure file.
 
+use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
 
+use anyhow::Context;
+
 use crate::cli::ExitCode;
 use crate::cli::args::{AxesArgs, ExplainArgs, PlanAgainArgs, ReplayArgs};
-use crate::cli::commands::replay_log;
-use crate::cli::commands::suite_run::{engine, write_json};
+use crate::cli::commands::suite_run::{STDOUT, engine, write_json};
+use crate::cli::commands::{kinds, replay_log};
 use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::options::SuiteOptions;
 use crate::cli::values::UsageError;
@@ -44,12 +47,31 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Runs `jostle explain`: a replay of which what fails is judged, shrunk and explained, whatever is configured for
-/// sessions.
+/// sessions; or prints what a kind of finding is.
 ///
 /// # Errors
 /// As those of [`run`].
 pub(crate) fn explained(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
+    let word = &args.plan.token;
+    if let Some(section) = kinds::section(word) {
+        let mut out = std::io::stdout();
+        out.write_all(section.as_bytes()).and_then(|()| out.flush()).context(STDOUT)?;
+        return Ok(ExitCode::Clean);
+    }
+    if looks_like_a_kind(word) && !Path::new(word).exists() {
+        return Err(UsageError(format!(
+            "there is no kind of finding `{word}`: give one of {}, a token like 42:7, or a failure file",
+            kinds::names().join(", ")
+        ))
+        .into());
+    }
     again(&args.plan, true, args.explain.into(), &args.watch)
+}
+
+/// Whether a word has letters only, as neither a token nor a file's name has.
+fn looks_like_a_kind(word: &str) -> bool {
+    word.starts_with(char::is_alphabetic)
+        && word.chars().all(|letter| letter.is_alphabetic() || letter == '-')
 }
 
 fn again(
@@ -241,7 +263,6 @@ fn plan_of(named: &Named, suite: &Suite, axes: &Axes) -> Option<(Plan, Option<Fa
 }
 
 fn print(replayed: &Replayed, suite: &Suite, wanted: Option<&FailureMatcher>) -> std::io::Result<()> {
-    use std::io::Write;
     let mut out = anstream::stdout();
     match wanted {
         Some(wanted) => {
