@@ -1,6 +1,5 @@
 //! The `jostle` command.
 
-use clap::Parser;
 use jostle::cli::args::Cli;
 use jostle::cli::{ExitCode, commands, wrong_usage};
 
@@ -13,7 +12,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 fn main() -> std::process::ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::typed(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => {
             let code = if error.use_stderr() { ExitCode::Usage } else { ExitCode::Clean };

@@ -234,6 +234,143 @@ fn pytests_own_complaints_reach_the_user() {
 }
 
 #[test]
+fn tests_and_the_file_of_the_results_are_named_as_people_type_them() {
+    let folder = project();
+    fs::create_dir(folder.path().join("unit")).expect("a folder");
+    fs::write(folder.path().join("unit/test_b.py"), "def test_b():\n    pass\n").expect("a file");
+    let python = support::light_python();
+    let collect =
+        ["collect", "--engine", "spawn", "--sandbox", "off", "--python", python.to_str().expect("text")];
+    let tests = |arguments: &[&str]| {
+        let output = run(folder.path(), &[&collect, arguments].concat());
+        let path = folder.path().join("out.json");
+        let json = if path.exists() { fs::read(&path).expect("a file") } else { output.stdout.clone() };
+        let _ = fs::remove_file(path);
+        let report: Value =
+            serde_json::from_slice(&json).unwrap_or_else(|error| panic!("{error}: {}", err(&output)));
+        report["suite"]["tests"].as_u64().expect("a number")
+    };
+    assert_eq!(tests(&["--json", "out.json", "-vv"]), 4);
+    assert_eq!(tests(&["--json", "unit", "-v", "-v"]), 1);
+    assert_eq!(tests(&["test_state.py::test_victim", "unit/test_b.py", "--json", "-"]), 2);
+    assert_eq!(tests(&["--json=out.json", "-k", "victim or test_b", "-m", "not slow", "--", "unit"]), 1);
+}
+
+#[test]
+fn a_kind_is_explained_as_the_book_does() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let schema = support::root().join("src/report/report.schema.json");
+    let schema: Value = serde_json::from_slice(&fs::read(schema).expect("the schema")).expect("JSON");
+    let kinds = &schema["$defs"]["finding"]["properties"]["kind"]["enum"];
+    for kind in
+        kinds.as_array().expect("the kinds").iter().filter_map(Value::as_str).chain(["collection-errors"])
+    {
+        let output = run(folder.path(), &["explain", kind]);
+        let said = out(&output);
+        assert_eq!(output.status.code(), Some(0), "{kind}: {}", err(&output));
+        let heading = said.lines().next().expect("a heading").to_lowercase().replace(' ', "-");
+        assert_eq!(heading, kind);
+        assert!(said.lines().count() >= 4, "{said}");
+        assert!(!said.contains("```") && !said.contains("<!--") && !said.contains(".md"), "{said}");
+    }
+    let nod = out(&run(folder.path(), &["explain", "nod"]));
+    assert!(nod.contains("passes and fails under one and the same plan.\n"), "{nod}");
+}
+
+/// Options by the heading that they stand under, whatever the command.
+const HEADINGS: &[(&str, &[&str])] = &[
+    ("Arguments", &["[PYTEST_ARGS]...", "[TEST]..."]),
+    (
+        "Options",
+        &["--help", "--progress", "--quiet", "--shrink", "--times", "--watch", "--verbose", "--version"],
+    ),
+    (
+        "How far it goes",
+        &["--changed", "--fail-fast", "--keep-going", "--last-failed", "--schedules", "--time", "--victim"],
+    ),
+    ("Sessions in parts", &["--journal", "--results", "--resume", "--shard"]),
+    (
+        "Results",
+        &[
+            "--code-quality",
+            "--explain",
+            "--json",
+            "--junit",
+            "--known",
+            "--no-explain",
+            "--strict",
+            "--write-fix",
+        ],
+    ),
+    ("What is varied", &["--dist", "--hash-seeds", "--ignore-rank", "--workers", "--order"]),
+    (
+        "Keeping trials apart",
+        &["--disk", "--jobs", "--memory", "--network", "--report-leftovers", "--sandbox", "--share"],
+    ),
+    (
+        "The suite",
+        &["-k", "-m", "--engine", "--profile", "--rootdir", "--test-timeout", "--tests", "--trial-timeout"],
+    ),
+];
+
+/// The options of a help text, with their headings.
+fn headings(help: &str) -> Vec<(String, String)> {
+    let mut heading = String::new();
+    let mut found = Vec::new();
+    for line in help.lines() {
+        let option = line.trim_start();
+        if let Some(title) = line.strip_suffix(':').filter(|line| !line.starts_with(' ')) {
+            heading = title.to_owned();
+        } else if line.len() - option.len() <= 6 && option.starts_with(['-', '[', '<']) {
+            let words = option.split([' ', '[', '=']).filter(|word| !word.is_empty());
+            let long = words.clone().find(|word| word.starts_with("--")).or(words.clone().next());
+            let name = if option.starts_with('[') { option.split("  ").next() } else { long };
+            found.push((name.expect("a name").to_owned(), heading.clone()));
+        }
+    }
+    found
+}
+
+#[test]
+fn options_stand_under_their_headings_and_the_short_help_fits_on_a_screen() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let help = |arguments: &[&str]| out(&run(folder.path(), arguments));
+    let commands = [
+        "stress",
+        "replay",
+        "explain",
+        "verify",
+        "collect",
+        "conflicts",
+        "merge",
+        "plan",
+        "history",
+        "speedup",
+    ];
+    let mut all = Vec::new();
+    for command in commands {
+        let told = headings(&help(&[command, "--help"]));
+        assert!(told.len() > 8, "{command}: {told:?}");
+        for (option, under) in &told {
+            let belongs = HEADINGS.iter().find(|(_, options)| options.contains(&&**option));
+            assert!(
+                belongs.is_none_or(|(heading, _)| heading == under),
+                "{command} {option} stands under {under}"
+            );
+        }
+        all.extend(told);
+    }
+    let (short, long) = (help(&["stress", "-h"]), help(&["stress", "--help"]));
+    assert!(short.lines().count() <= 45, "{} lines: {short}", short.lines().count());
+    assert!(short.ends_with("`jostle stress --help` has all options.\n"), "{short}");
+    let [short, long] = [short, long].map(|help| headings(&help));
+    assert!(short.iter().all(|option| long.contains(option)), "{short:?} {long:?}");
+    for option in HEADINGS.iter().flat_map(|(_, options)| *options) {
+        assert!(all.iter().any(|(name, _)| name == option), "no command has {option}: {all:?}");
+    }
+}
+
+#[test]
 fn a_test_that_ends_its_process_is_judged_before_the_trials_and_left_out_of_them() {
     let folder = project();
     fs::write(folder.path().join("test_exits.py"), "import os\n\ndef test_exits():\n    os._exit(3)\n")

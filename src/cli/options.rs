@@ -5,7 +5,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cli::args::{AxesArgs, DistArg, EngineArg, ExplainArg, OrderArg, StressArgs, SuiteArgs, duration};
+use crate::cli::args::{
+    AxesArgs, ChosenArgs, DistArg, EngineArg, ExplainArg, OrderArg, StressArgs, SuiteArgs, duration,
+    session_time,
+};
 use crate::cli::config::{self, Config};
 use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::result_options::ResultOptions;
@@ -68,6 +71,14 @@ impl SuiteOptions {
     /// # Errors
     /// The folder does not exist, or its configuration is wrong.
     pub fn new(args: &SuiteArgs) -> Result<Self, UsageError> {
+        Self::choosing(args, &ChosenArgs::default())
+    }
+
+    /// The same, of a command that takes by position which tests to run.
+    ///
+    /// # Errors
+    /// As those of [`SuiteOptions::new`], or there is no such test.
+    pub(crate) fn choosing(args: &SuiteArgs, chosen: &ChosenArgs) -> Result<Self, UsageError> {
         let given = args.rootdir.clone().unwrap_or_else(|| PathBuf::from("."));
         let folder = given.canonicalize().map_err(|error| {
             UsageError(format!(
@@ -82,10 +93,12 @@ impl SuiteOptions {
             )));
         }
         let config = profile::chosen(config::read(&folder)?, args.profile.as_deref())?;
+        chosen.paths.iter().try_for_each(|test| is_there(test, &folder))?;
+        let for_pytest = [args.pytest_args.clone(), chosen.for_pytest()].concat();
         let from_config = config.pytest_args.clone().unwrap_or_default();
         Ok(Self {
             python: args.python.clone().or_else(|| config.python.as_ref().map(|path| folder.join(path))),
-            pytest_args: if args.pytest_args.is_empty() { from_config } else { args.pytest_args.clone() },
+            pytest_args: if for_pytest.is_empty() { from_config } else { for_pytest },
             tests: args.tests.as_deref().map(tests_file::read).transpose()?.unwrap_or_default(),
             tests_file: args.tests.clone(),
             engine: match args.engine {
@@ -94,9 +107,19 @@ impl SuiteOptions {
                     .and_then(|engines| engines.first().copied())
                     .unwrap_or_default(),
             },
-            test_timeout: or_time(args.test_timeout, config.test_timeout.as_deref(), "test-timeout")?
-                .unwrap_or(TEST_TIMEOUT),
-            trial_timeout: or_time(args.trial_timeout, config.trial_timeout.as_deref(), "trial-timeout")?,
+            test_timeout: or_time(
+                args.test_timeout,
+                config.test_timeout.as_deref(),
+                "test-timeout",
+                duration,
+            )?
+            .unwrap_or(TEST_TIMEOUT),
+            trial_timeout: or_time(
+                args.trial_timeout,
+                config.trial_timeout.as_deref(),
+                "trial-timeout",
+                duration,
+            )?,
             named_places: config.named_places()?,
             json: args.json.as_deref().map(json_target).transpose()?,
             verbosity: match (args.quiet, args.verbose) {
@@ -212,9 +235,9 @@ impl StressOptions {
     /// # Errors
     /// An option or the configuration is wrong.
     pub fn new(args: &StressArgs) -> Result<Self, UsageError> {
-        let suite = SuiteOptions::new(&args.suite)?;
+        let suite = SuiteOptions::choosing(&args.suite, &args.chosen)?;
         let config = &suite.config;
-        let time = or_time(args.time, config.time.as_deref(), "time")?;
+        let time = or_time(args.time, config.time.as_deref(), "time", session_time)?;
         let suspects = args.changed.is_some() || args.last_failed;
         let usual = if suspects { SUSPECTED_TRIALS } else { TRIALS };
         let trials = args.trials.or(config.trials).or(if time.is_none() { Some(usual) } else { None });
@@ -255,6 +278,19 @@ impl StressOptions {
     }
 }
 
+/// Whether what was typed without `--` is a test of the suite: a folder, a file, or a node id of one.
+fn is_there(test: &str, folder: &Path) -> Result<(), UsageError> {
+    let path = test.split_once("::").map_or(test, |(path, _)| path);
+    if folder.join(path).exists() {
+        return Ok(());
+    }
+    Err(UsageError(format!(
+        "there is no `{path}` in {}: give a folder, a file or a node id like tests/test_a.py::test_b. What else is meant \
+         for pytest goes after `--`",
+        folder.display()
+    )))
+}
+
 /// Where `--json` goes; what cannot be written is told before anything is run.
 fn json_target(given: &str) -> Result<JsonTarget, UsageError> {
     if given == "-" {
@@ -286,11 +322,12 @@ fn or_time(
     given: Option<Duration>,
     configured: Option<&str>,
     name: &str,
+    read: fn(&str) -> Result<Duration, String>,
 ) -> Result<Option<Duration>, UsageError> {
     match (given, configured) {
         (Some(time), _) => Ok(Some(time)),
         (None, None) => Ok(None),
-        (None, Some(text)) => match duration(text) {
+        (None, Some(text)) => match read(text) {
             Ok(time) => Ok(Some(time)),
             Err(why) => Err(UsageError(format!("[tool.jostle] {name} = {text:?}: {why}"))),
         },

@@ -42,7 +42,7 @@ impl SpeedupOptions {
                 "{option} has no effect on `jostle speedup`, which times plain runs of pytest. Leave it out"
             )));
         }
-        let suite = SuiteOptions::new(&args.suite)?;
+        let suite = SuiteOptions::choosing(&args.suite, &args.chosen)?;
         let configured = suite.config.workers.as_ref();
         let words = match (&args.workers, configured) {
             (Some(words), _) => words.clone(),

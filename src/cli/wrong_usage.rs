@@ -1,6 +1,30 @@
 //! What is said of a command line that cannot be read: one paragraph, as for every other error.
 
-use clap::error::ErrorKind;
+use clap::CommandFactory;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::cli::args::Cli;
+
+/// How often something is to be done, as other tools call it.
+const HOW_OFTEN: &[&str] =
+    &["--count", "--iterations", "--repeat", "--runs", "--seeds", "--times", "--trials"];
+
+/// What people type who know pytest and its plugins; the option that a command must have for the advice, and that.
+const MEANT: &[(&[&str], &str, &str)] = &[
+    (
+        &["--timeout"],
+        "test-timeout",
+        "--test-timeout TIME ends a test that runs longer, --trial-timeout TIME a whole trial",
+    ),
+    (HOW_OFTEN, "trials", "--trials N says how many trials are run, all of them planned from one --seed"),
+    (HOW_OFTEN, "times", "--times K says how many times the plan is run"),
+    (HOW_OFTEN, "runs", "--runs N says how many runs each failure may take"),
+    (HOW_OFTEN, "rounds", "--rounds N says how many times each combination is run"),
+    (&["--duration", "--minutes", "--hours"], "time", "--time TIME says how long to go on, as in --time 30m"),
+    (&["-x", "--exitfirst", "--maxfail"], "fail-fast", "--fail-fast stops at the first isolation failure"),
+    (&["--lf", "--ff"], "last-failed", "--last-failed suspects the tests that failed in the session before"),
+    (&["--randomly-seed", "--random-order-seed"], "seed", "--seed SEED gives the seed of all plans"),
+];
 
 /// An error of clap's as a paragraph: what is wrong, what may stand there, where to read on. None if it
 /// is no error but help, or the version.
@@ -9,16 +33,17 @@ pub fn paragraph(error: &clap::Error) -> Option<String> {
         return None;
     }
     let rendered = error.render().to_string();
+    let typed = unknown(error);
     let mut lines = rendered.lines().map(str::trim).filter(|line| !line.is_empty());
     let mut text = String::new();
     for line in lines.by_ref().take_while(|line| !line.starts_with("For more information")) {
         if let Some(usage) = line.strip_prefix("Usage: ") {
-            let for_pytest = error.kind() == ErrorKind::UnknownArgument && usage.contains("PYTEST_ARGS");
-            let advice = if for_pytest { "; what is meant for pytest goes after `--`" } else { "" };
-            return Some(format!("{text}{advice}. See `{} --help`", command(usage)));
+            let command = command(usage);
+            let advice = typed.and_then(|typed| meant(typed, &command)).unwrap_or_default();
+            return Some(format!("{text}{advice}. See `{command} --help`"));
         }
         let tip = line.strip_prefix("tip: ");
-        if tip.is_some_and(|tip| tip.starts_with("to pass")) {
+        if tip.is_some_and(|tip| tip.starts_with("to pass") || typed.is_some_and(is_meant_otherwise)) {
             continue;
         }
         let values = line.strip_prefix("[possible values: ").and_then(|line| line.strip_suffix(']'));
@@ -31,6 +56,36 @@ pub fn paragraph(error: &clap::Error) -> Option<String> {
         text += line;
     }
     Some(format!("{text}. See --help"))
+}
+
+/// An option that a command does not have.
+fn unknown(error: &clap::Error) -> Option<&str> {
+    match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(typed)) if error.kind() == ErrorKind::UnknownArgument => Some(typed),
+        _ => None,
+    }
+}
+
+/// What is to be typed in place of an option that a command does not have.
+fn meant(typed: &str, command: &str) -> Option<String> {
+    let all = Cli::command();
+    let command = all.find_subcommand(command.strip_prefix("jostle ")?)?;
+    let has = |name: &str| command.get_arguments().any(|argument| argument.get_long() == Some(name));
+    let ours = MEANT.iter().find(|(words, option, _)| words.contains(&typed) && has(option));
+    let takes_pytests = command.get_arguments().any(clap::Arg::is_last_set);
+    let for_pytest = || match typed {
+        "-p" => format!(
+            "; what is meant for pytest goes after `--`, as in `jostle {} -- -p …`",
+            command.get_name()
+        ),
+        _ => "; what is meant for pytest goes after `--`".to_owned(),
+    };
+    ours.map(|(.., advice)| format!("; {advice}")).or_else(|| takes_pytests.then(for_pytest))
+}
+
+/// Whether an option is one of [`MEANT`], so that one that is merely written like it is no help.
+fn is_meant_otherwise(typed: &str) -> bool {
+    MEANT.iter().any(|(words, ..)| words.contains(&typed))
 }
 
 /// The command of a line that tells its usage.
@@ -52,6 +107,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_advised_is_there() {
+        let all = Cli::command();
+        for (_, option, advice) in MEANT {
+            let has =
+                |command: &clap::Command| command.get_arguments().any(|it| it.get_long() == Some(option));
+            assert!(all.get_subcommands().any(has), "--{option}");
+            assert!(advice.starts_with(&format!("--{option} ")), "{advice}");
+        }
+    }
+
+    #[test]
     fn a_paragraph_tells_what_is_wrong_and_where_to_read_on() {
         assert_eq!(
             said(&["stres"]),
@@ -66,8 +132,13 @@ mod tests {
             "invalid value 'cold' for '--engine <ENGINE>'; give one of auto, warm, spawn. See --help"
         );
         assert_eq!(
-            said(&["stress", "extra"]),
-            "unexpected argument 'extra' found; what is meant for pytest goes after `--`. See `jostle stress --help`"
+            said(&["stress", "--cov"]),
+            "unexpected argument '--cov' found; what is meant for pytest goes after `--`. See `jostle stress --help`"
+        );
+        assert_eq!(
+            said(&["stress", "--timeout=3"]),
+            "unexpected argument '--timeout' found; --test-timeout TIME ends a test that runs longer, --trial-timeout TIME \
+             a whole trial. See `jostle stress --help`"
         );
         assert_eq!(
             said(&["completions", "bash", "-k"]),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::fs;
 
 use clap::{Arg, Args, Command, CommandFactory};
-use jostle::cli::args::{AxesArgs, Cli, IsolationArgs, ResultArgs, SuiteArgs};
+use jostle::cli::args::{AxesArgs, ChosenArgs, Cli, IsolationArgs, ResultArgs, SuiteArgs};
 use jostle::cli::config::{self, Config};
 
 use crate::support::{self, pages};
@@ -29,6 +29,7 @@ fn part(name: &str) -> String {
         "settings" => settings(),
         "commands" => commands(),
         "suite" => table(options::<SuiteArgs>().get_arguments()),
+        "chosen" => table(options::<ChosenArgs>().get_arguments()),
         "axes" => table(options::<AxesArgs>().get_arguments()),
         "apart" => table(options::<IsolationArgs>().get_arguments()),
         "results" => table(options::<ResultArgs>().get_arguments()),
@@ -41,8 +42,13 @@ fn of_command(name: &str) -> String {
     let all = Cli::command();
     let command = all.find_subcommand(name).unwrap_or_else(|| panic!("{PAGE}: there is no command {name}"));
     let has = names(command);
-    let groups =
-        [options::<SuiteArgs>(), options::<AxesArgs>(), options::<IsolationArgs>(), options::<ResultArgs>()];
+    let groups = [
+        options::<SuiteArgs>(),
+        options::<ChosenArgs>(),
+        options::<AxesArgs>(),
+        options::<IsolationArgs>(),
+        options::<ResultArgs>(),
+    ];
     // A command that has a few options of a group has them for itself.
     let shared: BTreeSet<String> =
         groups.iter().map(names).filter(|group| group.is_subset(&has)).flatten().collect();
@@ -72,10 +78,15 @@ fn usage(argument: &Arg) -> String {
     let takes = argument.get_action().takes_values();
     let value = argument.get_value_names().filter(|_| takes).and_then(|names| names.first());
     let value = value.map_or_else(|| argument.get_id().as_str().to_uppercase(), ToString::to_string);
+    let short = argument.get_short().map(|short| format!("-{short}"));
     let Some(long) = argument.get_long() else {
-        return if argument.is_last_set() { format!("-- {value}") } else { value };
+        return match short {
+            _ if argument.is_last_set() => format!("-- {value}"),
+            Some(short) => format!("{short} {value}"),
+            None => value,
+        };
     };
-    let short = argument.get_short().map_or_else(String::new, |short| format!("-{short}, "));
+    let short = short.map_or_else(String::new, |short| format!("{short}, "));
     let may_lack = argument.get_num_args().is_some_and(|count| count.min_values() == 0);
     match (takes, may_lack, argument.is_require_equals_set()) {
         (false, ..) => format!("{short}--{long}"),
@@ -87,7 +98,8 @@ fn usage(argument: &Arg) -> String {
 
 /// An option's help, with its values and its default.
 fn help(argument: &Arg) -> String {
-    let mut text = argument.get_help().map(ToString::to_string).unwrap_or_default();
+    let whole = argument.get_long_help().or_else(|| argument.get_help());
+    let mut text = whole.map(ToString::to_string).unwrap_or_default().replace("\n\n", ". ");
     let values = argument.get_possible_values();
     let values: Vec<String> = values
         .iter()

@@ -10,19 +10,26 @@ use crate::plan::{Mode, OrderKind};
 #[command(next_help_heading = "What is varied")]
 pub struct AxesArgs {
     /// Numbers of workers; `auto` is the number of cores [default: 1,2,4]
-    #[arg(short = 'n', long, value_name = "N,…", value_delimiter = ',', allow_negative_numbers = true)]
+    #[arg(
+        short = 'n',
+        long,
+        alias = "numprocesses",
+        value_name = "N,…",
+        value_delimiter = ',',
+        allow_negative_numbers = true
+    )]
     pub workers: Option<Vec<String>>,
     /// pytest-xdist's modes; `each` only if it is named [default: all others that apply]
-    #[arg(long, value_name = "MODE,…", value_delimiter = ',')]
+    #[arg(long, value_name = "MODE,…", value_delimiter = ',', hide_short_help = true)]
     pub dist: Option<Vec<DistArg>>,
     /// How orders are made [default: all]
-    #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
+    #[arg(long, value_name = "KIND,…", value_delimiter = ',', hide_short_help = true)]
     pub order: Option<Vec<OrderArg>>,
     /// How many values of PYTHONHASHSEED to use [default: 4]
-    #[arg(long, value_name = "N", value_parser = whole::<u32>(1, 64), allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>(1, 64), allow_negative_numbers = true, hide_short_help = true)]
     pub hash_seeds: Option<u32>,
     /// Try orders too that the suite's plugins would sort otherwise, as pytest-django and pytest-order do
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub ignore_rank: bool,
 }
 

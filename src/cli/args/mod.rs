@@ -3,6 +3,7 @@
 mod isolation;
 mod axes;
 mod explain;
+mod json_file;
 mod results;
 mod suite;
 mod values;
@@ -19,9 +20,9 @@ pub use isolation::IsolationArgs;
 pub(crate) use isolation::{NetworkArg, SandboxArg};
 pub use results::ResultArgs;
 pub(crate) use suite::EngineArg;
-pub use suite::SuiteArgs;
-pub(super) use values::duration;
+pub use suite::{ChosenArgs, SuiteArgs};
 use values::whole;
+pub(super) use values::{duration, session_time};
 
 use crate::cli::seed::SeedFrom;
 
@@ -42,7 +43,7 @@ pub enum Command {
     Stress(Box<StressArgs>),
     /// Run a plan again: by its token, from a failure file, or from another tool's log
     Replay(ReplayArgs),
-    /// Run a plan again, and look for the state behind what fails and for a fix, as a session does
+    /// Run a plan again, and look for the state behind what fails and for a fix; or say what a kind of finding is
     Explain(ExplainArgs),
     /// Say whether recorded failures are gone, and how sure that is
     Verify(VerifyArgs),
@@ -72,66 +73,86 @@ pub enum Command {
     Sandbox,
 }
 
+/// The headings of the options that only `jostle stress` has.
+const EXTENT: &str = "How far it goes";
+const PARTS: &str = "Sessions in parts";
+
 /// `jostle stress`.
 #[derive(Debug, Default, Args)]
+#[command(after_help = "`jostle stress --help` has all options.", after_long_help = "")]
 pub struct StressArgs {
-    /// The seed all plans follow from: a number, `date` for one that is new each day (UTC), or `run-id` for one of
-    /// each run of a pipeline [default: drawn, and printed]
-    #[arg(long, allow_negative_numbers = true)]
+    /// The seed all plans follow from [default: drawn, and printed]
+    ///
+    /// It is a number, `date` for one that is new each day (UTC), or `run-id` for one of each run of a pipeline
+    #[arg(long, allow_negative_numbers = true, help_heading = EXTENT)]
     pub seed: Option<SeedFrom>,
-    /// How many trials to run [default: 20, with --changed or --last-failed 4, or as many as --time allows]
-    #[arg(long, value_name = "N", value_parser = whole::<u64>(1, u64::MAX), allow_negative_numbers = true)]
+    /// How many trials to run [default: 20]
+    ///
+    /// With --changed or --last-failed the default is 4, with --time as many as it allows
+    #[arg(long, value_name = "N", value_parser = whole::<u64>(1, u64::MAX), allow_negative_numbers = true, help_heading = EXTENT)]
     pub trials: Option<u64>,
     /// How long to go on, shrinking included: 90s, 30m, 2h
-    #[arg(long, value_name = "TIME", value_parser = duration, allow_negative_numbers = true)]
+    #[arg(long, value_name = "TIME", value_parser = session_time, allow_negative_numbers = true, help_heading = EXTENT)]
     pub time: Option<Duration>,
     /// How many schedules of tests in conflict to try before the trials, 0 for none [default: those that follow
     /// from their calls, 384 at most, or as many as a quarter of --time allows]
-    #[arg(long, value_name = "N", value_parser = whole::<u64>(0, 1_000_000), allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>(0, 1_000_000), allow_negative_numbers = true, help_heading = EXTENT, hide_short_help = true)]
     pub schedules: Option<u64>,
-    /// Look only for what makes this test fail, and stop once it is found
-    #[arg(long, value_name = "TEST")]
+    /// Look only for what makes this test fail
+    ///
+    /// The session stops once that is found
+    #[arg(long, value_name = "TEST", help_heading = EXTENT)]
     pub victim: Option<String>,
-    /// Suspect the tests whose files have changed since this git revision: try first how they go together with all
-    /// others
-    #[arg(long, value_name = "REV", conflicts_with = "victim")]
+    /// Suspect the tests whose files have changed since this git revision
+    ///
+    /// How they go together with all others is tried first
+    #[arg(long, value_name = "REV", conflicts_with = "victim", help_heading = EXTENT)]
     pub changed: Option<String>,
-    /// Suspect the tests that were seen to fail in the session before, which the history knows
-    #[arg(long, conflicts_with = "victim")]
+    /// Suspect the tests that failed in the session before
+    ///
+    /// The history knows them. How they go together with all others is tried first
+    #[arg(long, conflicts_with = "victim", help_heading = EXTENT)]
     pub last_failed: bool,
     /// Stop at the first isolation failure
-    #[arg(long, overrides_with = "keep_going")]
+    #[arg(long, overrides_with = "keep_going", help_heading = EXTENT)]
     pub(crate) fail_fast: bool,
     /// Go on after an isolation failure (the default)
-    #[arg(long, overrides_with = "fail_fast")]
+    #[arg(long, overrides_with = "fail_fast", help_heading = EXTENT, hide_short_help = true)]
     pub(crate) keep_going: bool,
     /// How far to explain what is found [default: fix]
-    #[arg(long, value_name = "HOW", conflicts_with = "no_explain")]
+    #[arg(
+        long,
+        value_name = "HOW",
+        conflicts_with = "no_explain",
+        help_heading = "Results",
+        hide_short_help = true
+    )]
     pub(crate) explain: Option<ExplainArg>,
     /// Short for --explain no
-    #[arg(long, conflicts_with = "write_fix")]
+    #[arg(long, conflicts_with = "write_fix", help_heading = "Results", hide_short_help = true)]
     pub(crate) no_explain: bool,
-    /// Write the fixes that were found and tried: a folder gets patches to be applied one after the other, a file
-    /// one patch with all
-    #[arg(long, value_name = "PATH")]
+    /// Write the fixes that were found and tried
+    ///
+    /// A folder gets patches to be applied one after the other, a file one patch with all
+    #[arg(long, value_name = "PATH", help_heading = "Results")]
     pub(crate) write_fix: Option<PathBuf>,
     /// Write each run to this file as it ends, for --resume [default: a file in jostle's cache folder]
-    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    #[arg(long, value_name = "FILE", conflicts_with = "resume", help_heading = PARTS, hide_short_help = true)]
     pub journal: Option<PathBuf>,
     /// Go on with a session that was ended, from its journal [default: the newest of this folder, or
     /// that of --seed]
-    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, help_heading = PARTS, hide_short_help = true)]
     pub resume: Option<Option<PathBuf>>,
     /// Run a shard of the night with this plan, which `jostle plan --out` wrote, and only write down what
     /// its trials show
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "trials", "time", "schedules", "victim", "changed", "last_failed", "fail_fast", "explain", "no_explain", "failures", "known", "strict", "history", "junit", "code_quality", "journal", "resume"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "trials", "time", "schedules", "victim", "changed", "last_failed", "fail_fast", "explain", "no_explain", "failures", "known", "strict", "history", "junit", "code_quality", "journal", "resume"], help_heading = PARTS, hide_short_help = true)]
     pub plan: Option<PathBuf>,
     /// Which shard, from 1 [default: auto, the one that Slurm, Kubernetes, GitLab, Buildkite, CircleCI or
     /// AWS Batch names]
-    #[arg(long, value_name = "K/N", requires = "plan")]
+    #[arg(long, value_name = "K/N", requires = "plan", help_heading = PARTS, hide_short_help = true)]
     pub shard: Option<String>,
     /// The folder for the results of a shard's trials
-    #[arg(long, value_name = "DIR", requires = "plan", default_value = "jostle-results")]
+    #[arg(long, value_name = "DIR", requires = "plan", default_value = "jostle-results", help_heading = PARTS, hide_short_help = true)]
     pub results: PathBuf,
     /// What becomes of the results.
     #[command(flatten)]
@@ -142,6 +163,9 @@ pub struct StressArgs {
     /// How trials are kept apart.
     #[command(flatten)]
     pub isolation: IsolationArgs,
+    /// Which tests of it.
+    #[command(flatten)]
+    pub(crate) chosen: ChosenArgs,
     /// The suite.
     #[command(flatten)]
     pub suite: SuiteArgs,
@@ -150,30 +174,30 @@ pub struct StressArgs {
 /// `jostle replay`.
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
-    /// Which plan, and how it is run.
-    #[command(flatten)]
-    pub(crate) plan: PlanAgainArgs,
     /// Judge, shrink and explain what fails; for a log that is always done
     #[arg(long)]
     pub shrink: bool,
     /// How far to explain what fails, with --shrink or of a log [default: fix]
-    #[arg(long, value_name = "HOW")]
+    #[arg(long, value_name = "HOW", help_heading = "Results")]
     pub(crate) explain: Option<ExplainArg>,
+    /// Which plan, and how it is run; last, as clap has the heading within it go on after it.
+    #[command(flatten)]
+    pub(crate) plan: PlanAgainArgs,
 }
 
 /// `jostle explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// Which plan, and how it is run.
-    #[command(flatten)]
-    pub(crate) plan: PlanAgainArgs,
     /// How far to explain what fails
-    #[arg(long, value_name = "HOW", default_value = "fix")]
+    #[arg(long, value_name = "HOW", help_heading = "Results", default_value = "fix")]
     pub(crate) explain: ExplainArg,
     /// A place of state to watch besides all that is watched anyway, as module:attribute; may be given several times.
     /// [tool.jostle.state] has such places for good, and those behind a getter and a setter
     #[arg(long, value_name = "PLACE")]
     pub(crate) watch: Vec<String>,
+    /// Which plan, and how it is run; last, as clap has the heading within it go on after it.
+    #[command(flatten)]
+    pub(crate) plan: PlanAgainArgs,
 }
 
 /// A plan that is run again.
@@ -182,6 +206,8 @@ pub(crate) struct PlanAgainArgs {
     /// SEED:INDEX, SEED:INDEX:FINGERPRINT, a failure file, or the log of a run that was not jostle's:
     /// what `pytest -v` or `pytest -n 4 -v` printed, a JUnit XML file, or a log with pytest-randomly's
     /// seed; `-` reads it from standard input
+    ///
+    /// `jostle explain` takes the name of a kind as well, such as victim, and prints what the book says of it
     pub token: String,
     /// How many times to run the plan [default: 1, for a log 3]
     #[arg(long, value_name = "K", value_parser = whole::<u32>(1, 1_000_000), allow_negative_numbers = true)]
@@ -227,6 +253,9 @@ pub struct CollectArgs {
     /// How trials are kept apart.
     #[command(flatten)]
     pub isolation: IsolationArgs,
+    /// Which tests of it.
+    #[command(flatten)]
+    pub(crate) chosen: ChosenArgs,
     /// The suite.
     #[command(flatten)]
     pub suite: SuiteArgs,
@@ -238,6 +267,9 @@ pub struct ConflictsArgs {
     /// How trials are kept apart.
     #[command(flatten)]
     pub isolation: IsolationArgs,
+    /// Which tests of it.
+    #[command(flatten)]
+    pub(crate) chosen: ChosenArgs,
     /// The suite.
     #[command(flatten)]
     pub suite: SuiteArgs,
@@ -267,6 +299,9 @@ pub struct PlanArgs {
     /// How trials are kept apart.
     #[command(flatten)]
     pub isolation: IsolationArgs,
+    /// Which tests of it.
+    #[command(flatten)]
+    pub(crate) chosen: ChosenArgs,
     /// The suite.
     #[command(flatten)]
     pub suite: SuiteArgs,
@@ -282,7 +317,7 @@ pub struct MergeArgs {
     #[arg(long, value_name = "FILE")]
     pub plan: PathBuf,
     /// How far to explain what is found [default: fix]
-    #[arg(long, value_name = "HOW")]
+    #[arg(long, value_name = "HOW", help_heading = "Results")]
     pub(crate) explain: Option<ExplainArg>,
     /// What becomes of the results.
     #[command(flatten)]
@@ -311,13 +346,13 @@ pub struct HistoryArgs {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = whole::<u32>(0, 100_000), allow_negative_numbers = true)]
     pub slowest: u32,
     /// The folder of the suite, whose configuration is read [default: the current one]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = "The suite")]
     pub rootdir: Option<PathBuf>,
     /// Take the settings of [tool.jostle.profile.NAME]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "The suite")]
     pub profile: Option<String>,
     /// Write the results as JSON, to a file or (-) to standard output
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-", require_equals = true)]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-", require_equals = true, help_heading = "Results")]
     pub json: Option<String>,
 }
 
@@ -326,10 +361,18 @@ pub struct HistoryArgs {
 pub struct SpeedupArgs {
     /// Numbers of workers; `auto` is the number of cores; 1 is always measured, without pytest-xdist
     /// [default: 1,2,4,auto]
-    #[arg(short = 'n', long, value_name = "N,…", value_delimiter = ',', allow_negative_numbers = true)]
+    #[arg(
+        short = 'n',
+        long,
+        alias = "numprocesses",
+        value_name = "N,…",
+        value_delimiter = ',',
+        allow_negative_numbers = true,
+        help_heading = "What is varied"
+    )]
     pub workers: Option<Vec<String>>,
     /// pytest-xdist's modes [default: load,loadscope,loadfile,worksteal]
-    #[arg(long, value_name = "MODE,…", value_delimiter = ',')]
+    #[arg(long, value_name = "MODE,…", value_delimiter = ',', help_heading = "What is varied")]
     pub dist: Option<Vec<DistArg>>,
     /// How many times to run each combination; they take turns
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = whole::<u32>(1, 1000), allow_negative_numbers = true)]
@@ -340,6 +383,9 @@ pub struct SpeedupArgs {
     /// Compare with the times in a file written by --save
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
+    /// Which tests of it.
+    #[command(flatten)]
+    pub(crate) chosen: ChosenArgs,
     /// The suite. A run counts as a trial for --trial-timeout; --test-timeout does not apply.
     #[command(flatten)]
     pub suite: SuiteArgs,

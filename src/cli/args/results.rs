@@ -12,18 +12,18 @@ pub struct ResultArgs {
     #[arg(long, value_name = "DIR")]
     pub failures: Option<PathBuf>,
     /// The folder of failure files that are known: what they record is reported, and does not fail the job
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", hide_short_help = true)]
     pub known: Option<PathBuf>,
     /// Fail the job for known failures as well
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub strict: bool,
     /// Keep what each trial showed in this folder, for `jostle history`
     #[arg(long, value_name = "DIR")]
     pub history: Option<PathBuf>,
     /// Write the results as JUnit XML, as Jenkins, GitLab and others show it
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub junit: Option<PathBuf>,
     /// Write the findings as a code quality report of GitLab's
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(crate) code_quality: Option<PathBuf>,
 }

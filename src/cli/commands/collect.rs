@@ -25,7 +25,7 @@ struct Triage {
 /// # Errors
 /// The options are wrong or pytest cannot be run.
 pub fn run(args: &CollectArgs) -> anyhow::Result<ExitCode> {
-    let options = SuiteOptions::new(&args.suite)?;
+    let options = SuiteOptions::choosing(&args.suite, &args.chosen)?;
     let collected = spawn_engine(&options, &IsolationOptions::new(&args.isolation, &options)?)?
         .collect(Collect::once(0, 0))?;
     let suite = &collected.suite;

@@ -18,7 +18,7 @@ use crate::session::race::recording;
 /// # Errors
 /// The options are wrong or pytest cannot be run.
 pub fn run(args: &ConflictsArgs) -> anyhow::Result<ExitCode> {
-    let options = SuiteOptions::new(&args.suite)?;
+    let options = SuiteOptions::choosing(&args.suite, &args.chosen)?;
     let mut engine = engine(&options, &IsolationOptions::new(&args.isolation, &options)?)?;
     let seed = Seed(0);
     let hash_seed = Axes::default().hash_seed_values(seed)[0];

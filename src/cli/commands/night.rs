@@ -28,7 +28,7 @@ pub(crate) fn write(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         ))
         .into());
     }
-    let options = SuiteOptions::new(&args.suite)?;
+    let options = SuiteOptions::choosing(&args.suite, &args.chosen)?;
     let axes = options.axes(&args.axes)?;
     let seed = args.seed.resolve()?.seed;
     let mut engine = spawn_engine(&options, &IsolationOptions::new(&args.isolation, &options)?)?;

@@ -23,7 +23,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     let Some(index) = args.index else {
         return night::write(args);
     };
-    let options = SuiteOptions::new(&args.suite)?;
+    let options = SuiteOptions::choosing(&args.suite, &args.chosen)?;
     let axes = options.axes(&args.axes)?;
     let seed = args.seed.resolve()?.seed;
     let suite = spawn_engine(&options, &IsolationOptions::new(&args.isolation, &options)?)?

@@ -29,7 +29,10 @@ use crate::trial::{Collected, Trial};
 /// The plan or the options are wrong, the suite is another than the plan's, or a result cannot be written.
 pub fn run(args: &StressArgs, path: &Path) -> anyhow::Result<ExitCode> {
     let night = read(path)?;
-    if args.axes != AxesArgs::default() || !args.suite.pytest_args.is_empty() {
+    if args.axes != AxesArgs::default()
+        || !args.suite.pytest_args.is_empty()
+        || !args.chosen.for_pytest().is_empty()
+    {
         return Err(UsageError(format!(
             "{} holds what is varied and pytest's arguments: leave them out here",
             path.display()
