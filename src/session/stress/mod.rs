@@ -153,7 +153,7 @@ fn suspected(suspicion: Option<&Suspicion>, suite: &Suite, interpreter: &Interpr
 fn no_trial(first_run: Option<Duration>) -> String {
     match first_run {
         Some(took) => format!(
-            "there was no time for a trial, as it took {:.1} s to collect the suite and run it once: give many times that \
+            "there was no time for a trial, as the suite had been run once after {:.1} s only: give many times that \
              with --time",
             took.as_secs_f64()
         ),
