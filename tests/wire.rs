@@ -195,7 +195,7 @@ fn the_harness_knows_all_that_jostle_says() {
     };
     let named = [NamedPlace { name: place(), get: place(), is_getter: true, set: Some(place()) }];
     let requests = [
-        Request::Setup(Setup {
+        Request::Setup(Box::new(Setup {
             protocol: PROTOCOL_VERSION,
             purpose: Purpose::Run,
             imports: Some(vec!["a"]),
@@ -208,7 +208,7 @@ fn the_harness_knows_all_that_jostle_says() {
             stop: NonZero::new(1),
             explain: Some(&instructions),
             named_places: &named,
-        }),
+        })),
         Request::Go,
         Request::Turn { turn: 1 },
         Request::Fork { descriptors: 1, namespaces: vec![1] },

@@ -111,8 +111,18 @@ def have_own_positions() -> None:
         for number in map(int, listdir("/proc/self/fd")):
             with contextlib.suppress(OSError):  # the listing's own, or a file that may not be read any more
                 flags = fcntl.fcntl(number, fcntl.F_GETFL)
-                if stat.S_ISREG(fstat(number).st_mode) and flags & os.O_ACCMODE == os.O_RDONLY:
+                is_read = stat.S_ISREG(fstat(number).st_mode) and flags & os.O_ACCMODE == os.O_RDONLY
+                if is_read and not _is_locked(number):
                     _open_anew(number, flags)
+
+
+def _is_locked(number: int) -> bool:
+    """Whether a lock is held by what a descriptor stands for: a file that is opened anew would wait for it."""
+    descriptor = _open(f"/proc/self/fdinfo/{number}", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return b"\nlock:" in os.read(descriptor, limits.FDINFO_BYTES)
+    finally:
+        os.close(descriptor)
 
 
 def _open_anew(number: int, flags: int) -> None:

@@ -72,3 +72,6 @@ COPIED_BYTES = 1 << 20
 PLAIN_DEPTH = 20
 #: Characters of an exception that keeps such a place from being read.
 TOLD = 120
+
+#: As much of what the system says of a descriptor is read: it says of locks within the first lines.
+FDINFO_BYTES = 4096

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 from typing import Any, Callable, Tuple
@@ -52,3 +53,15 @@ def test_what_is_written_stays_shared(tmp_path: Path) -> None:
 
         in_a_fork(write)
         assert log.tell() == 3
+
+
+def test_a_file_whose_lock_is_held_stays_shared(tmp_path: Path) -> None:
+    (tmp_path / "lock").touch()
+    with (tmp_path / "lock").open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+        def lock_again() -> None:
+            have_own_positions()
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+        in_a_fork(lock_again)

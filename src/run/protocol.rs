@@ -18,7 +18,7 @@ use crate::trial::{Failure, MeasuredTest, Verdict};
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum Request<'a> {
     /// What the process is for; the first message.
-    Setup(Setup<'a>),
+    Setup(Box<Setup<'a>>),
     /// The other side of a barrier is there.
     Go,
     /// The turn that was asked for under this number.

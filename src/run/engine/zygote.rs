@@ -162,7 +162,7 @@ impl Launcher for ForkLauncher<'_> {
         let mut process = self.zygote.server.fork(site.sandbox(), name, sender)?;
         // Only a fork that the reaper knows of gets its setup, so that none can outlive jostle.
         self.host.watch(&process);
-        process.say(&Request::Setup(setup));
+        process.say(&Request::Setup(Box::new(setup)));
         Ok(process)
     }
 }

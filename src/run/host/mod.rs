@@ -171,7 +171,7 @@ impl PytestHost {
         setup: Setup<'_>,
     ) -> Result<Process, RunError> {
         let mut process = self.start_untold(command, place, name, sender)?;
-        process.say(&Request::Setup(setup));
+        process.say(&Request::Setup(Box::new(setup)));
         Ok(process)
     }
 

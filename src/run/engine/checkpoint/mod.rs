@@ -237,7 +237,7 @@ impl Launcher for GoingOn<'_> {
             return ForkLauncher { host, zygote }.launch(site, hash_seed, name, sender, setup);
         }
         let mut process = self.from.server.fork(site.sandbox(), name, sender)?;
-        process.say(&Request::Setup(setup));
+        process.say(&Request::Setup(Box::new(setup)));
         Ok(process)
     }
 }
