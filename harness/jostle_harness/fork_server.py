@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import select
 import signal
-import stat
-from os import fstat, listdir, lseek  # bound now: a test may replace them
+from contextlib import suppress
+from fcntl import F_GETFL, F_SETFL, fcntl
+from os import (
+    O_ACCMODE,
+    O_CLOEXEC,
+    O_NONBLOCK,
+    O_RDONLY,
+    SEEK_CUR,
+    SEEK_SET,
+    close,
+    dup2,
+    fstat,
+    get_inheritable,
+    listdir,
+    lseek,
+    read,
+)
+from os import open as open_descriptor
+from stat import S_ISREG
 from typing import Dict, List, Optional, Tuple
 
 from . import limits, messages
 from .channel import Channel, ChannelClosed
 from .namespaces import Namespaces
 
-_open = os.open  # bound now: a test may replace it
+# What forks are made ready with is bound when this is imported: a test may replace it in its module.
 
 
 class ForkServer:
@@ -106,34 +122,57 @@ class ForkServer:
 
 
 def have_own_positions() -> None:
-    """Open anew, in a fork, each file that is only read: all forks would share how far it is."""
-    with contextlib.suppress(OSError):  # no /proc
+    """Open anew, in a fork, each file that is only read: all forks would share how far it is. Where that cannot be, as it is
+    locked or may not be opened any more, they do."""
+    files: Dict[Tuple[int, int, int], List[int]] = {}
+    with suppress(OSError):  # no /proc
         for number in map(int, listdir("/proc/self/fd")):
-            with contextlib.suppress(OSError):  # the listing's own, or a file that may not be read any more
-                flags = fcntl.fcntl(number, fcntl.F_GETFL)
-                is_read = stat.S_ISREG(fstat(number).st_mode) and flags & os.O_ACCMODE == os.O_RDONLY
-                if is_read and not _is_locked(number):
-                    _open_anew(number, flags)
+            with suppress(OSError):  # the listing's own
+                status = fstat(number)
+                if S_ISREG(status.st_mode) and fcntl(number, F_GETFL) & O_ACCMODE == O_RDONLY:
+                    files.setdefault((status.st_dev, status.st_ino, lseek(number, 0, SEEK_CUR)), []).append(number)
+    for numbers in files.values():
+        while numbers:
+            with suppress(OSError):
+                numbers = _open_anew(numbers)
+                continue
+            numbers = numbers[1:]
+
+
+def _open_anew(numbers: List[int]) -> List[int]:
+    """Have the first of some descriptors of a file, and those that were made of it, stand for the file as if that had been
+    opened for them alone. Returns the others."""
+    first = numbers[0]
+    if _is_locked(first):
+        return numbers[1:]
+    flags = fcntl(first, F_GETFL)
+    alike = [first] if len(numbers) == 1 else _of_one_opening(first, flags, numbers)
+    own = open_descriptor(f"/proc/self/fd/{first}", flags | O_CLOEXEC)
+    try:
+        lseek(own, lseek(first, 0, SEEK_CUR), SEEK_SET)
+        for number in alike:
+            dup2(own, number, inheritable=get_inheritable(number))
+    finally:
+        close(own)
+    return [number for number in numbers if number not in alike]
+
+
+def _of_one_opening(first: int, flags: int, numbers: List[int]) -> List[int]:
+    """Those descriptors that share a flag with one, which means nothing for a file: they were made of it."""
+    before = [fcntl(number, F_GETFL) for number in numbers]
+    fcntl(first, F_SETFL, flags ^ O_NONBLOCK)
+    alike = [number for number, own in zip(numbers, before) if fcntl(number, F_GETFL) != own]
+    fcntl(first, F_SETFL, flags)
+    return alike
 
 
 def _is_locked(number: int) -> bool:
     """Whether a lock is held by what a descriptor stands for: a file that is opened anew would wait for it."""
-    descriptor = _open(f"/proc/self/fdinfo/{number}", os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = open_descriptor(f"/proc/self/fdinfo/{number}", O_RDONLY | O_CLOEXEC)
     try:
-        return b"\nlock:" in os.read(descriptor, limits.FDINFO_BYTES)
+        return b"\nlock:" in read(descriptor, limits.FDINFO_BYTES)
     finally:
-        os.close(descriptor)
-
-
-def _open_anew(number: int, flags: int) -> None:
-    """Have a descriptor stand for its file as if that had been opened for it, and not be read by others."""
-    position = lseek(number, 0, os.SEEK_CUR)
-    own = _open(f"/proc/self/fd/{number}", flags | os.O_CLOEXEC)
-    try:
-        lseek(own, position, os.SEEK_SET)
-        os.dup2(own, number, inheritable=os.get_inheritable(number))
-    finally:
-        os.close(own)
+        close(descriptor)
 
 
 def _pidfd(pid: int) -> Optional[int]:

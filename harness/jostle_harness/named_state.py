@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import collections
 import copy
-import dis
 import sys
 import types
 from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import limits, messages
 from .channel import text
-from .places import Place, is_atomic, show
+from .places import MISSING, Place, is_a, is_atomic, namespace, show
+from .probes import PUT_OFF
+from .snapshot import attribute as attribute_of
 from .stable import stable
 
 _DICTIONARIES = (dict, collections.OrderedDict, collections.defaultdict, collections.Counter)
@@ -30,6 +31,8 @@ class Value(NamedTuple):
     #: A copy of it, if it is plain data; else itself.
     kept: Any
     is_plain: bool
+    #: Of plain data each object in it that may change, with a copy of what it holds itself.
+    parts: List[Tuple[Any, Any]]
 
     def is_same(self, other: Value) -> bool:
         """Whether a place that holds this has not changed if it holds another."""
@@ -76,21 +79,17 @@ class NamedState:
 
 
 class _Probe:
-    """Reads a place where nothing of its module is under way, which may hold a lock that the getter waits for."""
+    """Reads a place, but where code of the suite is run for that while its module is under way, which may hold a lock."""
 
     def __init__(self, place: messages.NamedPlace) -> None:
         self._place = place
         self._modules = {where.partition(":")[0] for where in (place["get"], place["set"]) if where is not None}
-        self._last: object = None
         #: Objects whose identities were told, which are to be no other's.
         self._alive: List[Any] = []
 
     def __call__(self) -> object:
-        if not self._is_under_way():
-            self._last = self._read()
-        return self._last
-
-    def _read(self) -> object:
+        if self._is_under_way() and not _is_stored(self._place):
+            return PUT_OFF
         try:
             value = _value(self._place)
         except Unread as why:
@@ -101,22 +100,33 @@ class _Probe:
         return id(value.held)
 
     def _is_under_way(self) -> bool:
-        frame = sys._getframe(2)
-        inner: Optional[types.FrameType] = frame
-        while inner is not None:
-            if inner.f_globals.get("__name__") in self._modules and not _returns(inner):
+        frame: Optional[types.FrameType] = sys._getframe(1)
+        while frame is not None:
+            if frame.f_globals.get("__name__") in self._modules:
                 return True
-            inner = inner.f_back
+            frame = frame.f_back
         return False
 
 
-def _returns(frame: types.FrameType) -> bool:
-    """Whether a frame has nothing left to do but to return, and so has let go of what it held."""
-    code = frame.f_code.co_code
-    return 0 <= frame.f_lasti < len(code) and dis.opname[code[frame.f_lasti]].startswith("RETURN_")
+def _is_stored(place: messages.NamedPlace) -> bool:
+    """Whether a place is an attribute that an object has itself, so that no code is run to read it."""
+    if place["is_getter"]:
+        return False
+    try:
+        holder, name = _holder(place["get"], _stored)
+    except Unread:
+        return False
+    return _stored(holder, name) is not MISSING
 
 
-def _holder(where: str) -> Tuple[Any, str]:
+def _stored(holder: Any, name: str) -> Any:
+    """What an object has itself under a name, so that no code is run for it."""
+    if is_a(holder, (types.ModuleType, type)):
+        return namespace(holder).get(name, MISSING)
+    return attribute_of(holder, name)
+
+
+def _holder(where: str, get: Callable[[Any, str], Any] = getattr) -> Tuple[Any, str]:
     """The object that has an attribute, and its name. Modules are not imported for that."""
     module, _, path = where.partition(":")
     if module not in sys.modules:
@@ -124,7 +134,7 @@ def _holder(where: str) -> Tuple[Any, str]:
     *parents, name = path.split(".")
     holder: Any = sys.modules[module]
     for parent in parents:
-        holder = getattr(holder, parent)
+        holder = get(holder, parent)
     return holder, name
 
 
@@ -136,8 +146,9 @@ def _value(place: messages.NamedPlace) -> Value:
     try:
         held = getattr(*_holder(place["get"]))
         held = held() if place["is_getter"] else held
-        is_plain = _is_plain(held)
-        return Value(held, copy.deepcopy(held) if is_plain else held, is_plain)
+        if not _is_plain(held):
+            return Value(held, held, False, [])
+        return Value(held, copy.deepcopy(held), True, [(part, copy.copy(part)) for part in _parts(held)])
     except (Unread, KeyboardInterrupt):
         raise
     except BaseException as error:  # a test may be skipped by an exception of that sort
@@ -175,6 +186,19 @@ def _is_plain(value: object, depth: int = 0) -> bool:
     return kind is bytearray or is_atomic(value)
 
 
+def _parts(value: Any) -> Iterator[Any]:
+    """The objects in plain data that may change."""
+    kind = type(value)
+    if not is_atomic(value) and kind is not tuple:
+        yield value
+    if kind in _DICTIONARIES:
+        value = value.values()
+    elif kind not in _SEQUENCES and kind is not tuple:
+        return
+    for item in list(value):
+        yield from _parts(item)
+
+
 def _place(place: messages.NamedPlace, old: Value, new: str) -> Place:
     restore = _restorer(place, old)
     return Place(place["name"], "global/module state", _shown(old), new, restore, recipe=_recipe(place, old))
@@ -192,8 +216,8 @@ def _restorer(place: messages.NamedPlace, old: Value) -> Optional[Callable[[], N
         return None
 
     def restore() -> None:
-        if old.is_plain:
-            _refill(old.held, copy.deepcopy(old.kept))
+        for part, items in old.parts:
+            _refill(part, items)
         if place["set"] is not None:
             getattr(*_holder(place["set"]))(old.held)
         else:

@@ -16,6 +16,8 @@ from .iterators import is_iterator
 from .places import MISSING, is_a, key_name, namespace
 from .snapshot import LOCKS, Node, read
 
+#: What a probe gives where it cannot look now.
+PUT_OFF = object()
 #: What gives something that differs whenever a place is another.
 Probe = Callable[[], object]
 #: What gives such a probe for a place's name; nothing if the place is not known, or not yet.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Dict, Optional, Tuple
 
 from . import doctests, messages
 from .crash import inside
-from .probes import Finder, Probe
+from .probes import PUT_OFF, Finder, Probe
 
 if TYPE_CHECKING:
     from _typeshed import TraceFunction
@@ -82,8 +82,7 @@ class Writes:
         return None if self._files[file] is None else self._step
 
     def _step(self, frame: types.FrameType, event: str, _: object) -> TraceFunction:
-        if event in ("line", "return"):
-            self._look(frame)
+        if event in ("line", "return") and self._look(frame):
             # What pytest does after the project's code has returned is no line of the project's.
             at = frame if event == "line" else frame.f_back
             self._lines[threading.get_ident()] = self._place(at)
@@ -98,10 +97,13 @@ class Writes:
             frame = frame.f_back
         return None
 
-    def _look(self, frame: Optional[types.FrameType] = None) -> None:
+    def _look(self, frame: Optional[types.FrameType] = None) -> bool:
+        """Whether it could be looked now: if not, the line of the look before has led to what happens until the next."""
         if self._probe is None or not self._looks:
-            return
+            return True
         value = self._probe()
+        if value is PUT_OFF:
+            return False
         thread = threading.get_ident()
         alone, self._looked = self._looked == thread, thread
         if value != self._value:
@@ -109,6 +111,7 @@ class Writes:
             self._found = self._lines.get(thread) if alone else None
             self._no_line = "elsewhere" if alone else "threads"
             self._call = self._outermost_call(frame) if alone else None
+        return True
 
     def _outermost_call(self, frame: Optional[types.FrameType]) -> Optional[messages.Statement]:
         """What the test, or its fixture, called to write the place, if that can be called by others as well."""

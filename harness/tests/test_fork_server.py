@@ -65,3 +65,19 @@ def test_a_file_whose_lock_is_held_stays_shared(tmp_path: Path) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
         in_a_fork(lock_again)
+
+
+def test_descriptors_of_one_opening_keep_one_position(tmp_path: Path) -> None:
+    (tmp_path / "lines.txt").write_text("one\ntwo\n")
+    first = os.open(tmp_path / "lines.txt", os.O_RDONLY)
+    copy, other = os.dup(first), os.open(tmp_path / "lines.txt", os.O_RDONLY)
+
+    def read() -> None:
+        have_own_positions()
+        os.read(first, 2)
+        assert [os.lseek(number, 0, os.SEEK_CUR) for number in (first, copy, other)] == [2, 2, 0]
+
+    in_a_fork(read)
+    assert [os.lseek(number, 0, os.SEEK_CUR) for number in (first, copy, other)] == [0, 0, 0]
+    for number in (first, copy, other):
+        os.close(number)

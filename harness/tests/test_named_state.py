@@ -18,6 +18,8 @@ import collections, threading
 CARTS = {"a": [1]}
 COUNTS = collections.Counter(a=1)
 RAW = bytearray(b"a")
+ROWS = [[1], [2]]
+PAIR = ([1],)
 LOOP = {}
 LOOP["itself"] = LOOP
 NAMES = ["ann"]
@@ -59,6 +61,23 @@ def set_locked(value):
     global _locked
     with _lock:
         _locked = value
+    done = True
+    return done
+
+def set_rate():
+    global RATE
+    RATE = 2
+    done = True
+    return done
+
+class Settings:
+    rate = property(lambda self: locked())
+
+SETTINGS = Settings()
+
+def set_property(value):
+    set_locked(value)
+    done = True
 """
 
 
@@ -170,14 +189,36 @@ def test_who_has_the_object_by_another_name_sees_it_put_back(shop: Any) -> None:
     assert shop.CARTS is carts and carts == {"a": [1]}
 
 
-def test_a_getter_is_not_called_where_its_module_may_hold_a_lock(shop: Any, tmp_path: pathlib.Path) -> None:
-    file = tmp_path / "shop.py"
-    file.write_text(SHOP)
-    exec(compile(SHOP, str(file), "exec"), vars(shop))
-    state = NamedState([place("shop:locked", True, "shop:set_locked")])
-    writes = Writes("shop:locked", str(tmp_path), state.probe)
+@pytest.mark.parametrize(
+    ("get", "line"),
+    [("set_rate()", "RATE = 2"), ("set_locked(2)", "shop.set_locked(2)"), ("set_property(2)", "shop.set_property(2)")],
+)
+def test_what_runs_code_is_read_where_its_module_holds_no_lock(
+    get: str, line: str, shop: Any, tmp_path: pathlib.Path
+) -> None:
+    files = {"shop.py": SHOP, "test_shop.py": f"import shop\n\nshop.{get}\nx = 1\n"}
+    named = {"set_rate()": place("shop:RATE"), "set_locked(2)": place("shop:locked", True, "shop:set_locked")}
+    state = NamedState([named.get(get, place("shop:SETTINGS.rate"))])
+    [(found, _)] = state._old
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    exec(compile(SHOP, str(tmp_path / "shop.py"), "exec"), vars(shop))
+    writes = Writes(found["name"], str(tmp_path), state.probe)
     writes.start()
-    shop.set_locked(2)
+    exec(compile(files["test_shop.py"], str(tmp_path / "test_shop.py"), "exec"), {})
     written = writes.stop()
-    assert written is not None and written["function"] == "set_locked"
-    assert SHOP.splitlines()[written["line"] - 1].strip() in ("_locked = value", "with _lock:")
+    assert written is not None
+    assert files[written["file"]].splitlines()[written["line"] - 1].strip() == line
+
+
+def test_all_that_plain_data_is_made_of_is_put_back(shop: Any) -> None:
+    first = shop.ROWS[0]
+    state = NamedState([place("shop:ROWS"), place("shop:PAIR")])
+    first.append(2)
+    shop.ROWS.insert(0, [])
+    shop.PAIR[0].append(2)
+    for found in state.changes():
+        assert found.restore is not None
+        found.restore()
+    assert list(state.changes()) == []
+    assert shop.ROWS[0] is first and (shop.ROWS, shop.PAIR) == ([[1], [2]], ([1],))
