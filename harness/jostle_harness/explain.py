@@ -125,10 +125,11 @@ class Explainer:
                 self._graph.add_value(_fixture_name(definition), definition.cached_result[0])
         self._graph.walk()
         self._heap = Heap(self.is_own, self._is_runner, self._watched_elsewhere())
-        try:
-            self._heap.note()
-        except Exception:  # an object that cannot be looked at: what was noted before it is told
-            self._is_cut_off = True
+        if not self._is_followed_elsewhere():
+            try:
+                self._heap.note()
+            except Exception:  # an object that cannot be looked at: what was noted before it is told
+                self._is_cut_off = True
         self._leftovers.note_descriptors()  # what the others keep open is no test's
         if self._watch == GARBAGE:
             self._leftovers.watch_garbage()
@@ -138,6 +139,19 @@ class Explainer:
             self._reads = Reads(self._watch, self._rootdir)
         if self._follow is not None:
             self._follower = Follower(self._follow, self._probe)
+
+    def _is_followed_elsewhere(self) -> bool:
+        """Whether the only place that matters is told without the heap, of which a copy slows many tests down."""
+        name = self._follow
+        if name is None or library_state.raw_name(name) != name or name in patchers.LIBRARIES:
+            return False
+        sources = (self._named.probe, self._process_state.probe, self._contexts.probe, self._leftovers.probe)
+        assert self._graph is not None
+        return (
+            any(find(name) is not None for find in sources)
+            or file_probe(name, self._rootdir) is not None
+            or self._graph.tells(name)
+        )
 
     def _watched_elsewhere(self) -> Iterator[object]:
         """What is told of as settings, as tables and as threads, and what the harness's own use of a module changes."""

@@ -11,6 +11,7 @@ import collections
 import functools
 import heapq
 import itertools
+import re
 import sys
 import types
 from typing import Any, Callable, Collection, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, TypeVar
@@ -26,6 +27,8 @@ _T = TypeVar("_T")
 _ATOMS = frozenset((int, str, float, bool, bytes, type(None)))
 
 
+#: What leads from an object to what it holds, or to itself.
+ONE_STEP = re.compile(r"(?:\.[^.\[\]]+|\[.*\])?$")
 #: Binds another object in the place of one.
 Binder = Callable[[object], None]
 #: Whether it is of low confidence, or of a test module; then the steps that lead there, and the length of the path.
@@ -208,6 +211,11 @@ class Graph:
             if leads and (best is None or len(path) > len(best.path)):
                 best = node
         return best
+
+    def tells(self, name: str) -> bool:
+        """Whether a change of the place of this name is told here."""
+        node = self.holder(name)
+        return node is not None and bool(ONE_STEP.match(name[len(node.path) :]))
 
     def changes(self) -> Iterator[Place]:
         """What differs from what was noted."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import collections
 import itertools
 import os
-import re
 import tempfile
 from typing import Any, Callable, Optional
 
 from . import iterators, paths, snapshot
 from .file_objects import is_file_object
-from .graph import Graph
+from .graph import ONE_STEP, Graph
 from .iterators import is_iterator
 from .places import MISSING, is_a, key_name, namespace
 from .snapshot import LOCKS, Node, read
@@ -23,15 +22,12 @@ Probe = Callable[[], object]
 #: What gives such a probe for a place's name; nothing if the place is not known, or not yet.
 Finder = Callable[[str], Optional[Probe]]
 
-#: What leads from an object to what it holds.
-_ONE_STEP = re.compile(r"(?:\.[^.\[\]]+|\[.*\])?$")
-
 
 def node_probe(graph: Graph, name: str) -> Optional[Probe]:
     """What tells of a place in an object that is noted, or else in whatever the name leads to from a module."""
     node = graph.holder(name)
     found = None if node is None else (node, name[len(node.path) :])
-    if found is None or not _ONE_STEP.match(found[1]):
+    if found is None or not ONE_STEP.match(found[1]):
         found = paths.holder(name)
         if found is None:
             return None
