@@ -62,7 +62,7 @@ const INVOCATIONS: &[(&str, &str, &str)] = &[
     (
         "stress --time 5",
         "'5' for '--time <TIME>': it has no unit",
-        "Write 5m for minutes; 5s would be too short",
+        "Write 5s for seconds or 5m for minutes",
     ),
     ("stress --time 90", "it has no unit", "Write 90s for seconds or 90m for minutes"),
     ("stress --test-timeout 0", "--test-timeout", "like 30s or 10m"),
@@ -178,7 +178,7 @@ const CONFIGURATIONS: &[(&str, &str, &str)] = &[
     ("[tool.jostle]\ntrails = 3", "line 2: there is no setting `trails`", "option of `jostle stress`"),
     ("[tool.jostle]\ntrials = \"many\"", "line 2: it is the text \"many\"", "a whole number"),
     ("[tool.jostle]\ntrials = 0", "trials = 0", "give 1 or more"),
-    ("[tool.jostle]\ntime = \"5\"", "time = \"5\": it has no unit", "Write 5m for minutes"),
+    ("[tool.jostle]\ntime = \"5\"", "time = \"5\": it has no unit", "Write 5s for seconds or 5m for minutes"),
     ("[tool.jostle]\nexplain = \"all\"", "\"all\" is not one of no, state, fix", "[tool.jostle] explain"),
     ("[tool.jostle]\ntrials = -1", "line 2", "-1"),
     ("[tool.jostle]\nseed = 1.5", "line 2", "a whole number of 0 or more is needed, or \"date\""),

@@ -20,10 +20,7 @@ pub(super) fn whole<N: TryFrom<u64>>(least: u64, most: u64) -> impl Fn(&str) -> 
 /// How long to go on, with a unit: whoever writes 5 hardly means seconds.
 pub(in crate::cli) fn session_time(text: &str) -> Result<Duration, String> {
     match text.parse::<u64>() {
-        Ok(number @ 1..60) => Err(format!(
-            "it has no unit. Write {number}m for minutes; {number}s would be too short for anything"
-        )),
-        Ok(number @ 60..) => {
+        Ok(number @ 1..) => {
             Err(format!("it has no unit. Write {number}s for seconds or {number}m for minutes"))
         }
         _ => duration(text),
