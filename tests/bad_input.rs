@@ -59,11 +59,7 @@ const INVOCATIONS: &[(&str, &str, &str)] = &[
     ("stress --time 1e99", "'1e99'", "90s, 30m or 2h"),
     ("stress --time 300years", "--time", "no more than 1000 days"),
     ("stress --time 90000000000s", "'90000000000s'", "no more than 1000 days"),
-    (
-        "stress --time 5",
-        "'5' for '--time <TIME>': it has no unit",
-        "Write 5s for seconds or 5m for minutes",
-    ),
+    ("stress --time 5", "'5' for '--time <TIME>': it has no unit", "Write 5s for seconds or 5m for minutes"),
     ("stress --time 90", "it has no unit", "Write 90s for seconds or 90m for minutes"),
     ("stress --test-timeout 0", "--test-timeout", "like 30s or 10m"),
     ("stress --trial-timeout soon", "--trial-timeout", "90s, 30m or 2h"),
@@ -108,6 +104,7 @@ const INVOCATIONS: &[(&str, &str, &str)] = &[
     ("speedup --json no/such/report.json", "no/such/report.json", "the name of a file"),
     ("replay --json nowhere.json", "nowhere.json", "SEED:INDEX"),
     ("replay --json nonsense", "there is no such file", "SEED:INDEX"),
+    ("merge --json report.json", "--plan <FILE>", "<DIR>..."),
     ("stress --rootdir nowhere", "nowhere", "the folder that pytest is run in"),
     ("stress --rootdir test_a.py", "test_a.py", "the folder that pytest is run in"),
     ("stress --python nowhere", "nowhere", "--python PATH"),
@@ -551,7 +548,25 @@ fn a_failure_file_is_not_written_over() {
         );
     }
     stage.refuses(&["replay", "1:2", "--json", "failure.json"], "'failure.json'", "`jostle replay --help`");
-    assert_eq!(fs::read(stage.project().join("failure.json")).expect("a file"), whole);
+    // One of another version cannot be read, and what runs to its end would have written over it.
+    stage.write("later.json", &changed(&failure(), "/version", json!(99)));
+    let run = ["--sandbox", "off", "--python", "PYTHON"];
+    for command in ["verify", "replay"] {
+        stage.refuses(
+            &[&[command, "--json", "later.json"], run.as_slice()].concat(),
+            "version 99",
+            "--failures DIR",
+        );
+    }
+    stage.refuses(
+        &[&["verify", "--json", "later.json", "failure.json"], run.as_slice()].concat(),
+        "version 99",
+        "--failures DIR",
+    );
+    for file in ["later.json", "failure.json"] {
+        let advice = format!("write `--json={file}`");
+        stage.refuses(&[&["collect", "--json", file], run.as_slice()].concat(), file, &advice);
+    }
 }
 
 #[test]

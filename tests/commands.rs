@@ -251,6 +251,8 @@ fn tests_and_the_file_of_the_results_are_named_as_people_type_them() {
         report["suite"]["tests"].as_u64().expect("a number")
     };
     assert_eq!(tests(&["--json", "out.json", "-vv"]), 4);
+    fs::write(folder.path().join("out.json"), "{\"schema\": \"jostle.collect/1\"}").expect("a file");
+    assert_eq!(tests(&["--json", "out.json"]), 4, "results are written over");
     assert_eq!(tests(&["--json", "unit", "-v", "-v"]), 1);
     assert_eq!(tests(&["test_state.py::test_victim", "unit/test_b.py", "--json", "-"]), 2);
     assert_eq!(tests(&["--json=out.json", "-k", "victim or test_b", "-m", "not slow", "--", "unit"]), 1);
