@@ -510,7 +510,7 @@ fn wrong_baselines() {
 fn a_broken_environment_is_no_reason_for_another_python() {
     let stage = Stage::new();
     let environment = stage.folder.path().join("suite/.venv");
-    let advice = "(python3 -m venv --clear ";
+    let advice = ".venv anew and install in it what the suite needs";
     fs::create_dir_all(environment.join("bin")).expect("a folder");
     symlink("python3", environment.join("bin/python")).expect("a link");
     symlink("/nowhere/python3.8", environment.join("bin/python3")).expect("a link");
@@ -527,12 +527,30 @@ fn a_broken_environment_is_no_reason_for_another_python() {
         "a broken environment: there is no such file in it",
         advice,
     );
+    // What cannot be looked at is told as that.
+    symlink("python", environment.join("bin/python")).expect("a link");
+    stage.refuses(&["stress", "--rootdir", "../suite"], "(the one of .venv): Too many", "--python PATH");
     support::said(Command::new("python3").args(["-m", "venv", "--clear", "--without-pip"]).arg(&environment));
+    let no_pytest = "(the one of .venv) has no pytest";
+    stage.refuses(&["stress", "--rootdir", "../suite"], no_pytest, ".venv/bin/python -m pip install pytest");
     stage.refuses(
-        &["stress", "--rootdir", "../suite"],
-        "(the one of .venv) has no pytest",
-        ".venv/bin/python -m pip install pytest",
+        &["stress", "--python", "../suite/.venv/bin/pyhton"],
+        "pyhton (given with --python or in [tool.jostle]): No such file",
+        "--python PATH",
     );
+    fs::remove_file(environment.join("bin/python")).expect("a link");
+    stage.refuses(&["stress", "--rootdir", "../suite"], no_pytest, ".venv/bin/python3 -m pip install pytest");
+}
+
+#[test]
+fn an_environment_of_windows_is_passed_over() {
+    let stage = Stage::new();
+    fs::create_dir_all(stage.project().join(".venv/Scripts")).expect("a folder");
+    stage.write(".venv/pyvenv.cfg", b"home = C:\\Python312\n");
+    let mut command = support::jostle(&stage.project());
+    let output = command.env("PATH", "/nowhere").arg("stress").output().expect("jostle runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("cannot run python3 (python3 on PATH"), "{said}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Finding the Python that runs the suite.
 
 use crate::limits::PYTHON_START;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -36,7 +36,7 @@ pub enum PythonError {
         why: String,
     },
     /// It is of an environment that is broken.
-    #[error("{} ({because}) is of a broken environment: {why}. Make the environment anew (python3 -m venv --clear {}) and install in it what the suite needs, or give another Python with --python PATH", python.display(), environment.display())]
+    #[error("{} ({because}) is of a broken environment: {why}. Make the environment {} anew and install in it what the suite needs, or give another Python with --python PATH", python.display(), environment.display())]
     Broken {
         /// Which was looked at.
         python: PathBuf,
@@ -83,10 +83,7 @@ pub enum PythonError {
 /// # Errors
 /// The first of these that there is cannot be used; none other is tried in its place.
 pub fn find(given: Option<&Path>, folder: &Path) -> Result<Python, PythonError> {
-    let (path, because) = choose(given, folder);
-    if let Some((environment, why)) = broken(&path) {
-        return Err(PythonError::Broken { python: path, because, environment, why });
-    }
+    let (path, because) = choose(given, folder)?;
     let Probed { python, pytest, paths } = probe(&path, because)?;
     if version(&python) < OLDEST {
         return Err(PythonError::TooOld { python: path, because, version: python });
@@ -100,26 +97,51 @@ pub fn find(given: Option<&Path>, folder: &Path) -> Result<Python, PythonError> 
     }
 }
 
-fn choose(given: Option<&Path>, folder: &Path) -> (PathBuf, &'static str) {
+fn choose(given: Option<&Path>, folder: &Path) -> Result<(PathBuf, &'static str), PythonError> {
     if let Some(path) = given {
-        return (absolute(path), "given with --python or in [tool.jostle]");
+        return Ok((absolute(path), "given with --python or in [tool.jostle]"));
     }
-    if let Some(environment) = std::env::var_os("VIRTUAL_ENV").filter(|value| !value.is_empty()) {
-        return (Path::new(&environment).join("bin/python"), "the one of $VIRTUAL_ENV");
+    let variable = std::env::var_os("VIRTUAL_ENV").filter(|value| !value.is_empty()).map(PathBuf::from);
+    let (environment, because) = match variable {
+        Some(environment) => (environment, "the one of $VIRTUAL_ENV"),
+        None if may_be_environment(&folder.join(".venv")) => (folder.join(".venv"), "the one of .venv"),
+        None => return Ok(("python3".into(), "python3 on PATH, as there is no $VIRTUAL_ENV and no .venv")),
+    };
+    let python = python_of(&environment);
+    match broken(&environment, &python) {
+        Some(why) => Err(PythonError::Broken { python, because, environment, why }),
+        None => Ok((python, because)),
     }
-    let local = folder.join(".venv/bin/python");
-    // A broken one is no reason to run the suite with another that may lack what it needs.
-    if local.exists() || local.is_symlink() || broken(&local).is_some() {
-        return (local, "the one of .venv");
-    }
-    (PathBuf::from("python3"), "python3 on PATH, as there is no $VIRTUAL_ENV and no .venv")
 }
 
-/// The environment of a Python that is not there, though the environment is, and what is wrong with it.
-fn broken(python: &Path) -> Option<(PathBuf, String)> {
-    let environment = python.parent()?.parent()?;
-    // What is advised clears the folder: it must be an environment.
-    if python.exists() || !environment.join("pyvenv.cfg").is_file() {
+/// Whether a folder is an environment, a broken one as well: that is no reason to run the suite with another Python, which may
+/// lack what it needs. One that was made on Windows has no `bin`. What may not be looked at is told when it is run.
+fn may_be_environment(folder: &Path) -> bool {
+    let is_there = |name: &str| match folder.join(name).symlink_metadata() {
+        Ok(_) => true,
+        Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+    };
+    is_there("bin/python") || is_there("bin") && is_there("pyvenv.cfg")
+}
+
+/// The Python of an environment: `python`, unless only another of its names leads to one, as `python3`.
+fn python_of(environment: &Path) -> PathBuf {
+    let bin = environment.join("bin");
+    let is_name = |name: &str| {
+        name.strip_prefix("python").is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '.'))
+    };
+    let entries = bin.read_dir().into_iter().flatten().flatten();
+    let names = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(is_name) && path.exists());
+    names.min().unwrap_or_else(|| bin.join("python"))
+}
+
+/// What is wrong with an environment whose Python is not there, though its folder is.
+fn broken(environment: &Path, python: &Path) -> Option<String> {
+    let is_environment = environment.join("bin").is_dir() && environment.join("pyvenv.cfg").is_file();
+    // What cannot be looked at is not known to be missing.
+    if !is_environment || !matches!(python.try_exists(), Ok(false)) {
         return None;
     }
     let mut end = python.to_owned();
@@ -128,11 +150,10 @@ fn broken(python: &Path) -> Option<(PathBuf, String)> {
         let Ok(next) = end.read_link() else { break };
         end = end.parent()?.join(next);
     }
-    let why = match end == python {
+    Some(match end == python {
         true => "there is no such file in it".into(),
         false => format!("it leads to {}, which is not there", end.display()),
-    };
-    Some((environment.to_owned(), why))
+    })
 }
 
 /// A path relative to where we are; a bare name is left to `PATH`.
