@@ -105,6 +105,7 @@ const INVOCATIONS: &[(&str, &str, &str)] = &[
     ("replay --json nowhere.json", "nowhere.json", "SEED:INDEX"),
     ("replay --json nonsense", "there is no such file", "SEED:INDEX"),
     ("merge --json report.json", "--plan <FILE>", "<DIR>..."),
+    ("stress --json report.txt", "no `report.txt` in", "`--json=FILE`"),
     ("stress --rootdir nowhere", "nowhere", "the folder that pytest is run in"),
     ("stress --rootdir test_a.py", "test_a.py", "the folder that pytest is run in"),
     ("stress --python nowhere", "nowhere", "--python PATH"),

@@ -256,6 +256,9 @@ fn tests_and_the_file_of_the_results_are_named_as_people_type_them() {
     assert_eq!(tests(&["--json", "unit", "-v", "-v"]), 1);
     assert_eq!(tests(&["test_state.py::test_victim", "unit/test_b.py", "--json", "-"]), 2);
     assert_eq!(tests(&["--json=out.json", "-k", "victim or test_b", "-m", "not slow", "--", "unit"]), 1);
+    fs::write(folder.path().join("jostle.toml"), "pytest-args = [\"unit\"]\n").expect("a file");
+    assert_eq!(tests(&["--json", "-k", "test_b or victim"]), 1, "added to what is configured");
+    assert_eq!(tests(&["test_state.py", "--json"]), 3, "in place of what is configured");
 }
 
 #[test]

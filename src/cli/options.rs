@@ -93,12 +93,11 @@ impl SuiteOptions {
             )));
         }
         let config = profile::chosen(config::read(&folder)?, args.profile.as_deref())?;
-        chosen.paths.iter().try_for_each(|test| is_there(test, &folder))?;
-        let for_pytest = [args.pytest_args.clone(), chosen.for_pytest()].concat();
-        let from_config = config.pytest_args.clone().unwrap_or_default();
+        let to_stdout = args.json.as_deref() == Some("-");
+        chosen.paths.iter().try_for_each(|test| is_there(test, &folder, to_stdout))?;
         Ok(Self {
             python: args.python.clone().or_else(|| config.python.as_ref().map(|path| folder.join(path))),
-            pytest_args: if for_pytest.is_empty() { from_config } else { for_pytest },
+            pytest_args: for_pytest(args, chosen, config.pytest_args.as_deref()),
             tests: args.tests.as_deref().map(tests_file::read).transpose()?.unwrap_or_default(),
             tests_file: args.tests.clone(),
             engine: match args.engine {
@@ -278,16 +277,26 @@ impl StressOptions {
     }
 }
 
-/// Whether what was typed without `--` is a test of the suite: a folder, a file, or a node id of one.
-fn is_there(test: &str, folder: &Path) -> Result<(), UsageError> {
+/// What pytest is given. Tests, and what stands after `--`, take the place of what is configured; expressions that
+/// narrow the suite do not. What stands after `--` comes last: an option there may take the next word for itself.
+fn for_pytest(args: &SuiteArgs, chosen: &ChosenArgs, configured: Option<&[String]>) -> Vec<String> {
+    let replaced = !chosen.paths.is_empty() || !args.pytest_args.is_empty();
+    let configured = configured.filter(|_| !replaced).unwrap_or_default();
+    [configured, &chosen.for_pytest(), &args.pytest_args].concat()
+}
+
+/// Whether what was typed without `--` is a test of the suite: a folder, a file, or a node id of one. After a bare `--json`
+/// it may have been meant for the results.
+fn is_there(test: &str, folder: &Path, to_stdout: bool) -> Result<(), UsageError> {
     let path = test.split_once("::").map_or(test, |(path, _)| path);
     if folder.join(path).exists() {
         return Ok(());
     }
     Err(UsageError(format!(
-        "there is no `{path}` in {}: give a folder, a file or a node id like tests/test_a.py::test_b. What else is meant \
+        "there is no `{path}` in {}: give a folder, a file or a node id like tests/test_a.py::test_b{}. What else is meant \
          for pytest goes after `--`",
-        folder.display()
+        folder.display(),
+        if to_stdout { ", and a file for the results as `--json=FILE`" } else { "" }
     )))
 }
 
@@ -372,6 +381,23 @@ fn check(axes: &Axes) -> Result<(), UsageError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tests_and_what_stands_after_hyphens_take_the_place_of_what_is_configured_and_come_in_that_order() {
+        let given = |paths: &str, keyword: &str, after: &str| {
+            let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            let keyword = (keyword != "none").then(|| keyword.to_owned());
+            let chosen = ChosenArgs { paths: words(paths), keyword, markers: Some("slow or b".into()) };
+            let args = SuiteArgs { pytest_args: words(after), ..SuiteArgs::default() };
+            for_pytest(&args, &chosen, Some(&words("tests/unit -x")))
+        };
+        assert_eq!(given("", "none", ""), ["tests/unit", "-x", "-mslow or b"]);
+        assert_eq!(given("", "tests", ""), ["tests/unit", "-x", "-ktests", "-mslow or b"]);
+        assert_eq!(given("", "", ""), ["tests/unit", "-x", "-mslow or b"]);
+        assert_eq!(given("", "a", "--cov"), ["-ka", "-mslow or b", "--cov"]);
+        assert_eq!(given("tests", "a", "--cov"), ["tests", "-ka", "-mslow or b", "--cov"]);
+        assert_eq!(given("tests", "none", ""), ["tests", "-mslow or b"]);
+    }
 
     #[test]
     fn the_command_line_goes_before_what_is_configured_of_explaining() {

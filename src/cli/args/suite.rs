@@ -60,6 +60,8 @@ pub struct SuiteArgs {
 #[command(next_help_heading = "The suite")]
 pub struct ChosenArgs {
     /// Run only these tests: folders, files or node ids, as pytest takes them
+    ///
+    /// They, or what stands after `--`, take the place of `pytest-args` in [tool.jostle]. -k and -m are added to it
     #[arg(value_name = "TEST", help_heading = None::<&str>)]
     pub(crate) paths: Vec<String>,
     /// Run only tests whose names fit, as pytest's -k does
@@ -71,12 +73,14 @@ pub struct ChosenArgs {
 }
 
 impl ChosenArgs {
-    /// The same in pytest's words.
+    /// The same in pytest's words. An expression is one word with its option, lest it is taken for a path of that name.
     pub(crate) fn for_pytest(&self) -> Vec<String> {
         let expressions = [("-k", &self.keyword), ("-m", &self.markers)];
-        let given =
-            expressions.into_iter().filter_map(|(option, expression)| Some([option, expression.as_deref()?]));
-        self.paths.iter().map(String::as_str).chain(given.flatten()).map(str::to_owned).collect()
+        // An empty one admits all tests, and would take what comes next for itself.
+        let given = expressions.into_iter().filter_map(|(option, expression)| {
+            expression.as_ref().filter(|expression| !expression.is_empty()).map(|it| format!("{option}{it}"))
+        });
+        self.paths.iter().cloned().chain(given).collect()
     }
 }
 
