@@ -143,6 +143,9 @@ const INVOCATIONS: &[(&str, &str, &str)] = &[
     ("stress --explain state --no-explain", "--no-explain", "`jostle stress --help`"),
     ("stress --explain state --write-fix fixes", "--write-fix needs --explain fix", "leave --explain out"),
     ("explain", "<TOKEN>", "`jostle explain --help`"),
+    ("explain victim --json", "`victim`", "leave --json out"),
+    ("explain victim --json new.json", "`victim`", "leave --json out"),
+    ("explain --json victim", "`victim`", "leave --json out"),
     ("explain vicitm", "`vicitm`", "victim, brittle, nio, race"),
     ("explain nowhere.json", "nowhere.json", "SEED:INDEX"),
     ("stress --plan a --junit b", "--junit", "`jostle stress --help`"),
@@ -431,6 +434,9 @@ fn wrong_failure_files() {
     }
     stage.write("failure.json", &whole);
     stage.refuses(&["replay", "failure.json", "-n", "2"], "failure.json", "leave out --workers");
+    // A file goes before a kind of its name.
+    stage.write("broken", &whole);
+    stage.refuses(&["explain", "broken", "-n", "2"], "broken holds the whole plan", "leave out --workers");
 }
 
 fn header() -> Header {

@@ -276,7 +276,9 @@ fn a_kind_is_explained_as_the_book_does() {
         let heading = said.lines().next().expect("a heading").to_lowercase().replace(' ', "-");
         assert_eq!(heading, kind);
         assert!(said.lines().count() >= 4, "{said}");
-        assert!(!said.contains("```") && !said.contains("<!--") && !said.contains(".md"), "{said}");
+        let (section, book) = said.trim_end().rsplit_once("\n\n").expect("where the book is");
+        assert!(!section.contains("```") && !section.contains("<!--") && !section.contains(".md"), "{said}");
+        assert!(book.contains("docs/src/kinds.md in jostle's repository"), "{said}");
     }
     let nod = out(&run(folder.path(), &["explain", "nod"]));
     assert!(nod.contains("passes and fails under one and the same plan.\n"), "{nod}");

@@ -3,6 +3,9 @@
 /// The chapter of the book: a section for each kind.
 const PAGE: &str = include_str!("../../../docs/src/kinds.md");
 
+/// Where people find it.
+const BOOK: &str = "More, and all other kinds: docs/src/kinds.md in jostle's repository.";
+
 /// What begins a section.
 const HEADING: &str = "## ";
 
@@ -10,7 +13,7 @@ const HEADING: &str = "## ";
 pub(crate) fn section(kind: &str) -> Option<String> {
     let (_, sections) = PAGE.split_once(HEADING)?;
     let found = sections.split(&format!("\n{HEADING}")).find(|section| name(section) == kind)?;
-    Some(plain(found))
+    Some(format!("{}\n{BOOK}\n", plain(found)))
 }
 
 /// The names of all sections.
@@ -41,15 +44,13 @@ fn plain(markdown: &str) -> String {
 
 /// A line in which `[words](address)` is the words.
 fn without_links(line: &str) -> String {
-    let link = |rest: &str| {
-        let (words, rest) = rest.split_once("](")?;
+    let link = || {
+        let (before, rest) = line.split_once("](")?;
+        let (before, words) = before.rsplit_once('[')?;
         let (_, rest) = rest.split_once(')')?;
-        Some((words.to_owned(), rest.to_owned()))
+        Some(format!("{before}{words}{}", without_links(rest)))
     };
-    match line.split_once('[').and_then(|(before, rest)| Some((before, link(rest)?))) {
-        Some((before, (words, rest))) => format!("{before}{words}{}", without_links(&rest)),
-        None => line.to_owned(),
-    }
+    link().unwrap_or_else(|| line.to_owned())
 }
 
 #[cfg(test)]
@@ -58,7 +59,7 @@ mod tests {
 
     #[test]
     fn marks_are_left_out() {
-        let markdown = "`nod`\n\nA [test](a.md) and `b` [[#1] too](c#d).\n\n<!-- printed by: x -->\n```text\na `b` [c](d)\n```\n";
-        assert_eq!(plain(markdown), "nod\n\nA test and b [#1] too.\n\n  a `b` [c](d)\n");
+        let markdown = "`nod`\n\nA [test](a.md) and `b[1]` and [c] [too](c#d).\n\n<!-- printed by: x -->\n```text\na `b` [c](d)\n```\n";
+        assert_eq!(plain(markdown), "nod\n\nA test and b[1] and [c] too.\n\n  a `b` [c](d)\n");
     }
 }

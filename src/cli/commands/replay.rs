@@ -53,7 +53,14 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
 /// As those of [`run`].
 pub(crate) fn explained(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     let word = &args.plan.token;
-    if let Some(section) = kinds::section(word) {
+    let is_file = Path::new(word).is_file();
+    if let Some(section) = kinds::section(word).filter(|_| !is_file) {
+        if args.plan.suite.json.is_some() {
+            return Err(UsageError(format!(
+                "what the book says of `{word}` is text and no results: leave --json out, or give a token or a failure file"
+            ))
+            .into());
+        }
         let mut out = std::io::stdout();
         out.write_all(section.as_bytes()).and_then(|()| out.flush()).context(STDOUT)?;
         return Ok(ExitCode::Clean);
