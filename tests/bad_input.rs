@@ -124,8 +124,12 @@ const INVOCATIONS: &[(&str, &str, &str)] = &[
     ("stress --resume", "has a journal in", "--resume FILE"),
     ("stress --resume --seed 4", "with seed 4", "--resume FILE"),
     ("stress --resume nowhere", "nowhere", "--resume FILE"),
-    ("stress --resume .", "no regular file", "--resume FILE"),
-    ("stress --resume test_a.py", "not a journal", "without --resume"),
+    ("stress --resume .", "no regular file", "`--resume -- .`, or name them before `--resume`"),
+    (
+        "stress --resume test_a.py",
+        "not a journal",
+        "without --resume. For tests write `--resume -- test_a.py`",
+    ),
     (
         "stress --victim test_a.py::nope --seed 1 --sandbox off --python PYTHON",
         "test_a.py::nope",

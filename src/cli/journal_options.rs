@@ -34,7 +34,16 @@ pub fn place(
             Some(path) => path.clone(),
             None => kept(given, project)?,
         };
-        let header = Journal::header_of(&path).map_err(|error| UsageError(error.to_string()))?;
+        let header = Journal::header_of(&path).map_err(|error| {
+            let name = path.display();
+            UsageError(match named {
+                // What is there and no journal may be meant for pytest.
+                Some(path) if path.exists() => {
+                    format!("{error}. For tests write `--resume -- {name}`, or name them before `--resume`")
+                }
+                _ => error.to_string(),
+            })
+        })?;
         let (Seed(recorded), night) = (header.seed, header.night);
         return match given {
             Some(given) if given != recorded => Err(UsageError(format!(
