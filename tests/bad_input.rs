@@ -6,6 +6,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use clap::CommandFactory;
+use jostle::cli::args::Cli;
 use jostle::formats::JOURNAL;
 use jostle::record::journal_format::{Header, line};
 use serde_json::{Value, json};
@@ -39,6 +41,8 @@ const INVOCATIONS: &[(&str, &str, &str)] = &[
     ("replay 1:2 --count 5", "'--count'", "--times K"),
     ("verify --trials 5", "'--trials'", "--runs N"),
     ("speedup --runs 5", "'--runs'", "--rounds N"),
+    ("speedup --timeout 10", "found; --trial-timeout TIME ends a run", "`jostle speedup --help`"),
+    ("plan --runs 5", "'--runs' found; what is meant", "goes after `--`"),
     ("stress --minutes 5", "'--minutes'", "--time 30m"),
     ("stress --seed", "--seed", "--help"),
     ("stress --seed x", "'x'", "a whole number from 0 to 2^64-1"),
@@ -161,6 +165,8 @@ const INVOCATIONS: &[(&str, &str, &str)] = &[
     ("replay .", ". is a folder", "`jostle verify .`"),
     ("plan", "--seed <SEED>", "`jostle plan --help`"),
     ("plan --seed 1", "--index <INDEX>", "`jostle plan --help`"),
+    ("plan --seed 1 --index 1 --trials 3", "--trials", "`jostle plan --help`"),
+    ("plan --seed 1 --index 1 --shards 3", "--shards", "`jostle plan --help`"),
     ("plan --seed 1 --index -1", "'-1'", "a whole number from 0"),
     ("collect --trials 3", "'--trials'", "`jostle collect --help`"),
     ("speedup --rounds 0", "'0'", "from 1 to 1000"),
@@ -309,6 +315,55 @@ fn wrong_invocations() {
         "--keep .: it is there already",
         "a folder that is not there yet",
     );
+}
+
+/// What each command is given that meets a suite, so that it would be run.
+const RUNS: &[(&str, &str)] = &[
+    ("stress", "--history ."),
+    ("replay", "1:2"),
+    ("explain", "1:2"),
+    ("verify", "failure.json"),
+    ("collect", ""),
+    ("conflicts", ""),
+    ("merge", "--plan nowhere ."),
+    ("plan", "--seed 1 --index 1"),
+    ("speedup", ""),
+    ("demo", ""),
+];
+
+#[test]
+fn what_is_advised_in_place_of_an_option_is_taken() {
+    let stage = Stage::new();
+    stage.write("failure.json", &serde_json::to_vec(&failure()).expect("JSON"));
+    let all = Cli::command();
+    let with_python = all
+        .get_subcommands()
+        .filter(|command| command.get_arguments().any(|option| option.get_long() == Some("python")));
+    for command in with_python.map(|command| command.get_name()) {
+        let (_, needed) = RUNS.iter().find(|(name, _)| *name == command).expect(command);
+        let words: Vec<&str> = [command].into_iter().chain(needed.split_whitespace()).collect();
+        for typed in
+            ["--timeout", "--count", "--iterations", "--minutes", "--maxfail", "--lf", "--random-order-seed"]
+        {
+            let said = stage.refused(&[&words, [typed].as_slice()].concat());
+            let Some((_, advice)) = said.split_once("found; ") else { continue };
+            let advice: Vec<&str> = advice.split_whitespace().collect();
+            for (at, pair) in advice.windows(2).enumerate().filter(|(_, pair)| pair[0].starts_with("--")) {
+                let value = match pair[1] {
+                    "TIME" => Some("30m"),
+                    "N" | "K" | "SEED" => Some("3"),
+                    _ if at == 0 => None,
+                    // Named once more, as an example.
+                    _ => continue,
+                };
+                // A seed that a command needs is there already.
+                if !words.contains(&pair[0]) {
+                    let given = [pair[0]].into_iter().chain(value).chain(["--python", "nowhere"]);
+                    stage.refuses(&words.iter().copied().chain(given).collect::<Vec<_>>(), "nowhere", "Give");
+                }
+            }
+        }
+    }
 }
 
 #[test]

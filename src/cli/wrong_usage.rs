@@ -16,6 +16,7 @@ const MEANT: &[(&[&str], &str, &str)] = &[
         "test-timeout",
         "--test-timeout TIME ends a test that runs longer, --trial-timeout TIME a whole trial",
     ),
+    (&["--timeout"], "trial-timeout", "--trial-timeout TIME ends a run of the suite that takes longer"),
     (HOW_OFTEN, "trials", "--trials N says how many trials are run, all of them planned from one --seed"),
     (HOW_OFTEN, "times", "--times K says how many times the plan is run"),
     (HOW_OFTEN, "runs", "--runs N says how many runs each failure may take"),
@@ -25,6 +26,10 @@ const MEANT: &[(&[&str], &str, &str)] = &[
     (&["--lf", "--ff"], "last-failed", "--last-failed suspects the tests that failed in the session before"),
     (&["--randomly-seed", "--random-order-seed"], "seed", "--seed SEED gives the seed of all plans"),
 ];
+
+/// Options that a command's parser has and that are no advice there: the command refuses the one, and has another use
+/// for the other.
+const NO_ADVICE: &[(&str, &str)] = &[("speedup", "test-timeout"), ("plan", "trials")];
 
 /// An error of clap's as a paragraph: what is wrong, what may stand there, where to read on. None if it
 /// is no error but help, or the version.
@@ -70,7 +75,10 @@ fn unknown(error: &clap::Error) -> Option<&str> {
 fn meant(typed: &str, command: &str) -> Option<String> {
     let all = Cli::command();
     let command = all.find_subcommand(command.strip_prefix("jostle ")?)?;
-    let has = |name: &str| command.get_arguments().any(|argument| argument.get_long() == Some(name));
+    let has = |name: &str| {
+        !NO_ADVICE.contains(&(command.get_name(), name))
+            && command.get_arguments().any(|argument| argument.get_long() == Some(name))
+    };
     let ours = MEANT.iter().find(|(words, option, _)| words.contains(&typed) && has(option));
     let takes_pytests = command.get_arguments().any(clap::Arg::is_last_set);
     let for_pytest = || match typed {

@@ -288,10 +288,10 @@ pub struct PlanArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "index", requires = "trials")]
     pub out: Option<PathBuf>,
     /// How many trials the night has
-    #[arg(long, value_name = "N", value_parser = whole::<u64>(1, 1_000_000), requires = "out")]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>(1, 1_000_000), requires = "out", conflicts_with = "index")]
     pub trials: Option<u64>,
     /// How many shards it is to be split into, for engines that do not tell their jobs
-    #[arg(long, value_name = "N", value_parser = whole::<u32>(1, 100_000), requires = "out")]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>(1, 100_000), requires = "out", conflicts_with = "index")]
     pub shards: Option<u32>,
     /// What to vary.
     #[command(flatten)]
