@@ -176,6 +176,8 @@ pub(crate) struct FakeEngine<'a> {
     runs: usize,
     /// Whether its forks lack threads.
     lacks_threads: bool,
+    /// How long it is said to take until there is something to fork from, for any other hash seed than that of most plans.
+    starting: Duration,
     /// How long each test is said to take.
     takes: Duration,
     remarks: Remarks,
@@ -199,6 +201,7 @@ impl<'a> FakeEngine<'a> {
             ran,
             runs: usize::MAX,
             lacks_threads: false,
+            starting: Duration::ZERO,
             takes: Duration::ZERO,
             remarks,
         }
@@ -242,6 +245,11 @@ impl<'a> FakeEngine<'a> {
     /// An engine whose tests are said to take so long, though they end at once.
     pub(crate) fn taking(self, takes: Duration) -> Self {
         Self { takes, ..self }
+    }
+
+    /// An engine that is said to take so long until it can fork for another hash seed than 1.
+    pub(crate) fn starting_in(self, starting: Duration) -> Self {
+        Self { starting, ..self }
     }
 
     /// An engine in whose session the user presses Ctrl-C after so many runs.
@@ -341,7 +349,8 @@ impl Engine for FakeEngine<'_> {
 
     fn capabilities(&self, plan: &Plan) -> Capabilities {
         let forks = self.forks && plan.imports == Imports::All;
-        Capabilities { forks, lacks_threads: self.lacks_threads, starting: Duration::ZERO, at_once: 2 }
+        let starting = if forks && plan.hash_seed != 1 { self.starting } else { Duration::ZERO };
+        Capabilities { forks, lacks_threads: self.lacks_threads, starting, at_once: 2 }
     }
 
     fn isolation(&self) -> Isolation {

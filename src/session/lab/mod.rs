@@ -505,3 +505,29 @@ pub(crate) fn alone(of: &Plan, suite: &Suite, test: TestIndex, random_seed: u32)
     let file = suite.test(test).file.clone();
     Plan { random_seed, imports: Imports::Only([file].into()), ..serial(of, vec![test]) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::event::Reporters;
+    use crate::session::fake_engine::{FakeEngine, plan, suite};
+    use crate::trial::Outcome;
+
+    #[test]
+    fn a_plan_with_a_hash_seed_of_its_own_is_forecast_with_the_start_that_it_takes() {
+        let second = Duration::from_secs(1);
+        let (whole, mut nobody) = (suite(3), Reporters::default());
+        let mut engine =
+            FakeEngine::new(suite(3), |_| Outcome::Passed).taking(second).starting_in(second * 20);
+        let mut lab = Lab::new(&whole, &mut engine, &mut nobody, None);
+        lab.probes(&[Job::of(&plan("abc"))]).unwrap();
+        let (known, other) = (plan("abc"), Plan { hash_seed: 7, ..plan("abc") });
+        let takes = lab.forecast(Job::of(&known));
+        assert!(takes > Duration::ZERO && takes < second * 20, "{takes:?}");
+        assert_eq!(lab.forecast(Job::of(&other)), takes + second * 20);
+        assert_eq!(
+            lab.forecast(Job { fresh: true, ..Job::of(&other) }),
+            lab.forecast(Job { fresh: true, ..Job::of(&known) })
+        );
+    }
+}
