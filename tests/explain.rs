@@ -189,6 +189,18 @@ fn state_that_the_user_names_is_watched() {
 }
 
 #[test]
+fn a_setter_that_fails_is_told() {
+    let folder = project(&TENANTS);
+    let setter = "\n\ndef refuses(number):\n    raise ValueError\n";
+    fs::write(folder.path().join("shop.py"), format!("{}{setter}", TENANTS[0].1)).expect("a file");
+    let state = "[state]\ntenant = { get = \"shop:current\", set = \"shop:refuses\" }\n";
+    fs::write(folder.path().join("jostle.toml"), state).expect("a file");
+    let unknown = stress(folder.path(), &support::UNFIXED);
+    let why = unknown["findings"][0]["explanation"]["why"].as_str().unwrap_or_default();
+    assert_eq!(why, "restoring what had changed did not undo the failure; tenant could not be put back");
+}
+
+#[test]
 fn what_names_no_state_is_refused() {
     let folder = project(&TENANTS);
     let said = |arguments: &[&str]| {

@@ -36,7 +36,7 @@ struct Case {
 const STATE: &str = "items = []\nlabel = 'none'\n\n\ndef add(item):\n    items.append(item)\n\n\ndef name(text):\n    global label\n    label = text\n";
 const PYPROJECT: (&str, &str) = ("pyproject.toml", "[tool.pytest.ini_options]\npythonpath = [\".\"]\n");
 
-const CASES: [Case; 32] = [
+const CASES: [Case; 33] = [
     Case {
         name: "patcher",
         files: &[(
@@ -62,6 +62,21 @@ const CASES: [Case; 32] = [
             "import unittest\nfrom unittest import mock\n\nimport state\n\n\nclass TestIt(unittest.TestCase):\n    def setUp(self):\n        patcher = mock.patch.object(state, 'add')\n        self.add = patcher.start()\n\n    def test_patches(self):\n        state.add(1)\n        assert self.add.called\n\n    def test_patches_again(self):\n        assert not self.add.called\n\n\ndef test_adds():\n    state.add(1)\n    assert state.items.pop() == 1\n",
         )],
         test: "test_adds",
+        said: Said::Fix,
+    },
+    Case {
+        name: "static-method",
+        files: &[
+            (
+                "client.py",
+                "class Client:\n    @staticmethod\n    def version():\n        return 1\n\n    @classmethod\n    def make(cls):\n        return cls()\n\n\nclass Sub(Client):\n    pass\n",
+            ),
+            (
+                "test_it.py",
+                "from client import Client, Sub\n\n\ndef test_sets():\n    assert Client().version() == 1\n    assert type(Sub.make()) is Sub\n    Client.version = staticmethod(lambda: 2)\n    Client.make = classmethod(lambda cls: None)\n\n\ndef test_first():\n    assert Client.version() == 1\n",
+            ),
+        ],
+        test: "test_first",
         said: Said::Fix,
     },
     Case {

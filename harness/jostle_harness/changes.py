@@ -114,6 +114,8 @@ def _slot_places(node: Node, now: Dict[Any, Any]) -> Iterator[Place]:
         recipe = _recipe(node, "dict") if node.sort == "items" else _recipe(node, "attribute")
         if recipe is not None and node.sort == "attributes":
             recipe = {**recipe, "attribute": str(key)} if before is not MISSING else None
+            if recipe is not None and is_a(node.obj, type) and is_a(before, (staticmethod, classmethod)):
+                recipe = {**recipe, "key": "__dict__"}  # its attribute is what that makes of it
         low_confidence = node.low_confidence and not (callable(before) or is_mock(after))
         if node.foreign and node.sort == "attributes":  # what a library remembers for itself
             low_confidence = low_confidence or before is MISSING or str(key).startswith("_")

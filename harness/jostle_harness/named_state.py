@@ -23,6 +23,10 @@ _DICTIONARIES = (dict, collections.OrderedDict, collections.defaultdict, collect
 _SEQUENCES = (list, collections.deque)
 
 
+_CHANGES = "it is another each time it is asked for"
+_NOT_PLAIN = "it is another object each time it is asked for, and no data of Python's own types"
+
+
 class Value(NamedTuple):
     """What a place holds."""
 
@@ -71,7 +75,8 @@ class NamedState:
     def probe(self, name: str) -> Optional[Callable[[], object]]:
         """What gives the value of the place of this name now, if it is one of these."""
         found = next((place for place, _ in self._old if place["name"] == name), None)
-        return None if found is None else _Probe(found)
+        # What an object has itself is told by others, who see as well what it holds.
+        return None if found is None or _is_stored(found) else _Probe(found)
 
     def unread(self) -> List[str]:
         """The places that could not be read at first, each with the reason."""
@@ -88,7 +93,7 @@ class _Probe:
         self._alive: List[Any] = []
 
     def __call__(self) -> object:
-        if self._is_under_way() and not _is_stored(self._place):
+        if self._is_under_way():
             return PUT_OFF
         try:
             value = _value(self._place)
@@ -167,7 +172,7 @@ def _told(error: BaseException) -> str:
 def _at_first(place: messages.NamedPlace) -> Value:
     value = _value(place)
     if not value.is_same(_value(place)):
-        raise Unread("it is another object each time it is asked for, and no plain data")
+        raise Unread(_CHANGES if value.is_plain else _NOT_PLAIN)
     return value
 
 

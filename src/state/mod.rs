@@ -81,7 +81,7 @@ pub struct RestoreRecipe {
     /// What the attribute is set to, if not to what it was.
     #[serde(default)]
     pub value: String,
-    /// The key, path or name.
+    /// The key, path or name; of an attribute the dictionary to take it from, where the object makes another of it.
     #[serde(default)]
     pub key: String,
     /// What a path is relative to.

@@ -118,7 +118,11 @@ impl<'a> Subject<'a> {
             }
             RestoreMethod::Attribute => {
                 let a = &recipe.attribute;
-                let value = if recipe.value.is_empty() { format!("{o}.{a}") } else { recipe.value.clone() };
+                let found = match recipe.key.as_str() {
+                    "" => format!("{o}.{a}"),
+                    dictionary => format!("{o}.{dictionary}[{}]", quoted(a)),
+                };
+                let value = if recipe.value.is_empty() { found } else { recipe.value.clone() };
                 Body::with_monkeypatch(&own, format!("monkeypatch.setattr({o}, \"{a}\", {value})"))
             }
             RestoreMethod::Lines => {

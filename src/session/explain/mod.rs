@@ -8,6 +8,8 @@ pub(crate) mod details;
 pub(crate) mod same_polluter;
 mod tests;
 
+use std::collections::BTreeSet;
+
 use crate::explain::{Answer, Cause, Experiment, Explanation, as_a_whole, find, tiers};
 use crate::finding::{Finding, Kind};
 use crate::judge::Tally;
@@ -44,6 +46,7 @@ pub(crate) fn explain(lab: &mut Lab<'_>, finding: &Finding) -> Result<Option<Exp
         experiments: 0,
         hangs: 0,
         contradicted: false,
+        refused: BTreeSet::new(),
     };
     let mut explained = explain_with(&mut runner);
     if runner.contradicted && runner.repetitions == 1 {
@@ -155,6 +158,8 @@ struct Runner<'a, 'b> {
     contradicted: bool,
     /// How many experiments came to no end.
     hangs: u32,
+    /// The places that were to be put back by themselves and could not be.
+    refused: BTreeSet<String>,
 }
 
 impl Runner<'_, '_> {
@@ -269,6 +274,9 @@ impl Runner<'_, '_> {
         changed: Option<&Changed>,
     ) -> Option<Answer> {
         self.hangs += u32::from(hangs(trial));
+        if let ([name], Some(changed)) = (instructions.restore.as_slice(), changed) {
+            self.refused.extend(changed.failed.contains(name).then(|| name.clone()));
+        }
         let is_put_back = changed.is_some_and(|changed| changed.failed.is_empty());
         match observe(trial, &self.case.wanted) {
             _ if !is_put_back => Some(Answer::Unclear),
@@ -330,7 +338,7 @@ fn explain_with(runner: &mut Runner<'_, '_>) -> Explanation {
     };
     let cause = match cause {
         Err(Stopped) => return unexplained(&runner.cut_short(" to try every place"), runner.experiments),
-        Ok(None) => return unexplained(nothing_helped(&places), runner.experiments),
+        Ok(None) => return unexplained(&nothing_helped(&places, &runner.refused), runner.experiments),
         Ok(Some(cause)) => cause,
     };
     let cause = match in_fresh_processes(runner, &places, cause) {
@@ -422,13 +430,20 @@ fn suspected(places: &[Place], settled: &[bool]) -> Vec<usize> {
     listed
 }
 
-fn nothing_helped(places: &[Place]) -> &'static str {
-    match places {
-        [] => "nothing that is watched had changed",
-        places if places.iter().all(|place| !place.restorable) => {
-            "nothing that had changed could be put back to try whether it matters"
-        }
-        _ => "restoring what had changed did not undo the failure",
+/// Why no place is named; `refused` are those that could not be put back when that was tried.
+fn nothing_helped(places: &[Place], refused: &BTreeSet<String>) -> String {
+    // The collector can always be made to run.
+    let mut told = places.iter().filter(|place| place.kind != StateKind::Uncollected).peekable();
+    if told.peek().is_none() {
+        return "nothing that is watched had changed".into();
+    }
+    if told.all(|place| !place.restorable) {
+        return "nothing that had changed could be put back to try whether it matters".into();
+    }
+    let helped = "restoring what had changed did not undo the failure";
+    match refused.first() {
+        Some(name) => format!("{helped}; {name} could not be put back"),
+        None => helped.into(),
     }
 }
 

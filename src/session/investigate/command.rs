@@ -1,9 +1,12 @@
 //! The plain pytest command that shows a failure: made, tried, and kept only if it does.
 
+use std::collections::BTreeSet;
+
 use crate::finding::{Finding, Kind, NoCommand};
 use crate::judge::signature::Loss;
 use crate::judge::{Signature, Tally};
 use crate::limits::{COMMAND_DOUBT, COMMAND_RUNS, COMMAND_SHOWS};
+use crate::plan::Plan;
 use crate::run::RunError;
 use crate::run::engine::{PlainJob, Surroundings};
 use crate::run::process::plain::PlainRun;
@@ -35,7 +38,9 @@ pub fn find(
         return Ok(None);
     };
     let tests: Vec<TestIndex> = match finding.kind {
-        _ if finding.takes_a_second_run() => return Ok(Some(Err(NoCommand::Twice))),
+        _ if finding.takes_a_second_run() || repeats(&minimal.plan) => {
+            return Ok(Some(Err(NoCommand::Twice)));
+        }
         Kind::Victim => minimal.plan.workers.iter().flatten().copied().collect(),
         Kind::Brittle => vec![signature.test],
         Kind::Nio => return Ok(Some(Err(NoCommand::Twice))),
@@ -237,6 +242,12 @@ pub(super) fn shows(run: &PlainRun, victim: &TestId, loss: Option<Loss>) -> bool
     }
 }
 
+/// Whether a plan runs a test more than once, be it the one that fails or one before it.
+fn repeats(plan: &Plan) -> bool {
+    let mut seen = BTreeSet::new();
+    !plan.workers.iter().flatten().all(|test| seen.insert(test))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,12 +312,14 @@ mod tests {
 
     #[test]
     fn what_takes_a_test_to_run_twice_is_not_asked_of_plain_pytest() {
-        let mut runs = 0;
-        let twice = asked("bff", "bf", |_| {
-            runs += 1;
-            fails_if(false)
-        });
-        assert_eq!((twice, runs), (Err(NoCommand::Twice), 0));
+        for list in ["bff", "bbf"] {
+            let mut runs = 0;
+            let twice = asked(list, "bf", |_| {
+                runs += 1;
+                fails_if(true)
+            });
+            assert_eq!((twice, runs), (Err(NoCommand::Twice), 0), "{list}");
+        }
     }
 
     #[test]
