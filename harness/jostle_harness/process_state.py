@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 _OF_PYTEST = frozenset({"PYTEST_CURRENT_TEST", "COLUMNS", "LINES"})
 
 
+#: What pytest sets where a test fails, for debuggers.
+_OF_FAILURE = frozenset({"sys.last_type", "sys.last_value", "sys.last_traceback", "sys.last_exc"})
+
+
 class ProcessState:
     """The process's state as it was when this was made."""
 
@@ -43,8 +47,8 @@ class ProcessState:
         yield from self.streams.held()
 
     def covers(self, name: str) -> bool:
-        """Whether an attribute of this name is told here, as a part of another place."""
-        return name in OF_ZONE or self.streams.covers(name)
+        """Whether an attribute of this name is told here, as a part of another place, or is what pytest notes of a failure."""
+        return name in OF_ZONE or name in _OF_FAILURE or self.streams.covers(name)
 
     def probe(self, name: str) -> Optional[Callable[[], Any]]:
         """What gives the value of the place of this name now, if it is one of these."""

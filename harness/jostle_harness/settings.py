@@ -8,6 +8,7 @@ import contextlib
 import decimal
 import faulthandler
 import gc
+import linecache
 import locale
 import logging
 import os
@@ -219,6 +220,7 @@ def _interpreter() -> Iterator[Setting]:
     yield from _by(gc, "get_debug", "set_debug")
     yield Setting("gc.get_threshold()", _GLOBAL, gc.get_threshold, lambda value: gc.set_threshold(*value))
     yield Setting("gc.isenabled()", _GLOBAL, collector.is_on, collector.turn)
+    yield Setting("linecache.cache", _GLOBAL, _given_lines, _give_lines, held=linecache.cache)
     csv = _loaded("csv")
     if csv is not None:
         yield from _by(csv, "field_size_limit", "field_size_limit")
@@ -230,6 +232,18 @@ def _interpreter() -> Iterator[Setting]:
     )
     yield Setting("faulthandler.is_enabled()", _GLOBAL, faulthandler.is_enabled, None)
     yield Setting("atexit._ncallbacks()", _GLOBAL, atexit._ncallbacks, None)
+
+
+def _given_lines() -> Tuple[Tuple[str, Any], ...]:
+    """The lines that were given and not read from a file, as a report of a failure has them read, by the names of their files."""
+    held = sorted(dict.items(linecache.cache))
+    return tuple((name, entry) for name, entry in held if len(entry) > 1 and entry[1] is None)
+
+
+def _give_lines(value: Tuple[Tuple[str, Any], ...]) -> None:
+    for name, _ in _given_lines():
+        del linecache.cache[name]
+    linecache.cache.update(value)
 
 
 def _stack_size() -> int:

@@ -262,7 +262,7 @@ CASES: List[Case] = [
     Case("sys.path.append('/shop')", "sys.path[-1]", "sys.path"),
     Case("sys.modules['later'] = None", "'later' in sys.modules", 'sys.modules["later"]'),
     Case("random.seed(3)", "random.getstate()", "random"),
-    Case("linecache.cache['shop'] = (1, None, [], 'shop')", "'shop' in linecache.cache", 'linecache.cache["shop"]'),
+    Case("linecache.cache['shop'] = (1, None, [], 'shop')", "'shop' in linecache.cache", "linecache.cache"),
     Case(
         "sys.path_importer_cache['/shop'] = None",
         "'/shop' in sys.path_importer_cache",
@@ -509,6 +509,14 @@ def of_odd(odd: str, pollutes: str, folder: Path, config: pytest.Config) -> Dict
     left = [place.name for place in explainer._places() if place.kind != "uncollected objects"]
     cut_off = explainer._is_cut_off or explainer._heap.is_cut_off
     return {"told": [place.name for place in places], "left": left, "cut_off": cut_off}
+
+
+def test_what_pytest_leaves_of_a_failure_is_no_place(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    fails = "linecache.cache.pop(linecache.__file__, None); linecache.getline(linecache.__file__, 1)"
+    fails += "; sys.last_type = sys.last_value = sys.last_traceback = sys.last_exc = ValueError; library._DEBUG = 1"
+    said = in_a_fork(lambda: of_odd("linecache.getline(collections.__file__, 1)", fails, tmp_path, request.config))
+    assert "library._DEBUG" in said["told"], said
+    assert [name for name in said["told"] if name.startswith(("sys.last_", "linecache"))] == []
 
 
 #: What every test file of the suite begins with.
