@@ -30,7 +30,7 @@ from .leftovers import GARBAGE, Leftovers
 from .named_state import NamedState
 from .path_bindings import PathBindings
 from .places import Place, show
-from .probes import Probe, file_probe, node_probe
+from .probes import Finder, Probe, file_probe, node_probe
 from .process_state import ProcessState
 from .reads import Reads
 from .writes import Writes
@@ -145,10 +145,9 @@ class Explainer:
         name = self._follow
         if name is None or library_state.raw_name(name) != name or name in patchers.LIBRARIES:
             return False
-        sources = (self._named.probe, self._process_state.probe, self._contexts.probe, self._leftovers.probe)
         assert self._graph is not None
         return (
-            any(find(name) is not None for find in sources)
+            any(find(name) is not None for find in self._finders())
             or file_probe(name, self._rootdir) is not None
             or self._graph.tells(name)
         )
@@ -160,17 +159,15 @@ class Explainer:
         yield from (threading._active, threading._limbo)  # type: ignore[attr-defined]
         yield threading._dangling.data  # type: ignore[attr-defined]
 
+    def _finders(self) -> Iterator[Finder]:
+        """What finds the places of what was noted as no object of the project's or of a library's."""
+        yield from (self._named.probe, self._process_state.probe, self._contexts.probe, self._leftovers.probe)
+
     def _probe(self, name: str) -> Optional[Probe]:
         """What tells whether the place of a name is another by now."""
         assert self._graph is not None
         name = library_state.raw_name(name)
-        for find in (
-            self._named.probe,
-            self._process_state.probe,
-            self._contexts.probe,
-            self._leftovers.probe,
-            patchers.probe,
-        ):
+        for find in (*self._finders(), patchers.probe):
             probe = find(name)
             if probe is not None:
                 return probe

@@ -6,7 +6,6 @@ import contextlib
 import os
 import select
 import signal
-from contextlib import suppress
 from fcntl import F_GETFL, F_SETFL, fcntl
 from os import (
     O_ACCMODE,
@@ -125,15 +124,15 @@ def have_own_positions() -> None:
     """Open anew, in a fork, each file that is only read: all forks would share how far it is. Where that cannot be, as it is
     locked or may not be opened any more, they do."""
     files: Dict[Tuple[int, int, int], List[int]] = {}
-    with suppress(OSError):  # no /proc
+    with contextlib.suppress(OSError):  # no /proc
         for number in map(int, listdir("/proc/self/fd")):
-            with suppress(OSError):  # the listing's own
+            with contextlib.suppress(OSError):  # the listing's own
                 status = fstat(number)
                 if S_ISREG(status.st_mode) and fcntl(number, F_GETFL) & O_ACCMODE == O_RDONLY:
                     files.setdefault((status.st_dev, status.st_ino, lseek(number, 0, SEEK_CUR)), []).append(number)
     for numbers in files.values():
         while numbers:
-            with suppress(OSError):
+            with contextlib.suppress(OSError):
                 numbers = _open_anew(numbers)
                 continue
             numbers = numbers[1:]

@@ -1,5 +1,6 @@
 //! Proposed fixes, as diffs: a fixture of the polluter's that leaves a place as it found it or keeps a file in a
-//! folder of its own, a fixture's narrower scope, what a brittle test needs, a copied parameter, the end of what a test has started.
+//! folder of its own, a fixture's narrower scope, what a brittle test needs, a copied parameter, the end of what a
+//! test has started.
 //!
 //! A proposal only: it is shown once it was tried in a copy of the project. Each is as narrow as it can be, since
 //! what is cleaned up after a test may be in use by another one elsewhere.

@@ -38,9 +38,7 @@ pub fn find(
         return Ok(None);
     };
     let tests: Vec<TestIndex> = match finding.kind {
-        _ if finding.takes_a_second_run() || repeats(&minimal.plan) => {
-            return Ok(Some(Err(NoCommand::Twice)));
-        }
+        Kind::Victim if repeats(&minimal.plan) => return Ok(Some(Err(NoCommand::Twice))),
         Kind::Victim => minimal.plan.workers.iter().flatten().copied().collect(),
         Kind::Brittle => vec![signature.test],
         Kind::Nio => return Ok(Some(Err(NoCommand::Twice))),
