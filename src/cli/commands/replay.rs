@@ -176,7 +176,7 @@ fn as_named(
         Named::File(file) => Ok(suite.named_as(file.tests())),
         Named::Token(token) if !token.is_of(suite) && !token.is_of_unsorted(suite) => {
             let hash_seeds = axes.hash_seed_values(seed);
-            Ok(collections::compare(engine, suite, seed, hash_seeds[0], &hash_seeds[1..])?.suite)
+            Ok(collections::compare(engine, suite, None, seed, hash_seeds[0], &hash_seeds[1..])?.suite)
         }
         Named::Token(_) => Ok(suite.clone()),
     }

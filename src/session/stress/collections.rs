@@ -26,20 +26,29 @@ pub(crate) struct Compared {
     pub(crate) findings: Vec<Finding>,
 }
 
-/// Collects again, and compares with what was collected first under a hash seed.
+/// The collection that shows what comes of draws.
+pub(crate) fn drawing_otherwise(hash_seed: u32) -> Collect {
+    Collect::once(hash_seed, OTHER)
+}
+
+/// Collects again, and compares with what was collected first under a hash seed. `drawn` is what is collected
+/// [`drawing_otherwise`], if that was done.
 ///
 /// # Errors
 /// Those of the engine.
 pub(crate) fn compare(
     engine: &mut dyn Engine,
     first: &Suite,
+    drawn: Option<Suite>,
     seed: Seed,
     hash_seed: u32,
     others: &[u32],
 ) -> Result<Compared, RunError> {
-    let drawn = std::iter::once(Collect::once(hash_seed, OTHER));
-    let requests: Vec<Collect> = drawn.chain(others.iter().map(|&other| Collect::kept(other))).collect();
-    let mut suites = engine.collect_all(&requests)?.into_iter().map(|collected| collected.suite);
+    let missing = drawn.is_none().then(|| drawing_otherwise(hash_seed));
+    let requests: Vec<Collect> =
+        missing.into_iter().chain(others.iter().map(|&other| Collect::kept(other))).collect();
+    let collected = engine.collect_all(&requests)?.into_iter().map(|collected| collected.suite);
+    let mut suites = drawn.into_iter().chain(collected);
     let drawn = suites.next().ok_or(RunError::Interrupted)?;
     let hashed: Vec<(u32, Suite)> = others.iter().copied().zip(suites).collect();
     let differs = |other: &Suite| difference(first, other).is_some();

@@ -60,9 +60,11 @@ pub(crate) fn stress(
 ) -> Result<SessionResult, RunError> {
     let start = Instant::now();
     let hash_seed = axes.hash_seed_values(seed)[0];
-    let mut collected = network::collect(engine, hash_seed)?;
+    let other_way = collections::drawing_otherwise(hash_seed);
+    let (mut collected, drawn) = network::collect_beside(engine, hash_seed, Some(other_way))?;
     reporter.notice(&collected.suite, &Event::Collected);
-    let unstable = compare(engine, &mut collected, seed, axes, limits)?;
+    let drawn = drawn.map(|drawn| drawn.suite);
+    let unstable = compare(engine, &mut collected, drawn, seed, axes, limits)?;
     reporter.notice(&collected.suite, &Event::Compared);
     let suite = axes.heeded_of(&collected.suite);
 
@@ -116,13 +118,14 @@ pub(crate) fn stress(
 fn compare(
     engine: &mut dyn Engine,
     collected: &mut Collected,
+    drawn: Option<Suite>,
     seed: Seed,
     axes: &Axes,
     limits: &Limits,
 ) -> Result<Result<Vec<Finding>, RunError>, RunError> {
     let hash_seeds = axes.hash_seed_values(seed);
     let others = if limits.victim.is_some() { &[] } else { &hash_seeds[1..] };
-    match collections::compare(engine, &collected.suite, seed, hash_seeds[0], others) {
+    match collections::compare(engine, &collected.suite, drawn, seed, hash_seeds[0], others) {
         Ok(compared) => {
             collected.suite = compared.suite;
             Ok(Ok(if limits.victim.is_some() { Vec::new() } else { compared.findings }))

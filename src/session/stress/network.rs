@@ -16,9 +16,26 @@ use crate::trial::Collected;
 /// # Errors
 /// It cannot be collected either way.
 pub(crate) fn collect(engine: &mut dyn Engine, hash_seed: u32) -> Result<Collected, RunError> {
-    let first = engine.collect(Collect::kept(hash_seed));
+    Ok(collect_beside(engine, hash_seed, None)?.0)
+}
+
+/// Does so while it is collected in another way as well, as that takes no longer where there are two processors. What
+/// comes of that is none if it was done without the network that trials use.
+///
+/// # Errors
+/// It cannot be collected, in whichever way.
+pub(crate) fn collect_beside(
+    engine: &mut dyn Engine,
+    hash_seed: u32,
+    other_way: Option<Collect>,
+) -> Result<(Collected, Option<Collected>), RunError> {
+    let requests: Vec<Collect> = std::iter::once(Collect::kept(hash_seed)).chain(other_way).collect();
+    let first = engine.collect_all(&requests).and_then(|all| {
+        let mut all = all.into_iter();
+        Ok((all.next().ok_or(RunError::Interrupted)?, all.next()))
+    });
     let lacking = match &first {
-        Ok(collected) => collected.suite.errors.len(),
+        Ok((collected, _)) => collected.suite.errors.len(),
         Err(RunError::Pytest(_)) => usize::MAX,
         Err(_) => return first,
     };
@@ -31,7 +48,7 @@ pub(crate) fn collect(engine: &mut dyn Engine, hash_seed: u32) -> Result<Collect
     }
     engine.use_host_network()?;
     engine.remarks().add("trials use the machine's network: more of the suite can be collected with it");
-    engine.collect(Collect::kept(hash_seed))
+    Ok((engine.collect(Collect::kept(hash_seed))?, None))
 }
 
 /// Goes over to the machine's network if one of these tests fails alone and passes with it; tells
