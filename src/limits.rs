@@ -131,6 +131,13 @@ pub(crate) const CULPRIT_BELIEF: f64 = 0.98;
 /// Questions at most, for each halving that an oracle without noise would need.
 pub(crate) const QUESTIONS_PER_HALVING: f64 = 14.0;
 
+/// Into how many pieces a long list is cut that are each asked about alone, the last first, before it is halved: where one
+/// test is the culprit, half of them hold it on average, and are together as long as the first half.
+pub(crate) const PIECES: usize = 16;
+
+/// How many tests each piece has at least: below that a run costs more than its tests.
+pub(crate) const PIECE: usize = 8;
+
 /// Levels at which both halves are asked for while there is one block: a suite where several tests are needed is
 /// most cheaply recognised there.
 pub(crate) const CAREFUL_LEVELS: u32 = 2;

@@ -66,6 +66,7 @@ pub struct Problem<'a> {
     seen: Vec<(Vec<TestIndex>, bool)>,
     rate: f64,
     keeps_imports: bool,
+    assumes_own_imports: bool,
     most_calls: u32,
 }
 
@@ -86,6 +87,7 @@ impl<'a> Problem<'a> {
             seen,
             rate: if rate > 0.0 { rate.min(1.0) } else { 1.0 },
             keeps_imports: false,
+            assumes_own_imports: false,
             most_calls: u32::MAX,
         }
     }
@@ -104,10 +106,19 @@ impl<'a> Problem<'a> {
     }
 }
 
+impl Problem<'_> {
+    /// The same problem, where the files of the tests that are left are taken to be the only ones that must be imported:
+    /// that is not asked, and the caller has to see it confirmed.
+    #[must_use]
+    pub(crate) fn assuming_own_imports(self) -> Self {
+        Self { assumes_own_imports: true, ..self }
+    }
+}
+
 /// What is left of a plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shrunk {
-    /// The smallest plan that was seen to reproduce.
+    /// The smallest plan that was seen to reproduce, but for the imports of a problem that assumes them.
     pub plan: Plan,
     /// Whether each single removal of a test was tried and did not reproduce.
     pub one_minimal: bool,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::limits::{PIECE, PIECES};
 use crate::plan::{Imports, Interleaving, Plan, WorkerId};
 use crate::shrink::cached_oracle::CachedOracle;
 use crate::shrink::search::search;
@@ -24,7 +25,11 @@ pub(crate) fn all(problem: &Problem<'_>, oracle: &mut CachedOracle<'_>) -> Resul
     oracle.tests_are_found();
     let victim = problem.target.victim;
     imports_alone(problem.suite, victim, oracle)?;
-    fewer_imports(problem.suite, oracle)?;
+    if problem.assumes_own_imports {
+        own_imports(problem.suite, oracle);
+    } else {
+        fewer_imports(problem.suite, oracle)?;
+    }
     suite_order(problem.suite, victim, oracle)?;
     fewer_meetings(oracle)?;
     Ok(one_minimal)
@@ -117,9 +122,34 @@ fn fewer_tests(
     let mut fails = |subset: &[usize]| oracle.reproduces(&space.candidate(subset));
     let found = match suspects::prime(&weights).map(|positions| pick(&positions)) {
         Some(prime) if fails(&prime)? => search(&prime, true, &mut fails)?,
-        _ => search(elements, known, &mut fails)?,
+        Some(_) => search(elements, known, &mut fails)?,
+        // Where each run starts a process, fewer runs count for more than shorter ones.
+        None if problem.keeps_imports && problem.plan.workers.len() == 1 => {
+            match piece(elements, &mut fails)? {
+                Some(piece) => search(piece, true, &mut fails)?,
+                None => search(elements, known, &mut fails)?,
+            }
+        }
+        None => search(elements, known, &mut fails)?,
     };
     Ok(found.map(|found| found.one_minimal))
+}
+
+/// A piece of a long list that fails by itself.
+fn piece<'e>(
+    elements: &'e [usize],
+    fails: &mut dyn FnMut(&[usize]) -> Result<bool, Stopped>,
+) -> Result<Option<&'e [usize]>, Stopped> {
+    let size = elements.len().div_ceil(PIECES);
+    if size < PIECE {
+        return Ok(None);
+    }
+    for piece in elements.rchunks(size) {
+        if fails(piece)? {
+            return Ok(Some(piece));
+        }
+    }
+    Ok(None)
 }
 
 /// Finds out of each test that is left whether its module's import is enough. Where all is imported it is not: then
@@ -149,6 +179,13 @@ fn imports_alone(suite: &Suite, victim: TestIndex, oracle: &mut CachedOracle<'_>
             None => return Ok(()),
         }
     }
+}
+
+/// Takes the files of the tests for all that must be imported.
+fn own_imports(suite: &Suite, oracle: &mut CachedOracle<'_>) {
+    let plan = oracle.best().clone();
+    let imports = Imports::Only(files(suite, plan.workers.iter().flatten()));
+    oracle.assume(Plan { imports, ..plan });
 }
 
 /// Searches the files that are needed besides those of the tests.
@@ -353,6 +390,35 @@ mod tests {
         assert_eq!(asked, [], "the victim's own file is imported anyway");
         let (_, asked) = run(&plan("ba"), 2, &|_| true, imports_alone);
         assert_eq!(asked, [], "what is left beside all imports is needed as more than one of them");
+    }
+
+    #[test]
+    fn of_a_long_list_the_last_piece_that_fails_by_itself_is_searched() {
+        let elements: Vec<usize> = (0..PIECES * PIECE).collect();
+        let found = |elements: &[usize], fails: &dyn Fn(&[usize]) -> bool| {
+            let mut asked = 0;
+            let piece = piece(elements, &mut |piece| {
+                asked += 1;
+                Ok(fails(piece))
+            });
+            (piece.unwrap().map(|piece| (piece[0], piece.len())), asked)
+        };
+        let last = elements.len() - PIECE;
+        assert_eq!(found(&elements, &|piece| piece.contains(&0)), (Some((0, PIECE)), PIECES));
+        assert_eq!(found(&elements, &|piece| piece.contains(&0) || piece.contains(&last)).1, 1);
+        let both = |piece: &[usize]| piece.contains(&0) && piece.contains(&last);
+        assert_eq!(found(&elements, &both), (None, PIECES));
+        let short = &elements[..PIECES * (PIECE - 1)];
+        assert_eq!(found(short, &|_| true), (None, 0), "a run costs more than so few tests");
+    }
+
+    #[test]
+    fn the_files_of_the_tests_that_are_left_are_assumed_to_do() {
+        let pass = |suite: &Suite, _, oracle: &mut CachedOracle<'_>| {
+            own_imports(suite, oracle);
+            Ok(())
+        };
+        assert_eq!(run(&plan("ba"), 3, &|_| false, pass), (importing("ba", only("ab")), vec![]));
     }
 
     #[test]

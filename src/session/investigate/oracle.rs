@@ -91,6 +91,22 @@ pub(crate) fn run_shrinker(
     run_shrinker_against_chance(lab, plan, target, (rate, 1), wanted, reproduces)
 }
 
+/// The same for a failure that shows each time, where the caller sees confirmed that the files of the tests that are left
+/// need only be imported: that is not asked beforehand, as it takes the start of a process.
+///
+/// # Errors
+/// Those of the engine.
+pub(crate) fn run_shrinker_but_for_imports(
+    lab: &mut Lab<'_>,
+    plan: Plan,
+    target: Target,
+    wanted: &FailureMatcher,
+    reproduces: Observation,
+) -> Result<Shrunk, RunError> {
+    let problem = problem(lab, plan, target, 1.0, wanted, reproduces).assuming_own_imports();
+    solve(lab, &problem, 1, wanted, reproduces)
+}
+
 /// The same for a failure that shows by chance as well: what is looked for has to show in so many runs of a candidate as
 /// the second number says. The first is the rate at which it shows.
 ///
@@ -104,6 +120,18 @@ pub(crate) fn run_shrinker_against_chance(
     wanted: &FailureMatcher,
     reproduces: Observation,
 ) -> Result<Shrunk, RunError> {
+    let problem = problem(lab, plan, target, rate, wanted, reproduces);
+    solve(lab, &problem, shows, wanted, reproduces)
+}
+
+fn problem<'a>(
+    lab: &Lab<'a>,
+    plan: Plan,
+    target: Target,
+    rate: f64,
+    wanted: &FailureMatcher,
+    reproduces: Observation,
+) -> Problem<'a> {
     let suite = lab.suite;
     // Where any test may be charged, what came before one of them says nothing.
     let of_test =
@@ -114,19 +142,27 @@ pub(crate) fn run_shrinker_against_chance(
         .map(|(before, failed)| (before, failed == (reproduces == Observation::Same)))
         .collect();
     let keeps_imports = lab.forks(&plan);
-    let problem =
-        Problem::new(plan, target, suite, seen, rate).keeping_imports(keeps_imports).within(SEARCH_RUNS);
+    Problem::new(plan, target, suite, seen, rate).keeping_imports(keeps_imports).within(SEARCH_RUNS)
+}
+
+fn solve(
+    lab: &mut Lab<'_>,
+    problem: &Problem<'_>,
+    shows: u32,
+    wanted: &FailureMatcher,
+    reproduces: Observation,
+) -> Result<Shrunk, RunError> {
     let mut oracle = PytestOracle {
         lab,
         wanted,
         reproduces,
-        problem: &problem,
+        problem,
         answers: Vec::new(),
         ahead: Vec::new(),
         error: None,
         shows,
     };
-    let shrunk = shrink(&problem, &mut oracle);
+    let shrunk = shrink(problem, &mut oracle);
     match oracle.error {
         Some(error @ RunError::Interrupted) => Err(error),
         _ => Ok(shrunk),

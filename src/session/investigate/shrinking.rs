@@ -7,7 +7,7 @@ use crate::judge::{Evidence, Tally};
 use crate::limits::{RACE_RATE, UNKNOWN_RATE};
 use crate::plan::{Plan, WorkerId};
 use crate::run::RunError;
-use crate::session::investigate::oracle::run_shrinker;
+use crate::session::investigate::oracle::{run_shrinker, run_shrinker_but_for_imports};
 use crate::session::investigate::questions::{exactly, shows_each_time, wanted};
 use crate::session::investigate::{by_chance, confirm};
 use crate::session::lab::{Lab, serial, serial_of_worker};
@@ -68,7 +68,12 @@ pub(crate) fn shrink_constant(
     let wanted = wanted(suspect, Verdict::Victim);
     let target = Target { victim: suspect.signature.test, worker: suspect.worker };
     let looked_for = exactly(suspect, &wanted);
-    let shrunk = run_shrinker(lab, suspect.plan.clone(), target, 1.0, &looked_for, Observation::Same)?;
+    let plan = suspect.plan.clone();
+    let shrunk = if lab.forks(&plan) {
+        run_shrinker_but_for_imports(lab, plan, target, &looked_for, Observation::Same)?
+    } else {
+        run_shrinker(lab, plan, target, 1.0, &looked_for, Observation::Same)?
+    };
     let given_up = given_up(&shrunk);
     let found = confirm::victim(lab, suspect, &wanted, shrunk, finding, false)?;
     Ok(Finding { given_up, ..found })

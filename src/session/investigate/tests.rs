@@ -275,18 +275,33 @@ fn a_victim_that_fails_half_of_the_time_is_found_with_its_polluter_and_no_other(
     }
 }
 
-#[test]
-fn a_named_failure_that_fails_each_time_is_shrunk_without_running_its_plan_again() {
-    let becomes = |run: Situation<'_>| fails_if(run.is('f') && run.after('b'));
+/// The finding of the failure of `f` in suite order, which the user named, and what was run.
+fn named(becomes: impl Fn(Situation<'_>) -> Outcome) -> (Finding, Vec<(Plan, bool)>) {
     let (whole, mut nobody, mut engine) =
         (suite(8), Reporters::default(), FakeEngine::new(suite(8), becomes));
     let mut lab = Lab::new(&whole, &mut engine, &mut nobody, None);
     let trial = lab.trial(Origin::Replay, &plan("abcdefgh")).unwrap();
     let suspect = suspects(Origin::Replay, &plan("abcdefgh"), &trial).remove(0);
     let finding = investigate_named(&mut lab, &suspect).unwrap();
+    drop(lab);
+    (finding, engine.ran)
+}
+
+#[test]
+fn a_named_failure_that_fails_each_time_is_shrunk_without_running_its_plan_again() {
+    let (finding, ran) = named(|run| fails_if(run.is('f') && run.after('b')));
     assert_eq!(verdict(&finding), "victim: b");
-    let again = engine.ran.iter().filter(|(ran, _)| ran.workers == plan("abcdefgh").workers).count();
+    let again = ran.iter().filter(|(ran, _)| ran.workers == plan("abcdefgh").workers).count();
     assert_eq!(again, 1, "the trial itself");
+    let own = Imports::Only(["test_b.py".into(), "test_f.py".into()].into());
+    let with_own = ran.iter().filter(|(ran, _)| ran.imports == own).count();
+    assert_eq!(with_own, 1, "what confirms it in a fresh process says that no other file is needed");
+}
+
+#[test]
+fn a_named_failure_that_takes_another_import_as_well_is_told_with_that() {
+    let (finding, _) = named(|run| fails_if(run.is('f') && run.after('b') && run.imports('c')));
+    assert_eq!(verdict(&finding), "victim: b [test_c.py]");
 }
 
 #[test]
