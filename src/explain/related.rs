@@ -1,6 +1,6 @@
 //! Who has to do with one place of shared state.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::judge::Signature;
 use crate::suite::TestIndex;
@@ -21,6 +21,8 @@ pub struct RelatedTests {
     pub polluters: BTreeSet<TestIndex>,
     /// Tests that fail after the polluter, and pass once the place is put back.
     pub victims: BTreeSet<Signature>,
+    /// Those of the victims for which fewer of the places are enough: the names of these.
+    pub enough: BTreeMap<TestIndex, Vec<String>>,
     /// How the polluter fails in its turn, if it does.
     pub in_turn: Option<InTurn>,
     /// Tests that reset the place: between polluter and victim, the victim passes.

@@ -73,8 +73,10 @@ pub(crate) fn groups(findings: &[Finding], suite: &Suite) -> Vec<Group> {
             continue;
         };
         // What takes several places together has the cause of what one of them is enough for.
+        let enough = explanation.related_tests.enough.values().filter(|names| names.len() == 1).flatten();
+        let enough: BTreeSet<&str> = enough.map(String::as_str).chain(alone.iter().copied()).collect();
         let shared =
-            explanation.places.iter().find(|place| explanation.jointly && alone.contains(&*place.name));
+            explanation.places.iter().find(|place| explanation.jointly && enough.contains(&*place.name));
         let Some(place) = shared.or(explanation.places.first()) else {
             continue;
         };

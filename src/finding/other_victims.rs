@@ -1,14 +1,15 @@
 //! The other victims of a finding's polluter: the command that shows each, and whether it fails as the finding's own does.
 
 use crate::finding::Finding;
+use crate::finding::same_polluter::Polluter;
 use crate::judge::Signature;
 use crate::suite::{Suite, TestIndex, function};
 
 /// A test that fails for what a finding tells of, and is not the finding's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OtherVictim<'a> {
-    /// The test after which it was seen to fail.
-    pub(crate) after: TestIndex,
+    /// The test after which it was seen to fail; none if that is an import.
+    pub(crate) after: Option<TestIndex>,
     /// How it fails.
     pub(crate) signature: &'a Signature,
 }
@@ -27,13 +28,15 @@ impl Finding {
     /// not known whether they are of that place.
     pub(crate) fn other_victims(&self) -> impl Iterator<Item = OtherVictim<'_>> {
         let polluter = self.only_polluter();
+        let after = polluter.as_ref().and_then(Polluter::test);
         let related = self.explanation.iter().map(|explanation| &explanation.related_tests);
         let of_place = related.clone().flat_map(|related| &related.victims);
         let after_polluter = of_place.chain(&self.same_polluter.victims);
         let in_turn = related.flat_map(|related| &related.in_turn);
+        let after_polluter = after_polluter.filter(move |_| polluter.is_some());
         after_polluter
-            .filter_map(move |signature| Some(OtherVictim { after: polluter?, signature }))
-            .chain(in_turn.map(|turn| OtherVictim { after: turn.after, signature: &turn.victim }))
+            .map(move |signature| OtherVictim { after, signature })
+            .chain(in_turn.map(|turn| OtherVictim { after: Some(turn.after), signature: &turn.victim }))
     }
 
     /// The command for another victim: the one that was seen to show it, else one like the finding's own. None if some were
@@ -42,12 +45,12 @@ impl Finding {
         if let Some(tried) = self.other_commands.get(&other.signature.test) {
             return tried.clone().map(|text| OtherCommand { text, shown: true });
         }
-        let selected = |after: TestIndex, victim: TestIndex| {
+        let selected = |after: Option<TestIndex>, victim: TestIndex| {
             let is_named = suite.argument(victim) == suite.test(victim).id.node_id;
-            let words = [suite.argument(after), suite.argument(victim)];
+            let words = after.iter().chain([&victim]).map(|&test| suite.argument(test));
             shlex::try_join(words).ok().filter(|_| is_named)
         };
-        let own = selected(self.only_polluter()?, self.test?)?;
+        let own = selected(self.only_polluter()?.test(), self.test?)?;
         let common = self.command.as_ref()?.strip_suffix(&own)?;
         let text = format!("{common}{}", selected(other.after, other.signature.test)?);
         Some(OtherCommand { text, shown: false })

@@ -8,6 +8,25 @@ use crate::judge::observation::FailureMatcher;
 use crate::judge::signature::Loss;
 use crate::suite::TestIndex;
 
+/// What makes a victim fail, where one thing alone does.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Polluter {
+    /// A test that runs before it.
+    Test(TestIndex),
+    /// A file (as in [`crate::suite::Test::file`]) that is imported, whether or not a test of it is run.
+    Import(String),
+}
+
+impl Polluter {
+    /// The test, if it is one.
+    pub(crate) fn test(&self) -> Option<TestIndex> {
+        match self {
+            Self::Test(test) => Some(*test),
+            Self::Import(_) => None,
+        }
+    }
+}
+
 /// Tests that fail after the polluter of a finding. Whether they do so for the same state is not known: those of which it
 /// is are among the related tests of its explanation, and those of which it is not have findings of their own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,17 +48,19 @@ impl SamePolluter {
 }
 
 impl Finding {
-    /// Its polluter, if it is a victim that fails each time after that one test, and not alone. None of a hang, as each
+    /// Its polluter, if it is a victim that fails each time after that alone, and not without. None of a hang, as each
     /// run takes its whole time limit. None of a fixture's teardown either: the tests that share the fixture are no
     /// victims of their own, and come before what makes it fail.
-    pub(crate) fn only_polluter(&self) -> Option<TestIndex> {
+    pub(crate) fn only_polluter(&self) -> Option<Polluter> {
         let (minimal, signature) = (self.shrunk.as_ref()?, self.signature.as_ref()?);
         let of_fixture = matches!(self.wanted(), Some(FailureMatcher::Fixture(..)));
         let hangs = signature.crash.loss() == Some(Loss::Timeout);
         let always = self.kind == Kind::Victim && self.with.always() && !self.fails_by_chance_too();
-        let alone = self.given_up.is_none() && minimal.imports.is_empty() && minimal.plan.workers.len() == 1;
-        match minimal.culprits[..] {
-            [polluter] if always && alone && !of_fixture && !hangs => Some(polluter),
+        let alone = self.given_up.is_none() && minimal.plan.workers.len() == 1;
+        match (&minimal.culprits[..], &minimal.imports[..]) {
+            _ if !always || !alone || of_fixture || hangs => None,
+            ([test], []) => Some(Polluter::Test(*test)),
+            ([], [file]) => Some(Polluter::Import(file.clone())),
             _ => None,
         }
     }

@@ -27,6 +27,7 @@ pub(super) fn write(out: &mut dyn Write, outline: &SessionResult, verbosity: Ver
         sorted_by(out, suite, outline.axes.ignore_rank)?;
     }
     if verbosity > Verbosity::Quiet {
+        explanation::unread(out, &outline.findings)?;
         outline.remarks.iter().try_for_each(|remark| writeln!(out, "note: {remark}"))?;
         unseen(out, &outline.unseen)?;
         summary(out, outline)?;

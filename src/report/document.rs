@@ -145,6 +145,9 @@ struct VictimDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     after: Option<TestId>,
     otherwise: bool,
+    /// The names of those of the places that are enough for it, if not all are needed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    enough: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     command: Option<VictimCommand>,
 }
@@ -356,11 +359,14 @@ impl VictimDocument {
         let id = |test: TestIndex| suite.test(test).id.clone();
         let other = finding.other_victims().find(|other| other.signature == victim);
         let command = other.and_then(|other| finding.command_for(other, suite));
+        let related = finding.explanation.as_ref().map(|explanation| &explanation.related_tests);
+        let enough = related.and_then(|related| related.enough.get(&victim.test));
         Self {
             test: id(victim.test),
             crash: victim.crash.clone(),
             after: None,
             otherwise: finding.is_otherwise(victim, suite),
+            enough: enough.cloned().unwrap_or_default(),
             command: command.map(|command| VictimCommand { line: command.text, shown: command.shown }),
         }
     }

@@ -127,6 +127,17 @@ fn who_has_to_do_with_a_place_is_told_as_it_was_seen() {
 }
 
 #[test]
+fn a_victim_for_which_fewer_places_are_enough_is_told_with_these() {
+    let of_b = Signature::of(test('b'), &failed("AssertionError")).unwrap();
+    let with = |enough: &[&str]| {
+        let enough = enough.iter().map(|&place| (test('b'), vec![place.to_owned()])).collect();
+        related(RelatedTests { victims: [of_b.clone()].into(), enough, ..RelatedTests::default() })
+    };
+    assert!(has(&with(&["shop.CART"]), "also victim", "test_b.py::b, for shop.CART alone"));
+    assert!(has(&with(&[]), "also victim", "test_b.py::b") && !with(&[]).contains(", for "));
+}
+
+#[test]
 fn who_fails_after_the_same_polluter_is_told_without_a_word_on_the_state() {
     let of = |fresh: &str| {
         let fails = |letter| Signature::of(test(letter), &failed("AssertionError")).unwrap();

@@ -28,9 +28,6 @@ pub(crate) fn write(
         Some(explanation) if explanation.confirmed => confirmed(out, finding, explanation, suite, verbosity),
         Some(explanation) => unconfirmed(out, explanation),
     }?;
-    for unread in finding.explanation.iter().flat_map(|explanation| &explanation.unread) {
-        writeln!(out, "  {:<13} cannot watch {unread}", "note")?;
-    }
     same_polluter(out, finding, suite, verbosity)
 }
 
@@ -67,11 +64,21 @@ fn same_polluter(
 pub(crate) fn causes(out: &mut dyn Write, findings: &[Finding], suite: &Suite) -> io::Result<()> {
     for group in groups(findings, suite) {
         let [setters, sufferers] = group.sides();
-        if setters.len() + sufferers.len() > 2 || group.findings > 1 {
+        if setters.len().max(1) + sufferers.len() > 2 || group.findings > 1 {
             writeln!(out, "one cause  {}: {}", group.place, words::group(&group))?;
         }
     }
     Ok(())
+}
+
+/// Writes what the user named as state and could not be watched, once for all findings.
+///
+/// # Errors
+/// Those of the writer.
+pub(crate) fn unread(out: &mut dyn Write, findings: &[Finding]) -> io::Result<()> {
+    let explanations = findings.iter().flat_map(|finding| &finding.explanation);
+    let unread: BTreeSet<&String> = explanations.flat_map(|explanation| &explanation.unread).collect();
+    unread.into_iter().try_for_each(|unread| writeln!(out, "note: cannot watch {unread}"))
 }
 
 fn confirmed(

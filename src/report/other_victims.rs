@@ -22,14 +22,17 @@ pub(super) fn one(
 ) -> io::Result<()> {
     let id = &suite.test(victim.test).id;
     let other = finding.other_victims().find(|other| other.signature == victim);
-    let after = other.filter(|other| Some(other.after) != finding.only_polluter());
-    let after = after.map_or_else(String::new, |other| format!(", after {}", suite.test(other.after).id));
+    let polluter = finding.only_polluter().and_then(|polluter| polluter.test());
+    let after = other.and_then(|other| other.after).filter(|&after| Some(after) != polluter);
+    let after = after.map_or_else(String::new, |after| format!(", after {}", suite.test(after).id));
     let otherwise = if finding.is_otherwise(victim, suite) {
         format!(", fails otherwise: {}", words::crash(&victim.crash))
     } else {
         String::new()
     };
-    writeln!(out, "  {label:<13} {id}{after}{otherwise}")?;
+    let enough = finding.explanation.as_ref().and_then(|it| it.related_tests.enough.get(&victim.test));
+    let enough = enough.map_or_else(String::new, |places| format!(", for {} alone", places.join(" and ")));
+    writeln!(out, "  {label:<13} {id}{after}{enough}{otherwise}")?;
     let command = other.filter(|_| verbosity == Verbosity::Verbose);
     let Some(command) = command.and_then(|other| finding.command_for(other, suite)) else {
         return Ok(());
@@ -43,7 +46,8 @@ pub(super) fn one(
 /// # Errors
 /// Those of the writer.
 pub(super) fn commands(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Result<()> {
-    let after_polluter = |other: &OtherVictim<'_>| Some(other.after) == finding.only_polluter();
+    let polluter = finding.only_polluter().and_then(|polluter| polluter.test());
+    let after_polluter = |other: &OtherVictim<'_>| other.after == polluter;
     let others: Vec<OtherVictim<'_>> = finding.other_victims().filter(after_polluter).collect();
     if others.iter().all(|&other| finding.command_for(other, suite).is_none()) {
         return Ok(());

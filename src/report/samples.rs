@@ -104,6 +104,7 @@ fn victims() -> Vec<Finding> {
         cleaners: [test('d')].into(),
         whole: true,
         fresh: [test('c'), test('g')].into(),
+        enough: [].into(),
         in_turn: None,
     };
     let prices = place("shop.prices.CACHE", StateKind::Global, "{}", "{'tea': 3}");

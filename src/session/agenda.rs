@@ -79,6 +79,7 @@ impl<'a> Agenda<'a> {
             details::other_commands(lab, self.interpreter, of)?;
             for folded in lab.book().to_fold(of) {
                 self.unexplained.remove(&folded);
+                self.unfixed.remove(&folded);
                 lab.tell(&Event::Folded(folded, of));
             }
             if !is_fixable(&lab.book().findings()[of]) {

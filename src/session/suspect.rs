@@ -1,11 +1,12 @@
 //! A failure that was seen and is looked into, and what is made of it.
 
+use crate::finding::same_polluter::Polluter;
 use crate::finding::{Finding, Kind, Minimal, Origin};
 use crate::judge::observation::{FailureMatcher, Fate};
 use crate::judge::site::Site;
 use crate::judge::verdict::Verdict;
 use crate::judge::{Evidence, Signature};
-use crate::plan::{Plan, WorkerId};
+use crate::plan::{Imports, Plan, WorkerId};
 use crate::shrink::Shrunk;
 use crate::suite::{Fixture, Suite, TestIndex};
 use crate::trial::{Execution, Failure, Outcome, Trial};
@@ -44,6 +45,16 @@ impl Suspect {
         let list = self.plan.workers.get(self.worker.0 as usize).map(Vec::as_slice).unwrap_or_default();
         let at = list.iter().rposition(|&test| test == self.signature.test).unwrap_or_default();
         &list[..at]
+    }
+
+    /// Whether a polluter had its effect before the test ran: it ran before it on its worker, or is a file that was imported
+    /// besides the test's own.
+    pub(crate) fn follows(&self, polluter: &Polluter) -> bool {
+        match (polluter, &self.plan.imports) {
+            (Polluter::Test(test), _) => self.before().contains(test),
+            (Polluter::Import(_), Imports::All) => true,
+            (Polluter::Import(file), Imports::Only(files)) => files.contains(file),
+        }
     }
 
     /// The fixture that failed in its teardown, if tests share it.
@@ -136,10 +147,10 @@ pub(crate) fn minimal(suite: &Suite, shrunk: &Shrunk, victim: TestIndex) -> Mini
     }
     let of_tests: Vec<&str> = tests.iter().map(|&test| suite.test(test).file.as_str()).collect();
     let imports = match &shrunk.plan.imports {
-        crate::plan::Imports::Only(files) => {
+        Imports::Only(files) => {
             files.iter().filter(|file| !of_tests.contains(&file.as_str())).cloned().collect()
         }
-        crate::plan::Imports::All => Vec::new(),
+        Imports::All => Vec::new(),
     };
     let plan = shrunk.plan.clone();
     Minimal { plan, culprits, imports, one_minimal: shrunk.one_minimal, calls: shrunk.calls }

@@ -6,8 +6,9 @@ mod tests;
 
 use std::collections::BTreeSet;
 
+use crate::explain::RelatedTests;
 use crate::finding::known::{Identity, Recorded};
-use crate::finding::same_polluter::SamePolluter;
+use crate::finding::same_polluter::{Polluter, SamePolluter};
 use crate::finding::{Finding, Kind, known};
 use crate::judge::signature::{FailureLocation, Signature};
 use crate::judge::site::Site;
@@ -52,8 +53,8 @@ pub(crate) struct FindingBook {
     known: Vec<Recorded>,
     /// Failures that were looked into, or wait for it.
     seen: BTreeSet<Seen>,
-    /// Failures that belong to a cause which was found, and the tests each of which makes the test fail so.
-    explained: Vec<(Signature, BTreeSet<TestIndex>)>,
+    /// Failures that belong to a cause which was found, and what makes the test fail so, each by itself.
+    explained: Vec<(Signature, BTreeSet<Polluter>)>,
     /// Failures that are told with the finding of this number, as showing after its polluter, until it is known whether
     /// they do so for its state.
     aside: Vec<(usize, Suspect)>,
@@ -68,6 +69,12 @@ pub(crate) struct FindingBook {
     /// Failures that are still to be looked into, in the order in which they came.
     pub(crate) waiting: Vec<Suspect>,
     findings: Vec<Finding>,
+}
+
+/// Whether the confirmed places of a finding are some of those of another one, or the same.
+fn has_fewer_places(finding: &Finding, other: &Finding) -> bool {
+    let (fewer, all) = (known::places(finding), known::places(other));
+    !fewer.is_empty() && fewer.iter().all(|place| all.contains(place))
 }
 
 impl FindingBook {
@@ -102,11 +109,11 @@ impl FindingBook {
         anywhere(None) || anywhere(Some(*test)) || sites >= SITES || self.is_explained(suspect)
     }
 
-    /// Whether the test is known to fail so after a test that came before it. Without such a one before it there
-    /// is another reason.
+    /// Whether the test is known to fail so after what came before it. Without such a polluter before it there is another
+    /// reason.
     fn is_explained(&self, suspect: &Suspect) -> bool {
         let polluted =
-            |polluters: &BTreeSet<TestIndex>| suspect.before().iter().any(|test| polluters.contains(test));
+            |polluters: &BTreeSet<Polluter>| polluters.iter().any(|polluter| suspect.follows(polluter));
         let mut explained = self.explained.iter().filter(|(signature, _)| *signature == suspect.signature);
         !suspect.again && explained.any(|(_, polluters)| polluted(polluters))
     }
@@ -116,7 +123,7 @@ impl FindingBook {
         let told = |finding: &Finding| {
             let polluter = finding.only_polluter();
             finding.same_polluter.victims.contains(&suspect.signature)
-                && polluter.is_some_and(|polluter| suspect.before().contains(&polluter))
+                && polluter.is_some_and(|polluter| suspect.follows(&polluter))
         };
         self.findings.iter().position(told).filter(|_| !suspect.again)
     }
@@ -254,8 +261,10 @@ impl FindingBook {
         let finding = &self.findings[of];
         let circles = finding.explanation.iter().map(|explanation| &explanation.related_tests);
         for related_tests in circles {
-            let polluters: BTreeSet<_> =
-                related_tests.all_polluters().chain(finding.causes().0.iter().copied()).collect();
+            let (tests, imports) = finding.causes();
+            let tests = related_tests.all_polluters().chain(tests.iter().copied()).map(Polluter::Test);
+            let imports = imports.iter().cloned().map(Polluter::Import);
+            let polluters: BTreeSet<Polluter> = tests.chain(imports).collect();
             self.explained
                 .extend(related_tests.all_victims().map(|victim| (victim.clone(), polluters.clone())));
         }
@@ -273,21 +282,43 @@ impl FindingBook {
         finding.same_polluter = finding.same_polluter.without(&related);
     }
 
+    /// Findings that may still change and have the polluter of this one, and whose places are some of its: how each fails, and
+    /// for which places.
+    pub(crate) fn of_fewer_places(&self, of: usize) -> Vec<(Signature, Vec<String>)> {
+        let (own, polluter) = (&self.findings[of], self.findings[of].only_polluter());
+        let others = self.findings.iter().enumerate().filter(|(at, other)| {
+            *at != of
+                && polluter.is_some()
+                && !self.folded.contains(at)
+                && !self.complete.contains(at)
+                && other.known.is_none()
+                && other.only_polluter() == polluter
+                && has_fewer_places(other, own)
+        });
+        others.filter_map(|(_, other)| Some((other.signature.clone()?, known::places(other)))).collect()
+    }
+
     /// The findings that are victims of which the explanation of this one tells, and that name no other test.
     pub(crate) fn to_fold(&self, into: usize) -> Vec<usize> {
         let is_told = |finding: &Finding| {
             let polluter = finding.only_polluter()?;
             let told = |victim: &Signature| {
-                let of_it = |(signature, polluters): &&(Signature, BTreeSet<TestIndex>)| {
+                let of_it = |(signature, polluters): &&(Signature, BTreeSet<Polluter>)| {
                     signature == victim && polluters.contains(&polluter)
                 };
                 self.explained.iter().any(|told| of_it(&told))
             };
-            let mut victims = finding.signature.iter().chain(&finding.same_polluter.victims);
-            Some(victims.all(told) && finding.also.is_empty())
+            let related = finding.explanation.iter().map(|explanation| &explanation.related_tests);
+            let has_no_others = related.clone().all(|it| it.polluters.is_empty() && it.cleaners.is_empty());
+            let victims = finding.signature.iter().chain(&finding.same_polluter.victims);
+            let mut victims = victims.chain(related.flat_map(RelatedTests::all_victims));
+            Some(victims.all(told) && finding.also.is_empty() && has_no_others)
         };
+        let own = &self.findings[into];
         let folds = |(at, finding): &(usize, &Finding)| {
-            let is_new = finding.explanation.is_none() && finding.known.is_none();
+            let adds_nothing = finding.explanation.is_none()
+                || !self.complete.contains(at) && has_fewer_places(finding, own);
+            let is_new = adds_nothing && finding.known.is_none();
             *at != into && !self.folded.contains(at) && is_new && is_told(finding) == Some(true)
         };
         self.findings.iter().enumerate().filter(folds).map(|(at, _)| at).collect()

@@ -76,6 +76,26 @@ fn all_is_judged_before_anything_is_explained_and_what_breaks_most_comes_first()
 }
 
 #[test]
+fn what_some_of_the_places_of_another_finding_are_enough_for_is_told_with_that() {
+    let either = State {
+        writes: |letter| if letter == 'b' { &[("shop.ONE", true), ("shop.TWO", true)] } else { &[] },
+        becomes: |letter, dirty| match letter {
+            'd' => fails_if(dirty.contains("shop.ONE")),
+            'f' => fails_if(dirty.contains("shop.ONE") || dirty.contains("shop.TWO")),
+            _ => fails_if(false),
+        },
+    };
+    let (told, result, _) = session(either, Explain::Fix, usize::MAX);
+    assert_eq!(told, ["found d", "explained d", "found f", "explained f", "folded d", "unfixed f"]);
+    let [finding] = &result.findings[..] else { panic!("{told:?}") };
+    let explanation = finding.explanation.as_ref().expect("it is explained");
+    assert_eq!((explanation.places.len(), explanation.jointly), (2, true));
+    let related = &explanation.related_tests;
+    assert_eq!(related.victims.iter().map(|victim| name(victim.test)).collect::<String>(), "d");
+    assert_eq!(related.enough, [(test('d'), vec!["shop.ONE".to_owned()])].into());
+}
+
+#[test]
 fn what_is_asked_for_is_all_that_is_done() {
     let (told, ..) = session(TWO_CAUSES, Explain::No, usize::MAX);
     assert_eq!(told.len(), 2, "{told:?}");

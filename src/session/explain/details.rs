@@ -3,6 +3,8 @@
 //!
 //! Each is told as soon as it is known, so that whatever ends the session finds it in the account.
 
+use crate::finding::Finding;
+use crate::judge::Signature;
 use crate::run::RunError;
 use crate::session::event::Event;
 use crate::session::explain::explain;
@@ -60,17 +62,25 @@ pub(crate) fn state(lab: &mut Lab<'_>, of: usize) -> Result<(), RunError> {
             return Ok(());
         };
         lab.tell(&Event::Explained(of, &explanation));
-        let (true, Some(place)) = (explanation.confirmed, explanation.places.first()) else {
-            return Ok(());
-        };
-        if finding.fails_by_chance_too() {
+        if !explanation.confirmed || finding.fails_by_chance_too() {
             return Ok(());
         }
-        let (related, apart) = match related_tests(lab, &finding, place) {
+        // Of places that each undo it the first stands for all.
+        let together = if explanation.jointly { explanation.places.len() } else { 1 };
+        let places = &explanation.places[..together.min(explanation.places.len())];
+        // What fewer of the places are enough for is of this cause as well, if it is undone with all of them.
+        let fewer = lab.book().of_fewer_places(of);
+        let asked = with_victims(&finding, fewer.iter().map(|(signature, _)| signature));
+        let (mut related, mut apart) = match related_tests(lab, &asked, places) {
             Err(RunError::Interrupted) => return Err(RunError::Interrupted),
             // That the others are not known is no reason to lose what is.
             found => found.unwrap_or_default(),
         };
+        apart.retain(|signature| finding.same_polluter.victims.contains(signature));
+        let fewer = fewer
+            .into_iter()
+            .filter(|(signature, names)| related.victims.contains(signature) && names.len() < places.len());
+        related.enough = fewer.map(|(signature, names)| (signature.test, names)).collect();
         lab.tell(&Event::Related(of, &related));
         if !apart.is_empty() {
             let left = lab.book().findings()[of].same_polluter.without(&apart);
@@ -78,6 +88,15 @@ pub(crate) fn state(lab: &mut Lab<'_>, of: usize) -> Result<(), RunError> {
         }
         Ok(())
     })
+}
+
+/// A finding with further victims of its polluter, which findings of their own have shown to fail after it in fresh
+/// processes, and to pass alone.
+fn with_victims<'v>(finding: &Finding, victims: impl Iterator<Item = &'v Signature> + Clone) -> Finding {
+    let mut with = finding.clone();
+    with.same_polluter.fresh.extend(victims.clone().map(|victim| victim.test));
+    with.same_polluter.victims.extend(victims.cloned());
+    with
 }
 
 /// Finds out something of a finding: nothing where the search for its causes was given up, as all of it starts from

@@ -12,20 +12,21 @@ use std::collections::BTreeSet;
 
 use crate::explain::{InTurn, RelatedTests};
 use crate::finding::Finding;
-use crate::finding::same_polluter::SamePolluter;
+use crate::finding::same_polluter::{Polluter, SamePolluter};
 use crate::judge::Signature;
 use crate::judge::observation::{FailureMatcher, Observation, observe};
 use crate::limits::{FOLLOWED_TESTS, RELATED_STARTS};
 use crate::plan::{Imports, Plan};
 use crate::run::{Job, RunError};
 use crate::session::explain::claims::{Claim, second_time};
+use crate::session::explain::same_polluter::Runs;
 use crate::session::lab::{Lab, serial};
 use crate::state::{Changed, Followed, Instructions, Place};
 use crate::suite::TestIndex;
 use crate::trial::{Execution, Outcome, Trial};
 
-/// Looks for all others that have to do with a confirmed place, among those first that are told with the finding or
-/// wait. Nothing is looked for but of a victim with [`Finding::only_polluter`]. Returns too which of those that are told
+/// Looks for all others that have to do with confirmed places, which make the finding's test fail together, among those
+/// first that are told with the finding or wait. Nothing is looked for but of a victim with [`Finding::only_polluter`]. Returns too which of those that are told
 /// with it fail with the place put back as well, so that they have another reason.
 ///
 /// # Errors
@@ -33,20 +34,26 @@ use crate::trial::{Execution, Outcome, Trial};
 pub(crate) fn related_tests(
     lab: &mut Lab<'_>,
     finding: &Finding,
-    place: &Place,
+    places: &[Place],
 ) -> Result<(RelatedTests, BTreeSet<Signature>), RunError> {
-    let (Some(minimal), Some(signature), Some(polluter)) =
-        (&finding.shrunk, &finding.signature, finding.only_polluter())
+    let (Some(minimal), Some(signature), Some(polluter), Some(place)) =
+        (&finding.shrunk, &finding.signature, finding.only_polluter(), places.first())
     else {
         return Ok((RelatedTests::default(), BTreeSet::new()));
     };
+    let told = &finding.same_polluter;
+    let restored: Vec<String> = places.iter().map(|place| place.name.clone()).collect();
+    let polluter = match polluter {
+        Polluter::Test(test) => test,
+        Polluter::Import(file) => return of_import(lab, told, &minimal.plan, file, restored),
+    };
     let plan = Plan { imports: Imports::All, ..serial(&minimal.plan, Vec::new()) };
     let forks = lab.forks(&plan);
-    let told = &finding.same_polluter;
     let mut search = Search {
         lab,
         plan,
         place,
+        restored,
         polluter,
         victim: signature.clone(),
         told,
@@ -59,11 +66,41 @@ pub(crate) fn related_tests(
     Ok((related_tests, search.apart))
 }
 
+/// Which of those that are told with a victim of an import pass with its places put back, and which do not. No others are
+/// looked for: in each run of the suite the file is imported, so that those that fail for it are told of or wait.
+fn of_import(
+    lab: &mut Lab<'_>,
+    told: &SamePolluter,
+    like: &Plan,
+    file: String,
+    restore: Vec<String>,
+) -> Result<(RelatedTests, BTreeSet<Signature>), RunError> {
+    let instructions = Instructions { import: Some(file.clone()), restore, ..Instructions::default() };
+    let runs = Runs { polluter: Polluter::Import(file), like: like.clone() };
+    let plans = told.victims.iter().map(|victim| runs.after(lab.suite, vec![victim.test]));
+    let plans: Vec<Plan> = plans.collect();
+    let asked: Vec<_> = plans.iter().map(|plan| (plan, &instructions)).collect();
+    let restored = lab.probes_explaining(&asked, true)?;
+    let passes = |(victim, (trial, changed)): &(&Signature, (Trial, Option<Changed>))| {
+        changed.as_ref().is_some_and(|changed| changed.failed.is_empty())
+            && observe(trial, &FailureMatcher::Failure(victim.test)) == Observation::Passed
+    };
+    let (undone, apart): (Vec<_>, Vec<_>) = told.victims.iter().zip(restored).partition(passes);
+    let signatures =
+        |told: Vec<(&Signature, _)>| told.into_iter().map(|(victim, _)| victim.clone()).collect();
+    let victims: BTreeSet<Signature> = signatures(undone);
+    let fresh = victims.iter().map(|victim| victim.test).filter(|test| told.fresh.contains(test)).collect();
+    Ok((RelatedTests { victims, fresh, ..RelatedTests::default() }, signatures(apart)))
+}
+
 struct Search<'a, 'b> {
     lab: &'a mut Lab<'b>,
     /// The plan of all runs, but for its tests.
     plan: Plan,
+    /// The place that is followed through the suite.
     place: &'a Place,
+    /// The places that are put back together to see that a test fails for them, by name.
+    restored: Vec<String>,
     polluter: TestIndex,
     victim: Signature,
     /// The tests that are told with the finding, as they fail after its polluter.
@@ -103,7 +140,7 @@ impl Search<'_, '_> {
         let (victims, cleaners) = self.victims_and_cleaners(&after_polluter, &polluted)?;
         let in_turn = if polluter_fails { None } else { self.in_turn(&polluters)? };
         let whole = tests.len() == self.lab.suite.tests.len() && !self.cut;
-        Ok(RelatedTests { polluters, victims, in_turn, cleaners, whole, fresh: BTreeSet::new() })
+        Ok(RelatedTests { polluters, victims, in_turn, cleaners, whole, ..RelatedTests::default() })
     }
 
     /// Whether the polluter hangs or ends its process when it is run a second time, as one does that takes a lock for good: it
@@ -263,7 +300,7 @@ impl Search<'_, '_> {
         };
         let failing: Vec<Signature> =
             healthy.iter().zip(&polluted).filter_map(signature).chain(known.iter().cloned()).collect();
-        let instructions = Instructions { restore: vec![self.place.name.clone()], ..Instructions::default() };
+        let instructions = Instructions { restore: self.restored.clone(), ..Instructions::default() };
         let plans: Vec<Plan> =
             failing.iter().map(|signature| self.with(vec![polluter, signature.test])).collect();
         let asked: Vec<_> = plans.iter().map(|plan| (plan, &instructions)).collect();
@@ -290,27 +327,35 @@ impl Search<'_, '_> {
         let polluters: Vec<Claim> = related_tests
             .polluters
             .iter()
-            .map(|&test| Claim { test, list: vec![test, victim], shows: same(&self.victim) })
+            .map(|&test| Claim { test, plan: self.with(vec![test, victim]), shows: same(&self.victim) })
             .collect();
         let victims: Vec<Claim> = related_tests
             .victims
             .iter()
             .filter(|told| !shown(told))
-            .map(|told| Claim { test: told.test, list: vec![polluter, told.test], shows: same(told) })
+            .map(|told| Claim {
+                test: told.test,
+                plan: self.with(vec![polluter, told.test]),
+                shows: same(told),
+            })
             .collect();
         let passes = (FailureMatcher::Failure(victim), Observation::Passed);
         let cleaners: Vec<Claim> = related_tests
             .cleaners
             .iter()
-            .map(|&test| Claim { test, list: vec![polluter, test, victim], shows: passes.clone() })
+            .map(|&test| Claim { test, plan: self.with(vec![polluter, test, victim]), shows: passes.clone() })
             .collect();
         let turns = related_tests.in_turn.iter();
         let turns: Vec<Claim> = turns
-            .map(|turn| Claim { test: polluter, list: vec![turn.after, polluter], shows: same(&turn.victim) })
+            .map(|turn| Claim {
+                test: polluter,
+                plan: self.with(vec![turn.after, polluter]),
+                shows: same(&turn.victim),
+            })
             .collect();
         let seen_twice: BTreeSet<TestIndex> = seen_twice().collect();
         let sorts: [&[Claim]; 4] = [&polluters, &victims, &cleaners, &turns];
-        let [polluters, held, cleaners, turned] = second_time(self.lab, &self.plan, sorts, &mut forks_alone)?;
+        let [polluters, held, cleaners, turned] = second_time(self.lab, sorts, &mut forks_alone)?;
         let held = &seen_twice | &held;
         let told = related_tests.victims.iter().filter(|told| held.contains(&told.test));
         let victims = told.cloned().collect();

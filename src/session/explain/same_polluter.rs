@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::finding::same_polluter::SamePolluter;
+use crate::finding::same_polluter::{Polluter, SamePolluter};
 use crate::judge::Signature;
 use crate::judge::observation::{FailureMatcher, Observation, observe};
 use crate::judge::signature::Loss;
@@ -14,9 +14,9 @@ use crate::plan::{Imports, Interleaving, Plan};
 use crate::run::{Job, RunError};
 use crate::session::event::Event;
 use crate::session::explain::claims::{Claim, second_time};
-use crate::session::lab::{Lab, serial};
+use crate::session::lab::{self, Lab, serial};
 use crate::session::suspect::Suspect;
-use crate::suite::TestIndex;
+use crate::suite::{Suite, TestIndex};
 use crate::trial::Trial;
 
 /// Tells of the failures that wait and show after the only polluter of a finding each time, and not alone.
@@ -28,28 +28,29 @@ pub(crate) fn ask(lab: &mut Lab<'_>, of: usize) -> Result<(), RunError> {
     let (Some(polluter), Some(minimal)) = (finding.only_polluter(), &finding.shrunk) else {
         return Ok(());
     };
-    let plan = Plan { imports: Imports::All, ..serial(&minimal.plan, Vec::new()) };
+    let runs = Runs { polluter, like: minimal.plan.clone() };
     // The finding's own failure at another line may have another cause: it is judged by itself.
     let own = finding.signature.clone();
     let is_other = |suspect: &&Suspect| Some(&suspect.signature) != own.as_ref();
     let mut asked: BTreeMap<TestIndex, Signature> = BTreeMap::new();
     let waiting = lab.book().waiting.iter().filter(is_other);
-    for suspect in waiting.filter(|suspect| may_show_after(lab, polluter, suspect)) {
+    for suspect in waiting.filter(|suspect| may_show_after(lab, &runs.polluter, suspect)) {
         // Another way in which the test fails waits on.
         asked.entry(suspect.signature.test).or_insert_with(|| suspect.signature.clone());
     }
-    let after = |signature: &Signature| vec![polluter, signature.test];
+    let after = |suite: &Suite, signature: &Signature| runs.after(suite, vec![signature.test]);
     let same = |signature: &Signature| (FailureMatcher::Signature(signature.clone()), Observation::Same);
-    let asked = in_company(lab, &plan, polluter, asked.into_values().collect())?;
-    let failing = those(lab, &plan, asked, after, same)?;
+    let asked = in_company(lab, &runs, asked.into_values().collect())?;
+    let failing = those(lab, asked, after, same)?;
     // Under the random seed under which it failed, so that it is not what the test draws.
-    let alone = |signature: &Signature| vec![signature.test];
+    let alone = |suite: &Suite, signature: &Signature| runs.alone(suite, signature.test);
     let passes = |signature: &Signature| (FailureMatcher::Failure(signature.test), Observation::Passed);
-    let victims = those(lab, &plan, failing, alone, passes)?;
-    let claim = |victim: &Signature| Claim { test: victim.test, list: after(victim), shows: same(victim) };
+    let victims = those(lab, failing, alone, passes)?;
+    let claim =
+        |victim: &Signature| Claim { test: victim.test, plan: after(lab.suite, victim), shows: same(victim) };
     let claims: Vec<Claim> = victims.iter().map(claim).collect();
     let mut forks_alone = BTreeSet::new();
-    let [held] = second_time(lab, &plan, [&claims], &mut forks_alone)?;
+    let [held] = second_time(lab, [&claims], &mut forks_alone)?;
     let told = SamePolluter {
         victims: victims.into_iter().filter(|victim| held.contains(&victim.test)).collect(),
         fresh: &held - &forks_alone,
@@ -60,30 +61,64 @@ pub(crate) fn ask(lab: &mut Lab<'_>, of: usize) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Whether a failure may be due to a test that ran before it in its process, and is cheap to show. A pass right after that
-/// test speaks against it.
-fn may_show_after(lab: &Lab<'_>, polluter: TestIndex, suspect: &Suspect) -> bool {
+/// Runs of tests with a polluter before them, or without it.
+pub(super) struct Runs {
+    pub(super) polluter: Polluter,
+    /// The plan that they are like but for their tests and imports.
+    pub(super) like: Plan,
+}
+
+impl Runs {
+    /// Tests after the polluter. After an import their own files alone are imported besides.
+    pub(super) fn after(&self, suite: &Suite, tests: Vec<TestIndex>) -> Plan {
+        match &self.polluter {
+            Polluter::Test(test) => self.serial(Imports::All, [vec![*test], tests].concat()),
+            Polluter::Import(file) => {
+                let own = tests.iter().map(|&test| suite.test(test).file.clone());
+                self.serial(Imports::Only(own.chain([file.clone()]).collect()), tests)
+            }
+        }
+    }
+
+    /// A test without the polluter.
+    fn alone(&self, suite: &Suite, test: TestIndex) -> Plan {
+        match &self.polluter {
+            Polluter::Test(_) => self.serial(Imports::All, vec![test]),
+            Polluter::Import(_) => lab::alone(&self.like, suite, test, self.like.random_seed),
+        }
+    }
+
+    fn serial(&self, imports: Imports, list: Vec<TestIndex>) -> Plan {
+        Plan { imports, ..serial(&self.like, list) }
+    }
+}
+
+/// Whether a failure may be due to a polluter that came before it in its process, and is cheap to show. A pass right after
+/// it speaks against that; of an import, every one with the whole suite imported.
+fn may_show_after(lab: &Lab<'_>, polluter: &Polluter, suspect: &Suspect) -> bool {
     let test = suspect.signature.test;
     let cheap = suspect.signature.crash.loss() != Some(Loss::Timeout)
         && suspect.plan.interleaving == Interleaving::Free
         && suspect.fixture_torn_down().is_none();
-    let passed = |(before, failed): &(Vec<TestIndex>, bool)| !failed && before.last() == Some(&polluter);
-    cheap
-        && !suspect.again
-        && suspect.before().contains(&polluter)
-        && lab.suite.admits(&[polluter, test])
-        && !lab.history.prefixes(test).iter().any(passed)
+    let can_come_before = || match polluter {
+        Polluter::Test(polluter) => {
+            let passed =
+                |(before, failed): &(Vec<TestIndex>, bool)| !failed && before.last() == Some(polluter);
+            lab.suite.admits(&[*polluter, test]) && !lab.history.prefixes(test).iter().any(passed)
+        }
+        Polluter::Import(file) => {
+            lab.suite.test(test).file != *file
+                && lab.suite.admits(&[test])
+                && !lab.history.passed_with_all_imported(test)
+        }
+    };
+    cheap && !suspect.again && suspect.follows(polluter) && can_come_before()
 }
 
 /// Those of some failures that are worth a run of their own: where they are many, their tests are run together after the
 /// polluter, in this order and in the reverse, and those are left out that fail in neither. One that another test keeps
 /// from failing comes before that in one of the two; what is left out nonetheless waits on.
-fn in_company(
-    lab: &mut Lab<'_>,
-    plan: &Plan,
-    polluter: TestIndex,
-    failures: Vec<Signature>,
-) -> Result<Vec<Signature>, RunError> {
+fn in_company(lab: &mut Lab<'_>, runs: &Runs, failures: Vec<Signature>) -> Result<Vec<Signature>, RunError> {
     if failures.len() <= ASKED_ALONE {
         return Ok(failures);
     }
@@ -94,8 +129,9 @@ fn in_company(
         return Ok(failures);
     }
     let backwards = tests.iter().rev().copied().collect();
-    let lists = [tests, backwards].map(|tests| serial(plan, [vec![polluter], tests].concat()));
-    let trials = lab.probes(&lists.each_ref().map(|list| Job::beginning_alike(list, 1)))?;
+    let plans = [tests, backwards].map(|tests| runs.after(lab.suite, tests));
+    let shared = u32::from(runs.polluter.test().is_some());
+    let trials = lab.probes(&plans.each_ref().map(|plan| Job::beginning_alike(plan, shared)))?;
     let fails = |test: TestIndex| {
         let runs = trials.iter().flat_map(|trial| &trial.executions);
         runs.filter(|run| run.test == test).any(|run| run.outcome.is_failure())
@@ -103,16 +139,15 @@ fn in_company(
     Ok(failures.into_iter().filter(|failure| ends(&failure) || fails(failure.test)).collect())
 }
 
-/// Those of some failures of which a run of their list shows something.
+/// Those of some failures of which a run of their plan shows something.
 fn those(
     lab: &mut Lab<'_>,
-    plan: &Plan,
     failures: Vec<Signature>,
-    list: impl Fn(&Signature) -> Vec<TestIndex>,
+    plan: impl Fn(&Suite, &Signature) -> Plan,
     shows: impl Fn(&Signature) -> (FailureMatcher, Observation),
 ) -> Result<Vec<Signature>, RunError> {
-    let plans: Vec<Plan> = failures.iter().map(|failure| serial(plan, list(failure))).collect();
-    // Lists of two tests all begin with the polluter.
+    let plans: Vec<Plan> = failures.iter().map(|failure| plan(lab.suite, failure)).collect();
+    // Plans of two tests all begin with the polluter.
     let shared = |plan: &Plan| plan.workers.iter().map(|list| list.len().saturating_sub(1) as u32).sum();
     let jobs: Vec<Job<'_>> = plans.iter().map(|plan| Job::beginning_alike(plan, shared(plan))).collect();
     let trials = lab.probes(&jobs)?;
@@ -138,7 +173,8 @@ mod tests {
         let mut engine = FakeEngine::new(suite(26), becomes);
         let mut lab = Lab::new(&whole, &mut engine, &mut nobody, None);
         let failures = tests.chars().map(|letter| Signature::of(test(letter), how).unwrap()).collect();
-        let kept = in_company(&mut lab, &plan("a"), test('a'), failures).unwrap();
+        let runs = Runs { polluter: Polluter::Test(test('a')), like: plan("a") };
+        let kept = in_company(&mut lab, &runs, failures).unwrap();
         drop(lab);
         (kept.iter().map(|failure| name(failure.test)).collect(), engine.ran.len())
     }

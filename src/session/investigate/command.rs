@@ -193,7 +193,7 @@ pub(super) fn forms(interpreter: &Interpreter, hash_seeds: &[Option<u32>]) -> Ve
 
 /// The arguments with which pytest imports a file before those that follow, and runs no test of it. It imports the
 /// files of tests that are named before files that are.
-fn import(suite: &Suite, file: &str) -> [String; 2] {
+pub(super) fn import(suite: &Suite, file: &str) -> [String; 2] {
     let of_file = suite.collected.iter().find(|&&test| suite.test(test).file == file);
     let named = of_file.map_or_else(|| file.to_owned(), |&test| suite.argument(test).to_owned());
     [named, format!("--deselect={file}")]

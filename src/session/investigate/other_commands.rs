@@ -8,7 +8,7 @@ use crate::judge::signature::Loss;
 use crate::limits::RELATED_SAMPLE;
 use crate::run::RunError;
 use crate::run::engine::PlainJob;
-use crate::session::investigate::command::{forms, shows};
+use crate::session::investigate::command::{forms, import, shows};
 use crate::session::lab::Lab;
 use crate::suite::TestIndex;
 use crate::trial::Interpreter;
@@ -30,8 +30,11 @@ pub(crate) fn find(
     let mut others = sample(lab, finding);
     for form in forms(interpreter, &[None, Some(minimal.plan.hash_seed)]) {
         let arguments = |other: &OtherVictim<'_>| {
-            let tests = [other.after, other.signature.test];
-            form.arguments(&tests.map(|test| lab.suite.argument(test).to_owned()))
+            let imported = if other.after.is_none() { minimal.imports.as_slice() } else { &[] };
+            let imported = imported.iter().flat_map(|file| import(lab.suite, file));
+            let tests = other.after.iter().chain([&other.signature.test]);
+            let named = tests.map(|&test| lab.suite.argument(test).to_owned());
+            form.arguments(&imported.chain(named).collect::<Vec<_>>())
         };
         let arguments: Vec<Vec<String>> = others.iter().map(arguments).collect();
         let job = |arguments| PlainJob { arguments, surroundings: form.surroundings() };

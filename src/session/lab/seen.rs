@@ -53,6 +53,12 @@ impl History {
         lists.filter_map(|list| prefix(list, test)).collect()
     }
 
+    /// Whether a test passed in a process that had the whole suite imported.
+    pub(crate) fn passed_with_all_imported(&self, test: TestIndex) -> bool {
+        let whole = self.records.iter().filter(|record| record.plan.imports == Imports::All);
+        whole.flat_map(|record| &record.processes).flatten().any(|run| *run == (test, Fate::Passed))
+    }
+
     /// Whether a test failed when it was last run alone with the whole suite imported; nothing if it
     /// was not, or was skipped.
     pub(crate) fn failed_alone(&self, test: TestIndex, hash_seed: u32) -> Option<bool> {

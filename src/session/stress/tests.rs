@@ -208,6 +208,34 @@ fn victims_of_one_polluter_are_asked_about_it_and_no_more() {
     assert_eq!(spawned.findings[0].same_polluter.fresh.len(), 3, "each was run in fresh processes alone");
 }
 
+/// `d` to `f` fail where the file of `b` was imported, `i` where that of `c` was; `g` fails after `b` alone.
+fn by_import(run: Situation<'_>) -> Outcome {
+    match name(run.test) {
+        'd'..='f' => fails_if(run.imports('b')),
+        'g' => fails_if(run.after('b')),
+        'i' => fails_if(run.imports('c')),
+        _ => Outcome::Passed,
+    }
+}
+
+#[test]
+fn victims_of_one_import_are_asked_about_it_and_no_more() {
+    let limits = Limits { explain: Explain::No, ..limits() };
+    let mut engine = FakeEngine::new(suite(TESTS), by_import);
+    let result = session(&mut engine, &limits);
+    let told = |finding: &Finding| -> String {
+        let others = finding.same_polluter.victims.iter().map(|victim| name(victim.test)).collect::<String>();
+        let (tests, imports) = finding.causes();
+        let causes = tests.iter().map(|&test| name(test).to_string()).chain(imports.iter().cloned());
+        format!("{} after {}: {others}", finding.test.map_or('-', name), causes.collect::<String>())
+    };
+    let told: Vec<String> = result.findings.iter().map(told).collect();
+    assert_eq!(told, ["d after test_b.py: ef", "g after b: ", "i after test_c.py: "]);
+    assert_eq!(result.findings[0].same_polluter.fresh.len(), 2);
+    let runs = |letter| engine.ran.iter().filter(|(plan, _)| plan.workers == [[test(letter)]]).count();
+    assert!(runs('e') * 2 < runs('d'), "{} runs of one, {} of another", runs('e'), runs('d'));
+}
+
 /// Notes what a session announces.
 #[derive(Default)]
 struct Announced {

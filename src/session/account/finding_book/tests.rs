@@ -332,10 +332,10 @@ fn what_is_told_by_its_polluter_waits_again_once_it_is_not() {
 }
 
 #[test]
-fn only_a_victim_of_one_test_that_fails_each_time_has_others_of_its_polluter() {
+fn only_a_victim_of_one_thing_that_fails_each_time_has_others_of_its_polluter() {
     let always = Tally { runs: 8, failed: 8 };
     let of = |finding: Finding| Finding { with: always, ..finding }.only_polluter();
-    assert_eq!(of(victim(4, &[5])), Some(TestIndex(5)));
+    assert_eq!(of(victim(4, &[5])), Some(Polluter::Test(TestIndex(5))));
     assert_eq!(of(victim(4, &[5, 6])), None);
     assert_eq!(of(Finding { kind: Kind::Nio, ..victim(4, &[5]) }), None);
     assert_eq!(of(Finding { without: Tally { runs: 8, failed: 1 }, ..victim(4, &[5]) }), None);
@@ -347,9 +347,11 @@ fn only_a_victim_of_one_test_that_fails_each_time_has_others_of_its_polluter() {
     let with_import = |finding: &mut Finding| {
         finding.shrunk.iter_mut().for_each(|minimal| minimal.imports.push("test_a.py".into()));
     };
-    let mut import = victim(4, &[5]);
-    with_import(&mut import);
-    assert_eq!(of(import), None);
+    for (culprits, polluter) in [(&[5][..], None), (&[], Some(Polluter::Import("test_a.py".into())))] {
+        let mut import = victim(4, culprits);
+        with_import(&mut import);
+        assert_eq!(of(import), polluter, "{culprits:?}");
+    }
 }
 
 #[test]

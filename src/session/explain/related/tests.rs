@@ -54,7 +54,7 @@ fn found_beside(
         same_polluter: same_polluter.clone(),
         ..Finding::new(Kind::Victim, Some(test('d')), Origin::Trial(0))
     };
-    let (found, apart) = related_tests(&mut lab, &finding, &Place::example(CACHE)).unwrap();
+    let (found, apart) = related_tests(&mut lab, &finding, &[Place::example(CACHE)]).unwrap();
     (found, apart, engine.ran)
 }
 
