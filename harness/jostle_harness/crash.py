@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _MESSAGE = 2_000
 _TRACE = 20_000
-#: How pytest names the fixtures that it makes of ``setup_module``, ``setUpClass`` and the like.
-_MADE = re.compile(r"_?(?:xunit|unittest)_(\w+?)_fixture_")
+#: How pytest names the fixtures that it makes of ``setup_module``, ``setUpClass`` and the like, and of which class or module.
+_MADE = re.compile(r"_?(?:xunit|unittest)_(\w+?)_fixture_(.*)", re.DOTALL)
 _FOREIGN = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
 
 
@@ -87,6 +87,14 @@ def fixture(definition: FixtureDef[Any], phase: messages.Phase, rootdir: str) ->
         "file": text(_file_of(definition, rootdir)),
         "phase": phase,
     }
+
+
+def fixture_place(definition: FixtureDef[Any]) -> str:
+    """What a fixture is called as a place of state: ``fixture engine (scope session)``, ``setup_class of TestCart``."""
+    made = _MADE.match(definition.argname)
+    if made is not None:
+        return " of ".join(made.groups())
+    return f"fixture {definition.argname} (scope {definition.scope})"
 
 
 def _file_of(definition: FixtureDef[Any], rootdir: str) -> str:

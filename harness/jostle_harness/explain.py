@@ -21,7 +21,7 @@ import pytest
 from . import collector, graph, library_state, limits, messages, patchers, pytest_private
 from .channel import Channel, text
 from .contexts import ContextVariables
-from .crash import fixture, inside
+from .crash import fixture, fixture_place, inside
 from .files import Files
 from .follow import Follower
 from .graph import Graph
@@ -122,7 +122,7 @@ class Explainer:
             self._graph.add_value(path, value)
         for definition, _ in self._early:
             if definition.cached_result is not None:
-                self._graph.add_value(_fixture_name(definition), definition.cached_result[0])
+                self._graph.add_value(fixture_place(definition), definition.cached_result[0])
         self._graph.walk()
         self._heap = Heap(self.is_own, self._is_runner, self._watched_elsewhere())
         if not self._is_followed_elsewhere():
@@ -214,7 +214,7 @@ class Explainer:
         if self._graph is None or fixturedef.scope == "function" or outcome.excinfo is not None:
             return
         self._fixtures.append((fixturedef, request))
-        self._graph.add_value(_fixture_name(fixturedef), outcome.get_result())
+        self._graph.add_value(fixture_place(fixturedef), outcome.get_result())
         self._graph.walk()
         self._files.note_new()
         if self._writes is not None:
@@ -340,7 +340,7 @@ class Explainer:
             value = definition.cached_result[0]
             finish = _finisher(definition, request)
             kind: messages.Kind = "session/module fixture state"
-            yield Place(_fixture_name(definition), kind, "(not set up)", show(value), finish, True, recipe)
+            yield Place(fixture_place(definition), kind, "(not set up)", show(value), finish, True, recipe)
 
     def _put_back(self, places: List[Place]) -> List[str]:
         """Restore what is to be restored; tells what could not be."""
@@ -353,10 +353,6 @@ class Explainer:
                     failed.append(text(place.name))
         known = {place.name for place in places if place.restore is not None}
         return failed + sorted(text(name) for name in self._restore - known)
-
-
-def _fixture_name(definition: pytest.FixtureDef[Any]) -> str:
-    return f"fixture {definition.argname} (scope {definition.scope})"
 
 
 def _finisher(definition: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Callable[[], None]:

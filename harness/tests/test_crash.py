@@ -23,6 +23,7 @@ def pytest_runtest_makereport(item, call):
     if found is not None:
         told = crash.fixture(found[0], found[1], str(item.config.rootpath))
         print("FIXTURE", told["name"], told["file"])
+        print("PLACE", crash.fixture_place(found[0]))
 """
 
 SUITE = """
@@ -65,3 +66,6 @@ def test_a_fixture_is_told_with_its_file_and_not_with_a_folder(
         "of_class": "tests/test_own.py",
         "setup_module": "tests/test_made.py",
     }
+    places = {line.partition("PLACE ")[2] for line in result.outlines if "PLACE " in line}
+    ours = {"fixture of_folder (scope function)", "fixture of_class (scope function)"}
+    assert places in ({*ours, "setup_module of test_made"}, {*ours, "setup_module of tests.test_made"})
