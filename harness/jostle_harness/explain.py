@@ -105,6 +105,7 @@ class Explainer:
         """Note how everything is."""
         with collector.held_back():
             self._start()
+        collector.provide()
 
     def _start(self) -> None:
         self._leftovers = Leftovers(self._rootdir)

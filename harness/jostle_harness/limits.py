@@ -25,6 +25,9 @@ LIBRARY_PLACES = 200
 JOIN_SECONDS = 10.0
 #: Frames that are remembered of where an object was made: from the project's line into a library.
 TRACED_FRAMES = 25
+#: Objects that can be freed so that the garbage collector does not count as many others: a megabyte. What is noted of a test
+#: that leaves hundreds of places changed is some thousands.
+SPARE_OBJECTS = 20_000
 #: Objects of which it is looked up where they were made, of those that the collector has found.
 DESCRIBED_GARBAGE = 20
 
