@@ -157,7 +157,7 @@ fn a_failure_is_replayed_by_its_token_and_by_its_file() {
     );
 
     let shrunk = run(folder.path(), &narrow(&["replay", token, "--shrink", "--explain", "no"]));
-    assert!(out(&shrunk).contains("polluter      test_state.py::test_polluter"), "{}", out(&shrunk));
+    assert!(out(&shrunk).contains("polluter      test_state.py:9 test_polluter"), "{}", out(&shrunk));
 
     let kept = fs::read_dir(folder.path().join("kept"))
         .expect("the folder")

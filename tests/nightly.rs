@@ -83,7 +83,11 @@ fn a_known_failure_is_told_and_does_not_fail_the_job() {
 
     let next = stress(&folder, "--seed 2 --known known --failures new --fail-fast --trials 4");
     assert_eq!(next.status.code(), Some(0), "{}{}", out(&next), err(&next));
-    assert!(out(&next).contains("known victim  test_state.py::test_victim"), "{}", out(&next));
+    assert!(
+        out(&next).contains("known: fails after another test (victim)  test_state.py:3 test_victim"),
+        "{}",
+        out(&next)
+    );
     assert!(out(&next).contains("1 isolation failure, which is known"), "{}", out(&next));
     assert!(out(&next).contains("4 trials"), "it is no reason to stop: {}", out(&next));
     assert!(!out(&next).contains("section_") && !out(&next).contains('\u{1b}'), "{}", out(&next));

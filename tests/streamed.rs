@@ -46,10 +46,14 @@ fn a_finding_is_told_before_the_session_ends_and_not_again_when_it_does() {
     out.read_to_string(&mut late).expect("the rest");
     assert_eq!(child.wait().expect("an end").code(), Some(2), "{early}{late}");
     let heads = |text: &str| {
-        let head = |line: &&str| line.starts_with("victim  ") || line.starts_with("broken  ");
+        let head = |line: &&str| line.contains("(victim)  ") || line.contains("(broken)  ");
         text.lines().filter(head).map(str::to_owned).collect::<Vec<_>>()
     };
-    assert_eq!(heads(&early), ["victim  test_state.py::test_victim", "broken  test_state.py::test_broken"]);
+    let found = [
+        "fails after another test (victim)  test_state.py:10 test_victim",
+        "fails alone too (broken)  test_state.py:4 test_broken",
+    ];
+    assert_eq!(heads(&early), found);
     assert!(early.contains("passes once it is put back"), "it is told with its state:\n{early}");
     assert_eq!(heads(&late), [] as [&str; 0]);
     assert!(late.ends_with("1 isolation failure; interrupted, so this is not all\n"), "{late}");

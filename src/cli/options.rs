@@ -226,6 +226,8 @@ pub struct StressOptions {
     pub isolation: IsolationOptions,
     /// Whether the suite is still there when the report is read.
     pub(crate) suite_stays: bool,
+    /// The words of the command, if it can be given again with more options.
+    pub(crate) typed: Option<Vec<String>>,
 }
 
 impl StressOptions {
@@ -272,6 +274,7 @@ impl StressOptions {
             write_fix: args.write_fix.as_deref().map(place_for_fixes).transpose()?,
             isolation,
             suite_stays: true,
+            typed: None,
             suite,
         })
     }

@@ -253,6 +253,16 @@ impl Finding {
         self.signature.as_ref().map(|signature| FailureMatcher::of(signature, self.failure.as_ref()))
     }
 
+    /// Whether it is an isolation failure that nobody has on record.
+    pub(crate) fn is_new_failure(&self) -> bool {
+        self.kind.is_isolation_failure() && self.known.is_none()
+    }
+
+    /// Whether running a plan shows it: of what is collected none does.
+    pub(crate) fn shows_in_a_plan(&self) -> bool {
+        self.kind != Kind::UnstableCollection
+    }
+
     /// Whether its test fails alone in all of jostle's runs and not in plain pytest, so that jostle cannot judge it.
     pub fn fails_in_trials_only(&self) -> bool {
         matches!(self.no_command, Some(NoCommand::Elsewhere(_)))
@@ -270,7 +280,7 @@ impl Finding {
     }
 
     /// How many tests it is known to make fail.
-    fn broken_tests(&self) -> usize {
+    pub(crate) fn broken_tests(&self) -> usize {
         let related = self.explanation.iter().flat_map(|explanation| &explanation.related_tests.victims);
         let others = related.chain(&self.same_polluter.victims).map(|victim| victim.test);
         let tests = self.test.iter().chain(&self.also).copied().chain(others);

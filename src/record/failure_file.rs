@@ -115,7 +115,16 @@ pub enum RecordError {
 impl FailureFile {
     /// The file of a finding; none if it is no shrunk isolation failure of a test.
     pub fn new(finding: &Finding, collected: &Collected) -> Option<Self> {
-        let suite = &collected.suite;
+        Self::of(finding, &collected.suite, &collected.interpreter.pytest)
+    }
+
+    /// The name of the file that a finding has, if it has one.
+    pub(crate) fn name_for(finding: &Finding, suite: &Suite) -> Option<String> {
+        // No version of pytest is part of the name.
+        Self::of(finding, suite, "").map(|file| file.file_name())
+    }
+
+    fn of(finding: &Finding, suite: &Suite, pytest: &str) -> Option<Self> {
         let (shrunk, signature) = (finding.shrunk.as_ref()?, finding.signature.as_ref()?);
         let id = |test: TestIndex| suite.test(test).id.clone();
         let victim = |signature: &Signature, after: Option<TestIndex>| Victim {
@@ -140,7 +149,7 @@ impl FailureFile {
             },
             failed: Some(if finding.kind == Kind::Brittle { finding.without } else { finding.with }),
             places: places(finding),
-            pytest: collected.interpreter.pytest.clone(),
+            pytest: pytest.to_owned(),
             minimal: PlanDocument::new(&shrunk.plan, suite),
             original: PlanDocument::new(finding.plan.as_ref()?, suite),
             also: also.collect(),

@@ -32,8 +32,7 @@ pub(crate) fn write(findings: &[Finding], path: &Path) -> Result<Written, Record
     let Together { patches, edits, left_out } = together(findings);
     let fixes = patches.len();
     let files: Vec<(PathBuf, Vec<u8>)> = if path.is_dir() {
-        let name = |number: usize| path.join(format!("fix-{number}.patch"));
-        (1..).zip(patches).map(|(number, patch)| (name(number), patch)).collect()
+        (1..).zip(patches).map(|(number, patch)| (in_folder(path, number), patch)).collect()
     } else if fixes == 0 {
         Vec::new()
     } else {
@@ -47,6 +46,24 @@ pub(crate) fn write(findings: &[Finding], path: &Path) -> Result<Written, Record
         })?;
     }
     Ok(Written { files: files.into_iter().map(|(file, _)| file).collect(), fixes, left_out })
+}
+
+/// How many different fixes the findings have that go together.
+pub(crate) fn number(findings: &[Finding]) -> usize {
+    together(findings).patches.len()
+}
+
+/// The files that [`write`] writes, in the order in which they are to be applied.
+pub(crate) fn places(findings: &[Finding], path: &Path) -> Vec<PathBuf> {
+    match number(findings) {
+        0 => Vec::new(),
+        fixes if path.is_dir() => (1..=fixes).map(|number| in_folder(path, number)).collect(),
+        _ => vec![path.to_owned()],
+    }
+}
+
+fn in_folder(folder: &Path, number: usize) -> PathBuf {
+    folder.join(format!("fix-{number}.patch"))
 }
 
 /// Fixes put together.

@@ -4,18 +4,23 @@
 use std::io::{self, Write};
 
 use crate::report::terminal::{BAD, DIM, DOUBTFUL, GOOD, interpreter, neutralised, sorted_by};
-use crate::report::{Verbosity, explanation, words};
+use crate::report::{Again, Manner, Verbosity, explanation, summary, words};
 use crate::session::SessionResult;
 
 /// Writes what stands after the findings.
 ///
 /// # Errors
 /// Those of the writer.
-pub(super) fn write(out: &mut dyn Write, outline: &SessionResult, verbosity: Verbosity) -> io::Result<()> {
-    let suite = &outline.collected.suite;
+pub(super) fn write(
+    out: &mut dyn Write,
+    outline: &SessionResult,
+    manner: Manner<'_>,
+    next: &[String],
+) -> io::Result<()> {
+    let (suite, verbosity) = (&outline.collected.suite, manner.verbosity);
     explanation::causes(out, &outline.findings, suite)?;
     for suspect in &outline.unjudged {
-        let test = &suite.test(suspect.signature.test).id;
+        let test = manner.links.test(suite, suspect.signature.test);
         writeln!(
             out,
             "{DOUBTFUL}not judged{DOUBTFUL:#}  {test} failed in {}; the session ended before it was looked into",
@@ -30,15 +35,21 @@ pub(super) fn write(out: &mut dyn Write, outline: &SessionResult, verbosity: Ver
         explanation::unread(out, &outline.findings)?;
         outline.remarks.iter().try_for_each(|remark| writeln!(out, "note: {remark}"))?;
         unseen(out, &outline.unseen)?;
-        summary(out, outline)?;
+        runs(out, outline)?;
+        // One plan that was run again has tried what it holds.
+        if manner.again != Again::Replayed {
+            pairs(out, outline)?;
+        }
+    }
+    summary::write(out, outline, manner.links)?;
+    if verbosity > Verbosity::Quiet {
+        summary::next(out, next)?;
     }
     verdict(out, outline)
 }
 
-fn summary(out: &mut dyn Write, outline: &SessionResult) -> io::Result<()> {
+fn runs(out: &mut dyn Write, outline: &SessionResult) -> io::Result<()> {
     let suite = &outline.collected.suite;
-    let percent = |share: f64| format!("{:.0} %", (share * 100.0).floor());
-    let shares = outline.coverage;
     let raced = match outline.schedules {
         0 => String::new(),
         schedules => format!(", {}", words::count(schedules as usize, "schedule")),
@@ -52,10 +63,23 @@ fn summary(out: &mut dyn Write, outline: &SessionResult) -> io::Result<()> {
         words::count(outline.trials as usize, "trial"),
         words::count(outline.probes as usize, "probe"),
         outline.duration.as_secs_f64(),
-    )?;
-    if outline.trials == 0 {
+    )
+}
+
+/// Which pairs of tests were tried: of a suite that has some, and on several workers where there were to be several.
+fn pairs(out: &mut dyn Write, outline: &SessionResult) -> io::Result<()> {
+    let (suite, shares) = (&outline.collected.suite, outline.coverage);
+    if outline.trials == 0 || suite.tests.len() < 2 {
         return Ok(());
     }
+    let percent = |share: f64| format!("{:.0} %", (share * 100.0).floor());
+    let [ordered, adjacent, same, cross] =
+        [shares.ordered, shares.adjacent, shares.same_worker, shares.cross_worker].map(percent);
+    let on_several = if outline.axes.workers.iter().any(|&workers| workers > 1) {
+        format!("; of several workers, {same} on the same one, {cross} on two")
+    } else {
+        String::new()
+    };
     let mut of = String::new();
     if suite.is_sorted() && !outline.axes.ignore_rank {
         of += &format!(", as far as {} admits them", words::listed(&suite.sorting.sorted_by));
@@ -65,12 +89,7 @@ fn summary(out: &mut dyn Write, outline: &SessionResult) -> io::Result<()> {
     }
     writeln!(
         out,
-        "{DIM}pairs of tests tried: {} in both orders, {} directly after each other; of several workers, {} on the same one, \
-         {} on two{of}{DIM:#}",
-        percent(shares.ordered),
-        percent(shares.adjacent),
-        percent(shares.same_worker),
-        percent(shares.cross_worker),
+        "{DIM}pairs of tests tried: {ordered} in both orders, {adjacent} directly after each other{on_several}{of}{DIM:#}"
     )
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::finding::Finding;
 use crate::report::tokens::Tokens;
-use crate::report::{Again, Verbosity, terminal, words};
+use crate::report::{Again, Manner, Verbosity, terminal, words};
 use crate::session::SessionResult;
 use crate::suite::TestIndex;
 
@@ -138,7 +138,8 @@ fn place(outline: &SessionResult, test: Option<TestIndex>) -> Entry {
 /// The report for people, without colours.
 fn plain(finding: &Finding, outline: &SessionResult, again: Again<'_>) -> String {
     let mut text = Vec::new();
-    match terminal::finding(&mut text, finding, Tokens::of(outline), Verbosity::Normal, again) {
+    let manner = Manner::new(Verbosity::Normal, again).whole();
+    match terminal::finding(&mut text, finding, Tokens::of(outline), manner) {
         Ok(()) => anstream::adapter::strip_str(&String::from_utf8_lossy(&text)).to_string(),
         Err(error) => error.to_string(),
     }

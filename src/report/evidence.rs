@@ -2,10 +2,13 @@
 
 #![cfg(test)]
 
+use std::path::Path;
+
 use super::*;
 use crate::explain::{Explanation, Fix, InTurn, NoFix, NoFixReason, RelatedTests};
+use crate::finding::known::{Known, Same};
 use crate::finding::same_polluter::SamePolluter;
-use crate::finding::{Finding, Kind, Minimal, NoCommand, Origin};
+use crate::finding::{Finding, GivenUp, Kind, Minimal, NoCommand, Origin};
 use crate::judge::{Signature, Tally};
 use crate::report::samples::{explained, finding, place, session, tally};
 use crate::session::SessionResult;
@@ -17,11 +20,12 @@ fn printed_of(finding: Finding) -> String {
     report(SessionResult { findings: vec![finding], ..session() }, Verbosity::Normal)
 }
 
-const AGAIN: Again<'_> = Again::Replay { options: " -n 2", kept: false };
+const AGAIN: Again<'_> = Again::Replay { options: " -n 2", of_file: " -- -x", failures: None };
 
 fn report(result: SessionResult, verbosity: Verbosity) -> String {
     let mut out = Vec::new();
-    terminal::session(&mut out, &result, verbosity, AGAIN, None).unwrap();
+    let manner = Manner::new(verbosity, AGAIN).whole();
+    terminal::session(&mut out, &result, manner, None, &[]).unwrap();
     anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string()
 }
 
@@ -120,7 +124,7 @@ fn who_has_to_do_with_a_place_is_told_as_it_was_seen() {
         let of_b = Signature::of(test('b'), &failed(exception)).unwrap();
         let in_turn = Some(InTurn { victim: of_b, after: test('h') });
         let mutual = related(RelatedTests { in_turn, ..RelatedTests::default() });
-        let told = format!("test_b.py::b, after test_h.py::h{otherwise}");
+        let told = format!("test_b.py:1 b, after test_h.py:1 h{otherwise}");
         assert!(has(&mutual, "also victim", &told), "{mutual}");
         assert!(mutual.contains("one cause  shop.CART: 1 polluter, 2 victims"), "{mutual}");
     }
@@ -148,7 +152,7 @@ fn who_fails_after_the_same_polluter_is_told_without_a_word_on_the_state() {
     let forks = " (1 of these 2 tests in a fresh process, the others in forks alone)";
     for (fresh, processes) in [("c", forks), ("cd", "")] {
         let told = of(fresh);
-        assert!(has(&told, "same polluter", "test_c.py::c") && has(&told, "same polluter", "test_d.py::d"));
+        assert!(has(&told, "same polluter", "test_c.py:1 c") && has(&told, "same polluter", "test_d.py:1 d"));
         let shown = format!(
             "each fails after the polluter in two runs{processes} and passes alone; whether for the same state is not known"
         );
@@ -323,16 +327,142 @@ fn what_a_victim_does_alone_is_said_as_it_was_seen() {
 #[test]
 fn a_reader_is_told_to_do_what_can_be_done_and_is_not_done() {
     let of = |origin, again| {
-        let finding = finding(Kind::Victim, 'h', origin);
+        let shrunk = Minimal {
+            plan: plan("bh"),
+            culprits: vec![test('b')],
+            imports: Vec::new(),
+            one_minimal: true,
+            calls: 1,
+        };
+        let finding = Finding { shrunk: Some(shrunk), ..finding(Kind::Victim, 'h', origin) };
         let mut out = Vec::new();
         let result = SessionResult { findings: vec![finding], ..session() };
-        terminal::session(&mut out, &result, Verbosity::Normal, again, None).unwrap();
+        let manner = Manner::new(Verbosity::Normal, again);
+        terminal::session(&mut out, &result, manner, None, &[]).unwrap();
         anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string()
     };
     let keeps = |again| of(Origin::Baseline, again).contains("--failures DIR keeps a file");
-    let kept = Again::Replay { options: "", kept: true };
-    assert_eq!([AGAIN, kept, Again::Nothing].map(keeps), [true, false, false]);
+    let kept = Again::Replay { options: "", of_file: " -- -x", failures: Some(Path::new("new failures")) };
+    assert_eq!([AGAIN, kept, Again::Replayed, Again::Gone].map(keeps), [true, false, false, false]);
     let command = |again| of(Origin::Trial(3), again).contains(" --shrink -n 2\n");
-    assert_eq!([AGAIN, kept, Again::Nothing].map(command), [true, false, false]);
-    assert!(of(Origin::Trial(3), Again::Nothing).contains("\n  token         "), "the token itself is told");
+    assert_eq!([AGAIN, kept, Again::Replayed, Again::Gone].map(command), [true, false, false, false]);
+    assert!(of(Origin::Trial(3), Again::Gone).contains("\n  token         "), "the token itself is told");
+    let of_file = |again| of(Origin::Baseline, again).contains("  jostle replay 'new failures/victim-h-");
+    assert_eq!([AGAIN, kept, Again::Replayed, Again::Gone].map(of_file), [false, true, false, false]);
+}
+
+#[test]
+fn a_finding_begins_with_common_words_and_then_has_the_fields() {
+    let head = |finding: Finding| printed_of(finding).lines().next().map(str::to_owned).unwrap();
+    let with = |kind, culprits: &str, imports: &[&str]| {
+        let imports = imports.iter().map(|&file| file.to_owned()).collect();
+        let culprits = culprits.chars().map(test).collect();
+        let shrunk = Minimal { plan: plan("bh"), culprits, imports, one_minimal: true, calls: 1 };
+        Finding { shrunk: Some(shrunk), ..finding(kind, 'h', Origin::Baseline) }
+    };
+    let given_up = |kind| {
+        let search = GivenUp { runs: 9, suspects: Vec::new() };
+        Finding { given_up: Some(search), ..with(kind, "bc", &[]) }
+    };
+    let rows = [
+        (with(Kind::Victim, "b", &[]), "fails after another test (victim)"),
+        (with(Kind::Victim, "bh", &[]), "fails after another test (victim)"),
+        (with(Kind::Victim, "bc", &[]), "fails after other tests (victim)"),
+        (with(Kind::Victim, "b", &["test_c.py"]), "fails after other tests (victim)"),
+        (with(Kind::Victim, "", &["test_c.py"]), "fails after an import (victim)"),
+        (given_up(Kind::Victim), "fails with other tests (victim)"),
+        (with(Kind::Brittle, "b", &[]), "needs another test (brittle)"),
+        (with(Kind::Brittle, "bc", &[]), "needs other tests (brittle)"),
+        (with(Kind::Brittle, "", &["test_c.py"]), "needs an import (brittle)"),
+        (given_up(Kind::Brittle), "needs other tests (brittle)"),
+        (with(Kind::Nio, "h", &[]), "fails when run twice (nio)"),
+        (with(Kind::Race, "b", &[]), "fails beside another worker (race)"),
+        (with(Kind::Nod, "", &[]), "flaky (nod)"),
+        (with(Kind::Broken, "", &[]), "fails alone too (broken)"),
+        (with(Kind::HashSeed, "", &[]), "depends on PYTHONHASHSEED (hash-seed)"),
+        (with(Kind::RandomDraws, "", &[]), "depends on random draws (random-draws)"),
+        (with(Kind::Unreproduced, "", &[]), "unclear (unreproduced)"),
+        (with(Kind::Leftover, "", &[]), "leaves files in the project (leftover)"),
+        (
+            with(Kind::UnstableCollection, "", &[]),
+            "is not collected the same each time (unstable-collection)",
+        ),
+    ];
+    for (finding, words) in rows {
+        assert_eq!(head(finding), format!("{words}  test_h.py:1 h"));
+    }
+}
+
+/// The lines of the summary, and of what is to be done next.
+fn end_of(result: SessionResult, next: &[String]) -> Vec<String> {
+    let mut out = Vec::new();
+    terminal::session(&mut out, &result, Manner::new(Verbosity::Normal, AGAIN), None, next).unwrap();
+    let text = anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string();
+    text.lines().skip_while(|line| *line != "short summary").map(str::to_owned).collect()
+}
+
+#[test]
+fn the_summary_has_a_line_for_each_finding() {
+    let caused = |finding: Finding, culprits: &str| {
+        let culprits = culprits.chars().map(test).collect();
+        let shrunk = Minimal { plan: plan("bh"), culprits, imports: Vec::new(), one_minimal: true, calls: 1 };
+        Finding { shrunk: Some(shrunk), ..finding }
+    };
+    let two = vec![cart(), place("shop.B", StateKind::Global, "1", "2")];
+    let known = Known { file: "failures/a.json".into(), same: Same::Failure };
+    let import = vec!["test_c.py".to_owned()];
+    let by_import =
+        Minimal { plan: plan("h"), culprits: Vec::new(), imports: import, one_minimal: true, calls: 1 };
+    let told = |finding: Finding| {
+        let lines = end_of(SessionResult { findings: vec![finding], ..session() }, &[]);
+        assert_eq!((lines[0].as_str(), lines.len()), ("short summary", 3), "{lines:?}");
+        lines[1].clone()
+    };
+    let fixed = victim(Explanation { fix: Some(fix()), ..explained(vec![cart()]) });
+    let whole = "victim  test_h.py:1 h  ← test_b.py:1 b  shop.CART  patch ready";
+    assert_eq!(told(caused(fixed.clone(), "b")), whole);
+    assert_eq!(told(Finding { known: Some(known), ..caused(fixed, "b") }), format!("{whole}  known"));
+    assert_eq!(
+        told(caused(Finding { also: vec![test('c'), test('d')], ..victim(explained(two)) }, "bcd")),
+        "victim  test_h.py:1 h and 2 more  ← test_b.py:1 b and 2 more  shop.CART and 1 more"
+    );
+    let unconfirmed = Explanation { confirmed: false, ..explained(vec![cart()]) };
+    assert_eq!(
+        told(Finding { shrunk: Some(by_import), ..victim(unconfirmed) }),
+        "victim  test_h.py:1 h  ← import of test_c.py"
+    );
+    let nio = caused(finding(Kind::Nio, 'h', Origin::Twice), "h");
+    assert_eq!(told(nio), "nio  test_h.py:1 h");
+    let race = caused(finding(Kind::Race, 'h', Origin::Race(1)), "b");
+    assert_eq!(told(race), "race  test_h.py:1 h  ↔ test_b.py:1 b");
+    assert_eq!(told(Finding::new(Kind::Leftover, None, Origin::Trial(2))), "leftover  the suite");
+    assert!(end_of(session(), &[]).is_empty(), "there is nothing to sum up");
+}
+
+#[test]
+fn what_to_do_next_stands_below_the_summary() {
+    let result = || SessionResult { findings: vec![victim(Explanation::default())], ..session() };
+    let next = ["git apply fixes.patch".to_owned()];
+    assert_eq!(end_of(result(), &next)[2..], ["next", "  git apply fixes.patch", "1 isolation failure"]);
+    assert_eq!(end_of(result(), &[])[2..], ["1 isolation failure"]);
+}
+
+#[test]
+fn which_pairs_were_tried_is_told_where_there_are_some_to_try() {
+    let of = |tests: u32, workers: &[u32], again| {
+        let mut result = session();
+        result.collected.suite = crate::session::fake_engine::suite(tests);
+        result.axes.workers = workers.to_vec();
+        let mut out = Vec::new();
+        terminal::session(&mut out, &result, Manner::new(Verbosity::Normal, again), None, &[]).unwrap();
+        let text = anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string();
+        text.lines().find(|line| line.starts_with("pairs of tests tried: ")).map(str::to_owned)
+    };
+    let orders = "pairs of tests tried: 100 % in both orders, 87 % directly after each other";
+    let several = "; of several workers, 99 % on the same one, 50 % on two";
+    assert_eq!(of(8, &[1, 2], AGAIN), Some(format!("{orders}{several}")));
+    assert_eq!(of(8, &[1], AGAIN).as_deref(), Some(orders));
+    assert_eq!(of(8, &[1], Again::Gone).as_deref(), Some(orders));
+    assert_eq!(of(8, &[1, 2], Again::Replayed), None);
+    assert_eq!(of(1, &[1, 2], AGAIN), None);
 }

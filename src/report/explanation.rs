@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use crate::explain::{Explanation, Fix, InTurn, NoFix, RelatedTests};
 use crate::finding::group::groups;
 use crate::finding::{Finding, Kind};
-use crate::report::{Verbosity, other_victims, words};
+use crate::report::{Verbosity, other_victims, patch, words};
 use crate::state::{NoLine, Place, StateKind, Written};
 use crate::suite::{Suite, TestIndex};
 
@@ -117,7 +117,7 @@ fn confirmed(
         let tried = tried(fix);
         let applied = if fix.git_applied { "" } else { "; whether git applies it could not be tried" };
         writeln!(out, "  {:<13} tried in a copy: undoes the failure, and holds in {tried}{applied}", "fix")?;
-        fix.diff.lines().try_for_each(|line| writeln!(out, "    {line}"))?;
+        patch::write(out, &fix.diff)?;
         not_shown_as_it_is(&fix.diff).map_or(Ok(()), |what| {
             writeln!(out, "  {:<13} {what}, which does not show here: --write-fix FILE writes it so", "note")
         })
@@ -191,7 +191,7 @@ fn related_tests(
     verbosity: Verbosity,
 ) -> io::Result<()> {
     let named = |out: &mut dyn Write, label: &str, tests: &BTreeSet<TestIndex>| {
-        tests.iter().try_for_each(|&test| writeln!(out, "  {label:<13} {}", suite.test(test).id))
+        tests.iter().try_for_each(|&test| writeln!(out, "  {label:<13} {}", words::test(suite, test)))
     };
     named(out, "also polluter", &related_tests.polluters)?;
     for victim in &related_tests.victims {

@@ -27,7 +27,12 @@ pub(crate) fn write(
     writeln!(out, "  {:<13} which{of} it takes: the search was given up after {runs}", "not found")?;
     for (test, odds) in given_up.suspects.iter().take(LISTED) {
         let percent = odds * 100.0;
-        writeln!(out, "  {:<13} {}  {percent:.0} %, if it takes one test", "suspect", suite.test(*test).id)?;
+        writeln!(
+            out,
+            "  {:<13} {}  {percent:.0} %, if it takes one test",
+            "suspect",
+            words::test(suite, *test)
+        )?;
     }
     Ok(())
 }
@@ -65,7 +70,7 @@ mod tests {
     fn suspects_are_no_polluters() {
         let test = |name: &str| {
             let id = TestId { node_id: format!("test_a.py::{name}"), occurrence: 0 };
-            Test { id, file: "test_a.py".into(), line: None, group: None, rank: 0 }
+            Test { id, file: "test_a.py".into(), line: Some(4), group: None, rank: 0 }
         };
         let suite = Suite::new(vec![test("test_one"), test("test_two")], Vec::new(), 0);
         let given_up =
@@ -74,8 +79,8 @@ mod tests {
         write(&mut out, &given_up, None, &suite).unwrap();
         let expected = [
             "  not found     which it takes: the search was given up after 1000 runs\n",
-            "  suspect       test_a.py::test_two  82 %, if it takes one test\n",
-            "  suspect       test_a.py::test_one  9 %, if it takes one test\n",
+            "  suspect       test_a.py:4 test_two  82 %, if it takes one test\n",
+            "  suspect       test_a.py:4 test_one  9 %, if it takes one test\n",
         ];
         assert_eq!(String::from_utf8(out).unwrap(), expected.concat());
         let document = serde_json::to_value(GivenUpDocument::new(&given_up, &suite)).unwrap();

@@ -4,6 +4,11 @@ pub(crate) mod document;
 pub(crate) mod terminal;
 pub(crate) mod streamed;
 mod account;
+mod brief;
+pub(crate) mod links;
+mod manner;
+mod patch;
+mod summary;
 pub(crate) mod tokens;
 pub(crate) mod conflicts;
 mod explanation;
@@ -29,6 +34,7 @@ mod evidence;
 
 pub(crate) use again::Again;
 pub(crate) use document::Document;
+pub(crate) use manner::Manner;
 pub(crate) use replay_document::ReplayDocument;
 
 /// How much is said.

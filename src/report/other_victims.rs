@@ -20,11 +20,11 @@ pub(super) fn one(
     suite: &Suite,
     verbosity: Verbosity,
 ) -> io::Result<()> {
-    let id = &suite.test(victim.test).id;
+    let id = words::test(suite, victim.test);
     let other = finding.other_victims().find(|other| other.signature == victim);
     let polluter = finding.only_polluter().and_then(|polluter| polluter.test());
     let after = other.and_then(|other| other.after).filter(|&after| Some(after) != polluter);
-    let after = after.map_or_else(String::new, |after| format!(", after {}", suite.test(after).id));
+    let after = after.map_or_else(String::new, |after| format!(", after {}", words::test(suite, after)));
     let otherwise = if finding.is_otherwise(victim, suite) {
         format!(", fails otherwise: {}", words::crash(&victim.crash))
     } else {

@@ -8,26 +8,17 @@ use crate::plan::Seed;
 use crate::report::gitlab::Sections;
 use crate::report::progress::Aside;
 use crate::report::tokens::Tokens;
-use crate::report::{Again, Verbosity, account, terminal};
+use crate::report::{Manner, account, terminal};
 use crate::session::event::About;
 use crate::session::{Event, Reporter, SessionResult};
 use crate::suite::{Suite, TestIndex};
-
-/// How a report is written.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Manner<'a> {
-    /// How much is said.
-    pub(crate) verbosity: Verbosity,
-    /// How a finding is seen again.
-    pub(crate) again: Again<'a>,
-    /// The sections of a job's log that begin now, if it has some.
-    pub(crate) sections: fn() -> Option<Sections>,
-}
 
 /// A report that is written by and by.
 pub(crate) struct Streamed<'a> {
     out: Box<dyn Write + 'a>,
     manner: Manner<'a>,
+    /// The sections of a job's log that begin now, if it has some.
+    sections: fn() -> Option<Sections>,
     /// Clears the way where progress is shown on the same screen.
     aside: Aside,
     seed: Seed,
@@ -42,23 +33,29 @@ pub(crate) struct Streamed<'a> {
 
 impl<'a> Streamed<'a> {
     /// A report of a session with a seed, of which nothing is known yet.
-    pub(crate) fn new(out: Box<dyn Write + 'a>, manner: Manner<'a>, seed: Seed, aside: Aside) -> Self {
+    pub(crate) fn new(
+        out: Box<dyn Write + 'a>,
+        manner: Manner<'a>,
+        sections: fn() -> Option<Sections>,
+        seed: Seed,
+        aside: Aside,
+    ) -> Self {
         let (suite, left_out, findings, failed) = Default::default();
-        Self { out, manner, aside, seed, suite, left_out, findings, failed }
+        Self { out, manner, sections, aside, seed, suite, left_out, findings, failed }
     }
 
-    /// Writes what is left once the session is over.
+    /// Writes what is left once the session is over, and what to do next.
     ///
     /// # Errors
     /// Those of the writer, now or earlier.
-    pub(crate) fn end(mut self, outline: &SessionResult) -> io::Result<()> {
+    pub(crate) fn end(mut self, outline: &SessionResult, next: &[String]) -> io::Result<()> {
         if let Some(error) = self.failed {
             return Err(error);
         }
         if self.findings.is_none() {
             terminal::collection_errors(&mut self.out, &outline.collected.suite, self.manner.verbosity)?;
         }
-        account::write(&mut self.out, outline, self.manner.verbosity)?;
+        account::write(&mut self.out, outline, self.manner, next)?;
         self.out.flush()
     }
 }
@@ -77,17 +74,17 @@ impl Reporter for Streamed<'_> {
                 self.failed = written.err();
             }
             Event::Complete(_, finding) if self.failed.is_none() => {
-                let Self { out, manner, aside, seed, suite: collected, left_out, findings, .. } = self;
+                let Self { out, manner, sections, aside, seed, suite: collected, left_out, findings, .. } =
+                    self;
                 let tokens = Tokens { suite: collected.as_ref().unwrap_or(suite), seed: *seed, left_out };
-                let Manner { verbosity, again, sections } = *manner;
                 let written = aside.while_away(|| {
                     if findings.is_none() {
-                        terminal::collection_errors(out, tokens.suite, verbosity)?;
+                        terminal::collection_errors(out, tokens.suite, manner.verbosity)?;
                     }
                     let number = findings.insert(findings.map_or(1, |before| before + 1));
                     let section = sections().map(|sections| (sections, *number));
                     terminal::in_section(out, finding, section, |out| {
-                        terminal::finding(out, finding, tokens, verbosity, again)
+                        terminal::finding(out, finding, tokens, *manner)
                     })?;
                     // It may be a file or a pipe that someone watches.
                     out.flush()
@@ -106,6 +103,7 @@ mod tests {
     use super::*;
     use crate::finding::Finding;
     use crate::report::samples::everything;
+    use crate::report::{Again, Verbosity};
 
     /// What was written, as it was when it was flushed.
     #[derive(Default)]
@@ -136,7 +134,7 @@ mod tests {
         }
     }
 
-    const AGAIN: Again<'_> = Again::Replay { options: " -n 2", kept: false };
+    const AGAIN: Again<'_> = Again::Replay { options: " -n 2", of_file: "", failures: None };
 
     fn stream(
         written: &RefCell<Written>,
@@ -144,8 +142,9 @@ mod tests {
         told: impl Fn(&Finding) -> bool,
     ) -> io::Result<()> {
         let result = everything();
-        let manner = Manner { verbosity: Verbosity::Verbose, again: AGAIN, sections };
-        let mut streamed = Streamed::new(Box::new(Out(written)), manner, result.seed, Aside::nothing());
+        let manner = Manner::new(Verbosity::Verbose, AGAIN);
+        let mut streamed =
+            Streamed::new(Box::new(Out(written)), manner, sections, result.seed, Aside::nothing());
         let suite = &result.collected.suite;
         streamed.notice(suite, &Event::Collected);
         for cost in &result.costs {
@@ -155,12 +154,17 @@ mod tests {
         for (number, finding) in result.findings.iter().enumerate().filter(|(_, finding)| told(finding)) {
             streamed.notice(suite, &Event::Complete(number, finding));
         }
-        streamed.end(&result)
+        streamed.end(&result, &next())
+    }
+
+    fn next() -> Vec<String> {
+        vec!["jostle verify failures".into()]
     }
 
     fn at_once(sections: Option<Sections>) -> Vec<u8> {
         let mut text = Vec::new();
-        terminal::session(&mut text, &everything(), Verbosity::Verbose, AGAIN, sections).unwrap();
+        let manner = Manner::new(Verbosity::Verbose, AGAIN);
+        terminal::session(&mut text, &everything(), manner, sections, &next()).unwrap();
         text
     }
 

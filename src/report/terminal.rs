@@ -8,7 +8,7 @@ use crate::finding::{Finding, Kind};
 use crate::limits::DELAY_RUNS;
 use crate::report::gitlab::Sections;
 use crate::report::tokens::Tokens;
-use crate::report::{Again, Verbosity, account, explanation, given_up, other_victims, words};
+use crate::report::{Manner, Verbosity, account, brief, explanation, given_up, other_victims, words};
 use crate::session::SessionResult;
 use crate::suite::triage::{Cause, by_cause};
 use crate::suite::{CollectionError, Suite, TestIndex};
@@ -22,26 +22,26 @@ pub(super) const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
 pub(super) const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(super) const DIM: Style = Style::new().dimmed();
 
-/// Writes the report of a session, each finding in a section of its own if there are to be some. Each says how it is seen
-/// `again`.
+/// Writes the report of a session, each finding in a section of its own if there are to be some, and at its end what to do
+/// `next`.
 ///
 /// # Errors
 /// Those of the writer.
 pub(crate) fn session(
     out: &mut dyn Write,
     outline: &SessionResult,
-    verbosity: Verbosity,
-    again: Again<'_>,
+    manner: Manner<'_>,
     sections: Option<Sections>,
+    next: &[String],
 ) -> io::Result<()> {
-    outline.costs.iter().try_for_each(|cost| self::cost(out, cost, verbosity))?;
-    collection_errors(out, &outline.collected.suite, verbosity)?;
+    outline.costs.iter().try_for_each(|cost| self::cost(out, cost, manner.verbosity))?;
+    collection_errors(out, &outline.collected.suite, manner.verbosity)?;
     for (number, finding) in (1..).zip(&outline.findings) {
         in_section(out, finding, sections.map(|sections| (sections, number)), |out| {
-            self::finding(out, finding, Tokens::of(outline), verbosity, again)
+            self::finding(out, finding, Tokens::of(outline), manner)
         })?;
     }
-    account::write(out, outline, verbosity)
+    account::write(out, outline, manner, next)
 }
 
 /// Writes why a session takes much longer than others.
@@ -65,7 +65,7 @@ pub(super) fn in_section(
     let Some((sections, number)) = section else {
         return write(out);
     };
-    let folded = finding.known.is_some() || !finding.kind.is_isolation_failure();
+    let folded = !finding.is_new_failure();
     sections.start(out, number, folded)?;
     write(out)?;
     sections.end(out, number)
@@ -169,11 +169,12 @@ pub(crate) fn interpreter(collected: &Collected) -> String {
     format!("pytest {} on Python {}", collected.interpreter.pytest, collected.interpreter.python)
 }
 
-fn style(kind: Kind) -> Style {
-    if kind.is_isolation_failure() { BAD } else { DOUBTFUL }
+/// How the kind of a finding is coloured: red if the job fails for it.
+pub(super) fn style(finding: &Finding) -> Style {
+    if finding.is_new_failure() { BAD } else { DOUBTFUL }
 }
 
-/// Writes one finding.
+/// Writes one finding, with an empty line below it.
 ///
 /// # Errors
 /// Those of the writer.
@@ -181,16 +182,28 @@ pub(super) fn finding(
     out: &mut dyn Write,
     finding: &Finding,
     tokens: Tokens<'_>,
-    verbosity: Verbosity,
-    again: Again<'_>,
+    manner: Manner<'_>,
 ) -> io::Result<()> {
-    let suite = tokens.suite;
-    let style = if finding.known.is_some() { DOUBTFUL } else { style(finding.kind) };
-    let test = finding.test.map_or_else(|| "the suite".to_owned(), |test| suite.test(test).id.to_string());
-    let known = if finding.known.is_some() { "known " } else { "" };
-    writeln!(out, "{style}{known}{}{style:#}  {test}", finding.kind.name())?;
+    let mut lines = Vec::new();
+    all_lines(&mut lines, finding, tokens, manner)?;
+    let lines = String::from_utf8_lossy(&lines);
+    out.write_all(if manner.whole { lines } else { brief::of(&lines).into() }.as_bytes())?;
+    writeln!(out)
+}
+
+fn all_lines(
+    out: &mut dyn Write,
+    finding: &Finding,
+    tokens: Tokens<'_>,
+    manner: Manner<'_>,
+) -> io::Result<()> {
+    let (suite, verbosity) = (tokens.suite, manner.verbosity);
+    let style = style(finding);
+    let test = finding.test.map_or_else(|| "the suite".to_owned(), |test| manner.links.test(suite, test));
+    let known = if finding.known.is_some() { "known: " } else { "" };
+    writeln!(out, "{style}{known}{}{style:#}  {test}", words::heading(finding))?;
     writeln!(out, "  {}", words::meaning(finding))?;
-    causes(out, finding, suite)?;
+    causes(out, finding, tokens, manner)?;
     if let Some(fixture) = finding.fixture() {
         writeln!(out, "  {:<13} {}, from {}", "fails in", words::fixture(fixture), fixture.file)?;
     }
@@ -222,7 +235,7 @@ pub(super) fn finding(
     if let Some(known) = &finding.known {
         writeln!(out, "  {:<13} {}", "known", words::known(known))?;
     }
-    seen_in(out, finding, tokens, again)?;
+    seen_in(out, finding, tokens, manner)?;
     if let Some(command) = &finding.command {
         let at_times = if finding.fails_at_times() { "  fails at times" } else { "" };
         writeln!(out, "  {:<13} {command}{DIM}{at_times}{DIM:#}", "pytest")?;
@@ -235,29 +248,37 @@ pub(super) fn finding(
     if let (Verbosity::Verbose, Some(failure)) = (verbosity, &finding.failure) {
         failure.trace.lines().try_for_each(|line| writeln!(out, "    {DIM}{line}{DIM:#}"))?;
     }
-    writeln!(out)
+    Ok(())
 }
 
 /// The token of the plan that showed a finding, or where it was seen, and how that is seen again.
-fn seen_in(out: &mut dyn Write, finding: &Finding, tokens: Tokens<'_>, again: Again<'_>) -> io::Result<()> {
+fn seen_in(out: &mut dyn Write, finding: &Finding, tokens: Tokens<'_>, manner: Manner<'_>) -> io::Result<()> {
+    let again = manner.again;
+    let file = again.of_file(finding, tokens);
     match tokens.token(finding.origin) {
         Some(token) => {
             // There is nothing in what was left over that a smaller plan could show.
-            let command = again.command(&token.to_string()).filter(|_| finding.kind != Kind::Leftover);
+            let of_token = || again.command(&token.to_string()).filter(|_| finding.kind != Kind::Leftover);
+            let command = file.or_else(of_token);
             let command = command.map_or_else(String::new, |command| format!("  {DIM}{command}{DIM:#}"));
             writeln!(out, "  {:<13} {token}{command}", "token")
         }
         None if finding.kind == Kind::Leftover => Ok(()),
         None => {
-            let keeps =
-                finding.kind.is_isolation_failure() && finding.known.is_none() && again.could_be_kept();
+            let keeps = finding.is_new_failure() && again.could_be_kept();
             let keeps = if keeps { "  --failures DIR keeps a file for jostle replay" } else { "" };
-            writeln!(out, "  {:<13} {}{DIM}{keeps}{DIM:#}", "seen in", words::origin(finding.origin))
+            let file = file.map_or_else(|| keeps.to_owned(), |command| format!("  {command}"));
+            writeln!(out, "  {:<13} {}{DIM}{file}{DIM:#}", "seen in", words::origin(finding.origin))
         }
     }
 }
 
-fn causes(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Result<()> {
+fn causes(
+    out: &mut dyn Write,
+    finding: &Finding,
+    Tokens { suite, .. }: Tokens<'_>,
+    manner: Manner<'_>,
+) -> io::Result<()> {
     if let Some(search) = &finding.given_up {
         return given_up::write(out, search, finding.shrunk.as_ref(), suite);
     }
@@ -266,11 +287,11 @@ fn causes(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Result<(
     };
     let role = words::role(finding.kind);
     for &test in finding.passes_after.iter().flatten() {
-        writeln!(out, "  {:<13} {}", "passes after", suite.test(test).id)?;
+        writeln!(out, "  {:<13} {}", "passes after", manner.links.test(suite, test))?;
     }
     if finding.kind != Kind::Nio {
         for &test in &minimal.culprits {
-            writeln!(out, "  {role:<13} {}", suite.test(test).id)?;
+            writeln!(out, "  {role:<13} {}", manner.links.test(suite, test))?;
         }
     }
     for file in &minimal.imports {
@@ -295,7 +316,7 @@ fn trace(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Result<()
             turn.worker,
             turn.call.words(),
             turn.call.place(),
-            suite.test(turn.test).id
+            words::test(suite, turn.test)
         )?;
     }
     if trace.diverged > 0 {
@@ -374,7 +395,7 @@ fn evidence(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
 
 fn also(out: &mut dyn Write, tests: &[TestIndex], suite: &Suite) -> io::Result<()> {
     for &test in tests.iter().take(LISTED) {
-        writeln!(out, "  {:<13} {}", "also", suite.test(test).id)?;
+        writeln!(out, "  {:<13} {}", "also", words::test(suite, test))?;
     }
     if tests.len() > LISTED {
         writeln!(out, "  {:<13} … and {} more tests in the same way", "also", tests.len() - LISTED)?;

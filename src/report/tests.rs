@@ -15,6 +15,7 @@ use crate::judge::signature::FailureLocation;
 use crate::plan::document::PlanDocument;
 use crate::record::FailureFile;
 use crate::report::samples::{everything, finding, session, tally, unjudged};
+use crate::report::tokens::Tokens;
 use crate::report::verify::{Looked, Verification};
 use crate::run::RunError;
 use crate::session::SessionResult;
@@ -29,11 +30,16 @@ fn is_as_before(name: &str, text: &str) {
     });
 }
 
-const AGAIN: Again<'_> = Again::Replay { options: "", kept: false };
+const AGAIN: Again<'_> = Again::Replay { options: "", of_file: "", failures: None };
+
+fn next() -> Vec<String> {
+    let words = ["jostle stress --seed 7 --resume --write-fix fixes.patch", "git apply fixes.patch"];
+    words.map(str::to_owned).into()
+}
 
 fn people(result: &SessionResult, verbosity: Verbosity) -> String {
     let mut out = Vec::new();
-    terminal::session(&mut out, result, verbosity, AGAIN, None).unwrap();
+    terminal::session(&mut out, result, Manner::new(verbosity, AGAIN), None, &next()).unwrap();
     plain(&out)
 }
 
@@ -52,10 +58,42 @@ fn who_wants_less_has_the_same_findings_and_who_wants_more_has_traces_besides() 
         .map(|verbosity| people(&everything(), verbosity));
     let lines = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
     let [quiet, normal, verbose] = [lines(&quiet), lines(&normal), lines(&verbose)];
-    assert!(quiet.is_subset(&normal) && normal.is_subset(&verbose));
+    let is_told = |line: &String| !line.starts_with("  left out ");
+    assert!(
+        quiet.is_subset(&normal)
+            && normal.iter().filter(|line| is_told(line)).all(|line| verbose.contains(line))
+    );
     let only = |more: &BTreeSet<String>, less| more.difference(less).cloned().collect::<Vec<_>>().join("\n");
     is_as_before("left_out_when_quiet", &only(&normal, &quiet));
     is_as_before("added_when_verbose", &only(&verbose, &normal));
+}
+
+#[test]
+fn a_finding_is_read_at_once_unless_all_of_it_is_asked_for() {
+    let tokens = |result| Tokens::of(result);
+    let result = everything();
+    let lines = |finding: &Finding, manner: Manner<'_>| {
+        let mut out = Vec::new();
+        terminal::finding(&mut out, finding, tokens(&result), manner).unwrap();
+        let text = plain(&out);
+        assert!(text.ends_with("\n\n"), "an empty line ends it");
+        text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (normal, whole) =
+        (Manner::new(Verbosity::Normal, AGAIN), Manner::new(Verbosity::Normal, AGAIN).whole());
+    let of_patch = |line: &&String| {
+        ["--- a/", "+++ b/", "@@ ", " import", "+import"]
+            .iter()
+            .any(|start| line.strip_prefix("    ").is_some_and(|rest| rest.starts_with(start)))
+    };
+    let mut cut = 0;
+    for finding in &result.findings {
+        let (brief, all) = (lines(finding, normal), lines(finding, whole));
+        assert!(brief.iter().filter(|line| !of_patch(line)).count() <= 15, "{brief:#?}");
+        assert_eq!(brief[0], all[0]);
+        cut += usize::from(brief != all);
+    }
+    assert!(cut > 0);
 }
 
 #[test]
@@ -129,7 +167,7 @@ fn each_finding_is_a_section_of_its_own_and_open_only_if_it_is_a_new_failure() {
     let mut out = Vec::new();
     let result = everything();
     let sections = Some(gitlab::Sections { time: 1_700_000_000 });
-    terminal::session(&mut out, &result, Verbosity::Normal, AGAIN, sections).unwrap();
+    terminal::session(&mut out, &result, Manner::new(Verbosity::Normal, AGAIN), sections, &[]).unwrap();
     let text = String::from_utf8(out).unwrap();
     for (number, finding) in (1..).zip(&result.findings) {
         let open = finding.kind.is_isolation_failure() && finding.known.is_none();

@@ -58,13 +58,29 @@ pub(crate) struct Verification {
     pub(crate) seconds: f64,
 }
 
-/// The words for a status.
-pub(crate) fn status(status: Status) -> &'static str {
+/// The words for a status: before a fix, what does not fail is gone, and nobody fixed it.
+fn status(status: Status, before_fix: bool) -> &'static str {
     match status {
-        Status::Holds => "holds",
+        Status::Holds if before_fix => "gone",
+        Status::Holds => "fixed",
         Status::StillFails => "still fails",
         Status::CannotTell => "cannot tell",
     }
+}
+
+/// All runs that were made of a failure: `: 0 of 17 runs failed (before: 8 of 8)`.
+fn all_runs(looked: &Looked) -> String {
+    let Looked { file, verified, .. } = looked;
+    let stages = [verified.minimal, verified.original, verified.neighbourhood];
+    let sum = |count: fn(Tally) -> u32| stages.into_iter().map(count).sum();
+    let all = Tally { runs: sum(|tally| tally.runs), failed: sum(|tally| tally.failed) };
+    if all.runs == 0 {
+        return String::new();
+    }
+    let before = file
+        .failed
+        .map_or_else(String::new, |before| format!(" (before: {} of {})", before.failed, before.runs));
+    format!(": {} failed{before}", words::tally(all))
 }
 
 fn stage(stage: Stage) -> &'static str {
@@ -85,7 +101,7 @@ pub(crate) fn verification(
     verbosity: Verbosity,
 ) -> io::Result<()> {
     for looked in &report.looked {
-        failure(out, looked, report)?;
+        failure(out, looked, report, verbosity)?;
     }
     if verbosity > Verbosity::Quiet {
         report.remarks.iter().try_for_each(|remark| writeln!(out, "note: {remark}"))?;
@@ -108,8 +124,15 @@ pub(crate) fn verification(
     Ok(())
 }
 
-fn failure(out: &mut dyn Write, looked: &Looked, report: &Verification) -> io::Result<()> {
+fn failure(
+    out: &mut dyn Write,
+    looked: &Looked,
+    report: &Verification,
+    verbosity: Verbosity,
+) -> io::Result<()> {
     let Looked { path, file, verified } = looked;
+    let suite = &report.collected.suite;
+    let test = suite.find(&file.test).map_or_else(|| file.test.to_string(), |test| words::test(suite, test));
     let style = match (verified.status, report.require_fail) {
         (Status::CannotTell, _) => DOUBTFUL,
         (Status::Holds, false) | (Status::StillFails, true) => GOOD,
@@ -117,10 +140,10 @@ fn failure(out: &mut dyn Write, looked: &Looked, report: &Verification) -> io::R
     };
     writeln!(
         out,
-        "{style}{}{style:#}  {} of {}  {DIM}{path}{DIM:#}",
-        status(verified.status),
+        "{style}{}{style:#}{}  {} {test}  {DIM}{path}{DIM:#}",
+        status(verified.status, report.require_fail),
+        all_runs(looked),
         file.kind.name(),
-        file.test
     )?;
     if let Some(why) = &verified.why {
         writeln!(out, "  {:<13} {why}", "because")?;
@@ -137,13 +160,21 @@ fn failure(out: &mut dyn Write, looked: &Looked, report: &Verification) -> io::R
             stage(*at)
         )?;
     }
+    if verbosity == Verbosity::Verbose {
+        bounds(out, looked, report.confidence)?;
+    }
+    verified.notes.iter().try_for_each(|note| writeln!(out, "  {:<13} {note}", "note"))
+}
+
+/// How often it failed in each stage, with the bounds that the verdict rests on.
+fn bounds(out: &mut dyn Write, Looked { file, verified, .. }: &Looked, confidence: f64) -> io::Result<()> {
     let tallies = [
         ("minimal plan", verified.minimal),
         ("original", verified.original),
         ("near it", verified.neighbourhood),
     ];
     for (name, tally) in tallies.into_iter().filter(|(_, tally)| tally.runs > 0) {
-        let below = match tally.rate_at_most(report.confidence) {
+        let below = match tally.rate_at_most(confidence) {
             below if below < 1.0 => format!(": at most {:.1} %", below * 100.0),
             _ => String::new(),
         };
@@ -156,12 +187,8 @@ fn failure(out: &mut dyn Write, looked: &Looked, report: &Verification) -> io::R
         if file.failed.is_some() { "recorded" } else { "assumed" },
         words::tally(claim.recorded),
         claim.threshold() * 100.0,
-        report.confidence * 100.0
-    )?;
-    for note in &verified.notes {
-        writeln!(out, "  {:<13} {note}", "note")?;
-    }
-    writeln!(out)
+        confidence * 100.0
+    )
 }
 
 /// The report for programs.

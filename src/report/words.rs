@@ -11,7 +11,7 @@ use crate::judge::signature::{FailureLocation, Signature};
 use crate::judge::statistics::Tally;
 use crate::race::trace::Trace;
 use crate::state::Place;
-use crate::suite::{Fixture, Phase, Suite};
+use crate::suite::{Fixture, Phase, Suite, Test, TestIndex};
 
 /// What the other tests of a minimal failure are to the one that fails.
 pub(crate) fn role(kind: Kind) -> &'static str {
@@ -19,6 +19,46 @@ pub(crate) fn role(kind: Kind) -> &'static str {
         Kind::Brittle => "state-setter",
         Kind::Race => "concurrent",
         _ => "polluter",
+    }
+}
+
+/// What a finding is in common words, and then in the field's: `fails after another test (victim)`.
+pub(crate) fn heading(finding: &Finding) -> String {
+    let (tests, imports) = finding.causes();
+    let others = tests.iter().filter(|&&test| Some(test) != finding.test).count();
+    let common = match (finding.kind, others, imports.len()) {
+        (Kind::Victim, ..) if finding.given_up.is_some() => "fails with other tests",
+        (Kind::Brittle, ..) if finding.given_up.is_some() => "needs other tests",
+        (Kind::Victim, 0, 1..) => "fails after an import",
+        (Kind::Victim, 0 | 1, 0) => "fails after another test",
+        (Kind::Victim, ..) => "fails after other tests",
+        (Kind::Brittle, 0, 1..) => "needs an import",
+        (Kind::Brittle, 0 | 1, 0) => "needs another test",
+        (Kind::Brittle, ..) => "needs other tests",
+        (Kind::Nio, ..) => "fails when run twice",
+        (Kind::Race, ..) => "fails beside another worker",
+        (Kind::UnstableCollection, ..) => "is not collected the same each time",
+        (Kind::HashSeed, ..) => "depends on PYTHONHASHSEED",
+        (Kind::RandomDraws, ..) => "depends on random draws",
+        (Kind::Nod, ..) => "flaky",
+        (Kind::Unreproduced, ..) => "unclear",
+        (Kind::Broken, ..) => "fails alone too",
+        (Kind::Leftover, ..) => "leaves files in the project",
+    };
+    format!("{common} ({})", finding.kind.name())
+}
+
+/// A test with the line that defines it, as editors and terminals know places: `tests/test_cart.py:14 test_total`. Its id
+/// where the line is not known.
+pub(crate) fn test(suite: &Suite, test: TestIndex) -> String {
+    let Test { id, file, line, .. } = suite.test(test);
+    let (id, Some(line)) = (id.to_string(), line) else {
+        return id.to_string();
+    };
+    match id.strip_prefix(file.as_str()).and_then(|rest| rest.strip_prefix("::")) {
+        Some(name) => format!("{file}:{line} {name}"),
+        // A class of another file's, of which this one inherits.
+        None => format!("{id} ({file}:{line})"),
     }
 }
 

@@ -181,12 +181,12 @@ pub fn printed_by(what: &str) -> Vec<(String, Block)> {
     pages().into_iter().flat_map(of_page).collect()
 }
 
-/// What a report advises where failures are not kept.
-const KEEP: &str = "  --failures DIR keeps a file for jostle replay";
+/// What a report advises where failures are not kept, and how it says that a failure is seen again.
+const ADVISED: [&str; 2] = ["  --failures DIR keeps a file for jostle replay", "  jostle replay "];
 
 /// What of the excerpts that pages show is not in what was printed. What Python says differs from version to version:
-/// nothing is compared on another than those that the pages are of. A run whose failures are `kept` is not advised to keep
-/// them.
+/// nothing is compared on another than those that the pages are of. A run whose failures are `kept` advises to replay their
+/// files.
 pub fn not_printed(what: &str, printed: &str, python: &Path, kept: bool) -> Vec<String> {
     let shown = printed_by(what);
     let of_the_pages =
@@ -194,15 +194,23 @@ pub fn not_printed(what: &str, printed: &str, python: &Path, kept: bool) -> Vec<
     if shown.is_empty() || said(Command::new(python).args(["-c", of_the_pages])).trim() != "True" {
         return Vec::new();
     }
-    let told = steady(printed, python);
+    let of_the_run = |line: &str| if kept { without_advice(line) } else { line.to_owned() };
+    let told: Vec<String> = printed.lines().map(of_the_run).collect();
+    let told = steady(&told.join("\n"), python);
     let wrong = shown.into_iter().filter_map(|(path, block)| {
-        let of_the_run = |line: &String| if kept { line.replace(KEEP, "") } else { line.clone() };
         let lines = block.body.iter().map(|line| steady(&of_the_run(line), python).trim_end().to_owned());
         let excerpt: Vec<String> = lines.collect();
         let missing = missing(&excerpt, &told)?;
         Some(format!("{path}:{}: {what} prints no such line here: {missing}\n{told}", block.line))
     });
     wrong.collect()
+}
+
+/// A line that says where a failure was seen, without how it is seen again.
+fn without_advice(line: &str) -> String {
+    let says_where = line.starts_with("  token ") || line.starts_with("  seen in ");
+    let end = ADVISED.iter().filter_map(|advised| line.find(advised)).min().filter(|_| says_where);
+    line[..end.unwrap_or(line.len())].to_owned()
 }
 
 /// The first line of an excerpt that does not follow in what was printed. A line with nothing but `…` stands for any

@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{ArgMatches, CommandFactory, Parser};
 use serde::Deserialize;
 
 use super::Cli;
@@ -35,6 +35,13 @@ impl Cli {
             }
             parsed => parsed,
         }
+    }
+
+    /// What clap makes of a command line that was taken before.
+    pub(crate) fn matches(words: &[String]) -> Option<ArgMatches> {
+        let command = words.get(1).map_or("", String::as_str);
+        let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+        Self::command().try_get_matches_from(joined(&words, command).ok()?).ok()
     }
 }
 

@@ -113,7 +113,7 @@ mod tests {
             code_quality: Some(issues.clone()),
             ..ResultOptions::default()
         };
-        let [junit, code_quality, _] = write(&options, &everything(), Again::Nothing);
+        let [junit, code_quality, _] = write(&options, &everything(), Again::Gone);
         assert!(junit.is_err_and(|error| error.to_string().starts_with("cannot write --junit")));
         code_quality.unwrap();
         let written: Vec<serde_json::Value> =

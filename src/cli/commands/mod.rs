@@ -5,6 +5,7 @@ pub(crate) mod ci;
 pub(crate) mod history_recorder;
 pub(crate) mod history;
 pub(crate) mod stress;
+mod next;
 pub(crate) mod replay;
 pub(crate) mod kinds;
 pub(crate) mod replay_log;

@@ -19,8 +19,9 @@ use crate::plan::coverage::Coverage;
 use crate::plan::token::Token;
 use crate::plan::{Axes, Plan, Seed, plan_without};
 use crate::record::FailureFile;
+use crate::report::links::Links;
 use crate::report::progress::Progress;
-use crate::report::{Again, Document, ReplayDocument, terminal, words};
+use crate::report::{Again, Document, Manner, ReplayDocument, terminal, words};
 use crate::run::engine::Collect;
 use crate::run::{Engine, RunError};
 use crate::session::agenda::Agenda;
@@ -157,7 +158,9 @@ fn again(
     if !write_json(options.json.as_ref(), &Document::new(&outline, code as u8).of_replay(runs))? {
         print(&replayed, &suite, wanted.as_ref())?;
         if shrink {
-            terminal::session(&mut anstream::stdout(), &outline, options.verbosity, Again::Nothing, None)?;
+            let manner = Manner::new(options.verbosity, Again::Replayed);
+            let manner = manner.linked(Links::of_terminal(&options.folder));
+            terminal::session(&mut anstream::stdout(), &outline, manner, None, &[])?;
         }
     }
     Ok(code)

@@ -17,7 +17,7 @@ use crate::logs::{Name, ParsedLog, Placed, Ran, Source, junit, place, terminal, 
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
 use crate::record::atomic_file;
 use crate::report::progress::Progress;
-use crate::report::{Again, Document, ReplayDocument, Verbosity, terminal as report, words};
+use crate::report::{Again, Document, Manner, ReplayDocument, Verbosity, terminal as report, words};
 use crate::run::Engine;
 use crate::run::engine::{Collect, Surroundings};
 use crate::session::agenda::Agenda;
@@ -274,5 +274,5 @@ fn print(
             None => writeln!(out, "nothing failed"),
         };
     }
-    report::session(&mut out, outline, verbosity, Again::Nothing, None)
+    report::session(&mut out, outline, Manner::new(verbosity, Again::Replayed), None, &[])
 }

@@ -6,18 +6,20 @@ use crate::cli::args::StressArgs;
 use crate::cli::commands::history_recorder::{HistoryRecorder, Keep, make_folder};
 use crate::cli::commands::replay::tell_error;
 use crate::cli::commands::suite_run::{STDOUT, engine, write_json};
-use crate::cli::commands::{ci, shard};
-use crate::cli::options::{JsonTarget, StressOptions};
+use crate::cli::commands::{ci, next, shard};
+use crate::cli::options::{JsonTarget, StressOptions, SuiteOptions};
 use crate::cli::revision::revision;
+use crate::cli::typed_again::how_it_is_run;
 use crate::cli::values::UsageError;
 use crate::cli::{ExitCode, journal_options};
 use crate::finding::Finding;
 use crate::finding::left_unjudged::LeftUnjudged;
 use crate::plan::Axes;
 use crate::record::{FailureFile, fix_files, history_file};
+use crate::report::links::Links;
 use crate::report::progress::{Aside, Progress};
-use crate::report::streamed::{Manner, Streamed};
-use crate::report::{Again, Document, Verbosity};
+use crate::report::streamed::Streamed;
+use crate::report::{Again, Document, Manner, Verbosity};
 use crate::run::Engine;
 use crate::session::event::{Reporter, Reporters};
 use crate::session::lab::journaled::JournaledEngine;
@@ -31,7 +33,8 @@ pub fn run(args: &StressArgs) -> anyhow::Result<ExitCode> {
     if let Some(plan) = &args.plan {
         return shard::run(args, plan);
     }
-    run_with(&StressOptions::new(args)?)
+    let typed = std::env::args_os().map(|word| word.into_string().ok()).collect();
+    run_with(&StressOptions { typed, ..StressOptions::new(args)? })
 }
 
 /// As [`run`], with options that are checked.
@@ -71,8 +74,12 @@ pub(crate) fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow
     let left = keep.as_ref().map(left).unwrap_or_default();
     let mut recorder = HistoryRecorder::new(keep, left.clone(), |text| anstream::eprintln!("{text}"));
     let replay = replay_options(options);
-    let kept = options.kept.failures.is_some();
-    let again = if options.suite_stays { Again::Replay { options: &replay, kept } } else { Again::Nothing };
+    let of_file = of_the_suite(options) + &pytest_args(&options.suite);
+    let failures = options.kept.failures.as_deref();
+    let again = match options.suite_stays {
+        true => Again::Replay { options: &replay, of_file: &of_file, failures },
+        false => Again::Gone,
+    };
     let json_on_stdout = options.suite.json == Some(JsonTarget::Stdout);
     let mut streamed = (!json_on_stdout).then(|| streamed(options, again, progress.aside()));
     let mut reporters = Reporters(vec![&mut recorder, &mut progress]);
@@ -83,7 +90,8 @@ pub(crate) fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow
     tell_error(&outline);
     let code = ExitCode::of_session(&outline, options.kept.strict);
     let json = write_json(options.suite.json.as_ref(), &Document::new(&outline, code as u8));
-    let shown = streamed.map_or(Ok(()), |streamed| streamed.end(&outline).context(STDOUT));
+    let next = next::commands(options, &outline);
+    let shown = streamed.map_or(Ok(()), |streamed| streamed.end(&outline, &next).context(STDOUT));
     // Each is tried, so that a full disk costs no more than what does not fit.
     let kept = [keep_failures(options, &outline), write_fixes(options, &outline)];
     let kept = kept.into_iter().chain(ci::write(&options.kept, &outline, again));
@@ -132,15 +140,16 @@ fn make_failures_folder(options: &StressOptions) -> Result<(), UsageError> {
 }
 
 /// The report for people, written to standard output while the session goes on.
-fn streamed<'a>(options: &StressOptions, again: Again<'a>, aside: Aside) -> Streamed<'a> {
+fn streamed<'a>(options: &'a StressOptions, again: Again<'a>, aside: Aside) -> Streamed<'a> {
     let stdout = std::io::stdout();
     let out = match ci::sections() {
         // The marks are escape sequences, which would be left out where there is no terminal.
         Some(_) => anstream::AutoStream::always(stdout),
         None => anstream::AutoStream::auto(stdout),
     };
-    let manner = Manner { verbosity: options.suite.verbosity, again, sections: ci::sections };
-    Streamed::new(Box::new(out), manner, options.seed, aside)
+    let manner = Manner::new(options.suite.verbosity, again);
+    let manner = manner.linked(Links::of_terminal(&options.suite.folder));
+    Streamed::new(Box::new(out), manner, ci::sections, options.seed, aside)
 }
 
 fn write_fixes(options: &StressOptions, outline: &SessionResult) -> anyhow::Result<()> {
@@ -193,17 +202,7 @@ fn keep_failures(options: &StressOptions, outline: &SessionResult) -> anyhow::Re
 fn replay_options(options: &StressOptions) -> String {
     let (axes, default) = (&options.axes, Axes::default());
     let joined = |words: Vec<String>| words.join(",");
-    let mut text = String::new();
-    let configured = options.suite.config_python();
-    let python = options.suite.python.as_ref().filter(|&path| configured.as_ref() != Some(path));
-    let tests = options.suite.tests_file.as_ref();
-    for (option, path) in
-        [("--rootdir", options.suite.rootdir.as_ref()), ("--python", python), ("--tests", tests)]
-    {
-        if let Some(quoted) = path.and_then(|path| shlex::try_quote(path.to_str()?).ok()) {
-            text += &format!(" {option} {quoted}");
-        }
-    }
+    let mut text = of_the_suite(options);
     if axes.workers != default.workers {
         text += &format!(" -n {}", joined(axes.workers.iter().map(u32::to_string).collect()));
     }
@@ -223,11 +222,28 @@ fn replay_options(options: &StressOptions) -> String {
     if axes.ignore_rank {
         text += " --ignore-rank";
     }
-    let pytest_args = &options.suite.pytest_args;
-    if let (false, Ok(quoted)) =
-        (pytest_args.is_empty(), shlex::try_join(pytest_args.iter().map(String::as_str)))
-    {
-        text += &format!(" -- {quoted}");
+    text + &pytest_args(&options.suite)
+}
+
+/// The options that say which suite it is and how it is run, each with a space before it.
+pub(super) fn of_the_suite(options: &StressOptions) -> String {
+    let suite = &options.suite;
+    let mut text = String::new();
+    let configured = suite.config_python();
+    let python = suite.python.as_ref().filter(|&path| configured.as_ref() != Some(path));
+    let tests = suite.tests_file.as_ref();
+    for (option, path) in [("--rootdir", suite.rootdir.as_ref()), ("--python", python), ("--tests", tests)] {
+        if let Some(quoted) = path.and_then(|path| shlex::try_quote(path.to_str()?).ok()) {
+            text += &format!(" {option} {quoted}");
+        }
     }
-    text
+    text + &options.typed.as_deref().map_or_else(String::new, how_it_is_run)
+}
+
+/// What pytest is given, after the dashes that set it apart.
+pub(super) fn pytest_args(suite: &SuiteOptions) -> String {
+    match shlex::try_join(suite.pytest_args.iter().map(String::as_str)) {
+        Ok(quoted) if !quoted.is_empty() => format!(" -- {quoted}"),
+        _ => String::new(),
+    }
 }

@@ -1,0 +1,53 @@
+//! A patch, for people.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
+const ADDED: Style = AnsiColor::Green.on_default();
+const REMOVED: Style = AnsiColor::Red.on_default();
+const PLACE: Style = AnsiColor::Cyan.on_default();
+const FILE: Style = Style::new().bold();
+
+/// Writes a unified diff, each of its lines after four spaces and in the colour that diffs have.
+///
+/// # Errors
+/// Those of the writer.
+pub(super) fn write(out: &mut dyn Write, diff: &str) -> io::Result<()> {
+    for line in diff.lines() {
+        let style = match line.as_bytes().first() {
+            _ if line.starts_with("--- a/") || line.starts_with("+++ b/") => FILE,
+            Some(b'+') => ADDED,
+            Some(b'-') => REMOVED,
+            Some(b'@') => PLACE,
+            _ => Style::new(),
+        };
+        writeln!(out, "    {style}{line}{style:#}")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_added_is_green_and_what_is_removed_red() {
+        let diff = "--- a/test_a.py\n+++ b/test_a.py\n@@ -1,2 +1,2 @@\n import shop\n-a\n+b\n";
+        let mut out = Vec::new();
+        write(&mut out, diff).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let of = |style: Style, line: &str| format!("    {style}{line}{style:#}\n");
+        let expected = [
+            of(FILE, "--- a/test_a.py"),
+            of(FILE, "+++ b/test_a.py"),
+            of(PLACE, "@@ -1,2 +1,2 @@"),
+            "     import shop\n".into(),
+            of(REMOVED, "-a"),
+            of(ADDED, "+b"),
+        ];
+        assert_eq!(text, expected.concat());
+        let plain: String = diff.lines().map(|line| format!("    {line}\n")).collect();
+        assert_eq!(anstream::adapter::strip_str(&text).to_string(), plain, "as in a file or a pipe");
+    }
+}
