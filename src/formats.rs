@@ -19,8 +19,11 @@ pub(crate) const COLLECT: &str = "jostle.collect/1";
 /// `jostle conflicts --json`.
 pub(crate) const CONFLICTS: &str = "jostle.conflicts/1";
 
+/// `jostle doctor --json`.
+pub(crate) const DOCTOR: &str = "jostle.doctor/1";
+
 /// What `--json` writes, but for plans.
-pub(crate) const REPORTS: [&str; 6] = [REPORT, VERIFY, HISTORY_REPORT, SPEEDUP, COLLECT, CONFLICTS];
+pub(crate) const REPORTS: [&str; 7] = [REPORT, VERIFY, HISTORY_REPORT, SPEEDUP, COLLECT, CONFLICTS, DOCTOR];
 
 /// A plan in a failure file, a report or `jostle plan --json`.
 pub(crate) const PLAN_VERSION: u32 = 1;

@@ -324,6 +324,7 @@ const RUNS: &[(&str, &str)] = &[
     ("explain", "1:2"),
     ("verify", "failure.json"),
     ("collect", ""),
+    ("doctor", ""),
     ("conflicts", ""),
     ("merge", "--plan nowhere ."),
     ("plan", "--seed 1 --index 1"),

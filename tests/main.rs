@@ -9,6 +9,7 @@ mod bad_input;
 mod book;
 mod ci_examples;
 mod commands;
+mod doctor;
 mod cut;
 mod engines;
 mod explain;

@@ -11,6 +11,7 @@ mod patch;
 mod summary;
 pub(crate) mod tokens;
 pub(crate) mod conflicts;
+pub(crate) mod doctor;
 mod explanation;
 mod explanation_document;
 pub(crate) mod again;

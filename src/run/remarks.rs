@@ -2,13 +2,26 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// What a remark is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// There are no forks. A report begins with it, since it makes all that follows much slower.
+    Forks,
+    /// There is no sandbox.
+    Sandbox,
+    /// System calls cannot be seen.
+    SystemCalls,
+    /// Anything else.
+    Other,
+}
+
 /// A remark.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remark {
     /// What is said, without a full stop.
     pub text: String,
-    /// Whether a report begins with it, since it makes all that follows much slower.
-    pub leads: bool,
+    /// What it is about.
+    pub topic: Topic,
 }
 
 /// A sink for remarks, shared by who makes some and who tells them.
@@ -18,15 +31,12 @@ pub struct Remarks(Arc<Mutex<Vec<Remark>>>);
 impl Remarks {
     /// Adds one.
     pub fn add(&self, remark: impl Into<String>) {
-        self.push(Remark { text: remark.into(), leads: false });
+        self.about(Topic::Other, remark);
     }
 
-    /// Adds one that a report begins with.
-    pub(crate) fn lead(&self, remark: impl Into<String>) {
-        self.push(Remark { text: remark.into(), leads: true });
-    }
-
-    fn push(&self, remark: Remark) {
+    /// Adds one that is about something that is asked for by name.
+    pub(crate) fn about(&self, topic: Topic, remark: impl Into<String>) {
+        let remark = Remark { text: remark.into(), topic };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(remark);
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jostle::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
 use jostle::run::engine::Collect;
 use jostle::run::engine::warm::WarmEngine;
+use jostle::run::remarks::Topic;
 use jostle::run::{Engine, Job, RunError};
 use jostle::suite::Suite;
 use jostle::trial::Outcome;
@@ -184,7 +185,10 @@ fn threads_of_libraries_are_a_reason_only_where_a_test_needs_them() {
         assert!(!project.engine.capabilities(&plan).forks);
         let said = project.engine.remarks().take();
         let expected = format!("test_a.py::{last} {why} in a fork, which lacks threads of libraries");
-        assert!(said.len() == 1 && said[0].leads && said[0].text.contains(&expected), "{said:?}");
+        assert!(
+            said.len() == 1 && said[0].topic == Topic::Forks && said[0].text.contains(&expected),
+            "{said:?}"
+        );
         assert_eq!(words(&project.run(&plan)), ["passed", "crashed", "passed"]);
     }
 }

@@ -49,6 +49,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Say what can and what cannot be collected, and why, without running a test
     Collect(CollectArgs),
+    /// Say what engine, sandbox and Python the suite gets here, what that costs, and what to do
+    Doctor(DoctorArgs),
     /// List which tests touch files, databases and ports that others change
     Conflicts(ConflictsArgs),
     /// Put the results of a night's shards together, then judge and shrink what failed
@@ -259,6 +261,20 @@ pub struct CollectArgs {
     /// The suite.
     #[command(flatten)]
     pub suite: SuiteArgs,
+}
+
+/// `jostle doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// How trials are kept apart.
+    #[command(flatten)]
+    pub(crate) isolation: IsolationArgs,
+    /// Which tests of it.
+    #[command(flatten)]
+    pub(crate) chosen: ChosenArgs,
+    /// The suite.
+    #[command(flatten)]
+    pub(crate) suite: SuiteArgs,
 }
 
 /// `jostle conflicts`.

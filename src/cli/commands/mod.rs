@@ -11,6 +11,7 @@ pub(crate) mod kinds;
 pub(crate) mod replay_log;
 pub(crate) mod verify;
 pub(crate) mod collect;
+mod doctor;
 pub(crate) mod conflicts;
 pub(crate) mod plan;
 pub(crate) mod night;
@@ -34,6 +35,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Explain(args) => replay::explained(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Collect(args) => collect::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Conflicts(args) => conflicts::run(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Plan(args) => plan::run(&args),

@@ -16,7 +16,7 @@ use crate::run::engine::warm::WarmEngine;
 use crate::run::host::{HostError, HostOptions};
 use crate::run::process::interrupt::Interrupt;
 use crate::run::process::python;
-use crate::run::remarks::Remarks;
+use crate::run::remarks::{Remarks, Topic};
 use crate::run::sandbox::Network;
 use crate::run::site::trial_env::Sandboxing;
 
@@ -69,7 +69,7 @@ pub(crate) fn spawn_engine(
         Ok(engine) => Ok(engine),
         Err(HostError::Sandbox(error)) if isolation.sandbox == SandboxArg::Auto => {
             let engine = SpawnEngine::new(bare)?;
-            engine.remarks().add(error.to_string());
+            engine.remarks().about(Topic::Sandbox, error.to_string());
             Ok(engine)
         }
         Err(HostError::Sandbox(error)) => Err(UsageError(format!("--sandbox on: {error}")).into()),

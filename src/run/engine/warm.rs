@@ -17,7 +17,7 @@ use crate::run::engine::fresh::SpawnEngine;
 use crate::run::engine::zygote::{ForkLauncher, Readiness, Zygote};
 use crate::run::engine::{Capabilities, Collect, Isolation, PlainJob, PlainPytest, ProjectCopies};
 use crate::run::process::plain::PlainRun;
-use crate::run::remarks::Remarks;
+use crate::run::remarks::{Remarks, Topic};
 use crate::run::worker::time_limits::{Pace, TimeLimits, truer};
 use crate::run::worker::trial_run::run_trial;
 use crate::run::{Engine, Job, RunError};
@@ -328,9 +328,10 @@ impl Engine for WarmEngine {
         }
         if self.refusal.is_none() {
             let seconds = self.startup.as_secs_f64();
-            self.remarks().lead(format!(
+            let cost = format!(
                 "every plan runs in fresh processes, each of which takes {seconds:.1} s or so until its first test: {why}"
-            ));
+            );
+            self.remarks().about(Topic::Forks, cost);
             self.refusal = Some(why.to_owned());
             self.end_zygotes();
         }

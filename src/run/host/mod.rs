@@ -25,7 +25,7 @@ use crate::run::site::workspace::{Workspace, cache_dir, unpack_harness};
 use crate::run::worker::time_limits::TimeLimits;
 use crate::trial::Trial;
 
-use crate::run::remarks::Remarks;
+use crate::run::remarks::{Remarks, Topic};
 
 pub use options::HostOptions;
 
@@ -226,9 +226,10 @@ impl PytestHost {
     /// Tells, once, that system calls cannot be seen here.
     pub(crate) fn cannot_see(&self, why: &str) {
         if self.unseen.set(()).is_ok() {
-            self.options.remarks.add(format!(
+            let unseen = format!(
                 "races of C code and of subprocesses are not looked for, as their system calls cannot be seen here: {why}"
-            ));
+            );
+            self.options.remarks.about(Topic::SystemCalls, unseen);
         }
     }
 

@@ -1,7 +1,7 @@
 //! The one way that events go: into the session's account first, so that no one hears of what that does not hold, and
 //! then to those who are told.
 
-use crate::run::remarks::Remarks;
+use crate::run::remarks::{Remarks, Topic};
 use crate::session::account::Account;
 use crate::session::event::{About, Event, Reporter};
 use crate::suite::Suite;
@@ -36,7 +36,7 @@ impl<'a> Stream<'a> {
     /// Tells what the engine has had to say.
     pub(crate) fn tell_remarks(&mut self) {
         for remark in self.remarks.take() {
-            let about = if remark.leads { About::Costs } else { About::Runs };
+            let about = if remark.topic == Topic::Forks { About::Costs } else { About::Runs };
             self.pass_on(&Event::Remark(about, &remark.text));
         }
     }
