@@ -7,6 +7,7 @@ use crate::cli::args::{DoctorArgs, EngineArg, SandboxArg};
 use crate::cli::commands::suite_run::{engine, write_json};
 use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::options::SuiteOptions;
+use crate::cli::values::UsageError;
 use crate::plan::{Axes, Seed};
 use crate::report::doctor::{Diagnosis, DoctorDocument, FirstTest, diagnosis, without_python};
 use crate::run::process::python;
@@ -25,6 +26,8 @@ pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     let isolation = IsolationOptions::new(&args.isolation, &options)?;
     let python = match python::find(options.python.as_deref(), &options.folder) {
         Ok(python) => python.path,
+        // What somebody named is his to put right.
+        Err(error) if options.python.is_some() => return Err(UsageError(error.to_string()).into()),
         // What is known without it is told all the same.
         Err(error) => {
             let executable = std::env::current_exe()?;
