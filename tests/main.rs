@@ -13,6 +13,7 @@ mod doctor;
 mod cut;
 mod engines;
 mod explain;
+mod fix;
 mod fixes;
 mod frameworks;
 mod fuzz;

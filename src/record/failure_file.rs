@@ -16,6 +16,7 @@ use crate::parse::{object, reason};
 use crate::plan::Imports;
 use crate::plan::document::PlanDocument;
 use crate::record::atomic_file;
+use crate::record::kept_fix::KeptEdit;
 use crate::suite::{Fixture, Suite, TestId, TestIndex};
 use crate::trial::Collected;
 
@@ -56,6 +57,9 @@ pub struct FailureFile {
     /// Of a victim that is skipped alone: the tests after which it passes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passes_after: Vec<TestId>,
+    /// The fix that was tried and holds, if there is one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fix: Vec<KeptEdit>,
 }
 
 /// A test that fails if it takes the place of the recorded one.
@@ -158,6 +162,12 @@ impl FailureFile {
                 .iter()
                 .flatten()
                 .map(|&test| suite.test(test).id.clone())
+                .collect(),
+            fix: finding
+                .explanation
+                .iter()
+                .flat_map(|explanation| &explanation.fix)
+                .flat_map(|fix| fix.edits.iter().map(KeptEdit::of))
                 .collect(),
         })
     }
@@ -317,7 +327,10 @@ impl FailureFile {
         if !file.also.is_empty() && file.kind != Kind::Victim {
             return Err(reason("only the polluter of a victim can have other victims"));
         }
-        Ok(file)
+        match file.fix.iter().find_map(KeptEdit::fault) {
+            Some(fault) => Err(reason(&fault)),
+            None => Ok(file),
+        }
     }
 }
 

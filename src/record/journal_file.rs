@@ -267,7 +267,12 @@ fn folder(cache: &Path) -> PathBuf {
 }
 
 fn prefix(project: &Path) -> String {
-    format!("{}-", digest(project.as_os_str().as_encoded_bytes()))
+    format!("{}-", project_digest(project))
+}
+
+/// What a project is called in jostle's own folder.
+pub(crate) fn project_digest(project: &Path) -> String {
+    digest(project.as_os_str().as_encoded_bytes())
 }
 
 /// The journals of a folder, the oldest first.

@@ -2,6 +2,8 @@
 
 pub(crate) mod failure_file;
 pub(crate) mod fix_files;
+pub mod kept_fix;
+pub(crate) mod last_fixes;
 pub mod history_file;
 pub mod history_index;
 pub mod journal_format;

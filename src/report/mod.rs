@@ -12,6 +12,7 @@ mod summary;
 pub(crate) mod tokens;
 pub(crate) mod conflicts;
 pub(crate) mod doctor;
+pub(crate) mod fixes;
 mod explanation;
 mod explanation_document;
 pub(crate) mod again;

@@ -195,6 +195,7 @@ fn recorded_failures_are_told_as_before() {
             original: plan(),
             also: Vec::new(),
             passes_after: Vec::new(),
+            fix: Vec::new(),
         }
     };
     let looked = |file: FailureFile, verified: Verified| Looked {

@@ -88,7 +88,7 @@ enum Where {
     Empty,
     /// In that folder, without pytest: options, settings and what they name are resolved.
     Resolved,
-    /// Nowhere, as it takes minutes: the program's own parser takes it.
+    /// Nowhere, as it takes minutes, or has a test of its own: the program's own parser takes it.
     Nowhere,
 }
 
@@ -99,7 +99,7 @@ const SHOWN_FIXED: [&str; 6] =
 fn place(arguments: &[String]) -> Where {
     let has = |option: &str| arguments.iter().any(|argument| argument == option);
     match arguments.first().map(String::as_str) {
-        Some("speedup") => Where::Nowhere,
+        Some("speedup" | "fix") => Where::Nowhere,
         Some("history" | "merge") => Where::Fixed,
         Some("verify") if !has("--require-fail") => Where::Fixed,
         Some("explain") => Where::Fixed,

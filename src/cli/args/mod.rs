@@ -45,6 +45,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Run a plan again, and look for the state behind what fails and for a fix; or say what a kind of finding is
     Explain(ExplainArgs),
+    /// Show the fixes of the last session, or of failure files, and apply those that you choose
+    Fix(FixArgs),
     /// Say whether recorded failures are gone, and how sure that is
     Verify(VerifyArgs),
     /// Say what can and what cannot be collected, and why, without running a test
@@ -223,6 +225,26 @@ pub(crate) struct PlanAgainArgs {
     /// The suite.
     #[command(flatten)]
     pub suite: SuiteArgs,
+}
+
+/// `jostle fix`.
+#[derive(Debug, Args)]
+pub struct FixArgs {
+    /// Failure files, or folders of them [default: the fixes of the last session in this folder]
+    #[arg(value_name = "FAILURE")]
+    pub failures: Vec<PathBuf>,
+    /// Only show them, and say whether they can be applied
+    #[arg(long, conflicts_with_all = ["yes", "allow_dirty"])]
+    pub check: bool,
+    /// Apply all of them, without asking
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Change files that git could not bring back as they are
+    #[arg(long)]
+    pub allow_dirty: bool,
+    /// The folder that pytest is run in [default: the current one]
+    #[arg(long, value_name = "DIR")]
+    pub rootdir: Option<PathBuf>,
 }
 
 /// `jostle verify`.

@@ -6,6 +6,7 @@ pub(crate) mod history_recorder;
 pub(crate) mod history;
 pub(crate) mod stress;
 mod next;
+mod fix;
 pub(crate) mod replay;
 pub(crate) mod kinds;
 pub(crate) mod replay_log;
@@ -33,6 +34,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Stress(args) => stress::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Explain(args) => replay::explained(&args),
+        Command::Fix(args) => fix::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Collect(args) => collect::run(&args),
         Command::Doctor(args) => doctor::run(&args),

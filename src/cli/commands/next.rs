@@ -14,10 +14,10 @@ use crate::session::lab::journaled::Begin;
 const FIXES: &str = "fixes.patch";
 const FAILURES: &str = "failures";
 
-/// At most three commands: to write what was found down, where that was not done; to apply the fixes; to see whether the
-/// failures are gone. None where nothing new was found, where the session is to be gone on with first, and where the suite
-/// is gone.
-pub(super) fn commands(options: &StressOptions, outline: &SessionResult) -> Vec<String> {
+/// At most three commands: to write what was found down, where that was not done; to apply the fixes, which `jostle fix`
+/// knows if they are `kept`; to see whether the failures are gone. None where nothing new was found, where the session is to
+/// be gone on with first, and where the suite is gone.
+pub(super) fn commands(options: &StressOptions, outline: &SessionResult, kept: bool) -> Vec<String> {
     let whole = !outline.interrupted && outline.error.is_none();
     // What was read from standard input is not read again.
     let can_be_read = options.suite.tests_file.as_deref() != Some(Path::new("-"));
@@ -27,7 +27,7 @@ pub(super) fn commands(options: &StressOptions, outline: &SessionResult) -> Vec<
     }
     let fixed = fix_files::number(&outline.findings) > 0;
     let mut lacks: Vec<&str> = Vec::new();
-    if fixed && options.write_fix.is_none() {
+    if fixed && options.write_fix.is_none() && !kept {
         lacks.extend(["--write-fix", FIXES]);
     }
     if options.kept.failures.is_none() {
@@ -37,7 +37,11 @@ pub(super) fn commands(options: &StressOptions, outline: &SessionResult) -> Vec<
     // What is not written, and cannot be had, is no reason to apply or verify it.
     let written = lacks.is_empty() || again.is_some();
     let mut commands: Vec<String> = again.filter(|_| !lacks.is_empty()).into_iter().collect();
-    if fixed && (written || options.write_fix.is_some()) {
+    if kept && options.write_fix.is_none() {
+        let rootdir = options.suite.rootdir.as_deref().and_then(quoted);
+        commands
+            .push(rootdir.map_or("jostle fix".into(), |rootdir| format!("jostle fix --rootdir {rootdir}")));
+    } else if fixed && (written || options.write_fix.is_some()) {
         let patches = match &options.write_fix {
             Some(path) => fix_files::places(&outline.findings, path),
             None => vec![FIXES.into()],

@@ -1,5 +1,7 @@
 //! Changes of a file, as splices of what it holds, so that several fixes of one file can be put together.
 
+use serde::{Deserialize, Serialize};
+
 use crate::explain::fix::layout::Source;
 
 /// A change of one place in a file.
@@ -16,7 +18,8 @@ pub(crate) struct Splice {
 }
 
 /// The order of what is added at one place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Rank {
     /// The end of the line before.
     LineEnd,

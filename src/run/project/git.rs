@@ -42,6 +42,31 @@ pub fn apply(edits: &[Edit], patch: &[u8]) -> Applied {
     if status.success() && edits.iter().all(as_wanted) { Applied::Yes } else { Applied::No }
 }
 
+/// Which of some files git could not bring back as they are: they have changes that are not committed, or are not tracked.
+///
+/// # Errors
+/// There is no git here, or the folder is in no repository; the text says which.
+pub(crate) fn uncommitted(folder: &Path, files: &[String]) -> Result<Vec<String>, &'static str> {
+    let mut command = Command::new("git");
+    // With the user's own settings: it is his repository.
+    command.current_dir(folder).stdin(Stdio::null()).stderr(Stdio::null());
+    let output = command
+        .args(["status", "--porcelain=v1", "-z", "--untracked-files=all", "--ignored", "--"])
+        .args(files)
+        .output()
+        .map_err(|_| "there is no git here")?;
+    if !output.status.success() {
+        return Err("the project is in no git repository");
+    }
+    let said = String::from_utf8_lossy(&output.stdout);
+    // Each is told by two letters and a path from the repository's top.
+    let changed: Vec<&str> = said.split('\0').filter_map(|entry| entry.get(3..)).collect();
+    let is_told = |file: &&String| changed.iter().any(|path| path.ends_with(file.as_str()));
+    let named: Vec<String> = files.iter().filter(is_told).cloned().collect();
+    // A folder that is ignored is told in place of what is in it.
+    Ok(if named.is_empty() && !changed.is_empty() { files.to_vec() } else { named })
+}
+
 /// git in a folder that is part of no repository, with no options of the user's.
 fn git(folder: &Path, ceiling: &Path) -> Command {
     let mut command = Command::new("git");

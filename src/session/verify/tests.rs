@@ -27,6 +27,7 @@ fn file(kind: Kind, minimal: &Plan, original: &Plan) -> FailureFile {
         original: PlanDocument::new(original, &suite),
         also: Vec::new(),
         passes_after: Vec::new(),
+        fix: Vec::new(),
     }
 }
 

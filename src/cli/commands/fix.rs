@@ -1,0 +1,301 @@
+//! `jostle fix`: the fixes of a session applied to the working tree, once they were shown and chosen.
+
+use std::fs;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::cli::ExitCode;
+use crate::cli::args::FixArgs;
+use crate::cli::commands::suite_run::STDOUT;
+use crate::cli::values::UsageError;
+use crate::explain::fix::Edit;
+use crate::explain::fix::edit::joined;
+use crate::record::kept_fix::{KeptEdit, Now};
+use crate::record::{FailureFile, RecordError, last_fixes};
+use crate::report::fixes::{Proposal, Standing, proposal};
+use crate::report::words;
+use crate::run::project::git;
+use crate::run::site::workspace::cache_dir;
+use crate::session::SessionResult;
+
+/// Keeps the fixes of a session for this command, in jostle's own folder, in place of those of the session before; tells
+/// whether there are some. That they cannot be kept costs no more than that.
+pub(super) fn keep(project: &Path, outline: &SessionResult) -> bool {
+    kept(last_fixes::keep, project, outline)
+}
+
+/// Keeps those of a plan that was run again besides those of the session.
+pub(super) fn also_keep(project: &Path, outline: &SessionResult) {
+    kept(last_fixes::add, project, outline);
+}
+
+fn kept(
+    keep: fn(&Path, &Path, &[FailureFile]) -> Result<(), RecordError>,
+    project: &Path,
+    outline: &SessionResult,
+) -> bool {
+    let files = outline.findings.iter().filter_map(|finding| FailureFile::new(finding, &outline.collected));
+    let fixed: Vec<FailureFile> = files.filter(|file| !file.fix.is_empty()).collect();
+    let kept = cache_dir()
+        .map_err(|error| error.to_string())
+        .and_then(|cache| keep(&cache, project, &fixed).map_err(|error| error.to_string()));
+    match kept {
+        Ok(()) => !fixed.is_empty(),
+        Err(error) => {
+            anstream::eprintln!("{error}. jostle fix does not know of this session's fixes");
+            false
+        }
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// There is no fix, files that are to be changed have changes that would be lost, or they cannot be written.
+pub(super) fn run(args: &FixArgs) -> anyhow::Result<ExitCode> {
+    let given = args.rootdir.clone().unwrap_or_else(|| PathBuf::from("."));
+    let folder = given.canonicalize().map_err(|error| {
+        UsageError(format!("--rootdir {}: {error}. Give the folder that pytest is run in", given.display()))
+    })?;
+    let (files, named) = failures(args, &folder)?;
+    let root = root(&files, &folder);
+    let proposals = proposals(files, &root)?;
+    let mut out = anstream::stdout();
+    for (number, one) in (1..).zip(&proposals) {
+        proposal(&mut out, number, one).context(STDOUT)?;
+    }
+    out.flush().context(STDOUT)?;
+    let fits = |one: &&Proposal| matches!(one.standing, Standing::Fits(_));
+    let cannot = proposals
+        .iter()
+        .filter(|one| matches!(one.standing, Standing::Changed(_) | Standing::Gone(_)))
+        .count();
+    let fitting = proposals.iter().filter(fits).count();
+    let code = if cannot > 0 { ExitCode::Found } else { ExitCode::Clean };
+    if args.check || fitting == 0 {
+        let fixes = if fitting == 1 { "1 fix".to_owned() } else { format!("{fitting} fixes") };
+        writeln!(out, "{fixes} can be applied, {cannot} cannot be").context(STDOUT)?;
+        return Ok(code);
+    }
+    let chosen = chosen(args, &proposals, fitting)?;
+    let (edits, apart) = together(&chosen);
+    if edits.is_empty() {
+        writeln!(out, "nothing is changed").context(STDOUT)?;
+        return Ok(code);
+    }
+    if !args.allow_dirty {
+        refuse_dirty(&root, &edits)?;
+    }
+    write(&root, &edits)?;
+    let changed: Vec<&str> = edits.iter().map(|edit| edit.file.as_str()).collect();
+    writeln!(out, "changed {}", changed.join(", ")).context(STDOUT)?;
+    if apart > 0 {
+        writeln!(
+            out,
+            "{apart} of the chosen fixes did not go together with those before them: run jostle stress again"
+        )
+        .context(STDOUT)?;
+    }
+    let verify: Vec<&str> = named.iter().filter_map(|path| path.to_str()).collect();
+    if let Ok(paths) = shlex::try_join(verify) {
+        let rootdir = args
+            .rootdir
+            .as_ref()
+            .and_then(|path| Some(format!(" --rootdir {}", shlex::try_quote(path.to_str()?).ok()?)));
+        writeln!(
+            out,
+            "see whether the failures are gone: jostle verify {paths}{}",
+            rootdir.unwrap_or_default()
+        )
+        .context(STDOUT)?;
+    }
+    Ok(if apart > 0 { ExitCode::Found } else { code })
+}
+
+/// The failure files that have fixes, and what was named to find them.
+fn failures(args: &FixArgs, folder: &Path) -> anyhow::Result<(Vec<FailureFile>, Vec<PathBuf>)> {
+    let usage = |error: RecordError| UsageError(error.to_string());
+    let of_session = args.failures.is_empty();
+    let named =
+        if of_session { vec![last_fixes::folder(&cache_dir()?, folder)] } else { args.failures.clone() };
+    let mut files = Vec::new();
+    for path in &named {
+        let read = match path.is_dir() {
+            true => FailureFile::read_folder(path).map_err(usage)?,
+            false if of_session => Vec::new(),
+            false => vec![(path.clone(), FailureFile::read(path).map_err(usage)?)],
+        };
+        files.extend(read.into_iter().map(|(_, file)| file));
+    }
+    files.retain(|file| !file.fix.is_empty());
+    if files.is_empty() {
+        let why = match of_session {
+            true => format!(
+                "no session in {} has left a fix: run jostle stress there, or give failure files as \
+                 `jostle stress --failures DIR` writes them",
+                folder.display()
+            ),
+            false => "there is no fix in what is given: `jostle explain FILE` looks for one, and jostle fix then applies it".into(),
+        };
+        return Err(UsageError(why).into());
+    }
+    Ok((files, named))
+}
+
+/// The suite's rootdir: the folder that pytest is run in, or the nearest above it below which a changed file is.
+fn root(files: &[FailureFile], folder: &Path) -> PathBuf {
+    let edits = || files.iter().flat_map(|file| &file.fix);
+    let has_one = |folder: &&Path| edits().any(|edit| folder.join(edit.file()).is_file());
+    folder.ancestors().find(has_one).unwrap_or(folder).to_owned()
+}
+
+/// The different fixes, and whether each can be applied.
+fn proposals(files: Vec<FailureFile>, root: &Path) -> Result<Vec<Proposal>, UsageError> {
+    let mut proposals: Vec<Proposal> = Vec::new();
+    for file in files {
+        if let Some(same) = proposals.iter_mut().find(|one| one.failures[0].fix == file.fix) {
+            same.failures.push(file);
+            continue;
+        }
+        let standing = standing(&file.fix, root)?;
+        proposals.push(Proposal { failures: vec![file], standing });
+    }
+    Ok(proposals)
+}
+
+fn standing(fix: &[KeptEdit], root: &Path) -> Result<Standing, UsageError> {
+    let (mut edits, mut applied) = (Vec::new(), 0);
+    for edit in fix {
+        let path = root.join(edit.file());
+        let content = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Standing::Gone(edit.file().to_owned()));
+            }
+            read => read.map_err(|error| UsageError(format!("cannot read {}: {error}", path.display())))?,
+        };
+        match edit.of_content(content) {
+            Now::AsTried(edit) => edits.push(edit),
+            Now::Applied => applied += 1,
+            Now::Other => return Ok(Standing::Changed(edit.file().to_owned())),
+        }
+    }
+    Ok(match (edits.is_empty(), applied) {
+        (true, _) => Standing::Applied,
+        (false, 0) => Standing::Fits(edits),
+        // One of its files has it, and another has not.
+        (false, _) => Standing::Changed(edits.swap_remove(0).file),
+    })
+}
+
+/// The fixes that are to be applied: all, or those that the user says.
+fn chosen<'a>(args: &FixArgs, proposals: &'a [Proposal], fitting: usize) -> anyhow::Result<Vec<&'a [Edit]>> {
+    let fits = (1..).zip(proposals).filter_map(|(number, one)| match &one.standing {
+        Standing::Fits(edits) => Some((number, edits.as_slice())),
+        _ => None,
+    });
+    if args.yes {
+        return Ok(fits.map(|(_, edits)| edits).collect());
+    }
+    if !io::stdin().is_terminal() {
+        return Err(UsageError(format!(
+            "nothing is changed: nobody can be asked which of the {fitting} to apply, as standard input is no terminal. Give \
+             --yes for all of them, or --check to see whether they can be applied"
+        ))
+        .into());
+    }
+    let fits: Vec<(usize, &[Edit])> = fits.collect();
+    let numbers: Vec<usize> = fits.iter().map(|(number, _)| *number).collect();
+    let answers = ask(&mut io::stdin().lock(), &mut anstream::stderr(), &numbers)?;
+    Ok(fits.into_iter().filter(|(number, _)| answers.contains(number)).map(|(_, edits)| edits).collect())
+}
+
+/// Asks which of these fixes to apply.
+fn ask(answers: &mut dyn BufRead, out: &mut dyn Write, numbers: &[usize]) -> io::Result<Vec<usize>> {
+    let mut chosen = Vec::new();
+    for (at, number) in numbers.iter().enumerate() {
+        loop {
+            write!(out, "apply fix {number}? yes, no, all that are left, or quit [y/n/a/q] ")?;
+            out.flush()?;
+            let mut answer = String::new();
+            // No answer is none.
+            let ended = answers.read_line(&mut answer)? == 0;
+            match answer.trim().to_lowercase().as_str() {
+                "y" | "yes" => chosen.push(*number),
+                "n" | "no" => {}
+                "a" | "all" => {
+                    chosen.extend(&numbers[at..]);
+                    return Ok(chosen);
+                }
+                "q" | "quit" => return Ok(Vec::new()),
+                _ if ended => return Ok(Vec::new()),
+                _ => continue,
+            }
+            break;
+        }
+    }
+    Ok(chosen)
+}
+
+/// All changes, a file each, and how many of the fixes did not go together with those before them.
+fn together(chosen: &[&[Edit]]) -> (Vec<Edit>, usize) {
+    chosen.iter().fold((Vec::new(), 0), |(all, apart), more| match joined(&all, more) {
+        Some(joined) => (joined, apart),
+        None => (all, apart + 1),
+    })
+}
+
+/// Changes nothing that could not be brought back.
+fn refuse_dirty(root: &Path, edits: &[Edit]) -> Result<(), UsageError> {
+    let files: Vec<String> = edits.iter().map(|edit| edit.file.clone()).collect();
+    let refused = |why: String| {
+        Err(UsageError(format!(
+            "nothing is changed: {why}. Commit it first, or give --allow-dirty to change it all the same"
+        )))
+    };
+    match git::uncommitted(root, &files) {
+        Ok(dirty) if dirty.is_empty() => Ok(()),
+        Ok(dirty) => refused(format!("git could not bring {} back as it is", words::listed(&dirty))),
+        Err(why) => {
+            refused(format!("{why}, so that nothing could bring {} back as it is", words::listed(&files)))
+        }
+    }
+}
+
+/// Writes all of the files, or leaves each as it was.
+fn write(root: &Path, edits: &[Edit]) -> Result<(), UsageError> {
+    for (at, edit) in edits.iter().enumerate() {
+        // In place, so that its mode and its links stay.
+        let written = fs::write(root.join(&edit.file), edit.after());
+        if let Err(error) = written {
+            for before in &edits[..=at] {
+                // What cannot be written now was not changed either.
+                let _ = fs::write(root.join(&before.file), &before.before);
+            }
+            return Err(UsageError(format!(
+                "cannot write {}: {error}. Nothing is changed; make it writable",
+                root.join(&edit.file).display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_apply_is_asked_one_by_one_until_it_is_said_of_all() {
+        let answered = |answers: &str| {
+            let mut out = Vec::new();
+            let chosen = ask(&mut answers.as_bytes(), &mut out, &[1, 3, 4]).unwrap();
+            (chosen, String::from_utf8(out).unwrap().matches("apply fix ").count())
+        };
+        assert_eq!(answered("y\nno\nyes\n"), (vec![1, 4], 3));
+        assert_eq!(answered("n\na\n"), (vec![3, 4], 2));
+        assert_eq!(answered("y\nwhat\n\nq\n"), (vec![], 4));
+        assert_eq!(answered("y\n"), (vec![], 2), "whoever hangs up wants nothing");
+    }
+}

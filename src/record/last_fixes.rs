@@ -1,0 +1,63 @@
+//! The fixes of a project's last session, in jostle's own folder: failure files, each with its fix.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::record::failure_file::{FailureFile, RecordError};
+use crate::record::journal_file::project_digest;
+
+/// Where they are.
+pub(crate) fn folder(cache: &Path, project: &Path) -> PathBuf {
+    cache.join("fixes").join(project_digest(project))
+}
+
+/// Keeps these in place of those of the session before.
+///
+/// # Errors
+/// The folder cannot be written.
+pub(crate) fn keep(cache: &Path, project: &Path, files: &[FailureFile]) -> Result<(), RecordError> {
+    let folder = folder(cache, project);
+    match fs::remove_dir_all(&folder) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            return Err(RecordError::Io { what: "write", path: folder.display().to_string(), source });
+        }
+        _ => {}
+    }
+    add(cache, project, files)
+}
+
+/// Keeps these besides those that are kept.
+///
+/// # Errors
+/// As those of [`keep`].
+pub(crate) fn add(cache: &Path, project: &Path, files: &[FailureFile]) -> Result<(), RecordError> {
+    let folder = folder(cache, project);
+    files.iter().try_for_each(|file| file.write(&folder).map(drop))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples::everything;
+
+    #[test]
+    fn those_of_a_session_take_the_place_of_those_before() {
+        let cache = tempfile::tempdir().unwrap();
+        let result = everything();
+        let file = |at: usize| FailureFile::new(&result.findings[at], &result.collected).unwrap();
+        let kept = |project: &str| {
+            let read = FailureFile::read_folder(&folder(cache.path(), Path::new(project)));
+            read.map_or(0, |files| files.len())
+        };
+        let project = Path::new("/work/shop");
+        keep(cache.path(), project, &[file(0), file(1)]).unwrap();
+        assert_eq!((kept("/work/shop"), kept("/work/other")), (2, 0));
+        keep(cache.path(), project, &[file(2)]).unwrap();
+        assert_eq!(kept("/work/shop"), 1);
+        add(cache.path(), project, &[file(0)]).unwrap();
+        assert_eq!(kept("/work/shop"), 2);
+        keep(cache.path(), project, &[]).unwrap();
+        assert_eq!(kept("/work/shop"), 0);
+    }
+}

@@ -1,0 +1,153 @@
+//! `jostle fix` applies what a session found to the working tree, if it is told to.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+use crate::support;
+
+const CHANGED: &str = "tests/test_overrides.py";
+
+/// A specimen in git, after a session whose failures are in `failures`.
+struct Stage {
+    _folder: TempDir,
+    suite: PathBuf,
+    /// What the session printed.
+    session: String,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let suite = folder.path().join("environ");
+        support::copy(&support::root().join("corpus/environ"), &suite);
+        let stage = Self { _folder: folder, suite, session: String::new() };
+        stage.git(&["init", "--quiet"]);
+        stage.commit();
+        let stressed = stage
+            .jostle("stress --seed 1 --trials 2 -n 1,2 --hash-seeds 1 --schedules 0 --failures failures");
+        assert_eq!(stressed.status.code(), Some(1), "{}", said(&stressed));
+        Self { session: said(&stressed), ..stage }
+    }
+
+    fn git(&self, arguments: &[&str]) {
+        let identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"];
+        support::said(Command::new("git").args(identity).args(arguments).current_dir(&self.suite));
+    }
+
+    fn commit(&self) {
+        self.git(&["add", "--", "tests", "settings"]);
+        self.git(&["commit", "--quiet", "--message", "as it is"]);
+    }
+
+    fn command(&self) -> Command {
+        let mut command = support::jostle(&self.suite);
+        let environment = support::light_python();
+        command.env("VIRTUAL_ENV", environment.parent().and_then(Path::parent).expect("an environment"));
+        command
+    }
+
+    fn jostle(&self, arguments: &str) -> Output {
+        self.command().args(arguments.split(' ')).output().expect("jostle runs")
+    }
+
+    fn source(&self) -> String {
+        fs::read_to_string(self.suite.join(CHANGED)).expect("a file")
+    }
+}
+
+fn said(output: &Output) -> String {
+    [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text).into_owned()).concat()
+}
+
+#[test]
+fn what_to_do_next_does_what_it_says_and_a_fix_is_applied_once_it_is_wanted() {
+    let stage = Stage::new();
+    let before = stage.source();
+    let next: Vec<&str> = stage
+        .session
+        .lines()
+        .skip_while(|line| *line != "next")
+        .skip(1)
+        .map_while(|line| line.strip_prefix("  "))
+        .collect();
+    assert_eq!(next, ["jostle fix", "jostle verify failures"], "{}", stage.session);
+
+    let shown = stage.jostle("fix --check");
+    assert_eq!(shown.status.code(), Some(0), "{}", said(&shown));
+    let patch = "\n    +@pytest.mark.usefixtures(\"_restore_environ_shop_debug\")\n";
+    assert!(
+        said(&shown).contains("fix 1  victim tests/test_defaults.py::test_debug_is_off"),
+        "{}",
+        said(&shown)
+    );
+    assert!(
+        said(&shown).contains(patch) && said(&shown).contains("1 fix can be applied, 0 cannot be"),
+        "{}",
+        said(&shown)
+    );
+    let unasked = stage.jostle("fix");
+    assert_eq!(unasked.status.code(), Some(4), "{}", said(&unasked));
+    assert!(said(&unasked).contains("nobody can be asked"), "{}", said(&unasked));
+    assert_eq!(stage.source(), before, "nothing is changed unless it is asked for");
+
+    fs::write(stage.suite.join(CHANGED), format!("{before}\n")).expect("a file");
+    let changed = stage.jostle("fix --yes");
+    assert_eq!(changed.status.code(), Some(1), "{}", said(&changed));
+    assert!(
+        said(&changed).contains("tests/test_overrides.py is not as it was when the fix was tried"),
+        "{}",
+        said(&changed)
+    );
+    fs::write(stage.suite.join(CHANGED), &before).expect("a file");
+    stage.git(&["rm", "--quiet", "--cached", CHANGED]);
+    let untracked = stage.jostle("fix --yes");
+    assert_eq!((untracked.status.code(), stage.source()), (Some(4), before.clone()), "{}", said(&untracked));
+    assert!(
+        said(&untracked).contains("git could not bring tests/test_overrides.py back"),
+        "{}",
+        said(&untracked)
+    );
+    stage.git(&["reset", "--quiet"]);
+
+    let fixed = stage.jostle("fix --yes");
+    assert_eq!(fixed.status.code(), Some(0), "{}", said(&fixed));
+    assert!(said(&fixed).contains("changed tests/test_overrides.py"), "{}", said(&fixed));
+    assert!(stage.source().contains("def _restore_environ_shop_debug():"));
+    let verified = stage.jostle("verify failures");
+    assert_eq!(verified.status.code(), Some(0), "{}", said(&verified));
+    let again = stage.jostle("fix failures --yes");
+    assert_eq!(again.status.code(), Some(0), "{}", said(&again));
+    assert!(said(&again).contains("is applied already"), "{}", said(&again));
+
+    // Without git nothing could be brought back.
+    fs::write(stage.suite.join(CHANGED), &before).expect("a file");
+    fs::remove_dir_all(stage.suite.join(".git")).expect("a repository");
+    let no_git = stage.jostle("fix --yes");
+    assert_eq!((no_git.status.code(), stage.source()), (Some(4), before), "{}", said(&no_git));
+    assert!(said(&no_git).contains("the project is in no git repository"), "{}", said(&no_git));
+    let insisted = stage.jostle("fix --yes --allow-dirty failures");
+    assert_eq!(insisted.status.code(), Some(0), "{}", said(&insisted));
+    assert!(stage.source().contains("def _restore_environ_shop_debug():"));
+}
+
+#[test]
+fn where_there_is_no_fix_it_is_said_how_to_get_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let fix = |arguments: &[&str]| {
+        let mut command = support::jostle(folder.path());
+        command.arg("fix").args(arguments).output().expect("jostle runs")
+    };
+    for (arguments, advice) in [
+        (&[][..], "run jostle stress there"),
+        (&["--rootdir", "nowhere"], "Give the folder that pytest is run in"),
+        (&["nowhere.json"], "Give a file that jostle can read"),
+        (&["."], "`jostle explain FILE` looks for one"),
+    ] {
+        let told = fix(arguments);
+        assert_eq!(told.status.code(), Some(4), "{}", said(&told));
+        assert!(said(&told).contains(advice), "{}", said(&told));
+    }
+}
