@@ -53,6 +53,11 @@ pub(crate) fn number(findings: &[Finding]) -> usize {
     together(findings).patches.len()
 }
 
+/// The project's files that they change.
+pub(crate) fn changed(findings: &[Finding]) -> Vec<String> {
+    together(findings).edits.into_iter().map(|edit| edit.file).collect()
+}
+
 /// The files that [`write`] writes, in the order in which they are to be applied.
 pub(crate) fn places(findings: &[Finding], path: &Path) -> Vec<PathBuf> {
     match number(findings) {

@@ -47,7 +47,7 @@ pub struct SuiteArgs {
     pub quiet: bool,
     /// Say more
     ///
-    /// Neutralised options are told, and the tracebacks of failures and collection errors
+    /// All lines of each finding, neutralised options, and the tracebacks of failures and collection errors
     #[arg(short, long, overrides_with = "verbose", help_heading = None::<&str>)]
     pub verbose: bool,
     /// Arguments for pytest, after `--`

@@ -7,6 +7,7 @@ use crate::cli::options::StressOptions;
 use crate::cli::typed_again::with_more;
 use crate::finding::Finding;
 use crate::record::fix_files;
+use crate::run::project::git;
 use crate::session::SessionResult;
 use crate::session::lab::journaled::Begin;
 
@@ -38,9 +39,7 @@ pub(super) fn commands(options: &StressOptions, outline: &SessionResult, kept: b
     let written = lacks.is_empty() || again.is_some();
     let mut commands: Vec<String> = again.filter(|_| !lacks.is_empty()).into_iter().collect();
     if kept && options.write_fix.is_none() {
-        let rootdir = options.suite.rootdir.as_deref().and_then(quoted);
-        commands
-            .push(rootdir.map_or("jostle fix".into(), |rootdir| format!("jostle fix --rootdir {rootdir}")));
+        commands.push(fix(options, outline));
     } else if fixed && (written || options.write_fix.is_some()) {
         let patches = match &options.write_fix {
             Some(path) => fix_files::places(&outline.findings, path),
@@ -53,6 +52,15 @@ pub(super) fn commands(options: &StressOptions, outline: &SessionResult, kept: b
         format!("jostle verify {folder}{}{}", of_the_suite(options), pytest_args(&options.suite))
     }));
     commands
+}
+
+/// The command that applies the fixes. Where there is no git, nothing could be brought back, and that is no news to the user.
+fn fix(options: &StressOptions, outline: &SessionResult) -> String {
+    let rootdir = options.suite.rootdir.as_deref().and_then(quoted);
+    let rootdir = rootdir.map_or_else(String::new, |rootdir| format!(" --rootdir {rootdir}"));
+    let files = fix_files::changed(&outline.findings);
+    let in_git = git::uncommitted(Path::new(&outline.collected.interpreter.rootdir), &files).is_ok();
+    format!("jostle fix{rootdir}{}", if in_git { "" } else { " --allow-dirty" })
 }
 
 /// The session again with more options, from its journal, so that it takes its steps without running what it has run.
