@@ -493,6 +493,21 @@ pub(crate) const END_LOOK: Duration = Duration::from_millis(2);
 /// How often a measured process and the clock are looked at: the precision of what `jostle speedup` measures.
 pub(crate) const MEASURED_LOOK: Duration = Duration::from_millis(2);
 
+/// How long a server of the trials' own may take until it is up.
+pub(crate) const SERVICE_START: Duration = Duration::from_secs(30);
+
+/// How long it may take to end in good order, where what it keeps is to be whole.
+pub(crate) const SERVICE_END: Duration = Duration::from_secs(30);
+
+/// How long a command that prepares it may take: migrations of a large project take minutes.
+pub(crate) const SERVICE_PREPARATION: Duration = Duration::from_secs(600);
+
+/// How often it is looked whether a server has ended while it is waited for.
+pub(crate) const SERVICE_LOOK: Duration = Duration::from_millis(20);
+
+/// How often it is looked, in its sandbox, whether a server is up.
+pub(crate) const SERVICE_UP_LOOK: Duration = Duration::from_millis(2);
+
 /// How long the kernel may take to end every process of a sandbox. It waits for processes that entered from the
 /// base until their parents there have reaped them.
 pub(crate) const SANDBOX_END: Duration = Duration::from_secs(10);

@@ -116,6 +116,8 @@ class Outside:
     def port(self, address: Any, kind: int, call: Operation, writes: bool) -> List[Access]:
         """An access to a port, or to a socket in the file system."""
         if isinstance(address, tuple) and len(address) > 1 and address[1]:
+            if not writes and not _is_of_this_machine(address[0]):
+                return []
             protocol = {1: "tcp", 2: "udp"}.get(kind, str(kind))
             return [Access(f"port:{protocol} {address[1]}", call, writes)]
         if isinstance(address, (str, bytes)) and address[:1] not in ("", b"", "\0", b"\0"):
@@ -176,6 +178,14 @@ def last_names(resources: FrozenSet[str]) -> Optional[FrozenSet[str]]:
     if any(name.startswith("$") for name in names) or not all(one.startswith(_PATHS) for one in resources):
         return None
     return frozenset(names | {"", ".", ".."})
+
+
+def _is_of_this_machine(host: Any) -> bool:
+    """Whether an address leads to this machine by its loopback: the ports of others are other resources."""
+    host = text(host) if isinstance(host, str) else ""
+    if host in ("", "0.0.0.0", "::", "::1", "localhost", "ip6-localhost"):
+        return True
+    return bool(host.startswith(("127.", "::ffff:127.")))
 
 
 def _path_of(descriptor: int) -> Optional[str]:

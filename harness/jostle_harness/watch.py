@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, FrozenSet, Iterator, List
 
 from . import limits, messages, pytest_private
 from .channel import Channel, Setup, text
+from .connections import Connections
 from .effects import Effect, Effects
 from .idle import Idle
 from .kernel import Kernel
@@ -83,6 +84,7 @@ class Watch:
         self._touched: Dict[Tuple[Access, Optional[str]], messages.Access] = {}
         self._databases: Dict[str, Tuple[_Version, str]] = {}
         self._effects = Effects(self._tell_effect)
+        self._connections = Connections()
         sys.addaudithook(self._hear)
         for name in ("stat", "lstat", "access"):
             self._stand_in(name)
@@ -111,6 +113,7 @@ class Watch:
         if self._at is None:
             self._kernel.is_at(position=position, started=None)
             self._touched, self._used, self._databases = {}, _wide_fixtures(item), {}
+            self._connections.look()
         else:
             self._turn_before, self._in_teardown = self._turn, False
             if self._shared_open is None:
@@ -132,6 +135,8 @@ class Watch:
         for path, (before, place) in self._databases.items():
             if _version(path) != before:
                 self._note(self._outside.file(path, "write", True), place)
+        for peer, kind in self._connections.look():
+            self._note(self._outside.port(peer, kind, "connect to", False), None)
         accesses, fixtures = list(self._touched.values()), sorted(set(self._used))
         self._channel.send(messages.Touched(type="touched", position=position, accesses=accesses, fixtures=fixtures))
 

@@ -8,6 +8,8 @@ use serde::Deserialize;
 use crate::cli::seed::SeedFrom;
 use crate::cli::values::UsageError;
 use crate::parse::reason;
+use crate::run::services::Service;
+use crate::run::services::settings::ServiceSettings;
 use crate::state::NamedPlace;
 
 /// The settings; each has the name of its command-line option, which overrides it.
@@ -74,6 +76,8 @@ pub struct Config {
     pub(crate) code_quality: Option<PathBuf>,
     /// Places of state to watch, by the names that reports have for them.
     pub(crate) state: Option<BTreeMap<String, NamedState>>,
+    /// Servers that each trial has of its own, by name.
+    pub(crate) services: Option<BTreeMap<String, ServiceSettings>>,
     /// What would stand after `--`.
     pub pytest_args: Option<Vec<String>>,
     /// Settings by the name of the `--profile` that puts them in place of those above; a profile has none.
@@ -135,6 +139,24 @@ impl Config {
             place.checked().map_err(|why| UsageError(format!("[tool.jostle.state] {name}: {why}")))
         };
         self.state.iter().flatten().map(place).collect()
+    }
+
+    /// The servers that each trial has of its own. Relative paths start at `folder`; `python` is the suite's.
+    ///
+    /// # Errors
+    /// The settings of one are wrong, a program is not to be found, or two are at one address.
+    pub(crate) fn services(&self, folder: &Path, python: &Path) -> Result<Vec<Service>, UsageError> {
+        let service = |(name, settings): (&String, &ServiceSettings)| {
+            Service::new(name, settings, folder, python)
+                .map_err(|why| UsageError(format!("[tool.jostle.services.{name}] {why}")))
+        };
+        let services: Vec<Service> = self.services.iter().flatten().map(service).collect::<Result<_, _>>()?;
+        match Service::at_one_address(&services) {
+            Some((one, other)) => Err(UsageError(format!(
+                "[tool.jostle.services.{other}] is at the address of [tool.jostle.services.{one}]: give it another"
+            ))),
+            None => Ok(services),
+        }
     }
 }
 
@@ -245,6 +267,9 @@ fn wrong(text: &str, error: &toml::de::Error) -> String {
     let said = error.message();
     // serde names all settings there are, which is too much to read.
     let said = match said.split_once(", expected one of") {
+        Some((unknown, known)) if known.contains("`databases`") => {
+            format!("{unknown}: a service has {known}")
+        }
         Some((unknown, _)) => format!("{unknown}: each has the name of an option of `jostle stress`"),
         None => said.to_owned(),
     };
@@ -262,6 +287,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::plan::schedule::Resource;
+    use crate::race::servers::Listening;
+    use crate::session::stress::servers::settings;
 
     #[test]
     fn settings_are_read_and_unknown_ones_refused() {
@@ -271,6 +299,18 @@ mod tests {
         assert_eq!(parse_own("trials = 3\n").unwrap().trials, Some(3));
         assert!(parse("[tool.jostle]\nworker = 3\n").unwrap_err().contains("no setting `worker`"));
         assert!(parse("[tool.jostle]\ntrials = \"many\"\n").is_err());
+    }
+
+    #[test]
+    fn the_lines_that_are_advised_are_settings() {
+        for resource in
+            ["port:tcp 5432", "port:tcp 6379", "port:tcp 80", "file:/run/x/.s.PGSQL.5432", "file:/run/x.sock"]
+        {
+            let at = Listening { resource: Resource(resource.into()), program: None, reached: true };
+            let lines = settings(&at).join("\n").replace("NAME]", "name]");
+            let config = parse(&lines).unwrap().unwrap();
+            assert_eq!(config.services.unwrap().len(), 1, "{lines}");
+        }
     }
 
     proptest! {

@@ -21,8 +21,8 @@ pub enum ExitCode {
     Usage = 4,
     /// No test was collected.
     NothingCollected = 5,
-    /// Nothing was found, but collection errors, failures that there was no time to look into, or such that could
-    /// not be judged, leave a part of the suite unjudged.
+    /// Nothing was found, but collection errors, failures that there was no time to look into, such that could not be
+    /// judged, or a server outside of the trials that tests talk to leave a part of the suite unjudged.
     Unjudged = 10,
     /// `replay` could not decide: the suite has changed, or the failure did not show.
     Undecided = 11,
@@ -44,6 +44,7 @@ impl ExitCode {
             Self::Found
         } else if !suite.errors.is_empty()
             || !outline.unjudged.is_empty()
+            || !outline.outside.is_empty()
             || outline.findings.iter().any(|finding| finding.unjudged)
             || outline.trials == 0 && outline.findings.is_empty() && !suite.tests.is_empty()
         {
@@ -67,7 +68,7 @@ impl ExitCode {
         match error {
             RunError::Interrupted => Self::Interrupted,
             RunError::OutOfTime => Self::Unjudged,
-            RunError::Pytest(_) => Self::Usage,
+            RunError::Pytest(_) | RunError::Service(_) => Self::Usage,
             RunError::Io { .. } | RunError::Sandbox(_) | RunError::LostThreads { .. } => Self::Internal,
         }
     }

@@ -74,6 +74,7 @@ fn over(above: Config, below: Config) -> Config {
         junit,
         code_quality,
         state,
+        services,
         pytest_args,
         profile,
     } = below;
@@ -111,6 +112,7 @@ fn over(above: Config, below: Config) -> Config {
         junit: above.junit.or(junit),
         code_quality: above.code_quality.or(code_quality),
         state: above.state.or(state),
+        services: above.services.or(services),
         pytest_args: above.pytest_args.or(pytest_args),
         profile,
     }

@@ -11,6 +11,7 @@ pub(crate) mod fairness;
 pub(crate) mod likeness;
 pub(crate) mod operation;
 pub(crate) mod schedules;
+pub mod servers;
 pub(crate) mod turn_scheduler;
 pub(crate) mod trace;
 

@@ -1,11 +1,13 @@
 //! What the report for people has after the findings: which of them have one cause, what was not judged, notes, and the
 //! account of what was run.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use crate::report::terminal::{BAD, DIM, DOUBTFUL, GOOD, interpreter, neutralised, sorted_by};
 use crate::report::{Again, Manner, Verbosity, explanation, summary, words};
 use crate::session::SessionResult;
+use crate::suite::TestIndex;
 
 /// Writes what stands after the findings.
 ///
@@ -110,6 +112,9 @@ fn verdict(out: &mut dyn Write, outline: &SessionResult) -> io::Result<()> {
     let errors = outline.collected.suite.errors.len();
     let not = outline.findings.iter().filter(|finding| finding.unjudged);
     let not: usize = not.map(|finding| 1 + finding.also.len()).sum();
+    let talking: BTreeSet<TestIndex> =
+        outline.outside.iter().flat_map(|server| &server.tests).copied().collect();
+    let talking = talking.len();
     let stopped = match &outline.error {
         _ if outline.interrupted => "; interrupted, so this is not all",
         Some(_) => "; ended by an error, so this is not all",
@@ -136,6 +141,13 @@ fn verdict(out: &mut dyn Write, outline: &SessionResult) -> io::Result<()> {
                 } else {
                     format!("{not} failing tests could")
                 }
+            ),
+        ),
+        (0, 0) if talking > 0 => (
+            DOUBTFUL,
+            format!(
+                "no isolation failure in what could be judged; {} to a server outside of the trials",
+                if talking == 1 { "1 test talks".to_owned() } else { format!("{talking} tests talk") }
             ),
         ),
         (0, 0) => (GOOD, "no isolation failure".to_owned()),

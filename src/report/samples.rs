@@ -346,6 +346,7 @@ pub(super) fn session() -> SessionResult {
         costs: Vec::new(),
         remarks: Vec::new(),
         left_out: BTreeSet::new(),
+        outside: Vec::new(),
         alone: 8,
         trials: 40,
         schedules: 12,

@@ -13,6 +13,8 @@ use crate::history::Status as Became;
 use crate::history::{Found, NightRate, Rate, Seen, Session, Share, Slow, Summary};
 use crate::judge::signature::FailureLocation;
 use crate::plan::document::PlanDocument;
+use crate::plan::schedule::Resource;
+use crate::race::servers::{Listening, OutsideServer};
 use crate::record::FailureFile;
 use crate::report::samples::{everything, finding, session, tally, unjudged};
 use crate::report::tokens::Tokens;
@@ -94,6 +96,20 @@ fn a_finding_is_read_at_once_unless_all_of_it_is_asked_for() {
         cut += usize::from(brief != all);
     }
     assert!(cut > 0);
+}
+
+#[test]
+fn tests_that_talk_to_a_server_outside_of_the_trials_leave_the_end_open() {
+    let at = Listening { resource: Resource("port:tcp 5432".into()), program: None, reached: true };
+    let last = |letters: &str| {
+        let tests = letters.chars().map(test).collect();
+        let outside = vec![OutsideServer { at: at.clone(), tests }];
+        let result = SessionResult { outside, ..session() };
+        people(&result, Verbosity::Quiet).lines().last().map(str::to_owned).unwrap()
+    };
+    let open = "no isolation failure in what could be judged; ";
+    assert_eq!(last("a"), format!("{open}1 test talks to a server outside of the trials"));
+    assert_eq!(last("ab"), format!("{open}2 tests talk to a server outside of the trials"));
 }
 
 #[test]

@@ -25,6 +25,9 @@ pub enum RunError {
     /// A sandbox could not be made, or ended.
     #[error("{0}")]
     Sandbox(String),
+    /// A server of the trials' own could not be had; the text holds what it said.
+    #[error("{0}")]
+    Service(String),
     /// An operating-system call failed.
     #[error("{what}: {source}")]
     Io {

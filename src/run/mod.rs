@@ -9,6 +9,7 @@ mod syscalls;
 pub mod engine;
 pub(crate) mod worker;
 pub mod process;
+pub mod services;
 pub mod site;
 pub mod project;
 mod error;

@@ -15,8 +15,8 @@ use crate::session::explain::{details, is_explainable, same_polluter};
 use crate::session::fix::search::{Trials, session_ended};
 use crate::session::fix::together;
 use crate::session::investigate::left_out::without_left_out;
-use crate::session::investigate::room;
 use crate::session::investigate::{beside_race, investigate, investigate_named};
+use crate::session::investigate::{outside, room};
 use crate::session::lab::Lab;
 use crate::session::result::Explain;
 use crate::session::stress::recognised::{Recognised, recognised};
@@ -172,6 +172,16 @@ impl<'a> Agenda<'a> {
                 None => {
                     lab.book_mut().waiting.remove(0);
                     lab.found(&room::finding(&suspect));
+                }
+            }
+            return Ok(());
+        }
+        if let Some(open) = outside::lacks_one(lab, &suspect) {
+            match lab.book().findings().iter().position(|told| told.unjudged && told.note == open.note) {
+                Some(told) => lab.tell(&Event::Joined(told, &suspect)),
+                None => {
+                    lab.book_mut().waiting.remove(0);
+                    lab.found(&open);
                 }
             }
             return Ok(());

@@ -7,6 +7,7 @@ use crate::explain::{Explanation, Fix, NoFix, RelatedTests};
 use crate::finding::same_polluter::SamePolluter;
 use crate::finding::{Finding, NoCommand, Origin};
 use crate::plan::Plan;
+use crate::race::servers::OutsideServer;
 use crate::session::result::SessionResult;
 use crate::session::suspect::Suspect;
 use crate::suite::{Suite, TestIndex};
@@ -39,6 +40,8 @@ pub enum Event<'a> {
     Probed,
     /// What failed so far did so for want of the machine's network, and is no failure.
     Forgotten,
+    /// Tests talk to these servers, which are outside of the trials.
+    Outside(&'a [OutsideServer]),
     /// Trials leave out these tests, as each takes its process along wherever it runs.
     LeftOut(&'a BTreeSet<TestIndex>),
     /// So many schedules of tests in conflict were tried.
@@ -97,7 +100,7 @@ pub enum Event<'a> {
 /// What a remark is about: reports have them in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum About {
-    /// Why the session takes much longer than others: reports begin with it.
+    /// Why the session takes much longer than others, or claims less: reports begin with it.
     Costs,
     /// How plans are run: without a sandbox, say.
     Runs,

@@ -4,11 +4,14 @@
 
 #![cfg(test)]
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex, WorkerId};
+use crate::race::servers::Listening;
+use crate::race::{Access, Call, Operation, Touched};
 use crate::run::engine::{
     Capabilities, Collect, Isolation, PlainJob, PlainPytest, ProjectCopies, Surroundings,
 };
@@ -180,6 +183,8 @@ pub(crate) struct FakeEngine<'a> {
     starting: Duration,
     /// How long each test is said to take.
     takes: Duration,
+    /// A server of the machine, and the tests that talk to it.
+    talks: Option<(Listening, BTreeSet<TestIndex>)>,
     remarks: Remarks,
 }
 
@@ -203,6 +208,7 @@ impl<'a> FakeEngine<'a> {
             lacks_threads: false,
             starting: Duration::ZERO,
             takes: Duration::ZERO,
+            talks: None,
             remarks,
         }
     }
@@ -247,6 +253,11 @@ impl<'a> FakeEngine<'a> {
         Self { takes, ..self }
     }
 
+    /// An engine of a machine with a server, to which these tests talk.
+    pub(crate) fn talking_to(self, server: Listening, tests: &str) -> Self {
+        Self { talks: Some((server, tests.chars().map(test).collect())), ..self }
+    }
+
     /// An engine that is said to take so long until it can fork for another hash seed than 1.
     pub(crate) fn starting_in(self, starting: Duration) -> Self {
         Self { starting, ..self }
@@ -283,6 +294,24 @@ impl<'a> FakeEngine<'a> {
         executions
     }
 
+    /// What tests touch that talk to a server.
+    fn touched(&self, plan: &Plan) -> Vec<Touched> {
+        let Some((server, talking)) = &self.talks else { return Vec::new() };
+        let tests = plan.workers.iter().flatten().filter(|test| talking.contains(test));
+        let call = Call {
+            resource: server.resource.clone(),
+            operation: Operation::ConnectTo,
+            writes: false,
+            idle: false,
+            statement: None,
+            at: None,
+            by: None,
+        };
+        let accesses = vec![Access { call, fixture: None }];
+        let touched = |&test: &TestIndex| Touched { test, accesses: accesses.clone(), fixtures: Vec::new() };
+        tests.map(touched).collect()
+    }
+
     fn trial(&mut self, job: Job<'_>) -> Result<Trial, RunError> {
         self.trial_in(job, None)
     }
@@ -313,7 +342,8 @@ impl<'a> FakeEngine<'a> {
             lists.flat_map(|(worker, list)| self.run_list(WorkerId(worker), list, any)).collect();
         let longest = job.plan.workers.iter().map(Vec::len).max().unwrap_or_default() as u32;
         let (processes, duration) = (job.plan.workers.len() as u32, self.takes * longest);
-        Ok(Trial { processes, duration, ..Trial::of(executions) })
+        let touched = if job.recorded { self.touched(job.plan) } else { Vec::new() };
+        Ok(Trial { processes, duration, touched, ..Trial::of(executions) })
     }
 }
 
@@ -355,6 +385,10 @@ impl Engine for FakeEngine<'_> {
 
     fn isolation(&self) -> Isolation {
         Isolation { project: self.keeps_apart, network: false }
+    }
+
+    fn servers(&self) -> Vec<Listening> {
+        self.talks.iter().map(|(server, _)| server.clone()).collect()
     }
 
     fn refuse_forks(&mut self, why: &str) -> Result<(), RunError> {

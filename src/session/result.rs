@@ -9,6 +9,7 @@ use crate::finding::known::Recorded;
 use crate::finding::left_unjudged::LeftUnjudged;
 use crate::plan::coverage::Shares;
 use crate::plan::{Axes, Seed};
+use crate::race::servers::OutsideServer;
 use crate::run::RunError;
 use crate::session::suspect::Suspect;
 use crate::suite::TestIndex;
@@ -68,6 +69,8 @@ pub struct SessionResult {
     pub(crate) remarks: Vec<String>,
     /// The tests that the trials left out, as each takes its process along wherever it runs.
     pub(crate) left_out: BTreeSet<TestIndex>,
+    /// Servers outside of the trials that tests talk to.
+    pub(crate) outside: Vec<OutsideServer>,
     /// How many tests were run alone before the first trial.
     pub(crate) alone: usize,
     /// How many trials ran to their end, the baseline not counted.

@@ -246,6 +246,7 @@ pub fn sandboxing(keep: &[PathBuf]) -> Option<Sandboxing> {
         network: Network::Private,
         network_may_change: false,
         disk: 256 << 20,
+        services: std::sync::Arc::default(),
     })
 }
 

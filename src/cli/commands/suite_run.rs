@@ -1,6 +1,7 @@
 //! What the commands share: an engine for the suite, and a place for the results.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use anyhow::Context;
 use serde::Serialize;
@@ -18,6 +19,7 @@ use crate::run::process::interrupt::Interrupt;
 use crate::run::process::python;
 use crate::run::remarks::{Remarks, Topic};
 use crate::run::sandbox::Network;
+use crate::run::services::Services;
 use crate::run::site::trial_env::Sandboxing;
 
 /// Makes the engine that runs a suite's plans.
@@ -47,6 +49,19 @@ pub(crate) fn spawn_engine(
 ) -> anyhow::Result<SpawnEngine> {
     let bare = HostOptions { own_files: isolation.own_files.clone(), ..bare_options(options)? };
     let executable = std::env::current_exe();
+    let services = options.config.services(&options.folder, &bare.python.path)?;
+    if isolation.sandbox == SandboxArg::Off && !services.is_empty() {
+        return Err(UsageError(format!(
+            "--sandbox off: {SERVICES_NEED} a sandbox. Use one, or take them out"
+        ))
+        .into());
+    }
+    if isolation.network == NetworkArg::Host && !services.is_empty() {
+        return Err(UsageError(format!(
+            "--network host: {SERVICES_NEED} a network of the trial's own. Leave it out"
+        ))
+        .into());
+    }
     if isolation.sandbox == SandboxArg::Off {
         return Ok(SpawnEngine::new(HostOptions { memory: isolation.memory, ..bare })?);
     }
@@ -57,7 +72,9 @@ pub(crate) fn spawn_engine(
         network: if isolation.network == NetworkArg::Host { Network::Host } else { Network::Private },
         network_may_change: isolation.network == NetworkArg::Auto,
         disk: isolation.disk,
+        services: Arc::new(Services::new(services)),
     };
+    let has_services = !sandboxing.services.is_empty();
     let bare = HostOptions { memory: isolation.memory, ..bare };
     let sandboxed = HostOptions {
         sandboxing: Some(sandboxing),
@@ -67,13 +84,16 @@ pub(crate) fn spawn_engine(
     };
     match SpawnEngine::new(sandboxed) {
         Ok(engine) => Ok(engine),
+        Err(HostError::Sandbox(error)) if has_services => {
+            Err(UsageError(format!("{SERVICES_NEED} a sandbox: {error}")).into())
+        }
         Err(HostError::Sandbox(error)) if isolation.sandbox == SandboxArg::Auto => {
             let engine = SpawnEngine::new(bare)?;
             engine.remarks().about(Topic::Sandbox, error.to_string());
             Ok(engine)
         }
+        Err(HostError::Run(error)) => Err(error.into()),
         Err(HostError::Sandbox(error)) => Err(UsageError(format!("--sandbox on: {error}")).into()),
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -106,6 +126,9 @@ fn bare_options(options: &SuiteOptions) -> anyhow::Result<HostOptions> {
         remarks: Remarks::default(),
     })
 }
+
+/// What is said where services of the suite cannot be had.
+const SERVICES_NEED: &str = "the services of [tool.jostle.services] need";
 
 /// What failed where standard output is full or closed.
 pub(crate) const STDOUT: &str = "cannot write the results to standard output";

@@ -1,11 +1,14 @@
 //! The spawn engine: a fresh `python -m pytest` for each worker of a trial. The ground truth.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use crate::plan::Plan;
+use crate::plan::schedule::Resource;
+use crate::race::servers::Listening;
 use crate::run::engine::side_by_side::side_by_side;
 use crate::run::engine::{Capabilities, Collect, Isolation, PlainJob, PlainPytest, ProjectCopies};
 use crate::run::host::{HostError, HostOptions, PytestHost};
@@ -13,6 +16,7 @@ use crate::run::process::plain::PlainRun;
 use crate::run::process::pytest::{Heard, Process};
 use crate::run::protocol::Setup;
 use crate::run::remarks::Remarks;
+use crate::run::sandbox;
 use crate::run::site::trial_env::TrialEnv;
 use crate::run::worker::trial_run::{Launcher, Name, run_trial};
 use crate::run::{Engine, Job, RunError};
@@ -117,6 +121,15 @@ impl Engine for SpawnEngine {
             project: self.host.options.sandboxing.is_some(),
             network: self.host.sandboxing_on_host_network().is_some(),
         }
+    }
+
+    fn servers(&self) -> Vec<Listening> {
+        let sandboxing = self.host.options.sandboxing.as_ref();
+        let own: BTreeSet<Resource> =
+            sandboxing.iter().flat_map(|sandboxing| sandboxing.services.resources()).collect();
+        let servers = sandbox::servers().into_iter().filter(|server| !own.contains(&server.resource));
+        let reached = |server: &Listening| sandboxing.is_none_or(|sandboxing| sandboxing.reaches(server));
+        servers.map(|server| Listening { reached: reached(&server), ..server }).collect()
     }
 
     fn refuse_forks(&mut self, _: &str) -> Result<(), RunError> {

@@ -14,6 +14,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::plan::Plan;
+use crate::race::servers::Listening;
 use crate::run::RunError;
 use crate::run::process::plain::PlainRun;
 use crate::run::remarks::Remarks;
@@ -153,6 +154,9 @@ pub trait Engine: PlainPytest + ProjectCopies {
 
     /// What trials are kept from.
     fn isolation(&self) -> Isolation;
+
+    /// The servers of the machine that listen now and whether trials reach them, but for those that these have of their own.
+    fn servers(&self) -> Vec<Listening>;
 
     /// Gives up forks for the rest of the session, since they were seen to differ from fresh processes.
     ///

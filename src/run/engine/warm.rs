@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::limits::ZYGOTE_ATTEMPTS;
 use crate::plan::{Imports, Interleaving, Mode, Plan};
+use crate::race::servers::Listening;
 use crate::run::engine::checkpoint::{CheckpointCounts, Checkpoints, Forking};
 use crate::run::engine::fresh::SpawnEngine;
 use crate::run::engine::zygote::{ForkLauncher, Readiness, Zygote};
@@ -318,6 +319,10 @@ impl Engine for WarmEngine {
 
     fn isolation(&self) -> Isolation {
         self.fresh.isolation()
+    }
+
+    fn servers(&self) -> Vec<Listening> {
+        self.fresh.servers()
     }
 
     fn refuse_forks(&mut self, why: &str) -> Result<(), RunError> {

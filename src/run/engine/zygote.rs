@@ -63,7 +63,8 @@ impl Zygote {
                 (BaseEnv::Host { left: Some(left) }, process, heard)
             }
             BaseEnv::Base(layers) => {
-                let (process, heard) = collecting(layers.path(), SpawnTarget::Base(layers.base()))?;
+                let (process, heard) =
+                    layers.in_base(|| collecting(layers.path(), SpawnTarget::Base(layers.base())))?;
                 (BaseEnv::Base(layers), process, heard)
             }
         };

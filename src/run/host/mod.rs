@@ -19,8 +19,9 @@ use crate::run::process::pytest::{Heard, Process};
 use crate::run::process::reaper::Reaper;
 use crate::run::protocol::{Request, Setup};
 use crate::run::sandbox::{SandboxError, check_owners};
+use crate::run::services::Place;
 use crate::run::site::leftovers::Watch;
-use crate::run::site::trial_env::{BaseEnv, Sandboxing, SpawnTarget, TrialEnv};
+use crate::run::site::trial_env::{BaseEnv, Sandboxing, SpawnTarget, TrialEnv, outermost};
 use crate::run::site::workspace::{Workspace, cache_dir, unpack_harness};
 use crate::run::worker::time_limits::TimeLimits;
 use crate::trial::Trial;
@@ -77,6 +78,17 @@ impl PytestHost {
             sandboxing.keep.push(harness.clone());
             sandboxing.keep.push(options.invocation_dir.clone());
         }
+        if let Some(sandboxing) = &options.sandboxing {
+            let keep = sandboxing.keep.iter().map(PathBuf::as_path).chain([workspace.path()]);
+            sandboxing.services.make_ready(&Place {
+                executable: &sandboxing.executable,
+                workspace: workspace.path(),
+                keep: keep.filter_map(outermost).collect(),
+                project: &options.invocation_dir,
+                python: &options.python.path,
+                interrupt: &options.interrupt,
+            })?;
+        }
         let base = BaseEnv::new(&workspace, options.sandboxing.as_ref())?;
         let own = options.own_files.iter().cloned().chain([cache_dir()?]).collect();
         let files = Watch::new(&options.invocation_dir, options.tells_leftovers, own);
@@ -127,6 +139,11 @@ impl PytestHost {
     /// How many workers run at once, over all trials.
     pub(crate) fn room(&self) -> u32 {
         if self.options.sandboxing.is_some() { self.options.jobs } else { 1 }
+    }
+
+    /// Whether trials have servers of their own.
+    pub(crate) fn has_services(&self) -> bool {
+        self.options.sandboxing.as_ref().is_some_and(|sandboxing| !sandboxing.services.is_empty())
     }
 
     pub(crate) fn sandboxing_on_host_network(&self) -> Option<Sandboxing> {

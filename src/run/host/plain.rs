@@ -29,6 +29,8 @@ impl PytestHost {
         let sandboxing = self.options.sandboxing.as_ref();
         let base = match (surroundings, sandboxing) {
             (Surroundings::UsersVariables, None) => return Ok(None),
+            // Servers of the user's own are not for trials that have theirs.
+            (Surroundings::Users, Some(_)) if self.has_services() => None,
             (Surroundings::Users, Some(sandboxing)) => match self.users_base(sandboxing) {
                 Some(base) => Some(base),
                 None => return Ok(None),

@@ -310,6 +310,7 @@ fn start_in(
         fds,
         memory,
         enters_layers,
+        user: None,
     });
     let process = started.map_err(|error| RunError::Sandbox(error.to_string()))?;
     Ok(Started { group: None, ending: Box::new(process) })

@@ -1,5 +1,6 @@
 //! jostle's side: the base, the sandboxes on top of it, and what can be asked of them.
 
+use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -17,7 +18,7 @@ use super::monitor::CHANNEL;
 use super::probe::explain;
 use super::process::{SandboxedProcess, is_readable_within};
 use super::protocol::{Birth, Ready, Said, Start, ToMonitor, receive, send};
-use super::{SandboxError, SandboxOptions, SandboxedCommand};
+use super::{Awaited, SandboxError, SandboxOptions, SandboxedCommand};
 use crate::limits::SANDBOX_END;
 use crate::trial::Leftover;
 
@@ -164,10 +165,10 @@ impl Sandbox {
     /// # Errors
     /// [`SandboxError::Start`] if the system refuses, [`SandboxError::Ended`] if there is no sandbox any more.
     pub fn start(&self, command: SandboxedCommand) -> Result<SandboxedProcess, SandboxError> {
-        let io = |error| SandboxError::io("cannot speak to the sandbox", error);
-        let (ours, theirs) = UnixStream::pair().map_err(io)?;
         let (sources, targets): (Vec<OwnedFd>, Vec<i32>) = command.fds.into_iter().unzip();
         let start = Start {
+            awaits: None,
+            user: command.user,
             program: command.program,
             args: command.args,
             env: command.env,
@@ -176,12 +177,37 @@ impl Sandbox {
             memory: command.memory,
             enters_layers: command.enters_layers,
         };
+        self.ask(&start, &sources)
+    }
+
+    /// Starts a process of the sandbox's own that ends, with 0, once something is there.
+    ///
+    /// # Errors
+    /// As those of [`Self::start`].
+    pub(crate) fn await_in(&self, awaited: Awaited) -> Result<SandboxedProcess, SandboxError> {
+        let start = Start {
+            program: OsString::new(),
+            args: Vec::new(),
+            env: Vec::new(),
+            cwd: OsString::new(),
+            targets: Vec::new(),
+            memory: None,
+            enters_layers: false,
+            user: None,
+            awaits: Some(awaited),
+        };
+        self.ask(&start, &[])
+    }
+
+    fn ask(&self, start: &Start, sources: &[OwnedFd]) -> Result<SandboxedProcess, SandboxError> {
+        let io = |error| SandboxError::io("cannot speak to the sandbox", error);
+        let (ours, theirs) = UnixStream::pair().map_err(io)?;
         let mut fds = vec![theirs.as_fd()];
         fds.extend(sources.iter().map(AsFd::as_fd));
         {
             let control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
             let control = control.as_ref().ok_or(SandboxError::Ended)?;
-            send(control, &start, &fds).map_err(|error| match error.kind() {
+            send(control, start, &fds).map_err(|error| match error.kind() {
                 std::io::ErrorKind::BrokenPipe => SandboxError::Ended,
                 _ => io(error),
             })?;
@@ -191,7 +217,7 @@ impl Sandbox {
             Ok(Some((Said::Started { pid }, _))) => Ok(SandboxedProcess::new(pid, ours)),
             Ok(Some((Said::Refused { errno }, _))) => Err(SandboxError::Start {
                 program: start.program.display().to_string(),
-                cwd: start.cwd.into(),
+                cwd: start.cwd.clone().into(),
                 source: std::io::Error::from_raw_os_error(errno),
             }),
             _ => Err(SandboxError::Ended),

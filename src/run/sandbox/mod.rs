@@ -66,12 +66,13 @@ pub(crate) use error::{Missing, Step};
 pub use handle::{Base, Sandbox};
 #[cfg(target_os = "linux")]
 pub(crate) use monitor::sandbox_main;
+pub(crate) use options::Awaited;
 pub use options::{Exit, Network, SandboxOptions, SandboxedCommand};
 #[cfg(target_os = "linux")]
 pub use probe::{check_owners, probe};
 #[cfg(target_os = "linux")]
 pub use process::SandboxedProcess;
-pub(crate) use sockets::listening_sockets;
+pub(crate) use sockets::{listening_sockets, servers};
 #[cfg(not(target_os = "linux"))]
 pub(crate) use unsupported::sandbox_main;
 #[cfg(not(target_os = "linux"))]

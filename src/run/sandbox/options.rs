@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
@@ -54,6 +55,22 @@ pub struct SandboxedCommand {
     /// `CAP_SYS_ADMIN` and `CAP_SYS_CHROOT` of the base's user namespace, which let it read or change no
     /// file it could not anyway. Whoever has entered should give them up.
     pub enters_layers: bool,
+    /// The user and group it runs as, if not jostle's own. Only root may choose.
+    pub user: Option<(u32, u32)>,
+}
+
+/// What a process of a sandbox's own waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Awaited {
+    /// That a port accepts.
+    Port(SocketAddr),
+    /// That a file is there and, if a word is given, holds that.
+    File {
+        /// Its absolute path.
+        path: PathBuf,
+        /// The word.
+        word: Option<String>,
+    },
 }
 
 /// How a process in a sandbox ended.
@@ -85,6 +102,7 @@ impl SandboxedCommand {
             fds: Vec::new(),
             memory: None,
             enters_layers: false,
+            user: None,
         }
     }
 }

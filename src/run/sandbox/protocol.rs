@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::layout::Place;
-use super::{Exit, Network, Step};
+use super::{Awaited, Exit, Network, Step};
 
 /// The kernel's own limit (`SCM_MAX_FD`).
 const MOST_DESCRIPTORS: usize = 253;
@@ -101,6 +101,10 @@ pub struct Start {
     pub memory: Option<u64>,
     /// As in [`super::SandboxedCommand`].
     pub enters_layers: bool,
+    /// As in [`super::SandboxedCommand`].
+    pub user: Option<(u32, u32)>,
+    /// What a process of the init's own waits for, and ends with 0 then, in place of all that.
+    pub(crate) awaits: Option<Awaited>,
 }
 
 /// What an init says on a process's own socket. Its end without a word is the sandbox's.

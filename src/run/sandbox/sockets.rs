@@ -1,11 +1,17 @@
-//! The sockets of the machine's servers that have a name in the file system. An overlay hides a server behind its
-//! socket: a sandbox in which it is to be reached has to show the socket itself.
+//! The machine's servers. Those whose sockets have a name in the file system are hidden behind these by an overlay: a
+//! sandbox in which one is to be reached has to show the socket itself.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::FileTypeExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::plan::schedule::Resource;
+use crate::race::servers::Listening;
 
 /// The kernel's flag of a socket that listens (`__SO_ACCEPTCON`).
 const LISTENS: u32 = 0x1_0000;
+/// How the kernel's tables of TCP say so (`TCP_LISTEN`).
+const LISTENS_ON_PORT: &str = "0A";
 
 /// The sockets of this machine on which somebody listens, and that are where their name says. None where the kernel
 /// does not tell.
@@ -14,6 +20,61 @@ pub(crate) fn listening_sockets() -> Vec<PathBuf> {
     let exists =
         |path: &PathBuf| std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
     listening(&String::from_utf8_lossy(&table)).into_iter().filter(exists).collect()
+}
+
+/// The servers of this machine as they are now: on ports and on sockets with a name. The program is known of those whose
+/// processes one may look at; that whoever asks reaches them is for him to say. None where the kernel does not tell.
+pub(crate) fn servers() -> Vec<Listening> {
+    let read = |table: &str| String::from_utf8_lossy(&std::fs::read(table).unwrap_or_default()).into_owned();
+    let ports = ["/proc/net/tcp", "/proc/net/tcp6"].map(read);
+    let ports = ports.iter().flat_map(|table| table.lines().filter_map(port));
+    let names = read("/proc/net/unix");
+    let names =
+        names.lines().skip(1).filter_map(|line| Some((named(line)?, line.split_ascii_whitespace().nth(6)?)));
+    let mut found: BTreeMap<String, String> =
+        names.map(|(path, inode)| (format!("file:{}", path.display()), inode.to_owned())).collect();
+    found.extend(ports.map(|(port, inode)| (format!("port:tcp {port}"), inode.to_owned())));
+    let wanted: BTreeSet<String> = found.values().map(|inode| format!("socket:[{inode}]")).collect();
+    let programs = if wanted.is_empty() { BTreeMap::new() } else { programs(&wanted) };
+    let server = |(resource, inode): (String, String)| Listening {
+        resource: Resource(resource),
+        program: programs.get(&format!("socket:[{inode}]")).cloned(),
+        reached: true,
+    };
+    found.into_iter().map(server).collect()
+}
+
+/// `0: 0100007F:1538 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 4711 …`
+fn port(line: &str) -> Option<(u16, &str)> {
+    let words: Vec<&str> = line.split_ascii_whitespace().collect();
+    let (_, port) = words.get(1)?.rsplit_once(':')?;
+    let listens = *words.get(3)? == LISTENS_ON_PORT;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    listens.then_some(())?;
+    Some((port, words.get(9)?))
+}
+
+/// The names of the programs that hold these sockets. Of several, as a server's children hold it too, that of the first.
+fn programs(sockets: &BTreeSet<String>) -> BTreeMap<String, String> {
+    let mut programs = BTreeMap::new();
+    let number = |name: &std::ffi::OsStr| name.to_str()?.parse::<u32>().ok();
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut processes: Vec<u32> = processes.filter_map(|entry| number(&entry.file_name())).collect();
+    processes.sort_unstable();
+    for process in processes {
+        let folder = Path::new("/proc").join(process.to_string());
+        let held = std::fs::read_dir(folder.join("fd")).into_iter().flatten().flatten();
+        let held =
+            held.filter_map(|entry| std::fs::read_link(entry.path()).ok()?.to_str().map(str::to_owned));
+        let held: Vec<String> = held.filter(|link| sockets.contains(link)).collect();
+        if held.is_empty() {
+            continue;
+        }
+        let Ok(name) = std::fs::read_to_string(folder.join("comm")) else { continue };
+        held.into_iter()
+            .for_each(|link| _ = programs.entry(link).or_insert_with(|| name.trim_end().to_owned()));
+    }
+    programs
 }
 
 /// The named sockets of `/proc/net/unix` that listen, each once, but for those below folders that are shown anyway.
@@ -51,6 +112,18 @@ Num       RefCount Protocol Flags    Type St Inode Path
 ";
         assert_eq!(listening(table), ["/run/postgresql/.s.PGSQL.5432", "/tmp/a b/socket"].map(PathBuf::from));
         assert_eq!(listening(""), Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn a_server_on_a_port_is_found_with_its_program() {
+        let line = "   0: 0100007F:1538 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0";
+        assert_eq!(port(line), Some((5432, "4711")));
+        assert_eq!(port(&line.replace(" 0A ", " 01 ")), None, "a connection");
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let resource = Resource(format!("port:tcp {}", listener.local_addr().unwrap().port()));
+        let found = servers().into_iter().find(|server| server.resource == resource);
+        assert_eq!(found.is_some(), cfg!(target_os = "linux"));
+        assert!(found.is_none_or(|server| server.program.is_some()), "it is our own process");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
+use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -16,8 +17,10 @@ use rustix::process::{
 };
 use rustix::thread::{CapabilitySet, capabilities, configure_capability_in_ambient_set, set_capabilities};
 
-use super::Exit;
+use super::init::leave;
 use super::protocol::{Said, Signalled, Start, receive, send};
+use super::{Awaited, Exit};
+use crate::limits::SERVICE_UP_LOOK;
 
 /// What a process needs to enter namespaces of others.
 const TO_ENTER: [CapabilitySet; 2] = [CapabilitySet::SYS_ADMIN, CapabilitySet::SYS_CHROOT];
@@ -77,7 +80,11 @@ fn serve(control: &UnixStream, running: &mut Running, user: bool) -> bool {
         return false;
     }
     let channel = UnixStream::from(fds.remove(0));
-    match spawn(start, fds, user) {
+    let started = match &start.awaits {
+        Some(awaited) => wait_in_child(awaited),
+        None => spawn(start, fds, user),
+    };
+    match started {
         Ok(pid) => {
             // A handle that is gone already shows itself as a closed socket.
             let _ = send(&channel, &Said::Started { pid }, &[]);
@@ -90,6 +97,34 @@ fn serve(control: &UnixStream, running: &mut Running, user: bool) -> bool {
     true
 }
 
+/// Forks a process that ends with 0 once something is there.
+#[expect(unsafe_code, reason = "fork(2) has no wrapper")]
+fn wait_in_child(awaited: &Awaited) -> io::Result<i32> {
+    // SAFETY: this process has one thread, so its copy finds no lock taken.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => {
+            // Where it fails the group is the init's, which is never signalled.
+            let _ = rustix::process::setpgid(None, None);
+            while !is_there(awaited) {
+                std::thread::sleep(SERVICE_UP_LOOK);
+            }
+            leave(0)
+        }
+        child => Ok(child),
+    }
+}
+
+fn is_there(awaited: &Awaited) -> bool {
+    match awaited {
+        Awaited::Port(address) => TcpStream::connect(address).is_ok(),
+        Awaited::File { path, word: None } => path.symlink_metadata().is_ok(),
+        Awaited::File { path, word: Some(word) } => {
+            std::fs::read_to_string(path).is_ok_and(|text| text.contains(word.as_str()))
+        }
+    }
+}
+
 #[expect(unsafe_code, reason = "the only way to run code between fork and exec")]
 fn spawn(start: Start, fds: Vec<OwnedFd>, user: bool) -> io::Result<i32> {
     let mut command = Command::new(&start.program);
@@ -98,6 +133,9 @@ fn spawn(start: Start, fds: Vec<OwnedFd>, user: bool) -> io::Result<i32> {
     let mappings = fds.into_iter().zip(start.targets);
     let mappings = mappings.map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd }).collect();
     command.fd_mappings(mappings).map_err(|_| io::ErrorKind::InvalidInput)?;
+    if let Some((id, group)) = start.user {
+        command.uid(id).gid(group);
+    }
     let (memory, enters) = (start.memory, start.enters_layers && user);
     // SAFETY: the closure only makes system calls, and this process has one thread.
     unsafe {

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use crate::race::servers::Listening;
 use crate::run::RunError;
 use crate::run::sandbox::{Base, Network, Sandbox, SandboxError, SandboxOptions};
+use crate::run::services::{Running, Services};
 use crate::run::site::workspace::Workspace;
 
 /// Folders that are empty in a sandbox, unless something in them is kept.
@@ -29,6 +31,8 @@ pub struct Sandboxing {
     pub network_may_change: bool,
     /// How many bytes a trial may write.
     pub disk: u64,
+    /// Servers that each has of its own.
+    pub services: Arc<Services>,
 }
 
 /// What the workers of a trial share: a folder, whose `tmp` is their `TMPDIR`, and a sandbox if there
@@ -38,6 +42,9 @@ pub(crate) struct TrialEnv {
     /// The folder, as the workers see it. It has one name for all trials, since paths may show up in a
     /// test's verdict.
     pub(crate) path: PathBuf,
+    // Dropped in this order: servers end with their sandbox at the latest.
+    #[expect(dead_code, reason = "held while the trial lasts")]
+    services: Running,
     sandbox: Option<Held>,
 }
 
@@ -78,13 +85,17 @@ pub(crate) enum BaseEnv {
 pub(crate) struct SandboxPool {
     base: Arc<Base>,
     path: PathBuf,
-    next: Mutex<Option<JoinHandle<Result<Sandbox, SandboxError>>>>,
+    services: Arc<Services>,
+    next: Mutex<Option<JoinHandle<Result<Made, RunError>>>>,
 }
+
+/// A sandbox, and the servers in it.
+type Made = (Sandbox, Running);
 
 impl Sandboxing {
     /// The same with the machine's network, if it has another and may change it.
     pub(crate) fn on_host_network(&self) -> Option<Self> {
-        let changes = self.network_may_change && self.network == Network::Private;
+        let changes = self.network_may_change && self.network == Network::Private && self.services.is_empty();
         changes.then(|| Self { network: Network::Host, ..self.clone() })
     }
 
@@ -96,6 +107,16 @@ impl Sandboxing {
         (self.network == Network::Host || self.network_may_change).then_some(open)
     }
 
+    /// Whether trials reach a server of the machine: by its network, or by its socket. An overlay hides a socket that is not
+    /// shared.
+    pub(crate) fn reaches(&self, server: &Listening) -> bool {
+        let socket = server.resource.0.strip_prefix("file:").map(Path::new);
+        socket.map_or(self.network == Network::Host, |socket| {
+            let real = socket.canonicalize().unwrap_or_else(|_| socket.to_owned());
+            real.starts_with("/dev") || self.share.iter().any(|shared| real.starts_with(shared))
+        })
+    }
+
     /// Changes over to the machine's network.
     pub(crate) fn use_host_network(&mut self) {
         self.network = Network::Host;
@@ -105,7 +126,7 @@ impl Sandboxing {
 impl TrialEnv {
     /// A folder on the host.
     pub(crate) fn on_host(path: PathBuf) -> Self {
-        Self { path, sandbox: None }
+        Self { path, services: Running::default(), sandbox: None }
     }
 
     /// Its sandbox, if it has one.
@@ -163,13 +184,14 @@ impl SandboxPool {
         })?;
         let keep = sandboxing.keep.iter().map(PathBuf::as_path).chain([workspace.path()]);
         let options = SandboxOptions {
-            keep: keep.filter_map(outermost).collect(),
+            keep: keep.chain(sandboxing.services.folder()).filter_map(outermost).collect(),
             share: sandboxing.share.clone(),
             network: sandboxing.network,
             disk: sandboxing.disk,
         };
         let base = Arc::new(Base::start(&sandboxing.executable, &options)?);
-        Ok(Self { base, path, next: Mutex::new(None) })
+        let services = Arc::clone(&sandboxing.services);
+        Ok(Self { base, path, services, next: Mutex::new(None) })
     }
 
     /// A pool on top of a sandbox on top of the base: what is written in that one, by processes that run in it as in a
@@ -179,12 +201,26 @@ impl SandboxPool {
     /// As those of [`Sandbox::on`].
     pub(crate) fn on(&self) -> Result<Self, RunError> {
         let base = self.base.on().map_err(|error| RunError::Sandbox(error.to_string()))?;
-        Ok(Self { base: Arc::new(base), path: self.path.clone(), next: Mutex::new(None) })
+        let services = Arc::clone(&self.services);
+        Ok(Self { base: Arc::new(base), path: self.path.clone(), services, next: Mutex::new(None) })
     }
 
     /// The base as the site of a trial.
     pub(crate) fn ground(&self) -> TrialEnv {
-        TrialEnv { path: self.path.clone(), sandbox: Some(Held::Base(Arc::clone(&self.base))) }
+        let sandbox = Some(Held::Base(Arc::clone(&self.base)));
+        TrialEnv { path: self.path.clone(), services: Running::default(), sandbox }
+    }
+
+    /// Carries out what is done in the base itself, with servers there meanwhile; what these keep by then is what those of
+    /// the sandboxes on top start with.
+    ///
+    /// # Errors
+    /// A server does not start; else those of what is done.
+    pub(crate) fn in_base<T>(&self, work: impl FnOnce() -> Result<T, RunError>) -> Result<T, RunError> {
+        let running = self.services.start(self.base.sandbox())?;
+        let done = work();
+        self.services.stop(running);
+        done
     }
 
     /// The base itself.
@@ -199,15 +235,23 @@ impl SandboxPool {
 
     /// A sandbox of its own; one more is begun, so that the next trial does not wait for its.
     pub(crate) fn site(&self) -> Result<TrialEnv, RunError> {
-        let begin = |base: Arc<Base>| std::thread::spawn(move || Sandbox::on(&base));
+        let make = |base: &Base, services: &Services| -> Result<Made, RunError> {
+            let sandbox = Sandbox::on(base).map_err(|error| RunError::Sandbox(error.to_string()))?;
+            let running = services.start(&sandbox)?;
+            Ok((sandbox, running))
+        };
+        let begin =
+            |base: Arc<Base>, services: Arc<Services>| std::thread::spawn(move || make(&base, &services));
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let made = match next.take() {
-            Some(begun) => begun.join().unwrap_or(Err(SandboxError::Ended)),
-            None => Sandbox::on(&self.base),
+            Some(begun) => {
+                begun.join().unwrap_or_else(|_| Err(RunError::Sandbox(SandboxError::Ended.to_string())))
+            }
+            None => make(&self.base, &self.services),
         };
-        *next = Some(begin(Arc::clone(&self.base)));
-        let sandbox = made.map_err(|error| RunError::Sandbox(error.to_string()))?;
-        Ok(TrialEnv { path: self.path.clone(), sandbox: Some(Held::Own(sandbox)) })
+        let (sandbox, services) = made?;
+        *next = Some(begin(Arc::clone(&self.base), Arc::clone(&self.services)));
+        Ok(TrialEnv { path: self.path.clone(), services, sandbox: Some(Held::Own(sandbox)) })
     }
 }
 
@@ -223,7 +267,7 @@ impl Drop for SandboxPool {
 
 /// What has to be kept for a path to be seen: the folder below a private one that it is in. All of it,
 /// since a project has its neighbours there too.
-fn outermost(path: &Path) -> Option<PathBuf> {
+pub(crate) fn outermost(path: &Path) -> Option<PathBuf> {
     let path = path.canonicalize().ok()?;
     PRIVATE.iter().find_map(|private| {
         let below = path.strip_prefix(private).ok()?;

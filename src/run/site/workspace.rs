@@ -154,7 +154,7 @@ fn make_home(home: &Path) -> std::io::Result<()> {
 }
 
 /// Copies what a folder holds into another; what is neither file, folder nor link is left out.
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+pub(crate) fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(to)?;
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;

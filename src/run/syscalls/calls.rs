@@ -1,5 +1,6 @@
 //! A system call, and what it does to which resources, in the harness's words (`EVENTS` there).
 
+use std::net::IpAddr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -215,12 +216,25 @@ impl Reader<'_> {
             return None;
         }
         let port = Some(u16::from_be_bytes(self.target.bytes(at + 2)?)).filter(|&port| port != 0)?;
+        if operation == Operation::ConnectTo && !self.is_of_this_machine(family, at)? {
+            return None;
+        }
         let protocol = match self.target.kind_of_socket(socket)? {
             1 => "tcp".to_owned(),
             2 => "udp".to_owned(),
             other => other.to_string(),
         };
         Some(touch(Some(format!("port:{protocol} {port}")), operation, writes))
+    }
+
+    /// Whether an address leads to this machine by its loopback: the ports of others are other resources.
+    fn is_of_this_machine(&self, family: i32, at: u64) -> Option<bool> {
+        let address = if family == libc::AF_INET {
+            IpAddr::from(self.target.bytes::<4>(at + 4)?)
+        } else {
+            IpAddr::from(self.target.bytes::<16>(at + 8)?).to_canonical()
+        };
+        Some(address.is_loopback() || address.is_unspecified())
     }
 }
 

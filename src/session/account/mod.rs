@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::finding::{Finding, Origin};
 use crate::plan::coverage::Coverage;
 use crate::plan::{Axes, Plan, Seed};
+use crate::race::servers::OutsideServer;
 use crate::session::account::finding_book::FindingBook;
 use crate::session::account::leftovers::Leftovers;
 use crate::session::account::ran::{Ran, part_that_ran};
@@ -30,6 +31,8 @@ pub(crate) struct Account {
     search: Option<Search>,
     /// The tests that trials leave out.
     left_out: BTreeSet<TestIndex>,
+    /// Servers outside of the trials that tests talk to.
+    outside: Vec<OutsideServer>,
     remarks: Vec<(About, String)>,
     probes: u32,
 }
@@ -70,6 +73,7 @@ impl Account {
             Event::Raced(schedules) => {
                 self.search.iter_mut().for_each(|search| search.schedules += schedules);
             }
+            Event::Outside(servers) => self.outside = servers.to_vec(),
             Event::LeftOut(tests) => self.left_out.extend(*tests),
             Event::Remark(about, text) => self.remarks.push((*about, (*text).to_owned())),
             event => self.book.add(suite, event),
@@ -114,6 +118,12 @@ impl Account {
         &self.left_out
     }
 
+    /// The server outside of the trials that a test talks to, if it does; one that trials do not reach if there is such.
+    pub(crate) fn outside_of(&self, test: TestIndex) -> Option<&OutsideServer> {
+        let servers = self.outside.iter().filter(|server| server.tests.contains(&test));
+        servers.min_by_key(|server| server.at.reached)
+    }
+
     /// The remarks, those on how plans are run first.
     pub(crate) fn remarks(&self) -> Vec<String> {
         self.remarks_about(|_| true)
@@ -151,6 +161,7 @@ impl Account {
             costs: self.remarks_about(|about| about == About::Costs),
             remarks: self.remarks_about(|about| about != About::Costs).into_iter().chain(never_ran).collect(),
             left_out: self.left_out.clone(),
+            outside: self.outside.clone(),
             alone: self.alone(),
             trials: self.trials(),
             schedules: search.map_or(0, |search| search.schedules),

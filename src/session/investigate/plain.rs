@@ -14,6 +14,7 @@ use crate::limits::{PLAIN_ALONE, PLAIN_TESTS};
 use crate::run::RunError;
 use crate::run::engine::Surroundings;
 use crate::run::process::plain::PlainRun;
+use crate::session::investigate::outside;
 use crate::session::lab::Lab;
 use crate::suite::{Suite, TestIndex};
 
@@ -48,6 +49,7 @@ pub(crate) fn together(lab: &mut Lab<'_>, tests: &BTreeSet<TestIndex>) -> Result
 /// # Errors
 /// Those of the engine.
 pub(crate) fn asked(lab: &mut Lab<'_>, finding: Finding) -> Result<Finding, RunError> {
+    let finding = outside::doubted(lab, finding);
     let (Kind::Broken, Some(test), Some(signature)) = (finding.kind, finding.test, &finding.signature) else {
         return Ok(finding);
     };

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::formats::JOURNAL;
 use crate::plan::{Plan, Seed};
+use crate::race::servers::Listening;
 use crate::record::journal_format::{Header, How, Key, Record};
 use crate::record::{Journal, journal_file};
 use crate::run::engine::{Capabilities, Collect, Isolation, PlainJob, PlainPytest, ProjectCopies};
@@ -269,6 +270,10 @@ impl Engine for JournaledEngine {
 
     fn isolation(&self) -> Isolation {
         self.engine.isolation()
+    }
+
+    fn servers(&self) -> Vec<Listening> {
+        self.engine.servers()
     }
 
     fn refuse_forks(&mut self, why: &str) -> Result<(), RunError> {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use crate::finding::{Finding, Origin};
 use crate::limits::RECORDING_FACTOR;
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, WorkerId};
+use crate::race::servers::Listening;
 use crate::run::engine::{Collect, PlainJob, Surroundings};
 use crate::run::process::plain::PlainRun;
 use crate::run::{Engine, Job, RunError};
@@ -41,7 +42,7 @@ pub struct Lab<'a> {
     /// Whether nothing is run after the deadline.
     ends_on_time: bool,
     forecast: Forecast,
-    /// Whether trials run one after the other, as they slow each other down.
+    /// Whether trials run one after the other, as they slow each other down or share a server.
     one_by_one: bool,
 }
 
@@ -350,6 +351,16 @@ impl<'a> Lab<'a> {
     /// Whether trials are kept from the machine's network, and could be let use it.
     pub(crate) fn may_use_host_network(&self) -> bool {
         self.engine.isolation().network
+    }
+
+    /// The servers of the machine, and whether trials reach them, but for those that these have of their own.
+    pub(crate) fn servers(&self) -> Vec<Listening> {
+        self.engine.servers()
+    }
+
+    /// From now on trials run one after the other, as they share what they change.
+    pub(crate) fn run_one_by_one(&mut self) {
+        self.one_by_one = true;
     }
 
     /// Runs a plan in processes started for it alone, with the machine's network. Nothing is kept of it,

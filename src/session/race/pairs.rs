@@ -66,7 +66,7 @@ pub(crate) struct Races {
 impl Races {
     /// The races that the recorded conflicts allow; only those of one test if one is named.
     pub(crate) fn new(seed: Seed, hash_seed: u32, recording: &Recording, victim: Option<TestIndex>) -> Self {
-        let Recording { conflicts, system_calls } = recording;
+        let Recording { conflicts, system_calls, touched: _ } = recording;
         let more = pairs(conflicts, RACED_PAIRS + 1, victim).len() > RACED_PAIRS;
         let pairs = pairs(conflicts, RACED_PAIRS, victim);
         let conflicts = conflicts.clone();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::finding::Origin;
 use crate::limits::RECORDING_FACTOR;
 use crate::plan::{Mode, OrderKind, Plan, Seed};
+use crate::race::Touched;
 use crate::race::conflicts::{Conflict, beyond_python, conflicts};
 use crate::run::RunError;
 use crate::session::event::About;
@@ -34,6 +35,8 @@ pub(crate) struct Recording {
     pub(crate) conflicts: Vec<Conflict>,
     /// Whether tests do what only system calls tell of; else races need not look at these.
     pub(crate) system_calls: bool,
+    /// All that was recorded.
+    pub(crate) touched: Vec<Touched>,
 }
 
 /// Records, and finds the conflicts: of all tests, or, where they are said to take longer than `most`, of some from all over
@@ -65,7 +68,7 @@ pub(crate) fn record(
         touched.extend(trial.touched);
         ControlFlow::Continue(())
     })?;
-    Ok(Recording { conflicts: conflicts(&touched), system_calls: beyond_python(&touched) })
+    Ok(Recording { conflicts: conflicts(&touched), system_calls: beyond_python(&touched), touched })
 }
 
 /// What is said where some tests were recorded and others not.

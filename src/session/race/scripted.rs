@@ -61,7 +61,7 @@ impl Scripted {
     pub fn recording(&self) -> Recording {
         let all: Vec<TestIndex> = (0..self.tests.len() as u32).map(TestIndex).collect();
         let touched: Vec<Touched> = all.into_iter().map(|test| self.touched(test)).collect();
-        Recording { conflicts: conflicts(&touched), system_calls: false }
+        Recording { conflicts: conflicts(&touched), system_calls: false, touched }
     }
 
     fn touched(&self, test: TestIndex) -> Touched {

@@ -8,6 +8,7 @@ pub(crate) mod sample;
 pub(crate) mod suspected;
 pub(crate) mod hash_seeds;
 pub(crate) mod network;
+pub(crate) mod servers;
 pub(crate) mod fidelity;
 pub(crate) mod recognised;
 pub(crate) mod same_cause;
@@ -34,12 +35,12 @@ use crate::session::agenda::Agenda;
 use crate::session::complete;
 use crate::session::event::{About, Event, Reporter};
 use crate::session::fix::search;
-use crate::session::investigate::{plain, room};
+use crate::session::investigate::{outside, plain, room};
 use crate::session::lab::deadline::Deadline;
 use crate::session::lab::{Lab, serial};
 use crate::session::race::campaign::{Bounds, Racing};
 use crate::session::race::pairs::Races;
-use crate::session::race::recording;
+use crate::session::race::recording::{self, Recording};
 use crate::session::result::{Limits, SessionResult};
 use crate::session::suspect::Suspect;
 use crate::suite::suspicion::Suspicion;
@@ -82,6 +83,8 @@ pub(crate) fn stress(
         start,
         first_run: None,
         under_other_hash_seeds: BTreeSet::new(),
+        rootdir: &interpreter.rootdir,
+        recording: None,
         suspected: suspected(limits.suspicion.as_ref(), &suite, interpreter),
     };
     let deadline = limits.time.map(|time| Deadline::new(start, time));
@@ -181,6 +184,10 @@ struct Session<'a> {
     axes: &'a Axes,
     limits: &'a Limits,
     start: Instant,
+    /// pytest's rootdir.
+    rootdir: &'a str,
+    /// What tests touch, if that was recorded before the races.
+    recording: Option<Recording>,
     /// When the suite had been run once, if the time limit was over by then.
     first_run: Option<Duration>,
     /// Tests that the user suspects, in suite order.
@@ -218,10 +225,12 @@ impl Session<'_> {
         self.first_run =
             Some(self.start.elapsed()).filter(|took| self.limits.time.is_some_and(|time| time < *took));
         self.each_alone(lab, &suite_order)?;
+        self.look_for_servers(lab, &suite_order, &shown)?;
         if network::check(lab, &suite_order, &self.failing(lab, hash_seed))? {
             lab.tell(&Event::Forgotten);
             shown = lab.trial(Origin::Baseline, &suite_order)?;
             self.each_alone(lab, &suite_order)?;
+            self.look_for_servers(lab, &suite_order, &shown)?;
         }
         self.tell_alone(lab);
         self.set_apart(lab, &suite_order, &shown)?;
@@ -269,7 +278,10 @@ impl Session<'_> {
     fn failing(&self, lab: &Lab<'_>, hash_seed: u32) -> Vec<TestIndex> {
         let waiting = &lab.book().waiting;
         let tests: BTreeSet<TestIndex> = waiting.iter().map(|suspect| suspect.signature.test).collect();
-        let fails = |&test: &TestIndex| lab.history.failed_alone(test, hash_seed) != Some(false);
+        let fails = |&test: &TestIndex| {
+            lab.history.failed_alone(test, hash_seed) != Some(false)
+                && lab.account().outside_of(test).is_none()
+        };
         tests.into_iter().filter(fails).collect()
     }
 
@@ -282,8 +294,9 @@ impl Session<'_> {
         suite_order: &Plan,
         hash_seed: u32,
     ) -> Result<(), RunError> {
-        lab.trial(Origin::Baseline, suite_order)?;
+        let shown = lab.trial(Origin::Baseline, suite_order)?;
         lab.end_on_time();
+        self.look_for_servers(lab, suite_order, &shown)?;
         let mut more = lab.book().waiting.is_empty() && self.round(lab, VICTIM_ROUND)?;
         if lab.book().waiting.is_empty() && !lab.out_of_time() {
             self.race(lab, hash_seed)?;
@@ -314,9 +327,12 @@ impl Session<'_> {
         }
         let limits = self.limits;
         let share = limits.time.map(|time| time.mul_f64(RECORDING_SHARE));
-        let recording = match recording::record(lab, self.seed, hash_seed, share) {
-            Err(RunError::OutOfTime) => return Ok(()),
-            recorded => recorded?,
+        let recording = match self.recording.take() {
+            Some(recorded) => recorded,
+            None => match recording::record(lab, self.seed, hash_seed, share) {
+                Err(RunError::OutOfTime) => return Ok(()),
+                recorded => recorded?,
+            },
         };
         let races = Races::new(self.seed, hash_seed, &recording, self.victim);
         let schedules = if limits.time.is_some() { u64::MAX } else { SESSION_SCHEDULES };
@@ -414,8 +430,9 @@ impl Session<'_> {
 
     /// Tells of a finding, unless that was done.
     fn found(&self, lab: &mut Lab<'_>, finding: &Finding) {
-        if lab.book().same_as(finding).is_none() {
-            lab.found(finding);
+        let finding = outside::doubted(lab, finding.clone());
+        if lab.book().same_as(&finding).is_none() {
+            lab.found(&finding);
         }
     }
 }
@@ -427,7 +444,10 @@ fn never_passed(lab: &Lab<'_>) -> BTreeSet<TestIndex> {
         let passes = lab.history.passed_in(test, hash_seed).is_some()
             || lab.history.failed_alone(test, hash_seed) == Some(false);
         // What hangs or is lost ends the run of all, and is no run to repeat.
-        let is_open = suspect.failure.is_some() && !passes && !room::was_lacking(lab, suspect);
+        let is_open = suspect.failure.is_some()
+            && !passes
+            && !room::was_lacking(lab, suspect)
+            && lab.account().outside_of(test).is_none();
         is_open.then_some(test)
     };
     lab.book().waiting.iter().filter_map(failed).collect()

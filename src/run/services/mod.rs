@@ -1,0 +1,146 @@
+//! Servers of the trials' own. Each is made ready once, while jostle starts: what it keeps by then stands in a folder that
+//! every sandbox shows, copy-on-write. In each trial's sandbox one is started on that, at the address the suite already uses,
+//! and is gone with the sandbox, with all that was written.
+
+pub mod settings;
+mod binaries;
+mod postgres;
+mod redis;
+mod preparing;
+mod running;
+
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use rustix::process::Signal;
+
+pub(crate) use preparing::Place;
+pub(crate) use running::Running;
+
+use crate::plan::schedule::Resource;
+
+/// All services of a suite.
+#[derive(Debug, Default)]
+pub struct Services {
+    all: Vec<Service>,
+    /// The folder that holds what each keeps, once it was made ready.
+    folder: OnceLock<PathBuf>,
+}
+
+impl Services {
+    /// These, none of which is ready yet.
+    pub fn new(all: Vec<Service>) -> Self {
+        Self { all, folder: OnceLock::new() }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// The folder that sandboxes have to show.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.folder.get().map(PathBuf::as_path)
+    }
+
+    /// Where they are, as resources are named.
+    pub(crate) fn resources(&self) -> Vec<Resource> {
+        self.all.iter().flat_map(|service| service.resources.clone()).collect()
+    }
+}
+
+/// A server of the trials' own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// What the settings call it.
+    name: String,
+    /// What makes its folder, before it is started for the first time.
+    make: Vec<Step>,
+    /// What starts it to be made ready, in the foreground.
+    prepared_by: Step,
+    /// What starts it in a trial, in the foreground.
+    run: Step,
+    /// When it is up.
+    ready: Ready,
+    /// What is run once, with it up.
+    prepare: Vec<String>,
+    /// Variables of these.
+    variables: Vec<(OsString, OsString)>,
+    /// Where its programs are, for those that `prepare` names.
+    programs: Option<PathBuf>,
+    /// How it is told to end in good order.
+    stop: Stop,
+    /// A folder whose copy its own folder starts with.
+    data: Option<PathBuf>,
+    /// Whether it refuses to run as root.
+    refuses_root: bool,
+    /// A folder that it makes a socket in.
+    socket: Option<PathBuf>,
+    /// Where it is, as resources are named.
+    resources: Vec<Resource>,
+}
+
+/// How a server is told to end in good order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    Interrupt,
+    Terminate,
+}
+
+impl Stop {
+    fn signal(self) -> Signal {
+        match self {
+            Self::Interrupt => Signal::INT,
+            Self::Terminate => Signal::TERM,
+        }
+    }
+}
+
+/// A program to be run, with what it is told on standard input. `{data}` stands for the service's folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Step {
+    program: OsString,
+    arguments: Vec<String>,
+    input: String,
+}
+
+impl Service {
+    /// The names of two services of which one would take the address of the other.
+    pub(crate) fn at_one_address(services: &[Self]) -> Option<(&str, &str)> {
+        let mut pairs = services
+            .iter()
+            .enumerate()
+            .flat_map(|(at, one)| services[at + 1..].iter().map(move |other| (one, other)));
+        let clash = pairs
+            .find(|(one, other)| one.resources.iter().any(|resource| other.resources.contains(resource)));
+        clash.map(|(one, other)| (one.name.as_str(), other.name.as_str()))
+    }
+}
+
+impl Step {
+    fn new(program: impl Into<OsString>, arguments: &[&str]) -> Self {
+        let arguments = arguments.iter().map(|&word| word.to_owned()).collect();
+        Self { program: program.into(), arguments, input: String::new() }
+    }
+
+    fn shell(line: &str) -> Self {
+        Self::new("/bin/sh", &["-c", line])
+    }
+}
+
+/// When a server is up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Ready {
+    /// A port accepts.
+    Port(IpAddr, u16),
+    /// A file is there, and holds this word.
+    File(String, Option<&'static str>),
+    /// A command exits with 0.
+    Command(String),
+}
+
+fn with_data(text: &str, data: &Path) -> String {
+    text.replace("{data}", &data.to_string_lossy())
+}

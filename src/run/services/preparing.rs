@@ -1,0 +1,176 @@
+//! What is done once, before the first trial: a service's folder is made, the service is started on it, is filled by the
+//! user's commands, and ends in good order.
+
+use std::ffi::OsString;
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::unix::fs::{PermissionsExt, lchown};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::running::{Started, log};
+use super::{Service, Services, Step};
+use crate::limits::{SERVICE_END, SERVICE_LOOK, SERVICE_PREPARATION};
+use crate::run::RunError;
+use crate::run::process::interrupt::Interrupt;
+use crate::run::sandbox::{
+    Base, Exit, Network, Sandbox, SandboxError, SandboxOptions, SandboxedCommand, SandboxedProcess,
+};
+use crate::run::site::workspace::copy;
+
+/// Where services are made ready.
+pub(crate) struct Place<'a> {
+    /// This `jostle`.
+    pub(crate) executable: &'a Path,
+    /// The session's folder.
+    pub(crate) workspace: &'a Path,
+    /// What has to be seen of `/tmp` and its like.
+    pub(crate) keep: Vec<PathBuf>,
+    /// Where the user's commands are run.
+    pub(crate) project: &'a Path,
+    /// The suite's Python, whose environment they find.
+    pub(crate) python: &'a Path,
+    /// The user's wish to stop.
+    pub(crate) interrupt: &'a Interrupt,
+}
+
+impl Services {
+    /// Makes all ready, unless they are.
+    ///
+    /// # Errors
+    /// One cannot be made, does not start, or a command of the user's fails.
+    pub(crate) fn make_ready(&self, place: &Place<'_>) -> Result<(), RunError> {
+        if self.all.is_empty() || self.folder.get().is_some() {
+            return Ok(());
+        }
+        let folder = place.workspace.join("services");
+        let io = |source| RunError::io(format!("cannot make {}", folder.display()), source);
+        fs::create_dir_all(&folder).map_err(io)?;
+        let sandboxed = |error: SandboxError| RunError::Sandbox(error.to_string());
+        for service in &self.all {
+            service.make_folder(&folder, place.workspace).map_err(io)?;
+        }
+        let options = SandboxOptions {
+            keep: place.keep.clone(),
+            // What they keep is to stay.
+            share: vec![folder.clone()],
+            network: Network::Private,
+            ..SandboxOptions::default()
+        };
+        let base = Base::start(place.executable, &options).map_err(sandboxed)?;
+        for service in &self.all {
+            service.make_ready(&folder, base.sandbox(), place)?;
+        }
+        // Only whoever was first has been here.
+        let _ = self.folder.set(folder);
+        Ok(())
+    }
+}
+
+impl Service {
+    /// Makes its folder, with what it starts with, for who it runs as.
+    fn make_folder(&self, folder: &Path, workspace: &Path) -> io::Result<()> {
+        let data = self.data_in(folder);
+        match &self.data {
+            Some(given) => copy(given, &data)?,
+            None => fs::create_dir_all(&data)?,
+        }
+        fs::set_permissions(&data, Permissions::from_mode(0o700))?;
+        if let Some(owner) = self.owner() {
+            give(&data, owner)?;
+            // It has to get there.
+            for above in data.ancestors().skip(1).take_while(|above| above.starts_with(workspace)) {
+                fs::set_permissions(above, Permissions::from_mode(0o711))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn make_ready(&self, folder: &Path, sandbox: &Sandbox, place: &Place<'_>) -> Result<(), RunError> {
+        let data = self.data_in(folder);
+        for step in &self.make {
+            let log = log()?;
+            let process = self.spawn(step, &data, sandbox, &log)?;
+            self.has_ended_well(process, log, &step.program.to_string_lossy(), place.interrupt)?;
+        }
+        let Started { mut process, .. } =
+            Started::begin(self, &self.prepared_by, folder, sandbox)?.once_up(Some(place.interrupt))?;
+        for line in &self.prepare {
+            let log = log()?;
+            let command = self.of_the_user(line, place, &log)?;
+            let started = sandbox.start(command).map_err(|error| self.says(&error.to_string()))?;
+            self.has_ended_well(started, log, line, place.interrupt)?;
+        }
+        let _ = process.kill(self.stop.signal());
+        match process.wait_for(SERVICE_END) {
+            Some(_) => Ok(()),
+            None => Err(self.says(&format!("it does not end within {} s", SERVICE_END.as_secs()))),
+        }
+    }
+
+    /// A command of the user's, in the project, with the suite's environment and the service's programs.
+    fn of_the_user(&self, line: &str, place: &Place<'_>, log: &File) -> Result<SandboxedCommand, RunError> {
+        let io = |source| RunError::io(format!("cannot prepare the service {}", self.name), source);
+        let mut env = self.environment();
+        let bin = place.python.parent().map(|bin| bin.as_os_str().to_owned()).unwrap_or_default();
+        for (name, value) in &mut env {
+            if name == "PATH" && !bin.is_empty() {
+                let path: OsString = [&*bin, ":".as_ref(), &**value].into_iter().collect();
+                *value = path;
+            }
+        }
+        let step = Step::shell(line);
+        Ok(SandboxedCommand {
+            args: step.arguments.iter().map(Into::into).collect(),
+            env,
+            cwd: place.project.to_owned(),
+            fds: vec![(log.try_clone().map_err(io)?.into(), 1), (log.try_clone().map_err(io)?.into(), 2)],
+            ..SandboxedCommand::new(step.program)
+        })
+    }
+
+    /// Waits for the end of what is run once.
+    fn has_ended_well(
+        &self,
+        mut process: SandboxedProcess,
+        log: File,
+        what: &str,
+        interrupt: &Interrupt,
+    ) -> Result<(), RunError> {
+        let until = Instant::now() + SERVICE_PREPARATION;
+        let exit = loop {
+            if let Some(exit) = process.wait_for(SERVICE_LOOK.max(Duration::from_millis(1))) {
+                break exit;
+            }
+            if interrupt.is_set() {
+                return Err(RunError::Interrupted);
+            }
+            if Instant::now() > until {
+                return Err(self.failed(
+                    &format!("`{what}` has not ended after {} s", SERVICE_PREPARATION.as_secs()),
+                    log,
+                ));
+            }
+        };
+        if exit == Exit::Code(0) {
+            Ok(())
+        } else {
+            Err(self.failed(&format!("`{what}` failed: {exit}"), log))
+        }
+    }
+
+    fn says(&self, why: &str) -> RunError {
+        RunError::Service(format!("the service {}: {why}", self.name))
+    }
+}
+
+/// Gives a folder and all that is in it to somebody.
+fn give(path: &Path, (user, group): (u32, u32)) -> io::Result<()> {
+    lchown(path, Some(user), Some(group))?;
+    if path.symlink_metadata()?.is_dir() {
+        for entry in fs::read_dir(path)? {
+            give(&entry?.path(), (user, group))?;
+        }
+    }
+    Ok(())
+}

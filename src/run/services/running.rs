@@ -1,0 +1,212 @@
+//! Servers in a sandbox: started, waited for, and ended in good order where what they keep is to stay.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{Read, Seek, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::{Ready, Service, Services, Step, with_data};
+use crate::limits::{SERVICE_END, SERVICE_LOOK, SERVICE_START};
+use crate::run::RunError;
+use crate::run::process::interrupt::Interrupt;
+use crate::run::sandbox::{Awaited, Exit, Sandbox, SandboxedCommand, SandboxedProcess};
+
+/// Who is nobody, where no other ordinary user is known.
+const NOBODY: (u32, u32) = (65534, 65534);
+/// Lines of a server's own words that an error shows.
+const LINES: usize = 12;
+
+/// The servers of a sandbox. They end with it, or when this is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Running(Vec<SandboxedProcess>);
+
+impl Services {
+    /// Starts all in a sandbox, and waits until they are up.
+    ///
+    /// # Errors
+    /// One does not start, or not in time.
+    pub(crate) fn start(&self, sandbox: &Sandbox) -> Result<Running, RunError> {
+        let Some(folder) = self.folder.get() else { return Ok(Running::default()) };
+        let started = self.all.iter().map(|service| Started::begin(service, &service.run, folder, sandbox));
+        let started = started.collect::<Result<Vec<_>, _>>()?;
+        let up = started.into_iter().map(|started| started.once_up(None).map(|up| up.process));
+        up.collect::<Result<_, _>>().map(Running)
+    }
+
+    /// Has servers end in good order, so that what they keep is whole.
+    pub(crate) fn stop(&self, running: Running) {
+        for (service, process) in self.all.iter().zip(&running.0) {
+            // One that has ended is not signalled.
+            let _ = process.kill(service.stop.signal());
+        }
+        for mut process in running.0 {
+            process.wait_for(SERVICE_END);
+        }
+    }
+}
+
+/// A server that was started, and may not be up yet.
+pub(super) struct Started<'a> {
+    service: &'a Service,
+    sandbox: &'a Sandbox,
+    data: PathBuf,
+    pub(super) process: SandboxedProcess,
+    log: File,
+}
+
+impl<'a> Started<'a> {
+    /// Starts a server by one of its commands.
+    pub(super) fn begin(
+        service: &'a Service,
+        by: &Step,
+        folder: &Path,
+        sandbox: &'a Sandbox,
+    ) -> Result<Self, RunError> {
+        let (data, log) = (service.data_in(folder), log()?);
+        let process = service.spawn(by, &data, sandbox, &log)?;
+        Ok(Self { service, sandbox, data, process, log })
+    }
+
+    /// Waits until it is up; an interrupt ends that.
+    pub(super) fn once_up(mut self, interrupt: Option<&Interrupt>) -> Result<Self, RunError> {
+        let until = Instant::now() + SERVICE_START;
+        let mut waiter = self.waiter()?;
+        loop {
+            if let Some(exit) = waiter.wait_for(SERVICE_LOOK) {
+                if exit == Exit::Code(0) {
+                    return Ok(self);
+                }
+                // A command that is asked again and again until it says so.
+                std::thread::sleep(SERVICE_LOOK);
+                waiter = self.waiter()?;
+            }
+            if let Some(exit) = self.process.wait_for(Duration::ZERO) {
+                return Err(self.service.failed(&format!("it did not start: {exit}"), self.log));
+            }
+            if interrupt.is_some_and(Interrupt::is_set) {
+                return Err(RunError::Interrupted);
+            }
+            if Instant::now() > until {
+                let waited = SERVICE_START.as_secs();
+                let ready = match &self.service.ready {
+                    Ready::Port(host, port) => format!("nothing accepts at {host}:{port}"),
+                    Ready::File(path, _) => format!("{} is not there", with_data(path, &self.data)),
+                    Ready::Command(line) => format!("`{line}` does not exit with 0"),
+                };
+                return Err(self
+                    .service
+                    .failed(&format!("it is not up after {waited} s: {ready}"), self.log));
+            }
+        }
+    }
+
+    /// A process that ends with 0 once the server is up.
+    fn waiter(&self) -> Result<SandboxedProcess, RunError> {
+        let sandboxed = |started: Result<_, _>| {
+            started.map_err(|error: crate::run::sandbox::SandboxError| RunError::Sandbox(error.to_string()))
+        };
+        match &self.service.ready {
+            Ready::Port(host, port) => sandboxed(self.sandbox.await_in(Awaited::Port((*host, *port).into()))),
+            Ready::File(path, word) => {
+                let (path, word) = (with_data(path, &self.data).into(), word.map(str::to_owned));
+                sandboxed(self.sandbox.await_in(Awaited::File { path, word }))
+            }
+            Ready::Command(line) => {
+                self.service.spawn(&Step::shell(line), &self.data, self.sandbox, &self.log)
+            }
+        }
+    }
+}
+
+impl Service {
+    /// Where it keeps what it keeps.
+    pub(super) fn data_in(&self, folder: &Path) -> PathBuf {
+        folder.join(&self.name).join("data")
+    }
+
+    /// The user and group it runs as, if these are not jostle's own.
+    pub(super) fn owner(&self) -> Option<(u32, u32)> {
+        if !self.refuses_root || !rustix::process::geteuid().is_root() {
+            return None;
+        }
+        let of_socket = self.socket.as_ref().and_then(|folder| std::fs::metadata(folder).ok());
+        let of_socket = of_socket.map(|found| (found.uid(), found.gid())).filter(|(user, _)| *user != 0);
+        Some(of_socket.or_else(ordinary_user).unwrap_or(NOBODY))
+    }
+
+    /// Starts a step of its own in a sandbox.
+    pub(super) fn spawn(
+        &self,
+        step: &Step,
+        data: &Path,
+        sandbox: &Sandbox,
+        log: &File,
+    ) -> Result<SandboxedProcess, RunError> {
+        let io = |source| RunError::io(format!("cannot start the service {}", self.name), source);
+        let owner = self.owner();
+        // Whoever is not root may not be let into the project's folder.
+        let cwd = if owner.is_some() { PathBuf::from("/") } else { std::env::current_dir().map_err(io)? };
+        let mut fds: Vec<(OwnedFd, i32)> = Vec::new();
+        for number in [1, 2] {
+            fds.push((log.try_clone().map_err(io)?.into(), number));
+        }
+        if !step.input.is_empty() {
+            let mut input = tempfile::tempfile().map_err(io)?;
+            input.write_all(step.input.as_bytes()).and_then(|()| input.rewind()).map_err(io)?;
+            fds.push((input.into(), 0));
+        }
+        let command = SandboxedCommand {
+            args: step.arguments.iter().map(|word| with_data(word, data).into()).collect(),
+            env: self.environment(),
+            cwd,
+            fds,
+            user: owner,
+            ..SandboxedCommand::new(&step.program)
+        };
+        sandbox
+            .start(command)
+            .map_err(|error| RunError::Service(format!("the service {}: {error}", self.name)))
+    }
+
+    /// The user's variables, and those of the service, whose programs are found first.
+    pub(super) fn environment(&self) -> Vec<(OsString, OsString)> {
+        let mut all: Vec<(OsString, OsString)> = std::env::vars_os()
+            .filter(|(name, _)| self.variables.iter().all(|(own, _)| own != name) && name != "PATH")
+            .collect();
+        let mut path = self.programs.clone().unwrap_or_default().into_os_string();
+        if let Some(rest) = std::env::var_os("PATH") {
+            path = if path.is_empty() { rest } else { [&*path, ":".as_ref(), &*rest].into_iter().collect() };
+        }
+        all.push(("PATH".into(), path));
+        all.extend(self.variables.iter().cloned());
+        all
+    }
+
+    /// What failed, with the last of its own words.
+    pub(super) fn failed(&self, what: &str, mut log: File) -> RunError {
+        let mut said = Vec::new();
+        // Without its words the error says what it can.
+        let _ = log.rewind().and_then(|()| log.read_to_end(&mut said));
+        let said = String::from_utf8_lossy(&said);
+        let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
+        let last = lines[lines.len().saturating_sub(LINES)..].join("\n  ");
+        let last = if last.is_empty() { "It said nothing".to_owned() } else { format!("It said:\n  {last}") };
+        RunError::Service(format!("the service {}: {what}. {last}", self.name))
+    }
+}
+
+/// A file that is gone with its last descriptor.
+pub(super) fn log() -> Result<File, RunError> {
+    tempfile::tempfile().map_err(|source| RunError::io("cannot make a temporary file", source))
+}
+
+/// The ordinary user that systems have for PostgreSQL.
+fn ordinary_user() -> Option<(u32, u32)> {
+    let users = std::fs::read_to_string("/etc/passwd").ok()?;
+    let line = users.lines().find(|line| line.starts_with("postgres:"))?;
+    let mut numbers = line.split(':').skip(2).map(|word| word.parse().ok());
+    Some((numbers.next()??, numbers.next()??))
+}

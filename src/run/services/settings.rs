@@ -1,0 +1,176 @@
+//! What the user says of a service, and the service that follows from it.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::{Ready, Service, Step, Stop, postgres, redis};
+use crate::plan::schedule::Resource;
+
+/// The table of a service, as it stands in the suite's settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ServiceSettings {
+    /// `postgres` or `redis`, if the service has another name.
+    pub(super) preset: Option<String>,
+    /// What starts it, in the foreground.
+    pub(super) command: Option<String>,
+    /// `127.0.0.1:1025`, a path, or a command that exits with 0, once it is up.
+    pub(super) ready: Option<String>,
+    /// A folder whose copy its own folder starts with, relative to the file of the settings.
+    pub(super) data: Option<PathBuf>,
+    /// Commands that are run once, with it up.
+    #[serde(default)]
+    pub(super) prepare: Vec<String>,
+    /// Of a preset: the port.
+    pub(super) port: Option<u16>,
+    /// Of a preset: the folder of its socket for PostgreSQL, the socket for Redis.
+    pub(super) socket: Option<PathBuf>,
+    /// Of PostgreSQL: the databases it has.
+    pub(super) databases: Option<Vec<String>>,
+    /// Of PostgreSQL: its only user.
+    pub(super) user: Option<String>,
+}
+
+/// Which services there are without a command.
+const PRESETS: [&str; 2] = ["postgres", "redis"];
+
+impl Service {
+    /// A service by its settings. `folder` is where relative paths start, and `python` is the suite's, whose packages may
+    /// bring a server.
+    ///
+    /// # Errors
+    /// What is wrong with the settings, or which program is not to be found.
+    pub fn new(name: &str, settings: &ServiceSettings, folder: &Path, python: &Path) -> Result<Self, String> {
+        let preset = settings.preset.as_deref().or_else(|| {
+            PRESETS.into_iter().find(|preset| *preset == name).filter(|_| settings.command.is_none())
+        });
+        let data = settings.data.as_ref().map(|path| existing(&folder.join(path))).transpose()?;
+        match preset {
+            Some("postgres") => postgres::service(name, settings, data, python),
+            Some("redis") => redis::service(name, settings, data, python),
+            Some(other) => {
+                Err(format!("there is no preset `{other}`: give {}, or a command", PRESETS.join(" or ")))
+            }
+            None => general(name, settings, data),
+        }
+    }
+}
+
+/// That settings of other services are not given.
+pub(super) fn has_none_of(given: &[(&str, bool)], of: &str) -> Result<(), String> {
+    match given.iter().find(|(_, is_given)| *is_given) {
+        Some((name, _)) => Err(format!("`{name}` means nothing for {of}: leave it out")),
+        None => Ok(()),
+    }
+}
+
+fn existing(path: &Path) -> Result<PathBuf, String> {
+    let wrong = |why: &str| format!("data = {}: {why}. Give a folder that exists", path.display());
+    let found = path.canonicalize().map_err(|error| wrong(&error.to_string()))?;
+    if found.is_dir() { Ok(found) } else { Err(wrong("it is no folder")) }
+}
+
+fn general(name: &str, settings: &ServiceSettings, data: Option<PathBuf>) -> Result<Service, String> {
+    has_none_of(
+        &[
+            ("databases", settings.databases.is_some()),
+            ("user", settings.user.is_some()),
+            ("port", settings.port.is_some()),
+            ("socket", settings.socket.is_some()),
+        ],
+        "a service with a command of its own",
+    )?;
+    let Some(command) = settings.command.as_deref().filter(|command| !command.trim().is_empty()) else {
+        return Err(format!(
+            "there is no command: give what starts the server in the foreground, or call the service {}",
+            PRESETS.join(" or ")
+        ));
+    };
+    let Some(ready) = settings.ready.as_deref().filter(|ready| !ready.trim().is_empty()) else {
+        return Err("there is no `ready`: give a port like 127.0.0.1:1025, a path that is there once the server is up, or a \
+                    command that exits with 0 then"
+            .into());
+    };
+    let (ready, resources) = ready_when(ready);
+    // A shell that waits would take the signals that are meant for the server.
+    let run = Step::shell(&format!("exec {command}"));
+    Ok(Service {
+        name: name.to_owned(),
+        make: Vec::new(),
+        prepared_by: run.clone(),
+        run,
+        ready,
+        prepare: settings.prepare.clone(),
+        variables: Vec::new(),
+        programs: None,
+        stop: Stop::Terminate,
+        data,
+        refuses_root: false,
+        socket: None,
+        resources,
+    })
+}
+
+/// What `ready` says, and the resource that it names.
+fn ready_when(text: &str) -> (Ready, Vec<Resource>) {
+    let text = text.trim();
+    let address = text.rsplit_once(':').and_then(|(host, port)| {
+        let host = match host.trim_matches(['[', ']']) {
+            "" | "localhost" => IpAddr::from(Ipv4Addr::LOCALHOST),
+            host => host.parse().ok()?,
+        };
+        Some((host, port.parse::<u16>().ok()?))
+    });
+    if let Some((host, port)) = address {
+        return (Ready::Port(host, port), vec![Resource(format!("port:tcp {port}"))]);
+    }
+    if !text.contains(char::is_whitespace) && (text.starts_with('/') || text.starts_with("{data}/")) {
+        return (Ready::File(text.to_owned(), None), vec![Resource(format!("file:{text}"))]);
+    }
+    (Ready::Command(text.to_owned()), Vec::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(name: &str, toml: &str) -> Result<Service, String> {
+        let settings: ServiceSettings = toml::from_str(toml).map_err(|error| error.message().to_owned())?;
+        Service::new(name, &settings, Path::new("/nowhere"), Path::new("/nowhere/bin/python"))
+    }
+
+    fn wrong(name: &str, toml: &str) -> String {
+        of(name, toml).unwrap_err()
+    }
+
+    #[test]
+    fn a_server_is_up_when_its_port_accepts_its_file_is_there_or_its_command_says_so() {
+        let ready = |text: &str| ready_when(text).0;
+        assert_eq!(ready("127.0.0.1:1025"), Ready::Port(Ipv4Addr::LOCALHOST.into(), 1025));
+        assert_eq!(ready("localhost:1025"), Ready::Port(Ipv4Addr::LOCALHOST.into(), 1025));
+        assert_eq!(ready("[::1]:1025"), Ready::Port("::1".parse().unwrap(), 1025));
+        assert_eq!(ready("{data}/up"), Ready::File("{data}/up".into(), None));
+        assert_eq!(ready("/run/x.sock"), Ready::File("/run/x.sock".into(), None));
+        assert_eq!(ready("curl -f localhost:80/"), Ready::Command("curl -f localhost:80/".into()));
+        let service = of("mail", "command = \"mailpit\"\nready = \"127.0.0.1:1025\"").unwrap();
+        assert_eq!(service.run.arguments, ["-c", "exec mailpit"]);
+        assert_eq!(service.resources, [Resource("port:tcp 1025".into())]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_service_is_told() {
+        assert!(wrong("mail", "").contains("there is no command"));
+        assert!(wrong("mail", "command = \"x\"").contains("there is no `ready`"));
+        assert!(wrong("mail", "command = \"x\"\nready = \"y z\"\nport = 1").contains("`port` means nothing"));
+        assert!(wrong("mail", "preset = \"mysql\"").contains("there is no preset `mysql`"));
+        assert!(wrong("mail", "commands = \"x\"").contains("unknown field"));
+        assert!(wrong("postgres", "databases = [\"a\\u0000b\"]").contains("no name of a database"));
+        assert!(wrong("postgres", "databases = [\"a\"]\nready = \"x y\"").contains("`ready` means nothing"));
+        assert!(
+            wrong("mail", "command = \"x\"\nready = \"y z\"\ndata = \"missing\"")
+                .contains("Give a folder that exists")
+        );
+    }
+}
