@@ -31,6 +31,7 @@ mod resume;
 mod rooms;
 mod sandbox;
 mod sentences;
+mod services;
 mod shards;
 mod shrink_properties;
 mod slow_machine;

