@@ -140,7 +140,7 @@ fn each_trial_has_a_server_of_its_own_that_starts_with_what_was_prepared() {
 [tool.jostle.services.names]
 command = "python server.py PORT {data}"
 ready = "127.0.0.1:PORT"
-prepare = ["python -c 'import socket; socket.create_connection((\"127.0.0.1\", PORT)).sendall(b\"add ada\\n\")'"]
+prepare = ["python -c 'import test_names; test_names.ask(\"add ada\")'"]
 "#;
     let folder = suite(port, settings);
     let (code, report, printed) = stress(folder.path(), &light_python(), &[]);
