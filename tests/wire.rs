@@ -9,7 +9,9 @@ use std::num::NonZero;
 use std::process::Command;
 
 use jostle::formats::PROTOCOL_VERSION;
-use jostle::run::protocol::{Message, Purpose, Request, Setup, WatchSetup, Whereabouts, WorkerIdentity};
+use jostle::run::protocol::{
+    Message, Purpose, Request, Server, ServerSort, Setup, WatchSetup, Whereabouts, WorkerIdentity,
+};
 use jostle::state::{Instructions, NamedPlace};
 use jostle::suite::{Fixture, Phase};
 use serde::de::DeserializeOwned;
@@ -194,6 +196,7 @@ fn the_harness_knows_all_that_jostle_says() {
         teardown: Some(fixture),
     };
     let named = [NamedPlace { name: place(), get: place(), is_getter: true, set: Some(place()) }];
+    let servers = [Server { sort: ServerSort::Postgres, port: 1, user: place(), databases: vec![place()] }];
     let requests = [
         Request::Setup(Box::new(Setup {
             protocol: PROTOCOL_VERSION,
@@ -208,6 +211,7 @@ fn the_harness_knows_all_that_jostle_says() {
             stop: NonZero::new(1),
             explain: Some(&instructions),
             named_places: &named,
+            servers: &servers,
         })),
         Request::Go,
         Request::Turn { turn: 1 },

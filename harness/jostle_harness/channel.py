@@ -114,6 +114,8 @@ class Setup:
         self.explain: Optional[messages.Instructions] = message.get("explain")
         #: The places of state that the user has named.
         self.named_places: List[messages.NamedPlace] = message.get("named_places", [])
+        #: The servers of the trial's own whose state is looked at.
+        self.servers: List[messages.Server] = message.get("servers", [])
         #: Whether this is the setup of a zygote's fork.
         self.is_fork = False
 

@@ -33,6 +33,7 @@ from .places import Place, show
 from .probes import Finder, Probe, file_probe, node_probe
 from .process_state import ProcessState
 from .reads import Reads
+from .servers import Servers
 from .writes import Writes
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Explainer:
         config: pytest.Config,
         items: Sequence[pytest.Item] = (),
         named_places: Sequence[messages.NamedPlace] = (),
+        servers: Sequence[messages.Server] = (),
     ) -> None:
         self._restore: Set[str] = set(instructions["restore"])
         self._watch: Optional[str] = instructions["watch"]
@@ -67,6 +69,7 @@ class Explainer:
         self._config = config
         self._items = items
         self._named_places = named_places
+        self._server_settings = servers
         self._own: Dict[str, bool] = {}
         #: Whether there was something that could not be looked at.
         self._is_cut_off = False
@@ -110,6 +113,7 @@ class Explainer:
     def _start(self) -> None:
         self._leftovers = Leftovers(self._rootdir)
         self._files = Files(self._rootdir, lambda: PathBindings(self.is_own))
+        self._servers = Servers(self._server_settings)
         self._process_state = ProcessState(pytest_private.capture_manager(self._config))
         self._named = NamedState(self._named_places)
         self._contexts = ContextVariables(self.is_own, self._is_runner)
@@ -162,7 +166,13 @@ class Explainer:
 
     def _finders(self) -> Iterator[Finder]:
         """What finds the places of what was noted as no object of the project's or of a library's."""
-        yield from (self._named.probe, self._process_state.probe, self._contexts.probe, self._leftovers.probe)
+        yield from (
+            self._named.probe,
+            self._process_state.probe,
+            self._contexts.probe,
+            self._leftovers.probe,
+            self._servers.probe,
+        )
 
     def _probe(self, name: str) -> Optional[Probe]:
         """What tells whether the place of a name is another by now."""
@@ -218,6 +228,7 @@ class Explainer:
         self._graph.add_value(fixture_place(fixturedef), outcome.get_result())
         self._graph.walk()
         self._files.note_new()
+        self._servers.note_new()
         if self._writes is not None:
             self._writes.resolve()
         if self._follower is not None:
@@ -269,6 +280,7 @@ class Explainer:
             or self._heap.is_cut_off
             or self._is_cut_off
             or self._files.is_cut_off
+            or self._servers.is_cut_off
             or len(places) > limits.PLACES
         )
         self._process_state.streams.next_item = next_item
@@ -302,6 +314,8 @@ class Explainer:
         assert self._graph is not None
         seen: Dict[str, int] = {}
         sources = (
+            # Few, and told in full however much else there is.
+            self._servers.changes(),
             (place for place in self._graph.changes() if not self._process_state.covers(place.name)),
             self._process_state.changes(self.is_own),
             self._contexts.changes(),

@@ -40,6 +40,10 @@ KEPT_DATABASE_BYTES = 8 << 20
 KEPT_BYTES_IN_ALL = 64 << 20
 #: Rows of one table of a database that are compared.
 ROWS = 2_000
+#: Rows of one table that are told one by one; more are told as their table, as one would put that back.
+NAMED_ROWS = 20
+#: Seconds that a server of the trial's own is waited for, which has nobody else to answer.
+SERVER_SECONDS = 15.0
 
 #: Shuffled orders that plugins which sort are asked about, besides the collected one and its reverse.
 ASKED_ORDERS = 4

@@ -168,7 +168,12 @@ class Loop:
         passing = [item for item, name in zip(self.items, names) if item is not None and text(item.nodeid) != name]
         are_passing(value for item in passing for _, value in pytest_private.parameters(item))
         explainer = Explainer(
-            self._setup.explain, str(item.config.rootpath), item.config, items, self._setup.named_places
+            self._setup.explain,
+            str(item.config.rootpath),
+            item.config,
+            items,
+            self._setup.named_places,
+            self._setup.servers,
         )
         item.config.pluginmanager.register(explainer, "jostle-explainer")
         return explainer

@@ -138,6 +138,15 @@ class NamedPlace(TypedDict):
     set: Optional[str]
 
 
+class Server(TypedDict):
+    """A server of the trial's own."""
+
+    sort: Literal["postgres", "redis"]
+    port: int
+    user: str
+    databases: List[str]
+
+
 # The keys of the wire are words of Python's, which a class cannot have as attributes.
 Instructions = TypedDict(
     "Instructions",
@@ -171,6 +180,7 @@ class Setup(_Setup, total=False):
     stop: int
     explain: Instructions
     named_places: List[NamedPlace]
+    servers: List[Server]
 
 
 class Go(TypedDict):

@@ -129,7 +129,7 @@ class Harness:
             return None
         from .explain import Explainer
 
-        explainer = Explainer(explain, self.rootdir, collector.config, (), self.setup.named_places)
+        explainer = Explainer(explain, self.rootdir, collector.config, (), self.setup.named_places, self.setup.servers)
         explainer.start()
         return explainer
 

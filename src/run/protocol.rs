@@ -86,6 +86,32 @@ pub struct Setup<'a> {
     /// With `explain`, the places that the user has named.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub named_places: &'a [NamedPlace],
+    /// With `explain`, the servers of the trial's own whose state is looked at.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub servers: &'a [Server],
+}
+
+/// A server of the trial's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Server {
+    /// `postgres`, `redis`.
+    pub sort: ServerSort,
+    /// Its port on the trial's loopback.
+    pub port: u16,
+    /// Who may do all there; of PostgreSQL.
+    pub user: String,
+    /// The databases that it was given; of PostgreSQL.
+    pub databases: Vec<String>,
+}
+
+/// A sort of server whose state is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ServerSort {
+    /// PostgreSQL.
+    Postgres,
+    /// Redis.
+    Redis,
 }
 
 /// What to look at while tests run.

@@ -87,6 +87,7 @@ impl PytestHost {
             stop: None,
             explain: None,
             named_places: &[],
+            servers: &[],
         };
         self.start(self.command(folder, seeds.hash_seed), place, (), sender, setup)
     }

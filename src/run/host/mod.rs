@@ -17,7 +17,7 @@ use crate::limits::TRIAL_TIMEOUT;
 use crate::run::RunError;
 use crate::run::process::pytest::{Heard, Process};
 use crate::run::process::reaper::Reaper;
-use crate::run::protocol::{Request, Setup};
+use crate::run::protocol::{Request, Server, Setup};
 use crate::run::sandbox::{SandboxError, check_owners};
 use crate::run::services::Place;
 use crate::run::site::leftovers::Watch;
@@ -144,6 +144,11 @@ impl PytestHost {
     /// Whether trials have servers of their own.
     pub(crate) fn has_services(&self) -> bool {
         self.options.sandboxing.as_ref().is_some_and(|sandboxing| !sandboxing.services.is_empty())
+    }
+
+    /// Those whose state can be looked at.
+    pub(crate) fn servers(&self) -> &[Server] {
+        self.options.sandboxing.as_ref().map_or(&[], |sandboxing| sandboxing.services.servers())
     }
 
     pub(crate) fn sandboxing_on_host_network(&self) -> Option<Sandboxing> {

@@ -20,11 +20,14 @@ pub(crate) use preparing::Place;
 pub(crate) use running::Running;
 
 use crate::plan::schedule::Resource;
+use crate::run::protocol::Server;
 
 /// All services of a suite.
 #[derive(Debug, Default)]
 pub struct Services {
     all: Vec<Service>,
+    /// Those whose state can be looked at.
+    servers: Vec<Server>,
     /// The folder that holds what each keeps, once it was made ready.
     folder: OnceLock<PathBuf>,
 }
@@ -32,7 +35,13 @@ pub struct Services {
 impl Services {
     /// These, none of which is ready yet.
     pub fn new(all: Vec<Service>) -> Self {
-        Self { all, folder: OnceLock::new() }
+        let servers = all.iter().filter_map(|service| service.server.clone()).collect();
+        Self { all, servers, folder: OnceLock::new() }
+    }
+
+    /// Those whose state can be looked at.
+    pub(crate) fn servers(&self) -> &[Server] {
+        &self.servers
     }
 
     /// Whether there are none.
@@ -80,6 +89,8 @@ pub struct Service {
     socket: Option<PathBuf>,
     /// Where it is, as resources are named.
     resources: Vec<Resource>,
+    /// How its state is looked at, if it can be.
+    server: Option<Server>,
 }
 
 /// How a server is told to end in good order.

@@ -6,6 +6,7 @@ use super::binaries::folder_of;
 use super::settings::{ServiceSettings, has_none_of};
 use super::{Ready, Service, Step, Stop};
 use crate::plan::schedule::Resource;
+use crate::run::protocol::{Server, ServerSort};
 
 const PORT: u16 = 5432;
 const USER: &str = "postgres";
@@ -78,6 +79,7 @@ pub(super) fn service(
             .collect();
         make.push(create);
     }
+    let server_state = Server { sort: ServerSort::Postgres, port, user: user.clone(), databases };
     let variables = [("PGHOST", "127.0.0.1".to_owned()), ("PGPORT", port.to_string()), ("PGUSER", user)];
     let mut resources = vec![Resource(format!("port:tcp {port}"))];
     resources.extend(
@@ -98,5 +100,6 @@ pub(super) fn service(
         refuses_root: true,
         socket: settings.socket.clone(),
         resources,
+        server: Some(server_state),
     })
 }

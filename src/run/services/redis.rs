@@ -6,6 +6,7 @@ use super::binaries::folder_of;
 use super::settings::{ServiceSettings, has_none_of};
 use super::{Ready, Service, Step, Stop};
 use crate::plan::schedule::Resource;
+use crate::run::protocol::{Server, ServerSort};
 
 const PORT: u16 = 6379;
 /// Packages that bring it, each with the folder of its programs.
@@ -76,5 +77,6 @@ pub(super) fn service(
         refuses_root: false,
         socket: settings.socket.as_ref().and_then(|path| path.parent().map(Path::to_owned)),
         resources,
+        server: Some(Server { sort: ServerSort::Redis, port, user: String::new(), databases: Vec::new() }),
     })
 }

@@ -110,6 +110,7 @@ fn general(name: &str, settings: &ServiceSettings, data: Option<PathBuf>) -> Res
         refuses_root: false,
         socket: None,
         resources,
+        server: None,
     })
 }
 

@@ -14,7 +14,9 @@ use crate::race::{Access, Touched};
 use crate::run::error::with_output;
 use crate::run::host::PytestHost;
 use crate::run::process::pytest::{Heard, Process};
-use crate::run::protocol::{Message, Purpose, Request, Setup, WatchSetup, WorkerIdentity, check_protocol};
+use crate::run::protocol::{
+    Message, Purpose, Request, Server, Setup, WatchSetup, WorkerIdentity, check_protocol,
+};
 use crate::run::site::trial_env::TrialEnv;
 use crate::run::syscalls::names::Names;
 use crate::run::syscalls::{Supervisor, filter};
@@ -227,6 +229,7 @@ impl<'a> TrialRun<'a> {
             stop: self.course.stop().filter(|_| state.process == 0),
             explain: self.job.instructions,
             named_places: self.named_places(),
+            servers: self.servers(),
         };
         let name = (worker, state.process);
         let launched = self.launcher.launch(self.site, self.job.plan.hash_seed, name, &self.sender, setup);
@@ -247,6 +250,10 @@ impl<'a> TrialRun<'a> {
     }
 
     /// The places that the user has named, where state is to be explained.
+    fn servers(&self) -> &'a [Server] {
+        self.job.instructions.map_or(&[], |_| self.launcher.host().servers())
+    }
+
     fn named_places(&self) -> &'a [NamedPlace] {
         self.job.instructions.map_or(&[], |_| &self.launcher.host().options.named_places)
     }
