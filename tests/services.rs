@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::{UNEXPLAINED, jostle, light_python, python_with, said, sandboxing};
+use crate::support::{UNEXPLAINED, UNFIXED, jostle, light_python, python_with, said, sandboxing};
 
 /// A server that keeps what it is told: `add NAME`, `all`.
 const SERVER: &str = r#"
@@ -65,7 +65,6 @@ fn suite(port: u16, settings: &str) -> tempfile::TempDir {
 fn stress(folder: &Path, python: &Path, more: &[&str]) -> (i32, serde_json::Value, String) {
     let output = jostle(folder)
         .args(["stress", "--seed", "1", "--trials", "6", "--schedules", "0", "--json=report.json"])
-        .args(UNEXPLAINED)
         .arg("--python")
         .arg(python)
         .args(more)
@@ -91,6 +90,14 @@ fn findings(report: &serde_json::Value) -> Vec<String> {
     report["findings"].as_array().into_iter().flatten().map(finding).collect()
 }
 
+/// The confirmed places of all findings.
+fn places(report: &serde_json::Value) -> Vec<String> {
+    let findings = report["findings"].as_array().into_iter().flatten();
+    let explained = findings.map(|finding| &finding["explanation"]).filter(|told| told["confirmed"] == true);
+    let places = explained.flat_map(|told| told["places"].as_array().into_iter().flatten());
+    places.filter_map(|place| place["name"].as_str().map(str::to_owned)).collect()
+}
+
 /// A server of the machine that counts who talks to it, and says that somebody is there already.
 fn machines_server() -> (u16, Arc<AtomicU32>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -113,14 +120,15 @@ fn a_server_of_the_machine_is_told_of_and_left_alone_and_nothing_is_claimed_of_w
     }
     let (port, asked) = machines_server();
     let folder = suite(port, "");
-    let (code, report, printed) = stress(folder.path(), &light_python(), &[]);
+    let (code, report, printed) = stress(folder.path(), &light_python(), &UNEXPLAINED);
     assert_eq!((code, findings(&report)), (10, vec!["unreproduced test_signup".to_owned()]), "{printed}");
     assert_eq!(report["findings"][0]["also"].as_array().map(Vec::len), Some(1), "{report}");
     let remark = report["remarks"][0].as_str().unwrap_or_default();
     assert!(remark.starts_with(&format!("2 tests talk to 127.0.0.1:{port} (")), "{remark}");
     assert_eq!(asked.load(Ordering::Relaxed), 0, "nothing reaches it");
 
-    let (code, report, printed) = stress(folder.path(), &light_python(), &["--network", "host"]);
+    let (code, report, printed) =
+        stress(folder.path(), &light_python(), &[&UNEXPLAINED[..], &["--network", "host"]].concat());
     assert_eq!(
         (code, findings(&report)),
         (10, vec!["unreproduced test_first_names".to_owned()]),
@@ -143,7 +151,7 @@ ready = "127.0.0.1:PORT"
 prepare = ["python -c 'import test_names; test_names.ask(\"add ada\")'"]
 "#;
     let folder = suite(port, settings);
-    let (code, report, printed) = stress(folder.path(), &light_python(), &[]);
+    let (code, report, printed) = stress(folder.path(), &light_python(), &UNEXPLAINED);
     assert_eq!(
         (code, findings(&report)),
         (1, vec!["victim test_first_names test_signup".to_owned()]),
@@ -167,7 +175,7 @@ fn a_service_that_cannot_be_had_is_an_error_that_says_why() {
     ];
     for (settings, what, more) in cases {
         let folder = suite(9, &settings);
-        let (code, _, printed) = stress(folder.path(), &light_python(), &[]);
+        let (code, _, printed) = stress(folder.path(), &light_python(), &UNEXPLAINED);
         assert_eq!(code, 4, "{settings}: {printed}");
         assert!(printed.contains(what) && printed.contains(more), "{settings}: {printed}");
     }
@@ -228,11 +236,14 @@ prepare = ["python -c 'import redis; redis.Redis(port=56379).set(\"base\", 1)'"]
 "#;
     fs::write(folder.path().join("test_shop.py"), tests).expect("it can be written");
     fs::write(folder.path().join("pyproject.toml"), settings).expect("it can be written");
-    let (code, report, printed) = stress(folder.path(), &with_databases(), &[]);
+    let (code, report, printed) = stress(folder.path(), &with_databases(), &UNFIXED);
     let mut found = findings(&report);
     found.sort();
     assert_eq!(found, ["victim test_keys test_session", "victim test_nobody_yet test_signup"], "{printed}");
     assert_eq!(code, 1, "{printed}");
+    let mut places = places(&report);
+    places.sort();
+    assert_eq!(places, ["key session:1", "table customers, row name='zoe'"], "{printed}");
 }
 
 #[test]
