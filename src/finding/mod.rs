@@ -281,7 +281,7 @@ impl Finding {
 
     /// How many tests it is known to make fail.
     pub(crate) fn broken_tests(&self) -> usize {
-        let related = self.explanation.iter().flat_map(|explanation| &explanation.related_tests.victims);
+        let related = self.explanation.iter().flat_map(|explanation| explanation.related_tests.all_victims());
         let others = related.chain(&self.same_polluter.victims).map(|victim| victim.test);
         let tests = self.test.iter().chain(&self.also).copied().chain(others);
         tests.collect::<BTreeSet<_>>().len()

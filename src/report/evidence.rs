@@ -137,8 +137,8 @@ fn a_victim_for_which_fewer_places_are_enough_is_told_with_these() {
         let enough = enough.iter().map(|&place| (test('b'), vec![place.to_owned()])).collect();
         related(RelatedTests { victims: [of_b.clone()].into(), enough, ..RelatedTests::default() })
     };
-    assert!(has(&with(&["shop.CART"]), "also victim", "test_b.py::b, for shop.CART alone"));
-    assert!(has(&with(&[]), "also victim", "test_b.py::b") && !with(&[]).contains(", for "));
+    assert!(has(&with(&["shop.CART"]), "also victim", "test_b.py:1 b, for shop.CART alone"));
+    assert!(has(&with(&[]), "also victim", "test_b.py:1 b") && !with(&[]).contains(", for "));
 }
 
 #[test]
