@@ -154,14 +154,20 @@ fn a_seed_gives_the_same_report_each_time_although_tests_leave_files() {
     println!("without, the second differs, and what is called broken is doubted");
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_suite_that_needs_the_machines_network_gets_it_and_it_is_said() {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::{SocketAddr, UnixListener};
+
     if support::sandboxing(&[]).is_none() {
         return;
     }
-    let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = server.local_addr().expect("an address").port();
-    let connect = format!("socket.create_connection(('127.0.0.1', {port})).close()");
+    // Without a name in the file system it is one of the network, and is not known as a server that keeps something.
+    let name = format!("jostle-test-{}", std::process::id());
+    let address = SocketAddr::from_abstract_name(&name).expect("a name");
+    let _server = UnixListener::bind_addr(&address).expect("a socket");
+    let connect = format!("socket.socket(socket.AF_UNIX).connect('\\0{name}')");
     for source in [
         format!("import socket\ndef test_a(): {connect}\ndef test_b(): pass\n"),
         format!("import socket\n{connect}\ndef test_a(): pass\n"),
