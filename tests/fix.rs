@@ -151,3 +151,63 @@ fn where_there_is_no_fix_it_is_said_how_to_get_one() {
         assert!(said(&told).contains(advice), "{}", said(&told));
     }
 }
+
+#[test]
+fn fixes_of_one_file_can_be_applied_one_after_the_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("test_state.py");
+    let source = "\
+A = []
+B = {}
+
+
+def test_sets_a():
+    A.append(1)
+
+
+def test_sets_b():
+    B['b'] = 1
+
+
+def test_reads_a():
+    assert A == []
+
+
+def test_reads_b():
+    assert B == {}
+";
+    fs::write(&path, source).expect("a file");
+    let jostle = |arguments: &str| {
+        let mut command = support::jostle(folder.path());
+        command.args(arguments.split(' ')).output().expect("jostle runs")
+    };
+    let python = support::light_python().display().to_string();
+    let session = format!(
+        "stress --seed 1 --trials 2 -n 1 --hash-seeds 1 --schedules 0 --failures failures --python {python}"
+    );
+    let stressed = jostle(&session);
+    assert!(
+        said(&stressed).contains("\n  jostle fix --allow-dirty\n"),
+        "there is no git: {}",
+        said(&stressed)
+    );
+    let files = fs::read_dir(folder.path().join("failures")).expect("a folder");
+    let mut files: Vec<String> =
+        files.map(|file| file.expect("a file").file_name().into_string().expect("text")).collect();
+    files.sort();
+    assert_eq!(files.len(), 2, "{files:?}");
+    for (number, file) in files.iter().enumerate() {
+        let applied = jostle(&format!("fix failures/{file} --yes --allow-dirty"));
+        // The second alone does not know of the first.
+        assert_eq!(applied.status.code(), Some(i32::from(number == 1)), "{}", said(&applied));
+    }
+    let checked = jostle("fix failures --check");
+    assert_eq!(checked.status.code(), Some(0), "{}", said(&checked));
+    assert!(said(&checked).contains("is applied already"), "{}", said(&checked));
+    assert!(said(&checked).contains("1 fix can be applied, 0 cannot be"), "{}", said(&checked));
+    assert_eq!(jostle("fix --yes --allow-dirty").status.code(), Some(0));
+    let checked = jostle("fix --check");
+    assert_eq!(said(&checked).matches("is applied already").count(), 2, "{}", said(&checked));
+    let passed = Command::new(&python).args(["-m", "pytest", "-q"]).current_dir(folder.path()).output();
+    assert!(passed.expect("pytest").status.success());
+}

@@ -17,7 +17,7 @@ pub struct KeptEdit {
     file: String,
     /// The SHA-256 of what it held.
     before: String,
-    /// The SHA-256 of what it holds once the fix is applied alone.
+    /// The SHA-256 of what it holds once this is the only change of it.
     after: String,
     /// What is changed.
     splices: Vec<KeptSplice>,
@@ -42,16 +42,17 @@ enum Text {
     Bytes(Vec<u8>),
 }
 
-/// What a file holds now, seen from a fix of it.
+/// A file as some changes of it find it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Now {
-    /// What it held when the fix was tried: the change can be made.
-    AsTried(Edit),
-    /// What it holds once the fix is applied.
-    Applied,
-    /// Something else.
-    Other,
+pub(crate) struct Found {
+    /// What it held when they were tried.
+    pub(crate) before: Vec<u8>,
+    /// Of each change whether it is made already.
+    pub(crate) made: Vec<bool>,
 }
+
+/// Of how many changes of one file it is tried which of them are made; more are never found made but alone or all at once.
+const MOST_TRIED: usize = 6;
 
 impl KeptEdit {
     /// A change as it is kept.
@@ -85,15 +86,8 @@ impl KeptEdit {
         odd.then(|| format!("its fix of {} ends before it begins", self.file))
     }
 
-    /// What it comes to for a file that holds this.
-    pub(crate) fn of_content(&self, content: Vec<u8>) -> Now {
-        let digest = digest(&content);
-        if digest == self.after {
-            return Now::Applied;
-        }
-        if digest != self.before {
-            return Now::Other;
-        }
+    /// The change of a file that held this when the fix was tried.
+    pub(crate) fn of_before(&self, before: Vec<u8>) -> Edit {
         let splice = |KeptSplice { at, end, rank, text }: &KeptSplice| Splice {
             at: *at,
             end: end.unwrap_or(*at),
@@ -103,9 +97,60 @@ impl KeptEdit {
                 Text::Bytes(bytes) => bytes.clone(),
             },
         };
-        let splices = self.splices.iter().map(splice).collect();
-        Now::AsTried(Edit { file: self.file.clone(), before: content, splices })
+        Edit { file: self.file.clone(), before, splices: self.splices.iter().map(splice).collect() }
     }
+
+    /// Whether a file holds what it leaves, and no more is changed.
+    pub(crate) fn leaves(&self, content: &[u8]) -> bool {
+        self.after == digest(content)
+    }
+
+    /// Whether both were tried with one content of one file.
+    pub(crate) fn is_of_the_same(&self, other: &Self) -> bool {
+        (&self.file, &self.before) == (&other.file, &other.before)
+    }
+}
+
+/// How a file with this content is found by some changes that were tried with one content of it. None if it is neither as it
+/// was then nor as some of them leave it.
+pub(crate) fn found(edits: &[&KeptEdit], content: &[u8]) -> Option<Found> {
+    let before = &edits.first()?.before;
+    let all = (1_u64 << edits.len().min(63)) - 1;
+    let single = (0..edits.len().min(63)).map(|at| 1 << at);
+    let several = 0..1 << edits.len().min(MOST_TRIED);
+    let tried = several.chain(single).chain([all]).map(|bits: u64| {
+        let made: Vec<bool> = (0..edits.len()).map(|at| at < 63 && bits >> at & 1 == 1).collect();
+        (made.iter().zip(edits).filter(|(made, _)| **made).map(|(_, edit)| *edit).collect::<Vec<_>>(), made)
+    });
+    let undone = |(those, made): (Vec<&KeptEdit>, Vec<bool>)| {
+        let held = undone(&those, content)?;
+        (digest(&held) == *before).then_some(Found { before: held, made })
+    };
+    tried.filter_map(undone).next()
+}
+
+/// A content without what some changes have added to it. None if one of them leaves something out, which nobody knows any
+/// more, or if it is not there.
+fn undone(edits: &[&KeptEdit], content: &[u8]) -> Option<Vec<u8>> {
+    let mut added: Vec<Splice> = Vec::new();
+    for splice in edits.iter().flat_map(|edit| edit.of_before(Vec::new()).splices) {
+        if splice.end != splice.at {
+            return None;
+        }
+        if !added.contains(&splice) {
+            added.push(splice);
+        }
+    }
+    added.sort_by_key(|splice| (splice.at, splice.rank));
+    let (mut before, mut from) = (Vec::new(), 0);
+    for Splice { at, text, .. } in added {
+        let kept = at.checked_sub(before.len())?;
+        before.extend_from_slice(content.get(from..from + kept)?);
+        from += kept;
+        from += content.get(from..)?.starts_with(&text).then_some(text.len())?;
+    }
+    before.extend_from_slice(content.get(from..)?);
+    Some(before)
 }
 
 fn digest(content: &[u8]) -> String {
@@ -130,11 +175,41 @@ mod tests {
             let edit = edit(b"one\ntwo\nthree\n", text);
             let written = serde_json::to_string(&KeptEdit::of(&edit)).unwrap();
             let kept: KeptEdit = serde_json::from_str(&written).unwrap();
-            assert_eq!(kept.of_content(edit.before.clone()), Now::AsTried(edit.clone()), "{written}");
-            assert_eq!(kept.of_content(edit.after()), Now::Applied);
-            assert_eq!(kept.of_content(b"one\ntwo\nfour\n".to_vec()), Now::Other);
+            assert_eq!(kept.of_before(edit.before.clone()), edit, "{written}");
+            let as_tried = Found { before: edit.before.clone(), made: vec![false] };
+            assert_eq!(found(&[&kept], &edit.before), Some(as_tried));
+            assert_eq!(found(&[&kept], &edit.after()), None, "what is left out is not known any more");
+            assert!(kept.leaves(&edit.after()) && !kept.leaves(&edit.before));
+            assert_eq!(found(&[&kept], b"one\ntwo\nfour\n"), None);
             assert_eq!((kept.file(), kept.fault()), ("tests/a.py", None));
         }
+    }
+
+    #[test]
+    fn which_fixes_of_a_file_are_applied_is_known_by_what_they_add() {
+        let of = |splices: &[(usize, Rank, &str)]| {
+            let splice =
+                |&(at, rank, text): &(usize, Rank, &str)| Splice { at, end: at, rank, text: text.into() };
+            let before = b"import shop\n\ndef test_a():\n    pass\n".to_vec();
+            Edit { file: "a.py".into(), before, splices: splices.iter().map(splice).collect() }
+        };
+        let import = (12, Rank::Import, "import pytest\n");
+        let edits = [
+            of(&[import, (13, Rank::Block, "def one():\n"), (13, Rank::Line, "@one\n")]),
+            of(&[import, (13, Rank::Block, "def two():\n"), (13, Rank::Line, "@two\n")]),
+            of(&[(0, Rank::LineEnd, "# three\n")]),
+        ];
+        let kept: Vec<KeptEdit> = edits.iter().map(KeptEdit::of).collect();
+        let kept: Vec<&KeptEdit> = kept.iter().collect();
+        for bits in 0..8 {
+            let made: Vec<bool> = (0..3).map(|at| bits >> at & 1 == 1).collect();
+            let unchanged = Edit { splices: Vec::new(), ..edits[0].clone() };
+            let those = edits.iter().zip(&made).filter(|(_, made)| **made);
+            let content = those.fold(unchanged, |all, (edit, _)| all.with(edit).unwrap()).after();
+            let as_made = Found { before: edits[0].before.clone(), made };
+            assert_eq!(found(&kept, &content), Some(as_made), "{}", String::from_utf8_lossy(&content));
+        }
+        assert_eq!(found(&kept, b"import shop\n\ndef test_a():\n    return\n"), None);
     }
 
     #[test]

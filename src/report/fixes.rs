@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::explain::fix::{Edit, diff};
+use crate::explain::fix::Edit;
 use crate::record::FailureFile;
 use crate::report::patch;
 use crate::report::terminal::{BAD, DIM, DOUBTFUL, GOOD};
@@ -10,10 +10,17 @@ use crate::report::terminal::{BAD, DIM, DOUBTFUL, GOOD};
 /// Whether a fix can be applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// The project's files are as they were when it was tried.
-    Fits(Vec<Edit>),
-    /// They are as it leaves them.
+    /// The project's files are as they were when it was tried, but for other fixes that are applied already.
+    Fits {
+        /// The changes of these files as they were.
+        edits: Vec<Edit>,
+        /// What that comes to now, as a unified diff.
+        patch: Vec<u8>,
+    },
+    /// They have it already.
     Applied,
+    /// It does not go together with what is applied already.
+    Apart,
     /// This file is another one.
     Changed(String),
     /// This file is not there.
@@ -44,10 +51,12 @@ pub(crate) fn proposal(out: &mut dyn Write, number: usize, proposal: &Proposal) 
         )?;
     }
     match &proposal.standing {
-        Standing::Fits(edits) => {
-            patch::write(out, &String::from_utf8_lossy(&diff(edits)))?;
-        }
+        Standing::Fits { patch, .. } => patch::write(out, &String::from_utf8_lossy(patch))?,
         Standing::Applied => writeln!(out, "  {GOOD}is applied already{GOOD:#}")?,
+        Standing::Apart => writeln!(
+            out,
+            "  {DOUBTFUL}cannot be applied{DOUBTFUL:#}: it does not go together with a fix that is applied already. Run jostle stress again"
+        )?,
         Standing::Changed(file) => writeln!(
             out,
             "  {DOUBTFUL}cannot be applied{DOUBTFUL:#}: {file} is not as it was when the fix was tried. Run jostle stress again"
@@ -63,7 +72,6 @@ pub(crate) fn proposal(out: &mut dyn Write, number: usize, proposal: &Proposal) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explain::fix::edit::{Rank, Splice};
     use crate::report::samples::everything;
 
     #[test]
@@ -76,11 +84,16 @@ mod tests {
             anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string()
         };
         let of_one = |standing| told(vec![failure.clone()], standing);
-        let splice = Splice { at: 0, end: 0, rank: Rank::Import, text: b"import shop\n".to_vec() };
-        let edit = Edit { file: "test_b.py".into(), before: b"a\n".to_vec(), splices: vec![splice] };
         let head = "fix 2  victim test_h.py::h  shop.prices.CACHE\n";
-        let patch = "    --- a/test_b.py\n    +++ b/test_b.py\n    @@ -1 +1,2 @@\n    +import shop\n     a\n";
-        assert_eq!(of_one(Standing::Fits(vec![edit])), format!("{head}{patch}\n"));
+        let patch = b"--- a/test_b.py\n+++ b/test_b.py\n@@ -1 +1,2 @@\n+import shop\n a\n".to_vec();
+        let shown: String =
+            String::from_utf8_lossy(&patch).lines().map(|line| format!("    {line}\n")).collect();
+        assert_eq!(of_one(Standing::Fits { edits: Vec::new(), patch }), format!("{head}{shown}\n"));
+        let apart = of_one(Standing::Apart);
+        assert!(
+            apart.contains("  cannot be applied: it does not go together with a fix that is applied"),
+            "{apart}"
+        );
         assert_eq!(of_one(Standing::Applied), format!("{head}  is applied already\n\n"));
         let changed = of_one(Standing::Changed("test_b.py".into()));
         assert!(

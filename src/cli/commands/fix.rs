@@ -11,8 +11,9 @@ use crate::cli::args::FixArgs;
 use crate::cli::commands::suite_run::STDOUT;
 use crate::cli::values::UsageError;
 use crate::explain::fix::Edit;
+use crate::explain::fix::diff::between;
 use crate::explain::fix::edit::joined;
-use crate::record::kept_fix::{KeptEdit, Now};
+use crate::record::kept_fix::{Found, KeptEdit, found};
 use crate::record::{FailureFile, RecordError, last_fixes};
 use crate::report::fixes::{Proposal, Standing, proposal};
 use crate::report::words;
@@ -61,16 +62,16 @@ pub(super) fn run(args: &FixArgs) -> anyhow::Result<ExitCode> {
     })?;
     let (files, named) = failures(args, &folder)?;
     let root = root(&files, &folder);
-    let proposals = proposals(files, &root)?;
+    let (proposals, made) = proposals(files, &root)?;
     let mut out = anstream::stdout();
     for (number, one) in (1..).zip(&proposals) {
         proposal(&mut out, number, one).context(STDOUT)?;
     }
     out.flush().context(STDOUT)?;
-    let fits = |one: &&Proposal| matches!(one.standing, Standing::Fits(_));
+    let fits = |one: &&Proposal| matches!(one.standing, Standing::Fits { .. });
     let cannot = proposals
         .iter()
-        .filter(|one| matches!(one.standing, Standing::Changed(_) | Standing::Gone(_)))
+        .filter(|one| !matches!(one.standing, Standing::Fits { .. } | Standing::Applied))
         .count();
     let fitting = proposals.iter().filter(fits).count();
     let code = if cannot > 0 { ExitCode::Found } else { ExitCode::Clean };
@@ -80,7 +81,8 @@ pub(super) fn run(args: &FixArgs) -> anyhow::Result<ExitCode> {
         return Ok(code);
     }
     let chosen = chosen(args, &proposals, fitting)?;
-    let (edits, apart) = together(&chosen);
+    let (edits, apart) = together(&made, &chosen);
+    let edits: Vec<Edit> = edits.into_iter().filter(|edit| !made.contains(edit)).collect();
     if edits.is_empty() {
         writeln!(out, "nothing is changed").context(STDOUT)?;
         return Ok(code);
@@ -88,7 +90,7 @@ pub(super) fn run(args: &FixArgs) -> anyhow::Result<ExitCode> {
     if !args.allow_dirty {
         refuse_dirty(&root, &edits)?;
     }
-    write(&root, &edits)?;
+    write(&root, &edits, &made)?;
     let changed: Vec<&str> = edits.iter().map(|edit| edit.file.as_str()).collect();
     writeln!(out, "changed {}", changed.join(", ")).context(STDOUT)?;
     if apart > 0 {
@@ -151,48 +153,90 @@ fn root(files: &[FailureFile], folder: &Path) -> PathBuf {
     folder.ancestors().find(has_one).unwrap_or(folder).to_owned()
 }
 
-/// The different fixes, and whether each can be applied.
-fn proposals(files: Vec<FailureFile>, root: &Path) -> Result<Vec<Proposal>, UsageError> {
-    let mut proposals: Vec<Proposal> = Vec::new();
+/// The different fixes, whether each can be applied, and the changes of those that are.
+fn proposals(files: Vec<FailureFile>, root: &Path) -> Result<(Vec<Proposal>, Vec<Edit>), UsageError> {
+    let mut fixes: Vec<Vec<FailureFile>> = Vec::new();
     for file in files {
-        if let Some(same) = proposals.iter_mut().find(|one| one.failures[0].fix == file.fix) {
-            same.failures.push(file);
-            continue;
+        match fixes.iter_mut().find(|failures| failures[0].fix == file.fix) {
+            Some(same) => same.push(file),
+            None => fixes.push(vec![file]),
         }
-        let standing = standing(&file.fix, root)?;
-        proposals.push(Proposal { failures: vec![file], standing });
     }
-    Ok(proposals)
+    let all: Vec<&KeptEdit> = fixes.iter().flat_map(|failures| &failures[0].fix).collect();
+    let states =
+        fixes.iter().map(|failures| failures[0].fix.iter().map(|edit| state(edit, &all, root)).collect());
+    let states: Vec<Vec<State>> = states.collect::<Result<_, _>>()?;
+    let made = states.iter().flatten().filter_map(|state| match state {
+        State::Made(_, Some(edit)) => Some(std::slice::from_ref(edit)),
+        _ => None,
+    });
+    let (made, _) = together(&[], &made.collect::<Vec<_>>());
+    let standings = states.into_iter().map(|states| standing(states, &made)).collect::<Vec<_>>();
+    let proposals = fixes.into_iter().zip(standings);
+    Ok((proposals.map(|(failures, standing)| Proposal { failures, standing }).collect(), made))
 }
 
-fn standing(fix: &[KeptEdit], root: &Path) -> Result<Standing, UsageError> {
-    let (mut edits, mut applied) = (Vec::new(), 0);
-    for edit in fix {
-        let path = root.join(edit.file());
-        let content = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Standing::Gone(edit.file().to_owned()));
-            }
-            read => read.map_err(|error| UsageError(format!("cannot read {}: {error}", path.display())))?,
-        };
-        match edit.of_content(content) {
-            Now::AsTried(edit) => edits.push(edit),
-            Now::Applied => applied += 1,
-            Now::Other => return Ok(Standing::Changed(edit.file().to_owned())),
+/// What a file comes to for one of the changes of it.
+enum State {
+    ToMake(Edit),
+    /// That of this file, told if what it held before is known.
+    Made(String, Option<Edit>),
+    Changed(String),
+    Gone(String),
+}
+
+/// What its file comes to for a change, of all that there are.
+fn state(edit: &KeptEdit, all: &[&KeptEdit], root: &Path) -> Result<State, UsageError> {
+    let (name, path) = (edit.file().to_owned(), root.join(edit.file()));
+    let content = match fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::Gone(name)),
+        read => read.map_err(|error| UsageError(format!("cannot read {}: {error}", path.display())))?,
+    };
+    let alike: Vec<&KeptEdit> = all.iter().copied().filter(|other| other.is_of_the_same(edit)).collect();
+    let Some(Found { before, made }) = found(&alike, &content) else {
+        return Ok(if edit.leaves(&content) { State::Made(name, None) } else { State::Changed(name) });
+    };
+    let is_made = alike.iter().zip(made).any(|(other, made)| made && *other == edit);
+    let edit = edit.of_before(before);
+    Ok(if is_made { State::Made(name, Some(edit)) } else { State::ToMake(edit) })
+}
+
+/// Whether a fix can be applied besides those whose changes are made, by what its files come to.
+fn standing(states: Vec<State>, made: &[Edit]) -> Standing {
+    let (mut to_make, mut is_made) = (Vec::new(), None);
+    for state in states {
+        match state {
+            State::ToMake(edit) => to_make.push(edit),
+            State::Made(file, _) => is_made = Some(file),
+            State::Changed(file) => return Standing::Changed(file),
+            State::Gone(file) => return Standing::Gone(file),
         }
     }
-    Ok(match (edits.is_empty(), applied) {
+    match (to_make.is_empty(), is_made) {
         (true, _) => Standing::Applied,
-        (false, 0) => Standing::Fits(edits),
         // One of its files has it, and another has not.
-        (false, _) => Standing::Changed(edits.swap_remove(0).file),
-    })
+        (false, Some(file)) => Standing::Changed(file),
+        (false, None) => match joined(made, &to_make) {
+            None => Standing::Apart,
+            Some(all) => {
+                let its = all.iter().filter(|edit| to_make.iter().any(|own| own.file == edit.file));
+                let patch =
+                    its.flat_map(|edit| between(&edit.file, &now(made, edit), &edit.after())).collect();
+                Standing::Fits { edits: to_make, patch }
+            }
+        },
+    }
+}
+
+/// What the file of a change holds, once those that are made are.
+fn now(made: &[Edit], edit: &Edit) -> Vec<u8> {
+    made.iter().find(|own| own.file == edit.file).map_or_else(|| edit.before.clone(), Edit::after)
 }
 
 /// The fixes that are to be applied: all, or those that the user says.
 fn chosen<'a>(args: &FixArgs, proposals: &'a [Proposal], fitting: usize) -> anyhow::Result<Vec<&'a [Edit]>> {
     let fits = (1..).zip(proposals).filter_map(|(number, one)| match &one.standing {
-        Standing::Fits(edits) => Some((number, edits.as_slice())),
+        Standing::Fits { edits, .. } => Some((number, edits.as_slice())),
         _ => None,
     });
     if args.yes {
@@ -239,8 +283,8 @@ fn ask(answers: &mut dyn BufRead, out: &mut dyn Write, numbers: &[usize]) -> io:
 }
 
 /// All changes, a file each, and how many of the fixes did not go together with those before them.
-fn together(chosen: &[&[Edit]]) -> (Vec<Edit>, usize) {
-    chosen.iter().fold((Vec::new(), 0), |(all, apart), more| match joined(&all, more) {
+fn together(made: &[Edit], chosen: &[&[Edit]]) -> (Vec<Edit>, usize) {
+    chosen.iter().fold((made.to_vec(), 0), |(all, apart), more| match joined(&all, more) {
         Some(joined) => (joined, apart),
         None => (all, apart + 1),
     })
@@ -264,14 +308,14 @@ fn refuse_dirty(root: &Path, edits: &[Edit]) -> Result<(), UsageError> {
 }
 
 /// Writes all of the files, or leaves each as it was.
-fn write(root: &Path, edits: &[Edit]) -> Result<(), UsageError> {
+fn write(root: &Path, edits: &[Edit], made: &[Edit]) -> Result<(), UsageError> {
     for (at, edit) in edits.iter().enumerate() {
         // In place, so that its mode and its links stay.
         let written = fs::write(root.join(&edit.file), edit.after());
         if let Err(error) = written {
             for before in &edits[..=at] {
                 // What cannot be written now was not changed either.
-                let _ = fs::write(root.join(&before.file), &before.before);
+                let _ = fs::write(root.join(&before.file), now(made, before));
             }
             return Err(UsageError(format!(
                 "cannot write {}: {error}. Nothing is changed; make it writable",
