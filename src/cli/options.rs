@@ -226,7 +226,7 @@ pub struct StressOptions {
     pub isolation: IsolationOptions,
     /// Whether the suite is still there when the report is read.
     pub(crate) suite_stays: bool,
-    /// The words of the command, if it can be given again with more options.
+    /// The words of the command, if somebody typed it.
     pub(crate) typed: Option<Vec<String>>,
 }
 

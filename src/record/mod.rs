@@ -3,7 +3,7 @@
 pub(crate) mod failure_file;
 pub(crate) mod fix_files;
 pub mod kept_fix;
-pub(crate) mod last_fixes;
+pub(crate) mod last_session;
 pub mod history_file;
 pub mod history_index;
 pub mod journal_format;

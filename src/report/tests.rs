@@ -35,7 +35,7 @@ fn is_as_before(name: &str, text: &str) {
 const AGAIN: Again<'_> = Again::Replay { options: "", of_file: "", failures: None };
 
 fn next() -> Vec<String> {
-    let words = ["jostle stress --seed 7 --resume --write-fix fixes.patch", "git apply fixes.patch"];
+    let words = ["jostle fix", "jostle verify"];
     words.map(str::to_owned).into()
 }
 

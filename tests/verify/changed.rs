@@ -84,7 +84,7 @@ fn what_the_user_can_put_right_is_said() {
         assert_eq!(output.status.code(), Some(4), "{arguments:?}: {}", err(&output));
         assert!(err(&output).contains(part), "{}", err(&output));
     }
-    let mut bare = support::jostle(&suite);
+    let mut bare = support::jostle(&none);
     let output = bare.arg("verify").output().expect("jostle runs");
     assert!(err(&output).contains("no failure is named"), "{}", err(&output));
 }

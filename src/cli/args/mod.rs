@@ -250,7 +250,8 @@ pub struct FixArgs {
 /// `jostle verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// Failure files, or folders of them [default: the folder of `failures` in [tool.jostle]]
+    /// Failure files, or folders of them [default: the folder of `failures` in [tool.jostle], else what the last
+    /// session in this folder found]
     #[arg(value_name = "FAILURE")]
     pub failures: Vec<PathBuf>,
     /// How sure the verdict is to be, in percent

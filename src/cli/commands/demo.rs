@@ -47,8 +47,6 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         ..StressArgs::default()
     })?;
     options.suite_stays = args.keep.is_some();
-    let session = format!("jostle stress{}", stress::of_the_suite(&options));
-    options.typed = shlex::split(&session);
     stress::run_with(&options)
 }
 

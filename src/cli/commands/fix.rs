@@ -8,48 +8,17 @@ use anyhow::Context;
 
 use crate::cli::ExitCode;
 use crate::cli::args::FixArgs;
+use crate::cli::commands::last_session;
 use crate::cli::commands::suite_run::STDOUT;
 use crate::cli::values::UsageError;
 use crate::explain::fix::Edit;
 use crate::explain::fix::diff::between;
 use crate::explain::fix::edit::joined;
 use crate::record::kept_fix::{Found, KeptEdit, found};
-use crate::record::{FailureFile, RecordError, last_fixes};
+use crate::record::{FailureFile, RecordError};
 use crate::report::fixes::{Proposal, Standing, proposal};
 use crate::report::words;
 use crate::run::project::git;
-use crate::run::site::workspace::cache_dir;
-use crate::session::SessionResult;
-
-/// Keeps the fixes of a session for this command, in jostle's own folder, in place of those of the session before; tells
-/// whether there are some. That they cannot be kept costs no more than that.
-pub(super) fn keep(project: &Path, outline: &SessionResult) -> bool {
-    kept(last_fixes::keep, project, outline)
-}
-
-/// Keeps those of a plan that was run again besides those of the session.
-pub(super) fn also_keep(project: &Path, outline: &SessionResult) {
-    kept(last_fixes::add, project, outline);
-}
-
-fn kept(
-    keep: fn(&Path, &Path, &[FailureFile]) -> Result<(), RecordError>,
-    project: &Path,
-    outline: &SessionResult,
-) -> bool {
-    let files = outline.findings.iter().filter_map(|finding| FailureFile::new(finding, &outline.collected));
-    let fixed: Vec<FailureFile> = files.filter(|file| !file.fix.is_empty()).collect();
-    let kept = cache_dir()
-        .map_err(|error| error.to_string())
-        .and_then(|cache| keep(&cache, project, &fixed).map_err(|error| error.to_string()));
-    match kept {
-        Ok(()) => !fixed.is_empty(),
-        Err(error) => {
-            anstream::eprintln!("{error}. jostle fix does not know of this session's fixes");
-            false
-        }
-    }
-}
 
 /// Runs the command.
 ///
@@ -120,8 +89,7 @@ pub(super) fn run(args: &FixArgs) -> anyhow::Result<ExitCode> {
 fn failures(args: &FixArgs, folder: &Path) -> anyhow::Result<(Vec<FailureFile>, Vec<PathBuf>)> {
     let usage = |error: RecordError| UsageError(error.to_string());
     let of_session = args.failures.is_empty();
-    let named =
-        if of_session { vec![last_fixes::folder(&cache_dir()?, folder)] } else { args.failures.clone() };
+    let named = if of_session { vec![last_session::folder(folder)?] } else { args.failures.clone() };
     let mut files = Vec::new();
     for path in &named {
         let read = match path.is_dir() {

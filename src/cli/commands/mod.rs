@@ -6,6 +6,7 @@ pub(crate) mod history_recorder;
 pub(crate) mod history;
 pub(crate) mod stress;
 mod next;
+mod last_session;
 mod fix;
 pub(crate) mod replay;
 pub(crate) mod kinds;

@@ -9,7 +9,7 @@ use anyhow::Context;
 use crate::cli::ExitCode;
 use crate::cli::args::{AxesArgs, ExplainArgs, PlanAgainArgs, ReplayArgs};
 use crate::cli::commands::suite_run::{STDOUT, engine, write_json};
-use crate::cli::commands::{fix, kinds, replay_log};
+use crate::cli::commands::{kinds, last_session, replay_log};
 use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::options::SuiteOptions;
 use crate::cli::values::UsageError;
@@ -147,7 +147,7 @@ fn again(
         duration: start.elapsed(),
         ..outline(account.result(collected, seed, axes), &plan, &replayed)
     };
-    fix::also_keep(&options.folder, &outline);
+    last_session::also_keep(&options.folder, &outline);
     tell_error(&outline);
     let code = match (replayed.tally.failed > 0, shrink) {
         _ if replayed.ended.is_some() => ExitCode::of_session(&outline, true),

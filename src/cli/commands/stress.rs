@@ -6,7 +6,7 @@ use crate::cli::args::StressArgs;
 use crate::cli::commands::history_recorder::{HistoryRecorder, Keep, make_folder};
 use crate::cli::commands::replay::tell_error;
 use crate::cli::commands::suite_run::{STDOUT, engine, write_json};
-use crate::cli::commands::{ci, fix, next, shard};
+use crate::cli::commands::{ci, last_session, next, shard};
 use crate::cli::options::{JsonTarget, StressOptions, SuiteOptions};
 use crate::cli::revision::revision;
 use crate::cli::typed_again::how_it_is_run;
@@ -90,8 +90,8 @@ pub(crate) fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow
     tell_error(&outline);
     let code = ExitCode::of_session(&outline, options.kept.strict);
     let json = write_json(options.suite.json.as_ref(), &Document::new(&outline, code as u8));
-    let kept_fixes = options.suite_stays && fix::keep(&options.suite.folder, &outline);
-    let next = next::commands(options, &outline, kept_fixes);
+    let kept = options.suite_stays && last_session::keep(&options.suite.folder, &outline);
+    let next = next::commands(options, &outline, kept);
     let shown = streamed.map_or(Ok(()), |streamed| streamed.end(&outline, &next).context(STDOUT));
     // Each is tried, so that a full disk costs no more than what does not fit.
     let kept = [keep_failures(options, &outline), write_fixes(options, &outline)];

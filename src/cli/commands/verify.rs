@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::cli::ExitCode;
 use crate::cli::args::VerifyArgs;
+use crate::cli::commands::last_session;
 use crate::cli::commands::suite_run::{engine, write_json};
 use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::options::SuiteOptions;
@@ -96,12 +97,16 @@ fn code(report: &Verification) -> ExitCode {
 /// The failures of the files that are named, in the order of their paths within a folder.
 fn files(args: &VerifyArgs, options: &SuiteOptions) -> Result<Vec<(PathBuf, FailureFile)>, UsageError> {
     let configured = options.failures_folder();
-    let named =
+    let mut named: Vec<PathBuf> =
         if args.failures.is_empty() { configured.into_iter().collect() } else { args.failures.clone() };
+    if named.is_empty() {
+        // Where there is no place for it, nothing is kept there.
+        named.extend(last_session::folder(&options.folder).ok().filter(|folder| folder.is_dir()));
+    }
     if named.is_empty() {
         return Err(UsageError(
             "no failure is named: give failure files, or a folder of them as `jostle stress --failures DIR` writes \
-             it, or set `failures` in [tool.jostle]"
+             it, or set `failures` in [tool.jostle]; what the last session in this folder found is known without a name"
                 .into(),
         ));
     }

@@ -1,4 +1,4 @@
-//! The fixes of a project's last session, in jostle's own folder: failure files, each with its fix.
+//! The failures of a project's last session, in jostle's own folder: a failure file for each, with its fix if it has one.
 
 use std::fs;
 use std::io;
@@ -9,7 +9,7 @@ use crate::record::journal_file::project_digest;
 
 /// Where they are.
 pub(crate) fn folder(cache: &Path, project: &Path) -> PathBuf {
-    cache.join("fixes").join(project_digest(project))
+    cache.join("last").join(project_digest(project))
 }
 
 /// Keeps these in place of those of the session before.
