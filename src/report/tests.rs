@@ -275,6 +275,11 @@ fn recorded_failures_are_told_as_before() {
     is_as_before("verify", &text(&report, Verbosity::Normal));
     assert!(!text(&report, Verbosity::Quiet).contains("note: "));
     (report.require_fail, report.interrupted) = (true, true);
+    let gone = text(&report, Verbosity::Normal);
+    assert!(gone.starts_with("gone: 0 of 17 runs failed (before: 8 of 8)"), "nobody has fixed it: {gone}");
+    let bounds = text(&report, Verbosity::Verbose);
+    assert!(bounds.contains("\n  minimal plan  failed in 0 of 4 runs: at most 52.7 %\n"), "{bounds}");
+    assert!(!gone.contains("minimal plan  "), "bounds are for who wants more: {gone}");
     let last: Vec<String> =
         text(&report, Verbosity::Quiet).lines().rev().take(2).map(str::to_owned).collect();
     assert_eq!(last[0], "4 did not fail as recorded, which --require-fail asks for");

@@ -52,37 +52,37 @@ pub(super) fn run(args: &FixArgs) -> anyhow::Result<ExitCode> {
     let chosen = chosen(args, &proposals, fitting)?;
     let (edits, apart) = together(&made, &chosen);
     let edits: Vec<Edit> = edits.into_iter().filter(|edit| !made.contains(edit)).collect();
-    if edits.is_empty() {
-        writeln!(out, "nothing is changed").context(STDOUT)?;
-        return Ok(code);
-    }
-    if !args.allow_dirty {
+    if !args.allow_dirty && !edits.is_empty() {
         refuse_dirty(&root, &edits)?;
     }
     write(&root, &edits, &made)?;
+    tell(&mut out, &edits, apart, &verify(args, &named)).context(STDOUT)?;
+    Ok(if apart > 0 { ExitCode::Found } else { code })
+}
+
+/// Says which files are changed, how many fixes were not applied for others that are, and what to do next.
+fn tell(out: &mut dyn Write, edits: &[Edit], apart: usize, verify: &str) -> io::Result<()> {
+    if edits.is_empty() {
+        return writeln!(out, "nothing is changed");
+    }
     let changed: Vec<&str> = edits.iter().map(|edit| edit.file.as_str()).collect();
-    writeln!(out, "changed {}", changed.join(", ")).context(STDOUT)?;
+    writeln!(out, "changed {}", changed.join(", "))?;
     if apart > 0 {
         writeln!(
             out,
             "{apart} of the chosen fixes did not go together with those before them: run jostle stress again"
-        )
-        .context(STDOUT)?;
+        )?;
     }
-    let verify: Vec<&str> = named.iter().filter_map(|path| path.to_str()).collect();
-    if let Ok(paths) = shlex::try_join(verify) {
-        let rootdir = args
-            .rootdir
-            .as_ref()
-            .and_then(|path| Some(format!(" --rootdir {}", shlex::try_quote(path.to_str()?).ok()?)));
-        writeln!(
-            out,
-            "see whether the failures are gone: jostle verify {paths}{}",
-            rootdir.unwrap_or_default()
-        )
-        .context(STDOUT)?;
-    }
-    Ok(if apart > 0 { ExitCode::Found } else { code })
+    writeln!(out, "see whether the failures are gone: {verify}")
+}
+
+/// The command that verifies the failures whose fixes are applied.
+fn verify(args: &FixArgs, named: &[PathBuf]) -> String {
+    let quoted = |path: &PathBuf| Some(shlex::try_quote(path.to_str()?).ok()?.into_owned());
+    let rootdir = args.rootdir.as_ref().and_then(quoted).map(|path| format!("--rootdir {path}"));
+    let words =
+        ["jostle verify".to_owned()].into_iter().chain(named.iter().filter_map(quoted)).chain(rootdir);
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// The failure files that have fixes, and what was named to find them.
