@@ -493,8 +493,8 @@ pub(crate) const END_LOOK: Duration = Duration::from_millis(2);
 /// How often a measured process and the clock are looked at: the precision of what `jostle speedup` measures.
 pub(crate) const MEASURED_LOOK: Duration = Duration::from_millis(2);
 
-/// How long a server of the trials' own may take until it is up.
-pub(crate) const SERVICE_START: Duration = Duration::from_secs(30);
+/// How long a server of the trials' own may take until it is up: those that run on a Java machine take half a minute.
+pub(crate) const SERVICE_START: Duration = Duration::from_secs(60);
 
 /// How long it may take to end in good order, where what it keeps is to be whole.
 pub(crate) const SERVICE_END: Duration = Duration::from_secs(30);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::{UNEXPLAINED, UNFIXED, jostle, light_python, python_with, said, sandboxing};
+use crate::support::{self, UNEXPLAINED, UNFIXED, jostle, light_python, python_with, said, sandboxing};
 
 /// A server that keeps what it is told: `add NAME`, `all`.
 const SERVER: &str = r#"
@@ -123,6 +123,8 @@ fn a_server_of_the_machine_is_told_of_and_left_alone_and_nothing_is_claimed_of_w
     let (code, report, printed) = stress(folder.path(), &light_python(), &UNEXPLAINED);
     assert_eq!((code, findings(&report)), (10, vec!["unreproduced test_signup".to_owned()]), "{printed}");
     assert_eq!(report["findings"][0]["also"].as_array().map(Vec::len), Some(1), "{report}");
+    support::validate_report(&report).expect("it is as the schema says");
+    assert_eq!(report["outside_servers"][0]["tests"].as_array().map(Vec::len), Some(2), "{report}");
     let remark = report["remarks"][0].as_str().unwrap_or_default();
     assert!(remark.starts_with(&format!("2 tests talk to 127.0.0.1:{port} (")), "{remark}");
     assert_eq!(asked.load(Ordering::Relaxed), 0, "nothing reaches it");

@@ -89,6 +89,9 @@ class Tables:
         for database, known in self._known():
             for table in known.values():
                 of = "" if database in self._server["databases"][:1] else f" of database {database}"
+                # It is asked for after each line.
+                if table.rows is None:
+                    continue
                 if place == f"table {table.shown}{of}" or place.startswith(f"table {table.shown}{of}, row "):
                     return lambda: self._sum(database, table.name)
         return None

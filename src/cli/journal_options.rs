@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use clap::ValueEnum;
 
 use crate::cli::args::StressArgs;
+use crate::cli::config::Config;
 use crate::cli::options::StressOptions;
 use crate::cli::seed::{Resolved, SeedFrom};
 use crate::cli::values::{UsageError, place_for};
@@ -90,11 +91,20 @@ pub(crate) fn journal_key(options: &StressOptions) -> Result<JournalKey, UsageEr
         ("--memory", isolation.memory.map_or_else(String::new, |bytes| bytes.to_string())),
         ("--report-leftovers", given(isolation.report_leftovers)),
         ("[tool.jostle.state]", listed(&suite.named_places, named_place)),
+        ("[tool.jostle.services]", services(&suite.config)?),
         ("pytest's arguments:", pytest_args),
     ];
     let given = values.into_iter().filter(|(_, value)| !value.is_empty());
     let decisive = given.map(|(name, value)| (name.to_owned(), value)).collect();
     Ok(JournalKey { seed: options.seed, options: decisive })
+}
+
+/// The servers of the trials' own, as their settings say.
+fn services(config: &Config) -> Result<String, UsageError> {
+    let Some(services) = config.services.as_ref().filter(|services| !services.is_empty()) else {
+        return Ok(String::new());
+    };
+    serde_json::to_string(services).map_err(|error| UsageError(format!("[tool.jostle.services]: {error}")))
 }
 
 fn named_place(place: &NamedPlace) -> String {

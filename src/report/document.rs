@@ -18,6 +18,7 @@ use crate::plan::document::PlanDocument;
 use crate::plan::schedule::Resource;
 use crate::plan::{Axes, Plan, Seed, WorkerId};
 use crate::race::operation::Operation;
+use crate::race::servers::OutsideServer;
 use crate::race::trace::{Trace, TracedCall};
 use crate::report::explanation_document::ExplanationDocument;
 use crate::report::given_up::GivenUpDocument;
@@ -41,6 +42,9 @@ pub(crate) struct Document {
     /// Only if there are some.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     left_out: Vec<TestId>,
+    /// Only if tests talk to some.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    outside_servers: Vec<OutsideServerDocument>,
     alone: usize,
     trials: u64,
     schedules: u64,
@@ -58,6 +62,15 @@ pub(crate) struct Document {
     error: Option<String>,
     exit_code: u8,
     times: Times,
+}
+
+/// A server outside of the trials.
+#[derive(Debug, Serialize)]
+pub(crate) struct OutsideServerDocument {
+    address: String,
+    program: Option<String>,
+    reached: bool,
+    tests: Vec<TestId>,
 }
 
 /// What was collected, and by what.
@@ -261,6 +274,11 @@ impl Document {
             collection_errors: cause_groups(suite),
             remarks: outline.costs.iter().chain(&outline.remarks).cloned().collect(),
             left_out: outline.left_out.iter().map(|&test| suite.test(test).id.clone()).collect(),
+            outside_servers: outline
+                .outside
+                .iter()
+                .map(|server| OutsideServerDocument::new(server, suite))
+                .collect(),
             alone: outline.alone,
             trials: outline.trials,
             schedules: outline.schedules,
@@ -293,6 +311,18 @@ impl Document {
     #[must_use]
     pub(crate) fn of_replay(self, runs: ReplayDocument) -> Self {
         Self { replay: Some(runs), ..self }
+    }
+}
+
+impl OutsideServerDocument {
+    fn new(server: &OutsideServer, suite: &Suite) -> Self {
+        let OutsideServer { at, tests } = server;
+        Self {
+            address: at.address(),
+            program: at.program.clone(),
+            reached: at.reached,
+            tests: tests.iter().map(|&test| suite.test(test).id.clone()).collect(),
+        }
     }
 }
 

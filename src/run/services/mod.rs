@@ -65,6 +65,8 @@ impl Services {
 pub struct Service {
     /// What the settings call it.
     name: String,
+    /// The folder of the settings, where it is started.
+    folder: PathBuf,
     /// What makes its folder, before it is started for the first time.
     make: Vec<Step>,
     /// What starts it to be made ready, in the foreground.

@@ -28,6 +28,7 @@ pub(super) fn service(
     name: &str,
     settings: &ServiceSettings,
     data: Option<PathBuf>,
+    folder: &Path,
     python: &Path,
 ) -> Result<Service, String> {
     has_none_of(
@@ -63,10 +64,7 @@ pub(super) fn service(
     if data.is_none() {
         let options =
             ["-D", "{data}", "-U", &user, "--auth=trust", "--encoding=UTF8", "--no-sync", "--wal-segsize=1"];
-        make.push(Step::new(
-            programs.join("initdb"),
-            &[&options[..], &["--no-instructions", "--locale=C.UTF-8"]].concat(),
-        ));
+        make.push(Step::new(programs.join("initdb"), &[&options[..], &["--locale=C.UTF-8"]].concat()));
     }
     if !databases.is_empty() {
         let mut create =
@@ -80,20 +78,23 @@ pub(super) fn service(
         make.push(create);
     }
     let server_state = Server { sort: ServerSort::Postgres, port, user: user.clone(), databases };
-    let variables = [("PGHOST", "127.0.0.1".to_owned()), ("PGPORT", port.to_string()), ("PGUSER", user)];
+    let mut variables =
+        vec![("PGHOST", "127.0.0.1".to_owned()), ("PGPORT", port.to_string()), ("PGUSER", user)];
+    variables.extend(server_state.databases.first().map(|first| ("PGDATABASE", first.clone())));
     let mut resources = vec![Resource(format!("port:tcp {port}"))];
     resources.extend(
         settings.socket.iter().map(|folder| Resource(format!("file:{}/.s.PGSQL.{port}", folder.display()))),
     );
     Ok(Service {
         name: name.to_owned(),
+        folder: folder.to_owned(),
         make,
         prepared_by: server.clone(),
         run: server,
         // A port that accepts is no server that answers.
         ready: Ready::File("{data}/postmaster.pid".into(), Some("ready")),
         prepare: settings.prepare.clone(),
-        variables: variables.map(|(name, value)| (name.into(), value.into())).to_vec(),
+        variables: variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
         programs: Some(programs),
         stop: Stop::Interrupt,
         data,

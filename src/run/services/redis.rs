@@ -17,6 +17,7 @@ pub(super) fn service(
     name: &str,
     settings: &ServiceSettings,
     data: Option<PathBuf>,
+    folder: &Path,
     python: &Path,
 ) -> Result<Service, String> {
     has_none_of(
@@ -64,6 +65,7 @@ pub(super) fn service(
     resources.extend(settings.socket.iter().map(|path| Resource(format!("file:{}", path.display()))));
     Ok(Service {
         name: name.to_owned(),
+        folder: folder.to_owned(),
         make: Vec::new(),
         // It saves when it ends if it is ever to save.
         prepared_by: server(&["3600", "1"]),

@@ -148,7 +148,7 @@ impl Service {
         let io = |source| RunError::io(format!("cannot start the service {}", self.name), source);
         let owner = self.owner();
         // Whoever is not root may not be let into the project's folder.
-        let cwd = if owner.is_some() { PathBuf::from("/") } else { std::env::current_dir().map_err(io)? };
+        let cwd = if owner.is_some() { PathBuf::from("/") } else { self.folder.clone() };
         let mut fds: Vec<(OwnedFd, i32)> = Vec::new();
         for number in [1, 2] {
             fds.push((log.try_clone().map_err(io)?.into(), number));

@@ -3,33 +3,41 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Ready, Service, Step, Stop, postgres, redis};
 use crate::plan::schedule::Resource;
 
 /// The table of a service, as it stands in the suite's settings.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ServiceSettings {
     /// `postgres` or `redis`, if the service has another name.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) preset: Option<String>,
     /// What starts it, in the foreground.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) command: Option<String>,
     /// `127.0.0.1:1025`, a path, or a command that exits with 0, once it is up.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ready: Option<String>,
     /// A folder whose copy its own folder starts with, relative to the file of the settings.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) data: Option<PathBuf>,
     /// Commands that are run once, with it up.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) prepare: Vec<String>,
     /// Of a preset: the port.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) port: Option<u16>,
     /// Of a preset: the folder of its socket for PostgreSQL, the socket for Redis.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) socket: Option<PathBuf>,
     /// Of PostgreSQL: the databases it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) databases: Option<Vec<String>>,
     /// Of PostgreSQL: its only user.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) user: Option<String>,
 }
 
@@ -48,12 +56,12 @@ impl Service {
         });
         let data = settings.data.as_ref().map(|path| existing(&folder.join(path))).transpose()?;
         match preset {
-            Some("postgres") => postgres::service(name, settings, data, python),
-            Some("redis") => redis::service(name, settings, data, python),
+            Some("postgres") => postgres::service(name, settings, data, folder, python),
+            Some("redis") => redis::service(name, settings, data, folder, python),
             Some(other) => {
                 Err(format!("there is no preset `{other}`: give {}, or a command", PRESETS.join(" or ")))
             }
-            None => general(name, settings, data),
+            None => general(name, settings, data, folder),
         }
     }
 }
@@ -72,7 +80,12 @@ fn existing(path: &Path) -> Result<PathBuf, String> {
     if found.is_dir() { Ok(found) } else { Err(wrong("it is no folder")) }
 }
 
-fn general(name: &str, settings: &ServiceSettings, data: Option<PathBuf>) -> Result<Service, String> {
+fn general(
+    name: &str,
+    settings: &ServiceSettings,
+    data: Option<PathBuf>,
+    folder: &Path,
+) -> Result<Service, String> {
     has_none_of(
         &[
             ("databases", settings.databases.is_some()),
@@ -98,6 +111,7 @@ fn general(name: &str, settings: &ServiceSettings, data: Option<PathBuf>) -> Res
     let run = Step::shell(&format!("exec {command}"));
     Ok(Service {
         name: name.to_owned(),
+        folder: folder.to_owned(),
         make: Vec::new(),
         prepared_by: run.clone(),
         run,
