@@ -72,6 +72,8 @@ pub struct Config {
     pub history: Option<PathBuf>,
     /// `--junit`, relative to the file.
     pub junit: Option<PathBuf>,
+    /// `--html`, relative to the file.
+    pub(crate) html: Option<PathBuf>,
     /// `--code-quality`, relative to the file.
     pub(crate) code_quality: Option<PathBuf>,
     /// Places of state to watch, by the names that reports have for them.

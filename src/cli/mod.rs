@@ -8,6 +8,7 @@ mod tests_file;
 mod suspicion;
 pub mod options;
 pub(crate) mod profile;
+mod page_file;
 mod typed_again;
 pub(crate) mod result_options;
 pub(crate) mod revision;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::cli::args::ResultArgs;
 use crate::cli::options::SuiteOptions;
+use crate::cli::page_file;
 use crate::cli::values::{UsageError, place_for};
 use crate::finding::known::Recorded;
 use crate::record::FailureFile;
@@ -23,6 +24,8 @@ pub struct ResultOptions {
     pub history: Option<PathBuf>,
     /// Where JUnit XML is written.
     pub junit: Option<PathBuf>,
+    /// Where the page for a browser is written.
+    pub(crate) html: Option<PathBuf>,
     /// Where GitLab's code quality report is written.
     pub(crate) code_quality: Option<PathBuf>,
 }
@@ -38,6 +41,7 @@ impl ResultOptions {
             let path = given.clone().or_else(|| suite.configured(configured.as_deref()));
             path.map(|path| place_for(option, &path)).transpose()
         };
+        let html = args.html.clone().or_else(|| suite.configured(config.html.as_deref()));
         let folder = args.known.clone().or_else(|| suite.configured(config.known.as_deref()));
         let mut known = Vec::new();
         let mut remark = None;
@@ -64,6 +68,7 @@ impl ResultOptions {
             strict: args.strict || config.strict.unwrap_or(false),
             history: args.history.clone().or_else(|| suite.configured(config.history.as_deref())),
             junit: place("--junit", &args.junit, &config.junit)?,
+            html: html.as_deref().map(page_file::place).transpose()?,
             code_quality: place("--code-quality", &args.code_quality, &config.code_quality)?,
         })
     }

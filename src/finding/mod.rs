@@ -111,6 +111,13 @@ pub enum Origin {
     Replay,
 }
 
+impl Origin {
+    /// Whether the pairs of tests of such a run count as tried: it is one of those that mix tests to find failures.
+    pub(crate) fn mixes_tests(self) -> bool {
+        matches!(self, Self::Trial(_) | Self::Adjacent(_) | Self::Pair(_))
+    }
+}
+
 /// Why no command of plain pytest shows an isolation failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoCommand {

@@ -25,6 +25,27 @@ pub struct Shares {
     pub tests: usize,
 }
 
+/// The pairs of tests that are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PairSort {
+    /// One ran before the other in one worker.
+    Ordered,
+    /// One ran directly after the other in one worker.
+    Adjacent,
+    /// They ran on different workers of one trial.
+    CrossWorker,
+}
+
+/// The shares of pairs that were tried, scaled down: one for each square of neighbouring tests.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct HeatMap {
+    /// Row by row: of the pairs of a test of the row with one of the column, the share that was tried; nothing where
+    /// there are none.
+    pub(crate) cells: Vec<Vec<Option<f64>>>,
+    /// How many tests stand in each row and column, but for the last ones.
+    pub(crate) tests_each: usize,
+}
+
 /// A square table of bits.
 struct Pairs {
     size: usize,
@@ -44,6 +65,37 @@ impl Pairs {
     fn include(&mut self, row: usize, columns: &[u64]) {
         for (word, more) in self.row(row).iter_mut().zip(columns) {
             *word |= more;
+        }
+    }
+
+    /// How many columns of a range are set in a row; the ends of the range are places of bits.
+    fn count(&self, row: usize, from: usize, to: usize) -> usize {
+        let width = self.size.div_ceil(64);
+        let words = &self.words[row * width..(row + 1) * width];
+        let ones = |word: usize| {
+            let (low, high) = (from.max(word * 64) - word * 64, to.min((word + 1) * 64) - word * 64);
+            let below = |bits: usize| if bits == 64 { u64::MAX } else { (1 << bits) - 1 };
+            (words[word] & below(high) & !below(low)).count_ones() as usize
+        };
+        (from / 64..to.div_ceil(64)).map(ones).sum()
+    }
+
+    fn heat_map(&self, most: usize) -> HeatMap {
+        let tests_each = self.size.div_ceil(most.max(1)).max(1);
+        let range = |at: usize| at * tests_each..((at + 1) * tests_each).min(self.size);
+        let side = self.size.div_ceil(tests_each);
+        let cell = |row: usize, column: usize| {
+            let (rows, columns) = (range(row), range(column));
+            let on_diagonal = if row == column { rows.len() } else { 0 };
+            let possible = rows.len() * columns.len() - on_diagonal;
+            let is_set = |&test: &usize| self.count(test, test, test + 1) == 1;
+            let itself = if row == column { rows.clone().filter(is_set).count() } else { 0 };
+            let tried: usize = rows.map(|test| self.count(test, columns.start, columns.end)).sum();
+            (possible > 0).then(|| (tried - itself) as f64 / possible as f64)
+        };
+        HeatMap {
+            cells: (0..side).map(|row| (0..side).map(|column| cell(row, column)).collect()).collect(),
+            tests_each,
         }
     }
 
@@ -117,6 +169,16 @@ impl Coverage {
         list.iter().map(|test| test.get()).filter(|&test| test < self.ordered.size).collect()
     }
 
+    /// The shares so far for squares of tests, at most so many in a row.
+    pub(crate) fn heat_map(&self, sort: PairSort, most: usize) -> HeatMap {
+        match sort {
+            PairSort::Ordered => &self.ordered,
+            PairSort::Adjacent => &self.adjacent,
+            PairSort::CrossWorker => &self.cross_worker,
+        }
+        .heat_map(most)
+    }
+
     /// The shares so far.
     pub fn shares(&self) -> Shares {
         Shares {
@@ -142,4 +204,36 @@ fn bits(list: &[usize], words: usize) -> Vec<u64> {
     let mut bits = vec![0; words];
     list.iter().for_each(|&test| set(&mut bits, test));
     bits
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_heat_map_adds_up_to_the_share(
+            size in 1_usize..200,
+            most in 1_usize..40,
+            set in prop::collection::vec((0_usize..200, 0_usize..200), 0..400),
+        ) {
+            let mut pairs = Pairs::new(size);
+            for (row, column) in set {
+                super::set(pairs.row(row % size), column % size);
+            }
+            let HeatMap { cells, tests_each } = pairs.heat_map(most);
+            prop_assert!(cells.len() <= most && cells.len() * tests_each >= size);
+            let tests = |at: usize| ((at + 1) * tests_each).min(size) - at * tests_each;
+            let tried: f64 = cells.iter().enumerate().flat_map(|(row, cells)| {
+                cells.iter().enumerate().map(move |(column, share)| {
+                    let itself = if row == column { tests(row) } else { 0 };
+                    share.unwrap_or(0.0) * (tests(row) * tests(column) - itself) as f64
+                })
+            }).sum();
+            let possible = (size * (size - 1)) as f64;
+            prop_assert!(possible == 0.0 || (tried / possible - pairs.share(0)).abs() < 1e-9);
+        }
+    }
 }

@@ -136,7 +136,7 @@ fn place(outline: &SessionResult, test: Option<TestIndex>) -> Entry {
 }
 
 /// The report for people, without colours.
-fn plain(finding: &Finding, outline: &SessionResult, again: Again<'_>) -> String {
+pub(super) fn plain(finding: &Finding, outline: &SessionResult, again: Again<'_>) -> String {
     let mut text = Vec::new();
     let manner = Manner::new(Verbosity::Normal, again).whole();
     match terminal::finding(&mut text, finding, Tokens::of(outline), manner) {

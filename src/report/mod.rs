@@ -27,6 +27,7 @@ pub(crate) mod speedup;
 pub(crate) mod speedup_document;
 mod replay_document;
 pub(crate) mod verify;
+pub(crate) mod page;
 pub(crate) mod history;
 pub(crate) mod progress;
 pub(crate) mod words;

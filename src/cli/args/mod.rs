@@ -149,7 +149,7 @@ pub struct StressArgs {
     pub resume: Option<Option<PathBuf>>,
     /// Run a shard of the night with this plan, which `jostle plan --out` wrote, and only write down what
     /// its trials show
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "trials", "time", "schedules", "victim", "changed", "last_failed", "fail_fast", "explain", "no_explain", "failures", "known", "strict", "history", "junit", "code_quality", "journal", "resume"], help_heading = PARTS, hide_short_help = true)]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "trials", "time", "schedules", "victim", "changed", "last_failed", "fail_fast", "explain", "no_explain", "failures", "known", "strict", "history", "junit", "html", "code_quality", "journal", "resume"], help_heading = PARTS, hide_short_help = true)]
     pub plan: Option<PathBuf>,
     /// Which shard, from 1 [default: auto, the one that Slurm, Kubernetes, GitLab, Buildkite, CircleCI or
     /// AWS Batch names]

@@ -23,6 +23,9 @@ pub struct ResultArgs {
     /// Write the results as JUnit XML, as Jenkins, GitLab and others show it
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub junit: Option<PathBuf>,
+    /// Write the results as one page for a browser, which needs no network
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub(crate) html: Option<PathBuf>,
     /// Write the findings as a code quality report of GitLab's
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(crate) code_quality: Option<PathBuf>,

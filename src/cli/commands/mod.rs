@@ -2,6 +2,7 @@
 
 pub(crate) mod suite_run;
 pub(crate) mod ci;
+pub(crate) mod page;
 pub(crate) mod history_recorder;
 pub(crate) mod history;
 pub(crate) mod stress;

@@ -6,7 +6,7 @@ use crate::cli::args::StressArgs;
 use crate::cli::commands::history_recorder::{HistoryRecorder, Keep, make_folder};
 use crate::cli::commands::replay::tell_error;
 use crate::cli::commands::suite_run::{STDOUT, engine, write_json};
-use crate::cli::commands::{ci, last_session, next, shard};
+use crate::cli::commands::{ci, last_session, next, page, shard};
 use crate::cli::options::{JsonTarget, StressOptions, SuiteOptions};
 use crate::cli::revision::revision;
 use crate::cli::typed_again::how_it_is_run;
@@ -83,6 +83,8 @@ pub(crate) fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow
     let json_on_stdout = options.suite.json == Some(JsonTarget::Stdout);
     let mut streamed = (!json_on_stdout).then(|| streamed(options, again, progress.aside()));
     let mut reporters = Reporters(vec![&mut recorder, &mut progress]);
+    let mut trials = page::trials(&options.kept);
+    reporters.0.extend(trials.as_mut().map(|trials| trials as &mut dyn Reporter));
     reporters.0.extend(streamed.as_mut().map(|streamed| streamed as &mut dyn Reporter));
     let limits = Limits { left, ..options.limits.clone() };
     let outline = session::stress(engine, &mut reporters, options.seed, &options.axes, &limits)?;
@@ -94,7 +96,8 @@ pub(crate) fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow
     let next = next::commands(options, &outline, kept);
     let shown = streamed.map_or(Ok(()), |streamed| streamed.end(&outline, &next).context(STDOUT));
     // Each is tried, so that a full disk costs no more than what does not fit.
-    let kept = [keep_failures(options, &outline), write_fixes(options, &outline)];
+    let page = page::write(&options.kept, &outline, trials.as_ref(), again);
+    let kept = [keep_failures(options, &outline), write_fixes(options, &outline), page];
     let kept = kept.into_iter().chain(ci::write(&options.kept, &outline, again));
     let results = [json.map(drop), shown].into_iter().chain(kept);
     let mut errors = results.filter_map(Result::err);

@@ -95,7 +95,7 @@ impl Account {
             | Origin::Adjacent(_)
             | Origin::Pair(_) => {}
         }
-        if let Origin::Trial(_) | Origin::Adjacent(_) | Origin::Pair(_) = origin {
+        if origin.mixes_tests() {
             search.coverage.add(&part_that_ran(plan, trial));
         }
         search.ran.add(trial);

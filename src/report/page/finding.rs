@@ -1,0 +1,151 @@
+//! The section of one finding.
+
+use maud::{Markup, html};
+
+use crate::explain::Explanation;
+use crate::finding::Finding;
+use crate::report::entry::plain;
+use crate::report::page::sources::{self, Sources};
+use crate::report::page::{command, graph, patch, timeline};
+use crate::report::tokens::Tokens;
+use crate::report::{Again, words};
+use crate::session::SessionResult;
+use crate::state::Place;
+
+/// What the sections of findings are made of.
+#[derive(Clone, Copy)]
+pub(super) struct Told<'a> {
+    /// The session.
+    pub(super) outline: &'a SessionResult,
+    /// Lines of the project.
+    pub(super) sources: &'a Sources,
+    /// How a finding is seen again.
+    pub(super) again: Again<'a>,
+}
+
+/// Writes a section; `whole` is one with all that is known, and not the report's text alone.
+pub(super) fn section(number: usize, finding: &Finding, told: Told<'_>, whole: bool) -> Markup {
+    let outline = told.outline;
+    let suite = &outline.collected.suite;
+    let test = finding.test.map(|test| suite.test(test));
+    html! {
+        section.finding id={ "finding-" (number) } aria-labelledby={ "finding-" (number) "-name" } {
+            h3 id={ "finding-" (number) "-name" } {
+                (badge(finding)) " "
+                @match test {
+                    Some(test) => code { (test.id) },
+                    None => "the suite",
+                }
+            }
+            p { (words::meaning(finding)) }
+            @if let Some(test) = test {
+                p.where { code { (test.file) @if let Some(line) = test.line { ":" (line) } } }
+            }
+            @if whole {
+                @if let Some(drawing) = graph::graph(number, finding, suite) { div.wide { (drawing) } }
+                @for place in places(finding) { (of_place(place, told.sources)) }
+                (failure(finding, told.sources))
+                (race(number, finding, told))
+                @if let Some(fix) = finding.explanation.as_ref().and_then(|explanation| explanation.fix.as_ref()) {
+                    h4 { "Patch" }
+                    (patch::patch(number, &fix.diff))
+                }
+                (commands(number, finding, told))
+            }
+            details open[!whole] {
+                summary { "The report's text" }
+                pre tabindex="0" role="region" aria-label={ "The report's text of finding " (number) } {
+                    (plain(finding, outline, told.again))
+                }
+            }
+        }
+    }
+}
+
+/// The kind, and whether it is known.
+pub(super) fn badge(finding: &Finding) -> Markup {
+    let class = match finding.kind.is_isolation_failure() {
+        _ if finding.known.is_some() => "known",
+        true => "bad",
+        false => "doubtful",
+    };
+    html! {
+        span class={ "badge " (class) } { @if finding.known.is_some() { "known " } (finding.kind.name()) }
+    }
+}
+
+/// The places that were shown to be the cause.
+pub(super) fn places(finding: &Finding) -> &[Place] {
+    let confirmed = |explanation: &&Explanation| explanation.confirmed;
+    finding.explanation.as_ref().filter(confirmed).map_or(&[], |explanation| &explanation.places)
+}
+
+fn of_place(place: &Place, sources: &Sources) -> Markup {
+    let lines = [("written at", &place.written), (words::reading(place), &place.read)];
+    html! {
+        h4 { "Shared state: " code { (place.name) } }
+        dl.facts {
+            dt { "kind" } dd { (place.kind) }
+            dt { "old value" } dd { code { (place.old) } }
+            dt { "new value" } dd { code { (place.new) } }
+            @for (label, written) in lines {
+                @if let Some(at) = written {
+                    dt { (label) }
+                    dd {
+                        code { (at.file) ":" (at.line) } " in " code { (at.function) }
+                        (sources.code(&at.file, at.line))
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn failure(finding: &Finding, sources: &Sources) -> Markup {
+    html! {
+        @if let Some(failure) = &finding.failure {
+            h4 { "Failure" }
+            dl.facts {
+                dt { "exception" } dd { code { (failure.exception) } }
+                @if !failure.message.is_empty() {
+                    dt { "message" } dd { pre tabindex="0" role="region" aria-label="Message" { (failure.message) } }
+                }
+                dt { "raised at" }
+                dd {
+                    code { (failure.file) ":" (failure.line) } " in " code { (failure.function) }
+                    (sources.code(&failure.file, failure.line))
+                }
+            }
+        }
+    }
+}
+
+fn race(number: usize, finding: &Finding, told: Told<'_>) -> Markup {
+    html! {
+        @if let Some(trace) = &finding.trace {
+            h4 { "Race on " code { (words::raced_on(trace)) } }
+            div.wide { (timeline::timeline(number, trace, &told.outline.collected.suite)) }
+            @for made in &trace.calls {
+                @if let Some((file, line)) = made.call.at.as_deref().and_then(sources::place) {
+                    (told.sources.code(&file, line))
+                }
+            }
+        }
+    }
+}
+
+fn commands(number: usize, finding: &Finding, told: Told<'_>) -> Markup {
+    let token = Tokens::of(told.outline).token(finding.origin);
+    let again = token.and_then(|token| told.again.command(&token.to_string()));
+    html! {
+        @if finding.command.is_some() || again.is_some() {
+            h4 { "Commands" }
+            @if let Some(line) = &finding.command {
+                (command::command(&format!("pytest-{number}"), "Shows it in plain pytest", line))
+            }
+            @if let Some(line) = again {
+                (command::command(&format!("replay-{number}"), "Replays and shrinks the plan that showed it", &line))
+            }
+        }
+    }
+}

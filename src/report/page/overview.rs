@@ -1,0 +1,217 @@
+//! What stands above all else: what was found, by which causes, what was run, and which pairs of tests were tried.
+
+use std::collections::BTreeSet;
+
+use maud::{Markup, html};
+
+use crate::finding::Kind;
+use crate::finding::group::groups;
+use crate::plan::coverage::PairSort;
+use crate::report::page::finding::{badge, places};
+use crate::report::page::heat;
+use crate::report::page::trials::Trials;
+use crate::report::terminal::interpreter;
+use crate::report::words;
+use crate::session::SessionResult;
+use crate::suite::triage::by_cause;
+
+/// What the session came to, in one line.
+pub(super) fn verdict(outline: &SessionResult) -> String {
+    let failures = || outline.findings.iter().filter(|finding| finding.kind.is_isolation_failure());
+    let (found, known) = (failures().count(), failures().filter(|finding| finding.known.is_some()).count());
+    let suite = &outline.collected.suite;
+    let is_open = outline.findings.iter().any(|finding| finding.unjudged) || !outline.unjudged.is_empty();
+    let text = match found {
+        0 if suite.tests.is_empty() && suite.errors.is_empty() => "no test was collected".to_owned(),
+        0 if !suite.errors.is_empty() || is_open => "no isolation failure in what could be judged".to_owned(),
+        0 => "no isolation failure".to_owned(),
+        _ => words::failures(found, known),
+    };
+    let stopped = match &outline.error {
+        _ if outline.interrupted => "; interrupted, so this is not all",
+        Some(_) => "; ended by an error, so this is not all",
+        None => "",
+    };
+    text + stopped
+}
+
+/// The table of findings, with links to their sections.
+pub(super) fn findings(outline: &SessionResult) -> Markup {
+    let suite = &outline.collected.suite;
+    html! {
+        @if !outline.findings.is_empty() {
+            div.scroll tabindex="0" role="region" aria-label="Table of findings" {
+                table {
+                    thead { tr { th scope="col" { "#" } th scope="col" { "Kind" } th scope="col" { "Test" } th scope="col" { "Shared state" } th scope="col" { "Patch" } } }
+                    tbody {
+                        @for (number, finding) in (1..).zip(&outline.findings) {
+                            tr {
+                                td { (number) }
+                                td { (badge(finding)) }
+                                td {
+                                    a href={ "#finding-" (number) } {
+                                        @match finding.test {
+                                            Some(test) => code { (suite.test(test).id) },
+                                            None => "the suite",
+                                        }
+                                    }
+                                }
+                                td { @for place in places(finding) { code { (place.name) } " " } }
+                                td { @if finding.explanation.as_ref().is_some_and(|explanation| explanation.fix.is_some()) { "yes" } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Places of state with all tests that have to do with each.
+pub(super) fn causes(outline: &SessionResult) -> Markup {
+    let suite = &outline.collected.suite;
+    let groups = groups(&outline.findings, suite);
+    html! {
+        @if !groups.is_empty() {
+            h3 { "Causes" }
+            ul.causes {
+                @for group in &groups {
+                    li {
+                        code { (group.place) } ": " (words::group(group))
+                        @for (number, finding) in (1..).zip(&outline.findings) {
+                            @if places(finding).iter().any(|place| place.name == group.place) {
+                                " " a href={ "#finding-" (number) } { "finding " (number) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How many of each kind were found.
+pub(super) fn kinds(outline: &SessionResult) -> Markup {
+    let kinds: BTreeSet<Kind> = outline.findings.iter().map(|finding| finding.kind).collect();
+    html! {
+        @if !kinds.is_empty() {
+            ul.kinds {
+                @for kind in kinds {
+                    @let number = outline.findings.iter().filter(|finding| finding.kind == kind).count();
+                    li { b { (number) } " " (kind.name()) }
+                }
+            }
+        }
+    }
+}
+
+/// What could not be collected or judged, and what the reader should know besides.
+pub(super) fn notes(outline: &SessionResult) -> Markup {
+    let suite = &outline.collected.suite;
+    html! {
+        @if !suite.errors.is_empty() {
+            h3 { (words::count(suite.errors.len(), "collection error")) }
+            p { "The tests in these files never ran, so nothing is known of their isolation." }
+            ul {
+                @for (cause, errors) in by_cause(&suite.errors) {
+                    li {
+                        (cause)
+                        ul { @for error in errors { li { code { (error.node_id) } " " (error.exception) ": " (error.message) } } }
+                    }
+                }
+            }
+        }
+        @if !outline.unjudged.is_empty() {
+            h3 { "Not judged" }
+            ul {
+                @for suspect in &outline.unjudged {
+                    li { code { (suite.test(suspect.signature.test).id) } " failed in " (words::origin(suspect.origin)) "; the session ended before it was looked into" }
+                }
+            }
+        }
+        @if !outline.unseen.is_empty() {
+            h3 { "Known failures that did not show" }
+            ul { @for file in &outline.unseen { li { code { (file) } } } }
+        }
+        @let notes: Vec<&String> = outline.costs.iter().chain(&outline.remarks).collect();
+        @if !notes.is_empty() {
+            h3 { "Notes" }
+            ul { @for note in notes { li { (note) } } }
+        }
+    }
+}
+
+/// What was run, and for how long.
+pub(super) fn numbers(outline: &SessionResult, trials: &Trials) -> Markup {
+    let figures = [
+        ("tests", outline.collected.suite.tests.len().to_string()),
+        ("run by", interpreter(&outline.collected)),
+        ("seed", outline.seed.0.to_string()),
+        ("trials", outline.trials.to_string()),
+        ("schedules of races", outline.schedules.to_string()),
+        ("probes", outline.probes.to_string()),
+        ("session", format!("{:.1} s", outline.duration.as_secs_f64())),
+    ];
+    html! {
+        dl.figures {
+            @for (name, figure) in figures { div { dt { (name) } dd { (figure) } } }
+        }
+        @if !trials.spent.is_empty() {
+            h3 { "Time spent" }
+            p { "Runs that look for failures, with the sum of their times. Runs side by side overlap, and what judges, shrinks and explains comes besides." }
+            @let most = trials.spent.values().map(|(_, time)| time.as_secs_f64()).fold(f64::MIN_POSITIVE, f64::max);
+            div.scroll tabindex="0" role="region" aria-label="Time spent" {
+                table.spent {
+                    thead { tr { th scope="col" { "For" } th scope="col" { "Runs" } th scope="col" { "Time" } td {} } }
+                    tbody {
+                        @for (purpose, (runs, time)) in &trials.spent {
+                            tr {
+                                td { (purpose) } td.number { (runs) } td.number { (format!("{:.1} s", time.as_secs_f64())) }
+                                td.bar { svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true" {
+                                    rect width=(format!("{:.1}", time.as_secs_f64() / most * 100.0)) height="8" {}
+                                } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Which pairs of tests were tried.
+pub(super) fn coverage(outline: &SessionResult, trials: &Trials) -> Markup {
+    if outline.trials == 0 {
+        return html! {};
+    }
+    let shares = outline.coverage;
+    let percent = |share: f64| format!("{:.0} %", (share * 100.0).floor());
+    let sorts = [
+        (PairSort::Ordered, "the row's test before the column's, on one worker"),
+        (PairSort::Adjacent, "the column's test directly after the row's"),
+        (PairSort::CrossWorker, "both on two workers of one trial"),
+    ];
+    let maps: Vec<_> =
+        sorts.iter().filter_map(|&(sort, name)| Some((name, trials.heat_map(sort)?))).collect();
+    html! {
+        h2 id="coverage" { "Pairs of tests that were tried" }
+        dl.figures {
+            div { dt { "in both orders" } dd { (percent(shares.ordered)) } }
+            div { dt { "directly after each other" } dd { (percent(shares.adjacent)) } }
+            div { dt { "on the same worker of several" } dd { (percent(shares.same_worker)) } }
+            div { dt { "on two workers" } dd { (percent(shares.cross_worker)) } }
+        }
+        @if let Some((_, first)) = maps.first() {
+            p {
+                "A pair that was not tried may still hold a failure. Each square stands for pairs of "
+                (words::count(first.tests_each, "test")) " by " (first.tests_each)
+                ", in the order of their names, and its colour for the share that was tried."
+                @if outline.collected.suite.is_sorted() { " Orders that the suite's plugins do not admit are not tried." }
+            }
+            div.maps {
+                @for (at, (name, map)) in maps.iter().enumerate() { (heat::map(&format!("heat-{at}"), name, map)) }
+            }
+            (heat::legend())
+        }
+    }
+}

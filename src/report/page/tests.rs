@@ -1,0 +1,207 @@
+//! The page as a whole: all that was found is in it, no text of a suite's is markup in it, and it stays small.
+
+#![cfg(test)]
+
+use std::time::Duration;
+
+use maud::html;
+use proptest::prelude::*;
+
+use super::*;
+use crate::finding::{Kind, Origin};
+use crate::plan::{Seed, WorkerId};
+use crate::report::samples::{everything, finding, session};
+use crate::session::stress::baseline::suite_order;
+use crate::session::{Event, Reporter};
+use crate::suite::{Suite, Test, TestId, TestIndex};
+use crate::trial::{Execution, Outcome, Trial};
+
+const AGAIN: Again<'_> = Again::Replay { options: " -n 2", kept: false };
+
+fn written(outline: &SessionResult, trials: &Trials) -> String {
+    page(outline, trials, &Sources::default(), AGAIN)
+}
+
+fn escaped(text: &str) -> String {
+    html! { (text) }.into_string()
+}
+
+/// A suite with tests of these names.
+fn named(names: impl IntoIterator<Item = String>) -> Suite {
+    let test = |name: String| Test {
+        id: TestId { node_id: name, occurrence: 0 },
+        file: "test_a.py".into(),
+        line: Some(3),
+        group: None,
+        rank: 0,
+    };
+    Suite::new(names.into_iter().map(test).collect(), Vec::new(), 0)
+}
+
+/// Trials of a suite on two workers, in which every `failing`th run fails.
+fn trials(suite: &Suite, times: u64, failing: usize) -> Trials {
+    let mut trials = Trials::default();
+    for index in 0..times {
+        let plan = suite_order(suite, Seed(index), 1);
+        let tests = (0..suite.tests.len()).map(|at| (at * 7919 + index as usize) % suite.tests.len());
+        let execution = |(at, test): (usize, usize)| Execution {
+            worker: WorkerId(0),
+            process: 0,
+            test: TestIndex(test as u32),
+            outcome: if at % failing == failing - 1 {
+                Outcome::Crashed { how: "x".into() }
+            } else {
+                Outcome::Passed
+            },
+            duration: Duration::from_micros(20 + (at * 31 % 4000) as u64),
+        };
+        let trial = Trial::of(tests.enumerate().map(execution));
+        trials.notice(suite, &Event::Finished { origin: Origin::Trial(index), plan: &plan, trial: &trial });
+    }
+    trials
+}
+
+#[test]
+fn every_finding_is_told_with_its_sentences() {
+    let outline = everything();
+    let page = written(&outline, &Trials::default());
+    assert!(page.starts_with(MARK), "{}", &page[..80]);
+    for (number, finding) in (1..).zip(&outline.findings) {
+        let start = page.find(&format!("id=\"finding-{number}\"")).expect("it has a section");
+        let section = &page[start..];
+        let section = &section[..section.find("</section>").expect("an end")];
+        assert!(section.contains(&escaped(&crate::report::words::meaning(finding))), "{section}");
+        let text = crate::report::entry::plain(finding, &outline, AGAIN);
+        assert!(section.contains(&escaped(&text)), "{section}");
+        if let Some(command) = &finding.command {
+            assert!(section.contains(&format!(">{}</pre>", escaped(command))), "{section}");
+        }
+    }
+    for told in outline.costs.iter().chain(&outline.remarks).chain(&outline.unseen) {
+        assert!(page.contains(&escaped(told)), "{told}");
+    }
+    assert!(page.contains("No module named &#39;kettle&#39;") || page.contains("No module named 'kettle'"));
+}
+
+#[test]
+fn what_a_session_came_to_is_said_in_one_line() {
+    let of = |change: fn(&mut SessionResult)| {
+        let mut outline = session();
+        change(&mut outline);
+        overview::verdict(&outline)
+    };
+    let victim = |outline: &mut SessionResult| {
+        outline.findings.push(finding(Kind::Victim, 'h', Origin::Baseline));
+    };
+    assert_eq!(of(|_| {}), "no isolation failure");
+    assert_eq!(of(victim), "1 isolation failure");
+    assert_eq!(
+        of(|outline| outline.unjudged = everything().unjudged),
+        "no isolation failure in what could be judged"
+    );
+    assert_eq!(
+        of(|outline| outline.interrupted = true),
+        "no isolation failure; interrupted, so this is not all"
+    );
+    let errors = |outline: &mut SessionResult| {
+        outline.collected.suite.tests.clear();
+        outline.collected.suite.errors = everything().collected.suite.errors;
+    };
+    assert_eq!(of(errors), "no isolation failure in what could be judged");
+    assert_eq!(of(|outline| outline.collected.suite.tests.clear()), "no test was collected");
+}
+
+#[test]
+fn seven_thousand_tests_in_forty_trials_stay_below_five_megabytes() {
+    let name = |at: usize| {
+        format!(
+            "tests/unit/area_{}/test_module_{}.py::TestSomething::test_case[{at}-value]",
+            at / 500,
+            at / 20
+        )
+    };
+    let mut outline = everything();
+    let suite = named((0..7000).map(name));
+    let findings = std::mem::take(&mut outline.findings);
+    outline.findings = findings.iter().cycle().take(400).cloned().collect();
+    let of_size = |suite: &Suite, times, failing| {
+        let mut outline = outline.clone();
+        outline.collected.suite = suite.clone();
+        written(&outline, &trials(suite, times, failing)).len()
+    };
+    let usual = of_size(&suite, 40, 1000);
+    assert!(usual < 5_000_000, "{usual}");
+    let mut nothing = session();
+    nothing.collected.suite = suite.clone();
+    let page = written(&nothing, &trials(&suite, 40, 1000));
+    assert!(page.matches("\"runs\":").count() == 40, "each trial can be drawn");
+    let most = of_size(&suite, 80, 2);
+    assert!(most < 5_000_000, "{most}");
+}
+
+#[test]
+fn what_has_no_room_is_counted() {
+    let suite = named((0..7000).map(|at| format!("test_a.py::test_{at}")));
+    // Every other test fails: nothing is saved by what comes in a row.
+    let trials = trials(&suite, 80, 2);
+    let kept = trials.kept(7000).len() as u64;
+    assert!(kept > 20 && trials.left_out == 80 - kept, "{kept}");
+    let mut outline = session();
+    outline.collected.suite = suite;
+    let page = written(&outline, &trials);
+    assert!(page.contains(&format!("{} more had no room here", trials.left_out)));
+}
+
+#[test]
+fn nothing_is_fetched_and_only_what_is_written_here_is_run() {
+    let page = written(&everything(), &Trials::default());
+    assert!(
+        page.contains("content=\"default-src 'none'; style-src 'sha256-")
+            || page.contains("default-src &#39;none&#39;")
+    );
+    for fetching in [" src=", "url(", "@import", "<link", "<iframe", "style=", "onclick="] {
+        assert!(!page.contains(fetching), "{fetching}");
+    }
+    for outside in page.split("href=\"").skip(1) {
+        assert!(outside.starts_with('#'), "{}", &outside[..30]);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_name_of_a_test_is_markup(
+        names in prop::collection::btree_set(r#"(</?script>|<!--|]]>|"|'|&|<img src=x onerror=alert\(1\)>|\\u003c|[a-z]|🥚|é){1,12}"#, 8..12),
+    ) {
+        let mut outline = everything();
+        let names: Vec<String> = names.into_iter().collect();
+        outline.collected.suite = named(names.clone());
+        let trials = trials(&outline.collected.suite, 3, 3);
+        let page = written(&outline, &trials);
+        prop_assert_eq!(page.matches("<script").count(), 2, "the data and the script");
+        prop_assert_eq!(page.matches("</script").count(), 2);
+        prop_assert!(!page.contains("<img") && !page.contains("<!--"));
+        let start = page.find("id=\"data\">").expect("the data") + "id=\"data\">".len();
+        let json = &page[start..];
+        let json: serde_json::Value =
+            serde_json::from_str(&json[..json.find("</script").expect("its end")]).expect("JSON");
+        let mut before: Vec<u16> = Vec::new();
+        let mut read = Vec::new();
+        for name in json["names"].as_array().expect("names") {
+            let shared = name[0].as_u64().expect("a number") as usize;
+            before.truncate(shared);
+            before.extend(name[1].as_str().expect("a text").encode_utf16());
+            read.push(String::from_utf16(&before).expect("a text"));
+        }
+        let ids: Vec<String> = outline.collected.suite.tests.iter().map(|test| test.id.to_string()).collect();
+        prop_assert_eq!(read, ids);
+    }
+
+    #[test]
+    fn a_text_is_cut_in_its_middle_to_what_fits(text in ".{0,60}", most in 1_usize..40) {
+        let cut = cut(&text, most);
+        prop_assert!(cut.chars().count() <= most.max(1));
+        prop_assert_eq!(cut == text || cut.contains('…'), true);
+    }
+}
