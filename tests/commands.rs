@@ -301,6 +301,7 @@ const HEADINGS: &[(&str, &[&str])] = &[
         &[
             "--code-quality",
             "--explain",
+            "--html",
             "--json",
             "--junit",
             "--known",

@@ -24,6 +24,7 @@ mod installed;
 mod libraries;
 mod nightly;
 mod old_files;
+mod page;
 mod plan_golden;
 mod races;
 mod replay_log;

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::explain::Explanation;
-use crate::finding::Finding;
+use crate::finding::{Finding, Kind};
 use crate::report::entry::plain;
 use crate::report::page::sources::{self, Sources};
 use crate::report::page::{command, graph, patch, timeline};
@@ -102,6 +102,7 @@ fn of_place(place: &Place, sources: &Sources) -> Markup {
 }
 
 fn failure(finding: &Finding, sources: &Sources) -> Markup {
+    let reads = places(finding).iter().filter_map(|place| place.read.as_ref());
     html! {
         @if let Some(failure) = &finding.failure {
             h4 { "Failure" }
@@ -113,7 +114,10 @@ fn failure(finding: &Finding, sources: &Sources) -> Markup {
                 dt { "raised at" }
                 dd {
                     code { (failure.file) ":" (failure.line) } " in " code { (failure.function) }
-                    (sources.code(&failure.file, failure.line))
+                    // What reads the place is shown with it.
+                    @if !reads.clone().any(|read| (&read.file, read.line) == (&failure.file, failure.line)) {
+                        (sources.code(&failure.file, failure.line))
+                    }
                 }
             }
         }
@@ -137,11 +141,18 @@ fn race(number: usize, finding: &Finding, told: Told<'_>) -> Markup {
 fn commands(number: usize, finding: &Finding, told: Told<'_>) -> Markup {
     let token = Tokens::of(told.outline).token(finding.origin);
     let again = token.and_then(|token| told.again.command(&token.to_string()));
+    // There is nothing in what was left over that a smaller plan could show.
+    let again = again.filter(|_| finding.kind != Kind::Leftover);
+    let shows = if finding.fails_at_times() {
+        "Shows it at times in plain pytest"
+    } else {
+        "Shows it in plain pytest"
+    };
     html! {
         @if finding.command.is_some() || again.is_some() {
             h4 { "Commands" }
             @if let Some(line) = &finding.command {
-                (command::command(&format!("pytest-{number}"), "Shows it in plain pytest", line))
+                (command::command(&format!("pytest-{number}"), shows, line))
             }
             @if let Some(line) = again {
                 (command::command(&format!("replay-{number}"), "Replays and shrinks the plan that showed it", &line))

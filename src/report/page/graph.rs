@@ -29,6 +29,8 @@ type Names = Vec<String>;
 /// What is drawn.
 struct Drawn {
     left: Names,
+    /// What the middle holds.
+    what: &'static str,
     middle: Names,
     is_known: bool,
     right: Names,
@@ -38,7 +40,7 @@ struct Drawn {
 /// Draws a finding that has others to do with it; nothing of one that has none.
 pub(super) fn graph(number: usize, finding: &Finding, suite: &Suite) -> Option<Markup> {
     let drawn = drawn(finding, suite)?;
-    let Drawn { left, middle, is_known, right, cleaners } = &drawn;
+    let Drawn { left, middle, is_known, right, cleaners, .. } = &drawn;
     let below = middle.len().min(MOST) + 1;
     let rows = shown(left)
         .max(shown(right))
@@ -48,10 +50,10 @@ pub(super) fn graph(number: usize, finding: &Finding, suite: &Suite) -> Option<M
     let middle_y = |at: usize| TOP + at * STEP;
     let centre = middle_y(0) + (middle.len().min(MOST) * STEP - (STEP - HIGH)) / 2;
     Some(html! {
-        svg.graph viewBox={ "0 0 " (WIDTH) " " (height) } role="img" aria-labelledby=(label) {
+        svg.graph viewBox={ "-1 0 " (WIDTH + 2) " " (height) } role="img" aria-labelledby=(label) {
             title id=(label) { (in_words(&drawn, finding.kind)) }
             text.head x="0" y="14" { (words::role(finding.kind)) }
-            text.head x=(MIDDLE) y="14" { "shared state" }
+            text.head x=(MIDDLE) y="14" { (drawn.what) }
             text.head x=(RIGHT) y="14" { (finding.kind.name()) }
             @for at in 0..shown(left) {
                 (edge(BOX, TOP + at * STEP + HIGH / 2, MIDDLE, centre))
@@ -102,7 +104,7 @@ fn in_words(drawn: &Drawn, kind: Kind) -> String {
         |role: &str, names: &Names| (!names.is_empty()).then(|| format!("{role}: {}", names.join(", ")));
     let parts = [
         named(words::role(kind), &drawn.left),
-        named("shared state", &drawn.middle),
+        named(drawn.what, &drawn.middle),
         named(kind.name(), &drawn.right),
         named("cleaner", &drawn.cleaners),
     ];
@@ -135,6 +137,7 @@ fn drawn(finding: &Finding, suite: &Suite) -> Option<Drawn> {
     let is_known = !middle.is_empty();
     Some(Drawn {
         left,
+        what: if finding.trace.is_some() { "race on" } else { "shared state" },
         middle: if is_known { middle } else { vec!["unknown".to_owned()] },
         is_known,
         right: once(victims).iter().map(id).collect(),

@@ -6,6 +6,7 @@ use data_encoding::BASE64;
 use maud::{Markup, PreEscaped, html};
 use serde::Serialize;
 
+use crate::report::page::cut;
 use crate::report::page::packed::{ALL, Shown, shown};
 use crate::report::page::trials::{How, Kept, Trials};
 use crate::report::words;
@@ -15,6 +16,9 @@ use crate::suite::{Suite, TestIndex};
 /// Tests and trials that the table has at most.
 const ROWS: usize = 40;
 const COLUMNS: usize = 60;
+
+/// Characters of a column's heading at most.
+const HEADING: usize = 22;
 
 /// Failures that are listed one by one.
 const LISTED: usize = 100;
@@ -106,7 +110,7 @@ fn table(suite: &Suite, kept: &[Kept], trials: &Trials) -> Markup {
                 table.matrix {
                     thead { tr {
                         th scope="col" { "Test" }
-                        @for column in columns { th scope="col" { span { (words::origin(column.origin)) } } }
+                        @for column in columns { th scope="col" { span { (cut(&words::origin(column.origin), HEADING)) } } }
                     } }
                     tbody {
                         @for &(test, _) in worst.iter().take(ROWS) {

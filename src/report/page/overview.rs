@@ -203,10 +203,14 @@ pub(super) fn coverage(outline: &SessionResult, trials: &Trials) -> Markup {
         }
         @if let Some((_, first)) = maps.first() {
             p {
-                "A pair that was not tried may still hold a failure. Each square stands for pairs of "
-                (words::count(first.tests_each, "test")) " by " (first.tests_each)
-                ", in the order of their names, and its colour for the share that was tried."
-                @if outline.collected.suite.is_sorted() { " Orders that the suite's plugins do not admit are not tried." }
+                "A pair that was not tried may still hold a failure. "
+                @if first.tests_each > 1 {
+                    "Each square stands for " (first.tests_each) " by " (first.tests_each)
+                    " tests, in the order of their names, and its colour for the share of their pairs that was tried."
+                } @else {
+                    "Each square stands for a pair of tests, in the order of their names."
+                }
+                @if outline.collected.suite.is_sorted() && !outline.axes.ignore_rank { " Orders that the suite's plugins do not admit are not tried." }
             }
             div.maps {
                 @for (at, (name, map)) in maps.iter().enumerate() { (heat::map(&format!("heat-{at}"), name, map)) }

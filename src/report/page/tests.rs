@@ -7,6 +7,7 @@ use std::time::Duration;
 use maud::html;
 use proptest::prelude::*;
 
+use super::packed::Shown;
 use super::*;
 use crate::finding::{Kind, Origin};
 use crate::plan::{Seed, WorkerId};
@@ -73,6 +74,10 @@ fn every_finding_is_told_with_its_sentences() {
         assert!(section.contains(&escaped(&crate::report::words::meaning(finding))), "{section}");
         let text = crate::report::entry::plain(finding, &outline, AGAIN);
         assert!(section.contains(&escaped(&text)), "{section}");
+        let at_times = section.contains("Shows it at times in plain pytest");
+        assert_eq!(at_times, finding.command.is_some() && finding.fails_at_times(), "{section}");
+        let replays = section.contains("Replays and shrinks the plan that showed it");
+        assert_eq!(replays, text.contains(" --shrink -n 2"), "{section}");
         if let Some(command) = &finding.command {
             assert!(section.contains(&format!(">{}</pre>", escaped(command))), "{section}");
         }
@@ -137,6 +142,90 @@ fn seven_thousand_tests_in_forty_trials_stay_below_five_megabytes() {
     assert!(page.matches("\"runs\":").count() == 40, "each trial can be drawn");
     let most = of_size(&suite, 80, 2);
     assert!(most < 5_000_000, "{most}");
+}
+
+#[test]
+fn what_was_run_is_told_as_it_was_seen() {
+    let mut outline = everything();
+    let suite = outline.collected.suite.clone();
+    let mut seen = trials(&suite, 3, 3);
+    let plan = suite_order(&suite, Seed(1), 1);
+    let run = |test: u32, outcome| Execution {
+        worker: WorkerId(0),
+        process: 0,
+        test: TestIndex(test),
+        outcome,
+        duration: Duration::from_millis(250),
+    };
+    let told = |trials: &mut Trials, origin, runs: Vec<Execution>| {
+        let trial = Trial { duration: Duration::from_secs(2), ..Trial::of(runs) };
+        trials.notice(&suite, &Event::Finished { origin, plan: &plan, trial: &trial });
+    };
+    told(&mut seen, Origin::Baseline, vec![run(0, Outcome::Passed), run(1, Outcome::Skipped)]);
+    told(&mut seen, Origin::Race(3), vec![run(0, Outcome::Crashed { how: "x".into() })]);
+    told(&mut seen, Origin::Alone, vec![run(4, Outcome::Passed)]);
+    let page = written(&outline, &seen);
+    let rows = [
+        ("suite order", 1, "2.0"),
+        ("races under control", 1, "2.0"),
+        ("each test alone", 1, "2.0"),
+        ("trials", 3, "0.0"),
+    ];
+    for (purpose, runs, time) in rows {
+        let row =
+            format!("<td>{purpose}</td><td class=\"number\">{runs}</td><td class=\"number\">{time} s</td>");
+        assert!(page.contains(&row), "{row}");
+    }
+    // Of the eight tests two fail in each trial, and in a race what was run is no run of the suite.
+    assert_eq!(seen.failures.len(), 6);
+    let kept = seen.kept(8);
+    assert_eq!(kept.len(), 5, "what was run alone is one column");
+    assert_eq!(packed::shown(&kept[3].row)[..2], [Shown::Passed, Shown::Skipped]);
+    assert_eq!(packed::shown(&kept[4].row)[4], Shown::Passed);
+    for words in [
+        "Tests that failed, by runs",
+        "Failures in runs, one by one",
+        "Each square stands for a pair of tests",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
+    let sorted = "Orders that the suite's plugins do not admit are not tried.";
+    assert!(!page.contains(sorted) && !page.contains("had no room"));
+    outline.collected.suite.tests[0].rank = 1;
+    assert!(written(&outline, &seen).contains(sorted));
+    outline.axes.ignore_rank = true;
+    assert!(!written(&outline, &seen).contains(sorted));
+    seen.notice(&suite, &Event::Forgotten);
+    assert!(seen.is_empty() && seen.failures.is_empty());
+}
+
+#[test]
+fn a_finding_is_drawn_with_all_that_have_to_do_with_it() {
+    let outline = everything();
+    let suite = &outline.collected.suite;
+    let drawn = |number: usize| {
+        graph::graph(number, &outline.findings[number], suite).map(|drawing| drawing.into_string())
+    };
+    let first = drawn(0).expect("it has a polluter");
+    for (class, name) in [
+        ("polluter", "test_b.py::b"),
+        ("polluter", "test_c.py::c"),
+        ("place", "shop.prices.CACHE"),
+        ("victim", "test_h.py::h"),
+        ("victim", "test_g.py::g"),
+        ("cleaner", "test_d.py::d"),
+    ] {
+        assert!(
+            first.contains(&format!("<g class=\"{class}\"><title>{name}</title>")),
+            "{class} {name}: {first}"
+        );
+    }
+    let unknown = drawn(1).expect("it has polluters");
+    assert!(unknown.contains("place unknown") && !unknown.contains("shop.prices.CACHE"), "{unknown}");
+    let raced = outline.findings.iter().position(|finding| finding.trace.is_some()).expect("a race");
+    assert!(drawn(raced).expect("it has another side").contains(">race on<"));
+    let broken = outline.findings.iter().position(|finding| finding.kind == Kind::Broken).expect("a bug");
+    assert_eq!(drawn(broken), None);
 }
 
 #[test]

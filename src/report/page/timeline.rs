@@ -22,7 +22,7 @@ pub(super) fn timeline(number: usize, trace: &Trace, suite: &Suite) -> Markup {
     let width = (trace.calls.len() * STEP).max(2 * STEP);
     let label = format!("timeline-{number}");
     html! {
-        svg.timeline viewBox={ "0 0 " (width) " " (lanes.len() * LANE) } width=(width) role="img" aria-labelledby=(label) {
+        svg.timeline viewBox={ "-1 0 " (width + 2) " " (lanes.len() * LANE) } width=(width) role="img" aria-labelledby=(label) {
             title id=(label) { "The calls of the workers, in their order" }
             @for (at, (worker, test)) in lanes.iter().enumerate() {
                 text.head x="0" y=(at * LANE + 14) { (worker) " " (cut(&suite.test(*test).id.to_string(), width / 9)) }
