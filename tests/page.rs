@@ -31,7 +31,7 @@ def test_sets_it():
     os.environ["MARKUP"] = SCRIPT
 "#;
 
-/// Tests of which 100 each have one file: 7,001 with the polluter of some.
+/// A hundred tests, of which one may be a victim, for each of 70 files: 7,001 with the polluter.
 const MANY: &str = r#"import os
 
 import pytest
@@ -39,7 +39,7 @@ import pytest
 
 @pytest.mark.parametrize("number", range(100))
 def test_of_a_usual_length(number):
-    assert number != 7 or "MANY" not in os.environ
+    assert number != 7 or "MANY" not in os.environ or not __file__.endswith("_7.py")
 "#;
 
 /// Runs a session that writes a page.
@@ -92,8 +92,8 @@ fn a_browser_opens_pages_without_a_fault() {
     fs::write(many.join("test_sets.py"), "import os\n\n\ndef test_sets():\n    os.environ['MANY'] = '1'\n")
         .expect("a file");
     support::copy(&support::root().join("corpus/race-one-folder"), &race);
-    let trials_of_many =
-        ["--trials", "40", "-n", "1", "--hash-seeds", "1", "--no-explain", "--sandbox", "off"];
+    // Fresh processes run no test by itself, which here would take longer than all trials.
+    let trials_of_many = [&["--trials", "40", "--engine", "spawn"][..], &support::PLAIN].concat();
     let pages = [
         page(&markup, "markup.html", 1, &["--trials", "6"]),
         page(&race, "race.html", 1, &["--trials", "6"]),

@@ -100,8 +100,8 @@ fn table(suite: &Suite, kept: &[Kept], trials: &Trials) -> Markup {
     html! {
         @if !worst.is_empty() {
             h3 { "Tests that failed, by runs" }
+            ul.legend { @for shown in ALL { @if shown != Shown::NotRun { li { b { (shown.letter()) } " " (shown.name()) } } } }
             p {
-                @for shown in ALL { @if shown != Shown::NotRun { b { (shown.letter()) } " " (shown.name()) "  " } }
                 "An empty square: not run. "
                 @if worst.len() > ROWS { "The " (ROWS) " that failed most of " (worst.len()) " are listed. " }
                 @if kept.len() > COLUMNS { "Of " (kept.len()) " runs the first " (COLUMNS) " are." }
