@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 
 from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.chrome.service import Service
 
 OPENS_WITHIN = 2.0
 SERIOUS = ("serious", "critical")
@@ -25,7 +25,13 @@ SERIOUS = ("serious", "critical")
 def browser():
     options = webdriver.ChromeOptions()
     options.binary_location = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-    for argument in ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,1000", "--hide-scrollbars"]:
+    for argument in [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--window-size=1280,1000",
+        "--hide-scrollbars",
+    ]:
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(os.environ.get("CHROMEDRIVER", "/usr/bin/chromedriver")))
@@ -41,7 +47,9 @@ def media(driver, scheme):
 def requests(driver):
     """The addresses that were asked for since the last call."""
     messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
-    sent = [message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"]
+    sent = [
+        message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"
+    ]
     return [url for url in sent if not url.startswith("chrome:")]
 
 
@@ -52,7 +60,9 @@ def faults(driver, axe):
         "const done = arguments[0]; axe.run(document, {resultTypes: ['violations']}).then(r => done(r.violations), e => done([{id: String(e), impact: 'critical', nodes: []}]));"
     )
     return [
-        (fault["impact"], fault["id"], [node["html"][:120] for node in fault["nodes"]][:3]) for fault in found if fault["impact"] in SERIOUS
+        (fault["impact"], fault["id"], [node["html"][:120] for node in fault["nodes"]][:3])
+        for fault in found
+        if fault["impact"] in SERIOUS
     ]
 
 
@@ -87,7 +97,9 @@ def click_through(driver):
         actions = webdriver.ActionChains(driver)
         for canvas in ["gantt", "matrix"]:
             element = driver.find_element(By.ID, canvas)
-            actions.scroll_to_element(element).move_to_element_with_offset(element, -100, 0).move_by_offset(-2, 2).perform()
+            actions.scroll_to_element(element).move_to_element_with_offset(element, -100, 0).move_by_offset(
+                -2, 2
+            ).perform()
         colours = driver.execute_script(
             "return ['gantt', 'matrix'].map(id => { const c = document.getElementById(id);"
             " return new Set(new Uint32Array(c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer)).size; })"
@@ -114,7 +126,6 @@ def look(driver, axe, path, shots):
     wrong = said["wrong"]
     for scheme in ["light", "dark"]:
         media(driver, scheme)
-        title = None
         said[f"seconds {scheme}"] = round(opened(driver, address), 3)
         if said[f"seconds {scheme}"] > OPENS_WITHIN:
             wrong.append(f"opens in {said[f'seconds {scheme}']} s")

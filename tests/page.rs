@@ -108,3 +108,39 @@ fn a_browser_opens_pages_without_a_fault() {
     }
     assert_eq!(looked.as_object().map(|pages| pages.len()), Some(pages.len()));
 }
+
+#[test]
+fn a_page_is_written_and_one_that_cannot_be_costs_no_other_result() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let suite = folder.path().join("suite");
+    fs::create_dir(&suite).expect("a folder");
+    fs::write(suite.join("test_markup.py"), MARKUP).expect("a file");
+    let options = [&["--trials", "2"][..], &support::PLAIN].concat();
+    let page = fs::read_to_string(page(&suite, "page.html", 1, &options)).expect("the page");
+    assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>"), "{page}");
+    assert!(page.contains("1 isolation failure") && !page.contains("<script>document"), "{page}");
+    let mut command = support::jostle(&suite);
+    command.args([
+        "stress",
+        "--seed",
+        "1",
+        "--progress",
+        "none",
+        "--html",
+        "/dev/full",
+        "--junit",
+        "junit.xml",
+        "--json",
+    ]);
+    let output =
+        command.args(&options).arg("--python").arg(support::light_python()).output().expect("jostle runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(
+        said.contains("cannot write --html /dev/full") && said.contains("Give a file that can be written"),
+        "{said}"
+    );
+    let report: Value = serde_json::from_slice(&output.stdout).expect("the report");
+    assert_eq!(report["exit_code"], 1);
+    assert!(suite.join("junit.xml").is_file(), "{said}");
+}
