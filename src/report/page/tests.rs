@@ -78,6 +78,12 @@ fn every_finding_is_told_with_its_sentences() {
         assert_eq!(at_times, finding.command.is_some() && finding.fails_at_times(), "{section}");
         let replays = section.contains("Replays and shrinks the plan that showed it");
         assert_eq!(replays, text.contains(" --shrink -n 2"), "{section}");
+        let failed = text.lines().find_map(|line| line.strip_prefix("  failed        "));
+        let failed = failed.filter(|line| line.contains(" with the ") && line.ends_with(" without"));
+        let is_plain = finding.given_up.is_none();
+        let told =
+            failed.filter(|_| is_plain).map(|failed| section.contains(&format!("Failed: <b>{failed}</b>")));
+        assert_eq!(told.unwrap_or(false), section.contains("Failed: <b>"), "{section}");
         if let Some(command) = &finding.command {
             assert!(section.contains(&format!(">{}</pre>", escaped(command))), "{section}");
         }
