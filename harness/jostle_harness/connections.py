@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import _socket
+import contextlib
 import os
 import socket
 import struct
 from typing import Any, Dict, List, Optional, Tuple
+
+from . import sockets
 
 _list_folder = os.listdir  # bound now: a test may replace it
 #: Where the kernel's answer to ``TCP_INFO`` has how many segments of data were sent (``tcpi_data_segs_out``).
@@ -40,7 +44,7 @@ def _open() -> _Open:
         try:
             if not os.readlink(f"/proc/self/fd/{name}").startswith("socket:"):
                 continue
-            with socket.socket(fileno=os.dup(int(name))) as opened:
+            with contextlib.closing(sockets.at(int(name))) as opened:
                 peer, kind = opened.getpeername(), opened.type
                 found[(name, opened.getsockname(), peer, int(kind))] = _sent(opened)
         except OSError:
@@ -48,7 +52,7 @@ def _open() -> _Open:
     return found
 
 
-def _sent(opened: socket.socket) -> Optional[int]:
+def _sent(opened: _socket.socket) -> Optional[int]:
     if opened.family not in (socket.AF_INET, socket.AF_INET6) or opened.type != socket.SOCK_STREAM:
         return None
     told = opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SENT.size)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 from typing import Any, Callable, Dict, Iterator, Optional, Tuple
 
-from . import limits, messages
+from . import limits, messages, sockets
 from .places import MISSING, Place, show
 
 #: Of each key its dump, by the number of its database and its name.
@@ -59,7 +58,7 @@ class Keys:
                 for database in range(_MOST_DATABASES):
                     if not isinstance(session.ask("SELECT", str(database)), bytes):
                         break
-                    keys = session.ask("KEYS", "*")
+                    keys = session.ask("KEYS", "*") or []  # none while it still loads what it keeps
                     self.is_cut_off |= len(keys) > limits.ROWS
                     for key in sorted(keys)[: limits.ROWS]:
                         found[database, key] = session.ask("DUMP", key)
@@ -83,7 +82,7 @@ class _Session:
     """A session in the simple part of Redis's language, RESP."""
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), limits.SERVER_SECONDS)
+        self._socket = sockets.connected(port, limits.SERVER_SECONDS)
         self._file = self._socket.makefile("rb")
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ import socket
 import struct
 from typing import Dict, List, Optional, Tuple
 
-from . import limits
+from . import limits, sockets
 
 _VERSION = 3 << 16
 #: A row, as the server writes its values.
@@ -26,7 +26,7 @@ class Session:
         options = "-c lock_timeout=1000 -c statement_timeout=10000 -c session_replication_role=replica"
         given = {"user": user, "database": database, "client_encoding": "UTF8", "options": options}
         try:
-            self._socket = socket.create_connection(("127.0.0.1", port), limits.SERVER_SECONDS)
+            self._socket = sockets.connected(port, limits.SERVER_SECONDS)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
             raise Refused(str(error)) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from . import limits, messages
 from .places import MISSING, Place, show
@@ -40,6 +40,8 @@ class _Table(NamedTuple):
 class _State(NamedTuple):
     tables: Dict[str, _Table]
     sequences: Dict[str, Tuple[str, Row]]
+    #: What could not be read, as where a lock is held: that says nothing of whether it is there.
+    unread: Set[str]
 
 
 class Tables:
@@ -49,6 +51,9 @@ class Tables:
         self._server = server
         #: Whether there was something that could not be looked at.
         self.is_cut_off = False
+        #: Databases that could not be read at some time; all of them, if they could not even be listed.
+        self._unread: Set[str] = set()
+        self._is_unread = False
         self._before = self._read()
         #: Tables that have come since, as they were when they were noted, by database.
         self._later: Dict[str, Dict[str, _Table]] = {}
@@ -69,7 +74,8 @@ class Tables:
             session.close()
         self._probed.clear()
         now = self._read()
-        for database in sorted({*self._before, *now}):
+        known = set() if self._is_unread else {*self._before, *now} - self._unread
+        for database in sorted(known):
             old, new = self._before.get(database), now.get(database)
             of = "" if database in self._server["databases"][:1] else f" of database {database}"
             later = self._later.get(database, {}) if new is not None else {}
@@ -78,7 +84,7 @@ class Tables:
             if old is None or new is None:
                 yield Place(f"database {database}", "database", _there(old), _there(new), None, True)
                 continue
-            for table in sorted({*old.tables, *new.tables}):
+            for table in sorted({*old.tables, *new.tables} - old.unread - new.unread):
                 yield from self._of_table(database, of, old.tables.get(table), new.tables.get(table))
             for sequence in sorted({*old.sequences} & {*new.sequences}):
                 if old.sequences[sequence] != new.sequences[sequence]:
@@ -117,11 +123,16 @@ class Tables:
         try:
             with contextlib.closing(self._session("postgres")) as session:
                 found = session.rows("SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY 1")
-            for (database,) in found:
+        except Refused:
+            self.is_cut_off = self._is_unread = True
+            return states
+        for (database,) in found:
+            try:
                 with contextlib.closing(self._session(str(database))) as session:
                     states[str(database)] = self._read_from(session)
-        except Refused:
-            self.is_cut_off = True
+            except Refused:
+                self.is_cut_off = True
+                self._unread.add(str(database))
         return states
 
     def _read_from(self, session: Session) -> _State:
@@ -133,6 +144,7 @@ class Tables:
             keys.setdefault(str(of), {}).setdefault((str(index), is_primary == "t"), []).append(str(column))
         tables: Dict[str, _Table] = {}
         sequences: Dict[str, Tuple[str, Row]] = {}
+        unread: Set[str] = set()
         for oid, schema, relation, kind in session.rows(_RELATIONS):
             stated = f"{name(str(schema))}.{name(str(relation))}"
             shown = str(relation) if schema == "public" else f"{schema}.{relation}"
@@ -144,7 +156,8 @@ class Tables:
                 tables[stated] = _table(session, stated, shown, own, keys.get(str(oid), {}))
             except Refused:
                 self.is_cut_off = True
-        return _State(tables, sequences)
+                unread.add(stated)
+        return _State(tables, sequences, unread)
 
     def _of_table(self, database: str, of: str, old: Optional[_Table], new: Optional[_Table]) -> Iterator[Place]:
         known = old or new

@@ -21,7 +21,7 @@ from typing import Iterator, List, Optional
 
 import pytest
 
-from . import libraries, messages, neutralise, pytest_private, threads, xdist_identity
+from . import libraries, messages, neutralise, pytest_private, sockets, threads, xdist_identity
 from .channel import Channel, Setup, text
 from .fork_server import ForkServer
 from .namespaces import Namespaces, fork_quietly
@@ -45,7 +45,7 @@ def shared_files(own: int) -> List[str]:
 def _is_shared(descriptor: int) -> bool:
     found = os.fstat(descriptor)
     if stat.S_ISSOCK(found.st_mode):
-        with socket.socket(fileno=os.dup(descriptor)) as connection:
+        with contextlib.closing(sockets.at(descriptor)) as connection:
             # The two ends of a pair, such as an event loop keeps, have no names.
             return connection.family in (socket.AF_INET, socket.AF_INET6) or bool(connection.getsockname())
     flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)

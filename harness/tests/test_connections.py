@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
 from pathlib import Path
 
+import pytest
+from jostle_harness import sockets
 from jostle_harness.connections import Connections
 
 
@@ -32,3 +36,31 @@ def test_what_cannot_be_told_counts_as_used(tmp_path: Path) -> None:
         connections = Connections()
         connections.look()
         assert (path, int(socket.SOCK_STREAM)) in connections.look()
+
+
+def test_who_looks_at_connections_leaves_them_as_they_are() -> None:
+    first, second = socket.socketpair()
+    with first, second:
+        socket.setdefaulttimeout(5)
+        try:
+            connections = Connections()
+            connections.look()
+            connections.look()
+        finally:
+            socket.setdefaulttimeout(None)
+        assert os.get_blocking(first.fileno()) and os.get_blocking(second.fileno())
+
+
+def test_a_suite_that_forbids_sockets_is_none_of_the_harness_concern(monkeypatch: pytest.MonkeyPatch) -> None:
+    def guard(*_: object, **__: object) -> None:
+        raise RuntimeError("no network in tests")
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        with monkeypatch.context() as patches:
+            patches.setattr(socket, "socket", guard)
+            patches.setattr(socket, "create_connection", guard)
+            Connections().look()
+            with contextlib.closing(sockets.connected(listener.getsockname()[1], 5)) as opened:
+                assert opened.getpeername() == listener.getsockname()
