@@ -505,6 +505,9 @@ pub(crate) const SERVICE_PREPARATION: Duration = Duration::from_secs(600);
 /// How often it is looked whether a server has ended while it is waited for.
 pub(crate) const SERVICE_LOOK: Duration = Duration::from_millis(20);
 
+/// How long a server that has accepted may take to answer before it is asked anew.
+pub(crate) const SERVICE_ANSWER: Duration = Duration::from_secs(1);
+
 /// How often it is looked, in its sandbox, whether a server is up.
 pub(crate) const SERVICE_UP_LOOK: Duration = Duration::from_millis(2);
 

@@ -305,13 +305,22 @@ mod tests {
 
     #[test]
     fn the_lines_that_are_advised_are_settings() {
-        for resource in
-            ["port:tcp 5432", "port:tcp 6379", "port:tcp 80", "file:/run/x/.s.PGSQL.5432", "file:/run/x.sock"]
-        {
-            let at = Listening { resource: Resource(resource.into()), program: None, reached: true };
+        let rows: [(&str, Option<&str>, &[&str]); 7] = [
+            ("port:tcp 5432", None, &["port = 5432"]),
+            ("port:tcp 6379", None, &["port = 6379"]),
+            ("port:tcp 80", None, &["ready = \"127.0.0.1:80\""]),
+            ("file:/run/x/.s.PGSQL.5432", None, &["socket = \"/run/x\""]),
+            ("file:/run/x/.s.PGSQL.5433", None, &["socket = \"/run/x\"", "port = 5433"]),
+            ("file:/run/x.sock", Some("redis-server"), &["socket = \"/run/x.sock\""]),
+            ("file:/run/x.sock", None, &["ready = \"/run/x.sock\""]),
+        ];
+        for (resource, program, told) in rows {
+            let program = program.map(str::to_owned);
+            let at = Listening { resource: Resource(resource.into()), program, reached: true };
             let lines = settings(&at).join("\n").replace("NAME]", "name]");
             let config = parse(&lines).unwrap().unwrap();
             assert_eq!(config.services.unwrap().len(), 1, "{lines}");
+            assert!(told.iter().all(|told| lines.lines().any(|line| line == *told)), "{lines}");
         }
     }
 

@@ -20,7 +20,8 @@ const OF_THE_SYSTEM: [&str; 7] = [
 ];
 /// How PostgreSQL names its sockets, before the port.
 const POSTGRES_SOCKET: &str = ".s.PGSQL.";
-const POSTGRES_PORT: u16 = 5432;
+/// Where PostgreSQL listens unless it is told otherwise.
+pub(crate) const POSTGRES_PORT: u16 = 5432;
 const REDIS_PORT: u16 = 6379;
 
 /// A server of the machine, as it listens when a session starts.

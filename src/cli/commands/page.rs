@@ -75,7 +75,7 @@ mod tests {
             |name: &str| ResultOptions { html: Some(folder.path().join(name)), ..ResultOptions::default() };
         let written = |name: &str| {
             let options = options(name);
-            write(&options, &everything(), trials(&options).as_ref(), Again::Nothing)
+            write(&options, &everything(), trials(&options).as_ref(), Again::Gone)
         };
         written("page.html").unwrap();
         assert!(std::fs::read_to_string(folder.path().join("page.html")).unwrap().ends_with("</html>"));

@@ -17,7 +17,7 @@ use crate::session::{Event, Reporter};
 use crate::suite::{Suite, Test, TestId, TestIndex};
 use crate::trial::{Execution, Outcome, Trial};
 
-const AGAIN: Again<'_> = Again::Replay { options: " -n 2", kept: false };
+const AGAIN: Again<'_> = Again::Replay { options: " -n 2", of_file: "", failures: None };
 
 fn written(outline: &SessionResult, trials: &Trials) -> String {
     page(outline, trials, &Sources::default(), AGAIN)

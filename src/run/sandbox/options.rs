@@ -64,6 +64,15 @@ pub struct SandboxedCommand {
 pub(crate) enum Awaited {
     /// That a port accepts.
     Port(SocketAddr),
+    /// That what listens on a port answers.
+    Answer {
+        /// The port.
+        at: SocketAddr,
+        /// What it is sent.
+        asked: String,
+        /// How its answer begins.
+        answer: String,
+    },
     /// That a file is there and, if a word is given, holds that.
     File {
         /// Its absolute path.

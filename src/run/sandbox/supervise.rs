@@ -1,9 +1,9 @@
 //! What an init does all its life: starts processes, signals their groups and reaps whatever ends.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::mem::MaybeUninit;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -20,7 +20,7 @@ use rustix::thread::{CapabilitySet, capabilities, configure_capability_in_ambien
 use super::init::leave;
 use super::protocol::{Said, Signalled, Start, receive, send};
 use super::{Awaited, Exit};
-use crate::limits::SERVICE_UP_LOOK;
+use crate::limits::{SERVICE_ANSWER, SERVICE_UP_LOOK};
 
 /// What a process needs to enter namespaces of others.
 const TO_ENTER: [CapabilitySet; 2] = [CapabilitySet::SYS_ADMIN, CapabilitySet::SYS_CHROOT];
@@ -117,12 +117,31 @@ fn wait_in_child(awaited: &Awaited) -> io::Result<i32> {
 
 fn is_there(awaited: &Awaited) -> bool {
     match awaited {
-        Awaited::Port(address) => TcpStream::connect(address).is_ok(),
+        Awaited::Port(address) => connected(*address).is_some(),
+        Awaited::Answer { at, asked, answer } => {
+            connected(*at).is_some_and(|server| answers(server, asked, answer).unwrap_or(false))
+        }
         Awaited::File { path, word: None } => path.symlink_metadata().is_ok(),
         Awaited::File { path, word: Some(word) } => {
             std::fs::read_to_string(path).is_ok_and(|text| text.contains(word.as_str()))
         }
     }
+}
+
+/// A connection to a port, if somebody else is there: of a port that the system gives to who asks for none, it may have given
+/// the very one that is connected to.
+fn connected(address: SocketAddr) -> Option<TcpStream> {
+    let stream = TcpStream::connect(address).ok()?;
+    let is_another = stream.local_addr().ok()? != stream.peer_addr().ok()?;
+    is_another.then_some(stream)
+}
+
+fn answers(mut server: TcpStream, asked: &str, answer: &str) -> io::Result<bool> {
+    server.set_read_timeout(Some(SERVICE_ANSWER))?;
+    server.write_all(asked.as_bytes())?;
+    let mut said = vec![0; answer.len()];
+    server.read_exact(&mut said)?;
+    Ok(said == answer.as_bytes())
 }
 
 #[expect(unsafe_code, reason = "the only way to run code between fork and exec")]

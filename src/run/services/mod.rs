@@ -85,6 +85,8 @@ pub struct Service {
     stop: Stop,
     /// A folder whose copy its own folder starts with.
     data: Option<PathBuf>,
+    /// The file in its folder by which it says that it is up.
+    says_up: Option<&'static str>,
     /// Whether it refuses to run as root.
     refuses_root: bool,
     /// A folder that it makes a socket in.
@@ -148,6 +150,8 @@ impl Step {
 enum Ready {
     /// A port accepts.
     Port(IpAddr, u16),
+    /// What listens on a port answers so to what it is asked.
+    Answer(IpAddr, u16, &'static str, &'static str),
     /// A file is there, and holds this word.
     File(String, Option<&'static str>),
     /// A command exits with 0.

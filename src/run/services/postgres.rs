@@ -98,6 +98,7 @@ pub(super) fn service(
         programs: Some(programs),
         stop: Stop::Interrupt,
         data,
+        says_up: Some("postmaster.pid"),
         refuses_root: true,
         socket: settings.socket.clone(),
         resources,

@@ -12,10 +12,9 @@ use super::running::{Started, log};
 use super::{Service, Services, Step};
 use crate::limits::{SERVICE_END, SERVICE_LOOK, SERVICE_PREPARATION};
 use crate::run::RunError;
+use crate::run::host::HostError;
 use crate::run::process::interrupt::Interrupt;
-use crate::run::sandbox::{
-    Base, Exit, Network, Sandbox, SandboxError, SandboxOptions, SandboxedCommand, SandboxedProcess,
-};
+use crate::run::sandbox::{Base, Exit, Network, Sandbox, SandboxOptions, SandboxedCommand, SandboxedProcess};
 use crate::run::site::workspace::copy;
 
 /// Where services are made ready.
@@ -38,15 +37,14 @@ impl Services {
     /// Makes all ready, unless they are.
     ///
     /// # Errors
-    /// One cannot be made, does not start, or a command of the user's fails.
-    pub(crate) fn make_ready(&self, place: &Place<'_>) -> Result<(), RunError> {
+    /// There can be no sandbox, or one of them cannot be made, does not start, or a command of the user's fails.
+    pub(crate) fn make_ready(&self, place: &Place<'_>) -> Result<(), HostError> {
         if self.all.is_empty() || self.folder.get().is_some() {
             return Ok(());
         }
         let folder = place.workspace.join("services");
         let io = |source| RunError::io(format!("cannot make {}", folder.display()), source);
         fs::create_dir_all(&folder).map_err(io)?;
-        let sandboxed = |error: SandboxError| RunError::Sandbox(error.to_string());
         for service in &self.all {
             service.make_folder(&folder, place.workspace).map_err(io)?;
         }
@@ -57,7 +55,7 @@ impl Services {
             network: Network::Private,
             ..SandboxOptions::default()
         };
-        let base = Base::start(place.executable, &options).map_err(sandboxed)?;
+        let base = Base::start(place.executable, &options)?;
         for service in &self.all {
             service.make_ready(&folder, base.sandbox(), place)?;
         }
@@ -72,7 +70,14 @@ impl Service {
     fn make_folder(&self, folder: &Path, workspace: &Path) -> io::Result<()> {
         let data = self.data_in(folder);
         match &self.data {
-            Some(given) => copy(given, &data)?,
+            Some(given) => {
+                copy(given, &data)?;
+                // The server that it was copied of may have been up, or have had no time to clean up.
+                match self.says_up.map(|name| fs::remove_file(data.join(name))) {
+                    Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
+            }
             None => fs::create_dir_all(&data)?,
         }
         fs::set_permissions(&data, Permissions::from_mode(0o700))?;

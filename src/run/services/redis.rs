@@ -70,12 +70,14 @@ pub(super) fn service(
         // It saves when it ends if it is ever to save.
         prepared_by: server(&["3600", "1"]),
         run: server(&[""]),
-        ready: Ready::Port(std::net::Ipv4Addr::LOCALHOST.into(), port),
+        // It accepts before it has loaded what it keeps.
+        ready: Ready::Answer(std::net::Ipv4Addr::LOCALHOST.into(), port, "PING\r\n", "+PONG"),
         prepare: settings.prepare.clone(),
         variables: variables.map(|(name, value)| (name.into(), value.into())).to_vec(),
         programs: Some(programs),
         stop: Stop::Terminate,
         data,
+        says_up: None,
         refuses_root: false,
         socket: settings.socket.as_ref().and_then(|path| path.parent().map(Path::to_owned)),
         resources,

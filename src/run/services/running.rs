@@ -93,6 +93,7 @@ impl<'a> Started<'a> {
                 let waited = SERVICE_START.as_secs();
                 let ready = match &self.service.ready {
                     Ready::Port(host, port) => format!("nothing accepts at {host}:{port}"),
+                    Ready::Answer(host, port, ..) => format!("nothing answers at {host}:{port}"),
                     Ready::File(path, _) => format!("{} is not there", with_data(path, &self.data)),
                     Ready::Command(line) => format!("`{line}` does not exit with 0"),
                 };
@@ -110,6 +111,11 @@ impl<'a> Started<'a> {
         };
         match &self.service.ready {
             Ready::Port(host, port) => sandboxed(self.sandbox.await_in(Awaited::Port((*host, *port).into()))),
+            Ready::Answer(host, port, asked, answer) => sandboxed(self.sandbox.await_in(Awaited::Answer {
+                at: (*host, *port).into(),
+                asked: (*asked).to_owned(),
+                answer: (*answer).to_owned(),
+            })),
             Ready::File(path, word) => {
                 let (path, word) = (with_data(path, &self.data).into(), word.map(str::to_owned));
                 sandboxed(self.sandbox.await_in(Awaited::File { path, word }))

@@ -107,8 +107,7 @@ fn general(
             .into());
     };
     let (ready, resources) = ready_when(ready);
-    // A shell that waits would take the signals that are meant for the server.
-    let run = Step::shell(&format!("exec {command}"));
+    let run = Step::shell(&in_the_foreground(command));
     Ok(Service {
         name: name.to_owned(),
         folder: folder.to_owned(),
@@ -121,11 +120,20 @@ fn general(
         programs: None,
         stop: Stop::Terminate,
         data,
+        says_up: None,
         refuses_root: false,
         socket: None,
         resources,
         server: None,
     })
+}
+
+/// A shell's line in which the server takes the shell's place, if it is one command: a shell that waits would take the signals
+/// that are meant for the server.
+fn in_the_foreground(line: &str) -> String {
+    let sets_variable = line.split_whitespace().next().is_some_and(|first| first.contains('='));
+    let is_one_command = !sets_variable && !line.contains([';', '&', '|', '(', '{', '\n']);
+    if is_one_command { format!("exec {line}") } else { line.to_owned() }
 }
 
 /// What `ready` says, and the resource that it names.
@@ -187,5 +195,19 @@ mod tests {
             wrong("mail", "command = \"x\"\nready = \"y z\"\ndata = \"missing\"")
                 .contains("Give a folder that exists")
         );
+    }
+
+    #[test]
+    fn a_server_takes_the_place_of_its_shell_where_its_line_is_one_command() {
+        let rows = [
+            ("mailpit --smtp 127.0.0.1:1025", "exec mailpit --smtp 127.0.0.1:1025"),
+            ("DEBUG=1 mailpit", "DEBUG=1 mailpit"),
+            ("cd srv && ./run", "cd srv && ./run"),
+            ("make data; serve", "make data; serve"),
+            ("serve --title a=b", "exec serve --title a=b"),
+        ];
+        for (line, shell) in rows {
+            assert_eq!(in_the_foreground(line), shell);
+        }
     }
 }

@@ -69,6 +69,10 @@ impl Account {
             Event::Forgotten => {
                 self.book.forget_seen();
                 self.search.iter_mut().for_each(|search| search.alone = 0);
+                // Trials use the machine's network from here on.
+                self.outside
+                    .iter_mut()
+                    .for_each(|server| server.at.reached = server.at.reached || server.at.port().is_some());
             }
             Event::Raced(schedules) => {
                 self.search.iter_mut().for_each(|search| search.schedules += schedules);

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use crate::finding::Origin;
 use crate::limits::{RECORDING_FACTOR, RECORDING_SHARE};
 use crate::plan::Plan;
-use crate::race::servers::{Listening, OutsideServer, Sort, outside};
+use crate::race::servers::{Listening, OutsideServer, POSTGRES_PORT, Sort, outside};
 use crate::run::RunError;
 use crate::session::event::{About, Event};
 use crate::session::lab::Lab;
@@ -90,35 +90,49 @@ fn remark(server: &OutsideServer, suite: &Suite) -> String {
     let what = if at.reached {
         "trials share it with each other and with you, so that nothing is claimed of tests that fail for what it keeps"
     } else {
-        "trials do not reach it, so that nothing is claimed of these tests. With --network host they would share yours"
+        "trials do not reach it, so that nothing is claimed of these tests"
+    };
+    let reaching = match (at.reached, at.port(), folder(at)) {
+        (false, Some(_), _) => ". With --network host they would share yours".to_owned(),
+        (false, None, Some(folder)) => format!(". With --share {folder} they would share yours"),
+        _ => String::new(),
     };
     format!(
-        "{who} to {}{name}, a server outside of the trials{others}: {what}. Give each trial one of its own by these lines of \
+        "{who} to {}{name}, a server outside of the trials{others}: {what}{reaching}. Give each trial one of its own by these lines of \
          pyproject.toml:\n{}",
         at.address(),
-        settings(at).map(|line| format!("    {line}")).join("\n")
+        settings(at).iter().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
     )
 }
 
+/// The folder of a server's socket, if it has one.
+fn folder(at: &Listening) -> Option<String> {
+    let address = at.address();
+    address.rsplit_once('/').map(|(folder, _)| folder.to_owned())
+}
+
 /// The lines that give trials a server of their own in place of one.
-pub(crate) fn settings(at: &Listening) -> [String; 3] {
-    let port = at.port().map(|port| format!("port = {port}"));
-    let socket = || {
-        let folder = at.address().rsplit_once('/').map(|(folder, _)| folder.to_owned()).unwrap_or_default();
-        format!("socket = {folder:?}")
-    };
+pub(crate) fn settings(at: &Listening) -> Vec<String> {
+    let port = |port: u16| format!("port = {port}");
     match at.sort() {
-        Some(Sort::Postgres) => [
-            "[tool.jostle.services.postgres]".into(),
-            port.unwrap_or_else(socket),
-            "databases = [\"NAME\"]  # yours, and user = \"ROLE\" unless that is postgres".into(),
-        ],
-        Some(Sort::Redis) => [
+        Some(Sort::Postgres) => {
+            let of_socket = at.address().rsplit_once('.').and_then(|(_, port)| port.parse().ok());
+            let number = at.port().or(of_socket.filter(|port| *port != POSTGRES_PORT)).map(port);
+            let socket = folder(at).map(|folder| format!("socket = {folder:?}"));
+            let databases =
+                "databases = [\"NAME\"]  # yours, and user = \"ROLE\" unless that is postgres".to_owned();
+            let header = "[tool.jostle.services.postgres]".to_owned();
+            [Some(header), number, socket.filter(|_| at.port().is_none()), Some(databases)]
+                .into_iter()
+                .flatten()
+                .collect()
+        }
+        Some(Sort::Redis) => vec![
             "[tool.jostle.services.redis]".into(),
-            port.unwrap_or_else(socket),
+            at.port().map_or_else(|| format!("socket = {:?}", at.address()), port),
             "prepare = []  # commands that fill it, if it is to hold something at first".into(),
         ],
-        None => [
+        None => vec![
             "[tool.jostle.services.NAME]".into(),
             "command = \"COMMAND\"  # what starts it, in the foreground".into(),
             format!("ready = {:?}", at.address()),
