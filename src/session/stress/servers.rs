@@ -152,7 +152,7 @@ mod tests {
     use crate::session::stress::stress;
 
     /// `b` fails for what the server keeps, `f` as it does; `c` and `f` talk to it as well; `g` fails after `e`, and `h` alone.
-    fn session(reached: bool) -> SessionResult {
+    fn session(reached: bool, victim: Option<&str>) -> SessionResult {
         let becomes = |run: Situation<'_>| {
             let talks = run.is('b') || !reached && "cf".contains(name(run.test));
             fails_if(talks || run.is('g') && run.after('e') || run.is('h'))
@@ -163,7 +163,8 @@ mod tests {
             reached,
         };
         let mut engine = FakeEngine::new(suite(8), becomes).talking_to(server, "bcf");
-        let limits = Limits { trials: Some(6), schedules: Some(0), ..Limits::default() };
+        let victim = victim.map(str::to_owned);
+        let limits = Limits { trials: Some(6), schedules: Some(0), victim, ..Limits::default() };
         stress(&mut engine, &mut Reporters::default(), Seed(1), &Axes::default(), &limits).unwrap()
     }
 
@@ -177,14 +178,23 @@ mod tests {
     fn what_fails_for_a_server_outside_of_the_trials_is_no_bug_and_the_rest_is_judged() {
         let victim = (Kind::Victim, false, "g".to_owned());
         let broken = (Kind::Broken, false, "h".to_owned());
-        let with = session(true);
+        let with = session(true, None);
         assert_eq!(told(&with), [victim.clone(), broken.clone(), (Kind::Unreproduced, true, "b".to_owned())]);
-        let without = session(false);
+        let without = session(false, None);
         assert_eq!(told(&without), [victim, broken, (Kind::Unreproduced, true, "bcf".to_owned())]);
         for result in [with, without] {
             let remark = &result.costs[0];
             assert!(remark.contains("to 127.0.0.1:55432 (PostgreSQL), a server outside"), "{remark}");
             assert!(remark.contains("\n    port = 55432\n"), "{remark}");
+            assert_eq!(result.outside.len(), 1);
+        }
+    }
+
+    #[test]
+    fn nor_is_it_one_where_the_user_has_named_the_test() {
+        for reached in [true, false] {
+            let result = session(reached, Some("test_b.py::b"));
+            assert_eq!(told(&result), [(Kind::Unreproduced, true, "b".to_owned())], "{reached}");
             assert_eq!(result.outside.len(), 1);
         }
     }
