@@ -1,5 +1,6 @@
 //! `jostle fix`: the fixes of a session applied to the working tree, once they were shown and chosen.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use crate::cli::values::UsageError;
 use crate::explain::fix::Edit;
 use crate::explain::fix::diff::between;
 use crate::explain::fix::edit::joined;
+use crate::record::atomic_file::Replacement;
 use crate::record::kept_fix::{Found, KeptEdit, found};
 use crate::record::{FailureFile, RecordError};
 use crate::report::fixes::{Proposal, Standing, proposal};
@@ -31,7 +33,7 @@ pub(super) fn run(args: &FixArgs) -> anyhow::Result<ExitCode> {
     })?;
     let (files, named) = failures(args, &folder)?;
     let root = root(&files, &folder);
-    let (proposals, made) = proposals(files, &root)?;
+    let (proposals, tree) = proposals(files, &root)?;
     let mut out = anstream::stdout();
     for (number, one) in (1..).zip(&proposals) {
         proposal(&mut out, number, one).context(STDOUT)?;
@@ -50,12 +52,12 @@ pub(super) fn run(args: &FixArgs) -> anyhow::Result<ExitCode> {
         return Ok(code);
     }
     let chosen = chosen(args, &proposals, fitting)?;
-    let (edits, apart) = together(&made, &chosen);
-    let edits: Vec<Edit> = edits.into_iter().filter(|edit| !made.contains(edit)).collect();
+    let (edits, apart) = tree.together(&chosen);
+    let edits: Vec<Edit> = edits.into_iter().filter(|edit| !tree.made.contains(edit)).collect();
     if !args.allow_dirty && !edits.is_empty() {
         refuse_dirty(&root, &edits)?;
     }
-    write(&root, &edits, &made)?;
+    write(&root, &edits, &tree)?;
     tell(&mut out, &edits, apart, &verify(args, &named)).context(STDOUT)?;
     Ok(if apart > 0 { ExitCode::Found } else { code })
 }
@@ -122,7 +124,7 @@ fn root(files: &[FailureFile], folder: &Path) -> PathBuf {
 }
 
 /// The different fixes, whether each can be applied, and the changes of those that are.
-fn proposals(files: Vec<FailureFile>, root: &Path) -> Result<(Vec<Proposal>, Vec<Edit>), UsageError> {
+fn proposals(files: Vec<FailureFile>, root: &Path) -> Result<(Vec<Proposal>, Tree), UsageError> {
     let mut fixes: Vec<Vec<FailureFile>> = Vec::new();
     for file in files {
         match fixes.iter_mut().find(|failures| failures[0].fix == file.fix) {
@@ -131,17 +133,71 @@ fn proposals(files: Vec<FailureFile>, root: &Path) -> Result<(Vec<Proposal>, Vec
         }
     }
     let all: Vec<&KeptEdit> = fixes.iter().flat_map(|failures| &failures[0].fix).collect();
-    let states =
-        fixes.iter().map(|failures| failures[0].fix.iter().map(|edit| state(edit, &all, root)).collect());
-    let states: Vec<Vec<State>> = states.collect::<Result<_, _>>()?;
+    let mut tree = Tree { contents: contents(&all, root)?, made: Vec::new() };
+    let states = fixes
+        .iter()
+        .map(|failures| failures[0].fix.iter().map(|edit| state(edit, &all, &tree.contents)).collect());
+    let states: Vec<Vec<State>> = states.collect();
     let made = states.iter().flatten().filter_map(|state| match state {
         State::Made(_, Some(edit)) => Some(std::slice::from_ref(edit)),
         _ => None,
     });
-    let (made, _) = together(&[], &made.collect::<Vec<_>>());
-    let standings = states.into_iter().map(|states| standing(states, &made)).collect::<Vec<_>>();
+    (tree.made, _) = tree.together(&made.collect::<Vec<_>>());
+    let standings = states.into_iter().map(|states| standing(states, &tree)).collect::<Vec<_>>();
     let proposals = fixes.into_iter().zip(standings);
-    Ok((proposals.map(|(failures, standing)| Proposal { failures, standing }).collect(), made))
+    Ok((proposals.map(|(failures, standing)| Proposal { failures, standing }).collect(), tree))
+}
+
+/// What the files of all fixes held when they were read, once for all that is computed from it. Those that are not there are
+/// left out.
+fn contents(all: &[&KeptEdit], root: &Path) -> Result<BTreeMap<String, Vec<u8>>, UsageError> {
+    let mut contents = BTreeMap::new();
+    for edit in all {
+        let path = root.join(edit.file());
+        match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            read => {
+                let read =
+                    read.map_err(|error| UsageError(format!("cannot read {}: {error}", path.display())))?;
+                contents.entry(edit.file().to_owned()).or_insert(read);
+            }
+        }
+    }
+    Ok(contents)
+}
+
+/// The project's files as they were found.
+struct Tree {
+    /// What they hold.
+    contents: BTreeMap<String, Vec<u8>>,
+    /// The changes that were made of them already.
+    made: Vec<Edit>,
+}
+
+impl Tree {
+    /// What the file of a change holds.
+    fn now<'a>(&'a self, edit: &'a Edit) -> &'a [u8] {
+        self.contents.get(&edit.file).unwrap_or(&edit.before)
+    }
+
+    /// Some changes with more. What was tried with the files as they are now has in it what was made of them before.
+    fn joined(&self, all: &[Edit], more: &[Edit]) -> Option<Vec<Edit>> {
+        let is_in_it = |own: &Edit| {
+            let is_later =
+                |new: &Edit| new.file == own.file && new.before != own.before && new.before == self.now(own);
+            self.made.contains(own) && more.iter().any(is_later)
+        };
+        let others: Vec<Edit> = all.iter().filter(|own| !is_in_it(own)).cloned().collect();
+        joined(&others, more)
+    }
+
+    /// All changes, a file each, and how many of the fixes did not go together with those before them.
+    fn together(&self, chosen: &[&[Edit]]) -> (Vec<Edit>, usize) {
+        chosen.iter().fold((self.made.clone(), 0), |(all, apart), more| match self.joined(&all, more) {
+            Some(joined) => (joined, apart),
+            None => (all, apart + 1),
+        })
+    }
 }
 
 /// What a file comes to for one of the changes of it.
@@ -154,23 +210,22 @@ enum State {
 }
 
 /// What its file comes to for a change, of all that there are.
-fn state(edit: &KeptEdit, all: &[&KeptEdit], root: &Path) -> Result<State, UsageError> {
-    let (name, path) = (edit.file().to_owned(), root.join(edit.file()));
-    let content = match fs::read(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::Gone(name)),
-        read => read.map_err(|error| UsageError(format!("cannot read {}: {error}", path.display())))?,
+fn state(edit: &KeptEdit, all: &[&KeptEdit], contents: &BTreeMap<String, Vec<u8>>) -> State {
+    let name = edit.file().to_owned();
+    let Some(content) = contents.get(&name) else {
+        return State::Gone(name);
     };
     let alike: Vec<&KeptEdit> = all.iter().copied().filter(|other| other.is_of_the_same(edit)).collect();
-    let Some(Found { before, made }) = found(&alike, &content) else {
-        return Ok(if edit.leaves(&content) { State::Made(name, None) } else { State::Changed(name) });
+    let Some(Found { before, made }) = found(&alike, content) else {
+        return if edit.leaves(content) { State::Made(name, None) } else { State::Changed(name) };
     };
     let is_made = alike.iter().zip(made).any(|(other, made)| made && *other == edit);
     let edit = edit.of_before(before);
-    Ok(if is_made { State::Made(name, Some(edit)) } else { State::ToMake(edit) })
+    if is_made { State::Made(name, Some(edit)) } else { State::ToMake(edit) }
 }
 
 /// Whether a fix can be applied besides those whose changes are made, by what its files come to.
-fn standing(states: Vec<State>, made: &[Edit]) -> Standing {
+fn standing(states: Vec<State>, tree: &Tree) -> Standing {
     let (mut to_make, mut is_made) = (Vec::new(), None);
     for state in states {
         match state {
@@ -184,21 +239,15 @@ fn standing(states: Vec<State>, made: &[Edit]) -> Standing {
         (true, _) => Standing::Applied,
         // One of its files has it, and another has not.
         (false, Some(file)) => Standing::Changed(file),
-        (false, None) => match joined(made, &to_make) {
+        (false, None) => match tree.joined(&tree.made, &to_make) {
             None => Standing::Apart,
             Some(all) => {
                 let its = all.iter().filter(|edit| to_make.iter().any(|own| own.file == edit.file));
-                let patch =
-                    its.flat_map(|edit| between(&edit.file, &now(made, edit), &edit.after())).collect();
+                let patch = its.flat_map(|edit| between(&edit.file, tree.now(edit), &edit.after())).collect();
                 Standing::Fits { edits: to_make, patch }
             }
         },
     }
-}
-
-/// What the file of a change holds, once those that are made are.
-fn now(made: &[Edit], edit: &Edit) -> Vec<u8> {
-    made.iter().find(|own| own.file == edit.file).map_or_else(|| edit.before.clone(), Edit::after)
 }
 
 /// The fixes that are to be applied: all, or those that the user says.
@@ -250,14 +299,6 @@ fn ask(answers: &mut dyn BufRead, out: &mut dyn Write, numbers: &[usize]) -> io:
     Ok(chosen)
 }
 
-/// All changes, a file each, and how many of the fixes did not go together with those before them.
-fn together(made: &[Edit], chosen: &[&[Edit]]) -> (Vec<Edit>, usize) {
-    chosen.iter().fold((made.to_vec(), 0), |(all, apart), more| match joined(&all, more) {
-        Some(joined) => (joined, apart),
-        None => (all, apart + 1),
-    })
-}
-
 /// Changes nothing that could not be brought back.
 fn refuse_dirty(root: &Path, edits: &[Edit]) -> Result<(), UsageError> {
     let files: Vec<String> = edits.iter().map(|edit| edit.file.clone()).collect();
@@ -266,6 +307,14 @@ fn refuse_dirty(root: &Path, edits: &[Edit]) -> Result<(), UsageError> {
             "nothing is changed: {why}. Commit it first, or give --allow-dirty to change it all the same"
         )))
     };
+    let led = git::led_elsewhere(root, &files);
+    if !led.is_empty() {
+        return Err(UsageError(format!(
+            "nothing is changed: {} is reached through a symbolic link, so that git says nothing of what it leads to. Give \
+             --allow-dirty to change that all the same",
+            words::listed(&led)
+        )));
+    }
     match git::uncommitted(root, &files) {
         Ok(dirty) if dirty.is_empty() => Ok(()),
         Ok(dirty) => refused(format!("git could not bring {} back as it is", words::listed(&dirty))),
@@ -276,27 +325,57 @@ fn refuse_dirty(root: &Path, edits: &[Edit]) -> Result<(), UsageError> {
 }
 
 /// Writes all of the files, or leaves each as it was.
-fn write(root: &Path, edits: &[Edit], made: &[Edit]) -> Result<(), UsageError> {
-    for (at, edit) in edits.iter().enumerate() {
-        // In place, so that its mode and its links stay.
-        let written = fs::write(root.join(&edit.file), edit.after());
-        if let Err(error) = written {
-            for before in &edits[..=at] {
-                // What cannot be written now was not changed either.
-                let _ = fs::write(root.join(&before.file), now(made, before));
-            }
+fn write(root: &Path, edits: &[Edit], tree: &Tree) -> Result<(), UsageError> {
+    let path = |edit: &Edit| root.join(&edit.file);
+    let refused = |edit: &Edit, error: io::Error| {
+        UsageError(format!(
+            "cannot write {}: {error}. Nothing is changed; see that it and its folder can be written and have room",
+            path(edit).display()
+        ))
+    };
+    // What each held is written as well, so that to bring it back takes no room that there may not be by then.
+    let mut all = Vec::new();
+    for edit in edits {
+        let written = |content: &[u8]| Replacement::new(&path(edit), content);
+        let both = written(&edit.after()).and_then(|new| Ok((new, written(tree.now(edit))?)));
+        all.push((edit, both.map_err(|error| refused(edit, error))?));
+    }
+    for edit in edits {
+        // Somebody may have edited it while he was asked.
+        let content = fs::read(path(edit)).map_err(|error| refused(edit, error))?;
+        if content != tree.now(edit) {
             return Err(UsageError(format!(
-                "cannot write {}: {error}. Nothing is changed; make it writable",
-                root.join(&edit.file).display()
+                "nothing is changed: {} was changed since jostle fix read it. Run jostle fix again",
+                path(edit).display()
             )));
         }
+    }
+    let mut olds: Vec<(&Edit, Replacement)> = Vec::new();
+    for (edit, (new, old)) in all {
+        let Err(error) = new.put() else {
+            olds.push((edit, old));
+            continue;
+        };
+        let left = olds.into_iter().filter_map(|(edit, old)| old.put().is_err().then(|| edit.file.clone()));
+        let left: Vec<String> = left.collect();
+        if left.is_empty() {
+            return Err(refused(edit, error));
+        }
+        return Err(UsageError(format!(
+            "cannot write {}: {error}. Its fix is not whole: {} is changed and could not be brought back. Bring it back with git",
+            path(edit).display(),
+            words::listed(&left)
+        )));
     }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
     use super::*;
+    use crate::explain::fix::edit::Rank;
 
     #[test]
     fn what_to_apply_is_asked_one_by_one_until_it_is_said_of_all() {
@@ -309,5 +388,97 @@ mod tests {
         assert_eq!(answered("n\na\n"), (vec![3, 4], 2));
         assert_eq!(answered("y\nwhat\n\nq\n"), (vec![], 4));
         assert_eq!(answered("y\n"), (vec![], 2), "whoever hangs up wants nothing");
+    }
+
+    fn edit(file: &str, before: &str, texts: &[&str]) -> Edit {
+        let mut edit = Edit { file: file.into(), before: before.into(), splices: Vec::new() };
+        texts.iter().for_each(|text| edit.add(0, Rank::Line, text));
+        edit
+    }
+
+    fn tree(contents: &[(&str, &str)], made: Vec<Edit>) -> Tree {
+        let contents = contents.iter().map(|&(file, content)| (file.to_owned(), content.into()));
+        Tree { contents: contents.collect(), made }
+    }
+
+    #[test]
+    fn what_was_edited_meanwhile_is_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = |file: &str| fs::read_to_string(folder.path().join(file)).unwrap();
+        fs::write(folder.path().join("a.py"), "a\n").unwrap();
+        fs::write(folder.path().join("b.py"), "b\n").unwrap();
+        let tree = tree(&[("a.py", "a\n"), ("b.py", "b\n")], Vec::new());
+        let edits = [edit("a.py", "a\n", &["new\n"]), edit("b.py", "b\n", &["new\n"])];
+        fs::write(folder.path().join("b.py"), "an hour of work\n").unwrap();
+        let told = write(folder.path(), &edits, &tree).unwrap_err().0;
+        assert!(told.contains("b.py was changed since"), "{told}");
+        assert_eq!((read("a.py"), read("b.py")), ("a\n".into(), "an hour of work\n".into()));
+        fs::write(folder.path().join("b.py"), "b\n").unwrap();
+        write(folder.path(), &edits, &tree).unwrap();
+        assert_eq!((read("a.py"), read("b.py")), ("new\na\n".into(), "new\nb\n".into()));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing else is left");
+    }
+
+    #[test]
+    fn a_file_keeps_its_mode_and_a_link_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("a.py"), folder.path().join("link.py"));
+        fs::write(&file, "a\n").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o751)).unwrap();
+        symlink("a.py", &link).unwrap();
+        write(folder.path(), &[edit("link.py", "a\n", &["new\n"])], &tree(&[("link.py", "a\n")], Vec::new()))
+            .unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "new\na\n");
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o751);
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+    }
+
+    #[test]
+    fn a_full_disk_leaves_the_file_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.py");
+        fs::write(&file, "a\n").unwrap();
+        let inode = file.metadata().unwrap().ino();
+        // What is written is not yet what the file holds: the file is another one once all of it is there.
+        let new = Replacement::new(&file, b"new\n").unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "a\n");
+        drop(new);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        write(folder.path(), &[edit("a.py", "a\n", &["new\n"])], &tree(&[("a.py", "a\n")], Vec::new()))
+            .unwrap();
+        assert_ne!(
+            file.metadata().unwrap().ino(),
+            inode,
+            "never written in place, where it would be empty first"
+        );
+    }
+
+    #[test]
+    fn a_link_out_of_the_repository_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, outside) = (folder.path().join("project"), folder.path().join("outside"));
+        fs::create_dir_all(&root).unwrap();
+        fs::create_dir_all(&outside).unwrap();
+        fs::write(outside.join("y.py"), "a\n").unwrap();
+        symlink("../outside/y.py", root.join("z.py")).unwrap();
+        symlink("../outside", root.join("tests")).unwrap();
+        for file in ["z.py", "tests/y.py"] {
+            let told = refuse_dirty(&root, &[edit(file, "a\n", &["new\n"])]).unwrap_err().0;
+            assert!(told.contains(&format!("{file} is reached through a symbolic link")), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_fix_that_was_found_once_another_was_applied_goes_with_it() {
+        let first = edit("a.py", "a\n", &["one\n"]);
+        let second = edit("a.py", "one\na\n", &["two\n"]);
+        let tree = tree(&[("a.py", "one\na\n")], vec![first.clone()]);
+        let fits = standing(vec![State::ToMake(second.clone())], &tree);
+        assert!(matches!(fits, Standing::Fits { .. }), "{fits:?}");
+        assert_eq!(tree.together(&[std::slice::from_ref(&second)]), (vec![second], 0));
+        // One that was tried before the first was applied goes with the first.
+        let beside = edit("a.py", "a\n", &["three\n"]);
+        let both = vec![first.with(&beside).unwrap()];
+        assert_eq!(tree.together(&[std::slice::from_ref(&beside)]), (both, 0));
     }
 }

@@ -67,6 +67,16 @@ pub(crate) fn uncommitted(folder: &Path, files: &[String]) -> Result<Vec<String>
     Ok(if named.is_empty() && !changed.is_empty() { files.to_vec() } else { named })
 }
 
+/// Which of some files are links or below one: what they lead to may be in no repository, and git tells nothing of it.
+pub(crate) fn led_elsewhere(folder: &Path, files: &[String]) -> Vec<String> {
+    let top = folder.canonicalize().ok();
+    let is_there = |file: &&String| {
+        let place = folder.join(file).canonicalize().ok();
+        place.is_some() && place == top.as_ref().map(|top| top.join(file))
+    };
+    files.iter().filter(|file| !is_there(file)).cloned().collect()
+}
+
 /// git in a folder that is part of no repository, with no options of the user's.
 fn git(folder: &Path, ceiling: &Path) -> Command {
     let mut command = Command::new("git");
