@@ -1,5 +1,6 @@
 //! The failures of a project's last session, in jostle's own folder: a failure file for each, with its fix if it has one.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,14 +18,25 @@ pub(crate) fn folder(cache: &Path, project: &Path) -> PathBuf {
 /// # Errors
 /// The folder cannot be written.
 pub(crate) fn keep(cache: &Path, project: &Path, files: &[FailureFile]) -> Result<(), RecordError> {
+    // Those of before go last, so that a full disk costs none of them.
+    add(cache, project, files)?;
     let folder = folder(cache, project);
-    match fs::remove_dir_all(&folder) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => {
-            return Err(RecordError::Io { what: "write", path: folder.display().to_string(), source });
+    let names: Vec<OsString> = files.iter().map(|file| file.file_name().into()).collect();
+    let remove = || -> io::Result<()> {
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            if !names.contains(&entry.file_name()) {
+                fs::remove_file(entry.path())?;
+            }
         }
-        _ => {}
+        if names.is_empty() { fs::remove_dir(&folder) } else { Ok(()) }
+    };
+    match remove() {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(RecordError::Io { what: "write", path: folder.display().to_string(), source })
+        }
+        _ => Ok(()),
     }
-    add(cache, project, files)
 }
 
 /// Keeps these besides those that are kept.

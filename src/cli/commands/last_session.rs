@@ -10,7 +10,18 @@ use crate::session::SessionResult;
 /// Keeps the new failures of a session in place of those of the one before; tells whether there are some. That they cannot be
 /// kept costs no more than that.
 pub(super) fn keep(project: &Path, outline: &SessionResult) -> bool {
-    kept(last_session::keep, project, outline)
+    kept(manner(outline), project, outline)
+}
+
+/// What keeps a session's failures in jostle's own folder, of a project.
+type Keeps = fn(&Path, &Path, &[FailureFile]) -> Result<(), RecordError>;
+
+/// A session that did not come to its end says nothing of what it did not find: what was known before it stays known.
+fn manner(outline: &SessionResult) -> Keeps {
+    match outline.interrupted || outline.error.is_some() {
+        true => last_session::add,
+        false => last_session::keep,
+    }
 }
 
 /// Keeps those of a plan that was run again besides those of the session.
@@ -26,11 +37,7 @@ pub(super) fn folder(project: &Path) -> Result<PathBuf, RunError> {
     Ok(last_session::folder(&cache_dir()?, project))
 }
 
-fn kept(
-    keep: fn(&Path, &Path, &[FailureFile]) -> Result<(), RecordError>,
-    project: &Path,
-    outline: &SessionResult,
-) -> bool {
+fn kept(keep: Keeps, project: &Path, outline: &SessionResult) -> bool {
     let new = outline.findings.iter().filter(|finding| finding.is_new_failure());
     let files: Vec<FailureFile> =
         new.filter_map(|finding| FailureFile::new(finding, &outline.collected)).collect();
@@ -45,5 +52,31 @@ fn kept(
             );
             false
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples::everything;
+
+    #[test]
+    fn a_session_that_was_interrupted_leaves_what_the_one_before_found() {
+        let cache = tempfile::tempdir().unwrap();
+        let (project, whole) = (Path::new("/work/shop"), everything());
+        let file = |at: usize| FailureFile::new(&whole.findings[at], &whole.collected).unwrap();
+        let number = || {
+            let read = FailureFile::read_folder(&last_session::folder(cache.path(), project));
+            read.map_or(0, |files| files.len())
+        };
+        let whole = SessionResult { interrupted: false, error: None, ..everything() };
+        let interrupted = SessionResult { interrupted: true, ..everything() };
+        manner(&whole)(cache.path(), project, &[file(0)]).unwrap();
+        manner(&interrupted)(cache.path(), project, &[]).unwrap();
+        assert_eq!(number(), 1);
+        manner(&interrupted)(cache.path(), project, &[file(1)]).unwrap();
+        assert_eq!(number(), 2);
+        manner(&whole)(cache.path(), project, &[file(2)]).unwrap();
+        assert_eq!(number(), 1);
     }
 }
