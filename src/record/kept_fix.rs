@@ -1,6 +1,7 @@
 //! A fix in a failure file: what it adds to the project's files and leaves out of them, and what these held when it was
 //! tried. It is good for those contents alone.
 
+use std::cmp::Reverse;
 use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
@@ -51,7 +52,8 @@ pub(crate) struct Found {
     pub(crate) made: Vec<bool>,
 }
 
-/// Of how many changes of one file it is tried which of them are made; more are never found made but alone or all at once.
+/// Of how many changes of one file all ways are tried in which some of them are made; of more, each alone, all at once and those
+/// of which the file holds every text.
 const MOST_TRIED: usize = 6;
 
 impl KeptEdit {
@@ -82,6 +84,13 @@ impl KeptEdit {
         if self.file.is_empty() || !Path::new(&self.file).components().all(inside) {
             return Some(format!("its fix changes {:?}, which is no file below a project", self.file));
         }
+        let is_gits = |part: Component<'_>| part.as_os_str().eq_ignore_ascii_case(".git");
+        if Path::new(&self.file).components().any(is_gits) {
+            return Some(format!(
+                "its fix changes {:?}, which is git's own and no part of a project",
+                self.file
+            ));
+        }
         let odd = self.splices.iter().any(|splice| splice.end.is_some_and(|end| end < splice.at));
         odd.then(|| format!("its fix of {} ends before it begins", self.file))
     }
@@ -105,6 +114,12 @@ impl KeptEdit {
         self.after == digest(content)
     }
 
+    /// Whether a content has all that it adds somewhere.
+    fn is_held_by(&self, content: &[u8]) -> bool {
+        let texts = self.of_before(Vec::new()).splices.into_iter().map(|splice| splice.text);
+        texts.into_iter().all(|text| text.is_empty() || content.windows(text.len()).any(|part| part == text))
+    }
+
     /// Whether both were tried with one content of one file.
     pub(crate) fn is_of_the_same(&self, other: &Self) -> bool {
         (&self.file, &self.before) == (&other.file, &other.before)
@@ -115,11 +130,12 @@ impl KeptEdit {
 /// was then nor as some of them leave it.
 pub(crate) fn found(edits: &[&KeptEdit], content: &[u8]) -> Option<Found> {
     let before = &edits.first()?.before;
-    let all = (1_u64 << edits.len().min(63)) - 1;
-    let single = (0..edits.len().min(63)).map(|at| 1 << at);
-    let several = 0..1 << edits.len().min(MOST_TRIED);
-    let tried = several.chain(single).chain([all]).map(|bits: u64| {
-        let made: Vec<bool> = (0..edits.len()).map(|at| at < 63 && bits >> at & 1 == 1).collect();
+    let numbers = 0..edits.len();
+    let one = numbers.clone().map(|at| numbers.clone().map(|other| other == at).collect());
+    let several = (0..1_u32 << edits.len().min(MOST_TRIED))
+        .map(|bits| numbers.clone().map(|at| at < MOST_TRIED && bits >> at & 1 == 1).collect());
+    let held = edits.iter().map(|edit| edit.is_held_by(content)).collect();
+    let tried = several.chain(one).chain([vec![true; edits.len()], held]).map(|made: Vec<bool>| {
         (made.iter().zip(edits).filter(|(made, _)| **made).map(|(_, edit)| *edit).collect::<Vec<_>>(), made)
     });
     let undone = |(those, made): (Vec<&KeptEdit>, Vec<bool>)| {
@@ -141,13 +157,18 @@ fn undone(edits: &[&KeptEdit], content: &[u8]) -> Option<Vec<u8>> {
             added.push(splice);
         }
     }
-    added.sort_by_key(|splice| (splice.at, splice.rank));
-    let (mut before, mut from) = (Vec::new(), 0);
-    for Splice { at, text, .. } in added {
+    // What is added at one place stands in the order in which it was applied; of texts that begin alike the longest is meant.
+    added.sort_by_key(|splice| (splice.at, splice.rank, Reverse(splice.text.len())));
+    let (mut before, mut from) = (Vec::new(), 0_usize);
+    while let Some(Splice { at, rank, .. }) = added.first().cloned() {
         let kept = at.checked_sub(before.len())?;
-        before.extend_from_slice(content.get(from..from + kept)?);
+        before.extend_from_slice(content.get(from..from.checked_add(kept)?)?);
         from += kept;
-        from += content.get(from..)?.starts_with(&text).then_some(text.len())?;
+        let rest = content.get(from..)?;
+        let is_next =
+            |splice: &Splice| (splice.at, splice.rank) == (at, rank) && rest.starts_with(&splice.text);
+        let next = added.iter().position(is_next)?;
+        from += added.remove(next).text.len();
     }
     before.extend_from_slice(content.get(from..)?);
     Some(before)
@@ -213,12 +234,36 @@ mod tests {
     }
 
     #[test]
+    fn fixes_are_known_in_whichever_order_and_number_they_were_applied() {
+        let before = b"import shop\n\ndef test_a():\n    pass\n".to_vec();
+        let of = |number: usize| {
+            let splice = |rank, text: String| Splice { at: 13, end: 13, rank, text: text.into_bytes() };
+            let block = splice(Rank::Block, format!("def fixture_{number}():\n"));
+            let line = splice(Rank::Line, format!("@fixture_{number}\n"));
+            Edit { file: "a.py".into(), before: before.clone(), splices: vec![block, line] }
+        };
+        let edits: Vec<Edit> = (0..8).map(of).collect();
+        let kept: Vec<KeptEdit> = edits.iter().map(KeptEdit::of).collect();
+        let kept: Vec<&KeptEdit> = kept.iter().collect();
+        for order in [&[1, 0][..], &[7, 3], &[6, 5, 4, 3, 2, 1, 0], &[0, 1, 2, 3, 4, 5, 6], &[2, 7, 6, 5]] {
+            let unchanged = Edit { splices: Vec::new(), ..edits[0].clone() };
+            let content = order.iter().fold(unchanged, |all, &at| all.with(&edits[at]).unwrap()).after();
+            let made = (0..8).map(|at| order.contains(&at)).collect();
+            assert_eq!(found(&kept, &content), Some(Found { before: before.clone(), made }), "{order:?}");
+        }
+    }
+
+    #[test]
     fn a_fix_keeps_to_the_project() {
         let fault =
             |file: &str| KeptEdit { file: file.into(), ..KeptEdit::of(&edit(b"one\ntwo\n", b"")) }.fault();
         for file in ["/etc/passwd", "../a.py", "a/../../b.py", ""] {
             assert!(fault(file).is_some_and(|fault| fault.contains("below a project")), "{file}");
         }
+        for file in [".git/config", "shop/.GIT/hooks/pre-commit"] {
+            assert!(fault(file).is_some_and(|fault| fault.contains("git's own")), "{file}");
+        }
+        assert_eq!(fault(".github/conftest.py"), None);
         let mut kept = KeptEdit::of(&edit(b"one\ntwo\n", b""));
         kept.splices[1].end = Some(1);
         assert!(kept.fault().is_some_and(|fault| fault.contains("before it begins")));
