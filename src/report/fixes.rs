@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::explain::fix::Edit;
 use crate::record::FailureFile;
-use crate::report::patch;
+use crate::report::patch::{self, plain};
 use crate::report::terminal::{BAD, DIM, DOUBTFUL, GOOD};
 
 /// Whether a fix can be applied.
@@ -42,12 +42,12 @@ pub(crate) struct Proposal {
 /// Those of the writer.
 pub(crate) fn proposal(out: &mut dyn Write, number: usize, proposal: &Proposal) -> io::Result<()> {
     for failure in &proposal.failures {
-        let places = failure.places.join(", ");
+        let places = plain(&failure.places.join(", "));
         writeln!(
             out,
             "fix {number}  {BAD}{}{BAD:#} {}  {DIM}{places}{DIM:#}",
             failure.kind.name(),
-            failure.test
+            plain(&failure.test.to_string())
         )?;
     }
     match &proposal.standing {
@@ -59,11 +59,13 @@ pub(crate) fn proposal(out: &mut dyn Write, number: usize, proposal: &Proposal) 
         )?,
         Standing::Changed(file) => writeln!(
             out,
-            "  {DOUBTFUL}cannot be applied{DOUBTFUL:#}: {file} is not as it was when the fix was tried. Run jostle stress again"
+            "  {DOUBTFUL}cannot be applied{DOUBTFUL:#}: {file} is not as it was when the fix was tried. Run jostle stress again",
+            file = plain(file)
         )?,
         Standing::Gone(file) => writeln!(
             out,
-            "  {DOUBTFUL}cannot be applied{DOUBTFUL:#}: there is no {file} here. Give the folder that pytest is run in with --rootdir"
+            "  {DOUBTFUL}cannot be applied{DOUBTFUL:#}: there is no {file} here. Give the folder that pytest is run in with --rootdir",
+            file = plain(file)
         )?,
     }
     writeln!(out)

@@ -22,14 +22,33 @@ pub(super) fn write(out: &mut dyn Write, diff: &str) -> io::Result<()> {
             Some(b'@') => PLACE,
             _ => Style::new(),
         };
-        writeln!(out, "    {style}{line}{style:#}")?;
+        writeln!(out, "    {style}{}{style:#}", plain(line))?;
     }
     Ok(())
+}
+
+/// A text with its control characters escaped: it may be of anybody's file, and they would be the terminal's to obey.
+pub(super) fn plain(text: &str) -> String {
+    text.chars().fold(String::new(), |mut plain, char| {
+        match char.is_control() && char != '\t' {
+            true => plain.extend(char.escape_default()),
+            false => plain.push(char),
+        }
+        plain
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_patch_holds_does_nothing_to_the_terminal() {
+        let mut out = Vec::new();
+        write(&mut out, "+a\x1b]0;title\x07\tb\u{9b}2J\r\n").unwrap();
+        let plain = "+a\\u{1b}]0;title\\u{7}\tb\\u{9b}2J";
+        assert_eq!(String::from_utf8(out).unwrap(), format!("    {ADDED}{plain}{ADDED:#}\n"));
+    }
 
     #[test]
     fn what_is_added_is_green_and_what_is_removed_red() {
