@@ -201,7 +201,11 @@ def test_reads_b():
     assert_eq!(checked.status.code(), Some(0), "{}", said(&checked));
     assert!(said(&checked).contains("is applied already"), "{}", said(&checked));
     assert!(said(&checked).contains("1 fix can be applied, 0 cannot be"), "{}", said(&checked));
-    assert_eq!(jostle("fix --yes --allow-dirty").status.code(), Some(0));
+    let applied = jostle("fix --yes --allow-dirty");
+    assert_eq!(applied.status.code(), Some(0), "{}", said(&applied));
+    let verify = said(&applied).lines().find(|line| line.contains("jostle verify ")).map(str::to_owned);
+    let ending = format!(" --python {python}");
+    assert!(verify.is_some_and(|line| line.ends_with(&ending)), "as the session was run: {}", said(&applied));
     let checked = jostle("fix --check");
     assert_eq!(said(&checked).matches("is applied already").count(), 2, "{}", said(&checked));
     let verified = jostle(&format!("verify --python {python}"));

@@ -58,7 +58,7 @@ pub(super) fn run(args: &FixArgs) -> anyhow::Result<ExitCode> {
         refuse_dirty(&root, &edits)?;
     }
     write(&root, &edits, &tree)?;
-    tell(&mut out, &edits, apart, &verify(args, &named)).context(STDOUT)?;
+    tell(&mut out, &edits, apart, &verify(args, &named, &folder)).context(STDOUT)?;
     Ok(if apart > 0 { ExitCode::Found } else { code })
 }
 
@@ -79,12 +79,14 @@ fn tell(out: &mut dyn Write, edits: &[Edit], apart: usize, verify: &str) -> io::
 }
 
 /// The command that verifies the failures whose fixes are applied.
-fn verify(args: &FixArgs, named: &[PathBuf]) -> String {
+fn verify(args: &FixArgs, named: &[PathBuf], folder: &Path) -> String {
     let quoted = |path: &PathBuf| Some(shlex::try_quote(path.to_str()?).ok()?.into_owned());
     let rootdir = args.rootdir.as_ref().and_then(quoted).map(|path| format!("--rootdir {path}"));
     let words =
         ["jostle verify".to_owned()].into_iter().chain(named.iter().filter_map(quoted)).chain(rootdir);
-    words.collect::<Vec<_>>().join(" ")
+    // How a suite is run that the named failures are of is not known.
+    let options = if args.failures.is_empty() { last_session::options(folder) } else { String::new() };
+    words.collect::<Vec<_>>().join(" ") + &options
 }
 
 /// The failure files that have fixes, and what was named to find them.

@@ -2,16 +2,30 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::record::{FailureFile, RecordError, last_session};
+use crate::record::{FailureFile, RecordError, atomic_file, last_session};
 use crate::run::RunError;
 use crate::run::site::workspace::cache_dir;
 use crate::session::SessionResult;
 
 /// Keeps the new failures of a session in place of those of the one before; tells whether there are some. That they cannot be
-/// kept costs no more than that.
-pub(super) fn keep(project: &Path, outline: &SessionResult) -> bool {
-    kept(manner(outline), project, outline)
+/// kept costs no more than that. `options` are those that say how the suite is run, each with a space before it.
+pub(super) fn keep(project: &Path, outline: &SessionResult, options: &str) -> bool {
+    let kept = kept(manner(outline), project, outline);
+    if let (true, Ok(folder)) = (kept, folder(project)) {
+        // Without it jostle fix advises a command that may lack some of them.
+        let _ = atomic_file::write(&folder.join(OPTIONS), options.as_bytes());
+    }
+    kept
 }
+
+/// How the suite was run in the last session, each option with a space before it, as far as that is known.
+pub(super) fn options(project: &Path) -> String {
+    let read = folder(project).ok().and_then(|folder| atomic_file::read(&folder.join(OPTIONS), 1 << 20).ok());
+    read.and_then(|text| String::from_utf8(text).ok()).unwrap_or_default()
+}
+
+/// The file of the options, which is no failure file.
+const OPTIONS: &str = "options";
 
 /// What keeps a session's failures in jostle's own folder, of a project.
 type Keeps = fn(&Path, &Path, &[FailureFile]) -> Result<(), RecordError>;

@@ -1,5 +1,7 @@
 //! `jostle stress`: the main job.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::Context;
 
 use crate::cli::args::StressArgs;
@@ -92,7 +94,8 @@ pub(crate) fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow
     tell_error(&outline);
     let code = ExitCode::of_session(&outline, options.kept.strict);
     let json = write_json(options.suite.json.as_ref(), &Document::new(&outline, code as u8));
-    let kept = options.suite_stays && last_session::keep(&options.suite.folder, &outline);
+    let kept =
+        options.suite_stays && last_session::keep(&options.suite.folder, &outline, &besides_rootdir(options));
     let next = next::commands(options, &outline, kept);
     let shown = streamed.map_or(Ok(()), |streamed| streamed.end(&outline, &next).context(STDOUT));
     // Each is tried, so that a full disk costs no more than what does not fit.
@@ -231,12 +234,24 @@ fn replay_options(options: &StressOptions) -> String {
 
 /// The options that say which suite it is and how it is run, each with a space before it.
 pub(super) fn of_the_suite(options: &StressOptions) -> String {
+    let rootdir = options.suite.rootdir.as_ref().and_then(|path| shlex::try_quote(path.to_str()?).ok());
+    rootdir.map_or_else(String::new, |path| format!(" --rootdir {path}"))
+        + &besides(options, options.suite.tests_file.as_deref())
+}
+
+/// How the suite is run, for a command that is told by itself where it is.
+fn besides_rootdir(options: &StressOptions) -> String {
+    // What was read from standard input is not read again.
+    let tests = options.suite.tests_file.as_deref().filter(|path| path.as_os_str() != "-");
+    besides(options, tests) + &pytest_args(&options.suite)
+}
+
+fn besides(options: &StressOptions, tests: Option<&Path>) -> String {
     let suite = &options.suite;
     let mut text = String::new();
     let configured = suite.config_python();
     let python = suite.python.as_ref().filter(|&path| configured.as_ref() != Some(path));
-    let tests = suite.tests_file.as_ref();
-    for (option, path) in [("--rootdir", suite.rootdir.as_ref()), ("--python", python), ("--tests", tests)] {
+    for (option, path) in [("--python", python.map(PathBuf::as_path)), ("--tests", tests)] {
         if let Some(quoted) = path.and_then(|path| shlex::try_quote(path.to_str()?).ok()) {
             text += &format!(" {option} {quoted}");
         }
