@@ -19,7 +19,7 @@ use crate::run::process::pytest::{Heard, Process};
 use crate::run::process::reaper::Reaper;
 use crate::run::protocol::{Request, Server, Setup};
 use crate::run::sandbox::{SandboxError, check_owners};
-use crate::run::services::Place;
+use crate::run::services::{Place, Unready};
 use crate::run::site::leftovers::Watch;
 use crate::run::site::trial_env::{BaseEnv, Sandboxing, SpawnTarget, TrialEnv, outermost};
 use crate::run::site::workspace::{Workspace, cache_dir, unpack_harness};
@@ -39,6 +39,15 @@ pub enum HostError {
     /// The sandboxes.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+}
+
+impl From<Unready> for HostError {
+    fn from(unready: Unready) -> Self {
+        match unready {
+            Unready::Sandbox(error) => Self::Sandbox(error),
+            Unready::Service(error) => Self::Run(error),
+        }
+    }
 }
 
 /// Starts and ends the processes of a session, in folders or sandboxes that it makes for them.

@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 
 use rustix::process::Signal;
 
-pub(crate) use preparing::Place;
+pub(crate) use preparing::{Place, Unready};
 pub(crate) use running::Running;
 
 use crate::plan::schedule::Resource;

@@ -12,9 +12,10 @@ use super::running::{Started, log};
 use super::{Service, Services, Step};
 use crate::limits::{SERVICE_END, SERVICE_LOOK, SERVICE_PREPARATION};
 use crate::run::RunError;
-use crate::run::host::HostError;
 use crate::run::process::interrupt::Interrupt;
-use crate::run::sandbox::{Base, Exit, Network, Sandbox, SandboxOptions, SandboxedCommand, SandboxedProcess};
+use crate::run::sandbox::{
+    Base, Exit, Network, Sandbox, SandboxError, SandboxOptions, SandboxedCommand, SandboxedProcess,
+};
 use crate::run::site::workspace::copy;
 
 /// Where services are made ready.
@@ -33,12 +34,33 @@ pub(crate) struct Place<'a> {
     pub(crate) interrupt: &'a Interrupt,
 }
 
+/// Why services are not ready.
+#[derive(Debug)]
+pub(crate) enum Unready {
+    /// There can be no sandbox for them.
+    Sandbox(SandboxError),
+    /// One of them fails.
+    Service(RunError),
+}
+
+impl From<SandboxError> for Unready {
+    fn from(error: SandboxError) -> Self {
+        Self::Sandbox(error)
+    }
+}
+
+impl From<RunError> for Unready {
+    fn from(error: RunError) -> Self {
+        Self::Service(error)
+    }
+}
+
 impl Services {
     /// Makes all ready, unless they are.
     ///
     /// # Errors
     /// There can be no sandbox, or one of them cannot be made, does not start, or a command of the user's fails.
-    pub(crate) fn make_ready(&self, place: &Place<'_>) -> Result<(), HostError> {
+    pub(crate) fn make_ready(&self, place: &Place<'_>) -> Result<(), Unready> {
         if self.all.is_empty() || self.folder.get().is_some() {
             return Ok(());
         }

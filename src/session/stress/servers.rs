@@ -191,6 +191,20 @@ mod tests {
     }
 
     #[test]
+    fn the_advice_on_a_server_that_trials_do_not_reach_fits_where_it_listens() {
+        let rows = [
+            ("port:tcp 55432", false, ". With --network host they would share yours. Give"),
+            ("file:/run/x/redis.sock", false, ". With --share /run/x they would share yours. Give"),
+            ("port:tcp 55432", true, "for what it keeps. Give"),
+        ];
+        for (resource, reached, advice) in rows {
+            let at = Listening { resource: Resource(resource.into()), program: None, reached };
+            let told = remark(&OutsideServer { at, tests: [TestIndex(0)].into() }, &suite(1));
+            assert!(told.contains(advice), "{told}");
+        }
+    }
+
+    #[test]
     fn nor_is_it_one_where_the_user_has_named_the_test() {
         for reached in [true, false] {
             let result = session(reached, Some("test_b.py::b"));
