@@ -62,14 +62,14 @@ mod tests {
             let read = FailureFile::read_folder(&folder(cache.path(), Path::new(project)));
             read.map_or(0, |files| files.len())
         };
-        let project = Path::new("/work/shop");
+        let project = Path::new("/home/ann/shop");
         keep(cache.path(), project, &[file(0), file(1)]).unwrap();
-        assert_eq!((kept("/work/shop"), kept("/work/other")), (2, 0));
+        assert_eq!((kept("/home/ann/shop"), kept("/home/ann/other")), (2, 0));
         keep(cache.path(), project, &[file(2)]).unwrap();
-        assert_eq!(kept("/work/shop"), 1);
+        assert_eq!(kept("/home/ann/shop"), 1);
         add(cache.path(), project, &[file(0)]).unwrap();
-        assert_eq!(kept("/work/shop"), 2);
+        assert_eq!(kept("/home/ann/shop"), 2);
         keep(cache.path(), project, &[]).unwrap();
-        assert_eq!(kept("/work/shop"), 0);
+        assert_eq!(kept("/home/ann/shop"), 0);
     }
 }

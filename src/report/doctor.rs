@@ -303,7 +303,7 @@ mod tests {
     fn who_has_all_that_jostle_wants_is_told_so() {
         let expected = "\
 python        3.12.1, /env/bin/python
-pytest        8.4.2, rootdir /work/shop
+pytest        8.4.2, rootdir /home/ann/shop
 plugins       pytest-xdist-3.8.0
 collected     8 tests
 engine        forks of a process that has collected the suite in 1.2 s

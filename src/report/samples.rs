@@ -335,7 +335,7 @@ pub(super) fn session() -> SessionResult {
     let interpreter = Interpreter {
         python: "3.12.1".into(),
         pytest: "8.4.2".into(),
-        rootdir: "/work/shop".into(),
+        rootdir: "/home/ann/shop".into(),
         plugins: vec!["pytest-xdist-3.8.0".into()],
     };
     let neutralised = vec!["-n0".into(), "--no-cov".into()];

@@ -168,7 +168,7 @@ fn other_programs_read_as_before() {
     // What people read is in a snapshot of its own.
     let first = |text: &str| text.lines().next().map(str::to_owned).unwrap_or_default();
     entries.iter_mut().for_each(|entry| entry.text = first(&entry.text));
-    let (rootdir, repository) = (Path::new("/work/shop"), Some(Path::new("/work")));
+    let (rootdir, repository) = (Path::new("/home/ann/shop"), Some(Path::new("/home/ann")));
     is_as_before("junit", &junit::report(&result, &entries).unwrap());
     is_as_before("github_annotations", &github::annotations(&entries, rootdir, repository));
     let issues = code_quality::issues(&entries, rootdir, repository);

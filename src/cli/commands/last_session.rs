@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn a_session_that_was_interrupted_leaves_what_the_one_before_found() {
         let cache = tempfile::tempdir().unwrap();
-        let (project, whole) = (Path::new("/work/shop"), everything());
+        let (project, whole) = (Path::new("/home/ann/shop"), everything());
         let file = |at: usize| FailureFile::new(&whole.findings[at], &whole.collected).unwrap();
         let number = || {
             let read = FailureFile::read_folder(&last_session::folder(cache.path(), project));
