@@ -4,7 +4,7 @@ usage: browser.py AXE SHOTS PAGE...
 
 AXE is axe-core's axe.min.js. Screenshots are put into the folder SHOTS. Every page is opened in light and in dark, with its views
 clicked through, and once without scripts. A page is wrong if it logs anything, asks for anything but itself, has been changed by
-the name of a test, shows a serious fault to axe-core, or opens slowly.
+the name of a test, or shows a serious fault to axe-core. How long it takes to open is told, and is no fault.
 """
 
 import json
@@ -14,12 +14,15 @@ import time
 from pathlib import Path
 
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
-OPENS_WITHIN = 2.0
 SERIOUS = ("serious", "critical")
+#: Seconds after which what has not happened is not going to.
+PATIENCE = 10
 
 
 def browser():
@@ -83,8 +86,9 @@ def click_through(driver):
             wrong.append("a summary does not open by its key")
     for button in driver.find_elements(By.CSS_SELECTOR, "button[data-copy]")[:3]:
         button.send_keys(Keys.ENTER)
-        time.sleep(0.2)
-        if not driver.find_element(By.ID, "copied").text:
+        try:
+            WebDriverWait(driver, PATIENCE).until(lambda page: page.find_element(By.ID, "copied").text)
+        except TimeoutException:
             wrong.append("a button does not copy")
     if driver.find_elements(By.ID, "gantt"):
         status = driver.find_element(By.ID, "gantt-status")
@@ -127,8 +131,6 @@ def look(driver, axe, path, shots):
     for scheme in ["light", "dark"]:
         media(driver, scheme)
         said[f"seconds {scheme}"] = round(opened(driver, address), 3)
-        if said[f"seconds {scheme}"] > OPENS_WITHIN:
-            wrong.append(f"opens in {said[f'seconds {scheme}']} s")
         title = driver.title
         if not title.startswith("jostle: "):
             wrong.append(f"its title was changed: {title}")

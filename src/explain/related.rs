@@ -19,7 +19,7 @@ pub struct InTurn {
 pub struct RelatedTests {
     /// Tests that leave the place changed, so that the victim fails after them.
     pub polluters: BTreeSet<TestIndex>,
-    /// Tests that fail after the polluter, and pass once the place is put back.
+    /// Tests that fail after the polluter, and pass once the places are put back that undo the finding's failure together.
     pub victims: BTreeSet<Signature>,
     /// Those of the victims for which fewer of the places are enough: the names of these.
     pub enough: BTreeMap<TestIndex, Vec<String>>,

@@ -1,7 +1,6 @@
 //! The other victims of a finding's polluter: the command that shows each, and whether it fails as the finding's own does.
 
 use crate::finding::Finding;
-use crate::finding::same_polluter::Polluter;
 use crate::judge::Signature;
 use crate::suite::{Suite, TestIndex, function};
 
@@ -27,13 +26,13 @@ impl Finding {
     /// The other victims: those of its place, the polluter among them if that is one in its turn, and those of which it is
     /// not known whether they are of that place.
     pub(crate) fn other_victims(&self) -> impl Iterator<Item = OtherVictim<'_>> {
-        let polluter = self.only_polluter();
-        let after = polluter.as_ref().and_then(Polluter::test);
+        let after = self.polluting_test();
         let related = self.explanation.iter().map(|explanation| &explanation.related_tests);
         let of_place = related.clone().flat_map(|related| &related.victims);
         let after_polluter = of_place.chain(&self.same_polluter.victims);
         let in_turn = related.flat_map(|related| &related.in_turn);
-        let after_polluter = after_polluter.filter(move |_| polluter.is_some());
+        let has_polluter = self.only_polluter().is_some();
+        let after_polluter = after_polluter.filter(move |_| has_polluter);
         after_polluter
             .map(move |signature| OtherVictim { after, signature })
             .chain(in_turn.map(|turn| OtherVictim { after: Some(turn.after), signature: &turn.victim }))

@@ -64,4 +64,9 @@ impl Finding {
             _ => None,
         }
     }
+
+    /// That polluter, if it is a test.
+    pub(crate) fn polluting_test(&self) -> Option<TestIndex> {
+        self.only_polluter()?.test()
+    }
 }

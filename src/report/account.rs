@@ -1,13 +1,12 @@
 //! What the report for people has after the findings: which of them have one cause, what was not judged, notes, and the
 //! account of what was run.
 
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 
+use crate::report::conclusion::{Conclusion, Tone};
 use crate::report::terminal::{BAD, DIM, DOUBTFUL, GOOD, interpreter, neutralised, sorted_by};
 use crate::report::{Again, Manner, Verbosity, explanation, summary, words};
 use crate::session::SessionResult;
-use crate::suite::TestIndex;
 
 /// Writes what stands after the findings.
 ///
@@ -47,7 +46,7 @@ pub(super) fn write(
     if verbosity > Verbosity::Quiet {
         summary::next(out, next)?;
     }
-    verdict(out, outline)
+    conclusion(out, outline)
 }
 
 fn runs(out: &mut dyn Write, outline: &SessionResult) -> io::Result<()> {
@@ -106,59 +105,12 @@ fn unseen(out: &mut dyn Write, files: &[String]) -> io::Result<()> {
     writeln!(out, "note: {number} did not show ({first}{more}); jostle verify tells whether {gone} gone")
 }
 
-fn verdict(out: &mut dyn Write, outline: &SessionResult) -> io::Result<()> {
-    let failures = || outline.findings.iter().filter(|finding| finding.kind.is_isolation_failure());
-    let (found, known) = (failures().count(), failures().filter(|finding| finding.known.is_some()).count());
-    let errors = outline.collected.suite.errors.len();
-    let not = outline.findings.iter().filter(|finding| finding.unjudged);
-    let not: usize = not.map(|finding| 1 + finding.also.len()).sum();
-    let talking: BTreeSet<TestIndex> =
-        outline.outside.iter().flat_map(|server| &server.tests).copied().collect();
-    let talking = talking.len();
-    let stopped = match &outline.error {
-        _ if outline.interrupted => "; interrupted, so this is not all",
-        Some(_) => "; ended by an error, so this is not all",
-        None => "",
+fn conclusion(out: &mut dyn Write, outline: &SessionResult) -> io::Result<()> {
+    let Conclusion { tone, found, ended } = Conclusion::of(outline);
+    let style = match tone {
+        Tone::Good => GOOD,
+        Tone::Doubtful => DOUBTFUL,
+        Tone::Bad => BAD,
     };
-    let (style, text) = match (found, errors) {
-        (0, 0) if outline.collected.suite.tests.is_empty() => (DOUBTFUL, "no test was collected".to_owned()),
-        (0, 0) if !outline.unjudged.is_empty() => (
-            DOUBTFUL,
-            format!(
-                "no isolation failure in what was looked into; {} not",
-                match outline.unjudged.len() {
-                    1 => "1 failure was".to_owned(),
-                    more => format!("{more} failures were"),
-                }
-            ),
-        ),
-        (0, 0) if not > 0 => (
-            DOUBTFUL,
-            format!(
-                "no isolation failure in what could be judged; {} not",
-                if not == 1 {
-                    "1 failing test could".to_owned()
-                } else {
-                    format!("{not} failing tests could")
-                }
-            ),
-        ),
-        (0, 0) if talking > 0 => (
-            DOUBTFUL,
-            format!(
-                "no isolation failure in what could be judged; {} to a server outside of the trials",
-                if talking == 1 { "1 test talks".to_owned() } else { format!("{talking} tests talk") }
-            ),
-        ),
-        (0, 0) => (GOOD, "no isolation failure".to_owned()),
-        (0, _) => (
-            DOUBTFUL,
-            format!(
-                "no isolation failure in what could be collected; the rest is hidden by {}",
-                words::count(errors, "collection error")
-            ),
-        ),
-        _ => (if known == found { DOUBTFUL } else { BAD }, words::failures(found, known)),
-    };
-    writeln!(out, "{style}{text}{style:#}{stopped}")
+    writeln!(out, "{style}{found}{style:#}{ended}")
 }

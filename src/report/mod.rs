@@ -5,6 +5,7 @@ pub(crate) mod terminal;
 pub(crate) mod streamed;
 mod account;
 mod brief;
+mod conclusion;
 pub(crate) mod links;
 mod manner;
 mod patch;

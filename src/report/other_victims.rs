@@ -22,7 +22,7 @@ pub(super) fn one(
 ) -> io::Result<()> {
     let id = words::test(suite, victim.test);
     let other = finding.other_victims().find(|other| other.signature == victim);
-    let polluter = finding.only_polluter().and_then(|polluter| polluter.test());
+    let polluter = finding.polluting_test();
     let after = other.and_then(|other| other.after).filter(|&after| Some(after) != polluter);
     let after = after.map_or_else(String::new, |after| format!(", after {}", words::test(suite, after)));
     let otherwise = if finding.is_otherwise(victim, suite) {
@@ -46,7 +46,7 @@ pub(super) fn one(
 /// # Errors
 /// Those of the writer.
 pub(super) fn commands(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Result<()> {
-    let polluter = finding.only_polluter().and_then(|polluter| polluter.test());
+    let polluter = finding.polluting_test();
     let after_polluter = |other: &OtherVictim<'_>| other.after == polluter;
     let others: Vec<OtherVictim<'_>> = finding.other_victims().filter(after_polluter).collect();
     if others.iter().all(|&other| finding.command_for(other, suite).is_none()) {

@@ -350,19 +350,8 @@ fn trace(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Result<()
 fn evidence(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
     let (with, without) = (words::tally(finding.with), words::tally(finding.without));
     match finding.kind {
-        Kind::Victim | Kind::Race | Kind::Brittle => {
-            let role = words::role(finding.kind);
-            let (tests, imports) = finding.causes();
-            let role = match tests.len() + imports.len() {
-                _ if finding.kind == Kind::Race => "other worker".into(),
-                _ if finding.given_up.is_some() => "other tests".into(),
-                2.. => format!("{role}s"),
-                _ => role.to_owned(),
-            };
-            let without_it =
-                if finding.passes_after.is_some() { "after what it passes after" } else { "without" };
-            writeln!(out, "  {:<13} {with} with the {role}, {without} {without_it}", "failed")
-        }
+        Kind::Victim | Kind::Race | Kind::Brittle => words::with_and_without(finding)
+            .map_or(Ok(()), |failed| writeln!(out, "  {:<13} {failed}", "failed")),
         Kind::Nio => writeln!(out, "  {:<13} {with} when run twice, {without} the first time", "failed"),
         Kind::Nod | Kind::RandomDraws => {
             let both = crate::judge::Tally {

@@ -292,6 +292,24 @@ pub(crate) fn known(known: &Known) -> String {
     }
 }
 
+/// `8 of 8 runs with the polluter, 0 of 8 runs without`; none of what takes no other test to fail.
+pub(crate) fn with_and_without(finding: &Finding) -> Option<String> {
+    let role = match finding.kind {
+        Kind::Victim | Kind::Race | Kind::Brittle => role(finding.kind),
+        _ => return None,
+    };
+    let (tests, imports) = finding.causes();
+    let role = match tests.len() + imports.len() {
+        _ if finding.kind == Kind::Race => "other worker".into(),
+        _ if finding.given_up.is_some() => "other tests".into(),
+        2.. => format!("{role}s"),
+        _ => role.to_owned(),
+    };
+    let without_it = if finding.passes_after.is_some() { "after what it passes after" } else { "without" };
+    let [with, without] = [finding.with, finding.without].map(tally);
+    Some(format!("{with} with the {role}, {without} {without_it}"))
+}
+
 /// `3 isolation failures, 2 of them known`.
 pub(crate) fn failures(found: usize, known: usize) -> String {
     let all = count(found, "isolation failure");

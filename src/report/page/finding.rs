@@ -38,7 +38,7 @@ pub(super) fn section(number: usize, finding: &Finding, told: Told<'_>, whole: b
                 }
             }
             p { (words::meaning(finding)) }
-            @if let Some(evidence) = evidence(finding) { p { "Failed: " b { (evidence) } } }
+            @if let Some(evidence) = words::with_and_without(finding) { p { "Failed: " b { (evidence) } } }
             @if let Some(test) = test {
                 p.where { code { (test.file) @if let Some(line) = test.line { ":" (line) } } }
             }
@@ -61,23 +61,6 @@ pub(super) fn section(number: usize, finding: &Finding, told: Told<'_>, whole: b
             }
         }
     }
-}
-
-/// How often it failed with the tests that are named, and without: in the words of the report, where there are such tests.
-fn evidence(finding: &Finding) -> Option<String> {
-    let is_of_others = matches!(finding.kind, Kind::Victim | Kind::Brittle | Kind::Race);
-    if !is_of_others || finding.given_up.is_some() || finding.passes_after.is_some() {
-        return None;
-    }
-    let (tests, imports) = finding.causes();
-    let role = words::role(finding.kind);
-    let role = match tests.len() + imports.len() {
-        _ if finding.kind == Kind::Race => "other worker".into(),
-        2.. => format!("{role}s"),
-        _ => role.to_owned(),
-    };
-    let [with, without] = [finding.with, finding.without].map(words::tally);
-    Some(format!("{with} with the {role}, {without} without"))
 }
 
 /// The kind, and whether it is known.

@@ -22,6 +22,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
 use crate::report::Again;
+use crate::report::conclusion::Conclusion;
 use crate::report::page::finding::Told;
 use crate::report::page::sources::Sources;
 use crate::report::page::trials::Trials;
@@ -38,7 +39,7 @@ const FINDINGS_BYTES: usize = 750_000;
 
 /// The page of a session.
 pub(crate) fn page(outline: &SessionResult, trials: &Trials, sources: &Sources, again: Again<'_>) -> String {
-    let verdict = overview::verdict(outline);
+    let verdict = Conclusion::of(outline).to_string();
     let told = Told { outline, sources, again };
     let policy = format!(
         "default-src 'none'; style-src '{}'; script-src '{}'; base-uri 'none'; form-action 'none'",

@@ -15,26 +15,6 @@ use crate::report::words;
 use crate::session::SessionResult;
 use crate::suite::triage::by_cause;
 
-/// What the session came to, in one line.
-pub(super) fn verdict(outline: &SessionResult) -> String {
-    let failures = || outline.findings.iter().filter(|finding| finding.kind.is_isolation_failure());
-    let (found, known) = (failures().count(), failures().filter(|finding| finding.known.is_some()).count());
-    let suite = &outline.collected.suite;
-    let is_open = outline.findings.iter().any(|finding| finding.unjudged) || !outline.unjudged.is_empty();
-    let text = match found {
-        0 if suite.tests.is_empty() && suite.errors.is_empty() => "no test was collected".to_owned(),
-        0 if !suite.errors.is_empty() || is_open => "no isolation failure in what could be judged".to_owned(),
-        0 => "no isolation failure".to_owned(),
-        _ => words::failures(found, known),
-    };
-    let stopped = match &outline.error {
-        _ if outline.interrupted => "; interrupted, so this is not all",
-        Some(_) => "; ended by an error, so this is not all",
-        None => "",
-    };
-    text + stopped
-}
-
 /// The table of findings, with links to their sections.
 pub(super) fn findings(outline: &SessionResult) -> Markup {
     let suite = &outline.collected.suite;

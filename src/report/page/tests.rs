@@ -10,8 +10,11 @@ use proptest::prelude::*;
 use super::packed::Shown;
 use super::*;
 use crate::finding::{Kind, Origin};
+use crate::plan::schedule::Resource;
 use crate::plan::{Seed, WorkerId};
+use crate::race::servers::{Listening, OutsideServer};
 use crate::report::samples::{everything, finding, session};
+use crate::session::fake_engine::test;
 use crate::session::stress::baseline::suite_order;
 use crate::session::{Event, Reporter};
 use crate::suite::{Suite, Test, TestId, TestIndex};
@@ -79,10 +82,8 @@ fn every_finding_is_told_with_its_sentences() {
         let replays = section.contains("Replays and shrinks the plan that showed it");
         assert_eq!(replays, text.contains(" --shrink -n 2"), "{section}");
         let failed = text.lines().find_map(|line| line.strip_prefix("  failed        "));
-        let failed = failed.filter(|line| line.contains(" with the ") && line.ends_with(" without"));
-        let is_plain = finding.given_up.is_none();
-        let told =
-            failed.filter(|_| is_plain).map(|failed| section.contains(&format!("Failed: <b>{failed}</b>")));
+        let failed = failed.filter(|line| line.contains(" with the "));
+        let told = failed.map(|failed| section.contains(&format!("Failed: <b>{failed}</b>")));
         assert_eq!(told.unwrap_or(false), section.contains("Failed: <b>"), "{section}");
         if let Some(command) = &finding.command {
             assert!(section.contains(&format!(">{}</pre>", escaped(command))), "{section}");
@@ -99,7 +100,7 @@ fn what_a_session_came_to_is_said_in_one_line() {
     let of = |change: fn(&mut SessionResult)| {
         let mut outline = session();
         change(&mut outline);
-        overview::verdict(&outline)
+        Conclusion::of(&outline).to_string()
     };
     let victim = |outline: &mut SessionResult| {
         outline.findings.push(finding(Kind::Victim, 'h', Origin::Baseline));
@@ -108,7 +109,15 @@ fn what_a_session_came_to_is_said_in_one_line() {
     assert_eq!(of(victim), "1 isolation failure");
     assert_eq!(
         of(|outline| outline.unjudged = everything().unjudged),
-        "no isolation failure in what could be judged"
+        "no isolation failure in what was looked into; 1 failure was not"
+    );
+    assert_eq!(
+        of(|outline| {
+            let resource = Resource("port:tcp 5432".into());
+            let at = Listening { resource, program: None, reached: true };
+            outline.outside = vec![OutsideServer { at, tests: [test('a')].into() }];
+        }),
+        "no isolation failure in what could be judged; 1 test talks to a server outside of the trials"
     );
     assert_eq!(
         of(|outline| outline.interrupted = true),
@@ -118,7 +127,10 @@ fn what_a_session_came_to_is_said_in_one_line() {
         outline.collected.suite.tests.clear();
         outline.collected.suite.errors = everything().collected.suite.errors;
     };
-    assert_eq!(of(errors), "no isolation failure in what could be judged");
+    assert_eq!(
+        of(errors),
+        "no isolation failure in what could be collected; the rest is hidden by 1 collection error"
+    );
     assert_eq!(of(|outline| outline.collected.suite.tests.clear()), "no test was collected");
 }
 

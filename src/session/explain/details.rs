@@ -66,8 +66,10 @@ pub(crate) fn state(lab: &mut Lab<'_>, of: usize) -> Result<(), RunError> {
             return Ok(());
         }
         // Of places that each undo it the first stands for all.
-        let together = if explanation.jointly { explanation.places.len() } else { 1 };
-        let places = &explanation.places[..together.min(explanation.places.len())];
+        let places = match explanation.jointly {
+            true => &explanation.places[..],
+            false => explanation.places.get(..1).unwrap_or_default(),
+        };
         // What fewer of the places are enough for is of this cause as well, if it is undone with all of them.
         let fewer = lab.book().of_fewer_places(of);
         let asked = with_victims(&finding, fewer.iter().map(|(signature, _)| signature));

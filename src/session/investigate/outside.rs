@@ -17,10 +17,9 @@ pub(crate) fn lacks_one(lab: &Lab<'_>, suspect: &Suspect) -> Option<Finding> {
 
 /// A finding as far as it can be claimed of a test that talks to such a server: that it fails for reasons of its own is no
 /// more than a guess, and what else was seen may be the server's doing.
-pub(crate) fn doubted(lab: &Lab<'_>, finding: Finding) -> Finding {
+pub(crate) fn doubted(lab: &Lab<'_>, mut finding: Finding) -> Finding {
     let server = finding.test.and_then(|test| lab.account().outside_of(test));
     let Some(server) = server else { return finding };
-    let mut finding = finding;
     if matches!(finding.kind, Kind::Leftover | Kind::UnstableCollection) {
         return finding;
     }
