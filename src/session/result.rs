@@ -71,7 +71,7 @@ pub struct SessionResult {
     pub(crate) left_out: BTreeSet<TestIndex>,
     /// Servers outside of the trials that tests talk to.
     pub(crate) outside: Vec<OutsideServer>,
-    /// How many tests were run alone before the first trial.
+    /// How many tests were run alone, in the sweep over them.
     pub(crate) alone: usize,
     /// How many trials ran to their end, the baseline not counted.
     pub(crate) trials: u64,

@@ -112,7 +112,7 @@ impl Account {
         self.search.as_ref().map_or(0, |search| search.trials)
     }
 
-    /// How many tests were run alone before the first trial.
+    /// How many tests were run alone, in the sweep over them.
     pub(crate) fn alone(&self) -> usize {
         self.search.as_ref().map_or(0, |search| search.alone)
     }

@@ -473,6 +473,12 @@ impl<'a> Lab<'a> {
         self.deadline
     }
 
+    /// What is left of a time limit to look for failures, if anything is.
+    pub(crate) fn left_to_find(&self) -> Option<Duration> {
+        let left = self.deadline?.finish.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then_some(left)
+    }
+
     /// Whether the session's time is used up, but for what it takes to confirm what was found.
     pub(crate) fn out_of_time(&self) -> bool {
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline.finish)

@@ -24,8 +24,8 @@ use std::time::{Duration, Instant};
 
 use crate::finding::{Finding, Kind, Origin};
 use crate::limits::{
-    FAIL_FAST_ROUND, FIRST_ROUNDS, RACES_SHARE, RECORDING_SHARE, ROUND, SESSION_SCHEDULES, TRIALS_SHARE,
-    VICTIM_ROUND,
+    FAIL_FAST_ROUND, FIRST_ROUNDS, RACES_SHARE, RECORDING_SHARE, ROUND, SESSION_SCHEDULES, SWEEP_SHARE,
+    TRIALS_SHARE, TWICE_SHARE, VICTIM_ROUND,
 };
 use crate::plan::{Axes, Plan, Seed, TrialIndex, plan_without};
 use crate::run::{Engine, RunError};
@@ -83,6 +83,7 @@ pub(crate) fn stress(
         start,
         first_run: None,
         under_other_hash_seeds: BTreeSet::new(),
+        twice: BTreeSet::new(),
         rootdir: &interpreter.rootdir,
         recording: None,
         suspected: suspected(limits.suspicion.as_ref(), &suite, interpreter),
@@ -194,6 +195,8 @@ struct Session<'a> {
     suspected: Vec<TestIndex>,
     /// Tests that were never seen to pass, and have been run under other hash seeds.
     under_other_hash_seeds: BTreeSet<TestIndex>,
+    /// Tests that were run twice in a row.
+    twice: BTreeSet<TestIndex>,
 }
 
 impl Session<'_> {
@@ -202,6 +205,7 @@ impl Session<'_> {
         self.agenda.tell_complete(lab);
         let found = match self.find(lab, hash_seed) {
             Ok(()) | Err(RunError::OutOfTime) => {
+                self.tell_sweeps(lab);
                 lab.book_mut().close();
                 self.agenda.fix(lab)
             }
@@ -224,15 +228,14 @@ impl Session<'_> {
         lab.end_on_time();
         self.first_run =
             Some(self.start.elapsed()).filter(|took| self.limits.time.is_some_and(|time| time < *took));
-        self.each_alone(lab, &suite_order)?;
+        self.each_alone(lab, &suite_order, self.share(SWEEP_SHARE))?;
         self.look_for_servers(lab, &suite_order, &shown)?;
         if network::check(lab, &suite_order, &self.failing(lab, hash_seed))? {
             lab.tell(&Event::Forgotten);
             shown = lab.trial(Origin::Baseline, &suite_order)?;
-            self.each_alone(lab, &suite_order)?;
+            self.each_alone(lab, &suite_order, self.share(SWEEP_SHARE))?;
             self.look_for_servers(lab, &suite_order, &shown)?;
         }
-        self.tell_alone(lab);
         self.set_apart(lab, &suite_order, &shown)?;
         self.judge_left_over(lab)?;
         self.suspected_first(lab, &suite_order)?;
@@ -250,7 +253,7 @@ impl Session<'_> {
                 }
             }
         }
-        self.each_twice(lab, hash_seed)?;
+        self.each_twice(lab, &suite_order, self.share(TWICE_SHARE))?;
         self.race(lab, hash_seed)?;
         let mut swept = false;
         loop {
@@ -260,14 +263,14 @@ impl Session<'_> {
                 self.two_by_themselves(lab, hash_seed)?;
             }
             self.judge_waiting(lab)?;
-            if !more || lab.out_of_time() || self.agenda.stops_early(lab) {
+            if lab.out_of_time() || self.agenda.stops_early(lab) {
                 return Ok(());
             }
-            if self.ends_trials(lab) {
+            if !more || self.ends_trials(lab) {
                 // What is left of the time goes to trials again.
                 self.agenda.fix(lab)?;
-                if self.ends_trials(lab) {
-                    return Ok(());
+                if !more || self.ends_trials(lab) {
+                    return self.rest_of_sweeps(lab, &suite_order);
                 }
             }
             self.agenda.tell_complete(lab);
@@ -326,7 +329,7 @@ impl Session<'_> {
             return Ok(());
         }
         let limits = self.limits;
-        let share = limits.time.map(|time| time.mul_f64(RECORDING_SHARE));
+        let share = self.share(RECORDING_SHARE);
         let recording = match self.recording.take() {
             Some(recorded) => recorded,
             None => match recording::record(lab, self.seed, hash_seed, share) {
@@ -339,7 +342,7 @@ impl Session<'_> {
         let bounds = Bounds {
             schedules: limits.schedules.unwrap_or(schedules),
             draw: limits.schedules.is_some(),
-            time: limits.time.map(|time| time.mul_f64(RACES_SHARE)),
+            time: self.share(RACES_SHARE),
             first_only: self.victim.is_some() || limits.fail_fast && limits.known.is_empty(),
             victim: self.victim,
         };
@@ -376,6 +379,11 @@ impl Session<'_> {
             })?;
         }
         Ok(self.limits.trials.is_none_or(|most| lab.account().trials() < most))
+    }
+
+    /// A share of the time limit, if there is one.
+    fn share(&self, share: f64) -> Option<Duration> {
+        self.limits.time.map(|time| time.mul_f64(share))
     }
 
     fn time_to_judge(&self, account: &Account) -> bool {

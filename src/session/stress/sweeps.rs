@@ -1,12 +1,10 @@
 //! Sweeps over a suite: each test alone, directly after each other, and every two by themselves.
 
 use std::ops::ControlFlow;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::finding::Origin;
-use crate::limits::{
-    ADJACENT_STARTS, ADJACENT_TESTS, ALONE_TESTS, PAIRED_STARTS, PAIRED_TESTS, SWEEP_SHARE, TWICE_SHARE,
-};
+use crate::limits::{ADJACENT_STARTS, ADJACENT_TESTS, ALONE_TESTS, PAIRED_STARTS, PAIRED_TESTS, SWEEP_SHARE};
 use crate::plan::{OrderKind, Plan};
 use crate::run::{Job, RunError};
 use crate::session::event::About;
@@ -16,14 +14,20 @@ use crate::session::stress::{Session, baseline};
 use crate::suite::{Suite, TestIndex};
 
 impl Session<'_> {
-    /// Runs each test alone where that is cheap, as far as a sweep goes.
-    pub(crate) fn each_alone(&self, lab: &mut Lab<'_>, suite_order: &Plan) -> Result<(), RunError> {
+    /// Runs tests alone where that is cheap, those that were not so far, until this time is over; tells how many.
+    pub(crate) fn each_alone(
+        &self,
+        lab: &mut Lab<'_>,
+        suite_order: &Plan,
+        most: Option<Duration>,
+    ) -> Result<usize, RunError> {
         if !lab.forks(suite_order) {
-            return Ok(());
+            return Ok(0);
         }
-        let plans =
-            self.meant(lab.suite).iter().map(|&test| (Origin::Alone, serial(suite_order, vec![test])));
-        self.sweep(lab, plans.take(ALONE_TESTS).collect()).map(drop)
+        let alone = lab.account().alone();
+        let rest = self.meant(lab.suite).iter().take(ALONE_TESTS).skip(alone);
+        let plans = rest.map(|&test| (Origin::Alone, serial(suite_order, vec![test]))).collect();
+        sweep(lab, plans, most)
     }
 
     /// The tests that sweeps of single tests are about: those that are suspected, or all.
@@ -31,29 +35,57 @@ impl Session<'_> {
         if self.suspected.is_empty() { &suite.collected } else { &self.suspected }
     }
 
-    /// Says how many tests were run alone, if some were and others not.
-    pub(crate) fn tell_alone(&self, lab: &mut Lab<'_>) {
-        let remark = not_all_alone(lab.account().alone(), self.meant(lab.suite).len());
-        remark.iter().for_each(|remark| lab.remark(About::Session, remark));
+    /// The tests that are to be run twice, in suite order.
+    fn meant_twice(&self, lab: &Lab<'_>) -> Vec<TestIndex> {
+        let left_out = lab.account().left_out();
+        self.meant(lab.suite).iter().filter(|test| !left_out.contains(test)).copied().collect()
     }
 
-    /// Runs every test twice in a row, or as many of them as its share of a time limit allows.
-    pub(crate) fn each_twice(&self, lab: &mut Lab<'_>, hash_seed: u32) -> Result<(), RunError> {
-        let suite_order =
-            baseline::suite_order(lab.suite, self.seed, hash_seed).without(lab.account().left_out());
-        let is_meant = |test: &&TestIndex| self.suspected.is_empty() || self.suspected.contains(test);
-        let all: Vec<TestIndex> = suite_order.workers.iter().flatten().filter(is_meant).copied().collect();
-        let tests = match self.limits.time {
-            Some(time) => fitting(&all, |list| lab.forecast_of(list) * 2, time.mul_f64(TWICE_SHARE)),
-            None => all.clone(),
+    /// Runs tests twice in a row, those that were not so far, or as many of them as take this time; tells how many.
+    pub(crate) fn each_twice(
+        &mut self,
+        lab: &mut Lab<'_>,
+        suite_order: &Plan,
+        most: Option<Duration>,
+    ) -> Result<usize, RunError> {
+        let rest: Vec<TestIndex> =
+            self.meant_twice(lab).into_iter().filter(|test| !self.twice.contains(test)).collect();
+        let tests = match most {
+            Some(most) => fitting(&rest, |list| lab.forecast_of(list) * 2, most),
+            None => rest,
         };
-        let plan = baseline::twice(&suite_order, &tests);
-        if lab.fitting(&[Job::of(&plan)]) == 0 {
-            lab.remark(About::Session, "there was no time to run every test twice");
-            return Ok(());
+        let plan = baseline::twice(suite_order, &tests);
+        if tests.is_empty() || lab.fitting(&[Job::of(&plan)]) == 0 {
+            return Ok(0);
         }
-        not_all_twice(tests.len(), all.len()).iter().for_each(|remark| lab.remark(About::Session, remark));
-        if tests.is_empty() { Ok(()) } else { lab.trial(Origin::Twice, &plan).map(drop) }
+        lab.trial(Origin::Twice, &plan)?;
+        let ran = tests.len();
+        self.twice.extend(tests);
+        Ok(ran)
+    }
+
+    /// Goes on with the sweeps of single tests for what is left of a time limit, where no trial fits into it any more: each
+    /// time for half of that, so that what shows can be judged.
+    pub(crate) fn rest_of_sweeps(&mut self, lab: &mut Lab<'_>, suite_order: &Plan) -> Result<(), RunError> {
+        while let Some(left) = lab.left_to_find().filter(|_| !self.agenda.stops_early(lab)) {
+            let most = Some(left / 2);
+            if self.each_twice(lab, suite_order, most)? == 0 && self.each_alone(lab, suite_order, most)? == 0
+            {
+                return Ok(());
+            }
+            self.judge_waiting(lab)?;
+            self.agenda.fix(lab)?;
+        }
+        Ok(())
+    }
+
+    /// Says how many tests were run alone, and twice, if not all were.
+    pub(crate) fn tell_sweeps(&self, lab: &mut Lab<'_>) {
+        let alone = not_all_alone(lab.account().alone(), self.meant(lab.suite).len());
+        let twice = not_all_twice(self.twice.len(), self.meant_twice(lab).len());
+        let is_meant = self.limits.time.is_some() && self.victim.is_none() && !self.agenda.stops_early(lab);
+        let remarks = alone.into_iter().chain(twice.filter(|_| is_meant));
+        remarks.for_each(|remark| lab.remark(About::Session, &remark));
     }
 
     /// Runs every test directly after every other, in a suite small enough for that to be cheap.
@@ -71,7 +103,7 @@ impl Session<'_> {
             return Ok(());
         }
         let of = trials.len();
-        let swept = self.sweep(lab, trials)?;
+        let swept = sweep(lab, trials, self.share(SWEEP_SHARE))?;
         not_all_orders(swept, of).iter().for_each(|remark| lab.remark(About::Session, remark));
         Ok(())
     }
@@ -90,30 +122,33 @@ impl Session<'_> {
         }
         let trials: Vec<_> = (0..).zip(plans).map(|(at, plan)| (Origin::Pair(at), plan)).collect();
         let of = trials.len();
-        let ran = self.sweep(lab, trials)?;
+        let ran = sweep(lab, trials, self.share(SWEEP_SHARE))?;
         not_all_pairs(ran, of).iter().for_each(|remark| lab.remark(About::Session, remark));
         Ok(())
     }
+}
 
-    /// Runs trials, as far as the share of a time limit goes; tells how many.
-    pub(crate) fn sweep(&self, lab: &mut Lab<'_>, trials: Vec<(Origin, Plan)>) -> Result<usize, RunError> {
-        let end = self.limits.time.map(|time| Instant::now() + time.mul_f64(SWEEP_SHARE));
-        let mut ran = 0;
-        lab.trials(&trials, &mut |_, _, _| {
-            ran += 1;
-            let over = end.is_some_and(|end| Instant::now() > end);
-            if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })?;
-        Ok(ran)
-    }
+/// Runs trials until this time is over; tells how many.
+pub(crate) fn sweep(
+    lab: &mut Lab<'_>,
+    trials: Vec<(Origin, Plan)>,
+    most: Option<Duration>,
+) -> Result<usize, RunError> {
+    let end = most.map(|most| Instant::now() + most);
+    let mut ran = 0;
+    lab.trials(&trials, &mut |_, _, _| {
+        ran += 1;
+        let over = end.is_some_and(|end| Instant::now() > end);
+        if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    Ok(ran)
 }
 
 /// What is said where some tests were run alone and others not.
 fn not_all_alone(alone: usize, tests: usize) -> Option<String> {
     let why = if alone == ALONE_TESTS { "no more are" } else { "there was no time for more" };
-    (alone > 0 && alone < tests).then(|| {
-        format!("the first {alone} of {tests} tests in suite order were run alone before the trials: {why}")
-    })
+    (alone > 0 && alone < tests)
+        .then(|| format!("the first {alone} of {tests} tests in suite order were run alone: {why}"))
 }
 
 /// What is said where some tests were run twice in a row and others not.
@@ -154,7 +189,7 @@ mod tests {
     #[test]
     fn a_sweep_that_did_not_is_told_with_how_far_it_came_and_why() {
         let alone = |tests: usize, of: usize| not_all_alone(tests, of).unwrap();
-        let first = "the first 10000 of 10001 tests in suite order were run alone before the trials";
+        let first = "the first 10000 of 10001 tests in suite order were run alone";
         assert_eq!(alone(ALONE_TESTS, ALONE_TESTS + 1), format!("{first}: no more are"));
         assert!(alone(8, 9).ends_with(": there was no time for more"));
         let twice = "there was no time to run every test twice: 8 of 9 were run so";
