@@ -82,7 +82,8 @@ pub(crate) const TWICE_RUNS: u32 = 2;
 pub(crate) const COMMAND_DOUBT: f64 = 0.01;
 
 /// How often in a row a command must show a failure that is one each time: it is printed without the hash seed, and what
-/// fails under half of all seeds shows so often without one once in 16.
+/// fails under half of all seeds shows so often without one once in 16. Each other hash seed under which trials have shown it
+/// counts for one.
 pub(crate) const COMMAND_SHOWS: u32 = 4;
 
 /// How often one command is tried at most: each is a start of pytest, and there are up to six commands.

@@ -58,13 +58,19 @@ pub fn find(
     } else {
         1
     };
+    let under_others = match (finding.kind, tests.split_last()) {
+        (Kind::Victim, Some((_, before))) => {
+            lab.history.failed_after(before, signature.test, minimal.plan.hash_seed)
+        }
+        _ => 0,
+    };
     let commands = Commands {
         interpreter,
         hash_seeds: &[None, Some(minimal.plan.hash_seed)],
         selected: &selected,
         tries,
-        // Whether it fails under one hash seed and in one order only, a single run does not tell.
-        needed: if tries == 1 { COMMAND_SHOWS } else { 1 },
+        // Whether it fails under one hash seed and in one order only, a single run does not tell; trials under others do.
+        needed: if tries == 1 { COMMAND_SHOWS.saturating_sub(under_others).max(1) } else { 1 },
     };
     let shows = |run: &PlainRun| shows(run, &charged_id, signature.crash.loss());
     let tally = match commands.first_to_show(lab, shows)? {
@@ -266,10 +272,23 @@ mod tests {
         culprits: &str,
         becomes: impl FnMut(Situation<'_>) -> Outcome,
     ) -> Result<String, NoCommand> {
+        asked_after(&[], list, culprits, becomes)
+    }
+
+    /// The same, once the plan was run under these hash seeds.
+    fn asked_after(
+        hash_seeds: &[u32],
+        list: &str,
+        culprits: &str,
+        becomes: impl FnMut(Situation<'_>) -> Outcome,
+    ) -> Result<String, NoCommand> {
         let (suite, mut engine, mut nobody) =
             (suite(8), FakeEngine::new(suite(8), becomes), Reporters::default());
         let interpreter = engine.collect(Collect::kept(1)).unwrap().interpreter;
         let mut lab = Lab::new(&suite, &mut engine, &mut nobody, None);
+        for &hash_seed in hash_seeds {
+            lab.probe(&Plan { hash_seed, ..plan(list) }).unwrap();
+        }
         let (imports, culprits) = (Vec::new(), culprits.chars().map(test).collect());
         let shrunk = Minimal { plan: plan(list), culprits, imports, one_minimal: true, calls: 0 };
         let finding = Finding {
@@ -306,6 +325,18 @@ mod tests {
         });
         assert_eq!(at_times, Err(NoCommand::AtTimes(Tally { runs: 2 * COMMAND_SHOWS, failed: 1 })));
         assert_eq!(command(|_| fails_if(false)), Err(NoCommand::Passed(2 * COMMAND_SHOWS)));
+    }
+
+    #[test]
+    fn what_trials_under_other_hash_seeds_have_shown_a_command_need_not() {
+        for (hash_seeds, needed) in [(vec![1], 4), (vec![1, 2, 3], 2), ((1..9).collect(), 1)] {
+            let mut runs = 0;
+            let found = asked_after(&hash_seeds, "bf", "b", |run| {
+                runs += u32::from(run.is('f') && run.plain.is_some());
+                fails_if(run.after('b'))
+            });
+            assert_eq!((found, runs), (Ok("pytest test_b.py::b test_f.py::f".to_owned()), needed));
+        }
     }
 
     #[test]

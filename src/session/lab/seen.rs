@@ -1,6 +1,6 @@
 //! What the session's trials have shown so far, kept small: one byte a test and its index.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::judge::observation::Fate;
 use crate::plan::{Imports, Plan};
@@ -70,6 +70,21 @@ impl History {
         self.records.iter().rev().find(alone).and_then(|record| record.processes[0][0].1.failed())
     }
 
+    /// Under how many other hash seeds than this a test has failed after these, which ran before it in its process in this
+    /// order, whatever ran between them.
+    pub(crate) fn failed_after(&self, before: &[TestIndex], test: TestIndex, hash_seed: u32) -> u32 {
+        let shows = |record: &&Record| {
+            let prefixes = record.processes.iter().filter_map(|list| prefix(list, test));
+            prefixes.filter(|(_, failed)| *failed).any(|(ran, _)| {
+                let mut ran = ran.iter();
+                before.iter().all(|wanted| ran.any(|test| test == wanted))
+            })
+        };
+        let seeds: BTreeSet<u32> =
+            self.records.iter().filter(shows).map(|record| record.plan.hash_seed).collect();
+        seeds.iter().map(|&seed| u32::from(seed != hash_seed)).sum()
+    }
+
     /// A trial in which a test passed: with other tests before it, or under another hash seed than this. One with the
     /// given hash seed if there is one, and of those the one with the fewest tests before it.
     pub(crate) fn passed_in(&self, test: TestIndex, hash_seed: u32) -> Option<&Record> {
@@ -90,4 +105,52 @@ fn prefix(list: &[(TestIndex, Fate)], test: TestIndex) -> Option<(Vec<TestIndex>
     let tells = |&(other, fate): &(TestIndex, Fate)| if other == test { fate.failed() } else { None };
     let (at, failed) = list.iter().enumerate().rev().find_map(|(at, run)| Some((at, tells(run)?)))?;
     Some((list[..at].iter().map(|&(test, _)| test).collect(), failed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::fake_engine::{failed, plan, test};
+    use crate::trial::{Execution, Outcome};
+    use std::time::Duration;
+
+    /// Writes down a trial of this list under a hash seed, whose last test passed or failed.
+    fn ran(history: &mut History, list: &str, hash_seed: u32, outcome: Outcome) {
+        let plan = Plan { hash_seed, ..plan(list) };
+        let (worker, process, duration) = (crate::plan::WorkerId(0), 0, Duration::ZERO);
+        let run = |outcome: &Outcome, letter| Execution {
+            worker,
+            process,
+            duration,
+            test: test(letter),
+            outcome: outcome.clone(),
+        };
+        let mut letters = list.chars();
+        let last = letters.next_back().map(|letter| run(&outcome, letter));
+        let runs = letters.map(|letter| run(&Outcome::Passed, letter)).chain(last).collect::<Vec<_>>();
+        history.add(&plan, &Trial::of(runs));
+    }
+
+    #[test]
+    fn a_failure_after_some_tests_is_counted_once_for_each_other_hash_seed() {
+        let mut history = History::default();
+        let fails = || failed("AssertionError");
+        for (list, hash_seed, outcome) in [
+            ("abcf", 1, fails()),
+            ("xbycf", 2, fails()),
+            ("bcf", 2, fails()),
+            ("cbf", 3, fails()),
+            ("bf", 4, fails()),
+            ("bcf", 5, Outcome::Passed),
+        ] {
+            ran(&mut history, list, hash_seed, outcome);
+        }
+        let under_others = |before: &str, hash_seed| {
+            let before: Vec<TestIndex> = before.chars().map(test).collect();
+            history.failed_after(&before, test('f'), hash_seed)
+        };
+        assert_eq!([under_others("bc", 1), under_others("bc", 9)], [1, 2], "in this order, and failed");
+        assert_eq!([under_others("b", 1), under_others("", 1)], [3, 3]);
+        assert_eq!(under_others("f", 1), 0);
+    }
 }
