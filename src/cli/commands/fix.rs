@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -317,6 +318,18 @@ fn refuse_dirty(root: &Path, edits: &[Edit]) -> Result<(), UsageError> {
             words::listed(&led)
         )));
     }
+    let shared: Vec<String> = files
+        .iter()
+        .filter(|file| root.join(file).metadata().is_ok_and(|metadata| metadata.nlink() > 1))
+        .cloned()
+        .collect();
+    if !shared.is_empty() {
+        return Err(UsageError(format!(
+            "nothing is changed: {} has another name as well (a hard link), under which it would stay as it is. Give \
+             --allow-dirty to change it under this name alone",
+            words::listed(&shared)
+        )));
+    }
     match git::uncommitted(root, &files) {
         Ok(dirty) if dirty.is_empty() => Ok(()),
         Ok(dirty) => refused(format!("git could not bring {} back as it is", words::listed(&dirty))),
@@ -326,25 +339,26 @@ fn refuse_dirty(root: &Path, edits: &[Edit]) -> Result<(), UsageError> {
     }
 }
 
+fn refused(root: &Path, edit: &Edit, error: &io::Error) -> UsageError {
+    UsageError(format!(
+        "cannot write {}: {error}. Nothing is changed; see that it and its folder can be written and have room",
+        root.join(&edit.file).display()
+    ))
+}
+
 /// Writes all of the files, or leaves each as it was.
 fn write(root: &Path, edits: &[Edit], tree: &Tree) -> Result<(), UsageError> {
     let path = |edit: &Edit| root.join(&edit.file);
-    let refused = |edit: &Edit, error: io::Error| {
-        UsageError(format!(
-            "cannot write {}: {error}. Nothing is changed; see that it and its folder can be written and have room",
-            path(edit).display()
-        ))
-    };
     // What each held is written as well, so that to bring it back takes no room that there may not be by then.
     let mut all = Vec::new();
     for edit in edits {
         let written = |content: &[u8]| Replacement::new(&path(edit), content);
         let both = written(&edit.after()).and_then(|new| Ok((new, written(tree.now(edit))?)));
-        all.push((edit, both.map_err(|error| refused(edit, error))?));
+        all.push((edit, both.map_err(|error| refused(root, edit, &error))?));
     }
     for edit in edits {
         // Somebody may have edited it while he was asked.
-        let content = fs::read(path(edit)).map_err(|error| refused(edit, error))?;
+        let content = fs::read(path(edit)).map_err(|error| refused(root, edit, &error))?;
         if content != tree.now(edit) {
             return Err(UsageError(format!(
                 "nothing is changed: {} was changed since jostle fix read it. Run jostle fix again",
@@ -352,6 +366,11 @@ fn write(root: &Path, edits: &[Edit], tree: &Tree) -> Result<(), UsageError> {
             )));
         }
     }
+    put(root, all)
+}
+
+/// Puts what is written in the place of each file, and, if one cannot be put there, what was there back.
+fn put(root: &Path, all: Vec<(&Edit, (Replacement, Replacement))>) -> Result<(), UsageError> {
     let mut olds: Vec<(&Edit, Replacement)> = Vec::new();
     for (edit, (new, old)) in all {
         let Err(error) = new.put() else {
@@ -361,11 +380,11 @@ fn write(root: &Path, edits: &[Edit], tree: &Tree) -> Result<(), UsageError> {
         let left = olds.into_iter().filter_map(|(edit, old)| old.put().is_err().then(|| edit.file.clone()));
         let left: Vec<String> = left.collect();
         if left.is_empty() {
-            return Err(refused(edit, error));
+            return Err(refused(root, edit, &error));
         }
         return Err(UsageError(format!(
             "cannot write {}: {error}. Its fix is not whole: {} is changed and could not be brought back. Bring it back with git",
-            path(edit).display(),
+            root.join(&edit.file).display(),
             words::listed(&left)
         )));
     }
@@ -374,7 +393,7 @@ fn write(root: &Path, edits: &[Edit], tree: &Tree) -> Result<(), UsageError> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
     use crate::explain::fix::edit::Rank;
@@ -453,6 +472,70 @@ mod tests {
             inode,
             "never written in place, where it would be empty first"
         );
+    }
+
+    /// A fix of two files, the second of which cannot be put in its place.
+    struct Half {
+        folder: tempfile::TempDir,
+        edits: [Edit; 2],
+    }
+
+    impl Half {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let edits = ["a.py", "b.py"].map(|file| {
+                fs::write(folder.path().join(file), "old\n").unwrap();
+                edit(file, "old\n", &["new\n"])
+            });
+            Self { folder, edits }
+        }
+
+        /// Puts both, once `spoil` was done with the folder.
+        fn put(&self, spoil: impl FnOnce(&Path)) -> String {
+            let root = self.folder.path();
+            let written =
+                |edit: &Edit, content: &[u8]| Replacement::new(&root.join(&edit.file), content).unwrap();
+            let both = |edit| (edit, (written(edit, &edit.after()), written(edit, b"old\n")));
+            let all: Vec<_> = self.edits.iter().map(both).collect();
+            fs::remove_file(root.join("b.py")).unwrap();
+            fs::create_dir(root.join("b.py")).unwrap();
+            spoil(root);
+            put(root, all).unwrap_err().0
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_brought_back_once_another_file_cannot_be() {
+        let half = Half::new();
+        let told = half.put(|_| ());
+        assert!(told.contains("b.py") && told.contains("Nothing is changed"), "{told}");
+        assert_eq!(fs::read_to_string(half.folder.path().join("a.py")).unwrap(), "old\n");
+        assert_eq!(fs::read_dir(half.folder.path()).unwrap().count(), 2, "nothing else is left");
+    }
+
+    #[test]
+    fn what_cannot_be_brought_back_is_named() {
+        let half = Half::new();
+        let told = half.put(|root| {
+            for entry in fs::read_dir(root).unwrap() {
+                let path = entry.unwrap().path();
+                let is_kept = path.is_file() && !path.ends_with("a.py");
+                if is_kept && fs::read_to_string(&path).unwrap() == "old\n" {
+                    fs::remove_file(path).unwrap();
+                }
+            }
+        });
+        assert!(told.contains("Its fix is not whole: a.py is changed"), "{told}");
+        assert_eq!(fs::read_to_string(half.folder.path().join("a.py")).unwrap(), "new\nold\n");
+    }
+
+    #[test]
+    fn a_file_with_another_name_is_changed_only_if_that_is_wanted() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.py"), "a\n").unwrap();
+        fs::hard_link(folder.path().join("a.py"), folder.path().join("b.py")).unwrap();
+        let told = refuse_dirty(folder.path(), &[edit("a.py", "a\n", &["new\n"])]).unwrap_err().0;
+        assert!(told.contains("a.py has another name as well (a hard link)"), "{told}");
     }
 
     #[test]

@@ -47,24 +47,42 @@ pub fn apply(edits: &[Edit], patch: &[u8]) -> Applied {
 /// # Errors
 /// There is no git here, or the folder is in no repository; the text says which.
 pub(crate) fn uncommitted(folder: &Path, files: &[String]) -> Result<Vec<String>, &'static str> {
-    let mut command = Command::new("git");
-    // With the user's own settings: it is his repository.
-    command.current_dir(folder).stdin(Stdio::null()).stderr(Stdio::null());
-    let output = command
-        .args(["status", "--porcelain=v1", "-z", "--untracked-files=all", "--ignored", "--"])
-        .args(files)
-        .output()
-        .map_err(|_| "there is no git here")?;
-    if !output.status.success() {
-        return Err("the project is in no git repository");
+    let said = |arguments: &[&str], files: &[String]| {
+        // With the user's own settings: it is his repository.
+        let mut command = Command::new("git");
+        command.current_dir(folder).stdin(Stdio::null()).stderr(Stdio::null());
+        let output = command.arg("--literal-pathspecs").args(arguments).args(files).output();
+        let output = output.map_err(|_| "there is no git here")?;
+        match output.status.success() {
+            true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+            false => Err("the project is in no git repository"),
+        }
+    };
+    let prefix = said(&["rev-parse", "--show-prefix"], &[])?;
+    let status = ["status", "--porcelain=v1", "-z", "--untracked-files=all", "--ignored", "--"];
+    let status = said(&status, files)?;
+    let told = told(&status);
+    let is_told = |file: &&String| {
+        let path = format!("{}{file}", prefix.trim_end_matches('\n'));
+        // A folder that is ignored is told in place of what is in it.
+        told.iter().any(|told| *told == path || told.ends_with('/') && path.starts_with(told))
+    };
+    Ok(files.iter().filter(is_told).cloned().collect())
+}
+
+/// The paths, from the repository's top, of what `git status` tells: two letters and a path each, after which one that was
+/// renamed or copied has its old path as well.
+fn told(status: &str) -> Vec<&str> {
+    let mut entries = status.split('\0');
+    let mut paths = Vec::new();
+    while let Some(entry) = entries.next() {
+        let Some((letters, path)) = entry.split_at_checked(3) else { continue };
+        paths.push(path);
+        if letters.contains(['R', 'C']) {
+            paths.extend(entries.next());
+        }
     }
-    let said = String::from_utf8_lossy(&output.stdout);
-    // Each is told by two letters and a path from the repository's top.
-    let changed: Vec<&str> = said.split('\0').filter_map(|entry| entry.get(3..)).collect();
-    let is_told = |file: &&String| changed.iter().any(|path| path.ends_with(file.as_str()));
-    let named: Vec<String> = files.iter().filter(is_told).cloned().collect();
-    // A folder that is ignored is told in place of what is in it.
-    Ok(if named.is_empty() && !changed.is_empty() { files.to_vec() } else { named })
+    paths
 }
 
 /// Which of some files are links or below one: what they lead to may be in no repository, and git tells nothing of it.
@@ -96,6 +114,42 @@ mod tests {
     fn edit(file: &str, before: &[u8], at: usize) -> Edit {
         let splice = Splice { at, end: at, rank: Rank::Line, text: b"added\n".to_vec() };
         Edit { file: file.into(), before: before.to_vec(), splices: vec![splice] }
+    }
+
+    #[test]
+    fn a_file_is_dirty_only_if_git_tells_that_very_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = folder.path().join("project");
+        let run = |arguments: &[&str]| {
+            let identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"];
+            let status =
+                Command::new("git").args(identity).args(arguments).current_dir(folder.path()).status();
+            status.is_ok_and(|status| status.success())
+        };
+        if !run(&["init", "--quiet"]) {
+            return;
+        }
+        fs::create_dir_all(project.join("tests/[a]")).unwrap();
+        fs::create_dir_all(project.join("made")).unwrap();
+        let names = ["a.py", "test_a.py", "tests/a.py", "tests/[a]/a.py", "old.py"];
+        for name in names {
+            fs::write(project.join(name), "a\n").unwrap();
+        }
+        fs::write(folder.path().join(".gitignore"), "made/\n").unwrap();
+        assert!(run(&["add", "."]) && run(&["commit", "--quiet", "--message", "a"]));
+        let dirty = || {
+            let files = names.map(str::to_owned);
+            uncommitted(&project, &files).unwrap()
+        };
+        assert_eq!(dirty(), Vec::<String>::new());
+        fs::write(project.join("tests/a.py"), "b\n").unwrap();
+        assert_eq!(dirty(), ["tests/a.py"], "a.py ends so too, and is as it was");
+        assert!(run(&["mv", "project/old.py", "project/new.py"]));
+        assert_eq!(dirty(), ["tests/a.py", "old.py"]);
+        fs::write(project.join("tests/[a]/a.py"), "b\n").unwrap();
+        assert_eq!(dirty(), ["tests/a.py", "tests/[a]/a.py", "old.py"]);
+        fs::write(project.join("made/a.py"), "a\n").unwrap();
+        assert_eq!(uncommitted(&project, &["made/a.py".into(), "a.py".into()]).unwrap(), ["made/a.py"]);
     }
 
     #[test]
