@@ -333,7 +333,9 @@ const CASES: [Case; 33] = [
             ),
         ],
         test: "test_empty",
-        said: Said::None("none is known for this kind of place"),
+        said: Said::None(
+            "none is known for this kind of place; by hand: set it in a fixture or a function, and not while a module is imported",
+        ),
     },
     Case {
         name: "read-only",

@@ -22,6 +22,7 @@ use crate::session::fix::patched::Patched;
 use crate::session::fix::proposals::{Proposals, Targets, proposals};
 use crate::session::fix::trying::{Attempt, Before, Doubt, Failing, Tried};
 use crate::session::lab::{Lab, alone};
+use crate::state::StateKind;
 use crate::suite::TestIndex;
 use crate::trial::Failure;
 
@@ -187,7 +188,7 @@ impl<'a> Search<'a> {
                 return Ok(ended.map(held));
             }
         }
-        Ok(Err(no_fix(&doubts, refused, self.brittle)))
+        Ok(Err(no_fix(&doubts, refused, self.brittle, &self.by_hand())))
     }
 
     /// What becomes of a fix that held so far by itself in a copy that holds others as well.
@@ -206,6 +207,21 @@ impl<'a> Search<'a> {
         let in_order = (how_far != HowFar::ItsFailure).then_some(held.passed);
         let before = Before { in_order, raced: held.raced };
         self.attempt(lab, patched, control).with_others(&failing, before)
+    }
+
+    /// What keeps changes of such places from other tests.
+    fn by_hand(&self) -> String {
+        let kinds = self.explanation.places.iter().map(|place| place.kind);
+        // What an import sets is no test's to undo.
+        let kinds: Vec<StateKind> =
+            if self.changed.is_empty() { vec![StateKind::ImportTime] } else { kinds.collect() };
+        let mut remedies: Vec<&str> = Vec::new();
+        for remedy in kinds.into_iter().map(StateKind::remedy) {
+            if !remedies.contains(&remedy) {
+                remedies.push(remedy);
+            }
+        }
+        remedies.join("; ")
     }
 
     /// The plan that has to fail without a fix.
@@ -302,8 +318,8 @@ pub(crate) fn not_tried(why: &str) -> NoFix {
 }
 
 /// Why there is none, from what was tried and from what could not be written. The harm that a change did to another
-/// test is told before all else.
-fn no_fix(doubts: &[Doubt], refused: Option<String>, brittle: bool) -> NoFix {
+/// test is told before all else. Where nothing was tried, it is said what can be done `by_hand`.
+fn no_fix(doubts: &[Doubt], refused: Option<String>, brittle: bool, by_hand: &str) -> NoFix {
     let told = doubts.iter().find(|doubt| doubt.of_another).or(doubts.first());
     match (told, refused) {
         (Some(Doubt { says, .. }), _) => {
@@ -318,10 +334,12 @@ fn no_fix(doubts: &[Doubt], refused: Option<String>, brittle: bool) -> NoFix {
         }
         (None, None) => {
             let says = match brittle {
-                true => "none is known: what sets this place up cannot be told from how it changed",
-                false => "none is known for this kind of place",
+                true => {
+                    "none is known: what sets this place up cannot be told from how it changed".to_owned()
+                }
+                false => format!("none is known for this kind of place; by hand: {by_hand}"),
             };
-            NoFix { why: NoFixReason::Unknown, says: says.into() }
+            NoFix { why: NoFixReason::Unknown, says }
         }
     }
 }

@@ -13,11 +13,12 @@ use crate::trial::Outcome;
 #[test]
 fn what_broke_is_told_before_what_did_not_help() {
     let doubt = |says: &str, of_another| Doubt { says: says.into(), of_another };
-    let none =
-        |doubts: &[Doubt], refused: Option<&str>| no_fix(doubts, refused.map(str::to_owned), false).says;
-    assert_eq!(none(&[], None), "none is known for this kind of place");
+    let none = |doubts: &[Doubt], refused: Option<&str>| {
+        no_fix(doubts, refused.map(str::to_owned), false, "a b").says
+    };
+    assert_eq!(none(&[], None), "none is known for this kind of place; by hand: a b");
     assert_eq!(
-        no_fix(&[], None, true).says,
+        no_fix(&[], None, true, "a b").says,
         "none is known: what sets this place up cannot be told from how it changed"
     );
     assert_eq!(none(&[], Some("a.py cannot be parsed")), "none could be made: a.py cannot be parsed");
