@@ -321,6 +321,17 @@ pub(crate) fn failures(found: usize, known: usize) -> String {
     }
 }
 
+/// A text of no more than so many characters: its middle is left out.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    let length = text.chars().count();
+    if length <= most {
+        return text.to_owned();
+    }
+    let kept = most.saturating_sub(1);
+    let (before, after) = (kept / 2, kept - kept / 2);
+    text.chars().take(before).chain(['…']).chain(text.chars().skip(length - after)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

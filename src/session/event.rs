@@ -44,6 +44,12 @@ pub enum Event<'a> {
     Outside(&'a [OutsideServer]),
     /// Trials leave out these tests, as each takes its process along wherever it runs.
     LeftOut(&'a BTreeSet<TestIndex>),
+    /// About so many schedules of tests in conflict are left to be tried. How many pairs have whose turn has not come, their
+    /// calls will tell: they are taken to have as many as those before.
+    Racing {
+        /// How many.
+        left: u64,
+    },
     /// So many schedules of tests in conflict were tried.
     Raced(u64),
     /// A failure is being looked into.

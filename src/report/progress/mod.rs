@@ -1,6 +1,7 @@
 //! What is shown on stderr while a session works. The one file that knows indicatif.
 
 mod lines;
+mod row;
 mod state;
 
 use std::io::IsTerminal;
@@ -14,10 +15,17 @@ use crate::report::words;
 use crate::session::{Event, Limits, Reporter};
 use crate::suite::Suite;
 use lines::Lines;
-use state::{State, rounded};
+use row::Row;
+use state::{State, bar, rounded};
 
 /// How often a line tells how far it is where there is no bar.
 const INTERVAL: Duration = Duration::from_secs(30);
+
+/// How often a bar tells it.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Columns of a terminal that does not tell how many it has.
+const COLUMNS: usize = 80;
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,29 +60,36 @@ struct Shown {
 }
 
 impl Shown {
-    /// Shows so many steps in this form, or a line that is made each time.
-    fn new(
-        mode: ProgressMode,
-        length: Option<u64>,
-        template: &str,
-        line: impl Fn() -> String + Send + 'static,
-    ) -> Self {
+    /// Shows a text that is made each time: for a terminal with so many columns, or for a line of a log.
+    fn new(mode: ProgressMode, text: impl Fn(Option<usize>) -> String + Send + 'static) -> Self {
         let mode = mode.resolved();
         let target = match mode {
             ProgressMode::Bar => ProgressDrawTarget::stderr(),
             _ => ProgressDrawTarget::hidden(),
         };
-        let bar = ProgressBar::with_draw_target(length, target);
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("=> "));
+        let bar = ProgressBar::with_draw_target(None, target);
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
+            bar.set_style(style);
         }
-        if mode == ProgressMode::Bar {
-            bar.enable_steady_tick(Duration::from_millis(120));
-        }
-        let say = move || anstream::eprintln!("{}", line());
-        let lines = (mode == ProgressMode::Lines).then(|| Lines::every(INTERVAL, say));
+        let lines = match mode {
+            ProgressMode::Bar => {
+                bar.enable_steady_tick(Duration::from_millis(120));
+                let shown = bar.clone();
+                Some(Lines::every(TICK, move || shown.set_message(text(Some(columns())))))
+            }
+            ProgressMode::Lines => {
+                Some(Lines::every(INTERVAL, move || anstream::eprintln!("{}", text(None))))
+            }
+            ProgressMode::Auto | ProgressMode::None => None,
+        };
         Self { bar, _lines: lines }
     }
+}
+
+/// Columns for the text on standard error, beside what turns.
+fn columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok();
+    size.map(|size| usize::from(size.ws_col)).filter(|&columns| columns > 0).unwrap_or(COLUMNS) - 2
 }
 
 impl Drop for Shown {
@@ -112,12 +127,7 @@ pub(crate) struct Progress {
 impl Progress {
     /// Of a session with these limits. Findings are announced unless it is `quiet`.
     pub(crate) fn new(limits: &Limits, mode: ProgressMode, quiet: bool) -> Self {
-        let template = if limits.trials.is_some() {
-            "{spinner} [{bar:24}] trial {pos}/{len} {wide_msg}"
-        } else {
-            "{spinner} trial {pos} {wide_msg}"
-        };
-        Self::of(State::new(limits), limits.trials, mode, template, !quiet)
+        Self::of(State::new(limits), mode, !quiet)
     }
 
     /// Of a replay, which tells what it found at its end, all at once.
@@ -127,7 +137,7 @@ impl Progress {
 
     /// Of runs that look at recorded failures again.
     pub(crate) fn of_verify(mode: ProgressMode) -> Self {
-        Self::of(State::of_runs(), None, mode, "{spinner} {wide_msg}", false)
+        Self::of(State::of_runs(), mode, false)
     }
 
     /// Has the bar go aside, if there is one.
@@ -135,14 +145,15 @@ impl Progress {
         Aside(self.shown.bar.clone())
     }
 
-    fn of(state: State, length: Option<u64>, mode: ProgressMode, template: &str, announces: bool) -> Self {
+    fn of(state: State, mode: ProgressMode, announces: bool) -> Self {
         let (state, start) = (Arc::new(Mutex::new(state)), Instant::now());
-        let of_line = Arc::clone(&state);
-        let line = move || {
-            let state = of_line.lock().unwrap_or_else(PoisonError::into_inner);
-            state.line(start.elapsed())
+        let shown = Arc::clone(&state);
+        let text = move |columns: Option<usize>| {
+            let state = shown.lock().unwrap_or_else(PoisonError::into_inner);
+            let at = start.elapsed();
+            columns.map_or_else(|| state.line(at), |columns| state.screen(at, columns))
         };
-        Self { shown: Shown::new(mode, length, template, line), state, start, announces }
+        Self { shown: Shown::new(mode, text), state, start, announces }
     }
 }
 
@@ -152,8 +163,7 @@ impl Reporter for Progress {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.notice(suite, event, at);
         let bar = &self.shown.bar;
-        bar.set_position(state.trials());
-        bar.set_message(state.status_line(at));
+        bar.set_message(state.screen(at, columns()));
         drop(state);
         if let Event::Found(finding) = event
             && finding.kind.is_isolation_failure()
@@ -167,35 +177,80 @@ impl Reporter for Progress {
 /// The progress of runs that are measured.
 pub(crate) struct RunProgress {
     shown: Shown,
-    runs: u64,
-    first: Option<Instant>,
-    doing: Arc<Mutex<String>>,
+    measuring: Arc<Mutex<Measuring>>,
+    start: Instant,
+}
+
+/// How far runs that are measured are. Times are since the start.
+#[derive(Clone, Debug)]
+struct Measuring {
+    runs: Row,
+    doing: Option<Configuration>,
+}
+
+impl Measuring {
+    /// `run 3 of 8: 2 workers, load, about 10s left`.
+    fn line(&self, at: Duration) -> String {
+        let Some(doing) = self.doing else {
+            return "collecting".into();
+        };
+        let rest = self.runs.rest(at);
+        let left = match (rest.known.is_zero(), rest.has_more) {
+            (true, _) => String::new(),
+            (_, true) => format!(", more than {} left", rounded(rest.known)),
+            (_, false) => format!(", about {} left", rounded(rest.known)),
+        };
+        let workers = words::count(doing.workers as usize, "worker");
+        format!("run {}: {workers}, {}{left}", self.runs.which(), doing.mode.name())
+    }
 }
 
 impl RunProgress {
     /// Of so many runs.
     pub(crate) fn new(runs: u64, mode: ProgressMode) -> Self {
-        let doing = Arc::new(Mutex::new("collecting".to_owned()));
-        let of_line = Arc::clone(&doing);
-        let line = move || of_line.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let shown = Shown::new(mode, Some(runs), "{spinner} [{bar:24}] run {pos}/{len} {wide_msg}", line);
-        shown.bar.set_message("collecting");
-        Self { shown, runs, first: None, doing }
+        let (start, measuring) = (Instant::now(), Measuring { runs: Row::of(runs), doing: None });
+        let measuring = Arc::new(Mutex::new(measuring));
+        let shown = Arc::clone(&measuring);
+        let text = move |columns: Option<usize>| {
+            let state = shown.lock().unwrap_or_else(PoisonError::into_inner);
+            let line = state.line(start.elapsed());
+            let Row { ended, left, .. } = state.runs;
+            columns.map_or_else(
+                || line.clone(),
+                |columns| bar(ended, ended + left) + &words::cut(&line, columns),
+            )
+        };
+        Self { shown: Shown::new(mode, text), measuring, start }
     }
 
     /// The next run starts.
     pub(crate) fn starts(&mut self, next: Configuration) {
-        let elapsed = self.first.get_or_insert_with(Instant::now).elapsed();
-        let done = self.shown.bar.position();
-        let left = self.runs.saturating_sub(done);
-        let left = match done {
-            0 => String::new(),
-            done => format!(", about {} left", rounded(elapsed.mul_f64(left as f64 / done as f64))),
-        };
-        let doing = format!("{}, {}{left}", words::count(next.workers as usize, "worker"), next.mode.name());
-        *self.doing.lock().unwrap_or_else(PoisonError::into_inner) =
-            format!("run {} of {}: {doing}", done + 1, self.runs);
-        self.shown.bar.set_message(doing);
-        self.shown.bar.inc(1);
+        let at = self.start.elapsed();
+        let mut state = self.measuring.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = state.runs.left.saturating_sub(if state.doing.is_some() { 2 } else { 1 });
+        state.runs.begins(waiting as usize, at);
+        state.doing = Some(next);
+        let Row { ended, left, .. } = state.runs;
+        self.shown.bar.set_message(bar(ended, ended + left) + &state.line(at));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Mode;
+
+    #[test]
+    fn runs_that_are_measured_are_counted_and_what_is_left_is_told() {
+        let seconds = Duration::from_secs;
+        let mut measuring = Measuring { runs: Row::of(3), doing: None };
+        assert_eq!(measuring.line(seconds(1)), "collecting");
+        measuring.doing = Some(Configuration { workers: 2, mode: Mode::Load });
+        measuring.runs.begins(2, seconds(2));
+        assert_eq!(measuring.line(seconds(2)), "run 1 of 3: 2 workers, load");
+        measuring.runs.begins(1, seconds(12));
+        assert_eq!(measuring.line(seconds(14)), "run 2 of 3: 2 workers, load, about 18s left");
+        measuring.runs.begins(0, seconds(22));
+        assert_eq!(measuring.line(seconds(60)), "run 3 of 3: 2 workers, load");
     }
 }

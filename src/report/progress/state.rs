@@ -3,16 +3,20 @@
 use std::time::Duration;
 
 use crate::finding::Origin;
+use crate::report::progress::row::{Rest, Row};
 use crate::report::words;
 use crate::session::{Event, Explain, Limits};
 use crate::suite::Suite;
 
 /// What the time of a session goes into, as far as it tells how long the rest takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Busy {
+enum Phase {
+    Baseline,
+    Races,
     Trials,
     Judging,
     Explaining,
+    Fixing,
     Other,
 }
 
@@ -20,51 +24,23 @@ enum Busy {
 #[derive(Clone, Debug)]
 pub(super) struct State {
     limits: Limits,
+    phase: Phase,
     doing: String,
+    /// With what: the test that is looked into, or on how many workers. It is left out where there is no room.
+    with: Option<String>,
     /// Runs of whichever sort that were made; none if they are not what is told.
     runs: Option<u64>,
     /// Isolation failures that were found.
     found: usize,
-    /// Seeded trials, or runs of a replayed plan, that have ended.
-    trials: u64,
     /// The tests that the findings are about, by number.
     tests: Vec<Option<String>>,
+    baseline: Row,
+    races: Row,
+    /// Seeded trials, or runs of a replayed plan.
+    trials: Row,
     judging: Row,
     explaining: Row,
-    busy: Busy,
-    since: Duration,
-    in_trials: Duration,
-}
-
-/// Of what is done one after the other.
-#[derive(Clone, Copy, Debug, Default)]
-struct Row {
-    /// How many were begun, the one at hand among them, and how many wait after it.
-    begun: usize,
-    waiting: usize,
-    /// What all of them took so far.
-    took: Duration,
-}
-
-impl Row {
-    /// The next one begins, and so many wait after it.
-    fn begins(&mut self, waiting: usize) {
-        (self.begun, self.waiting) = (self.begun + 1, waiting);
-    }
-
-    /// `3 of 12, test_a.py::test_x`.
-    fn which(&self, test: &str) -> String {
-        format!("{} of {}, {test}", self.begun, self.begun + self.waiting)
-    }
-
-    /// What those that wait take, as long each as those that were ended; nothing where none was.
-    fn rest(&self) -> Option<Duration> {
-        match (self.waiting, self.begun.saturating_sub(1)) {
-            (0, _) => Some(Duration::ZERO),
-            (_, 0) => None,
-            (waits, ended) => Some(self.took.mul_f64(waits as f64 / ended as f64)),
-        }
-    }
+    fixing: Row,
 }
 
 impl State {
@@ -72,16 +48,18 @@ impl State {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             limits: limits.clone(),
+            phase: Phase::Other,
             doing: "collecting".into(),
+            with: None,
             runs: None,
             found: 0,
-            trials: 0,
             tests: Vec::new(),
+            baseline: Row::of(1),
+            races: Row::default(),
+            trials: Row::of(limits.trials.unwrap_or_default()),
             judging: Row::default(),
             explaining: Row::default(),
-            busy: Busy::Other,
-            since: Duration::ZERO,
-            in_trials: Duration::ZERO,
+            fixing: Row::default(),
         }
     }
 
@@ -90,113 +68,167 @@ impl State {
         Self { runs: Some(0), ..Self::new(&Limits::default()) }
     }
 
-    /// Seeded trials, or runs of a replayed plan, that have ended.
-    pub(super) fn trials(&self) -> u64 {
-        self.trials
-    }
-
     /// Takes in what happened, and when.
     pub(super) fn notice(&mut self, suite: &Suite, event: &Event<'_>, at: Duration) {
         match event {
-            Event::Collected => self.doing = format!("collected {}", words::count(suite.tests.len(), "test")),
-            Event::Started { origin, plan } => {
-                let seeded = matches!(origin, Origin::Trial(_) | Origin::Replay);
-                self.turn_to(if seeded { Busy::Trials } else { Busy::Other }, at);
-                let workers = words::count(plan.workers.len(), "worker");
-                self.doing = format!("{}, {workers}", words::origin(*origin));
-            }
-            Event::Finished { origin: Origin::Trial(_) | Origin::Replay, .. } => {
-                self.turn_to(Busy::Trials, at);
-                self.trials += 1;
-            }
+            Event::Collected => self.does(format!("collected {}", words::count(suite.tests.len(), "test"))),
+            Event::Started { origin, plan } => self.starts(*origin, plan.workers.len(), at),
+            Event::Finished { origin, .. } => match origin {
+                Origin::Trial(_) | Origin::Replay => self.trials.ends(at),
+                Origin::Race(_) => self.races.ends(at),
+                Origin::Baseline => self.baseline.ends(at),
+                _ => {}
+            },
+            Event::Racing { left } => self.races.left = *left,
             Event::Investigating { test, waiting } => {
-                self.turn_to(Busy::Judging, at);
-                self.judging.begins(*waiting);
-                self.doing = format!("judging {}", self.judging.which(&suite.test(*test).id.to_string()));
+                self.turn_to(Phase::Judging, at);
+                self.judging.begins(*waiting, at);
+                self.looks_into("judging", self.judging, Some(suite.test(*test).id.to_string()));
             }
             Event::Explaining { of, waiting } => {
-                self.turn_to(Busy::Explaining, at);
-                self.explaining.begins(*waiting);
-                self.doing = format!("explaining {}", self.explaining.which(self.test_of(*of)));
+                self.turn_to(Phase::Explaining, at);
+                self.explaining.begins(*waiting, at);
+                self.looks_into("explaining", self.explaining, self.test_of(*of));
             }
             Event::Fixing { of, waiting } => {
-                self.turn_to(Busy::Other, at);
-                self.doing = match of {
-                    [of] => format!("trying a fix for {}, {waiting} to come", self.test_of(*of)),
-                    several => format!("trying {} fixes together", several.len()),
-                };
+                self.turn_to(Phase::Fixing, at);
+                match of {
+                    [of] => {
+                        self.fixing.begins(*waiting, at);
+                        self.looks_into("trying fix", self.fixing, self.test_of(*of));
+                    }
+                    several => self.does(format!("trying {} fixes together", several.len())),
+                }
             }
             Event::Found(finding) => {
                 self.found += usize::from(finding.kind.is_isolation_failure());
                 self.tests.push(finding.test.map(|test| suite.test(test).id.to_string()));
             }
-            Event::SamePolluter(_, told) => {
-                self.judging.waiting = self.judging.waiting.saturating_sub(told.victims.len());
-            }
+            Event::SamePolluter(_, told) => self.judging.drops(told.victims.len()),
             Event::Probed if self.runs.is_some() => {
                 self.runs = self.runs.map(|runs| runs + 1);
-                self.doing = words::count(self.runs.unwrap_or_default() as usize, "run");
+                self.does(words::count(self.runs.unwrap_or_default() as usize, "run"));
             }
             Event::Folded(..) => {
                 self.found = self.found.saturating_sub(1);
-                self.explaining.waiting = self.explaining.waiting.saturating_sub(1);
+                self.explaining.drops(1);
             }
-            Event::Joined(..) => self.judging.waiting = self.judging.waiting.saturating_sub(1),
+            Event::Joined(..) => self.judging.drops(1),
             _ => {}
         }
     }
 
-    /// The test that a finding is about.
-    fn test_of(&self, of: usize) -> &str {
-        self.tests.get(of).and_then(Option::as_deref).unwrap_or_default()
-    }
-
-    fn turn_to(&mut self, busy: Busy, at: Duration) {
-        let spent = at.saturating_sub(self.since);
-        match self.busy {
-            Busy::Trials => self.in_trials += spent,
-            Busy::Judging => self.judging.took += spent,
-            Busy::Explaining => self.explaining.took += spent,
-            Busy::Other => {}
+    fn starts(&mut self, origin: Origin, workers: usize, at: Duration) {
+        let phase = match origin {
+            Origin::Trial(_) | Origin::Replay => Phase::Trials,
+            Origin::Race(_) => Phase::Races,
+            Origin::Baseline => Phase::Baseline,
+            _ => Phase::Other,
+        };
+        self.turn_to(phase, at);
+        let workers = words::count(workers, "worker");
+        if let Some(row) = self.row() {
+            row.goes_on(at);
         }
-        (self.busy, self.since) = (busy, at);
+        self.doing = match phase {
+            Phase::Races if self.races.left > 0 => format!("races, schedule {}", self.races.which()),
+            Phase::Trials if self.limits.trials.is_some() => format!("trial {}", self.trials.which()),
+            _ => words::origin(origin),
+        };
+        self.with = Some(workers);
     }
 
-    /// How long the rest takes, in words: for the trials as long as those before, for each failure or finding that waits
-    /// as long as those that were looked into. Nothing if too little is known.
+    fn does(&mut self, doing: String) {
+        (self.doing, self.with) = (doing, None);
+    }
+
+    fn looks_into(&mut self, how: &str, row: Row, test: Option<String>) {
+        (self.doing, self.with) = (format!("{how} {}", row.which()), test);
+    }
+
+    /// The test that a finding is about.
+    fn test_of(&self, of: usize) -> Option<String> {
+        self.tests.get(of).cloned().flatten()
+    }
+
+    /// The row of what is done at hand.
+    fn row(&mut self) -> Option<&mut Row> {
+        match self.phase {
+            Phase::Baseline => Some(&mut self.baseline),
+            Phase::Races => Some(&mut self.races),
+            Phase::Trials => Some(&mut self.trials),
+            Phase::Judging => Some(&mut self.judging),
+            Phase::Explaining => Some(&mut self.explaining),
+            Phase::Fixing => Some(&mut self.fixing),
+            Phase::Other => None,
+        }
+    }
+
+    /// What comes next is of this phase. What was looked into is over then; a run is over once it has ended.
+    fn turn_to(&mut self, phase: Phase, at: Duration) {
+        if phase != self.phase && matches!(self.phase, Phase::Judging | Phase::Explaining | Phase::Fixing) {
+            self.row().into_iter().for_each(|row| row.ends(at));
+        }
+        self.phase = phase;
+    }
+
+    /// How long the rest takes, in words. Nothing if too little is known, or it would be over by what is known.
     pub(super) fn time_left(&self, at: Duration) -> Option<String> {
         let by_clock = self.limits.time.map(|time| time.saturating_sub(at));
-        let by_count = self.limits.trials.and_then(|all| self.rest(all.saturating_sub(self.trials)));
+        let by_count = self.limits.trials.and_then(|_| self.rest(at));
         match (by_count, by_clock) {
-            (Some((left, bound)), clock) if clock.is_none_or(|clock| left < clock) => {
-                (!left.is_zero()).then(|| format!("{bound} {} left", rounded(left)))
+            (Some(rest), clock) if clock.is_none_or(|clock| rest.known < clock) => {
+                let bound = if rest.has_more { "more than" } else { "about" };
+                (!rest.known.is_zero()).then(|| format!("{bound} {} left", rounded(rest.known)))
             }
             (_, Some(clock)) => Some(format!("at most {} left", rounded(clock))),
             (_, None) => None,
         }
     }
 
-    /// What trials that are left and what waits take, and whether that is about all: fixes come last, and nothing tells
-    /// what they take.
-    fn rest(&self, trials_left: u64) -> Option<(Duration, &'static str)> {
-        let trials = match (trials_left, self.trials) {
-            (0, _) => Duration::ZERO,
-            (_, 0) => return None,
-            (left, done) => self.in_trials.mul_f64(left as f64 / done as f64),
+    /// What is left of all phases; nothing before a run has told how long a trial takes.
+    fn rest(&self, at: Duration) -> Option<Rest> {
+        let trials = match (self.trials.left, self.trials.ended, self.baseline.ended) {
+            (0, ..) => Rest::default(),
+            (_, 0, 0) => return None,
+            // What comes before them is not known; each of them runs the suite once, as the baseline did.
+            (left, 0, _) => Rest { known: self.baseline.mean().mul_f64(left as f64), has_more: true },
+            _ => self.trials.rest(at),
         };
-        let known = [self.judging.rest(), self.explaining.rest()];
-        let comes_more = known.contains(&None) || self.found > 0 && self.limits.explain > Explain::No;
-        let waits: Duration = known.into_iter().flatten().sum();
-        Some((trials + waits, if comes_more { "more than" } else { "about" }))
+        let rows = [self.races, self.judging, self.explaining, self.fixing];
+        let known = rows.iter().map(|row| row.rest(at)).fold(trials, Rest::and);
+        // Fixes come last.
+        let comes_more = self.found > 0 && self.limits.explain > Explain::No && self.phase != Phase::Fixing;
+        Some(if comes_more { known.and(Rest::UNKNOWN) } else { known })
     }
 
-    /// `2 found, about 1m left: judging 3 of 12, test_a.py::test_x`.
-    pub(super) fn status_line(&self, at: Duration) -> String {
+    /// `2 found, about 1m left: judging 3 of 12, test_a.py::test_x`, in so many characters at most if a width is given.
+    pub(super) fn status_line(&self, at: Duration, width: Option<usize>) -> String {
         if self.runs.is_some() {
             return self.doing.clone();
         }
+        let before = self.short_line(at);
+        let Some(with) = &self.with else { return before };
+        // A file and a test of it are told by the ends of an id.
+        let room = width.map_or(usize::MAX, |width| width.saturating_sub(before.chars().count() + 2));
+        if room < SHORTEST { before } else { format!("{before}, {}", words::cut(with, room)) }
+    }
+
+    fn short_line(&self, at: Duration) -> String {
         let left = self.time_left(at).map_or_else(String::new, |left| format!(", {left}"));
         format!("{} found{left}: {}", self.found, self.doing)
+    }
+
+    /// The same for a terminal with so many columns, with a bar for the phase at hand where it is known how much there is, and
+    /// there is room.
+    pub(super) fn screen(&self, at: Duration, columns: usize) -> String {
+        let mut state = self.clone();
+        let row = state.row().filter(|row| row.ended + row.left > 1);
+        let bar = row.map(|row| bar(row.ended, row.ended + row.left)).unwrap_or_default();
+        let has_room = bar.chars().count() + self.short_line(at).chars().count() <= columns;
+        let bar = if has_room { bar } else { String::new() };
+        let width = columns.saturating_sub(bar.chars().count());
+        bar + &words::cut(&self.status_line(at, Some(width)), width)
     }
 
     /// The same with the trials, for where no bar shows these.
@@ -205,9 +237,22 @@ impl State {
             return format!("after {}: {}", rounded(at), self.doing);
         }
         let of = self.limits.trials.map_or_else(String::new, |all| format!(" of {all}"));
-        format!("after {}: {}{of} trials done, {}", rounded(at), self.trials, self.status_line(at))
+        let (trials, status) = (self.trials.ended, self.status_line(at, None));
+        format!("after {}: {trials}{of} trials done, {status}", rounded(at))
     }
 }
+
+/// Characters below which the rest of an id says nothing.
+const SHORTEST: usize = 12;
+
+/// `[===>    ] `, of which so much is done.
+pub(super) fn bar(done: u64, all: u64) -> String {
+    let filled = (done * BAR as u64 / all.max(1)) as usize;
+    let tip = if filled < BAR { ">" } else { "" };
+    format!("[{:<BAR$}] ", "=".repeat(filled) + tip)
+}
+
+const BAR: usize = 12;
 
 /// A time as people say it: in whole seconds, and from an hour on in whole minutes.
 pub(super) fn rounded(time: Duration) -> humantime::FormattedDuration {
@@ -224,6 +269,7 @@ mod tests {
     use crate::judge::Signature;
     use crate::report::samples::unjudged;
     use crate::session::fake_engine::{failed, plan, suite, test};
+    use crate::suite::{Test, TestId};
     use crate::trial::Trial;
 
     fn seconds(seconds: u64) -> Duration {
@@ -246,14 +292,14 @@ mod tests {
         fn then(&mut self, after: u64, event: &Event<'_>) -> String {
             self.at += after;
             self.state.notice(&suite(9), event, seconds(self.at));
-            self.state.status_line(seconds(self.at))
+            self.state.status_line(seconds(self.at), None)
         }
 
         fn trials(&mut self, count: u64, each: u64) -> String {
             let (plan, trial) = (plan("ab|c"), Trial::of([]));
             let mut told = String::new();
             for _ in 0..count {
-                let origin = Origin::Trial(self.state.trials());
+                let origin = Origin::Trial(self.state.trials.ended);
                 self.then(0, &Event::Started { origin, plan: &plan });
                 told = self.then(each, &Event::Finished { origin, plan: &plan, trial: &trial });
             }
@@ -270,28 +316,29 @@ mod tests {
     #[test]
     fn what_is_done_is_told() {
         let mut session = Session::new(Some(20), None);
-        assert_eq!(session.state.status_line(seconds(0)), "0 found: collecting");
+        assert_eq!(session.state.status_line(seconds(0), None), "0 found: collecting");
         assert_eq!(session.then(1, &Event::Collected), "0 found: collected 9 tests");
         let plan = plan("abc");
         let baseline = Event::Started { origin: Origin::Baseline, plan: &plan };
         assert_eq!(session.then(1, &baseline), "0 found: suite order, 1 worker");
-        assert_eq!(session.trials(4, 2), "0 found, about 32s left: trial 3, 2 workers");
+        assert_eq!(session.trials(4, 2), "0 found, about 32s left: trial 4 of 20, 2 workers");
         let judging = "judging 1 of 3, test_b.py::b";
         assert_eq!(session.judged('b', 2, 10), format!("0 found, more than 32s left: {judging}"));
+        // Each of the two that wait is taken to last as long as this one does.
         let finding = Finding::new(Kind::Victim, Some(test('b')), Origin::Trial(1));
         assert_eq!(
             session.then(0, &Event::Found(&finding)),
-            format!("1 found, more than 32s left: {judging}"),
+            format!("1 found, more than 52s left: {judging}"),
             "others are asked whether they fail after its polluter"
         );
         let explaining = "explaining 1 of 2, test_b.py::b";
         assert_eq!(
             session.then(0, &Event::Explaining { of: 0, waiting: 1 }),
-            format!("1 found, more than 32s left: {explaining}")
+            format!("1 found, more than 52s left: {explaining}")
         );
         assert_eq!(
             session.state.line(seconds(3661)),
-            format!("after 1h 1m: 4 of 20 trials done, 1 found, more than 32s left: {explaining}")
+            format!("after 1h 1m: 4 of 20 trials done, 1 found, more than 1h 1m left: {explaining}")
         );
     }
 
@@ -317,10 +364,13 @@ mod tests {
         );
         assert_eq!(
             session.then(7, &Event::Explaining { of: 0, waiting: 1 }),
-            "1 found, more than 7s left: explaining 2 of 3, test_b.py::b"
+            "1 found, more than 14s left: explaining 2 of 3, test_b.py::b"
         );
-        assert_eq!(session.then(0, &Event::Folded(0, 0)), "0 found: explaining 2 of 3, test_b.py::b");
-        let fixing = "0 found: trying a fix for test_b.py::b, 1 to come";
+        assert_eq!(
+            session.then(0, &Event::Folded(0, 0)),
+            "0 found, about 7s left: explaining 2 of 3, test_b.py::b"
+        );
+        let fixing = "0 found: trying fix 1 of 2, test_b.py::b";
         assert_eq!(session.then(0, &Event::Fixing { of: &[0], waiting: 1 }), fixing);
         assert_eq!(
             session.then(0, &Event::Fixing { of: &[0, 0], waiting: 0 }),
@@ -333,9 +383,18 @@ mod tests {
         let mut session = Session::new(Some(8), None);
         session.trials(8, 2);
         session.judged('b', 3, 10);
-        assert_eq!(session.judged('c', 2, 6), "0 found, about 20s left: judging 2 of 4, test_c.py::c");
-        assert_eq!(session.judged('d', 1, 0), "0 found, about 8s left: judging 3 of 4, test_d.py::d");
-        assert_eq!(session.then(0, &Event::Joined(0, &unjudged())), "0 found: judging 3 of 4, test_d.py::d");
+        assert_eq!(session.judged('c', 2, 6), "0 found, about 30s left: judging 2 of 4, test_c.py::c");
+        assert_eq!(session.judged('d', 1, 0), "0 found, about 16s left: judging 3 of 4, test_d.py::d");
+        assert_eq!(
+            session.then(0, &Event::Joined(0, &unjudged())),
+            "0 found, about 8s left: judging 3 of 4, test_d.py::d"
+        );
+        session.at += 60;
+        assert_eq!(
+            session.then(0, &Event::Collected),
+            "0 found: collected 9 tests",
+            "of one that takes longer nothing is known"
+        );
     }
 
     #[test]
@@ -343,9 +402,78 @@ mod tests {
         let mut session = Session::new(None, Some(7200));
         assert_eq!(session.trials(3, 10), "0 found, at most 1h 59m left: trial 2, 2 workers");
         let mut both = Session::new(Some(5), Some(60));
-        assert_eq!(both.state.status_line(seconds(0)), "0 found, at most 1m left: collecting");
-        assert_eq!(both.trials(1, 5), "0 found, about 20s left: trial 0, 2 workers");
+        assert_eq!(both.state.status_line(seconds(0), None), "0 found, at most 1m left: collecting");
+        assert_eq!(both.trials(1, 5), "0 found, about 20s left: trial 1 of 5, 2 workers");
         assert_eq!(both.state.time_left(seconds(50)).as_deref(), Some("at most 10s left"));
         assert_eq!(Session::new(None, None).trials(2, 1), "0 found: trial 1, 2 workers");
+    }
+
+    /// A session as it went, with what a terminal of so many columns shows at each of its steps.
+    fn recorded(columns: usize) -> String {
+        let id = |name: &str| {
+            format!(
+                "tests/integration/warehouse/test_{name}.py::TestStock::test_that_{name}_is_counted[two-of-them]"
+            )
+        };
+        let test = |name: &str| Test {
+            id: TestId { node_id: id(name), occurrence: 0 },
+            file: "a.py".into(),
+            line: None,
+            group: None,
+            rank: 0,
+        };
+        let names = ["kettles", "mugs", "pots", "saucers"];
+        let suite = Suite::new(names.map(test).into(), Vec::new(), 0);
+        let index = |name: &str| suite.find(&test(name).id).unwrap();
+        let limits = Limits { trials: Some(3), ..Limits::default() };
+        let mut state = State::new(&limits);
+        let mut shown = String::new();
+        let (plan, trial) = (plan("ab|c"), Trial::of([]));
+        let found = |name: &str| Finding::new(Kind::Victim, Some(index(name)), Origin::Trial(1));
+        let (mugs, pots) = (found("mugs"), found("pots"));
+        let mut at = 0;
+        let mut then = |after: u64, event: Event<'_>| {
+            at += after;
+            state.notice(&suite, &event, seconds(at));
+            for later in [at, at + 9] {
+                let line = state.screen(seconds(later), columns);
+                assert!(line.chars().count() <= columns, "{line}");
+                shown += &format!("{later:>4} s  {line}\n");
+            }
+        };
+        let started = |origin| Event::Started { origin, plan: &plan };
+        let finished = |origin| Event::Finished { origin, plan: &plan, trial: &trial };
+        then(2, Event::Collected);
+        then(0, started(Origin::Baseline));
+        then(10, finished(Origin::Baseline));
+        then(1, started(Origin::Alone));
+        then(5, Event::Racing { left: 3 });
+        for race in 0..3 {
+            then(0, started(Origin::Race(race)));
+            then(2, finished(Origin::Race(race)));
+        }
+        for number in 0..3 {
+            then(0, started(Origin::Trial(number)));
+            then(8, finished(Origin::Trial(number)));
+        }
+        then(0, Event::Investigating { test: index("mugs"), waiting: 1 });
+        then(12, Event::Found(&mugs));
+        then(0, Event::Investigating { test: index("pots"), waiting: 0 });
+        then(40, Event::Found(&pots));
+        then(0, Event::Explaining { of: 0, waiting: 1 });
+        then(6, Event::Explaining { of: 1, waiting: 0 });
+        then(9, Event::Fixing { of: &[0], waiting: 1 });
+        then(20, Event::Fixing { of: &[1], waiting: 0 });
+        then(20, Event::Fixing { of: &[0, 1], waiting: 0 });
+        shown
+    }
+
+    #[test]
+    fn a_session_is_shown_on_terminals_of_each_width_as_before() {
+        for columns in [60, 80, 120] {
+            insta::with_settings!({snapshot_path => "../../../tests/snapshots", prepend_module_to_snapshot => false, omit_expression => true}, {
+                insta::assert_snapshot!(format!("progress__{columns}_columns"), recorded(columns));
+            });
+        }
     }
 }

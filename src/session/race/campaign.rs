@@ -12,6 +12,7 @@ use crate::judge::signature::FailureLocation;
 use crate::limits::{HELD_FAILURES, RACED_PAIRS, TURN_SCHEDULES, UNSTEADY_FAILURES};
 use crate::plan::Plan;
 use crate::run::RunError;
+use crate::session::event::Event;
 use crate::session::lab::Lab;
 use crate::session::race::gathering::{self, Loser, gather};
 use crate::session::race::pairs::{Judged, Races, fresh_suspects, judge, seems_no_race};
@@ -162,6 +163,7 @@ impl Racing {
                 } else if racers[pair].found.is_none() && self.is_settled(races, racers, pair) {
                     racers[pair] = Racer::idle(pair);
                 }
+                lab.tell(&Event::Racing { left: self.to_try(races, racers) });
                 self.turn(lab, races, &mut racers[pair])?;
             }
             let mut goes_on = racers.iter().any(|racer| !racer.is_done());
@@ -174,6 +176,18 @@ impl Racing {
                 return Ok(());
             }
         }
+    }
+
+    /// About how many schedules are left to be tried.
+    fn to_try(&self, races: &Races, racers: &[Racer]) -> u64 {
+        let known: usize = racers.iter().map(|racer| racer.plans.len()).sum();
+        let left: usize = racers
+            .iter()
+            .filter(|racer| !racer.is_done())
+            .map(|racer| racer.plans.len().saturating_sub(racer.next.max(racer.undisturbed.len())))
+            .sum();
+        let to_come = races.pairs.len().saturating_sub(racers.len());
+        ((left + to_come * known / racers.len().max(1)) as u64).min(self.left)
     }
 
     /// How many pairs are still to be raced, of which nothing is known.
