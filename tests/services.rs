@@ -249,6 +249,54 @@ prepare = ["python -c 'import redis; redis.Redis(port=56379).set(\"base\", 1)'"]
 }
 
 #[test]
+fn who_looks_at_a_table_while_a_test_runs_keeps_no_session_that_the_test_would_meet() {
+    if sandboxing(&[]).is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    // A database with sessions is not renamed, and one session more than there may be is refused.
+    let tests = r#"
+import contextlib, psycopg
+
+def session(database="shop"):
+    return contextlib.closing(psycopg.connect(f"host=127.0.0.1 port=55437 user=postgres dbname={database}", autocommit=True))
+
+def test_moved():
+    with session("postgres") as server:
+        server.execute("ALTER DATABASE shop RENAME TO attic")
+        server.execute("ALTER DATABASE attic RENAME TO shop")
+    with session() as shop:
+        shop.execute("INSERT INTO customers VALUES ('zoe')")
+
+def test_nobody_yet():
+    with session() as shop:
+        assert shop.execute("SELECT * FROM customers").fetchall() == []
+"#;
+    let settings = r#"
+[tool.jostle.services.postgres]
+port = 55437
+databases = ["shop"]
+prepare = ["python -c 'import psycopg; psycopg.connect(\"\", autocommit=True).execute(\"CREATE TABLE customers (name text)\")'"]
+"#;
+    fs::write(folder.path().join("test_shop.py"), tests).expect("it can be written");
+    fs::write(folder.path().join("pyproject.toml"), settings).expect("it can be written");
+    let (code, report, printed) =
+        stress(folder.path(), &with_databases(), &[&UNFIXED[..], &["--workers", "1"]].concat());
+    assert_eq!(
+        (code, findings(&report)),
+        (1, vec!["victim test_nobody_yet test_moved".to_owned()]),
+        "{printed}"
+    );
+    let place = &report["findings"][0]["explanation"]["places"][0];
+    let line = 1 + tests.lines().position(|line| line.contains("INSERT")).expect("the line");
+    assert_eq!(
+        (place["written"]["file"].as_str(), place["written"]["line"].as_u64()),
+        (Some("test_shop.py"), Some(line as u64)),
+        "{place}"
+    );
+}
+
+#[test]
 fn what_is_started_for_trials_ends_with_jostle_however_that_ends() {
     if sandboxing(&[]).is_none() {
         return;

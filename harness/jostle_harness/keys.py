@@ -20,6 +20,8 @@ class Keys:
         self._port = server["port"]
         #: Whether there was something that could not be looked at.
         self.is_cut_off = False
+        #: Whether the keys could not be read at some time: what is not seen then is not therefore gone.
+        self._is_unread = False
         self._before = self._read()
 
     def note_new(self) -> None:
@@ -29,6 +31,8 @@ class Keys:
     def changes(self) -> Iterator[Place]:
         """What differs by now."""
         now = self._read()
+        if self._is_unread:
+            return
         for database, key in sorted({*self._before, *now}):
             old, new = self._before.get((database, key)), now.get((database, key))
             if old != new:
@@ -57,13 +61,15 @@ class Keys:
             with contextlib.closing(_Session(self._port)) as session:
                 for database in range(_MOST_DATABASES):
                     if not isinstance(session.ask("SELECT", str(database)), bytes):
+                        if database == 0:
+                            raise ValueError("the server refuses its first database")
                         break
                     keys = session.ask("KEYS", "*") or []  # none while it still loads what it keeps
                     self.is_cut_off |= len(keys) > limits.ROWS
                     for key in sorted(keys)[: limits.ROWS]:
                         found[database, key] = session.ask("DUMP", key)
         except (OSError, ValueError):
-            self.is_cut_off = True
+            self.is_cut_off = self._is_unread = True
         return found
 
     def _restorer(self, database: int, key: bytes, old: Optional[bytes]) -> Callable[[], None]:
@@ -86,6 +92,10 @@ class _Session:
         self._file = self._socket.makefile("rb")
 
     def close(self) -> None:
+        """End it, and wait until the server has, which allows so many."""
+        with contextlib.suppress(OSError, ValueError):
+            self.ask("QUIT")
+            self._file.read()
         self._file.close()
         self._socket.close()
 

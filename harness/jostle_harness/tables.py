@@ -9,6 +9,7 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Set, Tu
 from . import limits, messages
 from .places import MISSING, Place, show
 from .postgres import Refused, Row, Session, name, value
+from .probes import PUT_OFF
 
 _OWN = "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'"
 _RELATIONS = f"""SELECT c.oid, n.nspname, c.relname, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -57,7 +58,6 @@ class Tables:
         self._before = self._read()
         #: Tables that have come since, as they were when they were noted, by database.
         self._later: Dict[str, Dict[str, _Table]] = {}
-        self._probed: Dict[str, Session] = {}
 
     def note_new(self) -> None:
         """Note what has come since, such as the tables that a fixture has just made."""
@@ -70,9 +70,6 @@ class Tables:
 
     def changes(self) -> Iterator[Place]:
         """What differs by now."""
-        for session in self._probed.values():
-            session.close()
-        self._probed.clear()
         now = self._read()
         known = set() if self._is_unread else {*self._before, *now} - self._unread
         for database in sorted(known):
@@ -107,13 +104,13 @@ class Tables:
         yield from ((database, state.tables) for database, state in self._before.items())
 
     def _sum(self, database: str, table: str) -> object:
+        # A session for each look: one that stayed would keep the test from dropping the database, and take one of those that
+        # the server allows.
         try:
-            if database not in self._probed:
-                self._probed[database] = self._session(database)
-            return self._probed[database].rows(_sum_of(table))
+            with contextlib.closing(self._session(database)) as session:
+                return session.rows(_sum_of(table))
         except Refused:
-            self._probed.pop(database, None)
-            return None
+            return PUT_OFF
 
     def _session(self, database: str) -> Session:
         return Session(self._server["port"], self._server["user"], database)
