@@ -89,22 +89,31 @@ def fixture(definition: FixtureDef[Any], phase: messages.Phase, rootdir: str) ->
     }
 
 
-def fixture_place(definition: FixtureDef[Any]) -> str:
-    """What a fixture is called as a place of state: ``fixture engine (scope session)``, ``setup_class of TestCart``."""
+def fixture_place(definition: FixtureDef[Any], rootdir: str) -> str:
+    """What a fixture is called as a place of state, with the project's file that defines it, as others may have its name:
+    ``fixture engine of conftest.py (scope session)``, ``setup_class of TestCart in tests/test_cart.py``."""
     made = _MADE.match(definition.argname)
+    file = _project_file_of(definition, rootdir)
     if made is not None:
-        return " of ".join(made.groups())
-    return f"fixture {definition.argname} (scope {definition.scope})"
+        return " of ".join(made.groups()) + (f" in {file}" if file else "")
+    of = f" of {file}" if file else ""
+    return text(f"fixture {definition.argname}{of} (scope {definition.scope})")
 
 
-def _file_of(definition: FixtureDef[Any], rootdir: str) -> str:
-    """The file that defines a fixture: of what is no test file, pytest knows the folder only, if any."""
+def _project_file_of(definition: FixtureDef[Any], rootdir: str) -> str:
+    """The project's file that defines a fixture, if any does."""
     known = definition.baseid.split("::")[0]
     if known.endswith(".py"):
         return known
     code = getattr(definition.func, "__code__", None)
+    return (inside(code.co_filename, rootdir) if code is not None else None) or ""
+
+
+def _file_of(definition: FixtureDef[Any], rootdir: str) -> str:
+    """The file that defines a fixture: of what is no test file, pytest knows the folder only, if any."""
+    code = getattr(definition.func, "__code__", None)
     filename = "" if code is None else code.co_filename
-    return inside(filename, rootdir) or known or os.path.basename(filename)
+    return _project_file_of(definition, rootdir) or definition.baseid.split("::")[0] or os.path.basename(filename)
 
 
 def _of_doctest(error: BaseException) -> BaseException:

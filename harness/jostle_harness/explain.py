@@ -127,7 +127,7 @@ class Explainer:
             self._graph.add_value(path, value)
         for definition, _ in self._early:
             if definition.cached_result is not None:
-                self._graph.add_value(fixture_place(definition), definition.cached_result[0])
+                self._graph.add_value(fixture_place(definition, self._rootdir), definition.cached_result[0])
         self._graph.walk()
         self._heap = Heap(self.is_own, self._is_runner, self._watched_elsewhere())
         if not self._is_followed_elsewhere():
@@ -225,7 +225,7 @@ class Explainer:
         if self._graph is None or fixturedef.scope == "function" or outcome.excinfo is not None:
             return
         self._fixtures.append((fixturedef, request))
-        self._graph.add_value(fixture_place(fixturedef), outcome.get_result())
+        self._graph.add_value(fixture_place(fixturedef, self._rootdir), outcome.get_result())
         self._graph.walk()
         self._files.note_new()
         self._servers.note_new()
@@ -348,14 +348,17 @@ class Explainer:
         for definition, request in self._fixtures:
             if definition.cached_result is None:
                 continue
-            recipe: messages.RestoreRecipe = {"how": "fixture", "key": definition.argname, "scope": definition.scope}
+            name = fixture_place(definition, self._rootdir)
+            recipe: messages.RestoreRecipe = {"how": "fixture", "object": name, "scope": definition.scope}
             code = getattr(definition.func, "__code__", None)
             if code is not None:
                 recipe = {**recipe, "file": code.co_filename, "line": code.co_firstlineno}
             value = definition.cached_result[0]
             finish = _finisher(definition, request)
             kind: messages.Kind = "session/module fixture state"
-            yield Place(fixture_place(definition), kind, "(not set up)", show(value), finish, True, recipe)
+            yield Place(
+                fixture_place(definition, self._rootdir), kind, "(not set up)", show(value), finish, True, recipe
+            )
 
     def _put_back(self, places: List[Place]) -> List[str]:
         """Restore what is to be restored; tells what could not be."""

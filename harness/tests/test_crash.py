@@ -23,7 +23,7 @@ def pytest_runtest_makereport(item, call):
     if found is not None:
         told = crash.fixture(found[0], found[1], str(item.config.rootpath))
         print("FIXTURE", told["name"], told["file"])
-        print("PLACE", crash.fixture_place(found[0]))
+        print("PLACE", crash.fixture_place(found[0], str(item.config.rootpath)))
 """
 
 SUITE = """
@@ -67,5 +67,9 @@ def test_a_fixture_is_told_with_its_file_and_not_with_a_folder(
         "setup_module": "tests/test_made.py",
     }
     places = {line.partition("PLACE ")[2] for line in result.outlines if "PLACE " in line}
-    ours = {"fixture of_folder (scope function)", "fixture of_class (scope function)"}
-    assert places in ({*ours, "setup_module of test_made"}, {*ours, "setup_module of tests.test_made"})
+    ours = {
+        "fixture of_folder of tests/conftest.py (scope function)",
+        "fixture of_class of tests/test_own.py (scope function)",
+    }
+    made = [f"setup_module of {module} in tests/test_made.py" for module in ("test_made", "tests.test_made")]
+    assert places in [{*ours, name} for name in made]

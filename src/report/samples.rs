@@ -127,7 +127,10 @@ fn victims() -> Vec<Finding> {
         along: Some("time.tzset()".into()),
         ..place("os.environ[\"TZ\"]", StateKind::Environment, "unset", "'UTC'")
     };
-    let no_fix = NoFix { why: NoFixReason::Unknown, says: "none is known for this kind of place; by hand: join it".into() };
+    let no_fix = NoFix {
+        why: NoFixReason::Unknown,
+        says: "none is known for this kind of place; by hand: join it".into(),
+    };
     let both = Explanation { jointly: true, no_fix: Some(no_fix), ..explained(vec![prices, zone]) };
     let import = Minimal {
         imports: vec!["test_b.py".into()],

@@ -14,7 +14,7 @@ use crate::suite::Fixture;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// As a developer would write it: `os.environ["TZ"]`, `shop.api.app.dependency_overrides[get_db]`,
-    /// `fixture db (scope module)`. The same in every process that runs the same tests.
+    /// `fixture db of conftest.py (scope module)`. The same in every process that runs the same tests.
     pub name: String,
     /// The sort of state.
     pub kind: StateKind,
@@ -72,7 +72,7 @@ pub struct RestoreRecipe {
     /// The module whose import makes the object reachable.
     #[serde(default)]
     pub module: String,
-    /// The expression for the object that holds the state.
+    /// The expression for the object that holds the state; of a fixture what its value is called as a place.
     #[serde(default)]
     pub object: String,
     /// The attribute of that object.

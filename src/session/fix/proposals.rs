@@ -250,13 +250,8 @@ fn parameter(place: &Place) -> Option<&str> {
 /// Fixtures whose value is, or holds, the cause; for a database those that were set up meanwhile.
 fn fixtures(explanation: &Explanation) -> Vec<&RestoreRecipe> {
     let holds = |fixture: &&Place| {
-        explanation.places.iter().any(|place| {
-            let name = fixture
-                .recipe
-                .as_ref()
-                .map(|recipe| format!("fixture {} (scope {})", recipe.key, recipe.scope));
-            name.is_some_and(|name| place.name.starts_with(&name)) || place.kind.is_on_disk()
-        })
+        let value = fixture.recipe.as_ref().map_or("", |recipe| &recipe.object);
+        explanation.places.iter().any(|place| place.name.starts_with(value) || place.kind.is_on_disk())
     };
     explanation.fixtures.iter().filter(holds).filter_map(|place| place.recipe.as_ref()).collect()
 }

@@ -8,7 +8,7 @@ use crate::run::{Job, RunError};
 use crate::session::investigate::plain;
 use crate::session::lab::Lab;
 use crate::session::suspect::Suspect;
-use crate::suite::TestIndex;
+use crate::suite::{Suite, TestIndex};
 
 /// The first of the findings that a failure is like of which it is shown to be.
 ///
@@ -34,7 +34,7 @@ fn is_of(lab: &mut Lab<'_>, finding: &Finding, suspect: &Suspect) -> Result<bool
     let instead = match (finding.kind, &finding.shrunk) {
         _ if of_its_own => None,
         (Kind::Race, _) => Some(suspect.plan.clone()),
-        (_, Some(minimal)) => Some(lab.in_forks(&instead(&minimal.plan, told, test))),
+        (_, Some(minimal)) => Some(lab.in_forks(&instead(lab.suite, &minimal.plan, told, test))),
         (_, None) => return Ok(false),
     };
     let plans: Vec<Plan> = std::iter::once(alone).chain(instead).collect();
@@ -51,9 +51,15 @@ fn is_of(lab: &mut Lab<'_>, finding: &Finding, suspect: &Suspect) -> Result<bool
     Ok(sights == [Observation::Passed, Observation::Same])
 }
 
-/// A plan in which another test takes the place of one.
-fn instead(plan: &Plan, of: TestIndex, test: TestIndex) -> Plan {
+/// A plan in which another test takes the place of one: of one that comes before itself only the last, so that the other
+/// meets what that has left. For a test of the same function, which may leave what it is given, it does so each time.
+fn instead(suite: &Suite, plan: &Plan, of: TestIndex, test: TestIndex) -> Plan {
+    let function = |test: TestIndex| suite.test(test).id.function();
     let mut plan = Plan { imports: Imports::All, ..plan.clone() };
-    plan.workers.iter_mut().flatten().filter(|other| **other == of).for_each(|other| *other = test);
+    for list in &mut plan.workers {
+        let places = list.iter_mut().rev().filter(|other| **other == of);
+        let each_time = function(of) == function(test);
+        places.take(if each_time { usize::MAX } else { 1 }).for_each(|other| *other = test);
+    }
     plan
 }

@@ -332,6 +332,14 @@ fn what_is_known_is_recognised_by_a_run_of_its_plan_and_nothing_is_found_out_of_
 }
 
 #[test]
+fn tests_that_fail_when_run_twice_are_not_told_together_for_that_alone() {
+    let each_after_itself =
+        |run: Situation<'_>| fails_if(['c', 'h'].iter().any(|&own| run.is(own) && run.after(own)));
+    let result = session(&mut FakeEngine::new(suite(TESTS), each_after_itself), &limits());
+    assert_eq!(found(&result), ["nio c: c", "nio h: h"]);
+}
+
+#[test]
 fn the_victims_of_one_recorded_polluter_are_one_known_failure() {
     const PLACE: &str = "shop.CACHE";
     let state = State {
