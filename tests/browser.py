@@ -1,4 +1,4 @@
-"""Opens pages of `jostle stress --html` in headless Chromium and says in JSON what is wrong with each.
+"""Opens pages of `--html` in headless Chromium and says in JSON what is wrong with each.
 
 usage: browser.py AXE SHOTS PAGE...
 
@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+from PIL import Image
 from selenium import webdriver
 from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.chrome.service import Service
@@ -76,6 +77,15 @@ def shot(driver, path):
     driver.set_window_size(1280, 1000)
 
 
+def for_the_book(driver, path):
+    """A screenshot of the top of a page, in few colours."""
+    path.parent.mkdir(exist_ok=True)
+    driver.set_window_size(1100, 900)
+    driver.save_screenshot(str(path))
+    driver.set_window_size(1280, 1000)
+    Image.open(path).convert("RGB").quantize(64).save(path, optimize=True)
+
+
 def click_through(driver):
     """Uses what a reader can use, by keyboard; gives what went wrong."""
     wrong = []
@@ -135,6 +145,7 @@ def look(driver, axe, path, shots):
         if not title.startswith("jostle: "):
             wrong.append(f"its title was changed: {title}")
         shot(driver, Path(shots) / f"{Path(path).stem}-{scheme}.png")
+        for_the_book(driver, Path(shots) / "book" / f"{Path(path).stem}-{scheme}.png")
         wrong += click_through(driver)
         shot(driver, Path(shots) / f"{Path(path).stem}-{scheme}-used.png")
         asked = [url for url in requests(driver) if url != address and not url.startswith(address + "#")]

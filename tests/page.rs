@@ -1,7 +1,8 @@
 //! `--html` in a browser: a page opens, does nothing but what it should, and can be read by all.
 //!
 //! It needs Chromium and its driver (`/usr/bin/chromium` and `/usr/bin/chromedriver`, or what `$CHROMIUM` and
-//! `$CHROMEDRIVER` name), and a registry for selenium and axe-core. `JOSTLE_TEST_SHOTS` is a folder for screenshots.
+//! `$CHROMEDRIVER` name), and a registry for selenium and axe-core. `JOSTLE_TEST_SHOTS` is a folder for screenshots;
+//! with `JOSTLE_TEST_WRITE` those of the book are made anew.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use serde_json::Value;
 use crate::support;
 
 /// What drives the browser, and the package that carries axe-core.
-const BROWSER: &str = "selenium==4.51.0\naxe-playwright-python==0.1.8\n";
+const BROWSER: &str = "selenium==4.51.0\naxe-playwright-python==0.1.8\npillow==11.3.0\n";
 
 /// A suite in which the names of tests, a value of state and a failure's message are markup that would change the title.
 const MARKUP: &str = r#"import os
@@ -42,14 +43,67 @@ def test_of_a_usual_length(number):
     assert number != 7 or "MANY" not in os.environ or not __file__.endswith("_7.py")
 "#;
 
+/// Tests that wait, so that several workers gain something.
+const SLOW: &str = r#"import time
+
+import pytest
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_waits(number):
+    time.sleep(0.4)
+"#;
+
 /// Runs a session that writes a page.
 fn page(folder: &Path, name: &str, code: i32, options: &[&str]) -> PathBuf {
+    let words = [&["stress", "--seed", "1", "--progress", "none"], options].concat();
+    page_of(folder, name, code, &words)
+}
+
+/// Runs a command that writes a page.
+fn page_of(folder: &Path, name: &str, code: i32, words: &[&str]) -> PathBuf {
     let path = folder.parent().expect("a folder").join(name);
     let mut command = support::jostle(folder);
-    command.args(["stress", "--seed", "1", "--progress", "none", "--html"]).arg(&path).args(options);
-    let output = command.arg("--python").arg(support::light_python()).output().expect("jostle runs");
-    assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
+    command.args(words).arg("--html").arg(&path);
+    if words[0] != "history" {
+        command.arg("--python").arg(support::light_python());
+    }
+    let output = command.output().expect("jostle runs");
+    assert_eq!(output.status.code(), Some(code), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
     path
+}
+
+/// The pages of all commands, on the suite that `jostle demo` runs, as the book shows them.
+fn pages_of_all_commands(folder: &Path) -> Vec<PathBuf> {
+    let suite = folder.join("shop");
+    support::copy(&support::root().join("corpus/demo"), &suite);
+    let race = folder.join("shelf");
+    support::copy(&support::root().join("corpus/race-one-folder"), &race);
+    let slow = folder.join("slow");
+    fs::create_dir(&slow).expect("a folder");
+    for file in ["test_a.py", "test_b.py", "test_c.py"] {
+        fs::write(slow.join(file), SLOW).expect("a file");
+    }
+    let kept = ["--trials", "6", "--history", "kept", "--failures", "failures"];
+    let session = page(&suite, "session.html", 1, &kept);
+    let again = ["stress", "--seed", "2", "--trials", "3", "--history", "kept", "--no-explain"];
+    page_of(&suite, "again.html", 1, &again);
+    let failure =
+        fs::read_dir(suite.join("failures")).expect("a folder").next().expect("one").expect("a file");
+    let failure = failure.path().display().to_string();
+    vec![
+        session,
+        page_of(&suite, "replay.html", 1, &["replay", &failure, "--times", "3"]),
+        page_of(&suite, "verify.html", 1, &["verify", "failures", "--progress", "none"]),
+        page_of(&suite, "history.html", 0, &["history", "--history", "kept"]),
+        page_of(&race, "conflicts.html", 0, &["conflicts"]),
+        page_of(
+            &slow,
+            "speedup.html",
+            0,
+            &["speedup", "-n", "2,3,4", "--dist", "load,loadfile", "--rounds", "2"],
+        ),
+    ]
 }
 
 /// Looks at pages in the browser; gives what is wrong with each.
@@ -99,14 +153,43 @@ fn a_browser_opens_pages_without_a_fault() {
         page(&race, "race.html", 1, &["--trials", "6"]),
         page(&many, "many.html", 1, &trials_of_many),
     ];
+    let pages = [&pages[..], &pages_of_all_commands(folder.path())].concat();
     let shots =
         std::env::var_os("JOSTLE_TEST_SHOTS").map_or_else(|| folder.path().join("shots"), PathBuf::from);
     let looked = looked_at(&pages, &shots);
+    if std::env::var_os("JOSTLE_TEST_WRITE").is_some() {
+        let images = support::root().join("docs/src/images");
+        fs::create_dir_all(&images).expect("a folder");
+        for file in
+            SHOWN.iter().flat_map(|name| ["light", "dark"].map(|scheme| format!("{name}-{scheme}.png")))
+        {
+            fs::copy(shots.join("book").join(&file), images.join(&file)).expect("a screenshot");
+        }
+    }
     for (page, said) in looked.as_object().expect("pages") {
         assert_eq!(said["wrong"], serde_json::json!([]), "{page}: {said:#}");
         assert!(said["bytes"].as_u64().expect("a number") < 5_000_000, "{page}: {said:#}");
     }
     assert_eq!(looked.as_object().map(|pages| pages.len()), Some(pages.len()));
+}
+
+/// The screenshots that the book shows, one in light and one in dark of each page.
+const SHOWN: [&str; 6] = ["session", "replay", "verify", "history", "conflicts", "speedup"];
+
+#[test]
+fn the_book_shows_a_page_of_each_command_and_what_it_shows_is_small() {
+    for name in SHOWN {
+        for scheme in ["light", "dark"] {
+            let path = support::root().join(format!("docs/src/images/{name}-{scheme}.png"));
+            let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            assert!(
+                bytes.starts_with(b"\x89PNG") && bytes.len() < 90_000,
+                "{}: {}",
+                path.display(),
+                bytes.len()
+            );
+        }
+    }
 }
 
 #[test]

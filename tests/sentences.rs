@@ -31,6 +31,7 @@ const SILENT: &[&str] = &[
     "src/report/github.rs",
     "src/report/gitlab.rs",
     "src/report/junit.rs",
+    "src/report/sarif.rs",
 ];
 
 /// The table.

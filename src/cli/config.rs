@@ -76,6 +76,8 @@ pub struct Config {
     pub(crate) html: Option<PathBuf>,
     /// `--code-quality`, relative to the file.
     pub(crate) code_quality: Option<PathBuf>,
+    /// `--sarif`, relative to the file.
+    pub(crate) sarif: Option<PathBuf>,
     /// Places of state to watch, by the names that reports have for them.
     pub(crate) state: Option<BTreeMap<String, NamedState>>,
     /// Servers that each trial has of its own, by name.

@@ -4,8 +4,19 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::cli::args::PageArgs;
 use crate::cli::values::{UsageError, place_for};
 use crate::report::page::MARK;
+
+impl PageArgs {
+    /// Where the page is to be written.
+    ///
+    /// # Errors
+    /// It has no place.
+    pub(crate) fn place(&self) -> Result<Option<PathBuf>, UsageError> {
+        self.html.as_deref().map(place).transpose()
+    }
+}
 
 /// A file for a page, to be written later.
 ///

@@ -28,6 +28,8 @@ pub struct ResultOptions {
     pub(crate) html: Option<PathBuf>,
     /// Where GitLab's code quality report is written.
     pub(crate) code_quality: Option<PathBuf>,
+    /// Where the results are written as SARIF.
+    pub(crate) sarif: Option<PathBuf>,
 }
 
 impl ResultOptions {
@@ -41,7 +43,7 @@ impl ResultOptions {
             let path = given.clone().or_else(|| suite.configured(configured.as_deref()));
             path.map(|path| place_for(option, &path)).transpose()
         };
-        let html = args.html.clone().or_else(|| suite.configured(config.html.as_deref()));
+        let html = args.page.html.clone().or_else(|| suite.configured(config.html.as_deref()));
         let folder = args.known.clone().or_else(|| suite.configured(config.known.as_deref()));
         let mut known = Vec::new();
         let mut remark = None;
@@ -69,6 +71,7 @@ impl ResultOptions {
             history: args.history.clone().or_else(|| suite.configured(config.history.as_deref())),
             junit: place("--junit", &args.junit, &config.junit)?,
             html: html.as_deref().map(page_file::place).transpose()?,
+            sarif: place("--sarif", &args.sarif, &config.sarif)?,
             code_quality: place("--code-quality", &args.code_quality, &config.code_quality)?,
         })
     }

@@ -28,6 +28,8 @@ pub(crate) struct SpeedupOptions {
     pub(crate) save: Option<PathBuf>,
     /// What is compared with, and its file.
     pub(crate) baseline: Option<(PathBuf, SpeedupBaseline)>,
+    /// Where the page for a browser is written.
+    pub(crate) html: Option<PathBuf>,
 }
 
 impl SpeedupOptions {
@@ -65,6 +67,7 @@ impl SpeedupOptions {
             cores: cores(),
             save,
             baseline: baseline.transpose()?,
+            html: args.page.place()?,
             suite,
         })
     }

@@ -43,6 +43,11 @@ impl Session {
         self.findings.iter().any(|other| other.identity() == found.identity())
     }
 
+    /// Whether it has the finding; nothing if it does not say.
+    pub(crate) fn has_found(&self, found: &Found) -> Option<bool> {
+        self.says(found).then(|| self.has(found))
+    }
+
     /// Whether it would have the finding if it were still there: it ran the test, and, for a race, raced.
     fn says(&self, found: &Found) -> bool {
         let ran = found.test.as_ref().is_none_or(|test| self.ran.contains(test));

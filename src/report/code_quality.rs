@@ -5,7 +5,6 @@
 use std::path::Path;
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use crate::report::entry::{Entry, Weight, in_repository};
 
@@ -14,7 +13,7 @@ use crate::report::entry::{Entry, Weight, in_repository};
 pub(crate) struct Issue {
     description: String,
     check_name: &'static str,
-    /// GitLab takes two findings with one fingerprint for the same: it is that of the cause, not of the night.
+    /// GitLab takes two findings with one fingerprint for the same.
     fingerprint: String,
     severity: &'static str,
     location: Location,
@@ -35,11 +34,10 @@ struct Lines {
 pub(crate) fn issues(entries: &[Entry], rootdir: &Path, repository: Option<&Path>) -> Vec<Issue> {
     let issue = |entry: &Entry| {
         let path = in_repository(entry.file.as_ref()?, rootdir, repository);
-        let cause = format!("{}\n{}\n{}", entry.kind, entry.test, entry.identity);
         Some(Issue {
             description: format!("{}: {}: {}", entry.kind, entry.test, entry.headline),
             check_name: entry.kind,
-            fingerprint: Sha256::digest(cause).iter().map(|byte| format!("{byte:02x}")).collect(),
+            fingerprint: entry.fingerprint(),
             severity: match entry.weight {
                 Weight::Fails => "critical",
                 Weight::Error => "major",

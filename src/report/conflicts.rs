@@ -116,23 +116,27 @@ pub(crate) fn conflicts(
         }
         writeln!(out)?;
     }
-    if suite.tests.is_empty() {
-        return writeln!(out, "no test was collected");
-    }
     if conflicts.is_empty() {
-        return writeln!(
-            out,
-            "{}: none touches a file, a database or a port that another changes, but for those that each worker has of \
-             its own",
-            words::count(suite.tests.len(), "test")
-        );
+        return writeln!(out, "{}", conclusion(suite, conflicts));
     }
     if verbosity > Verbosity::Quiet {
-        writeln!(
-            out,
-            "{} in conflict: tests that may disturb each other on two workers. `jostle stress` tries whether they do",
-            words::count(conflicts.len(), "resource")
-        )?;
+        writeln!(out, "{}. `jostle stress` tries whether they do", conclusion(suite, conflicts))?;
     }
     Ok(())
+}
+
+/// What was found, in one line.
+pub(super) fn conclusion(suite: &Suite, conflicts: &[Conflict]) -> String {
+    match (suite.tests.len(), conflicts.len()) {
+        (0, _) => "no test was collected".into(),
+        (tests, 0) => format!(
+            "{}: none touches a file, a database or a port that another changes, but for those that each worker has of \
+             its own",
+            words::count(tests, "test")
+        ),
+        (_, found) => format!(
+            "{} in conflict: tests that may disturb each other on two workers",
+            words::count(found, "resource")
+        ),
+    }
 }

@@ -1,7 +1,9 @@
 //! What other programs show of a session, one entry for each thing that a reader is to know: the common part of
-//! JUnit XML, GitHub's annotations and GitLab's code quality report.
+//! JUnit XML, SARIF, GitHub's annotations and GitLab's code quality report.
 
 use std::path::Path;
+
+use sha2::{Digest, Sha256};
 
 use crate::finding::Finding;
 use crate::report::tokens::Tokens;
@@ -43,6 +45,14 @@ pub struct Entry {
     pub text: String,
     /// What `jostle replay` takes to show it again.
     pub token: Option<String>,
+}
+
+impl Entry {
+    /// What stays the same as long as its cause does, whatever line its test is on.
+    pub(super) fn fingerprint(&self) -> String {
+        let cause = format!("{}\n{}\n{}", self.kind, self.test, self.identity);
+        Sha256::digest(cause).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 /// The entries of a session, those that weigh most first. Known failures weigh as new ones if it is `strict`. Their text

@@ -16,7 +16,9 @@ const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const DIM: Style = Style::new().dimmed();
 /// Failing tests that are listed.
-const LISTED: usize = 20;
+pub(super) const LISTED: usize = 20;
+/// What is told where there is nothing to compare.
+const NO_END: &str = "no session came to its end";
 /// Characters of a commit that are shown.
 const SHORT: usize = 10;
 
@@ -47,20 +49,20 @@ impl<'a> HistoryDocument<'a> {
 }
 
 /// `2026-11-24 02:00`, in UTC.
-fn time(night: &Session) -> String {
+pub(super) fn time(night: &Session) -> String {
     let at = UNIX_EPOCH.checked_add(Duration::from_millis(night.started)).unwrap_or(UNIX_EPOCH);
     let text = humantime::format_rfc3339_seconds(at).to_string();
     text.get(..16).unwrap_or(&text).replace('T', " ")
 }
 
 /// `, commit 1a2b3c4d5e`, or nothing.
-fn commit(night: &Session) -> String {
+pub(super) fn commit(night: &Session) -> String {
     let short = |revision: &String| format!(", commit {}", revision.get(..SHORT).unwrap_or(revision));
     night.revision.as_ref().map_or_else(String::new, short)
 }
 
 /// `12 of 400 runs, 3.0 % (1.6–5.2 %)`.
-fn share(share: Share) -> String {
+pub(super) fn share(share: Share) -> String {
     let (low, high) = share.interval;
     let percent = [share.rate, low, high].map(|rate| rate * 100.0);
     format!("{}, {:.1} % ({:.1}–{:.1} %)", words::tally(share.tally), percent[0], percent[1], percent[2])
@@ -73,8 +75,6 @@ fn share(share: Share) -> String {
 pub(crate) fn history(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
     let names: BTreeMap<&str, &Session> =
         summary.nights.iter().map(|night| (night.name.as_str(), night)).collect();
-    let shown =
-        |status: &[Status]| summary.findings.iter().filter(|seen| status.contains(&seen.status)).count();
     findings(out, summary, &names)?;
     rates(out, &summary.rates)?;
     slowest(out, summary)?;
@@ -101,7 +101,7 @@ pub(crate) fn history(out: &mut dyn Write, summary: &Summary) -> io::Result<()> 
         )?;
     }
     let Some(last) = summary.last() else {
-        return writeln!(out, "no session came to its end");
+        return writeln!(out, "{NO_END}");
     };
     writeln!(
         out,
@@ -112,15 +112,30 @@ pub(crate) fn history(out: &mut dyn Write, summary: &Summary) -> io::Result<()> 
         words::count(last.trials as usize, "trial"),
         words::count(last.tests as usize, "test")
     )?;
-    let new = shown(&[Status::New]);
-    let style = if new > 0 { BAD } else { GOOD };
-    writeln!(
-        out,
-        "{style}{new} new{style:#}, {} back, {} still there, {} gone since the session before{}",
-        shown(&[Status::Back]),
-        shown(&[Status::Still]),
-        shown(&[Status::Gone]),
-        match shown(&[Status::NotRun]) {
+    let style = if shown(summary, Status::New) > 0 { BAD } else { GOOD };
+    let text = became(summary);
+    let (new, rest) = text.split_once(',').unwrap_or((&text, ""));
+    writeln!(out, "{style}{new}{style:#},{rest}")
+}
+
+/// How many findings are so.
+fn shown(summary: &Summary, status: Status) -> usize {
+    summary.findings.iter().filter(|seen| seen.status == status).count()
+}
+
+/// What became of the findings, in one line.
+pub(super) fn became(summary: &Summary) -> String {
+    if summary.last().is_none() {
+        return NO_END.into();
+    }
+    let shown = |status| shown(summary, status);
+    format!(
+        "{} new, {} back, {} still there, {} gone since the session before{}",
+        shown(Status::New),
+        shown(Status::Back),
+        shown(Status::Still),
+        shown(Status::Gone),
+        match shown(Status::NotRun) {
             0 => String::new(),
             unknown => format!("; {unknown} it did not run (?)"),
         }

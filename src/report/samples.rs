@@ -8,22 +8,35 @@ use std::time::Duration;
 use crate::explain::{Explanation, Fix, NoFix, NoFixReason, RelatedTests};
 use crate::finding::known::{Known, Same};
 use crate::finding::{Elsewhere, Finding, GivenUp, Kind, Minimal, NoCommand, Origin};
+use crate::history::{Found, NightRate, Rate, Seen, Session, Share, Slow, Status as Became, Summary};
+use crate::judge::signature::FailureLocation;
 use crate::judge::unstable::stops_xdist;
 use crate::judge::{Signature, Tally};
 use crate::plan::coverage::Shares;
+use crate::plan::document::PlanDocument;
 use crate::plan::schedule::Resource;
-use crate::plan::{Axes, Imports, Plan, Seed, WorkerId};
+use crate::plan::{Axes, Configuration, Imports, Mode, Plan, Seed, WorkerId};
 use crate::race::access::Call;
 use crate::race::delay::Delay;
 use crate::race::operation::Operation;
 use crate::race::trace::{Trace, TracedCall};
+use crate::record::FailureFile;
+use crate::report::speedup::Speedup;
+use crate::report::verify::{Looked, Verification};
 use crate::session::SessionResult;
 use crate::session::fake_engine::{failed, plan, suite, test};
 use crate::session::stress::baseline::compare_collections;
 use crate::session::suspect::Suspect;
+use crate::session::verify::{Stage, Verified};
+use crate::speedup::limits::Limit;
+use crate::speedup::outcomes::Difference;
+use crate::speedup::statistics::Estimate;
+use crate::speedup::summary::Differing;
+use crate::speedup::{self, Row};
 use crate::state::{Place, StateKind, Written};
 use crate::suite::{CollectionError, Fixture, Phase, Suite, Test};
-use crate::trial::{Collected, Failure, Interpreter, Outcome};
+use crate::trial::{Collected, Failure, Interpreter, Outcome, Verdict};
+use crate::verify::{Claim, Status};
 
 /// `failed` of `runs`.
 pub(super) fn tally(failed: u32, runs: u32) -> Tally {
@@ -400,5 +413,177 @@ fn collection_error() -> CollectionError {
         file: Some("test_i.py".into()),
         line: Some(3),
         trace: "test_i.py:3: in <module>\n    import kettle".into(),
+    }
+}
+
+/// What was looked at again: failures that are gone, still there, and of which neither can be told.
+pub(super) fn verification() -> Verification {
+    let record = |kind, letter| {
+        let plan = || PlanDocument::new(&plan("bh"), &suite(8));
+        let of = finding(kind, letter, Origin::Baseline);
+        FailureFile {
+            version: crate::formats::FAILURE_FILE_VERSION,
+            kind,
+            test: suite(8).test(test(letter)).id.clone(),
+            crash: of.signature.unwrap().crash,
+            fixture: None,
+            failed: Some(tally(8, 8)),
+            places: Vec::new(),
+            pytest: "8.4.2".into(),
+            minimal: plan(),
+            original: plan(),
+            also: Vec::new(),
+            passes_after: Vec::new(),
+            fix: Vec::new(),
+        }
+    };
+    let looked = |file: FailureFile, verified: Verified| Looked {
+        path: format!("failures/{}", file.file_name()),
+        file,
+        verified,
+    };
+    let verified = |recorded| Verified {
+        status: Status::Holds,
+        claim: Claim::new(recorded, 0.95),
+        minimal: tally(0, 4),
+        original: tally(0, 1),
+        neighbourhood: tally(0, 12),
+        failed: None,
+        why: None,
+        notes: Vec::new(),
+    };
+    let crash =
+        |exception: &str| FailureLocation { exception: exception.into(), ..record(Kind::Victim, 'h').crash };
+    let fails = |stage, exception: &str| Verified {
+        status: Status::StillFails,
+        minimal: tally(1, 1),
+        original: tally(0, 0),
+        neighbourhood: tally(0, 0),
+        failed: Some((stage, crash(exception))),
+        ..verified(Some(tally(8, 8)))
+    };
+    let why = Some("test_f.py::f fails alone (KeyError in body): make it pass alone first".into());
+    let nothing = tally(0, 0);
+    let cannot = Verified {
+        status: Status::CannotTell,
+        why,
+        minimal: nothing,
+        original: nothing,
+        neighbourhood: nothing,
+        ..verified(Some(tally(8, 8)))
+    };
+    let notes = vec!["2 tests of the original plan are gone and were left out of it".into()];
+    let assumed = FailureFile { failed: None, ..record(Kind::Brittle, 'c') };
+    Verification {
+        collected: session().collected,
+        looked: vec![
+            looked(record(Kind::Victim, 'h'), verified(Some(tally(8, 8)))),
+            looked(assumed, Verified { notes, ..verified(None) }),
+            looked(record(Kind::Victim, 'g'), fails(Stage::Minimal, "AssertionError")),
+            looked(record(Kind::Race, 'e'), fails(Stage::Original, "KeyError")),
+            looked(record(Kind::Nio, 'd'), fails(Stage::Neighbourhood, "AssertionError")),
+            looked(record(Kind::Victim, 'f'), cannot),
+        ],
+        require_fail: false,
+        confidence: 0.95,
+        remarks: vec!["trials use the machine's network".into()],
+        interrupted: false,
+        seconds: 3.2,
+    }
+}
+
+/// A history of two sessions, of which the second came to its end or did not.
+pub(super) fn kept(ended: bool) -> Summary {
+    let found = |kind: &str, test: &str, after| Found {
+        kind: kind.into(),
+        test: Some(test.into()),
+        summary: format!("{kind} {test}, polluter test_b.py::b"),
+        counts: true,
+        after,
+    };
+    let night = |name: &str, started, ended, findings| Session {
+        name: name.into(),
+        started,
+        seed: 7,
+        revision: Some("1a2b3c4d5e6f7a8b".into()),
+        tests: 8,
+        trials: 400,
+        ended,
+        ran: BTreeSet::new(),
+        raced: true,
+        findings,
+        unjudged: if name == "two" { vec!["test_a.py::a".into(), "test_b.py::b".into()] } else { Vec::new() },
+    };
+    let h = || found("victim", "test_h.py::h", Some(12));
+    let seen = |status, test: &str| Seen {
+        found: found("victim", test, (status == Became::New).then_some(1)),
+        nights: 1,
+        first: "one".into(),
+        first_revision: None,
+        last: "two".into(),
+        status,
+    };
+    let statuses = [
+        (Became::New, "test_h.py::h"),
+        (Became::Back, "test_g.py::g"),
+        (Became::Still, "test_f.py::f"),
+        (Became::Gone, "test_e.py::e"),
+        (Became::NotRun, "test_d.py::d"),
+        (Became::Past, "test_c.py::c"),
+    ];
+    let share = |failed, runs| Share::from(tally(failed, runs));
+    let of_night = |night: &str, failed| NightRate { night: night.into(), share: share(failed, 400) };
+    Summary {
+        nights: vec![
+            night("one", 1_764_000_000_000, true, Vec::new()),
+            night("two", 1_764_086_400_000, ended, vec![h()]),
+        ],
+        findings: statuses.into_iter().map(|(status, test)| seen(status, test)).collect(),
+        rates: vec![Rate {
+            test: "test_h.py::h".into(),
+            all: share(12, 800),
+            nights: vec![of_night("one", 0), of_night("two", 12)],
+        }],
+        slowest: vec![Slow { test: "test_a.py::a".into(), runs: 800, mean: 1.25, longest: 3.0 }],
+    }
+}
+
+/// Runs on one and two workers, of which those with scopes kept together did something else.
+pub(super) fn speedup() -> Speedup {
+    let row = |workers, mode, median: f64, speedup, limit| Row {
+        configuration: Configuration { workers, mode },
+        seconds: vec![median; 3],
+        estimate: Some(Estimate { median, spread: Some(median / 20.0) }),
+        speedup,
+        efficiency: speedup.map(|speedup| speedup / f64::from(workers)),
+        bound: 10.0 / f64::from(workers) + 1.0,
+        unit: None,
+        parts: None,
+        limit,
+        differing: Differing::default(),
+    };
+    let fastest = Configuration { workers: 2, mode: Mode::Load };
+    let difference =
+        Difference { test: test('b'), seen: Some(Verdict::Failed), expected: Some(Verdict::Passed) };
+    let differing = Differing { runs: 3, differences: vec![difference], trouble: None };
+    Speedup {
+        collected: session().collected,
+        summary: speedup::Summary {
+            cores: 2,
+            total: 10.0,
+            start_up: 1.0,
+            rows: vec![
+                row(1, Mode::No, 11.2, Some(1.0), None),
+                row(2, Mode::Load, 7.0, Some(1.6), Some(Limit::StartUp)),
+                Row { differing, ..row(2, Mode::Loadscope, 8.0, None, None) },
+            ],
+            best: Some(fastest),
+            enough: Some(fastest),
+            failing: 0,
+            unsteady: Vec::new(),
+        },
+        rounds: 3,
+        interrupted: false,
+        against: None,
     }
 }

@@ -22,6 +22,13 @@ const LISTED: usize = 5;
 const BAR: f64 = 40.0;
 /// What stands where there is nothing to say.
 const NONE: &str = "–";
+/// The columns of the table.
+pub(super) const HEAD: [&str; 8] =
+    ["workers", "mode", "median", "spread", "speedup", "efficiency", "bound", "limited by"];
+/// What these are.
+pub(super) const MEANING: &str = "spread: median absolute deviation; speedup: median on 1 worker / median; efficiency: \
+                                  speedup / workers, whatever the cores;\nbound: start-up and the longest unit, or an \
+                                  even share of all tests";
 
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
@@ -62,7 +69,7 @@ pub(crate) fn speedup(out: &mut dyn Write, report: &Speedup, verbosity: Verbosit
     let summary = &report.summary;
     terminal::collection_errors(out, &report.collected.suite, verbosity)?;
     if report.collected.suite.tests.is_empty() {
-        return writeln!(out, "{DOUBTFUL}no test was collected{DOUBTFUL:#}");
+        return writeln!(out, "{DOUBTFUL}{}{DOUBTFUL:#}", conclusion(report));
     }
     if verbosity > Verbosity::Quiet {
         head(out, report)?;
@@ -104,14 +111,13 @@ pub(crate) fn xdist(collected: &Collected) -> Option<&str> {
 }
 
 fn table(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
-    let head = ["workers", "mode", "median", "spread", "speedup", "efficiency", "bound", "limited by"];
     let rows: Vec<[String; 8]> = summary.rows.iter().map(|row| cells(row, summary.cores)).collect();
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
-        cells.chain([head[column].len()]).max().unwrap_or_default()
+        cells.chain([HEAD[column].len()]).max().unwrap_or_default()
     };
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    writeln!(out, "{DIM}{}{DIM:#}", line(&head, &widths))?;
+    let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
+    writeln!(out, "{DIM}{}{DIM:#}", line(&HEAD, &widths))?;
     for (row, cells) in summary.rows.iter().zip(&rows) {
         let style = if row.differing.runs > 0 { DOUBTFUL } else { Style::new() };
         writeln!(out, "{style}{}{style:#}", line(&cells.each_ref().map(String::as_str), &widths))?;
@@ -128,7 +134,7 @@ fn line(cells: &[&str], widths: &[usize]) -> String {
     padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
 }
 
-fn cells(row: &Row, cores: u32) -> [String; 8] {
+pub(super) fn cells(row: &Row, cores: u32) -> [String; 8] {
     let or_none = |text: Option<String>| text.unwrap_or_else(|| NONE.to_owned());
     let limited = match row.differing.runs {
         0 => row.limit.and_then(|limit| limited_by(row, limit, cores)),
@@ -229,11 +235,7 @@ fn limits(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
             seconds(unit.seconds + summary.start_up)
         )?;
     }
-    writeln!(
-        out,
-        "{DIM}spread: median absolute deviation; speedup: median on 1 worker / median; efficiency: speedup / workers, \
-         whatever the cores;\nbound: start-up and the longest unit, or an even share of all tests{DIM:#}\n"
-    )
+    writeln!(out, "{DIM}{MEANING}{DIM:#}\n")
 }
 
 fn differing(out: &mut dyn Write, summary: &Summary, suite: &Suite, verbosity: Verbosity) -> io::Result<()> {
@@ -327,19 +329,32 @@ fn comparison(out: &mut dyn Write, against: &Against) -> io::Result<()> {
 }
 
 fn verdict(out: &mut dyn Write, report: &Speedup) -> io::Result<()> {
-    let summary = &report.summary;
     if report.interrupted {
         writeln!(out, "{DOUBTFUL}interrupted, so not all rounds were run{DOUBTFUL:#}")?;
     }
+    let text = conclusion(report);
+    let pays = report.summary.enough.is_some_and(|enough| enough != Configuration::REFERENCE);
+    let style = if pays { GOOD } else { DOUBTFUL };
+    let (first, rest) = text.split_once(':').unwrap_or((&text, ""));
+    let rest = if rest.is_empty() { String::new() } else { format!(":{rest}") };
+    writeln!(out, "{style}{first}{style:#}{rest}")
+}
+
+/// What the runs come to, in one line.
+pub(super) fn conclusion(report: &Speedup) -> String {
+    let summary = &report.summary;
+    if report.collected.suite.tests.is_empty() {
+        return "no test was collected".into();
+    }
     let (Some(best), Some(enough)) = (summary.best, summary.enough) else {
-        return writeln!(out, "{DOUBTFUL}there is nothing to compare{DOUBTFUL:#}");
+        return "there is nothing to compare".into();
     };
     let speedup = |wanted: Configuration| {
         let row = summary.rows.iter().find(|row| row.configuration == wanted);
         row.and_then(|row| row.speedup).unwrap_or(1.0)
     };
     if enough == Configuration::REFERENCE {
-        return writeln!(out, "{DOUBTFUL}several workers do not pay{DOUBTFUL:#}: 1 worker is as fast");
+        return "several workers do not pay: 1 worker is as fast".into();
     }
     let most = summary.rows.iter().map(|row| row.configuration.workers).max().unwrap_or_default();
     let text = match (enough.workers == most, enough == best) {
@@ -349,5 +364,14 @@ fn verdict(out: &mut dyn Write, report: &Speedup) -> io::Result<()> {
             format!("it stops paying at {}; the fastest, {}, is within its spread", name(enough), name(best))
         }
     };
-    writeln!(out, "{GOOD}{text}{GOOD:#}: {:.2} times as fast as 1 worker", speedup(enough))
+    format!("{text}: {:.2} times as fast as 1 worker", speedup(enough))
+}
+
+/// The report without colours.
+pub(super) fn plain(report: &Speedup) -> String {
+    let mut text = Vec::new();
+    match speedup(&mut text, report, Verbosity::Normal) {
+        Ok(()) => anstream::adapter::strip_str(&String::from_utf8_lossy(&text)).to_string(),
+        Err(error) => error.to_string(),
+    }
 }

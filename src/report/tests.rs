@@ -9,21 +9,15 @@ use std::sync::Arc;
 use super::*;
 use crate::finding::known::{Known, Same};
 use crate::finding::{Finding, Kind, Origin};
-use crate::history::Status as Became;
-use crate::history::{Found, NightRate, Rate, Seen, Session, Share, Slow, Summary};
-use crate::judge::signature::FailureLocation;
-use crate::plan::document::PlanDocument;
+use crate::history::Summary;
 use crate::plan::schedule::Resource;
 use crate::race::servers::{Listening, OutsideServer};
-use crate::record::FailureFile;
-use crate::report::samples::{everything, finding, session, tally, unjudged};
+use crate::report::samples::{everything, finding, kept, session, tally, unjudged, verification};
 use crate::report::tokens::Tokens;
-use crate::report::verify::{Looked, Verification};
+use crate::report::verify::Verification;
 use crate::run::RunError;
 use crate::session::SessionResult;
-use crate::session::fake_engine::{plan, suite, test};
-use crate::session::verify::{Stage, Verified};
-use crate::verify::{Claim, Status};
+use crate::session::fake_engine::{suite, test};
 
 /// Compares with a snapshot beside those of the integration tests.
 fn is_as_before(name: &str, text: &str) {
@@ -173,6 +167,8 @@ fn other_programs_read_as_before() {
     is_as_before("github_annotations", &github::annotations(&entries, rootdir, repository));
     let issues = code_quality::issues(&entries, rootdir, repository);
     is_as_before("gitlab_code_quality", &serde_json::to_string_pretty(&issues).unwrap());
+    let log = sarif::log(&entries[..3], rootdir, repository);
+    is_as_before("sarif", &serde_json::to_string_pretty(&log).unwrap());
     assert_eq!(github::verdict(&entries), "13 isolation failures, 1 known, 1 collection error");
     let strict = entry::entries(&result, true, AGAIN);
     assert_eq!(github::verdict(&strict), "14 isolation failures, 1 collection error");
@@ -195,78 +191,7 @@ fn each_finding_is_a_section_of_its_own_and_open_only_if_it_is_a_new_failure() {
 
 #[test]
 fn recorded_failures_are_told_as_before() {
-    let record = |kind, letter| {
-        let plan = || PlanDocument::new(&plan("bh"), &suite(8));
-        let of = finding(kind, letter, Origin::Baseline);
-        FailureFile {
-            version: crate::formats::FAILURE_FILE_VERSION,
-            kind,
-            test: suite(8).test(test(letter)).id.clone(),
-            crash: of.signature.unwrap().crash,
-            fixture: None,
-            failed: Some(tally(8, 8)),
-            places: Vec::new(),
-            pytest: "8.4.2".into(),
-            minimal: plan(),
-            original: plan(),
-            also: Vec::new(),
-            passes_after: Vec::new(),
-            fix: Vec::new(),
-        }
-    };
-    let looked = |file: FailureFile, verified: Verified| Looked {
-        path: format!("failures/{}", file.file_name()),
-        file,
-        verified,
-    };
-    let verified = |recorded| Verified {
-        status: Status::Holds,
-        claim: Claim::new(recorded, 0.95),
-        minimal: tally(0, 4),
-        original: tally(0, 1),
-        neighbourhood: tally(0, 12),
-        failed: None,
-        why: None,
-        notes: Vec::new(),
-    };
-    let crash =
-        |exception: &str| FailureLocation { exception: exception.into(), ..record(Kind::Victim, 'h').crash };
-    let fails = |stage, exception: &str| Verified {
-        status: Status::StillFails,
-        minimal: tally(1, 1),
-        original: tally(0, 0),
-        neighbourhood: tally(0, 0),
-        failed: Some((stage, crash(exception))),
-        ..verified(Some(tally(8, 8)))
-    };
-    let why = Some("test_f.py::f fails alone (KeyError in body): make it pass alone first".into());
-    let nothing = tally(0, 0);
-    let cannot = Verified {
-        status: Status::CannotTell,
-        why,
-        minimal: nothing,
-        original: nothing,
-        neighbourhood: nothing,
-        ..verified(Some(tally(8, 8)))
-    };
-    let notes = vec!["2 tests of the original plan are gone and were left out of it".into()];
-    let assumed = FailureFile { failed: None, ..record(Kind::Brittle, 'c') };
-    let mut report = Verification {
-        collected: session().collected,
-        looked: vec![
-            looked(record(Kind::Victim, 'h'), verified(Some(tally(8, 8)))),
-            looked(assumed, Verified { notes, ..verified(None) }),
-            looked(record(Kind::Victim, 'g'), fails(Stage::Minimal, "AssertionError")),
-            looked(record(Kind::Race, 'e'), fails(Stage::Original, "KeyError")),
-            looked(record(Kind::Nio, 'd'), fails(Stage::Neighbourhood, "AssertionError")),
-            looked(record(Kind::Victim, 'f'), cannot),
-        ],
-        require_fail: false,
-        confidence: 0.95,
-        remarks: vec!["trials use the machine's network".into()],
-        interrupted: false,
-        seconds: 3.2,
-    };
+    let mut report = verification();
     let text = |report: &Verification, verbosity| {
         let mut out = Vec::new();
         verify::verification(&mut out, report, verbosity).unwrap();
@@ -286,62 +211,6 @@ fn recorded_failures_are_told_as_before() {
     assert!(last[1].ends_with("; interrupted, so this is not all"), "{}", last[1]);
 }
 
-/// A history of two sessions, of which the second came to its end or did not.
-fn kept(ended: bool) -> Summary {
-    let found = |kind: &str, test: &str, after| Found {
-        kind: kind.into(),
-        test: Some(test.into()),
-        summary: format!("{kind} {test}, polluter test_b.py::b"),
-        counts: true,
-        after,
-    };
-    let night = |name: &str, started, ended, findings| Session {
-        name: name.into(),
-        started,
-        seed: 7,
-        revision: Some("1a2b3c4d5e6f7a8b".into()),
-        tests: 8,
-        trials: 400,
-        ended,
-        ran: BTreeSet::new(),
-        raced: true,
-        findings,
-        unjudged: if name == "two" { vec!["test_a.py::a".into(), "test_b.py::b".into()] } else { Vec::new() },
-    };
-    let h = || found("victim", "test_h.py::h", Some(12));
-    let seen = |status, test: &str| Seen {
-        found: found("victim", test, (status == Became::New).then_some(1)),
-        nights: 1,
-        first: "one".into(),
-        first_revision: None,
-        last: "two".into(),
-        status,
-    };
-    let statuses = [
-        (Became::New, "test_h.py::h"),
-        (Became::Back, "test_g.py::g"),
-        (Became::Still, "test_f.py::f"),
-        (Became::Gone, "test_e.py::e"),
-        (Became::NotRun, "test_d.py::d"),
-        (Became::Past, "test_c.py::c"),
-    ];
-    let share = |failed, runs| Share::from(tally(failed, runs));
-    let of_night = |night: &str, failed| NightRate { night: night.into(), share: share(failed, 400) };
-    Summary {
-        nights: vec![
-            night("one", 1_764_000_000_000, true, Vec::new()),
-            night("two", 1_764_086_400_000, ended, vec![h()]),
-        ],
-        findings: statuses.into_iter().map(|(status, test)| seen(status, test)).collect(),
-        rates: vec![Rate {
-            test: "test_h.py::h".into(),
-            all: share(12, 800),
-            nights: vec![of_night("one", 0), of_night("two", 12)],
-        }],
-        slowest: vec![Slow { test: "test_a.py::a".into(), runs: 800, mean: 1.25, longest: 3.0 }],
-    }
-}
-
 #[test]
 fn the_history_is_told_as_before() {
     let whole = |summary: &Summary| {
@@ -358,4 +227,45 @@ fn the_history_is_told_as_before() {
     let mut out = Vec::new();
     history::of_test(&mut out, &kept(true).of_test("test_h.py::h"), "test_h.py::h").unwrap();
     is_as_before("history_of_a_test", &plain(&out));
+}
+
+/// The schema of the standard, as a package of the registry carries it, of which nothing is compiled.
+fn sarif_schema() -> serde_json::Value {
+    let project = tempfile::tempdir().unwrap();
+    let manifest = project.path().join("Cargo.toml");
+    let package = "[package]\nname = \"schema\"\nedition = \"2024\"\n[lib]\npath = \"lib.rs\"\n[dependencies]\nserde-sarif = \"=0.8.0\"\n";
+    std::fs::write(&manifest, package).unwrap();
+    std::fs::write(project.path().join("lib.rs"), "").unwrap();
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let output = std::process::Command::new(cargo)
+        .args(["metadata", "--format-version", "1", "--manifest-path"])
+        .arg(&manifest)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let package = packages.iter().find(|package| package["name"] == "serde-sarif").unwrap();
+    let manifest = Path::new(package["manifest_path"].as_str().unwrap());
+    let schema = std::fs::read(manifest.with_file_name("src").join("schema.json")).unwrap();
+    // A closing bracket by itself is no pattern for every reader.
+    let schema = String::from_utf8(schema).unwrap().replace("[a-zA-Z]{2}]?$", "[a-zA-Z]{2}\\\\]?$");
+    serde_json::from_str(&schema).unwrap()
+}
+
+#[test]
+fn what_is_written_as_sarif_is_valid() {
+    let result = everything();
+    let schema = jsonschema::validator_for(&sarif_schema()).unwrap();
+    let rootdir = Path::new(&result.collected.interpreter.rootdir);
+    for (entries, repository) in
+        [(entry::entries(&result, false, AGAIN), Some(Path::new("/home/ann"))), (Vec::new(), None)]
+    {
+        let log = sarif::log(&entries, rootdir, repository);
+        let errors: Vec<String> = schema.iter_errors(&log).map(|error| error.to_string()).collect();
+        assert_eq!(errors, Vec::<String>::new());
+    }
+    let mut wrong = sarif::log(&[], rootdir, None);
+    wrong["runs"][0]["columnKind"] = "bytes".into();
+    assert!(!schema.is_valid(&wrong));
 }

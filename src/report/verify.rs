@@ -59,7 +59,7 @@ pub(crate) struct Verification {
 }
 
 /// The words for a status: before a fix, what does not fail is gone, and nobody fixed it.
-fn status(status: Status, before_fix: bool) -> &'static str {
+pub(super) fn status(status: Status, before_fix: bool) -> &'static str {
     match status {
         Status::Holds if before_fix => "gone",
         Status::Holds => "fixed",
@@ -69,7 +69,7 @@ fn status(status: Status, before_fix: bool) -> &'static str {
 }
 
 /// All runs that were made of a failure: `: 0 of 17 runs failed (before: 8 of 8)`.
-fn all_runs(looked: &Looked) -> String {
+pub(super) fn all_runs(looked: &Looked) -> String {
     let Looked { file, verified, .. } = looked;
     let stages = [verified.minimal, verified.original, verified.neighbourhood];
     let sum = |count: fn(Tally) -> u32| stages.into_iter().map(count).sum();
@@ -106,22 +106,43 @@ pub(crate) fn verification(
     if verbosity > Verbosity::Quiet {
         report.remarks.iter().try_for_each(|remark| writeln!(out, "note: {remark}"))?;
     }
-    let of = |wanted| report.looked.iter().filter(|one| one.verified.status == wanted).count();
-    let numbers = [Status::Holds, Status::StillFails, Status::CannotTell].map(of);
-    let stopped = if report.interrupted { "; interrupted, so this is not all" } else { "" };
-    writeln!(
-        out,
-        "{}: {} gone, {} still there, {} cannot be told{stopped}",
-        words::count(report.looked.len(), "recorded failure"),
-        numbers[0],
-        numbers[1],
-        numbers[2]
-    )?;
+    writeln!(out, "{}", conclusion(report))?;
     let hidden = report.looked.iter().filter(|one| !one.fails_as_recorded()).count();
     if report.require_fail && hidden > 0 {
         writeln!(out, "{BAD}{hidden} did not fail as recorded{BAD:#}, which --require-fail asks for")?;
     }
     Ok(())
+}
+
+/// What became of all of them, in one line.
+pub(super) fn conclusion(report: &Verification) -> String {
+    let of = |wanted| report.looked.iter().filter(|one| one.verified.status == wanted).count();
+    let stopped = if report.interrupted { "; interrupted, so this is not all" } else { "" };
+    format!(
+        "{}: {} gone, {} still there, {} cannot be told{stopped}",
+        words::count(report.looked.len(), "recorded failure"),
+        of(Status::Holds),
+        of(Status::StillFails),
+        of(Status::CannotTell)
+    )
+}
+
+/// How it fails now, if it does.
+pub(super) fn fails_with(Looked { file, verified, .. }: &Looked) -> Option<String> {
+    let (at, crash) = verified.failed.as_ref()?;
+    let way = if *crash == file.crash { "as recorded" } else { "in another way than recorded" };
+    let place = if crash.file.is_empty() { String::new() } else { format!(" ({})", crash.file) };
+    Some(format!("{} in {}{place}, {way}, in {}", crash.exception, crash.function, stage(*at)))
+}
+
+/// The stages in which it was run, and how often it failed in each.
+pub(super) fn stages(Looked { verified, .. }: &Looked) -> Vec<(&'static str, Tally)> {
+    let stages = [
+        ("minimal plan", verified.minimal),
+        ("original", verified.original),
+        ("near it", verified.neighbourhood),
+    ];
+    stages.into_iter().filter(|(_, tally)| tally.runs > 0).collect()
 }
 
 fn failure(
@@ -148,17 +169,8 @@ fn failure(
     if let Some(why) = &verified.why {
         writeln!(out, "  {:<13} {why}", "because")?;
     }
-    if let Some((at, crash)) = &verified.failed {
-        let way = if *crash == file.crash { "as recorded" } else { "in another way than recorded" };
-        let place = if crash.file.is_empty() { String::new() } else { format!(" ({})", crash.file) };
-        writeln!(
-            out,
-            "  {:<13} {} in {}{place}, {way}, in {}",
-            "fails with",
-            crash.exception,
-            crash.function,
-            stage(*at)
-        )?;
+    if let Some(fails) = fails_with(looked) {
+        writeln!(out, "  {:<13} {fails}", "fails with")?;
     }
     if verbosity == Verbosity::Verbose {
         bounds(out, looked, report.confidence)?;
@@ -167,13 +179,9 @@ fn failure(
 }
 
 /// How often it failed in each stage, with the bounds that the verdict rests on.
-fn bounds(out: &mut dyn Write, Looked { file, verified, .. }: &Looked, confidence: f64) -> io::Result<()> {
-    let tallies = [
-        ("minimal plan", verified.minimal),
-        ("original", verified.original),
-        ("near it", verified.neighbourhood),
-    ];
-    for (name, tally) in tallies.into_iter().filter(|(_, tally)| tally.runs > 0) {
+fn bounds(out: &mut dyn Write, looked: &Looked, confidence: f64) -> io::Result<()> {
+    let Looked { file, verified, .. } = looked;
+    for (name, tally) in stages(looked) {
         let below = match tally.rate_at_most(confidence) {
             below if below < 1.0 => format!(": at most {:.1} %", below * 100.0),
             _ => String::new(),

@@ -18,6 +18,7 @@ pub(crate) use axes::{DistArg, OrderArg};
 pub(crate) use explain::ExplainArg;
 pub use isolation::IsolationArgs;
 pub(crate) use isolation::{NetworkArg, SandboxArg};
+pub(crate) use results::PageArgs;
 pub use results::ResultArgs;
 pub(crate) use suite::EngineArg;
 pub use suite::{ChosenArgs, SuiteArgs};
@@ -149,7 +150,7 @@ pub struct StressArgs {
     pub resume: Option<Option<PathBuf>>,
     /// Run a shard of the night with this plan, which `jostle plan --out` wrote, and only write down what
     /// its trials show
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "trials", "time", "schedules", "victim", "changed", "last_failed", "fail_fast", "explain", "no_explain", "failures", "known", "strict", "history", "junit", "html", "code_quality", "journal", "resume"], help_heading = PARTS, hide_short_help = true)]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "trials", "time", "schedules", "victim", "changed", "last_failed", "fail_fast", "explain", "no_explain", "failures", "known", "strict", "history", "junit", "html", "code_quality", "sarif", "journal", "resume"], help_heading = PARTS, hide_short_help = true)]
     pub plan: Option<PathBuf>,
     /// Which shard, from 1 [default: auto, the one that Slurm, Kubernetes, GitLab, Buildkite, CircleCI or
     /// AWS Batch names]
@@ -216,6 +217,9 @@ pub(crate) struct PlanAgainArgs {
     /// How many times to run the plan [default: 1, for a log 3]
     #[arg(long, value_name = "K", value_parser = whole::<u32>(1, 1_000_000), allow_negative_numbers = true)]
     pub times: Option<u32>,
+    /// The page.
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
     /// What the session varied; must be as it was.
     #[command(flatten)]
     pub axes: AxesArgs,
@@ -264,6 +268,9 @@ pub struct VerifyArgs {
     /// Demand that every failure is still there, as a test for the test before the fix
     #[arg(long)]
     pub(crate) require_fail: bool,
+    /// The page.
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
     /// How trials are kept apart.
     #[command(flatten)]
     pub isolation: IsolationArgs,
@@ -303,6 +310,9 @@ pub struct DoctorArgs {
 /// `jostle conflicts`.
 #[derive(Debug, Args)]
 pub struct ConflictsArgs {
+    /// The page.
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
     /// How trials are kept apart.
     #[command(flatten)]
     pub isolation: IsolationArgs,
@@ -393,6 +403,9 @@ pub struct HistoryArgs {
     /// Write the results as JSON, to a file or (-) to standard output
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-", require_equals = true, help_heading = "Results")]
     pub json: Option<String>,
+    /// The page.
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
 }
 
 /// `jostle speedup`.
@@ -422,6 +435,9 @@ pub struct SpeedupArgs {
     /// Compare with the times in a file written by --save
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
+    /// The page.
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
     /// Which tests of it.
     #[command(flatten)]
     pub(crate) chosen: ChosenArgs,

@@ -23,10 +23,21 @@ pub struct ResultArgs {
     /// Write the results as JUnit XML, as Jenkins, GitLab and others show it
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub junit: Option<PathBuf>,
-    /// Write the results as one page for a browser, which needs no network
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
-    pub(crate) html: Option<PathBuf>,
+    /// The page.
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
     /// Write the findings as a code quality report of GitLab's
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(crate) code_quality: Option<PathBuf>,
+    /// Write the findings as SARIF, as GitHub's code scanning shows them
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub(crate) sarif: Option<PathBuf>,
+}
+
+/// The page for a browser.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct PageArgs {
+    /// Write the results as one page for a browser, which needs no network
+    #[arg(long, value_name = "FILE", help_heading = "Results", hide_short_help = true)]
+    pub(crate) html: Option<PathBuf>,
 }

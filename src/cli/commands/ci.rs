@@ -7,13 +7,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use rustix::fs::{FileType, fstat};
+use serde::Serialize;
 
 use crate::cli::result_options::ResultOptions;
 use crate::cli::values::UsageError;
 use crate::record::atomic_file;
 use crate::report::entry::{Entry, entries};
 use crate::report::gitlab::Sections;
-use crate::report::{Again, code_quality, github, junit};
+use crate::report::{Again, code_quality, github, junit, sarif};
 use crate::session::SessionResult;
 
 /// Writes whatever the options ask for and the system at hand understands. What cannot be written keeps nothing else
@@ -22,13 +23,14 @@ pub(crate) fn write(
     options: &ResultOptions,
     outline: &SessionResult,
     again: Again<'_>,
-) -> [anyhow::Result<()>; 3] {
+) -> [anyhow::Result<()>; 4] {
     let entries = entries(outline, options.strict, again);
     let rootdir = Path::new(&outline.collected.interpreter.rootdir);
     let repository = folder("GITHUB_WORKSPACE").or_else(|| folder("CI_PROJECT_DIR"));
     [
         write_junit(options, outline, &entries),
         write_code_quality(options, &entries, rootdir, repository.as_deref()),
+        write_sarif(options, &entries, rootdir, repository.as_deref()),
         write_for_github(outline, &entries, rootdir, repository.as_deref()),
     ]
 }
@@ -47,9 +49,23 @@ fn write_code_quality(
 ) -> anyhow::Result<()> {
     let Some(path) = &options.code_quality else { return Ok(()) };
     let issues = code_quality::issues(entries, rootdir, repository);
-    let mut json = serde_json::to_vec_pretty(&issues).context("cannot write the results as JSON")?;
+    Ok(whole("--code-quality", path, &json(&issues)?)?)
+}
+
+fn write_sarif(
+    options: &ResultOptions,
+    entries: &[Entry],
+    rootdir: &Path,
+    repository: Option<&Path>,
+) -> anyhow::Result<()> {
+    let Some(path) = &options.sarif else { return Ok(()) };
+    Ok(whole("--sarif", path, &json(&sarif::log(entries, rootdir, repository))?)?)
+}
+
+fn json(results: &impl Serialize) -> anyhow::Result<Vec<u8>> {
+    let mut json = serde_json::to_vec_pretty(results).context("cannot write the results as JSON")?;
     json.push(b'\n');
-    Ok(whole("--code-quality", path, &json)?)
+    Ok(json)
 }
 
 fn write_for_github(
@@ -113,9 +129,10 @@ mod tests {
             code_quality: Some(issues.clone()),
             ..ResultOptions::default()
         };
-        let [junit, code_quality, _] = write(&options, &everything(), Again::Gone);
+        let [junit, code_quality, sarif, _] = write(&options, &everything(), Again::Gone);
         assert!(junit.is_err_and(|error| error.to_string().starts_with("cannot write --junit")));
         code_quality.unwrap();
+        sarif.unwrap();
         let written: Vec<serde_json::Value> =
             serde_json::from_slice(&std::fs::read(issues).unwrap()).unwrap();
         assert!(!written.is_empty());

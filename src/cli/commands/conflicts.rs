@@ -2,11 +2,13 @@
 
 use crate::cli::ExitCode;
 use crate::cli::args::ConflictsArgs;
+use crate::cli::commands::page;
 use crate::cli::commands::suite_run::{engine, write_json};
 use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::options::SuiteOptions;
 use crate::plan::{Axes, Seed};
 use crate::report::conflicts::{self, ConflictsDocument};
+use crate::report::page::conflicts::page as page_of;
 use crate::report::terminal;
 use crate::run::engine::Collect;
 use crate::session::event::Reporters;
@@ -19,6 +21,7 @@ use crate::session::race::recording;
 /// The options are wrong or pytest cannot be run.
 pub fn run(args: &ConflictsArgs) -> anyhow::Result<ExitCode> {
     let options = SuiteOptions::choosing(&args.suite, &args.chosen)?;
+    let html = args.page.place()?;
     let mut engine = engine(&options, &IsolationOptions::new(&args.isolation, &options)?)?;
     let seed = Seed(0);
     let hash_seed = Axes::default().hash_seed_values(seed)[0];
@@ -32,6 +35,7 @@ pub fn run(args: &ConflictsArgs) -> anyhow::Result<ExitCode> {
         recording::record(&mut Lab::new(suite, &mut *engine, &mut nobody, None), seed, hash_seed, None)?
             .conflicts
     };
+    page::write(html.as_deref(), || page_of(&collected, &found))?;
     if !write_json(options.json.as_ref(), &ConflictsDocument::new(&collected, &found))? {
         let mut out = anstream::stdout();
         terminal::collection_errors(&mut out, suite, options.verbosity)?;

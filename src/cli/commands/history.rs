@@ -7,6 +7,7 @@ use anyhow::Context;
 
 use crate::cli::ExitCode;
 use crate::cli::args::{HistoryArgs, SuiteArgs};
+use crate::cli::commands::page;
 use crate::cli::commands::suite_run::{STDOUT, write_json};
 use crate::cli::options::{JsonTarget, SuiteOptions};
 use crate::cli::values::UsageError;
@@ -14,6 +15,7 @@ use crate::history::summarise;
 use crate::record::HistoryIndex;
 use crate::record::history_file::{HistoryError, files};
 use crate::report::history::{HistoryDocument, history, of_test};
+use crate::report::page::history::page as page_of;
 
 /// Runs the command.
 ///
@@ -27,6 +29,7 @@ pub fn run(args: &HistoryArgs) -> anyhow::Result<ExitCode> {
         ..SuiteArgs::default()
     };
     let options = SuiteOptions::new(&suite)?;
+    let html = args.page.place()?;
     let folder = folder(args, &options)?;
     let usage = |error: HistoryError| UsageError(error.to_string());
     if files(&folder).map_err(usage)?.is_empty() {
@@ -64,6 +67,7 @@ pub fn run(args: &HistoryArgs) -> anyhow::Result<ExitCode> {
     };
     remarks.iter().for_each(|remark| anstream::eprintln!("note: {remark}"));
     let document = HistoryDocument::new(&summary, test, &remarks);
+    page::write(html.as_deref(), || page_of(&summary, test, &remarks))?;
     write_json(options.json.as_ref(), &document)?;
     if options.json != Some(JsonTarget::Stdout) {
         let mut out = anstream::stdout();

@@ -10,7 +10,6 @@ mod next;
 mod last_session;
 mod fix;
 pub(crate) mod replay;
-pub(crate) mod kinds;
 pub(crate) mod replay_log;
 pub(crate) mod verify;
 pub(crate) mod collect;

@@ -2,42 +2,75 @@
 
 use std::path::Path;
 
-use crate::cli::result_options::ResultOptions;
 use crate::cli::values::UsageError;
 use crate::record::atomic_file;
 use crate::report::Again;
-use crate::report::page::page;
+use crate::report::page;
 use crate::report::page::sources::{Sources, wanted};
 use crate::report::page::trials::Trials;
-use crate::session::SessionResult;
+use crate::report::replay::Replay;
+use crate::session::event::Reporters;
+use crate::session::{Reporter, SessionResult};
 
 /// A file of the project that is larger is not looked into.
 const SOURCE_BYTES: u64 = 4 << 20;
 
 /// What is kept of trials as they end, if there is to be a page.
-pub(crate) fn trials(options: &ResultOptions) -> Option<Trials> {
-    options.html.as_ref().map(|_| Trials::default())
+pub(crate) fn trials(path: Option<&Path>) -> Option<Trials> {
+    path.map(|_| Trials::default())
 }
 
-/// Writes the page, if it is asked for.
+/// All who listen to a session: one, and what keeps its trials.
+pub(super) fn reporters<'a>(one: &'a mut dyn Reporter, trials: Option<&'a mut Trials>) -> Reporters<'a> {
+    let trials = trials.map(|trials| trials as &mut dyn Reporter);
+    Reporters([one].into_iter().chain(trials).collect())
+}
+
+/// Writes the page of a session, if it is asked for.
 ///
 /// # Errors
 /// The file cannot be written.
-pub(crate) fn write(
-    options: &ResultOptions,
+pub(crate) fn of_session(
+    path: Option<&Path>,
     outline: &SessionResult,
     trials: Option<&Trials>,
     again: Again<'_>,
 ) -> anyhow::Result<()> {
-    let (Some(path), Some(trials)) = (&options.html, trials) else { return Ok(()) };
-    let rootdir = Path::new(&outline.collected.interpreter.rootdir);
-    let sources = Sources::new(&wanted(outline), |file| source(rootdir, file));
-    let page = page(outline, trials, &sources, again);
-    atomic_file::write(path, page.as_bytes()).map_err(|error| {
+    let Some(trials) = trials else { return Ok(()) };
+    write(path, || page::page(outline, trials, &sources(outline), again))
+}
+
+/// Writes that of a replay.
+///
+/// # Errors
+/// The file cannot be written.
+pub(super) fn of_replay(
+    path: Option<&Path>,
+    replay: &Replay<'_>,
+    outline: &SessionResult,
+    trials: Option<&Trials>,
+) -> anyhow::Result<()> {
+    let Some(trials) = trials else { return Ok(()) };
+    write(path, || page::of_replay(replay, outline, trials, &sources(outline)))
+}
+
+/// Writes a page, if it is asked for.
+///
+/// # Errors
+/// The file cannot be written.
+pub(super) fn write(path: Option<&Path>, page: impl FnOnce() -> String) -> anyhow::Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    atomic_file::write(path, page().as_bytes()).map_err(|error| {
         let path = path.display();
         UsageError(format!("cannot write --html {path}: {error}. Give a file that can be written"))
     })?;
     Ok(())
+}
+
+/// The lines of the project that findings name.
+fn sources(outline: &SessionResult) -> Sources {
+    let rootdir = Path::new(&outline.collected.interpreter.rootdir);
+    Sources::new(&wanted(outline), |file| source(rootdir, file))
 }
 
 /// A file of the project, and of nothing outside of it.
@@ -71,15 +104,15 @@ mod tests {
     #[test]
     fn a_page_that_cannot_be_written_is_told() {
         let folder = tempfile::tempdir().unwrap();
-        let options =
-            |name: &str| ResultOptions { html: Some(folder.path().join(name)), ..ResultOptions::default() };
         let written = |name: &str| {
-            let options = options(name);
-            write(&options, &everything(), trials(&options).as_ref(), Again::Gone)
+            let path = folder.path().join(name);
+            let trials = trials(Some(&path));
+            of_session(Some(&path), &everything(), trials.as_ref(), Again::Gone)
         };
         written("page.html").unwrap();
         assert!(std::fs::read_to_string(folder.path().join("page.html")).unwrap().ends_with("</html>"));
         let error = written("none/page.html").unwrap_err();
         assert!(error.is::<UsageError>() && error.to_string().starts_with("cannot write --html"), "{error}");
+        assert!(trials(None).is_none() && of_session(None, &everything(), None, Again::Gone).is_ok());
     }
 }

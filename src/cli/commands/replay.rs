@@ -9,7 +9,7 @@ use anyhow::Context;
 use crate::cli::ExitCode;
 use crate::cli::args::{AxesArgs, ExplainArgs, PlanAgainArgs, ReplayArgs};
 use crate::cli::commands::suite_run::{STDOUT, engine, write_json};
-use crate::cli::commands::{kinds, last_session, replay_log};
+use crate::cli::commands::{last_session, page, replay_log};
 use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::options::SuiteOptions;
 use crate::cli::values::UsageError;
@@ -21,7 +21,8 @@ use crate::plan::{Axes, Plan, Seed, plan_without};
 use crate::record::FailureFile;
 use crate::report::links::Links;
 use crate::report::progress::Progress;
-use crate::report::{Again, Document, Manner, ReplayDocument, terminal, words};
+use crate::report::replay::Replay;
+use crate::report::{Again, Document, Manner, ReplayDocument, kinds, terminal, words};
 use crate::run::engine::Collect;
 use crate::run::{Engine, RunError};
 use crate::session::agenda::Agenda;
@@ -56,9 +57,10 @@ pub(crate) fn explained(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     let word = &args.plan.token;
     let is_file = Path::new(word).is_file();
     if let Some(section) = kinds::section(word).filter(|_| !is_file) {
-        if args.plan.suite.json.is_some() {
+        let results = [("--json", args.plan.suite.json.is_some()), ("--html", args.plan.page.html.is_some())];
+        if let Some((option, _)) = results.iter().find(|(_, given)| *given) {
             return Err(UsageError(format!(
-                "what the book says of `{word}` is text and no results: leave --json out, or give a token or a failure file"
+                "what the book says of `{word}` is text and no results: leave {option} out, or give a token or a failure file"
             ))
             .into());
         }
@@ -105,6 +107,7 @@ fn again(
         .into());
     }
     let options = SuiteOptions::new(&args.suite)?.watching(watched)?;
+    let page = args.page.place()?;
     let axes = options.axes(&args.axes)?;
     let seed = match &named {
         Named::Token(token) => token.seed,
@@ -123,7 +126,9 @@ fn again(
     };
     let limits = Limits { trials: Some(u64::from(times)), ..Limits::default() };
     let mut progress = Progress::of_replay(&limits, options.progress);
-    let mut lab = Lab::new(&suite, &mut *engine, &mut progress, None);
+    let mut kept = page::trials(page.as_deref());
+    let mut reporters = page::reporters(&mut progress, kept.as_mut());
+    let mut lab = Lab::new(&suite, &mut *engine, &mut reporters, None);
     if let Named::Token(token) = &named {
         lab.tell(&Event::LeftOut(&token.left_out));
     }
@@ -155,9 +160,11 @@ fn again(
         (true, true) => ExitCode::of_session(&outline, true),
         (true, false) => ExitCode::Found,
     };
+    let replay = Replay::new(&replayed, &suite, wanted.as_ref());
+    page::of_replay(page.as_deref(), &replay, &outline, kept.as_ref())?;
     let runs = ReplayDocument::new(&replayed, wanted.as_ref(), &suite);
     if !write_json(options.json.as_ref(), &Document::new(&outline, code as u8).of_replay(runs))? {
-        print(&replayed, &suite, wanted.as_ref())?;
+        replay.write(&mut anstream::stdout()).context(STDOUT)?;
         if shrink {
             let manner = Manner::new(options.verbosity, Again::Replayed);
             let manner = manner.linked(Links::of_terminal(&options.folder));
@@ -271,48 +278,6 @@ fn plan_of(named: &Named, suite: &Suite, axes: &Axes) -> Option<(Plan, Option<Fa
             }
         }
     }
-}
-
-fn print(replayed: &Replayed, suite: &Suite, wanted: Option<&FailureMatcher>) -> std::io::Result<()> {
-    let mut out = anstream::stdout();
-    match wanted {
-        Some(wanted) => {
-            let what = words::wanted(wanted, suite);
-            writeln!(out, "{what} failed as recorded in {}", words::tally(replayed.tally))?;
-            if replayed.silent > 0 {
-                let runs = words::count(replayed.silent as usize, "run");
-                writeln!(
-                    out,
-                    "it was skipped, expected to fail (xfail), or not run in {runs}: these tell nothing"
-                )?;
-            }
-        }
-        None => writeln!(out, "tests failed in {}", words::tally(replayed.tally))?,
-    }
-    if let Some(error) = &replayed.ended {
-        let how = if error.is_interrupt() { "interrupted" } else { "ended by an error" };
-        writeln!(out, "{how}, so not all was run that was to be")?;
-    }
-    if replayed.diverged > 0 {
-        writeln!(
-            out,
-            "{} of {} made other calls than recorded, or in another order",
-            replayed.diverged,
-            words::count((replayed.tally.runs + replayed.silent) as usize, "run")
-        )?;
-    }
-    for (suspect, runs) in &replayed.failures {
-        let crash = &suspect.signature.crash;
-        let test = &suite.test(suspect.signature.test).id;
-        writeln!(
-            out,
-            "  {test}  {} in {} ({})",
-            crash.exception,
-            crash.function,
-            words::count(*runs as usize, "time")
-        )?;
-    }
-    Ok(())
 }
 
 /// The result of a replay, but for how long it took, from what its events came to.

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use crate::cli::ExitCode;
 use crate::cli::args::PlanAgainArgs;
+use crate::cli::commands::page;
 use crate::cli::commands::replay::{outline, tell_error};
 use crate::cli::commands::suite_run::{engine, write_json};
 use crate::cli::isolation_options::IsolationOptions;
@@ -17,6 +18,7 @@ use crate::logs::{Name, ParsedLog, Placed, Ran, Source, junit, place, terminal, 
 use crate::plan::{Imports, Interleaving, Mode, OrderKind, Plan, Seed, TrialIndex};
 use crate::record::atomic_file;
 use crate::report::progress::Progress;
+use crate::report::replay::Replay;
 use crate::report::{Again, Document, Manner, ReplayDocument, Verbosity, terminal as report, words};
 use crate::run::Engine;
 use crate::run::engine::{Collect, Surroundings};
@@ -124,6 +126,7 @@ pub(crate) fn run(
         .into());
     }
     let options = SuiteOptions::new(&args.suite)?.watching(watched)?;
+    let page = args.page.place()?;
     let axes = options.axes(&args.axes)?;
     let seed = Seed(parsed.randomly.unwrap_or(0));
     let hash_seeds = axes.hash_seed_values(seed);
@@ -142,8 +145,10 @@ pub(crate) fn run(
     let times = args.times.unwrap_or(LOG_RUNS);
     let limits = Limits { trials: Some(u64::from(times)), ..Limits::default() };
     let mut progress = Progress::of_replay(&limits, options.progress);
+    let mut kept = page::trials(page.as_deref());
+    let mut reporters = page::reporters(&mut progress, kept.as_mut());
     let suite = collected.suite.clone();
-    let mut lab = Lab::new(&suite, &mut *engine, &mut progress, None);
+    let mut lab = Lab::new(&suite, &mut *engine, &mut reporters, None);
     let mut replayed = runs(&mut lab, &plan, &placed, times, &hash_seeds)?;
     if !replayed.failures.is_empty() {
         let trials = Trials::new(&collected.interpreter.rootdir, plan.seed, &axes);
@@ -164,6 +169,7 @@ pub(crate) fn run(
     } else {
         ExitCode::of_session(&outline, true)
     };
+    page::of_replay(page.as_deref(), &Replay::of_log(&replayed, &suite), &outline, kept.as_ref())?;
     let runs = ReplayDocument::new(&replayed, None, &suite);
     if !write_json(options.json.as_ref(), &Document::new(&outline, code as u8).of_replay(runs))? {
         print(&parsed, &placed, &replayed, &outline, options.verbosity)?;

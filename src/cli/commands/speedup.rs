@@ -2,11 +2,13 @@
 
 use crate::cli::ExitCode;
 use crate::cli::args::SpeedupArgs;
+use crate::cli::commands::page;
 use crate::cli::commands::suite_run::{bare_engine, write_json};
 use crate::cli::speedup_options::SpeedupOptions;
 use crate::cli::values::UsageError;
 use crate::plan::Configuration;
 use crate::record::SpeedupBaseline;
+use crate::report::page::speedup::page as page_of;
 use crate::report::progress::RunProgress;
 use crate::report::speedup::{Against, Speedup, speedup, xdist};
 use crate::report::speedup_document::SpeedupDocument;
@@ -57,6 +59,7 @@ fn report_all(options: &SpeedupOptions, report: &Speedup) -> anyhow::Result<Exit
         (true, true) => ExitCode::NothingCollected,
         (true, false) => ExitCode::Clean,
     };
+    page::write(options.html.as_deref(), || page_of(report))?;
     if !write_json(options.suite.json.as_ref(), &SpeedupDocument::new(report, code as u8))? {
         speedup(&mut anstream::stdout(), report, options.suite.verbosity)?;
     }

@@ -85,7 +85,7 @@ pub(crate) fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow
     let json_on_stdout = options.suite.json == Some(JsonTarget::Stdout);
     let mut streamed = (!json_on_stdout).then(|| streamed(options, again, progress.aside()));
     let mut reporters = Reporters(vec![&mut recorder, &mut progress]);
-    let mut trials = page::trials(&options.kept);
+    let mut trials = page::trials(options.kept.html.as_deref());
     reporters.0.extend(trials.as_mut().map(|trials| trials as &mut dyn Reporter));
     reporters.0.extend(streamed.as_mut().map(|streamed| streamed as &mut dyn Reporter));
     let limits = Limits { left, ..options.limits.clone() };
@@ -99,7 +99,7 @@ pub(crate) fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow
     let next = next::commands(options, &outline, kept);
     let shown = streamed.map_or(Ok(()), |streamed| streamed.end(&outline, &next).context(STDOUT));
     // Each is tried, so that a full disk costs no more than what does not fit.
-    let page = page::write(&options.kept, &outline, trials.as_ref(), again);
+    let page = page::of_session(options.kept.html.as_deref(), &outline, trials.as_ref(), again);
     let kept = [keep_failures(options, &outline), write_fixes(options, &outline), page];
     let kept = kept.into_iter().chain(ci::write(&options.kept, &outline, again));
     let results = [json.map(drop), shown].into_iter().chain(kept);

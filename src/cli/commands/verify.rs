@@ -5,13 +5,14 @@ use std::time::Instant;
 
 use crate::cli::ExitCode;
 use crate::cli::args::VerifyArgs;
-use crate::cli::commands::last_session;
 use crate::cli::commands::suite_run::{engine, write_json};
+use crate::cli::commands::{last_session, page};
 use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::options::SuiteOptions;
 use crate::cli::values::UsageError;
 use crate::record::FailureFile;
 use crate::record::failure_file::each_failure;
+use crate::report::page::verify::page as page_of;
 use crate::report::progress::Progress;
 use crate::report::verify::{Looked, Verification, VerifyDocument, verification};
 use crate::session::Lab;
@@ -33,6 +34,7 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
         ))
         .into());
     }
+    let html = args.page.place()?;
     let files = files(args, &options)?;
     let rigour = VerifyLimits { confidence: args.confidence / 100.0, most_runs: args.runs };
     let mut engine = engine(&options, &IsolationOptions::new(&args.isolation, &options)?)?;
@@ -66,6 +68,7 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
         seconds: start.elapsed().as_secs_f64(),
     };
     let code = code(&report);
+    page::write(html.as_deref(), || page_of(&report))?;
     if !write_json(options.json.as_ref(), &VerifyDocument::new(&report, code as u8))? {
         verification(&mut anstream::stdout(), &report, options.verbosity)?;
     }

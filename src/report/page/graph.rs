@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use maud::{Markup, html};
 
 use crate::finding::{Finding, Kind};
-use crate::report::page::cut;
 use crate::report::words;
+use crate::report::words::cut;
 use crate::suite::{Suite, TestIndex};
 
 /// Boxes of one column at most.

@@ -6,10 +6,10 @@ use data_encoding::BASE64;
 use maud::{Markup, PreEscaped, html};
 use serde::Serialize;
 
-use crate::report::page::cut;
 use crate::report::page::packed::{ALL, Shown, shown};
 use crate::report::page::trials::{How, Kept, Trials};
 use crate::report::words;
+use crate::report::words::cut;
 use crate::session::SessionResult;
 use crate::suite::{Suite, TestIndex};
 
@@ -50,7 +50,6 @@ pub(super) fn section(outline: &SessionResult, trials: &Trials) -> Markup {
     let suite = &outline.collected.suite;
     let kept = trials.kept(suite.tests.len());
     html! {
-        h2 id="trials" { "Trials" }
         @if trials.left_out > 0 {
             p { "The first " (words::count(kept.len(), "run")) " of the whole suite are shown; " (trials.left_out) " more had no room here." }
         }

@@ -8,11 +8,13 @@ use crate::finding::Kind;
 use crate::finding::group::groups;
 use crate::plan::coverage::PairSort;
 use crate::report::page::finding::{badge, places};
+use crate::report::page::frame::{self, table};
 use crate::report::page::heat;
 use crate::report::page::trials::Trials;
 use crate::report::terminal::interpreter;
 use crate::report::words;
 use crate::session::SessionResult;
+use crate::suite::Suite;
 use crate::suite::triage::by_cause;
 
 /// The table of findings, with links to their sections.
@@ -20,29 +22,25 @@ pub(super) fn findings(outline: &SessionResult) -> Markup {
     let suite = &outline.collected.suite;
     html! {
         @if !outline.findings.is_empty() {
-            div.scroll tabindex="0" role="region" aria-label="Table of findings" {
-                table {
-                    thead { tr { th scope="col" { "#" } th scope="col" { "Kind" } th scope="col" { "Test" } th scope="col" { "Shared state" } th scope="col" { "Patch" } } }
-                    tbody {
-                        @for (number, finding) in (1..).zip(&outline.findings) {
-                            tr {
-                                td { (number) }
-                                td { (badge(finding)) }
-                                td {
-                                    a href={ "#finding-" (number) } {
-                                        @match finding.test {
-                                            Some(test) => code { (suite.test(test).id) },
-                                            None => "the suite",
-                                        }
-                                    }
+            @let rows = html! {
+                @for (number, finding) in (1..).zip(&outline.findings) {
+                    tr {
+                        td { (number) }
+                        td { (badge(finding)) }
+                        td {
+                            a href={ "#finding-" (number) } {
+                                @match finding.test {
+                                    Some(test) => code { (suite.test(test).id) },
+                                    None => "the suite",
                                 }
-                                td { @for place in places(finding) { code { (place.name) } " " } }
-                                td { @if finding.explanation.as_ref().is_some_and(|explanation| explanation.fix.is_some()) { "yes" } }
                             }
                         }
+                        td { @for place in places(finding) { code { (place.name) } " " } }
+                        td { @if finding.explanation.as_ref().is_some_and(|explanation| explanation.fix.is_some()) { "yes" } }
                     }
                 }
-            }
+            };
+            (table("Table of findings", &["#", "Kind", "Test", "Shared state", "Patch"], &rows))
         }
     }
 }
@@ -89,18 +87,7 @@ pub(super) fn kinds(outline: &SessionResult) -> Markup {
 pub(super) fn notes(outline: &SessionResult) -> Markup {
     let suite = &outline.collected.suite;
     html! {
-        @if !suite.errors.is_empty() {
-            h3 { (words::count(suite.errors.len(), "collection error")) }
-            p { "The tests in these files never ran, so nothing is known of their isolation." }
-            ul {
-                @for (cause, errors) in by_cause(&suite.errors) {
-                    li {
-                        (cause)
-                        ul { @for error in errors { li { code { (error.node_id) } " " (error.exception) ": " (error.message) } } }
-                    }
-                }
-            }
-        }
+        (collection_errors(suite))
         @if !outline.unjudged.is_empty() {
             h3 { "Not judged" }
             ul {
@@ -121,6 +108,24 @@ pub(super) fn notes(outline: &SessionResult) -> Markup {
     }
 }
 
+/// What could not be collected.
+pub(super) fn collection_errors(suite: &Suite) -> Markup {
+    html! {
+        @if !suite.errors.is_empty() {
+            h3 { (words::count(suite.errors.len(), "collection error")) }
+            p { "The tests in these files never ran, so nothing is known of their isolation." }
+            ul {
+                @for (cause, errors) in by_cause(&suite.errors) {
+                    li {
+                        (cause)
+                        ul { @for error in errors { li { code { (error.node_id) } " " (error.exception) ": " (error.message) } } }
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// What was run, and for how long.
 pub(super) fn numbers(outline: &SessionResult, trials: &Trials) -> Markup {
     let figures = [
@@ -133,9 +138,7 @@ pub(super) fn numbers(outline: &SessionResult, trials: &Trials) -> Markup {
         ("session", format!("{:.1} s", outline.duration.as_secs_f64())),
     ];
     html! {
-        dl.figures {
-            @for (name, figure) in figures { div { dt { (name) } dd { (figure) } } }
-        }
+        (frame::figures(&figures))
         @if !trials.spent.is_empty() {
             h3 { "Time spent" }
             p { "Runs that look for failures, with the sum of their times. Runs side by side overlap, and what judges, shrinks and explains comes besides." }
@@ -161,9 +164,6 @@ pub(super) fn numbers(outline: &SessionResult, trials: &Trials) -> Markup {
 
 /// Which pairs of tests were tried.
 pub(super) fn coverage(outline: &SessionResult, trials: &Trials) -> Markup {
-    if outline.trials == 0 {
-        return html! {};
-    }
     let shares = outline.coverage;
     let percent = |share: f64| format!("{:.0} %", (share * 100.0).floor());
     let sorts = [
@@ -174,13 +174,12 @@ pub(super) fn coverage(outline: &SessionResult, trials: &Trials) -> Markup {
     let maps: Vec<_> =
         sorts.iter().filter_map(|&(sort, name)| Some((name, trials.heat_map(sort)?))).collect();
     html! {
-        h2 id="coverage" { "Pairs of tests that were tried" }
-        dl.figures {
-            div { dt { "in both orders" } dd { (percent(shares.ordered)) } }
-            div { dt { "directly after each other" } dd { (percent(shares.adjacent)) } }
-            div { dt { "on the same worker of several" } dd { (percent(shares.same_worker)) } }
-            div { dt { "on two workers" } dd { (percent(shares.cross_worker)) } }
-        }
+        (frame::figures(&[
+            ("in both orders", percent(shares.ordered)),
+            ("directly after each other", percent(shares.adjacent)),
+            ("on the same worker of several", percent(shares.same_worker)),
+            ("on two workers", percent(shares.cross_worker)),
+        ]))
         @if let Some((_, first)) = maps.first() {
             p {
                 "A pair that was not tried may still hold a failure. "

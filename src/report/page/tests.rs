@@ -8,15 +8,21 @@ use maud::html;
 use proptest::prelude::*;
 
 use super::packed::Shown;
+use super::sources::Sources;
+use super::trials::Trials;
 use super::*;
 use crate::finding::{Kind, Origin};
 use crate::plan::schedule::Resource;
 use crate::plan::{Seed, WorkerId};
 use crate::race::servers::{Listening, OutsideServer};
-use crate::report::samples::{everything, finding, session};
+use crate::report::Again;
+use crate::report::conclusion::Conclusion;
+use crate::report::replay::Replay;
+use crate::report::samples::{everything, finding, kept, session, tally, unjudged, verification};
 use crate::session::fake_engine::test;
+use crate::session::replay::Replayed;
 use crate::session::stress::baseline::suite_order;
-use crate::session::{Event, Reporter};
+use crate::session::{Event, Reporter, SessionResult};
 use crate::suite::{Suite, Test, TestId, TestIndex};
 use crate::trial::{Execution, Outcome, Trial};
 
@@ -274,6 +280,84 @@ fn nothing_is_fetched_and_only_what_is_written_here_is_run() {
     }
 }
 
+#[test]
+fn a_replay_is_told_by_how_often_it_failed() {
+    let outline = session();
+    let suite = outline.collected.suite.clone();
+    let replayed = Replayed {
+        tally: tally(2, 3),
+        silent: 0,
+        failures: vec![(unjudged(), 2)],
+        diverged: 1,
+        ..Replayed::default()
+    };
+    let replay = Replay::new(&replayed, &suite, None);
+    let page = of_replay(&replay, &outline, &trials(&suite, 1, 3), &Sources::default());
+    for words in [
+        "<h1>tests failed in 2 of 3 runs</h1>",
+        "1 of 3 runs made other calls than recorded, or in another order",
+        "<td><code>KeyError</code></td>",
+        "<td class=\"number\">2 runs</td>",
+        "id=\"gantt\"",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    let clean = "no isolation failure";
+    assert!(!page.contains(clean) && !page.contains("id=\"coverage\""), "one plan is no session");
+    let log = Replay::of_log(&replayed, &suite);
+    let page = of_replay(&log, &everything(), &Trials::default(), &Sources::default());
+    assert!(page.contains("<h1>what failed in the log failed in 2 of 3 runs of its plan</h1>"), "{page}");
+    assert!(page.contains("id=\"finding-1\"") && !page.contains("id=\"gantt\""));
+}
+
+#[test]
+fn recorded_failures_are_told_with_their_bounds() {
+    let mut report = verification();
+    let page = verify::page(&report);
+    assert!(page.contains("<h1>6 recorded failures: 2 gone, 3 still there, 1 cannot be told</h1>"), "{page}");
+    for (number, looked) in (1..).zip(&report.looked) {
+        let start = page.find(&format!("id=\"failure-{number}\"")).expect("it has a section");
+        let section = &page[start..];
+        let section = &section[..section.find("</section>").expect("an end")];
+        assert!(section.contains(&looked.path), "{section}");
+        assert_eq!(section.contains("because"), looked.verified.why.is_some());
+        assert_eq!(section.contains("fails with"), looked.verified.failed.is_some());
+        assert_eq!(section.contains("How often it fails"), looked.verified.minimal.runs > 0, "{section}");
+    }
+    assert!(
+        page.contains("minimal plan: failed in 0 of 4 runs</td><td class=\"number\">at most 52.7 %"),
+        "{page}"
+    );
+    assert!(page.contains("assumed: failed in") && page.contains("holds at 95 % confidence"), "{page}");
+    assert!(page.contains("badge good\">fixed"), "{page}");
+    report.require_fail = true;
+    let before = verify::page(&report);
+    assert!(before.contains("badge bad\">gone") && before.contains("as before a fix"), "{before}");
+}
+
+#[test]
+fn a_history_is_told_night_by_night() {
+    let page = history::page(&kept(true), None, &["one file is damaged".into()]);
+    let headline = "1 new, 1 back, 1 still there, 1 gone since the session before; 1 it did not run (?)";
+    assert!(page.contains(&format!("<h1>{headline}</h1>")), "{page}");
+    for words in [
+        "2025-11-25 16:00: failed in 12 of 400 runs, 3.0 % (1.6–5.2 %)",
+        "id=\"rate-1\"",
+        "class=\"found\"",
+        "class=\"passed\"",
+        "Slowest tests",
+        "1.250 s",
+        "one file is damaged",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    let test = "test_h.py::h";
+    let of_one = history::page(&kept(true).of_test(test), Some(test), &[]);
+    assert!(of_one.contains(&format!("<h1>{test}: 1 new, 0 back")), "{of_one}");
+    let cut = history::page(&kept(false), None, &[]);
+    assert!(cut.contains("did not come to its end"), "{cut}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
@@ -307,7 +391,7 @@ proptest! {
 
     #[test]
     fn a_text_is_cut_in_its_middle_to_what_fits(text in ".{0,60}", most in 1_usize..40) {
-        let cut = cut(&text, most);
+        let cut = crate::report::words::cut(&text, most);
         prop_assert!(cut.chars().count() <= most.max(1));
         prop_assert_eq!(cut == text || cut.contains('…'), true);
     }

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use crate::plan::WorkerId;
 use crate::race::trace::Trace;
-use crate::report::page::cut;
+use crate::report::words::cut;
 use crate::suite::{Suite, TestIndex};
 
 const STEP: usize = 210;

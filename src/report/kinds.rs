@@ -1,7 +1,7 @@
-//! `jostle explain KIND`: what the book says of a kind of finding, as text for a terminal.
+//! What the book says of a kind of finding, as text for a terminal and for other programs.
 
 /// The chapter of the book: a section for each kind.
-const PAGE: &str = include_str!("../../../docs/src/kinds.md");
+const PAGE: &str = include_str!("../../docs/src/kinds.md");
 
 /// Where people find it.
 const BOOK: &str = "More, and all other kinds: docs/src/kinds.md in jostle's repository.";
@@ -11,9 +11,19 @@ const HEADING: &str = "## ";
 
 /// The section of a kind by its name, as `victim`.
 pub(crate) fn section(kind: &str) -> Option<String> {
+    Some(format!("{}\n{BOOK}\n", plain(found(kind)?)))
+}
+
+/// The first paragraph of that section, in one line.
+pub(crate) fn first_paragraph(kind: &str) -> Option<String> {
+    let text = plain(found(kind)?);
+    let paragraph = text.split("\n\n").nth(1)?;
+    Some(paragraph.trim().replace('\n', " "))
+}
+
+fn found(kind: &str) -> Option<&'static str> {
     let (_, sections) = PAGE.split_once(HEADING)?;
-    let found = sections.split(&format!("\n{HEADING}")).find(|section| name(section) == kind)?;
-    Some(format!("{}\n{BOOK}\n", plain(found)))
+    sections.split(&format!("\n{HEADING}")).find(|section| name(section) == kind)
 }
 
 /// The names of all sections.
