@@ -61,7 +61,7 @@ fn knows(words: &[String]) -> bool {
         ["cargo", "test"] => true,
         ["cargo", "bench", "--bench", name] => root.join(format!("benches/{name}.rs")).is_file(),
         // tests/wheel.sh does the second.
-        ["cargo", "install", "--path", "."] => root.join("Cargo.toml").is_file(),
+        ["cargo", "install", "--locked", "--path", "."] => root.join("Cargo.toml").is_file(),
         ["pip", "install", "."] => root.join("pyproject.toml").is_file(),
         ["python3", script, ..] if script.ends_with(".py") => compiles(script),
         // These fetch what is not ours.
