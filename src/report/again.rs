@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::finding::Finding;
 use crate::finding::known::Same;
+use crate::finding::{Finding, Kind};
 use crate::record::FailureFile;
 use crate::report::tokens::Tokens;
 
@@ -26,8 +26,15 @@ pub(crate) enum Again<'a> {
 }
 
 impl Again<'_> {
+    /// The command that shows a finding again: of its failure file if it has one, else of the token of its plan.
+    pub(crate) fn of_finding(self, finding: &Finding, tokens: Tokens<'_>) -> Option<String> {
+        let of_token = || self.command(&tokens.token(finding.origin)?.to_string());
+        // There is nothing in what was left over that a smaller plan could show.
+        self.of_file(finding, tokens).or_else(|| of_token().filter(|_| finding.kind != Kind::Leftover))
+    }
+
     /// The command that shows what a token tells again.
-    pub(crate) fn command(self, token: &str) -> Option<String> {
+    fn command(self, token: &str) -> Option<String> {
         match self {
             Self::Replay { options, .. } => Some(format!("jostle replay {token} --shrink{options}")),
             Self::Replayed | Self::Gone => None,
@@ -35,7 +42,7 @@ impl Again<'_> {
     }
 
     /// The command for the failure file of a finding: that by which it is known, or that which is written of it.
-    pub(crate) fn of_file(self, finding: &Finding, tokens: Tokens<'_>) -> Option<String> {
+    fn of_file(self, finding: &Finding, tokens: Tokens<'_>) -> Option<String> {
         let Self::Replay { of_file, failures, .. } = self else {
             return None;
         };

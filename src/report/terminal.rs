@@ -227,7 +227,9 @@ fn all_lines(
     }
     trace(out, finding, suite)?;
     explanation::write(out, finding, suite, verbosity)?;
-    evidence(out, finding)?;
+    if let Some(failed) = words::how_often(finding) {
+        writeln!(out, "  {:<13} {failed}", "failed")?;
+    }
     also(out, &finding.also, suite)?;
     if let Some(note) = &finding.note {
         writeln!(out, "  {:<13} {note}", "note")?;
@@ -254,12 +256,9 @@ fn all_lines(
 /// The token of the plan that showed a finding, or where it was seen, and how that is seen again.
 fn seen_in(out: &mut dyn Write, finding: &Finding, tokens: Tokens<'_>, manner: Manner<'_>) -> io::Result<()> {
     let again = manner.again;
-    let file = again.of_file(finding, tokens);
+    let command = again.of_finding(finding, tokens);
     match tokens.token(finding.origin) {
         Some(token) => {
-            // There is nothing in what was left over that a smaller plan could show.
-            let of_token = || again.command(&token.to_string()).filter(|_| finding.kind != Kind::Leftover);
-            let command = file.or_else(of_token);
             let command = command.map_or_else(String::new, |command| format!("  {DIM}{command}{DIM:#}"));
             writeln!(out, "  {:<13} {token}{command}", "token")
         }
@@ -267,7 +266,7 @@ fn seen_in(out: &mut dyn Write, finding: &Finding, tokens: Tokens<'_>, manner: M
         None => {
             let keeps = finding.is_new_failure() && again.could_be_kept();
             let keeps = if keeps { "  --failures DIR keeps a file for jostle replay" } else { "" };
-            let file = file.map_or_else(|| keeps.to_owned(), |command| format!("  {command}"));
+            let file = command.map_or_else(|| keeps.to_owned(), |command| format!("  {command}"));
             writeln!(out, "  {:<13} {}{DIM}{file}{DIM:#}", "seen in", words::origin(finding.origin))
         }
     }
@@ -326,60 +325,14 @@ fn trace(out: &mut dyn Write, finding: &Finding, suite: &Suite) -> io::Result<()
             "diverged", trace.diverged, finding.with.runs
         )?;
     }
-    let Some(delay) = &trace.delay else {
-        return writeln!(
+    if let Some(delay) = &trace.delay {
+        writeln!(
             out,
-            "  {:<13} none is tried for a race: give each worker one of its own (tmp_path, port 0, worker_id), or \
-             make these calls one step (a lock, os.replace)",
-            "fix"
-        );
-    };
-    writeln!(
-        out,
-        "  {:<13} {DELAY_RUNS} of {DELAY_RUNS} runs in which it takes {} ms there",
-        "passed", delay.passes
-    )?;
-    writeln!(
-        out,
-        "  {:<13} none is tried for a race: give each worker one of its own (tmp_path, port 0, worker_id), or have \
-         the test wait for longer",
-        "fix"
-    )
-}
-
-fn evidence(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
-    let (with, without) = (words::tally(finding.with), words::tally(finding.without));
-    match finding.kind {
-        Kind::Victim | Kind::Race | Kind::Brittle => words::with_and_without(finding)
-            .map_or(Ok(()), |failed| writeln!(out, "  {:<13} {failed}", "failed")),
-        Kind::Nio => writeln!(out, "  {:<13} {with} when run twice, {without} the first time", "failed"),
-        Kind::Nod | Kind::RandomDraws => {
-            let both = crate::judge::Tally {
-                runs: finding.with.runs + finding.without.runs,
-                failed: finding.with.failed + finding.without.failed,
-            };
-            let (low, high) = both.interval();
-            writeln!(
-                out,
-                "  {:<13} {} (95 % interval {:.0}–{:.0} %)",
-                "failed",
-                words::tally(both),
-                low * 100.0,
-                high * 100.0
-            )
-        }
-        _ if finding.plain.runs > 0 => {
-            let plain = words::tally(finding.plain);
-            writeln!(out, "  {:<13} {without} alone, {plain} of plain pytest", "failed")
-        }
-        Kind::HashSeed | Kind::Broken => writeln!(out, "  {:<13} {without} alone", "failed"),
-        Kind::Unreproduced if finding.with.runs + finding.without.runs == 0 => Ok(()),
-        Kind::Unreproduced if finding.with.runs == 0 => writeln!(out, "  {:<13} {without} alone", "failed"),
-        Kind::Unreproduced => {
-            writeln!(out, "  {:<13} {with} of the same plan again, {without} alone", "failed")
-        }
-        Kind::UnstableCollection | Kind::Leftover => Ok(()),
+            "  {:<13} {DELAY_RUNS} of {DELAY_RUNS} runs in which it takes {} ms there",
+            "passed", delay.passes
+        )?;
     }
+    writeln!(out, "  {:<13} {}", "fix", words::against_race(trace))
 }
 
 fn also(out: &mut dyn Write, tests: &[TestIndex], suite: &Suite) -> io::Result<()> {

@@ -310,6 +310,44 @@ pub(crate) fn with_and_without(finding: &Finding) -> Option<String> {
     Some(format!("{with} with the {role}, {without} {without_it}"))
 }
 
+/// How often a finding's test failed in the runs that judged it, if there were any.
+pub(crate) fn how_often(finding: &Finding) -> Option<String> {
+    let [with, without] = [finding.with, finding.without].map(tally);
+    let plain = finding.plain.runs > 0;
+    Some(match finding.kind {
+        Kind::Victim | Kind::Race | Kind::Brittle => return with_and_without(finding),
+        Kind::Nio => format!("{with} when run twice, {without} the first time"),
+        Kind::Nod | Kind::RandomDraws => {
+            let both = Tally {
+                runs: finding.with.runs + finding.without.runs,
+                failed: finding.with.failed + finding.without.failed,
+            };
+            let (low, high) = both.interval();
+            format!("{} (95 % interval {:.0}–{:.0} %)", tally(both), low * 100.0, high * 100.0)
+        }
+        _ if plain => format!("{without} alone, {} of plain pytest", tally(finding.plain)),
+        Kind::HashSeed | Kind::Broken => format!("{without} alone"),
+        Kind::Unreproduced if finding.with.runs + finding.without.runs == 0 => return None,
+        Kind::Unreproduced if finding.with.runs == 0 => format!("{without} alone"),
+        Kind::Unreproduced => format!("{with} of the same plan again, {without} alone"),
+        Kind::UnstableCollection | Kind::Leftover => return None,
+    })
+}
+
+/// What is advised against a race.
+pub(crate) fn against_race(trace: &Trace) -> &'static str {
+    match &trace.delay {
+        None => {
+            "none is tried for a race: give each worker one of its own (tmp_path, port 0, worker_id), or make these calls \
+             one step (a lock, os.replace)"
+        }
+        Some(_) => {
+            "none is tried for a race: give each worker one of its own (tmp_path, port 0, worker_id), or have the test \
+             wait for longer"
+        }
+    }
+}
+
 /// `3 isolation failures, 2 of them known`.
 pub(crate) fn failures(found: usize, known: usize) -> String {
     let all = count(found, "isolation failure");

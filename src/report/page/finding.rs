@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 
 use crate::explain::Explanation;
-use crate::finding::{Finding, Kind};
+use crate::finding::Finding;
+use crate::race::trace::Trace;
 use crate::report::entry::plain;
 use crate::report::page::sources::{self, Sources};
 use crate::report::page::{command, graph, patch, timeline};
@@ -38,7 +39,8 @@ pub(super) fn section(number: usize, finding: &Finding, told: Told<'_>, whole: b
                 }
             }
             p { (words::meaning(finding)) }
-            @if let Some(evidence) = words::with_and_without(finding) { p { "Failed: " b { (evidence) } } }
+            @if let Some(evidence) = words::how_often(finding) { p { "Failed: " b { (evidence) } } }
+            @if let Some(note) = &finding.note { p { "Note: " (note) } }
             @if let Some(test) = test {
                 p.where { code { (test.file) @if let Some(line) = test.line { ":" (line) } } }
             }
@@ -47,10 +49,7 @@ pub(super) fn section(number: usize, finding: &Finding, told: Told<'_>, whole: b
                 @for place in places(finding) { (of_place(place, told.sources)) }
                 (failure(finding, told.sources))
                 (race(number, finding, told))
-                @if let Some(fix) = finding.explanation.as_ref().and_then(|explanation| explanation.fix.as_ref()) {
-                    h4 { "Patch" }
-                    (patch::patch(number, &fix.diff))
-                }
+                (fix(number, finding))
                 (commands(number, finding, told))
             }
             details open[!whole] {
@@ -130,20 +129,46 @@ fn race(number: usize, finding: &Finding, told: Told<'_>) -> Markup {
         @if let Some(trace) = &finding.trace {
             h4 { "Race on " code { (words::raced_on(trace)) } }
             div.wide { (timeline::timeline(number, trace, &told.outline.collected.suite)) }
-            @for made in &trace.calls {
-                @if let Some((file, line)) = made.call.at.as_deref().and_then(sources::place) {
-                    (told.sources.code(&file, line))
-                }
+            @for ((file, line), workers) in lines_of(trace) {
+                p.where { (workers) " at " code { (file) ":" (line) } }
+                (told.sources.code(&file, line))
             }
         }
     }
 }
 
+/// The lines that make the calls of a race, in their order, with the workers that do: `A, B`.
+fn lines_of(trace: &Trace) -> Vec<((String, u32), String)> {
+    let mut lines: Vec<((String, u32), String)> = Vec::new();
+    for made in &trace.calls {
+        let Some(line) = made.call.at.as_deref().and_then(sources::place) else { continue };
+        let worker = made.worker.to_string();
+        match lines.iter_mut().find(|(known, _)| *known == line) {
+            Some((_, workers)) if workers.split(", ").any(|known| known == worker) => {}
+            Some((_, workers)) => *workers = format!("{workers}, {worker}"),
+            None => lines.push((line, worker)),
+        }
+    }
+    lines
+}
+
+/// The patch, or why there is none.
+fn fix(number: usize, finding: &Finding) -> Markup {
+    let explanation = finding.explanation.as_ref();
+    let none = explanation.and_then(|explanation| explanation.no_fix.as_ref()).map(|none| none.says.as_str());
+    html! {
+        @if let Some(fix) = explanation.and_then(|explanation| explanation.fix.as_ref()) {
+            h4 { "Patch" }
+            (patch::patch(number, &fix.diff))
+        } @else if let Some(says) = none.or(finding.trace.as_ref().map(words::against_race)) {
+            h4 { "Fix" }
+            p { (says) }
+        }
+    }
+}
+
 fn commands(number: usize, finding: &Finding, told: Told<'_>) -> Markup {
-    let token = Tokens::of(told.outline).token(finding.origin);
-    let again = token.and_then(|token| told.again.command(&token.to_string()));
-    // There is nothing in what was left over that a smaller plan could show.
-    let again = again.filter(|_| finding.kind != Kind::Leftover);
+    let again = told.again.of_finding(finding, Tokens::of(told.outline));
     let shows = if finding.fails_at_times() {
         "Shows it at times in plain pytest"
     } else {
@@ -156,7 +181,7 @@ fn commands(number: usize, finding: &Finding, told: Told<'_>) -> Markup {
                 (command::command(&format!("pytest-{number}"), shows, line))
             }
             @if let Some(line) = again {
-                (command::command(&format!("replay-{number}"), "Replays and shrinks the plan that showed it", &line))
+                (command::command(&format!("replay-{number}"), "Replays it", &line))
             }
         }
     }

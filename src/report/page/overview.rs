@@ -35,7 +35,10 @@ pub(super) fn findings(outline: &SessionResult) -> Markup {
                                 }
                             }
                         }
-                        td { @for place in places(finding) { code { (place.name) } " " } }
+                        td {
+                            @for place in places(finding) { code { (place.name) } " " }
+                            @if let Some(trace) = &finding.trace { code { (words::raced_on(trace)) } }
+                        }
                         td { @if finding.explanation.as_ref().is_some_and(|explanation| explanation.fix.is_some()) { "yes" } }
                     }
                 }
