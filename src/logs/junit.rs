@@ -40,12 +40,12 @@ pub(crate) fn reported(text: &str) -> Result<Option<Vec<Reported>>, String> {
             _ => continue,
         };
         match (tag.name().as_ref(), all.last_mut()) {
-            ("testsuites", _) => {
+            (b"testsuites", _) => {
                 ours = attributes(&tag)?.contains(&("name".to_owned(), OURS.to_owned()));
             }
-            ("testcase", _) => all.push(Reported { test: case(&tag)?, ..Reported::default() }),
-            ("failure", Some(last)) => last.failed = true,
-            ("property", Some(last)) => {
+            (b"testcase", _) => all.push(Reported { test: case(&tag)?, ..Reported::default() }),
+            (b"failure", Some(last)) => last.failed = true,
+            (b"property", Some(last)) => {
                 let attributes = attributes(&tag)?;
                 let value =
                     |name: &str| attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value);
@@ -78,11 +78,11 @@ pub fn read(text: &str) -> Result<ParsedLog, String> {
 
 fn take_in(tag: &BytesStart<'_>, parsed: &mut ParsedLog) -> Result<(), String> {
     match tag.name().as_ref() {
-        "testcase" => {
+        b"testcase" => {
             let (class, name) = case(tag)?;
             parsed.runs.push(Ran { worker: 0, name: Name::Junit(class, name), failed: false });
         }
-        "failure" | "error" => {
+        b"failure" | b"error" => {
             if let Some(last) = parsed.runs.last_mut() {
                 last.failed = true;
             }
@@ -111,7 +111,7 @@ fn attributes(tag: &BytesStart<'_>) -> Result<Vec<(String, String)>, String> {
         let value = attribute
             .normalized_value(quick_xml::XmlVersion::Implicit1_0)
             .map_err(|error| error.to_string())?;
-        Ok((attribute.key.as_ref().to_owned(), value.into_owned()))
+        Ok((String::from_utf8_lossy(attribute.key.as_ref()).into_owned(), value.into_owned()))
     };
     tag.attributes().map(read).collect()
 }
