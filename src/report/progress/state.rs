@@ -223,7 +223,9 @@ impl State {
     /// there is room.
     pub(super) fn screen(&self, at: Duration, columns: usize) -> String {
         let mut state = self.clone();
-        let row = state.row().filter(|row| row.ended + row.left > 1);
+        // How many trials a limit of time allows is not known.
+        let is_counted = self.phase != Phase::Trials || self.limits.trials.is_some();
+        let row = state.row().filter(|row| is_counted && row.ended + row.left > 1);
         let bar = row.map(|row| bar(row.ended, row.ended + row.left)).unwrap_or_default();
         let has_room = bar.chars().count() + self.short_line(at).chars().count() <= columns;
         let bar = if has_room { bar } else { String::new() };
@@ -401,6 +403,8 @@ mod tests {
     fn a_limit_of_time_is_an_upper_bound() {
         let mut session = Session::new(None, Some(7200));
         assert_eq!(session.trials(3, 10), "0 found, at most 1h 59m left: trial 2, 2 workers");
+        let line = session.state.screen(seconds(30), 80);
+        assert!(line.starts_with("0 found, at most"), "of how many trials is not known: {line}");
         let mut both = Session::new(Some(5), Some(60));
         assert_eq!(both.state.status_line(seconds(0), None), "0 found, at most 1m left: collecting");
         assert_eq!(both.trials(1, 5), "0 found, about 20s left: trial 1 of 5, 2 workers");
