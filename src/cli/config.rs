@@ -8,8 +8,8 @@ use serde::Deserialize;
 use crate::cli::seed::SeedFrom;
 use crate::cli::values::UsageError;
 use crate::parse::reason;
-use crate::run::services::Service;
 use crate::run::services::settings::ServiceSettings;
+use crate::run::services::{Reset, Service};
 use crate::state::NamedPlace;
 
 /// The settings; each has the name of its command-line option, which overrides it.
@@ -154,13 +154,30 @@ impl Config {
             Service::new(name, settings, folder, python)
                 .map_err(|why| UsageError(format!("[tool.jostle.services.{name}] {why}")))
         };
-        let services: Vec<Service> = self.services.iter().flatten().map(service).collect::<Result<_, _>>()?;
+        let own = self.services.iter().flatten().filter(|(_, settings)| !settings.stays_outside());
+        let services: Vec<Service> = own.map(service).collect::<Result<_, _>>()?;
         match Service::at_one_address(&services) {
             Some((one, other)) => Err(UsageError(format!(
                 "[tool.jostle.services.{other}] is at the address of [tool.jostle.services.{one}]: give it another"
             ))),
             None => Ok(services),
         }
+    }
+}
+
+impl Config {
+    /// The servers that stay outside of the trials, with what puts them back. It is run in `folder`, with the programs of the
+    /// suite's Python.
+    ///
+    /// # Errors
+    /// The settings of one are wrong.
+    pub(crate) fn resets(&self, folder: &Path, python: &Path) -> Result<Vec<Reset>, UsageError> {
+        let reset = |(name, settings): (&String, &ServiceSettings)| {
+            Reset::new(name, settings, folder, python)
+                .map_err(|why| UsageError(format!("[tool.jostle.services.{name}] {why}")))
+                .transpose()
+        };
+        self.services.iter().flatten().filter_map(reset).collect()
     }
 }
 

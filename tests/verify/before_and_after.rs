@@ -42,8 +42,7 @@ impl Truth {
     }
 
     fn python(&self) -> PathBuf {
-        let light = self.requires.iter().all(|name| name == "pytest-xdist");
-        if light { support::light_python() } else { support::corpus_python() }
+        support::python_for(&self.requires)
     }
 
     /// What `jostle stress` is to try, and no more than it takes to find the failure.

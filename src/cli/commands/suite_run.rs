@@ -1,6 +1,7 @@
 //! What the commands share: an engine for the suite, and a place for the results.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -50,6 +51,11 @@ pub(crate) fn spawn_engine(
     let bare = HostOptions { own_files: isolation.own_files.clone(), ..bare_options(options)? };
     let executable = std::env::current_exe();
     let services = options.config.services(&options.folder, &bare.python.path)?;
+    let resets = options.config.resets(&options.folder, &bare.python.path)?;
+    resets.iter().for_each(|reset| bare.remarks.add(reset.remark()));
+    let sockets: Vec<PathBuf> = resets.iter().filter_map(|reset| reset.socket.clone()).collect();
+    let shares_servers = !resets.is_empty();
+    let bare = HostOptions { resets: resets.clone(), ..bare };
     if isolation.sandbox == SandboxArg::Off && !services.is_empty() {
         return Err(UsageError(format!(
             "--sandbox off: {SERVICES_NEED} a sandbox. Use one, or take them out"
@@ -62,15 +68,34 @@ pub(crate) fn spawn_engine(
         ))
         .into());
     }
+    if let (Some(reset), false) = (resets.first(), services.is_empty()) {
+        return Err(UsageError(format!(
+            "{}: a server that stays outside needs the machine's network, and {SERVICES_NEED} one of the trial's own. Have all of one \
+             sort",
+            reset.named()
+        ))
+        .into());
+    }
+    if let (Some(reset), NetworkArg::Private) = (resets.first(), isolation.network) {
+        return Err(UsageError(format!(
+            "--network private: trials have to reach {}, which stays outside of them. Leave it out",
+            reset.named()
+        ))
+        .into());
+    }
     if isolation.sandbox == SandboxArg::Off {
         return Ok(SpawnEngine::new(HostOptions { memory: isolation.memory, ..bare })?);
     }
     let sandboxing = Sandboxing {
         executable: executable.context("cannot find this jostle's own executable")?,
-        share: isolation.share.clone(),
+        share: [&*isolation.share, &sockets].concat(),
         keep: bare.python.paths.clone(),
-        network: if isolation.network == NetworkArg::Host { Network::Host } else { Network::Private },
-        network_may_change: isolation.network == NetworkArg::Auto,
+        network: if shares_servers || isolation.network == NetworkArg::Host {
+            Network::Host
+        } else {
+            Network::Private
+        },
+        network_may_change: !shares_servers && isolation.network == NetworkArg::Auto,
         disk: isolation.disk,
         services: Arc::new(Services::new(services)),
     };
@@ -118,6 +143,7 @@ fn bare_options(options: &SuiteOptions) -> anyhow::Result<HostOptions> {
         interrupt: Interrupt::install()?,
         reaper: std::env::current_exe().ok(),
         sandboxing: None,
+        resets: Vec::new(),
         memory: None,
         jobs: 1,
         tells_leftovers: false,

@@ -17,6 +17,7 @@ use crate::run::process::pytest::{Heard, Process};
 use crate::run::protocol::Setup;
 use crate::run::remarks::Remarks;
 use crate::run::sandbox;
+use crate::run::services::Reset;
 use crate::run::site::trial_env::TrialEnv;
 use crate::run::worker::trial_run::{Launcher, Name, run_trial};
 use crate::run::{Engine, Job, RunError};
@@ -125,11 +126,16 @@ impl Engine for SpawnEngine {
 
     fn servers(&self) -> Vec<Listening> {
         let sandboxing = self.host.options.sandboxing.as_ref();
+        let own = sandboxing.iter().flat_map(|sandboxing| sandboxing.services.resources());
         let own: BTreeSet<Resource> =
-            sandboxing.iter().flat_map(|sandboxing| sandboxing.services.resources()).collect();
+            own.chain(self.resets().into_iter().map(|server| server.resource)).collect();
         let servers = sandbox::servers().into_iter().filter(|server| !own.contains(&server.resource));
         let reached = |server: &Listening| sandboxing.is_none_or(|sandboxing| sandboxing.reaches(server));
         servers.map(|server| Listening { reached: reached(&server), ..server }).collect()
+    }
+
+    fn resets(&self) -> Vec<Listening> {
+        self.host.options.resets.iter().map(Reset::server).collect()
     }
 
     fn refuse_forks(&mut self, _: &str) -> Result<(), RunError> {

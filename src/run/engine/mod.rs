@@ -155,8 +155,12 @@ pub trait Engine: PlainPytest + ProjectCopies {
     /// What trials are kept from.
     fn isolation(&self) -> Isolation;
 
-    /// The servers of the machine that listen now and whether trials reach them, but for those that these have of their own.
+    /// The servers of the machine that listen now and whether trials reach them, but for those that these have of their own
+    /// and those that are put back before each.
     fn servers(&self) -> Vec<Listening>;
+
+    /// The servers that all trials share and that are put back before each, wherever they are.
+    fn resets(&self) -> Vec<Listening>;
 
     /// Gives up forks for the rest of the session, since they were seen to differ from fresh processes.
     ///

@@ -325,6 +325,10 @@ impl Engine for WarmEngine {
         self.fresh.servers()
     }
 
+    fn resets(&self) -> Vec<Listening> {
+        self.fresh.resets()
+    }
+
     fn refuse_forks(&mut self, why: &str) -> Result<(), RunError> {
         if self.insists {
             return Err(RunError::Pytest(format!(

@@ -92,6 +92,7 @@ impl Zygote {
 
     /// A site for a trial.
     pub(crate) fn site(&self, host: &PytestHost) -> Result<TrialEnv, RunError> {
+        host.reset()?;
         self.ground.site(&host.workspace)
     }
 

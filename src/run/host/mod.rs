@@ -147,12 +147,29 @@ impl PytestHost {
 
     /// How many workers run at once, over all trials.
     pub(crate) fn room(&self) -> u32 {
-        if self.options.sandboxing.is_some() { self.options.jobs } else { 1 }
+        if self.options.sandboxing.is_some() && self.options.resets.is_empty() {
+            self.options.jobs
+        } else {
+            1
+        }
     }
 
     /// Whether trials have servers of their own.
     pub(crate) fn has_services(&self) -> bool {
         self.options.sandboxing.as_ref().is_some_and(|sandboxing| !sandboxing.services.is_empty())
+    }
+
+    /// Whether a server knows what the tests of a trial have done so far: one of the trial's own, or one that all share.
+    pub(crate) fn talks_to_servers(&self) -> bool {
+        self.has_services() || !self.options.resets.is_empty()
+    }
+
+    /// Puts back what trials share, as one is about to begin.
+    ///
+    /// # Errors
+    /// A command fails, or the user interrupts.
+    pub(crate) fn reset(&self) -> Result<(), RunError> {
+        self.options.resets.iter().try_for_each(|reset| reset.run(&self.options.interrupt))
     }
 
     /// Those whose state can be looked at.
@@ -185,6 +202,7 @@ impl PytestHost {
 
     /// A site for a trial in fresh processes on another base, if there is one; that has to outlive the trial.
     pub(crate) fn site_on(&self, other: Option<&BaseEnv>) -> Result<TrialEnv, RunError> {
+        self.reset()?;
         other.unwrap_or(&self.base).site(&self.workspace)
     }
 

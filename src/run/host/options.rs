@@ -3,6 +3,7 @@
 use crate::run::process::interrupt::Interrupt;
 use crate::run::process::python::Python;
 use crate::run::remarks::Remarks;
+use crate::run::services::Reset;
 use crate::run::site::trial_env::Sandboxing;
 use crate::state::NamedPlace;
 use std::path::PathBuf;
@@ -29,6 +30,8 @@ pub struct HostOptions {
     pub reaper: Option<PathBuf>,
     /// How trials are kept apart; without it, by a temporary folder of their own only.
     pub sandboxing: Option<Sandboxing>,
+    /// Servers that all trials share, with what puts them back before each.
+    pub resets: Vec<Reset>,
     /// How many bytes of memory each worker may use.
     pub memory: Option<u64>,
     /// How many workers run at once, over all trials, if these are kept apart.

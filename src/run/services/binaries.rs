@@ -7,16 +7,21 @@ const VERSIONED: [(&str, &str); 2] = [("/usr/lib/postgresql", ""), ("/usr", "pgs
 /// Other folders of programs.
 const OTHERS: [&str; 3] = ["/usr/local/pgsql/bin", "/usr/local/bin", "/usr/sbin"];
 
-/// The folder that holds all of these programs, the first of them with its links followed; those that packages of
-/// the suite's Python bring come last.
+/// The first folder that holds all of these programs.
 pub(super) fn folder_of(programs: &[&str], in_packages: &[&str], python: &Path) -> Option<PathBuf> {
+    folders_of(programs, in_packages, python).into_iter().next()
+}
+
+/// The folders that hold all of these programs, the first of them with its links followed; those that packages of
+/// the suite's Python bring come last.
+pub(super) fn folders_of(programs: &[&str], in_packages: &[&str], python: &Path) -> Vec<PathBuf> {
     let on_path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&on_path).filter(|folder| folder.is_absolute());
     let real = on_path
         .filter_map(|folder| Some(folder.join(programs.first()?).canonicalize().ok()?.parent()?.to_owned()));
     let others = OTHERS.iter().map(PathBuf::from);
-    let mut folders = real.chain(versions()).chain(others).chain(of_packages(in_packages, python));
-    folders.find(|folder| programs.iter().all(|program| folder.join(program).is_file()))
+    let folders = real.chain(versions()).chain(others).chain(of_packages(in_packages, python));
+    folders.filter(|folder| programs.iter().all(|program| folder.join(program).is_file())).collect()
 }
 
 /// The folders of all versions, the latest first.

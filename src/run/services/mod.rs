@@ -6,6 +6,9 @@ pub mod settings;
 mod binaries;
 mod postgres;
 mod redis;
+mod copying;
+mod on_host;
+mod reset;
 mod preparing;
 mod running;
 
@@ -17,7 +20,10 @@ use std::sync::OnceLock;
 use rustix::process::Signal;
 
 pub(crate) use preparing::{Place, Unready};
+pub use reset::Reset;
 pub(crate) use running::Running;
+
+use copying::Copied;
 
 use crate::plan::schedule::Resource;
 use crate::run::protocol::Server;
@@ -75,6 +81,8 @@ pub struct Service {
     run: Step,
     /// When it is up.
     ready: Ready,
+    /// A database that it starts with.
+    copied: Option<Copied>,
     /// What is run once, with it up.
     prepare: Vec<String>,
     /// Variables of these.

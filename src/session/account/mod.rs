@@ -77,7 +77,13 @@ impl Account {
             Event::Raced(schedules) => {
                 self.search.iter_mut().for_each(|search| search.schedules += schedules);
             }
-            Event::Outside(servers) => self.outside = servers.to_vec(),
+            Event::Outside(servers) => {
+                let is_told_anew = |known: &OutsideServer| {
+                    servers.iter().any(|server| server.at.resource == known.at.resource)
+                };
+                self.outside.retain(|known| !is_told_anew(known));
+                self.outside.extend_from_slice(servers);
+            }
             Event::LeftOut(tests) => self.left_out.extend(*tests),
             Event::Remark(about, text) => self.remarks.push((*about, (*text).to_owned())),
             event => self.book.add(suite, event),

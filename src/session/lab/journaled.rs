@@ -276,6 +276,10 @@ impl Engine for JournaledEngine {
         self.engine.servers()
     }
 
+    fn resets(&self) -> Vec<Listening> {
+        self.engine.resets()
+    }
+
     fn refuse_forks(&mut self, why: &str) -> Result<(), RunError> {
         self.engine.refuse_forks(why)
     }

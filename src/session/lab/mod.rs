@@ -358,6 +358,11 @@ impl<'a> Lab<'a> {
         self.engine.servers()
     }
 
+    /// The servers that all trials share and that are put back before each.
+    pub(crate) fn resets(&self) -> Vec<Listening> {
+        self.engine.resets()
+    }
+
     /// From now on trials run one after the other, as they share what they change.
     pub(crate) fn run_one_by_one(&mut self) {
         self.one_by_one = true;

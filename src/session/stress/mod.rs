@@ -9,6 +9,7 @@ pub(crate) mod suspected;
 pub(crate) mod hash_seeds;
 pub(crate) mod network;
 pub(crate) mod servers;
+pub(crate) mod resets;
 pub(crate) mod fidelity;
 pub(crate) mod recognised;
 pub(crate) mod same_cause;
@@ -221,10 +222,12 @@ impl Session<'_> {
         if self.victim.is_some() {
             return self.look_for_victim(lab, &suite_order, hash_seed);
         }
+        let first = self.run_before_all(lab, &suite_order)?;
         if lab.forks(&suite_order) {
             fidelity::check(lab, &suite_order)?;
         }
         let mut shown = lab.trial(Origin::Baseline, &suite_order)?;
+        self.look_at_resets(lab, first)?;
         lab.end_on_time();
         self.first_run =
             Some(self.start.elapsed()).filter(|took| self.limits.time.is_some_and(|time| time < *took));
@@ -297,7 +300,9 @@ impl Session<'_> {
         suite_order: &Plan,
         hash_seed: u32,
     ) -> Result<(), RunError> {
+        let first = self.run_before_all(lab, suite_order)?;
         let shown = lab.trial(Origin::Baseline, suite_order)?;
+        self.look_at_resets(lab, first)?;
         lab.end_on_time();
         self.look_for_servers(lab, suite_order, &shown)?;
         let mut more = lab.book().waiting.is_empty() && self.round(lab, VICTIM_ROUND)?;

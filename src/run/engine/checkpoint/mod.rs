@@ -92,9 +92,9 @@ impl Checkpoints {
         suite: &Suite,
         job: Job<'_>,
     ) -> Result<Option<Trial>, RunError> {
-        // What a trial leaves is told of one layer of files, and what a server holds in memory is in none.
+        // What a trial leaves is told of one layer of files, and what a server knows of its sessions is in none.
         let layers =
-            at.zygote.layers().filter(|_| !at.host.options.tells_leftovers && !at.host.has_services());
+            at.zygote.layers().filter(|_| !at.host.options.tells_leftovers && !at.host.talks_to_servers());
         let (Some(layers), Some(key)) = (layers, Key::of(suite, job)) else { return Ok(None) };
         let stop = key.stop;
         let slot = self.slot(key);
