@@ -256,7 +256,7 @@ impl Racing {
     ) -> Result<(), RunError> {
         let signature = &suspect.signature;
         if let Some(finding) = self.same_fixture(suspect) {
-            finding.also.push(signature.test);
+            gathering::also_loses(finding, signature.test);
             self.seen.insert(signature.clone());
             return Ok(());
         }

@@ -166,10 +166,17 @@ pub(crate) fn is_of(known: &Finding, finding: &Finding) -> bool {
         && (one.resource == other.resource || beside)
 }
 
+/// Takes in that a test loses a race as well, unless it is told with it already.
+pub(super) fn also_loses(known: &mut Finding, test: TestIndex) {
+    if known.test != Some(test) && !known.also.contains(&test) {
+        known.also.push(test);
+    }
+}
+
 /// Tells a race with one of the same cause that was found before. Where it is on another file, the folder of both is
 /// what is shared.
 pub fn join(known: &mut Finding, finding: &Finding) {
-    known.also.extend(finding.test);
+    finding.test.into_iter().for_each(|test| also_loses(known, test));
     if let (Some(trace), Some(other)) = (&mut known.trace, &finding.trace)
         && trace.resource != other.resource
     {
@@ -181,4 +188,18 @@ pub fn join(known: &mut Finding, finding: &Finding) {
 pub(crate) fn shared_folder(pair: &Pair, resource: &Resource) -> Option<String> {
     let name = folder(resource)?;
     pair.resources.contains(&Resource(format!("file:{name}"))).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::{Kind, Origin};
+
+    #[test]
+    fn a_test_that_loses_twice_is_told_once() {
+        let race = |test| Finding::new(Kind::Race, Some(TestIndex(test)), Origin::Race(0));
+        let mut known = race(0);
+        [0, 1, 1, 2].into_iter().for_each(|test| join(&mut known, &race(test)));
+        assert_eq!(known.also, [TestIndex(1), TestIndex(2)]);
+    }
 }
