@@ -105,11 +105,15 @@ fn what_to_do_next_does_what_it_says_and_a_fix_is_applied_once_it_is_wanted() {
     stage.git(&["rm", "--quiet", "--cached", CHANGED]);
     let untracked = stage.jostle("fix --yes");
     assert_eq!((untracked.status.code(), stage.source()), (Some(4), before.clone()), "{}", said(&untracked));
-    assert!(
-        said(&untracked).contains("git could not bring tests/test_overrides.py back"),
-        "{}",
-        said(&untracked)
-    );
+    let why =
+        "git could not bring tests/test_overrides.py back as it is. Commit it first, or give --allow-dirty";
+    assert!(said(&untracked).contains(why), "{}", said(&untracked));
+    let checked = stage.jostle("fix --check");
+    assert_eq!(checked.status.code(), Some(1), "{}", said(&checked));
+    let only = format!("1 fix can be applied with --allow-dirty only, 0 cannot be: {why}");
+    assert!(said(&checked).contains(&only), "as jostle fix says: {}", said(&checked));
+    let dirty = stage.jostle("fix --check --allow-dirty");
+    assert_eq!(dirty.status.code(), Some(0), "{}", said(&dirty));
     stage.git(&["reset", "--quiet"]);
 
     let fixed = stage.jostle("fix --yes");
@@ -120,14 +124,16 @@ fn what_to_do_next_does_what_it_says_and_a_fix_is_applied_once_it_is_wanted() {
     assert_eq!(verified.status.code(), Some(0), "{}", said(&verified));
     let again = stage.jostle("fix failures --yes");
     assert_eq!(again.status.code(), Some(0), "{}", said(&again));
-    assert!(said(&again).contains("is applied already"), "{}", said(&again));
+    let counts = "0 fixes can be applied, 0 cannot be, 1 is applied already\n";
+    assert!(said(&again).contains(counts), "{}", said(&again));
 
     // Without git nothing could be brought back.
     fs::write(stage.suite.join(CHANGED), &before).expect("a file");
     fs::remove_dir_all(stage.suite.join(".git")).expect("a repository");
     let no_git = stage.jostle("fix --yes");
     assert_eq!((no_git.status.code(), stage.source()), (Some(4), before), "{}", said(&no_git));
-    assert!(said(&no_git).contains("the project is in no git repository"), "{}", said(&no_git));
+    let nothing = "the project is in no git repository, so that nothing could bring tests/test_overrides.py back as it is. Give";
+    assert!(said(&no_git).contains(nothing), "there is nothing to commit to: {}", said(&no_git));
     let insisted = stage.jostle("fix --yes --allow-dirty failures");
     assert_eq!(insisted.status.code(), Some(0), "{}", said(&insisted));
     assert!(stage.source().contains("def _restore_environ_shop_debug():"));
@@ -143,7 +149,7 @@ fn where_there_is_no_fix_it_is_said_how_to_get_one() {
     for (arguments, advice) in [
         (&[][..], "run jostle stress there"),
         (&["--rootdir", "nowhere"], "Give the folder that pytest is run in"),
-        (&["nowhere.json"], "Give a file that jostle can read"),
+        (&["nowhere.json"], "there is no nowhere.json: give a failure file, or a folder of them"),
         (&["."], "`jostle explain FILE` looks for one"),
     ] {
         let told = fix(arguments);
@@ -197,7 +203,7 @@ def test_reads_b():
         // The second alone does not know of the first.
         assert_eq!(applied.status.code(), Some(i32::from(number == 1)), "{}", said(&applied));
     }
-    let checked = jostle("fix failures --check");
+    let checked = jostle("fix failures --check --allow-dirty");
     assert_eq!(checked.status.code(), Some(0), "{}", said(&checked));
     assert!(said(&checked).contains("is applied already"), "{}", said(&checked));
     assert!(said(&checked).contains("1 fix can be applied, 0 cannot be"), "{}", said(&checked));
@@ -205,10 +211,49 @@ def test_reads_b():
     assert_eq!(applied.status.code(), Some(0), "{}", said(&applied));
     let verify = said(&applied).lines().find(|line| line.contains("jostle verify ")).map(str::to_owned);
     let ending = format!(" --python {python}");
-    assert!(verify.is_some_and(|line| line.ends_with(&ending)), "as the session was run: {}", said(&applied));
+    let whole = format!("see whether the failures are gone: jostle verify{ending}");
+    assert_eq!(verify, Some(whole), "as the session was run: {}", said(&applied));
     let checked = jostle("fix --check");
     assert_eq!(said(&checked).matches("is applied already").count(), 2, "{}", said(&checked));
     let verified = jostle(&format!("verify --python {python}"));
     assert_eq!(verified.status.code(), Some(0), "{}", said(&verified));
     assert!(said(&verified).contains("2 recorded failures: 2 gone"), "{}", said(&verified));
+}
+
+#[test]
+fn what_the_last_session_was_is_said_where_it_has_left_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source =
+        "A = []\n\n\ndef test_sets_a():\n    A.append(1)\n\n\ndef test_reads_a():\n    assert A == []\n";
+    fs::write(folder.path().join("test_state.py"), source).expect("a file");
+    let python = support::light_python().display().to_string();
+    let jostle = |arguments: &str| {
+        let mut command = support::jostle(folder.path());
+        let words = shlex::split(arguments).expect("words");
+        said(&command.args(words).output().expect("jostle runs"))
+    };
+    let session = |more: &str| {
+        jostle(&format!(
+            "stress --seed 1 --trials 2 -n 1 --hash-seeds 1 --schedules 0 --python {python} {more}"
+        ))
+    };
+    session("--explain no");
+    let unfixed = jostle("fix --check");
+    assert!(
+        unfixed.contains("--explain no`, has left no fix of 1 failure: its report says why"),
+        "{unfixed}"
+    );
+    session("");
+    session("--explain no");
+    let kept = jostle("fix --check --allow-dirty");
+    assert!(
+        kept.contains("1 fix can be applied, 0 cannot be"),
+        "found before, for what was found again: {kept}"
+    );
+    session("-k reads");
+    let clean = jostle("fix --check");
+    assert!(clean.contains("-k reads`, found no new failure, and no failure of a session before"), "{clean}");
+    let verified = jostle(&format!("verify --python {python}"));
+    assert!(verified.contains("the last session in this folder, 20"), "{verified}");
+    assert!(verified.contains("-k reads`, found no new one"), "{verified}");
 }

@@ -101,3 +101,10 @@ pub struct Explanation {
     /// Why nothing is confirmed.
     pub why: Option<String>,
 }
+
+impl Explanation {
+    /// Whether a fix was looked for, and the time was over before one had been tried to the end.
+    pub(crate) fn lacks_time_for_a_fix(&self) -> bool {
+        self.no_fix.as_ref().is_some_and(|none| none.why == NoFixReason::NoTime)
+    }
+}

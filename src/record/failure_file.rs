@@ -88,6 +88,11 @@ pub enum RecordError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// There is none.
+    #[error(
+        "there is no {0}: give a failure file, or a folder of them as `jostle stress --failures DIR` writes it"
+    )]
+    Missing(String),
     /// It holds something else.
     #[error("{path} is not a failure file of jostle: {why}. `jostle stress --failures DIR` writes them")]
     Content {
@@ -286,6 +291,20 @@ impl FailureFile {
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
         paths.sort();
         paths.into_iter().map(|path| Self::read(&path).map(|file| (path, file))).collect()
+    }
+
+    /// Reads a file, or those of a folder.
+    ///
+    /// # Errors
+    /// There is none, or it is as for [`FailureFile::read_folder`].
+    pub(crate) fn read_all(path: &Path) -> Result<Vec<(PathBuf, Self)>, RecordError> {
+        match path.metadata() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(RecordError::Missing(path.display().to_string()))
+            }
+            Ok(metadata) if metadata.is_dir() => Self::read_folder(path),
+            _ => Self::read(path).map(|file| vec![(path.to_owned(), file)]),
+        }
     }
 
     /// Reads a file.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::time::{Duration, UNIX_EPOCH};
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -50,9 +49,7 @@ impl<'a> HistoryDocument<'a> {
 
 /// `2026-11-24 02:00`, in UTC.
 pub(super) fn time(night: &Session) -> String {
-    let at = UNIX_EPOCH.checked_add(Duration::from_millis(night.started)).unwrap_or(UNIX_EPOCH);
-    let text = humantime::format_rfc3339_seconds(at).to_string();
-    text.get(..16).unwrap_or(&text).replace('T', " ")
+    words::minute(night.started)
 }
 
 /// `, commit 1a2b3c4d5e`, or nothing.

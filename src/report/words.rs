@@ -1,6 +1,7 @@
 //! The words in which findings are told, used by every report.
 
 use std::borrow::Cow;
+use std::time::{Duration, UNIX_EPOCH};
 
 use crate::explain::Explanation;
 use crate::finding::group::Group;
@@ -44,8 +45,7 @@ pub(crate) fn heading(finding: &Finding) -> String {
         (Kind::Unreproduced, ..) => "unclear",
         (Kind::Broken, ..) => "fails alone too",
         (Kind::Leftover, ..) => "leaves files in the project",
-    };
-    format!("{common} ({})", finding.kind.name())
+    }
 }
 
 /// A test with the line that defines it, as editors and terminals know places: `tests/test_cart.py:14 test_total`. Its id
@@ -270,9 +270,21 @@ pub(crate) fn tally(tally: Tally) -> String {
     format!("{} of {} {}", tally.failed, tally.runs, if tally.runs == 1 { "run" } else { "runs" })
 }
 
+/// `2026-11-24 02:00` in UTC, of so many milliseconds since 1970.
+pub(crate) fn minute(milliseconds: u64) -> String {
+    let at = UNIX_EPOCH.checked_add(Duration::from_millis(milliseconds)).unwrap_or(UNIX_EPOCH);
+    let text = humantime::format_rfc3339_seconds(at).to_string();
+    text.get(..16).unwrap_or(&text).replace('T', " ")
+}
+
 /// `1 test`, `2 tests`.
 pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// `1 fix`, `2 fixes`.
+pub(crate) fn count_of(number: usize, one: &str, more: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { more })
 }
 
 /// `a, b and c`.

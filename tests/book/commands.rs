@@ -101,7 +101,8 @@ fn place(arguments: &[String]) -> Where {
     match arguments.first().map(String::as_str) {
         Some("speedup" | "fix") => Where::Nowhere,
         Some("history" | "merge") => Where::Fixed,
-        Some("verify") if !has("--require-fail") => Where::Fixed,
+        // Without a name it looks for what the last session found, which has to have found something.
+        Some("verify") if arguments.len() > 1 && !has("--require-fail") => Where::Fixed,
         Some("explain") => Where::Fixed,
         Some("replay") if has("ci.log") || has("--shrink") => Where::Fixed,
         Some("plan") if has("--out") => Where::Fixed,

@@ -238,7 +238,7 @@ pub struct FixArgs {
     #[arg(value_name = "FAILURE")]
     pub failures: Vec<PathBuf>,
     /// Only show them, and say whether they can be applied
-    #[arg(long, conflicts_with_all = ["yes", "allow_dirty"])]
+    #[arg(long, conflicts_with = "yes")]
     pub check: bool,
     /// Apply all of them, without asking
     #[arg(short, long)]

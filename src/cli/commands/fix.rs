@@ -12,6 +12,7 @@ use crate::cli::ExitCode;
 use crate::cli::args::FixArgs;
 use crate::cli::commands::last_session;
 use crate::cli::commands::suite_run::STDOUT;
+use crate::cli::config;
 use crate::cli::values::UsageError;
 use crate::explain::fix::Edit;
 use crate::explain::fix::diff::between;
@@ -40,27 +41,64 @@ pub(super) fn run(args: &FixArgs) -> anyhow::Result<ExitCode> {
         proposal(&mut out, number, one).context(STDOUT)?;
     }
     out.flush().context(STDOUT)?;
-    let fits = |one: &&Proposal| matches!(one.standing, Standing::Fits { .. });
-    let cannot = proposals
-        .iter()
-        .filter(|one| !matches!(one.standing, Standing::Fits { .. } | Standing::Applied))
-        .count();
-    let fitting = proposals.iter().filter(fits).count();
-    let code = if cannot > 0 { ExitCode::Found } else { ExitCode::Clean };
-    if args.check || fitting == 0 {
-        let fixes = if fitting == 1 { "1 fix".to_owned() } else { format!("{fitting} fixes") };
-        writeln!(out, "{fixes} can be applied, {cannot} cannot be").context(STDOUT)?;
-        return Ok(code);
+    let counts = Counts::of(&proposals);
+    let code = if counts.cannot > 0 { ExitCode::Found } else { ExitCode::Clean };
+    let held_back = |edits: &[Edit]| match args.allow_dirty {
+        true => None,
+        false => held_back(&root, edits),
+    };
+    if args.check || counts.fitting == 0 {
+        let all: Vec<&[Edit]> = proposals.iter().filter_map(edits_of).collect();
+        let why = held_back(&tree.to_write(&all).0);
+        writeln!(out, "{}", counts.told(why.as_deref())).context(STDOUT)?;
+        return Ok(if why.is_some() { ExitCode::Found } else { code });
     }
-    let chosen = chosen(args, &proposals, fitting)?;
-    let (edits, apart) = tree.together(&chosen);
-    let edits: Vec<Edit> = edits.into_iter().filter(|edit| !tree.made.contains(edit)).collect();
-    if !args.allow_dirty && !edits.is_empty() {
-        refuse_dirty(&root, &edits)?;
+    let chosen = chosen(args, &proposals, counts.fitting)?;
+    let (edits, apart) = tree.to_write(&chosen);
+    if let Some(why) = held_back(&edits) {
+        return Err(UsageError(format!("nothing is changed: {why}")).into());
     }
     write(&root, &edits, &tree)?;
     tell(&mut out, &edits, apart, &verify(args, &named, &folder)).context(STDOUT)?;
     Ok(if apart > 0 { ExitCode::Found } else { code })
+}
+
+/// How many of the fixes can be applied.
+struct Counts {
+    fitting: usize,
+    cannot: usize,
+    applied: usize,
+}
+
+impl Counts {
+    fn of(proposals: &[Proposal]) -> Self {
+        let count =
+            |is: fn(&Standing) -> bool| proposals.iter().filter(|proposal| is(&proposal.standing)).count();
+        let fitting = count(|standing| matches!(standing, Standing::Fits { .. }));
+        let applied = count(|standing| matches!(standing, Standing::Applied));
+        Self { fitting, cannot: proposals.len() - fitting - applied, applied }
+    }
+
+    /// In one line, with why they are `held_back` as things stand, if so.
+    fn told(&self, held_back: Option<&str>) -> String {
+        let fixes = words::count_of(self.fitting, "fix", "fixes");
+        let only = if held_back.is_some() { " with --allow-dirty only" } else { "" };
+        let applied = match self.applied {
+            0 => String::new(),
+            1 => ", 1 is applied already".to_owned(),
+            more => format!(", {more} are applied already"),
+        };
+        let why = held_back.map_or_else(String::new, |why| format!(": {why}"));
+        format!("{fixes} can be applied{only}, {} cannot be{applied}{why}", self.cannot)
+    }
+}
+
+/// The changes of a fix that can be applied.
+fn edits_of(proposal: &Proposal) -> Option<&[Edit]> {
+    match &proposal.standing {
+        Standing::Fits { edits, .. } => Some(edits),
+        _ => None,
+    }
 }
 
 /// Says which files are changed, how many fixes were not applied for others that are, and what to do next.
@@ -86,7 +124,7 @@ fn verify(args: &FixArgs, named: &[PathBuf], folder: &Path) -> String {
     let words =
         ["jostle verify".to_owned()].into_iter().chain(named.iter().filter_map(quoted)).chain(rootdir);
     // How a suite is run that the named failures are of is not known.
-    let options = if args.failures.is_empty() { last_session::options(folder) } else { String::new() };
+    let options = if args.failures.is_empty() { last_session::read(folder).options } else { String::new() };
     words.collect::<Vec<_>>().join(" ") + &options
 }
 
@@ -94,24 +132,25 @@ fn verify(args: &FixArgs, named: &[PathBuf], folder: &Path) -> String {
 fn failures(args: &FixArgs, folder: &Path) -> anyhow::Result<(Vec<FailureFile>, Vec<PathBuf>)> {
     let usage = |error: RecordError| UsageError(error.to_string());
     let of_session = args.failures.is_empty();
-    let named = if of_session { vec![last_session::folder(folder)?] } else { args.failures.clone() };
+    let mut named = args.failures.clone();
     let mut files = Vec::new();
-    for path in &named {
-        let read = match path.is_dir() {
-            true => FailureFile::read_folder(path).map_err(usage)?,
-            false if of_session => Vec::new(),
-            false => vec![(path.clone(), FailureFile::read(path).map_err(usage)?)],
-        };
-        files.extend(read.into_iter().map(|(_, file)| file));
+    if of_session {
+        let kept_in = last_session::folder(folder)?;
+        files = last_session::files(folder).map_err(usage)?;
+        // `jostle verify` knows them without being told, unless a folder is configured that it looks into first.
+        if config::read(folder)?.failures.is_some() {
+            named.push(kept_in);
+        }
     }
+    for path in &args.failures {
+        files.extend(FailureFile::read_all(path).map_err(usage)?);
+    }
+    let mut files: Vec<FailureFile> = files.into_iter().map(|(_, file)| file).collect();
+    let without = files.len();
     files.retain(|file| !file.fix.is_empty());
     if files.is_empty() {
         let why = match of_session {
-            true => format!(
-                "no session in {} has left a fix: run jostle stress there, or give failure files as \
-                 `jostle stress --failures DIR` writes them",
-                folder.display()
-            ),
+            true => last_session::no_fix(folder, without),
             false => "there is no fix in what is given: `jostle explain FILE` looks for one, and jostle fix then applies it".into(),
         };
         return Err(UsageError(why).into());
@@ -194,6 +233,12 @@ impl Tree {
         joined(&others, more)
     }
 
+    /// Those of [`Tree::together`] that are still to be made.
+    fn to_write(&self, chosen: &[&[Edit]]) -> (Vec<Edit>, usize) {
+        let (edits, apart) = self.together(chosen);
+        (edits.into_iter().filter(|edit| !self.made.contains(edit)).collect(), apart)
+    }
+
     /// All changes, a file each, and how many of the fixes did not go together with those before them.
     fn together(&self, chosen: &[&[Edit]]) -> (Vec<Edit>, usize) {
         chosen.iter().fold((self.made.clone(), 0), |(all, apart), more| match self.joined(&all, more) {
@@ -255,10 +300,7 @@ fn standing(states: Vec<State>, tree: &Tree) -> Standing {
 
 /// The fixes that are to be applied: all, or those that the user says.
 fn chosen<'a>(args: &FixArgs, proposals: &'a [Proposal], fitting: usize) -> anyhow::Result<Vec<&'a [Edit]>> {
-    let fits = (1..).zip(proposals).filter_map(|(number, one)| match &one.standing {
-        Standing::Fits { edits, .. } => Some((number, edits.as_slice())),
-        _ => None,
-    });
+    let fits = (1..).zip(proposals).filter_map(|(number, one)| Some((number, edits_of(one)?)));
     if args.yes {
         return Ok(fits.map(|(_, edits)| edits).collect());
     }
@@ -302,40 +344,52 @@ fn ask(answers: &mut dyn BufRead, out: &mut dyn Write, numbers: &[usize]) -> io:
     Ok(chosen)
 }
 
-/// Changes nothing that could not be brought back.
-fn refuse_dirty(root: &Path, edits: &[Edit]) -> Result<(), UsageError> {
+/// Why files could not be brought back once they are changed, and what to do about that; none if they could.
+fn held_back(root: &Path, edits: &[Edit]) -> Option<String> {
+    if edits.is_empty() {
+        return None;
+    }
     let files: Vec<String> = edits.iter().map(|edit| edit.file.clone()).collect();
-    let refused = |why: String| {
-        Err(UsageError(format!(
-            "nothing is changed: {why}. Commit it first, or give --allow-dirty to change it all the same"
-        )))
-    };
+    let is = |files: &[String]| if files.len() == 1 { "is" } else { "are" };
+    let it = |files: &[String]| if files.len() == 1 { "it" } else { "them" };
+    let as_is = |files: &[String]| if files.len() == 1 { "as it is" } else { "as they are" };
     let led = git::led_elsewhere(root, &files);
     if !led.is_empty() {
-        return Err(UsageError(format!(
-            "nothing is changed: {} is reached through a symbolic link, so that git says nothing of what it leads to. Give \
-             --allow-dirty to change that all the same",
-            words::listed(&led)
-        )));
+        return Some(format!(
+            "{} {} reached through a symbolic link, so that git says nothing of what that leads to. Give --allow-dirty to \
+             change that all the same",
+            words::listed(&led),
+            is(&led)
+        ));
     }
-    let shared: Vec<String> = files
-        .iter()
-        .filter(|file| root.join(file).metadata().is_ok_and(|metadata| metadata.nlink() > 1))
-        .cloned()
-        .collect();
+    let has_another = |file: &&String| root.join(file).metadata().is_ok_and(|metadata| metadata.nlink() > 1);
+    let shared: Vec<String> = files.iter().filter(has_another).cloned().collect();
     if !shared.is_empty() {
-        return Err(UsageError(format!(
-            "nothing is changed: {} has another name as well (a hard link), under which it would stay as it is. Give \
-             --allow-dirty to change it under this name alone",
-            words::listed(&shared)
-        )));
+        let [has, name, stay] = match shared.len() {
+            1 => ["has another name", "this name", "it would stay as it is"],
+            _ => ["have other names", "these names", "they would stay as they are"],
+        };
+        return Some(format!(
+            "{} {has} as well (a hard link), under which {stay}. Give --allow-dirty to change {} under {name} alone",
+            words::listed(&shared),
+            it(&shared)
+        ));
     }
     match git::uncommitted(root, &files) {
-        Ok(dirty) if dirty.is_empty() => Ok(()),
-        Ok(dirty) => refused(format!("git could not bring {} back as it is", words::listed(&dirty))),
-        Err(why) => {
-            refused(format!("{why}, so that nothing could bring {} back as it is", words::listed(&files)))
-        }
+        Ok(dirty) if dirty.is_empty() => None,
+        Ok(dirty) => Some(format!(
+            "git could not bring {} back {}. Commit {it} first, or give --allow-dirty to change {it} all the same",
+            words::listed(&dirty),
+            as_is(&dirty),
+            it = it(&dirty)
+        )),
+        // There is nothing to commit to.
+        Err(why) => Some(format!(
+            "{why}, so that nothing could bring {} back {}. Give --allow-dirty to change {} all the same",
+            words::listed(&files),
+            as_is(&files),
+            it(&files)
+        )),
     }
 }
 
@@ -534,7 +588,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a.py"), "a\n").unwrap();
         fs::hard_link(folder.path().join("a.py"), folder.path().join("b.py")).unwrap();
-        let told = refuse_dirty(folder.path(), &[edit("a.py", "a\n", &["new\n"])]).unwrap_err().0;
+        let told = held_back(folder.path(), &[edit("a.py", "a\n", &["new\n"])]).unwrap();
         assert!(told.contains("a.py has another name as well (a hard link)"), "{told}");
     }
 
@@ -548,7 +602,7 @@ mod tests {
         symlink("../outside/y.py", root.join("z.py")).unwrap();
         symlink("../outside", root.join("tests")).unwrap();
         for file in ["z.py", "tests/y.py"] {
-            let told = refuse_dirty(&root, &[edit(file, "a\n", &["new\n"])]).unwrap_err().0;
+            let told = held_back(&root, &[edit(file, "a\n", &["new\n"])]).unwrap();
             assert!(told.contains(&format!("{file} is reached through a symbolic link")), "{told}");
         }
     }

@@ -1,41 +1,140 @@
 //! The failures of the last session in a folder, which `jostle fix` and `jostle verify` know without being told.
 
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
+
+use crate::finding::Finding;
 use crate::record::{FailureFile, RecordError, atomic_file, last_session};
+use crate::report::words;
 use crate::run::RunError;
 use crate::run::site::workspace::cache_dir;
 use crate::session::SessionResult;
 
+/// What is known of the last session besides its failures.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct LastSession {
+    /// When it ended, in milliseconds since 1970 (UTC); 0 if nothing is known of it.
+    ended: u64,
+    /// Its command, if somebody typed it.
+    command: Option<String>,
+    /// How the suite was run, each option with a space before it.
+    pub(super) options: String,
+    /// Whether it came to its end.
+    whole: bool,
+    /// The names of its failure files, in the order of its report.
+    files: Vec<String>,
+}
+
 /// Keeps the new failures of a session in place of those of the one before; tells whether there are some. That they cannot be
-/// kept costs no more than that. `options` are those that say how the suite is run, each with a space before it.
-pub(super) fn keep(project: &Path, outline: &SessionResult, options: &str) -> bool {
-    let kept = kept(manner(outline), project, outline);
-    if let (true, Ok(folder)) = (kept, folder(project)) {
-        // Without it jostle fix advises a command that may lack some of them.
-        let _ = atomic_file::write(&folder.join(OPTIONS), options.as_bytes());
+/// kept costs no more than that. `options` are those that say how the suite is run, each with a space before it, `command` is
+/// what was typed.
+pub(super) fn keep(
+    project: &Path,
+    outline: &SessionResult,
+    options: String,
+    command: Option<String>,
+) -> bool {
+    let Some(files) = kept(manner(outline), project, outline) else {
+        return false;
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let session = LastSession {
+        ended: u64::try_from(now.as_millis()).unwrap_or_default(),
+        command,
+        options,
+        whole: is_whole(outline),
+        files: files.iter().map(FailureFile::file_name).collect(),
+    };
+    if let (Ok(folder), Ok(text)) = (folder(project), serde_json::to_vec(&session)) {
+        // Without it jostle fix advises a command that may lack some options, and no order is known.
+        let _ =
+            std::fs::create_dir_all(&folder).and_then(|()| atomic_file::write(&folder.join(SESSION), &text));
     }
-    kept
+    !files.is_empty()
 }
 
-/// How the suite was run in the last session, each option with a space before it, as far as that is known.
-pub(super) fn options(project: &Path) -> String {
-    let read = folder(project).ok().and_then(|folder| atomic_file::read(&folder.join(OPTIONS), 1 << 20).ok());
-    read.and_then(|text| String::from_utf8(text).ok()).unwrap_or_default()
+/// What is known of the last session besides its failures.
+pub(super) fn read(project: &Path) -> LastSession {
+    let read = folder(project).ok().and_then(|folder| atomic_file::read(&folder.join(SESSION), 1 << 20).ok());
+    read.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
 }
 
-/// The file of the options, which is no failure file.
-const OPTIONS: &str = "options";
+/// The failures that are kept, with their files, in the order of the last session's report.
+///
+/// # Errors
+/// A file cannot be used. Where there is no place for what jostle keeps, there is none.
+pub(super) fn files(project: &Path) -> Result<Vec<(PathBuf, FailureFile)>, RecordError> {
+    let Some(folder) = folder(project).ok().filter(|folder| folder.is_dir()) else {
+        return Ok(Vec::new());
+    };
+    let order = read(project).files;
+    let mut files = FailureFile::read_folder(&folder)?;
+    // Those of a plan that was run again come last.
+    files.sort_by_key(|(path, _)| order.iter().position(|name| path.ends_with(name)).unwrap_or(order.len()));
+    Ok(files)
+}
+
+/// Why there is no failure of the last session to verify, and what to do.
+pub(super) fn no_failure(project: &Path) -> String {
+    let named = "give failure files, or a folder of them as `jostle stress --failures DIR` writes it, or set `failures` in \
+                 [tool.jostle]";
+    match read(project).told() {
+        Some(told) => {
+            format!(
+                "no failure is named, and the last session in this folder, {told}, found no new one: {named}"
+            )
+        }
+        None => {
+            format!(
+                "no failure is named: {named}; what the last session in this folder found is known without a name"
+            )
+        }
+    }
+}
+
+/// Why there is no fix of the last session to apply, of so many failures that are kept, and what to do.
+pub(super) fn no_fix(project: &Path, failures: usize) -> String {
+    let folder = project.display();
+    let given = "give failure files as `jostle stress --failures DIR` writes them";
+    match (read(project).told(), failures) {
+        (Some(told), 0) => format!(
+            "the last session in {folder}, {told}, found no new failure, and no failure of a session before it is kept: run \
+             jostle stress there, or {given}"
+        ),
+        (Some(told), _) => format!(
+            "the last session in {folder}, {told}, has left no fix of {}: its report says why. jostle stress looks for \
+             fixes unless it is given --explain no or state; or {given}",
+            words::count(failures, "failure")
+        ),
+        (None, _) => format!("no session in {folder} has left a fix: run jostle stress there, or {given}"),
+    }
+}
+
+impl LastSession {
+    /// Which it was: `2026-11-24 02:00 UTC, jostle stress tests`; nothing if that is not known.
+    fn told(&self) -> Option<String> {
+        let command = self.command.as_ref().map_or_else(String::new, |command| format!(", `{command}`"));
+        let whole = if self.whole { "" } else { ", which did not come to its end" };
+        (self.ended > 0).then(|| format!("{} UTC{command}{whole}", words::minute(self.ended)))
+    }
+}
+
+/// The file of what is known of a session, which is no failure file.
+const SESSION: &str = "session";
 
 /// What keeps a session's failures in jostle's own folder, of a project.
 type Keeps = fn(&Path, &Path, &[FailureFile]) -> Result<(), RecordError>;
 
 /// A session that did not come to its end says nothing of what it did not find: what was known before it stays known.
 fn manner(outline: &SessionResult) -> Keeps {
-    match outline.interrupted || outline.error.is_some() {
-        true => last_session::add,
-        false => last_session::keep,
-    }
+    if is_whole(outline) { last_session::keep } else { last_session::add }
+}
+
+fn is_whole(outline: &SessionResult) -> bool {
+    !outline.interrupted && outline.error.is_none()
 }
 
 /// Keeps those of a plan that was run again besides those of the session.
@@ -51,22 +150,39 @@ pub(super) fn folder(project: &Path) -> Result<PathBuf, RunError> {
     Ok(last_session::folder(&cache_dir()?, project))
 }
 
-fn kept(keep: Keeps, project: &Path, outline: &SessionResult) -> bool {
+/// The failures that are kept now; nothing if they cannot be.
+fn kept(keep: Keeps, project: &Path, outline: &SessionResult) -> Option<Vec<FailureFile>> {
+    let kept = cache_dir().map_err(|error| error.to_string()).and_then(|cache| {
+        let files = failures(&last_session::folder(&cache, project), outline);
+        keep(&cache, project, &files).map(|()| files).map_err(|error| error.to_string())
+    });
+    kept.inspect_err(|error| {
+        anstream::eprintln!(
+            "{error}. jostle fix and jostle verify have to be told of this session's failures"
+        );
+    })
+    .ok()
+}
+
+/// The files of a session's new failures. One for which no fix was looked for keeps that which was found of it earlier, as it
+/// is good for the files that it was tried with and no others.
+fn failures(folder: &Path, outline: &SessionResult) -> Vec<FailureFile> {
     let new = outline.findings.iter().filter(|finding| finding.is_new_failure());
-    let files: Vec<FailureFile> =
-        new.filter_map(|finding| FailureFile::new(finding, &outline.collected)).collect();
-    let kept = cache_dir()
-        .map_err(|error| error.to_string())
-        .and_then(|cache| keep(&cache, project, &files).map_err(|error| error.to_string()));
-    match kept {
-        Ok(()) => !files.is_empty(),
-        Err(error) => {
-            anstream::eprintln!(
-                "{error}. jostle fix and jostle verify have to be told of this session's failures"
-            );
-            false
+    let file = |finding: &Finding| {
+        let mut file = FailureFile::new(finding, &outline.collected)?;
+        if file.fix.is_empty() && no_fix_was_sought(finding) {
+            file.fix =
+                FailureFile::read(&folder.join(file.file_name())).map(|known| known.fix).unwrap_or_default();
         }
-    }
+        Some(file)
+    };
+    new.filter_map(file).collect()
+}
+
+/// Whether no fix was tried to the end.
+fn no_fix_was_sought(finding: &Finding) -> bool {
+    let explanation = finding.explanation.as_ref();
+    explanation.is_none_or(|explanation| explanation.no_fix.is_none() || explanation.lacks_time_for_a_fix())
 }
 
 #[cfg(test)]

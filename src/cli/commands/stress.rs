@@ -94,8 +94,8 @@ pub(crate) fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow
     tell_error(&outline);
     let code = ExitCode::of_session(&outline, options.kept.strict);
     let json = write_json(options.suite.json.as_ref(), &Document::new(&outline, code as u8));
-    let kept =
-        options.suite_stays && last_session::keep(&options.suite.folder, &outline, &besides_rootdir(options));
+    let kept = options.suite_stays
+        && last_session::keep(&options.suite.folder, &outline, besides_rootdir(options), command(options));
     let next = next::commands(options, &outline, kept);
     let shown = streamed.map_or(Ok(()), |streamed| streamed.end(&outline, &next).context(STDOUT));
     // Each is tried, so that a full disk costs no more than what does not fit.
@@ -237,6 +237,12 @@ pub(super) fn of_the_suite(options: &StressOptions) -> String {
     let rootdir = options.suite.rootdir.as_ref().and_then(|path| shlex::try_quote(path.to_str()?).ok());
     rootdir.map_or_else(String::new, |path| format!(" --rootdir {path}"))
         + &besides(options, options.suite.tests_file.as_deref())
+}
+
+/// The command as it was typed, if it was.
+fn command(options: &StressOptions) -> Option<String> {
+    let words = options.typed.as_ref()?.iter().skip(1).map(String::as_str);
+    shlex::try_join(["jostle"].into_iter().chain(words)).ok()
 }
 
 /// How the suite is run, for a command that is told by itself where it is.

@@ -100,27 +100,18 @@ fn code(report: &Verification) -> ExitCode {
 /// The failures of the files that are named, in the order of their paths within a folder.
 fn files(args: &VerifyArgs, options: &SuiteOptions) -> Result<Vec<(PathBuf, FailureFile)>, UsageError> {
     let configured = options.failures_folder();
-    let mut named: Vec<PathBuf> =
+    let named: Vec<PathBuf> =
         if args.failures.is_empty() { configured.into_iter().collect() } else { args.failures.clone() };
+    let mut files = Vec::new();
     if named.is_empty() {
         // Where there is no place for it, nothing is kept there.
-        named.extend(last_session::folder(&options.folder).ok().filter(|folder| folder.is_dir()));
+        files = last_session::files(&options.folder).map_err(|error| UsageError(error.to_string()))?;
+        if files.is_empty() {
+            return Err(UsageError(last_session::no_failure(&options.folder)));
+        }
     }
-    if named.is_empty() {
-        return Err(UsageError(
-            "no failure is named: give failure files, or a folder of them as `jostle stress --failures DIR` writes \
-             it, or set `failures` in [tool.jostle]; what the last session in this folder found is known without a name"
-                .into(),
-        ));
-    }
-    let mut files = Vec::new();
     for path in &named {
-        let read = match path.is_dir() {
-            true => FailureFile::read_folder(path),
-            false => FailureFile::read(path).map(|file| vec![(path.clone(), file)]),
-        };
-        let read = read.map_err(|error| UsageError(error.to_string()))?;
-        files.extend(read);
+        files.extend(FailureFile::read_all(path).map_err(|error| UsageError(error.to_string()))?);
     }
     if files.is_empty() {
         let named: Vec<String> = named.iter().map(|path| path.display().to_string()).collect();
