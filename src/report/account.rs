@@ -20,14 +20,6 @@ pub(super) fn write(
 ) -> io::Result<()> {
     let (suite, verbosity) = (&outline.collected.suite, manner.verbosity);
     explanation::causes(out, &outline.findings, suite)?;
-    for suspect in &outline.unjudged {
-        let test = manner.links.test(suite, suspect.signature.test);
-        writeln!(
-            out,
-            "{DOUBTFUL}not judged{DOUBTFUL:#}  {test} failed in {}; the session ended before it was looked into",
-            words::origin(suspect.origin)
-        )?;
-    }
     if verbosity == Verbosity::Verbose {
         neutralised(out, &outline.collected)?;
         sorted_by(out, suite, outline.axes.ignore_rank)?;

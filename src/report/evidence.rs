@@ -79,7 +79,8 @@ fn whether_git_takes_a_fix_is_doubted_only_where_it_was_not_tried() {
 fn with_how_many_others_a_fix_was_tried_is_told() {
     let held = "tried in a copy: undoes the failure, and holds in 20 of 20 trials, 5 of them on two workers";
     for (order_apart, those) in [(false, "all of them"), (true, "all but suite order and its reverse")] {
-        let told = |others| format!("{held}; {those} together with the {others}");
+        let held = held.replace("undoes the failure", "undoes the failure by itself");
+        let told = |others| format!("{held}; {those} with the {others} applied as well");
         let of = |together_with| fixed(Fix { together_with, order_apart, ..fix() });
         assert!(has(&of(1), "fix", &told("fix of another finding")));
         assert!(has(&of(4), "fix", &told("fixes of 4 other findings")));

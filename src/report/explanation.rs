@@ -115,8 +115,13 @@ fn confirmed(
     }
     explanation.fix.as_ref().map_or(Ok(()), |fix| {
         let tried = tried(fix);
+        let by_itself = if fix.together_with > 0 { " by itself" } else { "" };
         let applied = if fix.git_applied { "" } else { "; whether git applies it could not be tried" };
-        writeln!(out, "  {:<13} tried in a copy: undoes the failure, and holds in {tried}{applied}", "fix")?;
+        writeln!(
+            out,
+            "  {:<13} tried in a copy: undoes the failure{by_itself}, and holds in {tried}{applied}",
+            "fix"
+        )?;
         patch::write(out, &fix.diff)?;
         not_shown_as_it_is(&fix.diff).map_or(Ok(()), |what| {
             writeln!(out, "  {:<13} {what}, which does not show here: --write-fix FILE writes it so", "note")
@@ -241,8 +246,8 @@ fn tried(fix: &Fix) -> String {
     let those = if fix.order_apart { "all but suite order and its reverse" } else { "all of them" };
     let together = match fix.together_with as usize {
         0 => String::new(),
-        1 => format!("; {those} together with the fix of another finding"),
-        others => format!("; {those} together with the fixes of {others} other findings"),
+        1 => format!("; {those} with the fix of another finding applied as well"),
+        others => format!("; {those} with the fixes of {others} other findings applied as well"),
     };
     format!("{trials}{workers}{together}{anyway}{raced}")
 }

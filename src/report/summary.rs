@@ -6,7 +6,7 @@ use anstyle::Style;
 
 use crate::finding::{Finding, Kind};
 use crate::report::links::Links;
-use crate::report::terminal::{BAD, DIM, GOOD, style};
+use crate::report::terminal::{BAD, DIM, DOUBTFUL, GOOD, style};
 use crate::report::words;
 use crate::session::SessionResult;
 use crate::suite::triage::by_cause;
@@ -19,14 +19,23 @@ const HEADING: Style = Style::new().bold();
 /// Those of the writer.
 pub(super) fn write(out: &mut dyn Write, outline: &SessionResult, links: Links<'_>) -> io::Result<()> {
     let errors = &outline.collected.suite.errors;
-    if outline.findings.is_empty() && errors.is_empty() {
+    if outline.findings.is_empty() && outline.unjudged.is_empty() && errors.is_empty() {
         return Ok(());
     }
     writeln!(out, "\n{HEADING}short summary{HEADING:#}")?;
     for (cause, errors) in by_cause(errors) {
         writeln!(out, "{BAD}collection error{BAD:#}  {cause} ({})", errors.len())?;
     }
-    outline.findings.iter().try_for_each(|finding| self::finding(out, finding, outline, links))
+    outline.findings.iter().try_for_each(|finding| self::finding(out, finding, outline, links))?;
+    for suspect in &outline.unjudged {
+        let test = links.test(&outline.collected.suite, suspect.signature.test);
+        writeln!(
+            out,
+            "{DOUBTFUL}not judged{DOUBTFUL:#}  {test} failed in {}; the session ended before it was looked into",
+            words::origin(suspect.origin)
+        )?;
+    }
+    Ok(())
 }
 
 fn finding(

@@ -2,14 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::cli::commands::last_session;
 use crate::cli::commands::stress::{of_the_suite, pytest_args};
 use crate::cli::options::StressOptions;
+use crate::explain::Explanation;
 use crate::finding::Finding;
-use crate::record::fix_files;
+use crate::record::{FailureFile, fix_files};
 use crate::run::project::git;
 use crate::session::SessionResult;
 
-/// The commands that apply the fixes and see whether the failures are gone, which `jostle fix` and `jostle verify` know if
+/// How many findings at most are named for which there was no time.
+const LATER: usize = 3;
+
+/// The commands that apply the fixes and see whether the failures are gone, and those that look for the fixes for which there
+/// was no time, which `jostle fix` and `jostle verify` know if
 /// they are `kept`. None where nothing new was found, where the session is to be gone on with first, and where the suite is
 /// gone.
 pub(super) fn commands(options: &StressOptions, outline: &SessionResult, kept: bool) -> Vec<String> {
@@ -34,7 +40,26 @@ pub(super) fn commands(options: &StressOptions, outline: &SessionResult, kept: b
     let verifies = failures.map(|folder| {
         format!("jostle verify{folder}{}{}", of_the_suite(options), pytest_args(&options.suite))
     });
-    applies.into_iter().chain(verifies).collect()
+    let kept_in = match options.kept.failures.clone() {
+        None if kept => last_session::folder(&options.suite.folder).ok(),
+        folder => folder,
+    };
+    let rest = of_the_suite(options) + &pytest_args(&options.suite);
+    let later = kept_in.map(|folder| later(outline, &folder, &rest)).unwrap_or_default();
+    applies.into_iter().chain(verifies).chain(later).collect()
+}
+
+/// The commands that look for fixes which there was no time to try, in the files of their failures.
+fn later(outline: &SessionResult, folder: &Path, rest: &str) -> Vec<String> {
+    let lacks_time = |finding: &&Finding| {
+        let explanation = finding.explanation.as_ref();
+        finding.is_new_failure() && explanation.is_some_and(Explanation::lacks_time_for_a_fix)
+    };
+    let command = |finding: &Finding| {
+        let file = folder.join(FailureFile::name_for(finding, &outline.collected.suite)?);
+        Some(format!("jostle explain {}{rest}", quoted(&file)?))
+    };
+    outline.findings.iter().filter(lacks_time).filter_map(command).take(LATER).collect()
 }
 
 /// The command that applies the fixes. Where there is no git, nothing could be brought back, and that is no news to the user.
@@ -67,4 +92,27 @@ fn apply(patches: &[PathBuf], rootdir: &Path) -> Option<String> {
 
 fn quoted(path: &Path) -> Option<String> {
     shlex::try_quote(path.to_str()?).ok().map(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explain::{NoFix, NoFixReason};
+    use crate::report::samples::everything;
+
+    #[test]
+    fn what_there_was_no_time_to_fix_is_explained_later() {
+        let told = |why: NoFixReason| {
+            let mut outline = everything();
+            let explanation = outline.findings[0].explanation.as_mut().unwrap();
+            explanation.fix = None;
+            explanation.no_fix = Some(NoFix { why, says: String::new() });
+            later(&outline, Path::new("new failures"), " -- -x")
+        };
+        let commands = told(NoFixReason::NoTime);
+        assert_eq!(commands.len(), 1, "{commands:?}");
+        assert!(commands[0].starts_with("jostle explain 'new failures/victim-"), "{commands:?}");
+        assert!(commands[0].ends_with(".json' -- -x"), "{commands:?}");
+        assert_eq!(told(NoFixReason::Refuted), Vec::<String>::new());
+    }
 }

@@ -170,7 +170,13 @@ fn write_fixes(options: &StressOptions, outline: &SessionResult) -> anyhow::Resu
     written.files.iter().for_each(|file| anstream::eprintln!("wrote {}", file.display()));
     if written.fixes > 1 {
         let order = if written.files.len() > 1 { "apply them in this order; " } else { "" };
-        anstream::eprintln!("{order}each of the {} fixes was tried by itself", written.fixes);
+        let fixes = outline.findings.iter().flat_map(|finding| &finding.explanation);
+        let together = fixes.flat_map(|explanation| &explanation.fix).any(|fix| fix.together_with > 0);
+        let trials = if together { ", and tried in trials of the suite with others" } else { "" };
+        anstream::eprintln!(
+            "{order}each of the {} fixes was tried by itself with its own failure{trials}",
+            written.fixes
+        );
     }
     for &test in &written.left_out {
         let id = &outline.collected.suite.test(test).id;

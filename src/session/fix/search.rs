@@ -22,7 +22,7 @@ use crate::session::fix::patched::Patched;
 use crate::session::fix::proposals::{Proposals, Targets, proposals};
 use crate::session::fix::trying::{Attempt, Before, Doubt, Failing, Tried};
 use crate::session::lab::{Lab, alone};
-use crate::state::StateKind;
+use crate::state::{Place, StateKind, Written};
 use crate::suite::TestIndex;
 use crate::trial::Failure;
 
@@ -209,8 +209,11 @@ impl<'a> Search<'a> {
         self.attempt(lab, patched, control).with_others(&failing, before)
     }
 
-    /// What keeps changes of such places from other tests.
+    /// What keeps changes of such places from other tests, or sets them up for the test that needs it.
     fn by_hand(&self) -> String {
+        if self.brittle {
+            return set_up_by_hand(&self.explanation.places);
+        }
         let kinds = self.explanation.places.iter().map(|place| place.kind);
         // What an import sets is no test's to undo.
         let kinds: Vec<StateKind> =
@@ -256,6 +259,19 @@ impl<'a> Search<'a> {
             changed: &self.changed,
             sets_up: self.brittle,
         }
+    }
+}
+
+/// How a test itself sets up places that it needs: by the lines that were seen to write them, as far as they are known.
+fn set_up_by_hand(places: &[Place]) -> String {
+    let written = places.iter().filter_map(|place| place.written.as_ref());
+    let lines: BTreeSet<String> =
+        written.map(|Written { file, line, .. }| format!("{file}:{line}")).collect();
+    let lines: Vec<String> = lines.into_iter().collect();
+    match lines.len() {
+        0 => "have a fixture of this test set it up".to_owned(),
+        1 => format!("have a fixture of this test do what {} does", lines[0]),
+        _ => format!("have a fixture of this test do what {} do", lines.join(" and ")),
     }
 }
 
@@ -335,7 +351,9 @@ fn no_fix(doubts: &[Doubt], refused: Option<String>, brittle: bool, by_hand: &st
         (None, None) => {
             let says = match brittle {
                 true => {
-                    "none is known: what sets this place up cannot be told from how it changed".to_owned()
+                    format!(
+                        "none is known, as how this place changed does not tell how to set it up; by hand: {by_hand}"
+                    )
                 }
                 false => format!("none is known for this kind of place; by hand: {by_hand}"),
             };

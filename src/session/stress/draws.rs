@@ -47,16 +47,28 @@ pub(crate) fn told_apart(
     let seeds = (failing.plan.random_seed, passing.plan.random_seed);
     Ok(match kind(fails, passes) {
         Some(Kind::RandomDraws) => {
-            let note = format!(
+            let mut note = format!(
                 "fails each time with random seed {} and passes each time with random seed {}, {DRAW_RUNS} more runs of the \
                  same plan each",
                 seeds.0, seeds.1
             );
+            // The generators are seeded before the first test: that is the one that fails.
+            if failing.plan.workers.iter().flatten().copied().eq(finding.test) {
+                note += &how_to_see_it(seeds.0);
+            }
             Finding { kind: Kind::RandomDraws, note: Some(note), ..finding }
         }
         Some(kind) => Finding { kind, ..finding },
         None => Finding { kind: Kind::Unreproduced, ..finding },
     })
+}
+
+/// What these runs did, which anybody can do.
+fn how_to_see_it(seed: u32) -> String {
+    format!(
+        ": call random.seed({seed}) right before the test to see it fail, and numpy.random.seed({seed}) if it draws from numpy, \
+         as these runs did with what the suite does not seed itself"
+    )
 }
 
 /// What further runs of a plan that failed and of one that passed, alike but for their random seed, tell.
@@ -89,7 +101,10 @@ fn pair(runs: &[Seen]) -> Option<(&Seen, &Seen)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::Origin;
     use crate::plan::{Imports, Interleaving, Mode, OrderKind, Seed, TrialIndex};
+    use crate::session::event::Reporters;
+    use crate::session::fake_engine::{FakeEngine, fails_if, plan, suite};
     use crate::suite::TestIndex;
 
     fn seen(random_seed: u32, test: u32, failed: bool) -> Seen {
@@ -105,6 +120,26 @@ mod tests {
             imports: Imports::All,
         };
         Seen { plan, fresh: false, failed }
+    }
+
+    #[test]
+    fn a_test_that_was_run_alone_is_seen_to_fail_again_with_its_seed() {
+        let told = |tests: &str| {
+            let mut engine = FakeEngine::new(suite(2), |run| fails_if(run.plan.random_seed == 2));
+            let (suite, mut nobody) = (suite(2), Reporters::default());
+            let mut lab = Lab::new(&suite, &mut engine, &mut nobody, None);
+            let runs = [1, 2].map(|random_seed| Seen {
+                plan: Plan { random_seed, ..plan(tests) },
+                fresh: false,
+                failed: random_seed == 2,
+            });
+            let found = Finding::new(Kind::Nod, Some(TestIndex(0)), Origin::Alone);
+            let wanted = FailureMatcher::Failure(TestIndex(0));
+            told_apart(&mut lab, found, &wanted, &runs).unwrap().note.unwrap()
+        };
+        let how = "call random.seed(2) right before the test to see it fail";
+        assert!(told("a").contains(how), "{}", told("a"));
+        assert!(!told("ba").contains("random.seed"), "who drew before it is not known: {}", told("ba"));
     }
 
     fn seeds(runs: &[Seen]) -> Option<(u32, u32)> {
