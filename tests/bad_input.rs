@@ -158,6 +158,7 @@ const INVOCATIONS: &[(&str, &str, &str)] = &[
     ("stress --explain state --write-fix fixes", "--write-fix needs --explain fix", "leave --explain out"),
     ("explain", "<TOKEN>", "`jostle explain --help`"),
     ("explain victim --json", "`victim`", "leave --json out"),
+    ("explain test_a.py::test_a", "test_a.py::test_a is a test", "jostle stress --victim test_a.py::test_a"),
     ("explain victim --json new.json", "`victim`", "leave --json out"),
     ("explain --json victim", "`victim`", "leave --json out"),
     ("explain vicitm", "`vicitm`", "victim, brittle, nio, race"),
@@ -588,7 +589,11 @@ fn a_broken_environment_is_no_reason_for_another_python() {
     fs::create_dir_all(environment.join("bin")).expect("a folder");
     symlink("python3", environment.join("bin/python")).expect("a link");
     symlink("/nowhere/python3.8", environment.join("bin/python3")).expect("a link");
-    stage.refuses(&["collect", "--rootdir", "../suite"], "(the one of .venv): No such file", "--python PATH");
+    stage.refuses(
+        &["collect", "--rootdir", "../suite"],
+        "(the one of .venv): it leads to /nowhere/python3.8, which is not there",
+        "--python PATH",
+    );
     fs::write(environment.join("pyvenv.cfg"), "home = /nowhere\n").expect("a file");
     stage.refuses(
         &["collect", "--rootdir", "../suite"],

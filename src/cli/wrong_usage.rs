@@ -74,6 +74,14 @@ fn unknown(error: &clap::Error) -> Option<&str> {
 /// What is to be typed in place of an option that a command does not have.
 fn meant(typed: &str, command: &str) -> Option<String> {
     let all = Cli::command();
+    if command == "jostle" {
+        let is_it = |argument: &clap::Arg| {
+            argument.get_long().is_some_and(|long| typed == format!("--{long}"))
+                || argument.get_short().is_some_and(|short| typed == format!("-{short}"))
+        };
+        let takes = all.get_subcommands().find(|command| command.get_arguments().any(is_it))?;
+        return Some(format!("; it goes after the command, as in `jostle {} {typed}`", takes.get_name()));
+    }
     let command = all.find_subcommand(command.strip_prefix("jostle ")?)?;
     let has = |name: &str| {
         !NO_ADVICE.contains(&(command.get_name(), name))
@@ -131,6 +139,10 @@ mod tests {
             said(&["stres"]),
             "unrecognized subcommand 'stres'; a similar subcommand exists: 'stress'. See `jostle --help`"
         );
+        let before = said(&["-vv", "stress"]);
+        assert!(before.contains("'-v'"), "{before}");
+        assert!(before.contains("; it goes after the command, as in `jostle stress -v`. See"), "{before}");
+        assert!(!said(&["--nothing", "stress"]).contains("after the command"));
         assert_eq!(
             said(&["replay"]),
             "the following required arguments were not provided: <TOKEN>. See `jostle replay --help`"

@@ -56,7 +56,12 @@ fn found(outline: &SessionResult) -> (Tone, String) {
         outline.outside.iter().flat_map(|server| &server.tests).copied().collect();
     let talking = talking.len();
     let open = match (found, errors) {
-        (0, 0) if outline.collected.suite.tests.is_empty() => "no test was collected".to_owned(),
+        (0, 0) if outline.collected.suite.tests.is_empty() => match outline.collected.suite.deselected {
+            0 => "no test was collected".to_owned(),
+            deselected => {
+                format!("no test was collected: {} deselected", words::count(deselected as usize, "test"))
+            }
+        },
         (0, 0) if !outline.unjudged.is_empty() => format!(
             "no isolation failure in what was looked into; {} not",
             match outline.unjudged.len() {

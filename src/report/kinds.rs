@@ -1,5 +1,8 @@
 //! What the book says of a kind of finding, as text for a terminal and for other programs.
 
+use crate::finding::Kind;
+use crate::report::words;
+
 /// The chapter of the book: a section for each kind.
 const PAGE: &str = include_str!("../../docs/src/kinds.md");
 
@@ -9,9 +12,25 @@ const BOOK: &str = "More, and all other kinds: docs/src/kinds.md in jostle's rep
 /// What begins a section.
 const HEADING: &str = "## ";
 
-/// The section of a kind by its name, as `victim`.
-pub(crate) fn section(kind: &str) -> Option<String> {
-    Some(format!("{}\n{BOOK}\n", plain(found(kind)?)))
+/// The section of a kind by its name, as `victim`, or by the words that head it in a report, as `flaky` or `flaky (nod)`.
+pub(crate) fn section(said: &str) -> Option<String> {
+    let common = said.split(" (").next().unwrap_or(said);
+    let kind = headed(common).unwrap_or_else(|| said.to_owned());
+    Some(format!("{}\n{BOOK}\n", plain(found(&kind)?)))
+}
+
+/// The kind that a report heads with these words.
+fn headed(common: &str) -> Option<String> {
+    // An import, one test, several tests.
+    const CAUSES: [(usize, usize); 3] = [(0, 1), (1, 0), (2, 0)];
+    let heads = |name: &String| {
+        let kind: Option<Kind> = serde_json::from_value(name.as_str().into()).ok();
+        let of = |given_up| {
+            move |kind| CAUSES.iter().any(|&causes| words::common(kind, given_up, causes) == common)
+        };
+        kind.is_some_and(of(false)) || kind.is_some_and(of(true))
+    };
+    names().into_iter().find(heads)
 }
 
 /// The first paragraph of that section, in one line.
@@ -66,6 +85,18 @@ fn without_links(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::samples::everything;
+
+    #[test]
+    fn a_kind_is_known_by_the_words_that_head_it() {
+        for finding in everything().findings {
+            let (heading, by_name) = (words::heading(&finding), section(finding.kind.name()));
+            let common = heading.split(" (").next().unwrap();
+            assert!(by_name.is_some(), "{heading}");
+            assert_eq!((section(common), section(&heading)), (by_name.clone(), by_name), "{heading}");
+        }
+        assert_eq!(section("fails"), None);
+    }
 
     #[test]
     fn marks_are_left_out() {

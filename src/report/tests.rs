@@ -140,6 +140,10 @@ fn the_last_line_says_what_was_found_and_whether_that_is_all() {
     let mut empty = session();
     empty.collected.suite = suite(0);
     assert_eq!(last(empty), "no test was collected");
+    let mut deselected = session();
+    deselected.collected.suite = suite(0);
+    deselected.collected.suite.deselected = 2;
+    assert_eq!(last(deselected), "no test was collected: 2 tests deselected");
     let mut hidden = session();
     hidden.collected.suite.errors = everything().collected.suite.errors;
     assert_eq!(

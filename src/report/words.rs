@@ -27,9 +27,15 @@ pub(crate) fn role(kind: Kind) -> &'static str {
 pub(crate) fn heading(finding: &Finding) -> String {
     let (tests, imports) = finding.causes();
     let others = tests.iter().filter(|&&test| Some(test) != finding.test).count();
-    let common = match (finding.kind, others, imports.len()) {
-        (Kind::Victim, ..) if finding.given_up.is_some() => "fails with other tests",
-        (Kind::Brittle, ..) if finding.given_up.is_some() => "needs other tests",
+    let common = common(finding.kind, finding.given_up.is_some(), (others, imports.len()));
+    format!("{common} ({})", finding.kind.name())
+}
+
+/// A kind in common words, by how many tests and imports cause it, unless the search for these was given up.
+pub(super) fn common(kind: Kind, given_up: bool, (tests, imports): (usize, usize)) -> &'static str {
+    match (kind, tests, imports) {
+        (Kind::Victim, ..) if given_up => "fails with other tests",
+        (Kind::Brittle, ..) if given_up => "needs other tests",
         (Kind::Victim, 0, 1..) => "fails after an import",
         (Kind::Victim, 0 | 1, 0) => "fails after another test",
         (Kind::Victim, ..) => "fails after other tests",

@@ -224,6 +224,12 @@ fn named(text: &str) -> anyhow::Result<Named> {
             "{text} is a folder: give a failure file in it, or use `jostle verify {text}` for all of them"
         ))
         .into()),
+        Err(_) if text.contains("::") => Err(UsageError(format!(
+            "{text} is a test: give a token like 42:7 or a failure file (`jostle explain` takes a kind of finding as well, like \
+             victim). What makes a test fail is looked for by `jostle stress --victim {}`",
+            shlex::try_quote(text).unwrap_or(text.into())
+        ))
+        .into()),
         Err(error) => Err(UsageError(format!("there is no such file, and {error}")).into()),
     }
 }

@@ -144,16 +144,19 @@ fn broken(environment: &Path, python: &Path) -> Option<String> {
     if !is_environment || !matches!(python.try_exists(), Ok(false)) {
         return None;
     }
-    let mut end = python.to_owned();
+    Some(leads_nowhere(python).unwrap_or_else(|| "there is no such file in it".into()))
+}
+
+/// Where a link leads, if that is not there.
+fn leads_nowhere(link: &Path) -> Option<String> {
+    let mut end = link.to_owned();
     // As many links as Linux follows.
     for _ in 0..40 {
         let Ok(next) = end.read_link() else { break };
         end = end.parent()?.join(next);
     }
-    Some(match end == python {
-        true => "there is no such file in it".into(),
-        false => format!("it leads to {}, which is not there", end.display()),
-    })
+    let is_gone = end != link && matches!(end.try_exists(), Ok(false));
+    is_gone.then(|| format!("it leads to {}, which is not there", end.display()))
 }
 
 /// A path relative to where we are; a bare name is left to `PATH`.
@@ -184,7 +187,9 @@ except ImportError:
 paths = [path for path in [sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path] if path]
 print(json.dumps({'python': '%d.%d.%d' % sys.version_info[:3], 'pytest': version, 'paths': paths}))";
     let fails = |why: String| PythonError::DoesNotRun { python: path.to_owned(), because, why };
-    let (success, out, err) = ask(path, ASK).map_err(|error| fails(error.to_string()))?;
+    // What the system says of such a link is that it is not there, though `ls` shows it.
+    let why = |error: std::io::Error| leads_nowhere(path).unwrap_or_else(|| error.to_string());
+    let (success, out, err) = ask(path, ASK).map_err(|error| fails(why(error)))?;
     let last =
         |said: &str| said.trim().lines().last().unwrap_or_default().chars().take(200).collect::<String>();
     if !success {
