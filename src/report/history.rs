@@ -173,7 +173,7 @@ fn found_after(out: &mut dyn Write, seen: &Seen) -> io::Result<()> {
     match seen.found.after {
         Some(after) => {
             let trials = words::count(after as usize, "seeded trial");
-            writeln!(out, "       it took {trials} to see the test fail, in the last of them")
+            writeln!(out, "       it took {trials} until the test failed")
         }
         None => Ok(()),
     }

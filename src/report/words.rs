@@ -246,7 +246,7 @@ pub(crate) fn origin(origin: Origin) -> String {
         Origin::Apart(number) => {
             format!("run {number} of a test that takes its process along, after all others")
         }
-        Origin::LeftOver(number) => format!("plan {number} of what the session before left unjudged"),
+        Origin::LeftOver(number) => format!("run {} of what the session before did not judge", number + 1),
         Origin::Suspected(number) => {
             format!("run {number} of the suspected tests before or after all others")
         }

@@ -58,8 +58,8 @@ fn plans(left: &[(Signature, Plan)], left_out: &BTreeSet<TestIndex>) -> Vec<Plan
 /// What is said of them: how many there were, how many of their plans were run, and how many showed again.
 fn remark(left: usize, (ran, plans): (usize, usize), again: usize) -> String {
     format!(
-        "failures that the session before left unjudged: {left}. {ran} of {plans} plans that showed them were run before the \
-         trials: {again} showed again"
+        "failures that the session before did not judge: {left}. Of the {plans} plans that showed them, {ran} were run again \
+         before the trials, and {again} of the failures showed again"
     )
 }
 
@@ -116,8 +116,8 @@ mod tests {
     fn what_was_left_unjudged_and_shows_again_is_judged_before_the_trials_and_before_all_else() {
         let (done, result) = session(left(&[("ec", 'c'), ("ed", 'd')]));
         assert_eq!(done, ["found c", "trials", "found g"]);
-        let remark = "failures that the session before left unjudged: 2. \
-            2 of 2 plans that showed them were run before the trials: 1 showed again";
+        let remark = "failures that the session before did not judge: 2. Of the 2 plans that showed them, 2 were run again \
+            before the trials, and 1 of the failures showed again";
         assert!(result.remarks.iter().any(|told| told == remark), "{:?}", result.remarks);
         // It is seen in suite order too, where nobody has left it.
         assert_eq!(session(LeftUnjudged::default()).0, ["trials", "found g", "found c"]);
