@@ -2,10 +2,10 @@
 
 use std::fs::File;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::running::{log, words};
 use crate::limits::{SERVICE_LOOK, SERVICE_PREPARATION};
@@ -26,38 +26,36 @@ pub(super) fn run(command: &mut Command, interrupt: &Interrupt) -> Result<Result
         Ok(child) => child,
         Err(error) => return Ok(Err(error.to_string())),
     };
-    let ended = ended(&mut child, interrupt);
-    if let Some(group) = Pid::from_raw(child.id().cast_signed()) {
-        // All of it may have ended.
-        let _ = kill_process_group(group, Signal::KILL);
-    }
+    let ended = ended(&child, interrupt);
+    // Until it is reaped, no other group can have its number.
+    let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
+    let status = child.wait().map_err(|source| RunError::io("cannot wait for a process", source))?;
     match ended? {
-        Some(status) if status.success() => Ok(Ok(())),
-        Some(status) => Ok(Err(with_words(&status.to_string(), said))),
-        None => {
-            // It was killed, and its status says no more than that.
-            let _ = child.wait();
+        true if status.success() => Ok(Ok(())),
+        true => Ok(Err(with_words(&status.to_string(), said))),
+        // It was killed, and its status says no more than that.
+        false => {
             let late = format!("it has not ended after {} s", SERVICE_PREPARATION.as_secs());
             Ok(Err(with_words(&late, said)))
         }
     }
 }
 
-/// How it ended; nothing if it did not in time.
-fn ended(child: &mut Child, interrupt: &Interrupt) -> Result<Option<ExitStatus>, RunError> {
+/// Whether it ends in time.
+fn ended(child: &Child, interrupt: &Interrupt) -> Result<bool, RunError> {
     let until = Instant::now() + SERVICE_PREPARATION;
     let mut pause = Duration::from_millis(1);
+    let unreaped = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
     loop {
-        if let Some(status) =
-            child.try_wait().map_err(|source| RunError::io("cannot wait for a process", source))?
-        {
-            return Ok(Some(status));
+        let found = waitid(WaitId::Pid(Pid::from_child(child)), unreaped);
+        if found.map_err(|error| RunError::io("cannot wait for a process", error.into()))?.is_some() {
+            return Ok(true);
         }
         if interrupt.is_set() {
             return Err(RunError::Interrupted);
         }
         if Instant::now() > until {
-            return Ok(None);
+            return Ok(false);
         }
         std::thread::sleep(pause);
         pause = SERVICE_LOOK.min(pause * 2);

@@ -81,8 +81,7 @@ impl Session<'_> {
         let mut found: Vec<(Listening, BTreeSet<TestIndex>)> =
             elsewhere.into_iter().map(|at| (at, lab.suite.collected.iter().copied().collect())).collect();
         if !here.is_empty() {
-            let share = self.limits.time.map(|time| time.mul_f64(RECORDING_SHARE));
-            let recording = recording::record(lab, self.seed, hash_seed, share)?;
+            let recording = recording::record(lab, self.seed, hash_seed, self.share(RECORDING_SHARE))?;
             found.extend(outside(&recording.touched, &here, self.rootdir));
             self.recording = Some(recording);
         }

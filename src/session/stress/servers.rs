@@ -36,7 +36,7 @@ impl Session<'_> {
             lab.servers().into_iter().partition(|server| server.reached);
         let mut found = Vec::new();
         if !reached.is_empty() {
-            let share = self.limits.time.map(|time| time.mul_f64(RECORDING_SHARE));
+            let share = self.share(RECORDING_SHARE);
             let recording = recording::record(lab, self.seed, suite_order.hash_seed, share)?;
             found.extend(outside(&recording.touched, &reached, self.rootdir));
             self.recording = Some(recording);

@@ -48,8 +48,8 @@ impl Session<'_> {
         suite_order: &Plan,
         most: Option<Duration>,
     ) -> Result<usize, RunError> {
-        let rest: Vec<TestIndex> =
-            self.meant_twice(lab).into_iter().filter(|test| !self.twice.contains(test)).collect();
+        let mut rest = self.meant_twice(lab);
+        rest.retain(|test| !self.twice.contains(test));
         let tests = match most {
             Some(most) => fitting(&rest, |list| lab.forecast_of(list) * 2, most),
             None => rest,
@@ -82,7 +82,9 @@ impl Session<'_> {
     /// Says how many tests were run alone, and twice, if not all were.
     pub(crate) fn tell_sweeps(&self, lab: &mut Lab<'_>) {
         let alone = not_all_alone(lab.account().alone(), self.meant(lab.suite).len());
-        let twice = not_all_twice(self.twice.len(), self.meant_twice(lab).len());
+        let meant = self.meant_twice(lab);
+        let ran = meant.iter().filter(|test| self.twice.contains(test)).count();
+        let twice = not_all_twice(ran, meant.len());
         let is_meant = self.limits.time.is_some() && self.victim.is_none() && !self.agenda.stops_early(lab);
         let remarks = alone.into_iter().chain(twice.filter(|_| is_meant));
         remarks.for_each(|remark| lab.remark(About::Session, &remark));
