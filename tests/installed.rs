@@ -93,3 +93,39 @@ fn the_version_is_told() {
     let version = out(&jostle(&["--version"]));
     assert!(version.starts_with(concat!("jostle ", env!("CARGO_PKG_VERSION"))), "{version}");
 }
+
+/// What pip installs beside pytest, with the program on the path.
+fn pytest(folder: &Path, path: &Path, arguments: &[&str]) -> Output {
+    let mut python = support::jostle_at(&support::light_python(), folder);
+    python.args(["-m", "pytest", "-p", "pytest_jostle"]).args(arguments);
+    python.env("PYTHONPATH", support::root().join("harness")).env("PATH", path).output().expect("pytest runs")
+}
+
+#[test]
+fn pytest_becomes_jostle_where_it_is_asked_to() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let tests = "import os\n\ndef test_one():\n    assert 'SET' not in os.environ\n\ndef test_two():\n    os.environ['SET'] = ''\n";
+    fs::write(folder.path().join("test_all.py"), tests).expect("a file");
+    let settings = "[tool.jostle]\ntrials = 2\nexplain = \"no\"\n";
+    fs::write(folder.path().join("pyproject.toml"), settings).expect("a file");
+    let program = Path::new(env!("CARGO_BIN_EXE_jostle")).parent().expect("its folder");
+    let path = format!("{}:/usr/bin:/bin", program.display());
+    let plain = pytest(folder.path(), Path::new(&path), &["-q"]);
+    assert_eq!(plain.status.code(), Some(0), "{}", out(&plain));
+    let stressed = pytest(folder.path(), Path::new(&path), &["--jostle", "-k", "one or two"]);
+    assert_eq!(stressed.status.code(), Some(1), "{}", out(&stressed));
+    assert!(
+        out(&stressed).contains("\nvictim  test_all.py:3 test_one  ← test_all.py:6 test_two"),
+        "{}",
+        out(&stressed)
+    );
+    let chosen = pytest(folder.path(), Path::new(&path), &["--jostle", "test_all.py::test_one"]);
+    assert_eq!(chosen.status.code(), Some(0), "{}", out(&chosen));
+    let nowhere = pytest(folder.path(), folder.path(), &["--jostle"]);
+    assert_eq!(nowhere.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&nowhere.stderr).contains("no program `jostle`"));
+    fs::write(folder.path().join("pytest.ini"), "[pytest]\naddopts = --jostle\n").expect("a file");
+    let always = pytest(folder.path(), Path::new(&path), &[]);
+    assert_eq!(always.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&always.stderr).contains("belongs on the command line"));
+}
