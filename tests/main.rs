@@ -32,6 +32,7 @@ mod resume;
 mod rooms;
 mod sandbox;
 mod sentences;
+mod server_races;
 mod services;
 mod shards;
 mod shrink_properties;

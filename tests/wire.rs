@@ -196,7 +196,13 @@ fn the_harness_knows_all_that_jostle_says() {
         teardown: Some(fixture),
     };
     let named = [NamedPlace { name: place(), get: place(), is_getter: true, set: Some(place()) }];
-    let servers = [Server { sort: ServerSort::Postgres, port: 1, user: place(), databases: vec![place()] }];
+    let servers = [Server {
+        sort: ServerSort::Postgres,
+        port: 1,
+        user: place(),
+        databases: vec![place()],
+        socket: None,
+    }];
     let requests = [
         Request::Setup(Box::new(Setup {
             protocol: PROTOCOL_VERSION,
@@ -207,7 +213,12 @@ fn the_harness_knows_all_that_jostle_says() {
             tests: vec![("a", 1)],
             barriers: vec![1],
             folder: "a",
-            watch: Some(WatchSetup { at: Some(vec!["a"]), system_calls: true, filter: Some(place()) }),
+            watch: Some(WatchSetup {
+                at: Some(vec!["a"]),
+                system_calls: true,
+                statements: true,
+                filter: Some(place()),
+            }),
             stop: NonZero::new(1),
             explain: Some(&instructions),
             named_places: &named,

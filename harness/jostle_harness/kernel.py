@@ -10,10 +10,12 @@ import json
 import os
 import platform
 import sys
-from typing import TYPE_CHECKING, List, Optional, Tuple
+from typing import TYPE_CHECKING, Optional
 
 from . import messages
 from .channel import Channel, text
+from .lines import Lines
+from .outside import Outside
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 _SECCOMP = {"x86_64": 317, "aarch64": 277}
 _SET_MODE_FILTER, _NEW_LISTENER = 1, 8
 _NO_NEW_PRIVILEGES = 38
+#: Stands in the filter for the channel's descriptor: jostle cannot be told of the calls by which it is told.
+_CHANNEL = b"chan"
 #: ``struct sock_filter`` has so many bytes.
 _INSTRUCTION = 8
 
@@ -35,21 +39,22 @@ class Kernel:
         self._place: messages.Whereabouts = {"position": None, "fixture": None, "started": None, "asleep": False}
         self._pid = 0
 
-    def start(
-        self, channel: Channel, program: Optional[str], roots: List[Tuple[str, Optional[str]]], worker: Optional[str]
-    ) -> None:
+    def start(self, channel: Channel, program: Optional[str], outside: Outside, lines: Optional[Lines]) -> None:
         """Put the filter on this thread and on all that it starts; where that cannot be had, say so."""
         number = _SECCOMP.get(platform.machine())
         if program is None or number is None or sys.maxsize < 1 << 32:
             channel.send(messages.Unseen(type="unseen", why="this system does not tell of them"))
             return
         try:
-            listener = _install(number, bytes.fromhex(program))
+            descriptor = channel.fileno().to_bytes(len(_CHANNEL), sys.byteorder)
+            listener = _install(number, bytes.fromhex(program).replace(_CHANNEL, descriptor))
         except OSError as error:
             channel.send(messages.Unseen(type="unseen", why=text(error)))
             return
         # From here on no file can be opened until jostle has the listener.
-        channel.send(messages.Listener(type="listener", roots=roots, worker=worker), listener)
+        line = 0 if lines is None else lines.address
+        told = messages.Listener(type="listener", roots=outside.roots, worker=outside.worker, line=line)
+        channel.send(told, listener)
         os.close(listener)
         self._pid = os.getpid()
 

@@ -112,6 +112,7 @@ class WatchSetup(TypedDict):
 
     at: Optional[List[str]]
     system_calls: bool
+    statements: bool
     filter: Optional[str]
 
 
@@ -304,6 +305,7 @@ class Listener(TypedDict):
     type: Literal["listener"]
     roots: List[Tuple[str, Optional[str]]]
     worker: Optional[str]
+    line: int
 
 
 class Unseen(TypedDict):

@@ -65,16 +65,22 @@ class Outside:
         frame: Optional[FrameType] = sys._getframe(depth + 1)
         foreign = ""
         while frame is not None:
+            line = self.line(frame)
+            if line is not None:
+                return line
             name = frame.f_code.co_filename
-            if name not in self._frames or name.startswith(doctests.PREFIX):
-                self._frames[name] = inside(name, self._rootdir)
-            file = self._frames[name]
-            if file is not None:
-                return text(f"{file}:{doctests.line_of(name, frame.f_lineno, '')[0]}")
             if not foreign and not name.startswith((self._stdlib + os.sep, _HERE, "<")) or "site-packages" in name:
                 foreign = foreign or "/".join(name.split(os.sep)[-2:]) + f":{frame.f_lineno}"
             frame = frame.f_back
         return text(foreign)
+
+    def line(self, frame: FrameType) -> Optional[str]:
+        """``file:line`` of a frame of the project; nothing for others."""
+        name = frame.f_code.co_filename
+        if name not in self._frames or name.startswith(doctests.PREFIX):
+            self._frames[name] = inside(name, self._rootdir)
+        file = self._frames[name]
+        return None if file is None else text(f"{file}:{doctests.line_of(name, frame.f_lineno, '')[0]}")
 
     def name(self, path: Any, folder: int = -1) -> Optional[str]:
         """The name of a path, relative to an open folder if one is given; nothing if it is nobody else's business."""

@@ -25,6 +25,7 @@ from .connections import Connections
 from .effects import Effect, Effects
 from .idle import Idle
 from .kernel import Kernel
+from .lines import Lines
 from .messages import Operation
 from .outside import EVENTS, Access, Outside, last_names
 from .profile_hook import ProfileHook
@@ -54,6 +55,8 @@ _STARTING = frozenset(("subprocess.Popen", "os.posix_spawn", "os.system", "os.fo
 _HEARD = _STARTING | frozenset(EVENTS)
 #: Events of calls on two paths.
 _TWO_PATHS = frozenset(("os.rename", "os.link", "os.symlink"))
+#: Events of the profiling hook that a call is made.
+_CALLS = frozenset(("call", "c_call"))
 _METHODS = frozenset(_WRITING) | _READING | _CLOSING | frozenset(_SQL) | {"listen", "set_trace_callback"}
 
 
@@ -90,9 +93,11 @@ class Watch:
             self._stand_in(name)
         if self._at is not None:
             self._stand_in_for_sleep()
+        #: Of what is sent to servers jostle knows the line by these.
+        self._lines = Lines(self._outside) if setup.watch["statements"] else None
         self._kernel = Kernel()
         if setup.watch["system_calls"]:
-            self._kernel.start(channel, setup.watch["filter"], self._outside.roots, self._outside.worker)
+            self._kernel.start(channel, setup.watch["filter"], self._outside, self._lines)
 
     def process(self) -> messages.Process:
         """What this process is known by, so that jostle can see whether it computes or waits."""
@@ -114,6 +119,8 @@ class Watch:
             self._kernel.is_at(position=position, started=None)
             self._touched, self._used, self._databases = {}, _wide_fixtures(item), {}
             self._connections.look()
+            if self._lines is not None:
+                self._hook.set()
         else:
             self._turn_before, self._in_teardown = self._turn, False
             if self._shared_open is None:
@@ -127,8 +134,10 @@ class Watch:
     def finish(self, position: int) -> None:
         """The test is over: tell what it touched."""
         self._running = False
+        self._hook.unset()
+        if self._lines is not None:
+            self._lines.forget()
         if self._at is not None:
-            self._hook.unset()
             self._tell_rest()
             return
         self._kernel.is_at(position=None)
@@ -286,6 +295,10 @@ class Watch:
         self._idle.start()
 
     def _profile(self, frame: FrameType, event: str, function: Any) -> None:
+        if self._lines is not None and event in _CALLS:
+            self._lines.passes(frame.f_back if event == "call" else frame)
+        if self._at is None:
+            return
         if event != "c_call":
             if self._effects.made is not None:
                 self._effects.over(function, event == "c_return")

@@ -57,7 +57,7 @@ def test_descriptors_go_to_the_message_that_says_so(ends: Tuple[Channel, socket.
 def test_a_descriptor_goes_along(ends: Tuple[Channel, socket.socket]) -> None:
     channel, jostle = ends
     reading, writing = os.pipe()
-    channel.send(messages.Listener(type="listener", roots=[("/", None)], worker=None), writing)
+    channel.send(messages.Listener(type="listener", roots=[("/", None)], worker=None, line=0), writing)
     line, [copy], _, _ = socket.recv_fds(jostle, 1000, 3)
     assert json.loads(line)["type"] == "listener"
     os.write(copy, b"x")

@@ -43,7 +43,7 @@ def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outside
             "tests": [],
             "barriers": [],
             "folder": str(tmp_path / "trial"),
-            "watch": {"at": None, "system_calls": False, "filter": None},
+            "watch": {"at": None, "system_calls": False, "statements": False, "filter": None},
         }
     )
     yield Outside(setup, str(tmp_path / "project"))

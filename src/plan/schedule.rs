@@ -15,7 +15,7 @@ use crate::limits::WAIT_MILLIS;
 use crate::plan::WorkerId;
 
 /// Something outside of the process, as the harness names it: `file:$TMPDIR/a.txt`,
-/// `listing:$TMPDIR` (what a folder holds), `port:tcp 8080`.
+/// `listing:$TMPDIR` (what a folder holds), `port:tcp 8080`, `postgresql://127.0.0.1:5432/shop table customers`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Resource(pub String);
@@ -25,12 +25,19 @@ impl Resource {
     pub(crate) fn is_listing(&self) -> bool {
         self.0.starts_with("listing:")
     }
+
+    /// Whether this is something that a server of the trial's own keeps.
+    pub(crate) fn is_of_server(&self) -> bool {
+        let name = self.0.strip_prefix("listing:").unwrap_or(&self.0);
+        ["postgresql://", "redis://"].iter().any(|scheme| name.starts_with(scheme))
+    }
 }
 
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.split_once(':') {
             Some(("listing", folder)) => write!(f, "the entries of {folder}"),
+            _ if self.is_of_server() => f.write_str(&self.0),
             Some((kind, name)) => write!(f, "{kind} {name}"),
             None => f.write_str(&self.0),
         }

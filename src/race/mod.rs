@@ -12,6 +12,11 @@ pub(crate) mod likeness;
 pub(crate) mod operation;
 pub(crate) mod schedules;
 pub mod servers;
+#[cfg_attr(
+    not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))),
+    expect(dead_code, reason = "no system calls are seen there")
+)]
+pub(crate) mod statements;
 pub(crate) mod turn_scheduler;
 pub(crate) mod trace;
 

@@ -19,7 +19,7 @@ const OF_THE_SYSTEM: [&str; 7] = [
     "/tmp/.X11-unix/",
 ];
 /// How PostgreSQL names its sockets, before the port.
-const POSTGRES_SOCKET: &str = ".s.PGSQL.";
+pub(crate) const POSTGRES_SOCKET: &str = ".s.PGSQL.";
 /// Where PostgreSQL listens unless it is told otherwise.
 pub(crate) const POSTGRES_PORT: u16 = 5432;
 const REDIS_PORT: u16 = 6379;

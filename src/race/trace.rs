@@ -144,13 +144,17 @@ pub(crate) fn up_to_failure(steps: &[Step], failed: WorkerId, in_teardown: bool)
     [before, phase].into_iter().find(has_trace).unwrap_or(steps)
 }
 
-/// Where a worker's last call is, if it was made to clean up while an exception was being handled.
+/// Where a worker's last call is, if it was made to clean up while an exception was being handled, or may have been.
 fn last_clean_up(steps: &[Step], worker: WorkerId) -> Option<usize> {
     let mut own = steps.iter().enumerate().rev().filter(|(_, step)| step.worker == worker);
     let (at, call) = own.find_map(|(at, step)| match &step.kind {
         StepKind::Calls(call) => Some((at, call)),
         _ => None,
     })?;
+    // Drivers roll back what failed, and the harness does not see them do so.
+    if call.operation == Operation::Rollback && call.resource.is_of_server() {
+        return Some(at);
+    }
     // It may have been overtaken in between, or waited.
     let handled =
         own.map(|(_, step)| step).find(|step| matches!(step.kind, StepKind::Handles | StepKind::Calls(_)))?;
@@ -310,6 +314,19 @@ mod tests {
         assert_eq!(traced(&steps, false).last().map(String::as_str), Some("gw0 open to read"));
         let tried_again = [lost(), handled(Operation::OpenToWrite).to_vec()].concat();
         assert_eq!(traced(&tried_again, false).last().map(String::as_str), Some("gw0 open to write"));
+    }
+
+    #[test]
+    fn a_trace_does_not_end_with_what_a_driver_rolls_back() {
+        let on_server = |mut step: Step| {
+            if let StepKind::Calls(call) = &mut step.kind {
+                call.resource = Resource("postgresql://127.0.0.1:5432/shop table a".into());
+            }
+            step
+        };
+        let rollback = call(LOSER, Operation::Rollback, true);
+        let steps: Vec<Step> = lost().into_iter().chain([rollback]).map(on_server).collect();
+        assert_eq!(up_to_failure(&steps, LOSER, false).len(), steps.len() - 1);
     }
 
     #[test]

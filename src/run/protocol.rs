@@ -1,6 +1,7 @@
 //! The protocol between jostle and the harness: JSON lines over a socket. jostle speaks first.
 
 use std::num::NonZero;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +103,9 @@ pub struct Server {
     pub user: String,
     /// The databases that it was given; of PostgreSQL.
     pub databases: Vec<String>,
+    /// Its socket in the file system, if it has one; of Redis.
+    #[serde(skip)]
+    pub socket: Option<PathBuf>,
 }
 
 /// A sort of server whose state is looked at.
@@ -121,6 +125,8 @@ pub struct WatchSetup<'a> {
     pub at: Option<Vec<&'a str>>,
     /// Whether jostle wants to see system calls.
     pub system_calls: bool,
+    /// Whether statements to servers are among them, of which the harness is to keep the line.
+    pub statements: bool,
     /// The filter that has jostle see system calls, as hexadecimal digits; nothing where there is none.
     pub filter: Option<String>,
 }

@@ -87,7 +87,8 @@ pub(super) fn service(
             .collect();
         make.push(create);
     }
-    let server_state = Server { sort: ServerSort::Postgres, port, user: user.clone(), databases };
+    let server_state =
+        Server { sort: ServerSort::Postgres, port, user: user.clone(), databases, socket: None };
     let mut variables =
         vec![("PGHOST", "127.0.0.1".to_owned()), ("PGPORT", port.to_string()), ("PGUSER", user)];
     variables.extend(server_state.databases.first().map(|first| ("PGDATABASE", first.clone())));

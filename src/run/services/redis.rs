@@ -84,6 +84,12 @@ pub(super) fn service(
         refuses_root: false,
         socket: settings.socket.as_ref().and_then(|path| path.parent().map(Path::to_owned)),
         resources,
-        server: Some(Server { sort: ServerSort::Redis, port, user: String::new(), databases: Vec::new() }),
+        server: Some(Server {
+            sort: ServerSort::Redis,
+            port,
+            user: String::new(),
+            databases: Vec::new(),
+            socket: settings.socket.clone(),
+        }),
     })
 }

@@ -25,6 +25,8 @@ pub(super) struct Touch {
     pub(super) resource: Resource,
     pub(super) operation: Operation,
     pub(super) writes: bool,
+    /// The first word of a statement that is sent to a server.
+    pub(super) statement: Option<String>,
 }
 
 /// Reads the calls of one thread.
@@ -91,8 +93,40 @@ impl Reader<'_> {
             }
             Does::Bind => self.port(number(0), args[1], args[2], Operation::Bind, true)?,
             Does::Connect => self.port(number(0), args[1], args[2], Operation::ConnectTo, false)?,
-            Does::Sleep | Does::SleepOnClock | Does::Mark => Vec::new(),
+            Does::Send
+            | Does::SendMessage
+            | Does::SendPieces
+            | Does::Sleep
+            | Does::SleepOnClock
+            | Does::Mark => Vec::new(),
         })
+    }
+
+    /// The descriptor by which a call sends something, if it is one that does.
+    pub(super) fn sends_by(does: Does, data: &seccomp_data) -> Option<i32> {
+        matches!(does, Does::Send | Does::SendMessage | Does::SendPieces).then_some(data.args[0] as i32)
+    }
+
+    /// What a call sends. Nothing if it is too much, or cannot be read.
+    pub(super) fn sent(&self, does: Does, data: &seccomp_data) -> Option<Vec<u8>> {
+        let number = |bytes: [u8; 8]| u64::from_ne_bytes(bytes);
+        let (pieces, count) = match does {
+            Does::Send => return self.target.memory(data.args[1], data.args[2]),
+            Does::SendPieces => (data.args[1], data.args[2]),
+            // `struct msghdr`
+            Does::SendMessage => {
+                let at = |offset: u64| self.target.bytes(data.args[1] + offset).map(number);
+                (at(16)?, at(24)?)
+            }
+            _ => return None,
+        };
+        let mut all = Vec::new();
+        for piece in 0..count.min(MOST_PIECES) {
+            // `struct iovec`
+            let at = |offset: u64| self.target.bytes(pieces + 16 * piece + offset).map(number);
+            all.extend(self.target.memory(at(0)?, at(8)?)?);
+        }
+        Some(all)
     }
 
     /// For how long a call sleeps, if it is one that does, on a clock that is known.
@@ -238,9 +272,15 @@ impl Reader<'_> {
     }
 }
 
+/// More pieces than these no call takes (`IOV_MAX`).
+const MOST_PIECES: u64 = 1024;
+
 /// What the harness's words begin with.
 const MARK: &str = "jostle:";
 
 fn touch(resource: Option<String>, operation: Operation, writes: bool) -> Vec<Touch> {
-    resource.map(|resource| Touch { resource: Resource(resource), operation, writes }).into_iter().collect()
+    resource
+        .map(|resource| Touch { resource: Resource(resource), operation, writes, statement: None })
+        .into_iter()
+        .collect()
 }

@@ -49,6 +49,12 @@ pub(super) enum Does {
     Bind,
     /// `connect(socket, address, length)`
     Connect,
+    /// `sendto(socket, bytes, length)`, `write(file, bytes, length)`
+    Send,
+    /// `sendmsg(socket, message)`
+    SendMessage,
+    /// `writev(file, pieces, count)`
+    SendPieces,
     /// `nanosleep(time)`
     Sleep,
     /// `clock_nanosleep(clock, flags, time)`
@@ -97,6 +103,18 @@ pub(super) const CALLS: &[(c_long, Does)] = &[
     (libc::SYS_symlink, Does::Link),
 ];
 
+/// The calls that are told of as well where there are servers of the trial's own: every write is one of them, which is dear.
+const SENDS: &[(c_long, Does)] = &[
+    (libc::SYS_sendto, Does::Send),
+    (libc::SYS_write, Does::Send),
+    (libc::SYS_sendmsg, Does::SendMessage),
+    (libc::SYS_writev, Does::SendPieces),
+];
+
+/// Stands in the filter for the descriptor of the harness's channel, which it puts in its place (`_CHANNEL` there): nobody
+/// could be told of a call by which the harness tells.
+const CHANNEL: u32 = u32::from_ne_bytes(*b"chan");
+
 /// The commands of fcntl that are: those that lock.
 const LOCKS: [i32; 4] = [libc::F_SETLK, libc::F_SETLKW, libc::F_OFD_SETLK, libc::F_OFD_SETLKW];
 
@@ -105,13 +123,14 @@ pub(super) fn does(number: i32) -> Option<Does> {
     if c_long::from(number) == libc::SYS_fcntl {
         return Some(Does::Fcntl);
     }
-    CALLS.iter().find(|(known, _)| *known == c_long::from(number)).map(|(_, does)| *does)
+    CALLS.iter().chain(SENDS).find(|(known, _)| *known == c_long::from(number)).map(|(_, does)| *does)
 }
 
-/// The filter that the harness is to install, as hexadecimal digits: `struct sock_filter`, one after the other.
-pub(in crate::run) fn filter() -> Option<String> {
+/// The filter that the harness is to install, as hexadecimal digits: `struct sock_filter`, one after the other. What is sent
+/// is told of on request.
+pub(in crate::run) fn filter(sends: bool) -> Option<String> {
     let mut digits = String::new();
-    for Instruction(code, yes, no, k) in instructions() {
+    for Instruction(code, yes, no, k) in instructions(if sends { SENDS } else { &[] }) {
         for byte in code.to_ne_bytes().into_iter().chain([yes, no]).chain(k.to_ne_bytes()) {
             let _ = write!(digits, "{byte:02x}");
         }
@@ -123,26 +142,34 @@ pub(in crate::run) fn filter() -> Option<String> {
 #[derive(Clone, Copy, Debug)]
 struct Instruction(u16, u8, u8, u32);
 
-fn instructions() -> Vec<Instruction> {
+fn instructions(sends: &[(c_long, Does)]) -> Vec<Instruction> {
     let load = |offset: usize| Instruction((BPF_LD | BPF_W | BPF_ABS) as u16, 0, 0, offset as u32);
+    let argument = |number: usize| load(offset_of!(seccomp_data, args) + number * size_of::<u64>());
     let equals = |k: u32, yes: u8, no: u8| Instruction((BPF_JMP | BPF_JEQ | BPF_K) as u16, yes, no, k);
     let returns = |k: u32| Instruction((BPF_RET | BPF_K) as u16, 0, 0, k);
     // Jumps count from the instruction that follows, and reach 255 of them.
-    let (calls, locks) = (CALLS.len() as u8, LOCKS.len() as u8);
+    let (calls, locks, sent) = (CALLS.len() as u8, LOCKS.len() as u8, sends.len() as u8);
     let mut program = vec![
         load(offset_of!(seccomp_data, arch)),
         // Calls of another architecture have other numbers.
-        equals(ARCHITECTURE, 0, calls + locks + 3),
+        equals(ARCHITECTURE, 0, calls + sent + locks + 3),
         load(offset_of!(seccomp_data, nr)),
     ];
     for (left, (number, _)) in (0..calls).rev().zip(CALLS) {
-        program.push(equals(*number as u32, left + locks + 3, 0));
+        program.push(equals(*number as u32, left + sent + locks + 3, 0));
+    }
+    for (left, (number, _)) in (0..sent).rev().zip(sends) {
+        program.push(equals(*number as u32, left + locks + 4, 0));
     }
     program.push(equals(libc::SYS_fcntl as u32, 0, locks + 1));
-    program.push(load(offset_of!(seccomp_data, args) + size_of::<u64>()));
+    program.push(argument(1));
     for (left, command) in (0..locks).rev().zip(LOCKS) {
         program.push(equals(command as u32, left + 1, 0));
     }
+    program.push(returns(SECCOMP_RET_ALLOW));
+    program.push(returns(SECCOMP_RET_USER_NOTIF));
+    program.push(argument(0));
+    program.push(equals(CHANNEL, 0, 1));
     program.push(returns(SECCOMP_RET_ALLOW));
     program.push(returns(SECCOMP_RET_USER_NOTIF));
     program
@@ -153,8 +180,8 @@ mod tests {
     use super::*;
 
     /// Runs the filter as the kernel does.
-    fn verdict(architecture: u32, number: u32, second: u32) -> u32 {
-        let (program, mut at, mut loaded) = (instructions(), 0, 0);
+    fn verdict(sends: &[(c_long, Does)], architecture: u32, number: u32, first: u32, second: u32) -> u32 {
+        let (program, mut at, mut loaded) = (instructions(sends), 0, 0);
         loop {
             let Instruction(code, yes, no, k) = program[at];
             at += 1;
@@ -163,6 +190,7 @@ mod tests {
                     loaded = match k {
                         0 => number,
                         4 => architecture,
+                        16 => first,
                         24 => second,
                         other => panic!("{other}"),
                     }
@@ -177,17 +205,29 @@ mod tests {
 
     #[test]
     fn the_filter_tells_of_each_call_of_the_list_and_of_no_other() {
-        for number in 0..1000_u32 {
-            let is_seen = CALLS.iter().any(|(known, _)| *known == c_long::from(number));
-            let expected = if is_seen { SECCOMP_RET_USER_NOTIF } else { SECCOMP_RET_ALLOW };
-            assert_eq!(verdict(ARCHITECTURE, number, u32::MAX), expected, "{number}");
-            assert_eq!(verdict(ARCHITECTURE ^ 1, number, 0), SECCOMP_RET_ALLOW, "{number}");
-            assert_eq!(does(number as i32).is_some(), is_seen || c_long::from(number) == libc::SYS_fcntl);
+        for (number, sends) in (0..1000_u32).flat_map(|number| [(number, SENDS), (number, &[])]) {
+            let verdict = |architecture, first| verdict(sends, architecture, number, first, u32::MAX);
+            let is_in =
+                |list: &[(c_long, Does)]| list.iter().any(|(known, _)| *known == c_long::from(number));
+            let (is_seen, is_sent) = (is_in(CALLS), is_in(sends));
+            let expected = |seen| if seen { SECCOMP_RET_USER_NOTIF } else { SECCOMP_RET_ALLOW };
+            assert_eq!(verdict(ARCHITECTURE, 1), expected(is_seen || is_sent), "{number}");
+            assert_eq!(
+                verdict(ARCHITECTURE, CHANNEL),
+                expected(is_seen),
+                "{number}: by this the harness tells"
+            );
+            assert_eq!(verdict(ARCHITECTURE ^ 1, 1), SECCOMP_RET_ALLOW, "{number}");
+            let is_known = is_seen || is_in(SENDS) || c_long::from(number) == libc::SYS_fcntl;
+            assert_eq!(does(number as i32).is_some(), is_known);
         }
         for command in 0..64 {
             let is_seen = LOCKS.contains(&command);
             let expected = if is_seen { SECCOMP_RET_USER_NOTIF } else { SECCOMP_RET_ALLOW };
-            assert_eq!(verdict(ARCHITECTURE, libc::SYS_fcntl as u32, command as u32), expected, "{command}");
+            for sends in [SENDS, &[]] {
+                let verdict = verdict(sends, ARCHITECTURE, libc::SYS_fcntl as u32, 0, command as u32);
+                assert_eq!(verdict, expected, "{command}");
+            }
         }
     }
 }

@@ -13,15 +13,21 @@ pub struct Names {
     roots: Vec<(PathBuf, Option<String>)>,
     /// The worker; what holds its name is its own.
     worker: Option<String>,
+    /// Where in the harness's memory the line of the project stands that made the last call; 0 if it keeps none.
+    pub(super) line: u64,
 }
 
 impl Names {
+    /// Whether a name holds that of the worker, which has what it names for itself.
+    pub(super) fn is_own(&self, name: &str) -> bool {
+        self.worker.as_deref().is_some_and(|worker| names_worker(name, worker))
+    }
+
     /// The name of an absolute path; nothing if it is nobody else's business.
     pub(super) fn of(&self, path: &Path) -> Option<String> {
         let path = normal(path);
         let shown = text(path.as_os_str());
-        let own = self.worker.as_deref().is_some_and(|worker| names_worker(&shown, worker));
-        if own || shown.contains("__pycache__") {
+        if self.is_own(&shown) || shown.contains("__pycache__") {
             return None;
         }
         let Some((root, symbol, below)) =
@@ -85,7 +91,7 @@ mod tests {
             ("/dev", None),
         ];
         let roots = roots.map(|(path, symbol)| (path.into(), symbol.map(str::to_owned))).to_vec();
-        let names = Names { roots, worker: Some("gw1".into()) };
+        let names = Names { roots, worker: Some("gw1".into()), line: 0 };
         let named = |path: &str| names.of(Path::new(path));
         let cases = [
             ("/site/tmp/a//b/../c", Some("$TMPDIR/a/c")),

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use libc::seccomp_notif;
 
 use super::calls::{Reader, Touch};
+use super::connections::Connections;
 use super::filter::does;
 use super::listener::{Listener, Waited};
 use super::names::Names;
@@ -20,10 +21,12 @@ use super::{Kept, Noticed, ProcessTree};
 use crate::limits::ASKED_CALLS;
 use crate::plan::schedule::Resource;
 use crate::race::{Access, Call, Operation};
-use crate::run::protocol::Whereabouts;
+use crate::run::protocol::{Server, Whereabouts};
 
 /// What C code is told as: the worker's own, or that of its other threads.
 const C_CODE: &str = "C code";
+/// What it is told as that sends a statement to a server.
+const DRIVER: &str = "the driver";
 
 /// What the thread and the trial share.
 #[derive(Debug, Default)]
@@ -49,10 +52,11 @@ pub(in crate::run) struct Supervisor {
 
 impl Supervisor {
     /// Supervises, with turns at some resources if there are any, and else only to note what is done.
-    /// What waits for an answer is told.
+    /// What waits for an answer is told. `servers` are those whose statements are read.
     pub(in crate::run) fn start(
         listener: OwnedFd,
         names: Names,
+        servers: Vec<Server>,
         at: Option<BTreeSet<Resource>>,
         notify: impl Fn(Noticed) + Send + 'static,
     ) -> Option<Self> {
@@ -66,6 +70,7 @@ impl Supervisor {
             heard: Instant::now(),
             late: Duration::ZERO,
             names,
+            connections: Connections::new(servers),
             at,
             notify: Box::new(notify),
             main: None,
@@ -150,6 +155,8 @@ struct Watcher {
     heard: Instant,
     late: Duration,
     names: Names,
+    /// Those to servers of the trial's own.
+    connections: Connections,
     at: Option<BTreeSet<Resource>>,
     notify: Box<dyn Fn(Noticed) + Send>,
     /// The worker's main thread, which is the one that says where it is.
@@ -191,14 +198,19 @@ impl Watcher {
             self.keeps(target.thread);
             return self.listener.is_done(call.id);
         }
-        if self.place.position.is_none() {
+        let sends_by = Reader::sends_by(does, &call.data);
+        // What is sent before a test tells what comes later is about.
+        let said = sends_by.and_then(|socket| {
+            self.connections.hear(&target, socket, &self.names, || reader.sent(does, &call.data))
+        });
+        if self.place.position.is_none() || sends_by.is_some() && said.is_none() {
             return self.go_on(call);
         }
         let caller = self.caller(&target);
         let reader = Reader { target: &target, names: &self.names };
         match &self.at {
             None => {
-                let touches = reader.touches(does, &call.data);
+                let touches = said.unwrap_or_else(|| reader.touches(does, &call.data));
                 self.note(&target, caller, touches);
                 self.go_on(call);
             }
@@ -207,7 +219,7 @@ impl Watcher {
                 if let Some(time) = reader.sleep(does, &call.data) {
                     return self.sleeps(call, caller, time);
                 }
-                let touches = reader.touches(does, &call.data);
+                let touches = said.unwrap_or_else(|| reader.touches(does, &call.data));
                 let shared: Vec<Touch> =
                     touches.into_iter().filter(|touch| at.contains(&touch.resource)).collect();
                 self.ask(call, &target, caller, &shared);
@@ -258,16 +270,27 @@ impl Watcher {
     }
 
     fn call(&self, target: &Target, caller: Caller, touch: &Touch, writes: bool) -> Call {
-        let subprocess = caller == Caller::Subprocess;
+        let is_statement = touch.resource.is_of_server();
+        let line = || match caller {
+            Caller::Subprocess => self.place.started.clone(),
+            Caller::Main if is_statement && self.names.line != 0 => {
+                target.text(self.names.line)?.into_string().ok().filter(|line| !line.is_empty())
+            }
+            Caller::Main | Caller::OtherThread => None,
+        };
         let program = || format!("the subprocess {}", target.program().unwrap_or_else(|| "?".into()));
         Call {
             resource: touch.resource.clone(),
             operation: touch.operation,
             writes,
             idle: false,
-            statement: None,
-            at: self.place.started.clone().filter(|_| subprocess),
-            by: Some(if subprocess { program() } else { C_CODE.to_owned() }),
+            statement: touch.statement.clone(),
+            at: line(),
+            by: Some(match caller {
+                Caller::Subprocess => program(),
+                _ if is_statement => DRIVER.to_owned(),
+                _ => C_CODE.to_owned(),
+            }),
         }
     }
 

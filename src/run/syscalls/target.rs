@@ -1,19 +1,30 @@
 //! A thread that has made a call and waits: its memory, its folders and its descriptors.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use rustix::net::sockopt::socket_type;
+use rustix::net::{SocketAddrUnix, getpeername};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
 /// Longer paths the kernel does not take; what the harness says may be as long.
 const MOST: usize = 1 << 14;
 /// Memory is read up to the end of such a page at first, as the next may not be there.
 const PAGE: u64 = 4096;
+/// What is sent at once and is longer is not looked at.
+const MOST_SENT: u64 = 1 << 24;
+
+/// Where a socket is connected to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Peer {
+    Port(IpAddr, u16),
+    Socket(PathBuf),
+}
 
 /// A thread, by its number on the host.
 #[derive(Debug)]
@@ -30,6 +41,13 @@ impl Target {
     /// So many bytes of its memory.
     pub(super) fn bytes<const N: usize>(&self, at: u64) -> Option<[u8; N]> {
         let mut bytes = [0; N];
+        File::open(self.proc("mem")).ok()?.read_exact_at(&mut bytes, at).ok()?;
+        Some(bytes)
+    }
+
+    /// A stretch of its memory.
+    pub(super) fn memory(&self, at: u64, length: u64) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; usize::try_from(length).ok().filter(|_| length <= MOST_SENT)?];
         File::open(self.proc("mem")).ok()?.read_exact_at(&mut bytes, at).ok()?;
         Some(bytes)
     }
@@ -89,8 +107,28 @@ impl Target {
 
     /// The kind of one of its sockets, as the kernel numbers them: 1 for a stream, 2 for datagrams.
     pub(super) fn kind_of_socket(&self, number: i32) -> Option<u32> {
+        socket_type(self.opened(number)?).ok().map(|kind| kind.as_raw())
+    }
+
+    /// What tells a descriptor's socket from all others that are open, if it is one.
+    pub(super) fn socket(&self, number: i32) -> Option<OsString> {
+        let name = fs::read_link(self.proc(&format!("fd/{number}"))).ok()?.into_os_string();
+        name.as_bytes().starts_with(b"socket:").then_some(name)
+    }
+
+    /// Where one of its sockets is connected to.
+    pub(super) fn peer(&self, number: i32) -> Option<Peer> {
+        let address = getpeername(self.opened(number)?).ok()??;
+        if let Ok(address) = SocketAddr::try_from(address.clone()) {
+            return Some(Peer::Port(address.ip().to_canonical(), address.port()));
+        }
+        let address = SocketAddrUnix::try_from(address).ok()?;
+        Some(Peer::Socket(PathBuf::from(OsStr::from_bytes(address.path_bytes()?))))
+    }
+
+    /// A descriptor of ours for one of its own.
+    fn opened(&self, number: i32) -> Option<OwnedFd> {
         let process = pidfd_open(Pid::from_raw(self.process()?)?, PidfdFlags::empty()).ok()?;
-        let socket: OwnedFd = pidfd_getfd(process.as_fd(), number, PidfdGetfdFlags::empty()).ok()?;
-        socket_type(socket.as_fd()).ok().map(|kind| kind.as_raw())
+        pidfd_getfd(process.as_fd(), number, PidfdGetfdFlags::empty()).ok()
     }
 }

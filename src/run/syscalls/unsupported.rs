@@ -7,9 +7,10 @@ use super::names::Names;
 use super::{Kept, Noticed, ProcessTree};
 use crate::plan::schedule::Resource;
 use crate::race::Access;
+use crate::run::protocol::Server;
 
 /// The filter that the harness is to install: none.
-pub(in crate::run) fn filter() -> Option<String> {
+pub(in crate::run) fn filter(_: bool) -> Option<String> {
     None
 }
 
@@ -24,6 +25,7 @@ impl Supervisor {
     pub(in crate::run) fn start(
         _: OwnedFd,
         _: Names,
+        _: Vec<Server>,
         _: Option<BTreeSet<Resource>>,
         _: impl Fn(Noticed) + Send + 'static,
     ) -> Option<Self> {

@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+/// The programs of servers that trials have of their own and whose statements are read.
+const SERVERS: [&str; 3] = ["postgres", "redis-server", "valkey-server"];
+
 /// What a process's threads are at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ProcessActivity {
@@ -34,6 +37,25 @@ pub(crate) fn on_host(pid: i32, namespace: &str) -> Option<i32> {
         let inner: i32 = line.split_whitespace().last()?.parse().ok()?;
         (inner == pid && of(&name).is_ok_and(|found| found.as_os_str() == namespace)).then_some(process)
     })
+}
+
+/// The servers that have the network of a process.
+pub(crate) fn servers_beside(process: i32) -> Vec<i32> {
+    let network = |process: &str| fs::read_link(format!("/proc/{process}/ns/net")).ok();
+    let Some(own) = network(&process.to_string()) else { return Vec::new() };
+    let is_server = |name: &str| {
+        let program = fs::read_to_string(format!("/proc/{name}/comm")).unwrap_or_default();
+        SERVERS.contains(&program.trim_end()) && network(name).as_ref() == Some(&own)
+    };
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbered = all.filter_map(|entry| entry.file_name().into_string().ok());
+    numbered.filter(|name| is_server(name)).filter_map(|name| name.parse().ok()).collect()
+}
+
+/// The processes that a process has started and that have not ended.
+pub(crate) fn children(process: i32) -> Vec<i32> {
+    let told = fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default();
+    told.split_whitespace().filter_map(|number| number.parse().ok()).collect()
 }
 
 /// Looks at a process. Nothing if it has ended, or the system does not tell.

@@ -15,7 +15,7 @@ use crate::race::delay::GRID;
 use crate::race::turn_scheduler::{Heard, TurnScheduler};
 use crate::race::{Call, Effect, Step};
 use crate::run::syscalls::{Kept, Noticed, ProcessTree};
-use crate::run::worker::activity::{ProcessActivity, look_at, on_host, waits_at};
+use crate::run::worker::activity::{ProcessActivity, children, look_at, on_host, servers_beside, waits_at};
 use crate::suite::TestIndex;
 
 /// The usual patience with a worker that waits.
@@ -91,6 +91,11 @@ struct WorkerTurn {
     family: ProcessTree,
     /// For how long system calls kept it waiting that were let go on at once, which is excused as well.
     kept: Kept,
+    /// Whether a statement was sent to a server since the harness was last heard: who waits for the answer rests only if
+    /// the server does.
+    asks_server: bool,
+    /// The processes of servers of the trial's own, once they were looked for.
+    servers: Option<Vec<i32>>,
     /// What the harness asked for last.
     wanted: Option<Resource>,
     ended: bool,
@@ -126,6 +131,8 @@ impl Control {
             channel: None,
             family: ProcessTree::default(),
             kept: Kept::default(),
+            asks_server: false,
+            servers: None,
             wanted: None,
             ended: false,
         };
@@ -177,6 +184,9 @@ impl Control {
         let idle = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         let asker = &mut self.workers[worker];
         let excused = std::mem::take(&mut asker.excused) + asker.kept.take();
+        if asker.asks_server {
+            return None;
+        }
         self.hears(worker, Heard::Idle(idle.saturating_sub(excused)))
     }
 
@@ -225,7 +235,7 @@ impl Control {
             Noticed::Awake { .. } => {
                 asker.excused += asker.asleep.take().map_or(Duration::ZERO, |since| since.elapsed());
             }
-            Noticed::Asks { .. } => {}
+            Noticed::Asks { ref call, .. } => asker.asks_server |= call.resource.is_of_server(),
         }
         match noticed {
             Noticed::Asks { id, .. } | Noticed::Awake { id } if asker.ended => Some(at_once(id)),
@@ -325,6 +335,7 @@ impl Control {
         let asker = &mut self.workers[worker];
         if !matches!(question, Question::SystemCall(_)) {
             asker.excused = Duration::ZERO;
+            asker.asks_server = false;
             asker.kept.take();
         }
         if asker.asked.is_some() {
@@ -382,6 +393,11 @@ impl WorkerTurn {
         let mut own = look_at(process)?;
         // What it has asked for we may not have heard yet.
         own.busy |= self.channel.is_some_and(|channel| waits_at(process, channel));
+        if self.asks_server {
+            let found = self.servers.get_or_insert_with(|| servers_beside(process));
+            let servers = found.iter().flat_map(|&server| std::iter::once(server).chain(children(server)));
+            own = servers.filter_map(look_at).fold(own, ProcessActivity::and);
+        }
         let mut family = self.family();
         let seen: Vec<(i32, Option<ProcessActivity>)> =
             family.iter().map(|&process| (process, look_at(process))).collect();

@@ -445,12 +445,16 @@ impl<'a> TrialRun<'a> {
 
     fn watch(&self) -> Option<WatchSetup<'a>> {
         let Interleaving::Controlled(schedule) = &self.job.plan.interleaving else {
-            return self.job.recorded.then(|| WatchSetup { at: None, system_calls: true, filter: filter() });
+            let statements = !self.launcher.host().servers().is_empty();
+            let setup =
+                || WatchSetup { at: None, system_calls: true, statements, filter: filter(statements) };
+            return self.job.recorded.then(setup);
         };
         let at = schedule.at.iter().map(|resource| resource.0.as_str()).collect();
         let system_calls = schedule.system_calls;
-        let filter = if system_calls { filter() } else { None };
-        Some(WatchSetup { at: Some(at), system_calls, filter })
+        let statements = system_calls && schedule.at.iter().any(Resource::is_of_server);
+        let filter = if system_calls { filter(statements) } else { None };
+        Some(WatchSetup { at: Some(at), system_calls, statements, filter })
     }
 
     /// From now on the system calls of a worker are told of.
@@ -461,7 +465,8 @@ impl<'a> TrialRun<'a> {
         };
         let (name, sender) = ((worker, self.workers[worker].process), self.sender.clone());
         let notify = move |noticed| drop(sender.send((name, Heard::Noticed(noticed))));
-        self.supervisors[worker] = Supervisor::start(listener, names, at, notify);
+        self.supervisors[worker] =
+            Supervisor::start(listener, names, self.launcher.host().servers().to_vec(), at, notify);
         if let (Some(control), Some(supervisor)) = (&mut self.control, &self.supervisors[worker]) {
             control.is_supervised(worker, supervisor.family(), supervisor.kept());
         }

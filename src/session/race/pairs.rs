@@ -27,7 +27,7 @@ use crate::session::race::recording::{Recording, record};
 use crate::session::race::reruns::{Reruns, hangs, schedule_of, with_schedule};
 use crate::session::suspect::{Suspect, suspects};
 use crate::suite::TestIndex;
-use crate::trial::Trial;
+use crate::trial::{Failure, Trial};
 
 /// Where in a race's number the test stands, counted from 1, whose pairs alone are raced.
 const VICTIM: u32 = 32;
@@ -213,7 +213,13 @@ pub(crate) fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunE
     let culprits =
         plan.workers.iter().flatten().copied().filter(|&test| test != suspect.signature.test).collect();
     let minimal = Minimal { plan, culprits, imports: Vec::new(), one_minimal: true, calls: runs.count };
-    let deadlock = "a deadlock: each test waits for what the other has";
+    let note = if hangs(suspect) && deadlocks {
+        Some("a deadlock: each test waits for what the other has")
+    } else if found.resource.is_of_server() && suspect.failure.as_ref().is_some_and(is_broken_deadlock) {
+        Some("a deadlock that PostgreSQL broke (40P01): each test waited for a lock that the other had")
+    } else {
+        None
+    };
     Ok(Judged::Race(Box::new(Finding {
         signature: Some(suspect.signature.clone()),
         failure: suspect.failure.clone(),
@@ -221,10 +227,18 @@ pub(crate) fn judge(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Judged, RunE
         shrunk: Some(minimal),
         with,
         without,
-        note: (hangs(suspect) && deadlocks).then(|| deadlock.to_owned()),
+        note: note.map(str::to_owned),
         trace: Some(found),
         ..Finding::new(Kind::Race, Some(suspect.signature.test), suspect.origin)
     })))
+}
+
+/// Whether a failure is that PostgreSQL ended a transaction to break a deadlock, by what drivers make of its error 40P01, or
+/// by its own words where another exception holds them.
+fn is_broken_deadlock(failure: &Failure) -> bool {
+    let exception = failure.exception.rsplit('.').next().unwrap_or_default();
+    ["DeadlockDetected", "DeadlockDetectedError"].contains(&exception)
+        || failure.message.contains("deadlock detected")
 }
 
 /// The finding of a failure under a schedule; `unclaimed` with a note if it is no race.
