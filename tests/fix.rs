@@ -250,6 +250,9 @@ fn what_the_last_session_was_is_said_where_it_has_left_nothing() {
         kept.contains("1 fix can be applied, 0 cannot be"),
         "found before, for what was found again: {kept}"
     );
+    session("-k nothing_of_this_name");
+    let still = jostle("fix --check --allow-dirty");
+    assert!(still.contains("1 fix can be applied"), "no test was run: {still}");
     session("-k reads");
     let clean = jostle("fix --check");
     assert!(clean.contains("-k reads`, found no new failure, and no failure of a session before"), "{clean}");

@@ -37,6 +37,10 @@ pub(super) fn keep(
     options: String,
     command: Option<String>,
 ) -> bool {
+    // One that ran no test says nothing of what was known before it.
+    if outline.collected.suite.tests.is_empty() {
+        return false;
+    }
     let Some(files) = kept(manner(outline), project, outline) else {
         return false;
     };
