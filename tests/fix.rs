@@ -250,13 +250,16 @@ fn what_the_last_session_was_is_said_where_it_has_left_nothing() {
         kept.contains("1 fix can be applied, 0 cannot be"),
         "found before, for what was found again: {kept}"
     );
-    session("-k nothing_of_this_name");
-    let still = jostle("fix --check --allow-dirty");
-    assert!(still.contains("1 fix can be applied"), "no test was run: {still}");
-    session("-k reads");
+    for others in ["-k nothing_of_this_name", "-k reads"] {
+        session(others);
+        let still = jostle("fix --check --allow-dirty");
+        assert!(still.contains("1 fix can be applied"), "{others} says nothing of both tests: {still}");
+    }
+    fs::write(folder.path().join("test_state.py"), source.replace("A == []", "A != [2]")).expect("a file");
+    session("-v");
     let clean = jostle("fix --check");
-    assert!(clean.contains("-k reads`, found no new failure, and no failure of a session before"), "{clean}");
+    assert!(clean.contains("-v`, found no new failure, and no failure of a session before"), "{clean}");
     let verified = jostle(&format!("verify --python {python}"));
     assert!(verified.contains("the last session in this folder, 20"), "{verified}");
-    assert!(verified.contains("-k reads`, found no new one"), "{verified}");
+    assert!(verified.contains("-v`, found no new failure, and none of before"), "{verified}");
 }

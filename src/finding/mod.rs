@@ -121,7 +121,7 @@ impl Origin {
 /// Why no command of plain pytest shows an isolation failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoCommand {
-    /// It takes a test to run twice, and pytest runs each once.
+    /// It takes a test to run twice, and pytest runs one once whose id is named twice.
     Twice,
     /// It takes two workers whose calls come in one order.
     Workers,
@@ -240,7 +240,7 @@ impl Finding {
             also: Vec::new(),
             same_polluter: SamePolluter::default(),
             command: None,
-            no_command: None,
+            no_command: (kind == Kind::Race).then_some(NoCommand::Workers),
             other_commands: BTreeMap::new(),
             explanation: None,
             note: None,

@@ -13,23 +13,33 @@ pub(crate) fn folder(cache: &Path, project: &Path) -> PathBuf {
     cache.join("last").join(project_digest(project))
 }
 
-/// Keeps these in place of those of the session before.
+/// Keeps these in place of those of before, of which `stays` tells which stay besides. What is no failure file goes.
 ///
 /// # Errors
 /// The folder cannot be written.
-pub(crate) fn keep(cache: &Path, project: &Path, files: &[FailureFile]) -> Result<(), RecordError> {
+pub(crate) fn keep(
+    cache: &Path,
+    project: &Path,
+    files: &[FailureFile],
+    stays: impl Fn(&FailureFile) -> bool,
+) -> Result<(), RecordError> {
     // Those of before go last, so that a full disk costs none of them.
     add(cache, project, files)?;
     let folder = folder(cache, project);
     let names: Vec<OsString> = files.iter().map(|file| file.file_name().into()).collect();
     let remove = || -> io::Result<()> {
+        let mut left = false;
         for entry in fs::read_dir(&folder)? {
             let entry = entry?;
-            if !names.contains(&entry.file_name()) {
+            if names.contains(&entry.file_name())
+                || FailureFile::read(&entry.path()).is_ok_and(|file| stays(&file))
+            {
+                left = true;
+            } else {
                 fs::remove_file(entry.path())?;
             }
         }
-        if names.is_empty() { fs::remove_dir(&folder) } else { Ok(()) }
+        if left { Ok(()) } else { fs::remove_dir(&folder) }
     };
     match remove() {
         Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -63,13 +73,16 @@ mod tests {
             read.map_or(0, |files| files.len())
         };
         let project = Path::new("/home/ann/shop");
-        keep(cache.path(), project, &[file(0), file(1)]).unwrap();
+        let none = |_: &FailureFile| false;
+        keep(cache.path(), project, &[file(0), file(1)], none).unwrap();
         assert_eq!((kept("/home/ann/shop"), kept("/home/ann/other")), (2, 0));
-        keep(cache.path(), project, &[file(2)]).unwrap();
+        keep(cache.path(), project, &[file(2)], none).unwrap();
         assert_eq!(kept("/home/ann/shop"), 1);
         add(cache.path(), project, &[file(0)]).unwrap();
         assert_eq!(kept("/home/ann/shop"), 2);
-        keep(cache.path(), project, &[]).unwrap();
+        keep(cache.path(), project, &[], |stays| stays.test == file(0).test).unwrap();
+        assert_eq!(kept("/home/ann/shop"), 1);
+        keep(cache.path(), project, &[], none).unwrap();
         assert_eq!(kept("/home/ann/shop"), 0);
     }
 }

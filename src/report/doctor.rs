@@ -46,6 +46,8 @@ pub(crate) struct Diagnosis {
     pub(crate) first: Option<FirstTest>,
     /// What the engine had to say.
     pub(crate) remarks: Vec<Remark>,
+    /// The command that looks for isolation failures in the same way.
+    pub(crate) stress: String,
 }
 
 impl Diagnosis {
@@ -59,27 +61,30 @@ impl Diagnosis {
     }
 
     /// What to do, the most useful first.
-    fn advice(&self) -> Vec<&'static str> {
+    fn advice(&self) -> Vec<String> {
         let suite = &self.collected.suite;
-        let mut advice = Vec::new();
+        let mut advice: Vec<String> = Vec::new();
         if !suite.errors.is_empty() {
             advice.push(
-                "jostle collect lists what cannot be collected, by cause: nothing is known of those tests",
+                "jostle collect lists what cannot be collected, by cause: nothing is known of those tests"
+                    .into(),
             );
         }
         if self.about(Topic::Forks).is_some() {
             advice.push(
                 "start threads, and open files and connections, in fixtures and not while a module is imported: trials \
-                 then run in forks",
+                 then run in forks"
+                    .into(),
             );
         }
         if self.about(Topic::Sandbox).is_some() {
             advice.push(
-                "without a sandbox, run jostle on a copy of the project and on no machine that others need",
+                "without a sandbox, run jostle on a copy of the project and on no machine that others need"
+                    .into(),
             );
         }
         if advice.is_empty() && !suite.tests.is_empty() {
-            advice.push("nothing stands in the way: jostle stress");
+            advice.push(format!("nothing stands in the way: {}", self.stress));
         }
         advice
     }
@@ -144,7 +149,7 @@ pub(crate) fn diagnosis(out: &mut dyn Write, report: &Diagnosis, verbosity: Verb
     if verbosity == Verbosity::Verbose {
         line(out, "undone", &collected.neutralised.join(" "))?;
     }
-    report.advice().into_iter().try_for_each(|advice| line(out, "what to do", advice))
+    report.advice().into_iter().try_for_each(|advice| line(out, "what to do", &advice))
 }
 
 fn engine(out: &mut dyn Write, report: &Diagnosis) -> io::Result<()> {
@@ -232,7 +237,7 @@ impl DoctorDocument {
             sandbox: report.sandboxed,
             system_calls: report.sees_calls(),
             remarks: report.remarks.iter().map(|remark| remark.text.clone()).collect(),
-            advice: report.advice().into_iter().map(str::to_owned).collect(),
+            advice: report.advice(),
             times: Times {
                 startup: Some(rounded(report.startup)),
                 first_test: report.first.map(|first| rounded(first.took)),
@@ -280,6 +285,7 @@ mod tests {
             no_forks_wanted: false,
             first: Some(FirstTest { test: test('a'), took: Duration::from_millis(56) }),
             remarks: Vec::new(),
+            stress: "jostle stress".into(),
         }
     }
 

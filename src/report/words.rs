@@ -200,9 +200,9 @@ pub(crate) fn reading(place: &Place) -> &'static str {
 /// Why no plain pytest command shows a failure.
 pub(crate) fn no_command(why: NoCommand, suite: &Suite) -> String {
     match why {
-        NoCommand::Twice => "none: pytest runs a test once, however often it is named".into(),
+        NoCommand::Twice => "none: pytest runs a test once, however often its id is named".into(),
         NoCommand::Workers => {
-            "none: it takes two workers whose calls come in this order, and pytest-xdist does not see to that"
+            "none is sure to: it takes two workers whose calls come in this order, which pytest-xdist leaves to chance"
                 .into()
         }
         NoCommand::Order(first, second) => {

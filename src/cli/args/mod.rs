@@ -452,7 +452,7 @@ pub struct DemoArgs {
     /// The seed
     #[arg(long, default_value_t = 1, value_parser = whole::<u64>(0, u64::MAX), allow_negative_numbers = true)]
     pub seed: u64,
-    /// The Python to use [default: $VIRTUAL_ENV, else .venv, else python3]
+    /// The Python to use [default: $VIRTUAL_ENV, else .venv, else jostle's own environment, else python3]
     #[arg(long, value_name = "PATH")]
     pub python: Option<PathBuf>,
     /// Keep the suite in a new folder, to replay what was found, or to mend it and run jostle on it again

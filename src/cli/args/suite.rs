@@ -12,7 +12,7 @@ use crate::report::progress::ProgressMode;
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "The suite")]
 pub struct SuiteArgs {
-    /// The Python whose pytest runs the suite [default: $VIRTUAL_ENV, else .venv, else python3]
+    /// The Python whose pytest runs the suite [default: $VIRTUAL_ENV, else .venv, else jostle's own environment, else python3]
     #[arg(long, value_name = "PATH")]
     pub python: Option<PathBuf>,
     /// The folder to run pytest in [default: the current one]

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::cli::ExitCode;
 use crate::cli::args::{DoctorArgs, EngineArg, SandboxArg};
+use crate::cli::commands::stress::{pytest_args, python_option};
 use crate::cli::commands::suite_run::{engine, write_json};
 use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::options::SuiteOptions;
@@ -56,6 +57,7 @@ pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
         no_forks_wanted: options.engine == EngineArg::Spawn,
         first,
         remarks: engine.remarks().take(),
+        stress: format!("jostle stress{}{}", python_option(&options), pytest_args(&options)),
         collected,
     };
     if !write_json(options.json.as_ref(), &DoctorDocument::new(&report))? {

@@ -24,24 +24,23 @@ pub(super) struct LastSession {
     pub(super) options: String,
     /// Whether it came to its end.
     whole: bool,
+    /// How many failures it saw and did not look into, for want of time.
+    unjudged: usize,
     /// The names of its failure files, in the order of its report.
     files: Vec<String>,
 }
 
-/// Keeps the new failures of a session in place of those of the one before; tells whether there are some. That they cannot be
-/// kept costs no more than that. `options` are those that say how the suite is run, each with a space before it, `command` is
-/// what was typed.
+/// Keeps the new failures of a session in place of those of before of which it tells; says whether there are some. That they
+/// cannot be kept costs no more than that. `options` are those that say how the suite is run, each with a space before it,
+/// `command` is what was typed, `narrowed` whether some of the suite's tests were chosen.
 pub(super) fn keep(
     project: &Path,
     outline: &SessionResult,
     options: String,
     command: Option<String>,
+    narrowed: bool,
 ) -> bool {
-    // One that ran no test says nothing of what was known before it.
-    if outline.collected.suite.tests.is_empty() {
-        return false;
-    }
-    let Some(files) = kept(manner(outline), project, outline) else {
+    let Some(files) = kept(project, outline, |file| stays(file, outline, narrowed)) else {
         return false;
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -50,6 +49,7 @@ pub(super) fn keep(
         command,
         options,
         whole: is_whole(outline),
+        unjudged: outline.unjudged.len(),
         files: files.iter().map(FailureFile::file_name).collect(),
     };
     if let (Ok(folder), Ok(text)) = (folder(project), serde_json::to_vec(&session)) {
@@ -83,12 +83,14 @@ pub(super) fn files(project: &Path) -> Result<Vec<(PathBuf, FailureFile)>, Recor
 
 /// Why there is no failure of the last session to verify, and what to do.
 pub(super) fn no_failure(project: &Path) -> String {
+    let last = read(project);
+    let found = last.found();
     let named = "give failure files, or a folder of them as `jostle stress --failures DIR` writes it, or set `failures` in \
                  [tool.jostle]";
-    match read(project).told() {
+    match last.told() {
         Some(told) => {
             format!(
-                "no failure is named, and the last session in this folder, {told}, found no new one: {named}"
+                "no failure is named, and the last session in this folder, {told}, {found}, and none of before is kept: {named}"
             )
         }
         None => {
@@ -103,10 +105,12 @@ pub(super) fn no_failure(project: &Path) -> String {
 pub(super) fn no_fix(project: &Path, failures: usize) -> String {
     let folder = project.display();
     let given = "give failure files as `jostle stress --failures DIR` writes them";
-    match (read(project).told(), failures) {
+    let last = read(project);
+    match (last.told(), failures) {
         (Some(told), 0) => format!(
-            "the last session in {folder}, {told}, found no new failure, and no failure of a session before it is kept: run \
-             jostle stress there, or {given}"
+            "the last session in {folder}, {told}, {}, and no failure of a session before it is kept: run jostle stress \
+             there, or {given}",
+            last.found()
         ),
         (Some(told), _) => format!(
             "the last session in {folder}, {told}, has left no fix of {}: its report says why. jostle stress looks for \
@@ -124,17 +128,28 @@ impl LastSession {
         let whole = if self.whole { "" } else { ", which did not come to its end" };
         (self.ended > 0).then(|| format!("{} UTC{command}{whole}", words::minute(self.ended)))
     }
+
+    /// What it came to, where it left no failure.
+    fn found(&self) -> String {
+        match self.unjudged {
+            0 => "found no new failure".to_owned(),
+            seen => format!("had no time to look into {}", words::count(seen, "failure")),
+        }
+    }
 }
 
 /// The file of what is known of a session, which is no failure file.
 const SESSION: &str = "session";
 
-/// What keeps a session's failures in jostle's own folder, of a project.
-type Keeps = fn(&Path, &Path, &[FailureFile]) -> Result<(), RecordError>;
-
-/// A session that did not come to its end says nothing of what it did not find: what was known before it stays known.
-fn manner(outline: &SessionResult) -> Keeps {
-    if is_whole(outline) { last_session::keep } else { last_session::add }
+/// Whether a failure that was known before a session stays known: one that did not come to its end, or had no time for all
+/// that it saw, says nothing of what it did not find, and one of chosen tests says nothing of the others.
+fn stays(known: &FailureFile, outline: &SessionResult, narrowed: bool) -> bool {
+    let suite = &outline.collected.suite;
+    let mut named = known.minimal.workers.iter().flatten().chain([&known.test]);
+    !is_whole(outline)
+        || outline.trials == 0
+        || !outline.unjudged.is_empty()
+        || narrowed && !named.all(|test| suite.find(test).is_some())
 }
 
 fn is_whole(outline: &SessionResult) -> bool {
@@ -143,7 +158,7 @@ fn is_whole(outline: &SessionResult) -> bool {
 
 /// Keeps those of a plan that was run again besides those of the session.
 pub(super) fn also_keep(project: &Path, outline: &SessionResult) {
-    kept(last_session::add, project, outline);
+    kept(project, outline, |_| true);
 }
 
 /// Where they are, if there are some.
@@ -154,11 +169,16 @@ pub(super) fn folder(project: &Path) -> Result<PathBuf, RunError> {
     Ok(last_session::folder(&cache_dir()?, project))
 }
 
-/// The failures that are kept now; nothing if they cannot be.
-fn kept(keep: Keeps, project: &Path, outline: &SessionResult) -> Option<Vec<FailureFile>> {
+/// The failures of a session, which are kept now with those of before that stay; nothing if they cannot be.
+fn kept(
+    project: &Path,
+    outline: &SessionResult,
+    stays: impl Fn(&FailureFile) -> bool,
+) -> Option<Vec<FailureFile>> {
     let kept = cache_dir().map_err(|error| error.to_string()).and_then(|cache| {
         let files = failures(&last_session::folder(&cache, project), outline);
-        keep(&cache, project, &files).map(|()| files).map_err(|error| error.to_string())
+        let kept = last_session::keep(&cache, project, &files, stays);
+        kept.map(|()| files).map_err(|error| error.to_string())
     });
     kept.inspect_err(|error| {
         anstream::eprintln!(
@@ -195,22 +215,22 @@ mod tests {
     use crate::report::samples::everything;
 
     #[test]
-    fn a_session_that_was_interrupted_leaves_what_the_one_before_found() {
-        let cache = tempfile::tempdir().unwrap();
-        let (project, whole) = (Path::new("/home/ann/shop"), everything());
-        let file = |at: usize| FailureFile::new(&whole.findings[at], &whole.collected).unwrap();
-        let number = || {
-            let read = FailureFile::read_folder(&last_session::folder(cache.path(), project));
-            read.map_or(0, |files| files.len())
+    fn a_session_leaves_what_the_one_before_found_unless_it_would_have_found_it() {
+        let whole = || SessionResult {
+            interrupted: false,
+            error: None,
+            trials: 1,
+            unjudged: Vec::new(),
+            ..everything()
         };
-        let whole = SessionResult { interrupted: false, error: None, ..everything() };
-        let interrupted = SessionResult { interrupted: true, ..everything() };
-        manner(&whole)(cache.path(), project, &[file(0)]).unwrap();
-        manner(&interrupted)(cache.path(), project, &[]).unwrap();
-        assert_eq!(number(), 1);
-        manner(&interrupted)(cache.path(), project, &[file(1)]).unwrap();
-        assert_eq!(number(), 2);
-        manner(&whole)(cache.path(), project, &[file(2)]).unwrap();
-        assert_eq!(number(), 1);
+        let known = FailureFile::new(&whole().findings[0], &whole().collected).unwrap();
+        let stays = |outline: &SessionResult, narrowed| stays(&known, outline, narrowed);
+        assert!(!stays(&whole(), false) && !stays(&whole(), true));
+        assert!(stays(&SessionResult { interrupted: true, ..whole() }, false));
+        assert!(stays(&SessionResult { trials: 0, ..whole() }, false));
+        assert!(stays(&SessionResult { unjudged: everything().unjudged, ..whole() }, false));
+        let mut fewer = whole();
+        fewer.collected.suite.tests.clear();
+        assert!(stays(&fewer, true) && !stays(&fewer, false));
     }
 }

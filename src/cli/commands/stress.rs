@@ -1,6 +1,6 @@
 //! `jostle stress`: the main job.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 
@@ -95,7 +95,13 @@ pub(crate) fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow
     let code = ExitCode::of_session(&outline, options.kept.strict);
     let json = write_json(options.suite.json.as_ref(), &Document::new(&outline, code as u8));
     let kept = options.suite_stays
-        && last_session::keep(&options.suite.folder, &outline, besides_rootdir(options), command(options));
+        && last_session::keep(
+            &options.suite.folder,
+            &outline,
+            besides_rootdir(options),
+            command(options),
+            !options.suite.pytest_args.is_empty() || !options.suite.tests.is_empty(),
+        );
     let next = next::commands(options, &outline, kept);
     let shown = streamed.map_or(Ok(()), |streamed| streamed.end(&outline, &next).context(STDOUT));
     // Each is tried, so that a full disk costs no more than what does not fit.
@@ -259,16 +265,18 @@ fn besides_rootdir(options: &StressOptions) -> String {
 }
 
 fn besides(options: &StressOptions, tests: Option<&Path>) -> String {
-    let suite = &options.suite;
-    let mut text = String::new();
+    let tests = tests.and_then(|path| shlex::try_quote(path.to_str()?).ok());
+    let tests = tests.map_or_else(String::new, |path| format!(" --tests {path}"));
+    let how = options.typed.as_deref().map_or_else(String::new, how_it_is_run);
+    python_option(&options.suite) + &tests + &how
+}
+
+/// The Python that was chosen, unless it is configured, with a space before it.
+pub(super) fn python_option(suite: &SuiteOptions) -> String {
     let configured = suite.config_python();
     let python = suite.python.as_ref().filter(|&path| configured.as_ref() != Some(path));
-    for (option, path) in [("--python", python.map(PathBuf::as_path)), ("--tests", tests)] {
-        if let Some(quoted) = path.and_then(|path| shlex::try_quote(path.to_str()?).ok()) {
-            text += &format!(" {option} {quoted}");
-        }
-    }
-    text + &options.typed.as_deref().map_or_else(String::new, how_it_is_run)
+    let quoted = python.and_then(|path| shlex::try_quote(path.to_str()?).ok());
+    quoted.map_or_else(String::new, |path| format!(" --python {path}"))
 }
 
 /// What pytest is given, after the dashes that set it apart.

@@ -117,18 +117,49 @@ pub fn add_fixture(
 
 /// Whether a value, as it is shown, is an expression for itself.
 fn is_literal(shown: &str) -> bool {
-    let is_string = |quote: char| {
-        shown.len() > 1
-            && shown.starts_with(quote)
-            && shown.ends_with(quote)
-            && !shown[1..shown.len() - 1].contains([quote, '\\', '…'])
-            // It stands for a folder that has another name in each run.
-            && !shown.contains("$TMPDIR")
+    after_literal(shown) == Some("")
+}
+
+/// What follows a literal at the beginning of a text: a number, a string, one of Python's constants, or a list, tuple, set or
+/// dictionary of literals.
+fn after_literal(shown: &str) -> Option<&str> {
+    if let Some(rest) = shown.strip_prefix("set()") {
+        return Some(rest);
+    }
+    let first = shown.chars().next()?;
+    let closing = match first {
+        '[' => ']',
+        '(' => ')',
+        '{' => '}',
+        '\'' | '"' => {
+            let (text, rest) = shown[1..].split_once(first)?;
+            // A folder that stands as `$TMPDIR` has another name in each run.
+            let is_plain = !text.contains(['\\', '…']) && !text.contains("$TMPDIR");
+            return is_plain.then_some(rest);
+        }
+        _ => {
+            let end = shown.find(|c: char| !c.is_ascii_alphanumeric() && !"+-.".contains(c));
+            let (word, rest) = shown.split_at(end.unwrap_or(shown.len()));
+            let digits = word.strip_prefix('-').unwrap_or(word);
+            let is_number = word.parse::<f64>().is_ok() && digits.starts_with(|c: char| c.is_ascii_digit());
+            return (matches!(word, "None" | "True" | "False") || is_number).then_some(rest);
+        }
     };
-    matches!(shown, "None" | "True" | "False" | "[]" | "{}" | "set()")
-        || (shown.parse::<f64>().is_ok() && shown.starts_with(|c: char| c.is_ascii_digit() || c == '-'))
-        || is_string('\'')
-        || is_string('"')
+    let mut rest = &shown[1..];
+    loop {
+        if let Some(after) = rest.strip_prefix(closing) {
+            return Some(after);
+        }
+        rest = after_literal(rest)?;
+        if let Some(value) = rest.strip_prefix(": ").filter(|_| first == '{') {
+            rest = after_literal(value)?;
+        }
+        rest = match rest.strip_prefix(", ").or_else(|| rest.strip_prefix(',')) {
+            Some(more) => more,
+            None if rest.starts_with(closing) => rest,
+            None => return None,
+        };
+    }
 }
 
 fn quoted(text: &str) -> String {
@@ -152,12 +183,19 @@ mod tests {
 
     #[test]
     fn only_what_is_an_expression_for_itself_is_a_literal() {
-        for literal in ["None", "-3", "1.5", "'a b'", "\"it's\"", "[]"] {
+        let plain = ["None", "-3", "1.5", "'a b'", "\"it's\"", "[]", "set()"];
+        let within = ["[1, 'a']", "(1,)", "{'currency': 'EUR', 2: [None, {}]}", "{1, 2}"];
+        for literal in plain.into_iter().chain(within) {
             assert!(is_literal(literal), "{literal}");
         }
         for other in [
             "(absent)",
             "'cut…'",
+            "[1, … 3 more]",
+            "{'a': <Shop open=True>}",
+            "[1",
+            "[1] + [2]",
+            "-inf",
             "'a\\n'",
             "'a' + 'b'",
             "'",
@@ -165,7 +203,6 @@ mod tests {
             "inf",
             "nan",
             "<function f>",
-            "[1, 2]",
             "",
         ] {
             assert!(!is_literal(other), "{other}");

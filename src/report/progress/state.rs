@@ -179,20 +179,20 @@ impl State {
         match (by_count, by_clock) {
             (Some(rest), clock) if clock.is_none_or(|clock| rest.known < clock) => {
                 let bound = if rest.has_more { "more than" } else { "about" };
-                (!rest.known.is_zero()).then(|| format!("{bound} {} left", rounded(rest.known)))
+                let tells = !rest.known.is_zero() && !(rest.has_more && rest.known < at / MUCH_MORE);
+                tells.then(|| format!("{bound} {} left", rounded(rest.known)))
             }
             (_, Some(clock)) => Some(format!("at most {} left", rounded(clock))),
             (_, None) => None,
         }
     }
 
-    /// What is left of all phases; nothing before a run has told how long a trial takes.
+    /// What is left of all phases; nothing before a trial has told how long one takes.
     fn rest(&self, at: Duration) -> Option<Rest> {
-        let trials = match (self.trials.left, self.trials.ended, self.baseline.ended) {
-            (0, ..) => Rest::default(),
-            (_, 0, 0) => return None,
-            // What comes before them is not known; each of them runs the suite once, as the baseline did.
-            (left, 0, _) => Rest { known: self.baseline.mean().mul_f64(left as f64), has_more: true },
+        let trials = match (self.trials.left, self.trials.ended) {
+            (0, _) => Rest::default(),
+            // What comes before them is not known, and a suite in one process says little of trials.
+            (_, 0) => return None,
             _ => self.trials.rest(at),
         };
         let rows = [self.races, self.judging, self.explaining, self.fixing];
@@ -243,6 +243,10 @@ impl State {
         format!("after {}: {trials}{of} trials done, {status}", rounded(at))
     }
 }
+
+/// Where there is more than is known, that is told only if it is at least this part of the time until then: `more than 1s left`
+/// after a minute is of no use.
+const MUCH_MORE: u32 = 4;
 
 /// Characters below which the rest of an id says nothing.
 const SHORTEST: usize = 12;

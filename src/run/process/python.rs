@@ -1,6 +1,7 @@
 //! Finding the Python that runs the suite.
 
 use crate::limits::PYTHON_START;
+use std::fs::DirEntry;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -105,13 +106,26 @@ fn choose(given: Option<&Path>, folder: &Path) -> Result<(PathBuf, &'static str)
     let (environment, because) = match variable {
         Some(environment) => (environment, "the one of $VIRTUAL_ENV"),
         None if may_be_environment(&folder.join(".venv")) => (folder.join(".venv"), "the one of .venv"),
-        None => return Ok(("python3".into(), "python3 on PATH, as there is no $VIRTUAL_ENV and no .venv")),
+        None => {
+            let beside = std::env::current_exe().ok().and_then(|program| beside(&program));
+            let on_path = ("python3".into(), "python3 on PATH, as there is no $VIRTUAL_ENV and no .venv");
+            return Ok(beside.map_or(on_path, |python| (python, "the one beside jostle")));
+        }
     };
     let python = python_of(&environment);
     match broken(&environment, &python) {
         Some(why) => Err(PythonError::Broken { python, because, environment, why }),
         None => Ok((python, because)),
     }
+}
+
+/// The Python of the environment that jostle is installed in, if that has a pytest; an environment for jostle alone has none.
+fn beside(program: &Path) -> Option<PathBuf> {
+    let environment = program.parent()?.parent()?;
+    let is_environment = environment.join("pyvenv.cfg").is_file();
+    let has_pytest = |version: DirEntry| version.path().join("site-packages/pytest").is_dir();
+    let mut versions = std::fs::read_dir(environment.join("lib")).ok()?.flatten();
+    (is_environment && versions.any(has_pytest)).then(|| python_of(environment))
 }
 
 /// Whether a folder is an environment, a broken one as well: that is no reason to run the suite with another Python, which may
@@ -239,4 +253,26 @@ pub(crate) fn version_of(path: &Path) -> Result<String, PythonError> {
 fn version(text: &str) -> (u32, u32) {
     let mut parts = text.split('.').map(|part| part.parse().unwrap_or(0));
     (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_that_jostle_is_in_is_the_suite_s_if_pytest_is_there_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let (program, bin) = (folder.path().join("bin/jostle"), folder.path().join("bin"));
+        let packages = folder.path().join("lib/python3.13/site-packages");
+        for made in [&bin, &packages] {
+            std::fs::create_dir_all(made).unwrap();
+        }
+        std::fs::write(bin.join("python"), "").unwrap();
+        std::fs::write(folder.path().join("pyvenv.cfg"), "").unwrap();
+        assert_eq!(beside(&program), None, "an environment for jostle alone");
+        std::fs::create_dir(packages.join("pytest")).unwrap();
+        assert_eq!(beside(&program), Some(bin.join("python")));
+        std::fs::remove_file(folder.path().join("pyvenv.cfg")).unwrap();
+        assert_eq!(beside(&program), None, "no environment");
+    }
 }

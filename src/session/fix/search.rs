@@ -23,7 +23,7 @@ use crate::session::fix::proposals::{Proposals, Targets, proposals};
 use crate::session::fix::trying::{Attempt, Before, Doubt, Failing, Tried};
 use crate::session::lab::{Lab, alone};
 use crate::state::{Place, StateKind, Written};
-use crate::suite::TestIndex;
+use crate::suite::{Suite, TestIndex};
 use crate::trial::Failure;
 
 /// What the fixes of a session are tried with besides the failing plans.
@@ -188,7 +188,7 @@ impl<'a> Search<'a> {
                 return Ok(ended.map(held));
             }
         }
-        Ok(Err(no_fix(&doubts, refused, self.brittle, &self.by_hand())))
+        Ok(Err(no_fix(&doubts, refused, self.brittle, &self.by_hand(lab.suite))))
     }
 
     /// What becomes of a fix that held so far by itself in a copy that holds others as well.
@@ -210,9 +210,11 @@ impl<'a> Search<'a> {
     }
 
     /// What keeps changes of such places from other tests, or sets them up for the test that needs it.
-    fn by_hand(&self) -> String {
+    fn by_hand(&self, suite: &Suite) -> String {
         if self.brittle {
-            return set_up_by_hand(&self.explanation.places);
+            let setters = self.minimal.workers.iter().flatten().filter(|&&test| test != self.test);
+            let setters: Vec<&str> = setters.map(|&test| suite.test(test).id.node_id.as_str()).collect();
+            return set_up_by_hand(&setters.join(" and "), &self.explanation.places);
         }
         let kinds = self.explanation.places.iter().map(|place| place.kind);
         // What an import sets is no test's to undo.
@@ -262,17 +264,15 @@ impl<'a> Search<'a> {
     }
 }
 
-/// How a test itself sets up places that it needs: by the lines that were seen to write them, as far as they are known.
-fn set_up_by_hand(places: &[Place]) -> String {
+/// How a test itself sets up places that it needs, as `setters` do: by the lines that were seen to write them, as far as they
+/// are known.
+fn set_up_by_hand(setters: &str, places: &[Place]) -> String {
     let written = places.iter().filter_map(|place| place.written.as_ref());
     let lines: BTreeSet<String> =
         written.map(|Written { file, line, .. }| format!("{file}:{line}")).collect();
     let lines: Vec<String> = lines.into_iter().collect();
-    match lines.len() {
-        0 => "have a fixture of this test set it up".to_owned(),
-        1 => format!("have a fixture of this test do what {} does", lines[0]),
-        _ => format!("have a fixture of this test do what {} do", lines.join(" and ")),
-    }
+    let by = if lines.is_empty() { String::new() } else { format!(" (at {})", lines.join(" and ")) };
+    format!("have a fixture of this test do what {setters} does for it{by}")
 }
 
 /// Whether the edited files compile and git takes the diff. True if git does, false if there is no git.
@@ -351,9 +351,7 @@ fn no_fix(doubts: &[Doubt], refused: Option<String>, brittle: bool, by_hand: &st
         (None, None) => {
             let says = match brittle {
                 true => {
-                    format!(
-                        "none is known, as how this place changed does not tell how to set it up; by hand: {by_hand}"
-                    )
+                    format!("none is known: no statement was found that sets this up; by hand: {by_hand}")
                 }
                 false => format!("none is known for this kind of place; by hand: {by_hand}"),
             };

@@ -11,7 +11,7 @@ use crate::run::RunError;
 use crate::run::engine::{PlainJob, Surroundings};
 use crate::run::process::plain::PlainRun;
 use crate::session::lab::Lab;
-use crate::suite::{Suite, TestId, TestIndex};
+use crate::suite::{Suite, TestId, TestIndex, function};
 use crate::trial::Interpreter;
 
 /// Finds the simplest command that shows an isolation failure, or one that depends on the hash seed, or why none does.
@@ -41,13 +41,16 @@ pub fn find(
         Kind::Victim if repeats(&minimal.plan) => return Ok(Some(Err(NoCommand::Twice))),
         Kind::Victim => minimal.plan.workers.iter().flatten().copied().collect(),
         Kind::Brittle => vec![signature.test],
-        Kind::Nio => return Ok(Some(Err(NoCommand::Twice))),
+        Kind::Nio => vec![signature.test],
         Kind::Race => return Ok(Some(Err(NoCommand::Workers))),
         _ => return Ok(None),
     };
     let imports = if finding.kind == Kind::Victim { minimal.imports.as_slice() } else { &[] };
     let mut selected: Vec<String> = imports.iter().flat_map(|file| import(lab.suite, file)).collect();
-    selected.extend(tests.iter().map(|&test| lab.suite.argument(test).to_owned()));
+    match finding.kind {
+        Kind::Nio => selected.extend(twice(lab.suite, signature.test)),
+        _ => selected.extend(tests.iter().map(|&test| lab.suite.argument(test).to_owned())),
+    }
     // The last test is charged with the teardown of a fixture that tests share.
     let shared = finding.failure.as_ref().is_some_and(|failure| failure.shared_teardown().is_some());
     let charged = tests.last().filter(|_| shared).copied().unwrap_or(signature.test);
@@ -205,6 +208,14 @@ pub(super) fn import(suite: &Suite, file: &str) -> [String; 2] {
     [named, format!("--deselect={file}")]
 }
 
+/// The arguments with which pytest runs a test's file twice, and of that what bears the test's name: it runs a test once whose
+/// id is named twice.
+fn twice(suite: &Suite, test: TestIndex) -> [String; 5] {
+    let test = suite.test(test);
+    let name = function(&test.id).rsplit("::").next().unwrap_or_default().to_owned();
+    ["--keep-duplicates".into(), "-k".into(), name, test.file.clone(), test.file.clone()]
+}
+
 /// Whether the output of `pytest -v` tells of one test before another.
 fn is_run_before(output: &str, one: &str, other: &str) -> bool {
     let at = |id: &str| {
@@ -340,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_a_test_to_run_twice_is_not_asked_of_plain_pytest() {
+    fn what_takes_a_test_of_several_to_run_twice_is_not_asked_of_plain_pytest() {
         for list in ["bff", "bbf"] {
             let mut runs = 0;
             let twice = asked(list, "bf", |_| {

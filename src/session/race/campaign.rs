@@ -261,6 +261,7 @@ impl Racing {
             return Ok(());
         }
         let Some(found) = racer.found else {
+            lab.tell(&Event::Investigating { test: suspect.signature.test, waiting: 0 });
             match judge(lab, suspect)? {
                 Judged::Race(finding) => {
                     self.seen.insert(signature.clone());
@@ -304,6 +305,7 @@ impl Racing {
             self.found[found].also.push(signature.test);
             return self.gather(lab, races, racer, loser);
         }
+        lab.tell(&Event::Investigating { test: suspect.signature.test, waiting: 0 });
         match judge(lab, suspect)? {
             Judged::Race(finding) => {
                 self.seen.insert(signature.clone());

@@ -45,7 +45,7 @@ use crate::session::race::recording::{self, Recording};
 use crate::session::result::{Limits, SessionResult};
 use crate::session::suspect::Suspect;
 use crate::suite::suspicion::Suspicion;
-use crate::suite::{Suite, TestId, TestIndex};
+use crate::suite::{Suite, Test, TestId, TestIndex};
 use crate::trial::{Collected, Interpreter};
 
 /// Runs a session: baseline, trials in rounds, and what follows from them.
@@ -176,7 +176,15 @@ fn doubts(suite: &Suite) -> Vec<String> {
             "{why}: some trials may have orders that plain pytest never runs. Where a finding has a pytest command, it was seen to fail by it"
         )
     };
-    suite.sorting.doubts.iter().map(doubt).collect()
+    let only = |test: &Test| {
+        format!(
+            "{id} is the only test here, and no other can break it: jostle stress --victim {id}, with all tests and not a choice \
+             of them, tries it with the others",
+            id = test.id
+        )
+    };
+    let lone = suite.tests.first().filter(|_| suite.tests.len() == 1).map(only);
+    suite.sorting.doubts.iter().map(doubt).chain(lone).collect()
 }
 
 struct Session<'a> {

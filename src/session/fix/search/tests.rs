@@ -19,7 +19,7 @@ fn what_broke_is_told_before_what_did_not_help() {
     assert_eq!(none(&[], None), "none is known for this kind of place; by hand: a b");
     assert_eq!(
         no_fix(&[], None, true, "a b").says,
-        "none is known, as how this place changed does not tell how to set it up; by hand: a b"
+        "none is known: no statement was found that sets this up; by hand: a b"
     );
     assert_eq!(none(&[], Some("a.py cannot be parsed")), "none could be made: a.py cannot be parsed");
     let (useless, harmful) = (doubt("did not undo the failure", false), doubt("made a fail", true));
@@ -33,11 +33,14 @@ fn what_a_brittle_test_needs_is_set_up_as_it_was_seen_to_be() {
         |line: u32| Written { file: "shop/config.py".into(), line, function: "load".into(), call: None };
     let place =
         |line: Option<u32>| Place { written: line.map(written), ..Place::example("shop.config._loaded") };
-    let told = |lines: &[Option<u32>]| set_up_by_hand(&lines.iter().copied().map(place).collect::<Vec<_>>());
-    assert_eq!(told(&[Some(5)]), "have a fixture of this test do what shop/config.py:5 does");
-    let both = "have a fixture of this test do what shop/config.py:5 and shop/config.py:7 do";
+    let told = |lines: &[Option<u32>]| {
+        set_up_by_hand("test_load", &lines.iter().copied().map(place).collect::<Vec<_>>())
+    };
+    let load = "have a fixture of this test do what test_load does for it";
+    assert_eq!(told(&[Some(5)]), format!("{load} (at shop/config.py:5)"));
+    let both = format!("{load} (at shop/config.py:5 and shop/config.py:7)");
     assert_eq!(told(&[Some(5), None, Some(7), Some(5)]), both);
-    assert_eq!(told(&[None]), "have a fixture of this test set it up");
+    assert_eq!(told(&[None]), load);
 }
 
 fn added(file: &str, text: &str) -> Edit {
