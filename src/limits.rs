@@ -282,6 +282,9 @@ pub(crate) const RECORDING_SHARE: f64 = 0.1;
 /// The share of `--time` that running every test twice may take: it shows the tests that pollute themselves, and no others.
 pub(crate) const TWICE_SHARE: f64 = 0.1;
 
+/// Tests that are run twice by themselves since others made them fail where all are: each takes a run.
+pub(crate) const TWICE_VICTIMS: usize = 100;
+
 /// How many times as long a run may take whose tests' calls are recorded.
 pub(crate) const RECORDING_FACTOR: u32 = 2;
 

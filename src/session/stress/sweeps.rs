@@ -1,10 +1,14 @@
 //! Sweeps over a suite: each test alone, directly after each other, and every two by themselves.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use crate::finding::Origin;
-use crate::limits::{ADJACENT_STARTS, ADJACENT_TESTS, ALONE_TESTS, PAIRED_STARTS, PAIRED_TESTS, SWEEP_SHARE};
+use crate::limits::{
+    ADJACENT_STARTS, ADJACENT_TESTS, ALONE_TESTS, PAIRED_STARTS, PAIRED_TESTS, SWEEP_SHARE, TWICE_SHARE,
+    TWICE_VICTIMS,
+};
 use crate::plan::{OrderKind, Plan};
 use crate::run::{Job, RunError};
 use crate::session::event::About;
@@ -12,6 +16,7 @@ use crate::session::lab::{Lab, serial};
 use crate::session::stress::sample::fitting;
 use crate::session::stress::{Session, baseline};
 use crate::suite::{Suite, TestIndex};
+use crate::trial::Trial;
 
 impl Session<'_> {
     /// Runs tests alone where that is cheap, those that were not so far, until this time is over; tells how many.
@@ -58,10 +63,29 @@ impl Session<'_> {
         if tests.is_empty() || lab.fitting(&[Job::of(&plan)]) == 0 {
             return Ok(0);
         }
-        lab.trial(Origin::Twice, &plan)?;
+        let shown = lab.trial(Origin::Twice, &plan)?;
         let ran = tests.len();
         self.twice.extend(tests);
+        self.twice_by_themselves(lab, suite_order, &shown)?;
         Ok(ran)
+    }
+
+    /// Runs tests twice once more that others had made fail before they came to be run a second time.
+    fn twice_by_themselves(
+        &self,
+        lab: &mut Lab<'_>,
+        suite_order: &Plan,
+        shown: &Trial,
+    ) -> Result<(), RunError> {
+        let mut seen = BTreeSet::new();
+        let firsts = shown.executions.iter().filter(|run| seen.insert(run.test));
+        let failed: Vec<TestIndex> =
+            firsts.filter(|run| run.outcome.is_failure()).map(|run| run.test).collect();
+        let passes_alone =
+            |test: &TestIndex| lab.history.failed_alone(*test, suite_order.hash_seed) == Some(false);
+        let victims = failed.into_iter().filter(passes_alone).take(TWICE_VICTIMS);
+        let plans = victims.map(|test| (Origin::Twice, baseline::twice(suite_order, &[test]))).collect();
+        sweep(lab, plans, self.share(TWICE_SHARE)).map(drop)
     }
 
     /// Goes on with the sweeps of single tests for what is left of a time limit, where no trial fits into it any more: each

@@ -340,6 +340,14 @@ fn tests_that_fail_when_run_twice_are_not_told_together_for_that_alone() {
 }
 
 #[test]
+fn a_test_that_others_make_fail_before_it_comes_to_its_second_run_is_run_twice_by_itself() {
+    // Where the polluter comes before it in suite order, both of its runs in a row fail.
+    let drawn = |run: Situation<'_>| fails_if(run.is('h') && (run.after('b') || run.after('h')));
+    let result = session(&mut FakeEngine::new(suite(TESTS), drawn), &limits());
+    assert_eq!(found(&result), ["victim h: b", "nio h: h"]);
+}
+
+#[test]
 fn the_victims_of_one_recorded_polluter_are_one_known_failure() {
     const PLACE: &str = "shop.CACHE";
     let state = State {
