@@ -30,6 +30,7 @@ from .leftovers import GARBAGE, Leftovers
 from .named_state import NamedState
 from .path_bindings import PathBindings
 from .places import Place, show
+from .pools import Pools
 from .probes import Finder, Probe, file_probe, node_probe
 from .process_state import ProcessState
 from .reads import Reads
@@ -75,6 +76,8 @@ class Explainer:
         self._is_cut_off = False
         self._plugins = pytest_private.plugin_modules(config)
         self._fixtures: List[_SetUp] = []
+        #: Fixtures of any scope that were set up, each with its function.
+        self._used: List[Tuple[str, Any]] = []
         self._graph: Optional[Graph] = None
         self._read: Optional[messages.Line] = None
         #: What has changed before the last test, if that was asked already.
@@ -113,7 +116,8 @@ class Explainer:
     def _start(self) -> None:
         self._leftovers = Leftovers(self._rootdir)
         self._files = Files(self._rootdir, lambda: PathBindings(self.is_own))
-        self._servers = Servers(self._server_settings)
+        self._servers = Servers(self._server_settings, self.is_own, self._used)
+        self._pools = Pools(self.is_own)
         self._process_state = ProcessState(pytest_private.capture_manager(self._config))
         self._named = NamedState(self._named_places)
         self._contexts = ContextVariables(self.is_own, self._is_runner)
@@ -172,6 +176,7 @@ class Explainer:
             self._contexts.probe,
             self._leftovers.probe,
             self._servers.probe,
+            self._pools.probe,
         )
 
     def _probe(self, name: str) -> Optional[Probe]:
@@ -220,6 +225,8 @@ class Explainer:
     ) -> Generator[None, pluggy.Result[object], None]:
         """Note the values of wider fixtures, and the files they made, as they are when they begin to be shared."""
         outcome = yield
+        if (fixturedef.argname, fixturedef.func) not in self._used:
+            self._used.append((fixturedef.argname, fixturedef.func))
         if self._graph is None and fixturedef.scope != "function" and outcome.excinfo is None:
             self._early.append((fixturedef, request))
         if self._graph is None or fixturedef.scope == "function" or outcome.excinfo is not None:
@@ -316,7 +323,8 @@ class Explainer:
         sources = (
             # Few, and told in full however much else there is.
             self._servers.changes(),
-            (place for place in self._graph.changes() if not self._process_state.covers(place.name)),
+            self._pools.changes(),
+            (place for place in self._graph.changes() if not self._is_told_elsewhere(place.name)),
             self._process_state.changes(self.is_own),
             self._contexts.changes(),
             self._leftovers.changes(),
@@ -335,6 +343,9 @@ class Explainer:
             if self._is_import:
                 place.kind = "import-time"
             yield place
+
+    def _is_told_elsewhere(self, name: str) -> bool:
+        return self._process_state.covers(name) or self._pools.covers(name)
 
     def _as_far_as_it_goes(self, places: Iterator[Place]) -> Iterator[Place]:
         """The places until one cannot be told: a suite may have put anything in the place of what is asked."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any, Callable, Dict, Iterator, Optional, Tuple
 
-from . import limits, messages, sockets
+from . import clients, limits, messages, sockets
 from .places import MISSING, Place, show
 
 #: Of each key its dump, by the number of its database and its name.
@@ -16,8 +16,9 @@ _MOST_DATABASES = 16
 class Keys:
     """The keys when this was made."""
 
-    def __init__(self, server: messages.Server) -> None:
+    def __init__(self, server: messages.Server, is_own: clients.IsOwn) -> None:
         self._port = server["port"]
+        self._is_own = is_own
         #: Whether there was something that could not be looked at.
         self.is_cut_off = False
         #: Whether the keys could not be read at some time: what is not seen then is not therefore gone.
@@ -38,7 +39,10 @@ class Keys:
             if old != new:
                 of = "" if database == 0 else f" of database {database}"
                 told = f"key {key.decode('utf-8', 'backslashreplace')}{of}"
-                yield Place(told, "database", _there(old), _there(new), self._restorer(database, key, old))
+                client = clients.redis(self._is_own, self._port, database)
+                recipe = None if client is None else clients.kept_key(client, told, key, old is not None)
+                restore = self._restorer(database, key, old)
+                yield Place(told, "database", _there(old), _there(new), restore, recipe=recipe)
 
     def probe(self, place: str) -> Optional[Callable[[], object]]:
         """What gives something that differs whenever the key of a place's name holds something else."""

@@ -453,6 +453,16 @@ class _RestoreRecipe(TypedDict):
     how: How
 
 
+class SessionFixture(TypedDict):
+    """A fixture that gives a session of SQLAlchemy's."""
+
+    name: str
+    made_by: str
+    made_in: str
+    engine: str
+    engine_in: str
+
+
 class RestoreRecipe(_RestoreRecipe, total=False):
     """What a fixture that keeps a place needs to know."""
 
@@ -466,6 +476,7 @@ class RestoreRecipe(_RestoreRecipe, total=False):
     file: str
     line: int
     bindings: List[PathBinding]
+    sessions: List[SessionFixture]
 
 
 class Place(TypedDict):

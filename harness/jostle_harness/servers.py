@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, Iterator, List, Optional, Sequence, Union
 
-from . import messages
+from . import clients, messages
 from .keys import Keys
 from .places import Place
 from .tables import Tables
@@ -13,9 +13,10 @@ from .tables import Tables
 class Servers:
     """All that they kept when this was made."""
 
-    def __init__(self, servers: Sequence[messages.Server]) -> None:
+    def __init__(self, servers: Sequence[messages.Server], is_own: clients.IsOwn, fixtures: clients.Fixtures) -> None:
         self._all: List[Union[Tables, Keys]] = [
-            Tables(server) if server["sort"] == "postgres" else Keys(server) for server in servers
+            Tables(server, is_own, fixtures) if server["sort"] == "postgres" else Keys(server, is_own)
+            for server in servers
         ]
 
     @property

@@ -6,7 +6,7 @@ import collections
 import contextlib
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
-from . import limits, messages
+from . import clients, limits, messages
 from .places import MISSING, Place, show
 from .postgres import Refused, Row, Session, name, value
 from .probes import PUT_OFF
@@ -27,6 +27,8 @@ _KEYS = f"""SELECT i.indrelid, i.indexrelid, i.indisprimary, a.attname FROM pg_i
 class _Table(NamedTuple):
     #: As it stands in a statement.
     name: str
+    #: As people write it there.
+    plain: str
     #: As it is told.
     shown: str
     columns: List[str]
@@ -48,8 +50,10 @@ class _State(NamedTuple):
 class Tables:
     """What the databases of a server held when this was made."""
 
-    def __init__(self, server: messages.Server) -> None:
+    def __init__(self, server: messages.Server, is_own: clients.IsOwn, fixtures: clients.Fixtures) -> None:
         self._server = server
+        self._is_own = is_own
+        self._fixtures = fixtures
         #: Whether there was something that could not be looked at.
         self.is_cut_off = False
         #: Databases that could not be read at some time; all of them, if they could not even be listed.
@@ -150,7 +154,8 @@ class Tables:
                     sequences[stated] = (shown, session.rows(f"SELECT last_value, is_called FROM {stated}")[0])
                     continue
                 own = columns.get(str(oid), {})
-                tables[stated] = _table(session, stated, shown, own, keys.get(str(oid), {}))
+                plain = clients.identifier(str(schema), str(relation))
+                tables[stated] = _table(session, (stated, plain, shown), own, keys.get(str(oid), {}))
             except Refused:
                 self.is_cut_off = True
                 unread.add(stated)
@@ -186,7 +191,17 @@ class Tables:
             undo = [*(_delete(old, row) for row in came), *(_insert(old, row) for row in was)]
             told = f"{place}, row {', '.join(f'{c}={_short(v)}' for c, v in list(zip(old.key, key))[:3])}"
             restore = self._doing(database, undo)
-            yield Place(told, "database", _told(old, was), _told(old, came), restore)
+            changed = Place(told, "database", _told(old, was), _told(old, came), restore)
+            client = clients.engine(self._is_own, self._server["port"], database)
+            if client is not None:
+                which = clients.telling(dict(zip(old.key, key)))
+                statements = [f"DELETE FROM {old.plain} WHERE {which}"] * bool(came) + [
+                    _insert(old, row) for row in was
+                ]
+                changed.recipe = clients.undone(client, told, statements)
+                if changed.recipe is not None:
+                    changed.recipe["sessions"] = clients.sessions(self._is_own, self._fixtures, client)
+            yield changed
 
     def _of_sequence(self, database: str, of: str, old: Tuple[str, Row], new: Tuple[str, Row]) -> Place:
         shown, (last, is_called) = old
@@ -195,7 +210,10 @@ class Tables:
         following = [str(int(str(row[0])) + (row[1] == "t")) for row in (old[1], new[1])]
         undone = self._doing(database, [undo])
         # A rollback does not turn it back either, so that healthy suites change it all the time.
-        return Place(f"sequence {shown}{of}", "database", f"next {following[0]}", f"next {following[1]}", undone, True)
+        told = f"sequence {shown}{of}"
+        client = clients.engine(self._is_own, self._server["port"], database)
+        recipe = None if client is None else clients.kept_sequence(client, told, shown)
+        return Place(told, "database", f"next {following[0]}", f"next {following[1]}", undone, True, recipe)
 
     def _doing(self, database: str, statements: List[str]) -> Callable[[], None]:
         def restore() -> None:
@@ -206,8 +224,9 @@ class Tables:
 
 
 def _table(
-    session: Session, stated: str, shown: str, columns: Dict[str, bool], keys: Dict[Tuple[str, bool], List[str]]
+    session: Session, names: Tuple[str, str, str], columns: Dict[str, bool], keys: Dict[Tuple[str, bool], List[str]]
 ) -> _Table:
+    stated, plain, shown = names
     listed = list(columns)
     #: What people gave a row tells more than a number that it got.
     best = sorted(keys.items(), key=lambda one: (any(columns.get(c, True) for c in one[1]), not one[0][1], len(one[1])))
@@ -216,7 +235,7 @@ def _table(
     rows = None
     if int(total[0] or 0) <= limits.ROWS and listed:
         rows = session.rows(f"SELECT {', '.join(map(name, listed))} FROM {stated}")
-    return _Table(stated, shown, listed, key, rows, total)
+    return _Table(stated, plain, shown, listed, key, rows, total)
 
 
 def _sum_of(table: str) -> str:

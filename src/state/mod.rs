@@ -99,6 +99,9 @@ pub struct RestoreRecipe {
     /// The names for a file's path, or for its folder's.
     #[serde(default, alias = "holders")]
     pub bindings: Vec<PathBinding>,
+    /// Fixtures whose sessions lead to the database that a row or a sequence is in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sessions: Vec<SessionFixture>,
 }
 
 impl RestoreRecipe {
@@ -116,6 +119,7 @@ impl RestoreRecipe {
             file: String::new(),
             line: 0,
             bindings: Vec::new(),
+            sessions: Vec::new(),
         }
     }
 }
@@ -176,6 +180,21 @@ pub enum PathBase {
     Rootdir,
     /// The temporary folder.
     Temporary,
+}
+
+/// A fixture that gives a session of SQLAlchemy's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionFixture {
+    /// Its name.
+    pub(crate) name: String,
+    /// The expression for what makes a session: a class, or a `sessionmaker`.
+    pub(crate) made_by: String,
+    /// The module that has to be imported for that.
+    pub(crate) made_in: String,
+    /// The expression for the engine.
+    pub(crate) engine: String,
+    /// The module that has to be imported for that.
+    pub(crate) engine_in: String,
 }
 
 /// A name for a path.

@@ -7,10 +7,10 @@ use std::path::{Component, Path};
 use crate::explain::Explanation;
 use crate::explain::fix::{
     Edit, End, Purpose, Refusal, Source, Target, Users, add_fixture, with_cleanup, with_copied_parameter,
-    with_fixture, with_function_scope, without_statement,
+    with_fixture, with_function_scope, with_rolled_back_session, without_statement,
 };
 use crate::run::project::source::Reader;
-use crate::state::{Place, RestoreMethod, RestoreRecipe, Statement};
+use crate::state::{Place, RestoreMethod, RestoreRecipe, SessionFixture, Statement};
 use crate::suite::{Suite, Test, TestIndex};
 
 /// Whose doing is to be changed.
@@ -129,7 +129,15 @@ impl Editor<'_> {
         let narrow = ways.iter().map(|(recipe, purpose)| self.with_fixtures(place, recipe, *purpose, true));
         // Another test may do the same, unseen.
         let wide = ways.iter().map(|(recipe, purpose)| self.with_fixtures(place, recipe, *purpose, false));
-        narrow.chain(wide).flatten().collect()
+        // A fixture may be told of by the place that its sessions lead to, used or not: that is for the trials to show.
+        let rolled_back = recipe.sessions.iter().filter_map(|session| self.rolled_back(place, session));
+        rolled_back.chain(narrow.chain(wide).flatten()).collect()
+    }
+
+    /// What the tests of a file commit is rolled back.
+    fn rolled_back(&self, place: &Place, session: &SessionFixture) -> Option<Vec<Edit>> {
+        let edit = |file: &str| self.edited(file, |source| with_rolled_back_session(source, session));
+        self.files(place).into_keys().map(edit).collect()
     }
 
     /// What the tests have started is ended by each of them at its end.
