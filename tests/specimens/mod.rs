@@ -64,6 +64,9 @@ specimens! {
         "at night: by day `session::investigate` finds its like with an engine that starts no process":
             crash_after_pollution hang_after_pollution import_polluter nio_and_victim polluter_cleaner_victim skipped_alone
             teardown_charged two_polluters;
+        "at night: by day `services` finds its like, or others tell of servers":
+            django_postgres postgres_advisory_lock postgres_rolled_back postgres_rows_left postgres_sequence
+            postgres_session_settings postgres_too_many_clients postgres_worker_database redis_key_left;
         "at night: by day `session::stress` finds its like with an engine that starts no process":
             hash_seed_test nod_random;
         "at night: by day the harness's own tests tell of its place, or tests of races try its like":
@@ -79,7 +82,7 @@ specimens! {
             collection_errors;
     }
     Serial:
-        brittle broken clean_kinds clean_parametrised clean_skipped_steps nio nod;
+        brittle broken clean_kinds clean_parametrised clean_skipped_steps nio nod redis_worker_prefix;
     Hashed:
         random_params set_ordered_params;
     Shown:
@@ -162,8 +165,7 @@ impl Specimen {
     }
 
     fn python(&self) -> PathBuf {
-        let light = self.truth.requires.iter().all(|name| name == "pytest-xdist");
-        if light { support::light_python() } else { support::corpus_python() }
+        support::python_for(&self.truth.requires)
     }
 
     fn jostle(&self, arguments: &str, file: &Path) -> Output {

@@ -1,0 +1,20 @@
+import os
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from shop import engine
+
+
+@event.listens_for(engine, "do_connect")
+def to_own_database(dialect, record, arguments, parameters):
+    """Each worker has a database of its own."""
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        parameters["dbname"] = f"shop_{worker}"
+
+
+@pytest.fixture
+def session():
+    with Session(engine) as session:
+        yield session
