@@ -12,6 +12,8 @@ from . import messages
 from .places import namespace
 
 _POSTGRES_PORT, _REDIS_PORT = 5432, 6379
+#: What a fixture's code holds that rolls back by itself whatever its sessions commit.
+_ROLLED_BACK = "create_savepoint"
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
 #: Names that are words of SQL's as well, as tables are often called.
 _WORDS = frozenset(
@@ -90,14 +92,17 @@ def _held(is_own: IsOwn, library: str, kind: str) -> Iterator[Tuple[Client, Any]
 
 
 def sessions(is_own: IsOwn, fixtures: Fixtures, client: Client) -> List[messages.SessionFixture]:
-    """The fixtures that seem to give sessions of SQLAlchemy's, by what their functions name, for an engine."""
+    """The fixtures that seem to give sessions of SQLAlchemy's which commit, by what their functions name, for an engine."""
     library = sys.modules.get("sqlalchemy.orm")
     kinds = (getattr(library, "Session", None), getattr(library, "sessionmaker", None))
     if not all(isinstance(kind, type) for kind in kinds) or _major("sqlalchemy") < 2:
         return []
     found: List[messages.SessionFixture] = []
     for name, function in fixtures:
-        names = getattr(getattr(function, "__code__", None), "co_names", ())
+        code = getattr(function, "__code__", None)
+        if _ROLLED_BACK in getattr(code, "co_consts", ()):
+            continue
+        names = getattr(code, "co_names", ())
         known = getattr(function, "__globals__", {})
         for value in (known[one] for one in names if one in known):
             maker = None

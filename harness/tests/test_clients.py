@@ -14,6 +14,21 @@ from jostle_harness.clients import Client
 SHOP = Client("shop", "shop.engine")
 
 
+class Session:
+    """What a session of SQLAlchemy's is made with."""
+
+    def __init__(self, bind: object = None, join_transaction_mode: str = "") -> None:
+        pass
+
+
+def rolled_back() -> Session:
+    return Session(join_transaction_mode="create_savepoint")
+
+
+def commits() -> Session:
+    return Session()
+
+
 def run(recipe: messages.RestoreRecipe) -> List[str]:
     """What a fixture's lines tell a server, whose answer is always ``(7, True)``."""
     told: List[str] = []
@@ -69,6 +84,16 @@ def test_a_key_is_left_as_it_was_found(was_there: bool, told: List[str]) -> None
     exec(recipe["attribute"] + "\n" + recipe["value"], {"shop": types.SimpleNamespace(client=Redis())})
     assert calls == [name + '"a"' for name in told]
     assert clients.kept_key(SHOP, "key", b"\xff", was_there) is None
+
+
+def test_a_fixture_whose_sessions_are_rolled_back_is_none_to_take_the_place_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = types.ModuleType("sqlalchemy.orm")
+    vars(library).update(Session=Session, sessionmaker=type("sessionmaker", (), {}))
+    monkeypatch.setitem(sys.modules, "sqlalchemy", types.SimpleNamespace(__version__="2.0.58"))
+    monkeypatch.setitem(sys.modules, "sqlalchemy.orm", library)
+    found = clients.sessions(lambda _: True, [("rolled_back", rolled_back), ("session", commits)], SHOP)
+    assert [one["name"] for one in found] == ["session"]
+    assert (found[0]["made_by"], found[0]["engine"]) == ("sqlalchemy.orm.Session", "shop.engine")
 
 
 def test_no_client_is_known_where_the_suite_has_no_such_library(monkeypatch: pytest.MonkeyPatch) -> None:
