@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -151,6 +151,43 @@ fn a_server_of_the_machine_is_told_of_and_left_alone_and_nothing_is_claimed_of_w
     );
     assert!(printed.contains("a server outside of the trials"), "{printed}");
     assert!(asked.load(Ordering::Relaxed) > 0, "trials use it where they may");
+}
+
+/// An address of this machine that is none of its loopback's, if it has one.
+fn own_address() -> Option<IpAddr> {
+    // To connect a datagram socket sends nothing, and takes the route that there is.
+    let socket =
+        UdpSocket::bind("0.0.0.0:0").and_then(|socket| socket.connect("192.0.2.1:9").map(|()| socket));
+    socket.and_then(|socket| socket.local_addr()).ok().map(|own| own.ip())
+}
+
+#[test]
+fn a_server_of_the_machine_is_noticed_by_whatever_address_of_the_machine_it_is_reached() {
+    if sandboxing(&[]).is_none() {
+        return;
+    }
+    let Some(address) = own_address() else {
+        support::not_for_us("this machine has no address but that of its loopback");
+        return;
+    };
+    let (port, _) = machines_server();
+    let folder = tempfile::tempdir().expect("a folder");
+    let tests = r#"
+import socket, psycopg
+
+def test_python():
+    socket.create_connection(("ADDRESS", PORT), 5).close()
+
+def test_driver():
+    psycopg.connect("host=ADDRESS port=PORT user=clerk dbname=shop", connect_timeout=5)
+"#;
+    let tests = tests.replace("ADDRESS", &address.to_string()).replace("PORT", &port.to_string());
+    fs::write(folder.path().join("test_shop.py"), tests).expect("it can be written");
+    let (_, report, printed) = stress(folder.path(), &servers_python(), &UNEXPLAINED);
+    let told = report["outside_servers"][0]["tests"].as_array().into_iter().flatten();
+    let mut told: Vec<&str> = told.filter_map(|test| test["node_id"].as_str()).collect();
+    told.sort_unstable();
+    assert_eq!(told, ["test_shop.py::test_driver", "test_shop.py::test_python"], "{printed}");
 }
 
 #[test]

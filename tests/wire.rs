@@ -203,6 +203,7 @@ fn the_harness_knows_all_that_jostle_says() {
         databases: vec![place()],
         socket: None,
     }];
+    let hosts = [place()];
     let requests = [
         Request::Setup(Box::new(Setup {
             protocol: PROTOCOL_VERSION,
@@ -217,6 +218,7 @@ fn the_harness_knows_all_that_jostle_says() {
                 at: Some(vec!["a"]),
                 system_calls: true,
                 statements: true,
+                hosts: &hosts,
                 filter: Some(place()),
             }),
             stop: NonZero::new(1),

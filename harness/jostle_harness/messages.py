@@ -113,6 +113,7 @@ class WatchSetup(TypedDict):
     at: Optional[List[str]]
     system_calls: bool
     statements: bool
+    hosts: List[str]
     filter: Optional[str]
 
 

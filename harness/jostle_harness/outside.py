@@ -51,6 +51,8 @@ class Outside:
         worker = self.worker
         self._own = re.compile(rf"(?<![A-Za-z0-9]){worker}(?![0-9])") if worker else None
         self._frames: Dict[str, Optional[str]] = {}
+        #: What else than its loopback leads to this machine. A sandbox shows none of its interfaces.
+        self._hosts = frozenset(host.lower() for host in (setup.watch or {"hosts": []})["hosts"])
         #: Where SQLite's connections lead to, by the connection's ``id``, and the last of them.
         self._databases: Dict[int, str] = {}
         self._database: Optional[str] = None
@@ -122,13 +124,21 @@ class Outside:
     def port(self, address: Any, kind: int, call: Operation, writes: bool) -> List[Access]:
         """An access to a port, or to a socket in the file system."""
         if isinstance(address, tuple) and len(address) > 1 and address[1]:
-            if not writes and not _is_of_this_machine(address[0]):
+            if not writes and not self._is_of_this_machine(address[0]):
                 return []
             protocol = {1: "tcp", 2: "udp"}.get(kind, str(kind))
             return [Access(f"port:{protocol} {address[1]}", call, writes)]
         if isinstance(address, (str, bytes)) and address[:1] not in ("", b"", "\0", b"\0"):
             return self.entry(address, call) if writes else self.file(address, call, writes)
         return []
+
+    def _is_of_this_machine(self, host: Any) -> bool:
+        """Whether a host is this machine: the ports of others are other resources."""
+        host = text(host).lower().partition("%")[0].rstrip(".") if isinstance(host, str) else ""
+        if host in ("", "0.0.0.0", "::", "::1", "localhost", "ip6-localhost"):
+            return True
+        plain = host.removeprefix("::ffff:")
+        return plain.startswith("127.") or plain in self._hosts
 
     def database(self, connection: Any, call: Operation) -> List[Access]:
         """An access through a connection of SQLite's."""
@@ -184,14 +194,6 @@ def last_names(resources: FrozenSet[str]) -> Optional[FrozenSet[str]]:
     if any(name.startswith("$") for name in names) or not all(one.startswith(_PATHS) for one in resources):
         return None
     return frozenset(names | {"", ".", ".."})
-
-
-def _is_of_this_machine(host: Any) -> bool:
-    """Whether an address leads to this machine by its loopback: the ports of others are other resources."""
-    host = text(host) if isinstance(host, str) else ""
-    if host in ("", "0.0.0.0", "::", "::1", "localhost", "ip6-localhost"):
-        return True
-    return bool(host.startswith(("127.", "::ffff:127.")))
 
 
 def _path_of(descriptor: int) -> Optional[str]:

@@ -43,7 +43,13 @@ def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outside
             "tests": [],
             "barriers": [],
             "folder": str(tmp_path / "trial"),
-            "watch": {"at": None, "system_calls": False, "statements": False, "filter": None},
+            "watch": {
+                "at": None,
+                "system_calls": False,
+                "statements": False,
+                "hosts": ["vm", "192.0.2.2", "fd00::2"],
+                "filter": None,
+            },
         }
     )
     yield Outside(setup, str(tmp_path / "project"))
@@ -133,6 +139,18 @@ def test_a_port_is_named_by_its_number(outside: Outside) -> None:
 
     resource = f"port:tcp {port}"
     assert accesses(outside, serve) == [(resource, "bind", True), (resource, "connect to", False)]
+
+
+@pytest.mark.parametrize(
+    "host", ["192.0.2.2", "::ffff:192.0.2.2", "FD00::2", "fd00::2%eth0", "VM", "vm.", "localhost", "127.0.1.1"]
+)
+def test_a_port_of_this_machine_is_named_however_it_is_reached(outside: Outside, host: str) -> None:
+    assert outside.port((host, 5432), 1, "connect to", False) == [("port:tcp 5432", "connect to", False)]
+
+
+@pytest.mark.parametrize("host", ["192.0.2.3", "fd00::3", "vm.example.org", "db"])
+def test_a_port_of_another_machine_has_no_name(outside: Outside, host: str) -> None:
+    assert outside.port((host, 5432), 1, "connect to", False) == []
 
 
 def test_a_statement_is_told_of_the_file_that_its_connection_leads_to(outside: Outside) -> None:

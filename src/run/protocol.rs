@@ -127,6 +127,8 @@ pub struct WatchSetup<'a> {
     pub system_calls: bool,
     /// Whether statements to servers are among them, of which the harness is to keep the line.
     pub statements: bool,
+    /// What else than its loopback leads to this machine, by name or number.
+    pub hosts: &'a [String],
     /// The filter that has jostle see system calls, as hexadecimal digits; nothing where there is none.
     pub filter: Option<String>,
 }

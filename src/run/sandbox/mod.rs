@@ -72,7 +72,7 @@ pub use options::{Exit, Network, SandboxOptions, SandboxedCommand};
 pub use probe::{check_owners, probe};
 #[cfg(target_os = "linux")]
 pub use process::SandboxedProcess;
-pub(crate) use sockets::{listening_sockets, servers};
+pub(crate) use sockets::{listening_sockets, own_addresses, own_hosts, servers};
 #[cfg(not(target_os = "linux"))]
 pub(crate) use unsupported::sandbox_main;
 #[cfg(not(target_os = "linux"))]

@@ -2,8 +2,10 @@
 //! sandbox in which one is to be reached has to show the socket itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv6Addr};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::plan::schedule::Resource;
 use crate::race::servers::Listening;
@@ -42,6 +44,47 @@ pub(crate) fn servers() -> Vec<Listening> {
         reached: true,
     };
     found.into_iter().map(server).collect()
+}
+
+/// The addresses of this machine's interfaces, but for the loopback's. A sandbox has none of them.
+pub(crate) fn own_addresses() -> &'static BTreeSet<IpAddr> {
+    static KNOWN: OnceLock<BTreeSet<IpAddr>> = OnceLock::new();
+    KNOWN.get_or_init(|| {
+        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        let (four, six) = (read("/proc/net/fib_trie"), read("/proc/net/if_inet6"));
+        let addresses = local_addresses(&four).into_iter().chain(six.lines().filter_map(address_six));
+        addresses.filter(|address| !address.is_loopback()).collect()
+    })
+}
+
+/// What else than its loopback leads to this machine: its name, and the addresses of its interfaces.
+pub(crate) fn own_hosts() -> &'static [String] {
+    static KNOWN: OnceLock<Vec<String>> = OnceLock::new();
+    KNOWN.get_or_init(|| {
+        let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let named = Some(name.trim().to_owned()).filter(|name| !name.is_empty());
+        named.into_iter().chain(own_addresses().iter().map(ToString::to_string)).collect()
+    })
+}
+
+/// `|-- 192.0.2.2` is an address of this machine's where `/32 host LOCAL` follows.
+fn local_addresses(table: &str) -> Vec<IpAddr> {
+    let mut found = Vec::new();
+    let mut last: Option<IpAddr> = None;
+    for line in table.lines() {
+        if let Some(address) = line.trim_start().strip_prefix("|-- ") {
+            last = address.trim().parse().ok();
+        } else if line.contains("host LOCAL") {
+            found.extend(last);
+        }
+    }
+    found
+}
+
+/// `fd000000000000000000000000000002 02 40 00 82 eth0`
+fn address_six(line: &str) -> Option<IpAddr> {
+    let digits = line.split_ascii_whitespace().next()?;
+    u128::from_str_radix(digits, 16).ok().map(|bits| Ipv6Addr::from(bits).into())
 }
 
 /// `0: 0100007F:1538 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 4711 …`
@@ -124,6 +167,26 @@ Num       RefCount Protocol Flags    Type St Inode Path
         let found = servers().into_iter().find(|server| server.resource == resource);
         assert_eq!(found.is_some(), cfg!(target_os = "linux"));
         assert!(found.is_none_or(|server| server.program.is_some()), "it is our own process");
+    }
+
+    #[test]
+    fn addresses_of_interfaces_are_this_machines() {
+        let table = "\
+Main:
+  +-- 0.0.0.0/0 3 0 5
+     |-- 192.0.2.0
+        /24 link UNICAST
+Local:
+     |-- 192.0.2.2
+        /32 host LOCAL
+     |-- 192.0.2.255
+        /32 link BROADCAST
+";
+        assert_eq!(local_addresses(table), [IpAddr::from([192, 0, 2, 2])]);
+        let line = "fd000000000000000000000000000002 02 40 00 82     eth0";
+        assert_eq!(address_six(line).map(|found| found.to_string()).as_deref(), Some("fd00::2"));
+        assert_eq!(address_six(""), None);
+        assert_eq!(own_hosts().is_empty(), !cfg!(target_os = "linux"));
     }
 
     #[test]

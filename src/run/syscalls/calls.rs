@@ -12,6 +12,7 @@ use super::names::Names;
 use super::target::Target;
 use crate::plan::schedule::Resource;
 use crate::race::Operation;
+use crate::run::sandbox::own_addresses;
 
 /// What SQLite keeps beside a database while it is changed.
 const BESIDE_A_DATABASE: [&str; 3] = ["-journal", "-wal", "-shm"];
@@ -261,14 +262,14 @@ impl Reader<'_> {
         Some(touch(Some(format!("port:{protocol} {port}")), operation, writes))
     }
 
-    /// Whether an address leads to this machine by its loopback: the ports of others are other resources.
+    /// Whether an address leads to this machine: the ports of others are other resources.
     fn is_of_this_machine(&self, family: i32, at: u64) -> Option<bool> {
         let address = if family == libc::AF_INET {
             IpAddr::from(self.target.bytes::<4>(at + 4)?)
         } else {
             IpAddr::from(self.target.bytes::<16>(at + 8)?).to_canonical()
         };
-        Some(address.is_loopback() || address.is_unspecified())
+        Some(address.is_loopback() || address.is_unspecified() || own_addresses().contains(&address))
     }
 }
 

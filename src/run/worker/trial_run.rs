@@ -17,6 +17,7 @@ use crate::run::process::pytest::{Heard, Process};
 use crate::run::protocol::{
     Message, Purpose, Request, Server, Setup, WatchSetup, WorkerIdentity, check_protocol,
 };
+use crate::run::sandbox::own_hosts;
 use crate::run::site::trial_env::TrialEnv;
 use crate::run::syscalls::names::Names;
 use crate::run::syscalls::{Supervisor, filter};
@@ -446,15 +447,19 @@ impl<'a> TrialRun<'a> {
     fn watch(&self) -> Option<WatchSetup<'a>> {
         let Interleaving::Controlled(schedule) = &self.job.plan.interleaving else {
             let statements = !self.launcher.host().servers().is_empty();
-            let setup =
-                || WatchSetup { at: None, system_calls: true, statements, filter: filter(statements) };
-            return self.job.recorded.then(setup);
+            return self.job.recorded.then(|| WatchSetup {
+                at: None,
+                system_calls: true,
+                statements,
+                hosts: own_hosts(),
+                filter: filter(statements),
+            });
         };
         let at = schedule.at.iter().map(|resource| resource.0.as_str()).collect();
         let system_calls = schedule.system_calls;
         let statements = system_calls && schedule.at.iter().any(Resource::is_of_server);
         let filter = if system_calls { filter(statements) } else { None };
-        Some(WatchSetup { at: Some(at), system_calls, statements, filter })
+        Some(WatchSetup { at: Some(at), system_calls, statements, hosts: own_hosts(), filter })
     }
 
     /// From now on the system calls of a worker are told of.
