@@ -23,6 +23,11 @@ class ContextVariables:
         self._is_runner = is_runner
         self._values = dict(contextvars.copy_context())
 
+    def differ(self) -> bool:
+        """Whether any differs by now."""
+        now = dict(contextvars.copy_context())
+        return any(not self._is_same(variable, now) for variable in {**self._values, **now})
+
     def changes(self) -> Iterator[Place]:
         """What differs by now."""
         now = dict(contextvars.copy_context())

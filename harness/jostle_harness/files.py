@@ -11,6 +11,7 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple, 
 
 from . import limits
 from .messages import RestoreRecipe
+from .opened import Opened
 from .path_bindings import PathBindings
 from .places import Place, show
 
@@ -62,8 +63,12 @@ class Files:
         self._left = limits.KEPT_BYTES_IN_ALL
         #: The first file that was not looked at: what comes before it is known to be there or not.
         self._end: Optional[str] = None
+        #: Whether what pytest keeps of temporary folders is none of the suite's business.
+        self._skips_pytest = False
         self._known = self._scan({})
         self._later: Dict[str, _File] = {}
+        #: What was there when it was last looked what one test has left.
+        self._last: Dict[str, _File] = dict(self._known)
 
     @property
     def is_cut_off(self) -> bool:
@@ -90,6 +95,28 @@ class Files:
                 yield self._came_or_went(path, old, bindings)
             else:
                 yield from self._changed(path, old, new)
+
+    def left(self, opened: Opened) -> Iterator[Place]:
+        """What differs, from what it was when this was made, of that which has changed since this was last asked.
+
+        Where there are many files, it is looked only where something was opened meanwhile, and for that alone.
+        """
+        self._skips_pytest = True
+        many = len(self._last) > limits.GLANCED_FILES
+        if many and not opened:
+            return
+        now = self._now()
+        last, self._last = self._last, now
+        changed = [path for path in sorted({*last, *now}) if _stamp(last.get(path)) != _stamp(now.get(path))]
+        bindings = self._bindings() if changed else PathBindings(lambda _: False)
+        for path in changed:
+            if path.endswith(_BESIDE_DATABASE) or "pytest-of-" in path or many and not opened.may_be(path):
+                continue
+            old, new = self._known.get(path), now.get(path)
+            if old is not None and new is not None:
+                yield from self._changed(path, old, new)
+            elif old is not new:
+                yield self._came_or_went(path, old, bindings)
 
     def _now(self) -> Dict[str, _File]:
         """What is known, as it is, and what has come since where all that was there is known."""
@@ -132,7 +159,9 @@ class Files:
                 folders[:] = sorted(
                     name
                     for name in folders
-                    if name not in _SKIPPED and not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))
+                    if name not in _SKIPPED
+                    and not (self._skips_pytest and name.startswith("pytest-of-"))
+                    and not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))
                 )
                 left -= 1
                 for name in sorted(files):
@@ -215,6 +244,10 @@ class Files:
                 name = f"table {table} in {self._name(path)}"
                 restore = None if rows is None or now is None else table_restorer(path, table, rows)
                 yield Place(name, "database", _rows(rows), _rows(now), restore)
+
+
+def _stamp(file: Optional[_File]) -> Optional[Tuple[int, int, int]]:
+    return None if file is None else (file.size, file.time, file.inode)
 
 
 def _distinct(folders: List[str]) -> List[str]:

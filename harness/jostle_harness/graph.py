@@ -18,8 +18,24 @@ from typing import Any, Callable, Collection, Dict, Iterable, Iterator, List, Op
 
 from . import limits
 from .changes import changed_places
+from .glance import Glance
+from .paths import dictionary
 from .places import Place, is_a, is_atomic, key_name, namespace
-from .snapshot import FOREIGN, OF_MODULE, Node, Sort, binder, cell_binder, identity, is_cut_off, read, sort_of
+from .snapshot import (
+    FOREIGN,
+    OF_MODULE,
+    Node,
+    Sort,
+    attributes,
+    binder,
+    cell_binder,
+    identity,
+    is_cut_off,
+    read,
+    read_again,
+    slots,
+    sort_of,
+)
 
 _T = TypeVar("_T")
 
@@ -54,6 +70,10 @@ class Graph:
         #: What lies too deep, unless another path leads there.
         self._deep: Dict[int, Tuple[object, Sort]] = {}
         self._is_full = False
+        self._glance: Optional[Glance] = None
+        #: All nodes that are glanced at, and where those stand that only a copy tells of.
+        self._glanced: List[Node] = []
+        self._copied: List[int] = []
 
     @property
     def is_cut_off(self) -> bool:
@@ -147,6 +167,18 @@ class Graph:
         node.rebind = rebind
         foreign = not self._is_own(str(kind.__module__)) and kind.__module__ != "builtins"
         node.foreign = foreign
+        self._look_into(node, depth)
+
+    def _look_into(self, node: Node, depth: int) -> None:
+        """Look into what an object holds."""
+        obj, path, sort, low_confidence, reach, foreign = (
+            node.obj,
+            node.path,
+            node.sort,
+            node.low_confidence,
+            node.reach,
+            node.foreign,
+        )
         if sort == "attributes":
             for name, value in self._first(node.state.items()):
                 hidden = low_confidence or (foreign and name.startswith("_"))
@@ -217,10 +249,59 @@ class Graph:
         node = self.holder(name)
         return node is not None and bool(ONE_STEP.match(name[len(node.path) :]))
 
-    def changes(self) -> Iterator[Place]:
-        """What differs from what was noted."""
-        for node in list(self._nodes.values()):
+    def changes(self, touched: Optional[Iterable[Node]] = None) -> Iterator[Place]:
+        """What differs from what was noted; of those that were touched, if it is said which."""
+        for node in list(self._nodes.values()) if touched is None else touched:
             yield from changed_places(node)
+
+    def touched(self) -> List[Node]:
+        """The objects that may differ by now from what they were when this was last asked."""
+        if self._glance is None:
+            self._glance = Glance()
+        new = list(itertools.islice(self._nodes.values(), len(self._glanced), None))
+        glanced = []
+        for at, node in enumerate(new, len(self._glanced)):
+            held = _held(node)
+            if held:
+                glanced += [(at, part) for part in held]
+            else:
+                self._copied.append(at)
+        self._glanced += new
+        found = {*self._glance.touched(), *(at for at in self._copied if self._is_another(self._glanced[at]))}
+        # Those may have changed since they were noted.
+        found.update(range(len(self._glanced) - len(new), len(self._glanced)))
+        self._glance.add(glanced)
+        return [self._glanced[at] for at in sorted(found)]
+
+    def _is_another(self, node: Node) -> bool:
+        now = read_again(node)
+        return now is not None and bool(now != node.state)
+
+    def note_anew(self, touched: Iterable[Node]) -> None:
+        """Note what these hold by now, and what has come with it."""
+        for node in touched:
+            now = read_again(node)
+            if now is not None:
+                node.state = now
+                if is_a(node.obj, types.ModuleType) and self._is_own(node.path):
+                    for attribute, value in now.items():
+                        self._later(value, f"{node.path}.{attribute}", 1, False, node.reach, binder(node, attribute))
+                elif not is_a(node.obj, (types.ModuleType, types.FunctionType, types.CellType)):
+                    self._look_into(node, limits.DEPTH - 3)
+        self.walk()
+
+
+def _held(node: Node) -> List[object]:
+    """What the collector can be asked of to see that an object holds others; nothing if that tells not all."""
+    obj = node.obj
+    if node.sort == "items" or is_a(obj, (list, set, collections.deque, types.CellType)):
+        return [obj]
+    if node.sort == "whole":
+        return []
+    if is_a(obj, (type, types.ModuleType, types.FunctionType)):
+        return [dictionary(obj)]
+    found = attributes(obj)
+    return [*([] if found is None else [found]), *([obj] if slots(type(obj)) else [])]
 
 
 def loaded(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import abc
 import collections
+import contextlib
 import functools
 import gc
 import operator
@@ -23,6 +24,7 @@ from typing import Any, Callable, Dict, FrozenSet, Iterable, Iterator, List, Nam
 from . import file_objects, iterators, limits
 from .changes import changed_places
 from .file_objects import is_file_object
+from .glance import Glance
 from .iterators import is_iterator
 from .paths import Path, Paths, dictionary, held_by, slot
 from .places import MISSING, Place, home_of, is_a, namespace, same, show
@@ -56,6 +58,8 @@ _COPIED_WHOLE = (dict, collections.OrderedDict, collections.defaultdict)
 _SIZED = (dict, list, tuple, set)
 #: What holds others in a namespace alone, as far as they have names.
 _OF_NAMESPACE = (types.ModuleType, threading.local)
+#: Of which the collector tells all that they hold.
+_GLANCED = (dict, list, set, collections.deque, types.CellType)
 _CACHED = type(functools.lru_cache(maxsize=None)(len))
 
 
@@ -92,6 +96,13 @@ class Heap:
         self._noted: List[Tuple[Any, Any, Callable[[Any], Any]]] = []
         self._used = self._packages()
         self.is_cut_off = False
+        #: In which level each of these stands.
+        self._level_of: List[int] = []
+        #: What is known already, by identity.
+        self._seen: Set[int] = set()
+        self._glance: Optional[Glance] = None
+        #: Where in the list of what was noted those are that only a copy tells of.
+        self._copied: List[int] = []
 
     def _packages(self) -> Set[str]:
         """The packages of which the project's modules have something."""
@@ -104,15 +115,19 @@ class Heap:
 
     def note(self) -> None:
         """Gather all objects, and note what they hold."""
-        seen = self._barred()
+        self._seen = self._barred()
         modules = {name: module for name, module in list(sys.modules.items()) if is_a(module, types.ModuleType)}
         roots = {id(module): module for name, module in modules.items() if not self._is_runner(name)}
-        seen.update(roots)
+        self._seen.update(roots)
         level: List[Any] = list(roots.values())
-        follow = level
+        self._levels.append(level)
+        self._gather(level, 0)
+
+    def _gather(self, follow: List[Any], above: int) -> None:
+        """Note all that is not known yet of what these objects, which are of one level or above it, lead to."""
+        seen = self._seen
         held: List[Any] = []
-        while level:
-            self._levels.append(level)
+        while follow or held:
             found = [*self._reached(follow), *held]
             # In the order in which they were reached, which is the same in each run.
             new = dict(zip(map(id, found), found))
@@ -120,20 +135,65 @@ class Heap:
                 del new[known]
             seen.update(new)
             level, follow, held = self._take(new.values())
+            above += 1
+            self._level_of += [above] * (len(self._noted) - len(self._level_of))
+            if not level:
+                break
+            if above == len(self._levels):
+                self._levels.append(level)
+            else:
+                self._levels[above].extend(level)
 
     def forget(self) -> None:
         """Keep nothing alive any more."""
-        self._levels, self._noted, self._kinds = [], [], {}
+        self._levels, self._noted, self._kinds, self._seen, self._glance = [], [], {}, set(), None
+        self._level_of = []
 
-    def changes(self, noted: _Noted) -> Iterator[Place]:
-        """What differs by now, but for what is known to others."""
-        changed = []
-        for obj, old, copy in self._noted:
-            try:
-                if _differs(old, copy(obj)) and not self._is_told(obj, noted):
-                    changed.append((obj, old))
-            except Exception:  # it is broken by now, or another thread changes it meanwhile
-                self.is_cut_off = True
+    def touched(self) -> List[int]:
+        """Where those of the noted objects stand that differ by now from what they were when this was last asked: a cheap
+        look first tells where to take a close one."""
+        if self._glance is None:
+            self._glance = Glance()
+            self._glance_at(0)
+        return [at for at in sorted({*self._glance.touched(), *self._copied}) if self._differs_at(at)]
+
+    def _glance_at(self, start: int) -> None:
+        assert self._glance is not None
+        glanced = []
+        for at, (obj, _, _) in enumerate(self._noted[start:], start):
+            if is_a(obj, _GLANCED):
+                glanced.append((at, obj))
+            else:
+                self._copied.append(at)
+        self._glance.add(glanced)
+
+    def _differs_at(self, at: int) -> bool:
+        obj, old, copy = self._noted[at]
+        try:
+            return _differs(old, copy(obj))
+        except Exception:  # it is broken by now, or another thread changes it meanwhile
+            self.is_cut_off = True
+            return False
+
+    def note_anew(self, touched: Iterable[int]) -> None:
+        """Note what these hold by now, and what has come with it."""
+        start = len(self._noted)
+        by_level: Dict[int, List[Any]] = {}
+        for at in touched:
+            obj, _, copy = self._noted[at]
+            with contextlib.suppress(Exception):
+                self._noted[at] = (obj, copy(obj), copy)
+                by_level.setdefault(self._level_of[at], []).append(obj)
+        for level, holders in sorted(by_level.items()):
+            self._gather(holders, level)
+        if self._glance is not None:
+            self._glance_at(start)
+
+    def changes(self, noted: _Noted, touched: Optional[Iterable[int]] = None) -> Iterator[Place]:
+        """What differs by now, but for what is known to others; of those that were touched, if it is said which."""
+        among = range(len(self._noted)) if touched is None else touched
+        found_changed = [self._noted[at][:2] for at in among if self._differs_at(at)]
+        changed = [(obj, old) for obj, old in found_changed if not self._is_told(obj, noted)]
         names = Paths(self._levels).of([obj for obj, _ in changed])
         places: List[Tuple[Tuple[int, int, str], Place]] = []
         for obj, old in changed:

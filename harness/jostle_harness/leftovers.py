@@ -56,6 +56,13 @@ class Leftovers:
         """Take what is open now for what was open at first."""
         self._descriptors = _descriptors()
 
+    def note_anew(self) -> None:
+        """Take what there is now for what there was at first."""
+        self._threads = set(threading.enumerate())
+        self._children = _children()
+        self._ports = _ports()
+        self.note_descriptors()
+
     def watch_garbage(self) -> None:
         """Note where objects are made, for those that are left to the collector."""
         tracemalloc.start(limits.TRACED_FRAMES)

@@ -21,6 +21,11 @@ PLACES = 300
 ENTRIES_OF_ONE = 100_000
 #: Places in libraries that are told of at most.
 LIBRARY_PLACES = 200
+#: Objects that are compared at once when it is asked whether any has changed: if one has, all of them are looked at.
+GLANCED_AT_ONCE = 100
+#: Files above which it is not looked after each test whether any has changed, but only where the test opened one to write,
+#: or started a process: in a millisecond or two.
+GLANCED_FILES = 400
 #: Seconds that a thread is waited for to show that it is what matters: it has ended by then, or is not going to.
 JOIN_SECONDS = 10.0
 #: Frames that are remembered of where an object was made: from the project's line into a library.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from time import perf_counter  # bound now: a test may replace it
-from typing import TYPE_CHECKING, Any, Dict, Generator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Generator, List, Optional, Tuple, Union
 
 import pluggy
 import pytest
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from .checkpoint import Checkpoint
     from .explain import Explainer
     from .namespaces import Namespaces
+    from .readers import Readers
     from .watch import Watch
+
+    #: What looks at state around the tests.
+    Watcher = Union[Explainer, Readers]
 
 #: How jostle names a test by its function and its position, from 1 on, among those that differ by their parameters.
 _POSITION = re.compile(r"(.*)\[#([1-9]\d*)\]$", re.DOTALL)
@@ -131,7 +135,7 @@ class Loop:
         if explainer is not None:
             explainer.tell_read(self._channel)
 
-    def _stop(self, checkpoint: Checkpoint, explainer: Optional[Explainer], position: int) -> None:
+    def _stop(self, checkpoint: Checkpoint, explainer: Optional[Watcher], position: int) -> None:
         """Stop for good, but for forks, each of which goes on from here for whoever has asked for it; or go on, if forks
         would not be what this process is."""
         if explainer is not None:
@@ -155,28 +159,44 @@ class Loop:
         if before is not None and _left(before, following) != _left(before, self._next(position - 1, before)):
             raise ValueError("a fork is to go on with a test for which other fixtures would have been kept")
 
-    def _explainer(self) -> Optional[Explainer]:
+    def _explainer(self) -> Optional[Watcher]:
         """What watches the state from here on to the last test, if that is wanted."""
         item = next((item for item in self.items if item is not None), None)
         if self._setup.explain is None or self._setup.explain["import"] is not None or item is None:
             return None
-        from .explain import Explainer
         from .places import are_passing
 
         items = [item for item in self.items if item is not None]
         names = [node_id for node_id, _ in self._setup.tests]
         passing = [item for item, name in zip(self.items, names) if item is not None and text(item.nodeid) != name]
         are_passing(value for item in passing for _, value in pytest_private.parameters(item))
-        explainer = Explainer(
-            self._setup.explain,
-            str(item.config.rootpath),
-            item.config,
+        explainer = self._explainer_of(self._setup.explain, item.config, items)
+        item.config.pluginmanager.register(explainer, "jostle-explainer")
+        return explainer
+
+    def _explainer_of(
+        self, instructions: messages.Instructions, config: pytest.Config, items: List[pytest.Item]
+    ) -> Watcher:
+        """What looks as the instructions say."""
+        what = (
+            instructions,
+            str(config.rootpath),
+            config,
             items,
             self._setup.named_places,
             self._setup.servers,
         )
-        item.config.pluginmanager.register(explainer, "jostle-explainer")
-        return explainer
+        if instructions["readers"]:
+            from .readers import Readers
+
+            return Readers(instructions["readers"], str(config.rootpath))
+        if instructions["left"]:
+            from .leaks import Leaks
+
+            return Leaks(self._channel, *what)
+        from .explain import Explainer
+
+        return Explainer(*what)
 
     def _next(self, position: int, item: pytest.Item) -> Optional[pytest.Item]:
         for following in self.items[position + 1 :]:

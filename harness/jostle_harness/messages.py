@@ -159,6 +159,8 @@ Instructions = TypedDict(
         "follow": Optional[str],
         "from": int,
         "teardown": Optional[Fixture],
+        "left": bool,
+        "readers": List[str],
     },
 )
 
@@ -543,6 +545,26 @@ class Followed(TypedDict):
     changed: bool
 
 
+class Left(TypedDict):
+    """What a test, the import of a file, or a fixture that tests share has left changed."""
+
+    type: Literal["left"]
+    position: Optional[int]
+    fixture: Optional[Fixture]
+    file: Optional[str]
+    line: Optional[int]
+    places: List[Place]
+    settled: List[int]
+
+
+class Reading(TypedDict):
+    """Which of the places in question a test runs a line of that names them."""
+
+    type: Literal["reading"]
+    position: int
+    places: List[int]
+
+
 class Done(TypedDict):
     """pytest is about to end."""
 
@@ -629,6 +651,8 @@ ToJostle = Union[
     Changed,
     Read,
     Followed,
+    Left,
+    Reading,
     Done,
     Ready,
     Stopped,

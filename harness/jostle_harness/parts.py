@@ -9,16 +9,23 @@ from importlib import import_module
 from typing import List
 
 from .channel import Setup
+from .messages import Instructions
 
 
 def needed(setup: Setup) -> List[str]:
     """The names of those that a process with this setup needs."""
     if setup.purpose == "serve":
-        return ["admitted", "explain", "watch", "checkpoint", "zygote"]
+        return ["admitted", "explain", "leaks", "readers", "watch", "checkpoint", "zygote"]
     if setup.purpose == "collect":
         return ["admitted"]
-    explain = [] if setup.explain is None else ["explain"]
+    explain = [] if setup.explain is None else [_explaining(setup.explain)]
     return explain + ([] if setup.watch is None else ["watch"])
+
+
+def _explaining(instructions: Instructions) -> str:
+    if instructions["readers"]:
+        return "readers"
+    return "leaks" if instructions["left"] else "explain"
 
 
 def import_needed(setup: Setup) -> None:

@@ -22,6 +22,7 @@ from .threads import Starts
 
 if TYPE_CHECKING:
     from .explain import Explainer
+    from .leaks import ImportLeaks
 
 _plugin: Optional["Harness"] = None
 
@@ -110,11 +111,14 @@ class Harness:
         """Note why something cannot be collected, while the exception is still at hand."""
         _guard_exit(collector)
         explainer = self._explainer_of_import(collector)
+        imports = self._imports(collector)
         self.loop.starts.look(None)
         outcome = yield
         self.loop.starts.look(collector.nodeid)
         if explainer is not None:
             explainer.look(self.channel)
+        if imports is not None:
+            imports.look(collector.nodeid)
         report = outcome.get_result()
         if report.failed:
             error = _exception(report, collector)
@@ -132,6 +136,17 @@ class Harness:
         explainer = Explainer(explain, self.rootdir, collector.config, (), self.setup.named_places, self.setup.servers)
         explainer.start()
         return explainer
+
+    def _imports(self, collector: pytest.Collector) -> Optional[ImportLeaks]:
+        """What looks at what the import of a file leaves, if that is to be told."""
+        explain = self.setup.explain
+        if self.setup.purpose != "run" or explain is None or not explain["left"]:
+            return None
+        if not isinstance(collector, pytest.Module):
+            return None
+        from .leaks import ImportLeaks
+
+        return ImportLeaks(self.channel, self.rootdir)
 
     def pytest_deselected(self, items: List[pytest.Item]) -> None:
         self.deselected += len(items)

@@ -28,7 +28,7 @@ class Reads:
 
     def __init__(self, name: str, rootdir: str) -> None:
         self._rootdir = rootdir
-        self._sort, self._text = _sought(name, rootdir)
+        self._sort, self._text = sought(name, rootdir)
         self._lines: Dict[types.CodeType, FrozenSet[int]] = {}
         self._found: Optional[Tuple[str, int, str]] = None
         self._looks = False
@@ -58,7 +58,7 @@ class Reads:
         code = frame.f_code
         if code not in self._lines:
             own = inside(code.co_filename, self._rootdir) is not None
-            self._lines[code] = frozenset(_lines(code, str(self._sort), self._text)) if own else frozenset()
+            self._lines[code] = frozenset(lines_of(code, str(self._sort), self._text)) if own else frozenset()
         return self._step if self._lines[code] else None
 
     def _step(self, frame: types.FrameType, event: str, _: object) -> TraceFunction:
@@ -82,7 +82,7 @@ class Reads:
             frame = frame.f_back
 
 
-def _sought(name: str, rootdir: str) -> Tuple[Optional[str], str]:
+def sought(name: str, rootdir: str) -> Tuple[Optional[str], str]:
     """What stands for a place in code: a name, a constant, an imported module, or the path of a file."""
     if name.startswith("file "):
         path = name[len("file ") :]
@@ -103,7 +103,7 @@ def _sought(name: str, rootdir: str) -> Tuple[Optional[str], str]:
     return None, ""
 
 
-def _lines(code: types.CodeType, sort: str, text: str) -> Set[int]:
+def lines_of(code: types.CodeType, sort: str, text: str) -> Set[int]:
     """The lines of a function that load what is sought."""
     starts = dict(dis.findlinestarts(code))
     found = set()

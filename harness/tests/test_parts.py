@@ -13,10 +13,12 @@ from jostle_harness.parts import needed
     ("purpose", "explain", "watch", "parts"),
     [
         ("run", None, None, []),
-        ("run", {}, None, ["explain"]),
+        ("run", {"left": False, "readers": []}, None, ["explain"]),
+        ("run", {"left": True, "readers": []}, None, ["leaks"]),
+        ("run", {"left": False, "readers": ["a"]}, None, ["readers"]),
         ("run", None, {}, ["watch"]),
         ("collect", None, None, ["admitted"]),
-        ("serve", None, None, ["admitted", "explain", "watch", "checkpoint", "zygote"]),
+        ("serve", None, None, ["admitted", "explain", "leaks", "readers", "watch", "checkpoint", "zygote"]),
     ],
 )
 def test_a_process_imports_what_it_is_for(

@@ -1,0 +1,314 @@
+"""What each test leaves changed, and each import and each fixture that several tests share: told after each of them.
+
+All tests run in one process, in the order of the plan. After each, a cheap look tells what may have changed, and what has is
+named and told. What a test has left is put back then, where that is safe, so that the next one is seen to leave the same. What
+is of installed code, a cache or an import stays: such comes about once in a process, and costs much to come about again. Threads,
+processes, descriptors, files and databases stay as well, and are taken for what was there from then on.
+
+What a fixture of a wider scope changes while it is set up is no test's. What is left of it after its teardown is its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+from typing import TYPE_CHECKING, Any, Callable, Dict, Generator, List, Optional, Tuple
+
+import pluggy
+import pytest
+
+from . import collector, library_state, messages, patchers, pytest_private
+from .contexts import ContextVariables
+from .crash import fixture, fixture_place
+from .explain import Explainer
+from .leftovers import GARBAGE
+from .named_state import NamedState
+from .opened import Opened
+from .places import Place
+from .process_state import ProcessState
+from .servers import Servers
+
+if TYPE_CHECKING:
+    from .channel import Channel
+
+#: What nobody puts back: it has gone on since, or lies where others may need it by now.
+_STAYS = frozenset(
+    ("thread", "child process", "descriptor", "port", "file system", "database", "session/module fixture state")
+)
+#: What was changed and not yet undone, by name.
+_Pending = Dict[str, Place]
+
+
+class Leaks(Explainer):
+    """Watches the state around each test."""
+
+    def __init__(self, channel: Channel, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._channel = channel
+        self._opened = Opened()
+        #: What the test that runs has changed before a fixture was set up or torn down in its course.
+        self._of_test: _Pending = {}
+        #: What fixtures have changed that are set up by now, each with how the places begin that are of the class or module
+        #: that it serves: what it sets there is for these tests alone.
+        self._of_fixtures: Dict[int, Tuple[str, _Pending]] = {}
+
+    def before(self, position: int, is_last: bool, channel: Channel, item: Optional[pytest.Item]) -> None:
+        """Note how everything is, before the first test."""
+        if self._graph is None:
+            self.start()
+            self._changes()  # what noting has changed itself
+        self._of_test = {}
+        self._opened.forget()
+
+    def follow(self, position: int, channel: Channel, next_item: Optional[pytest.Item]) -> None:
+        """Tell, after a test, what it has left, and put it back."""
+        self._process_state.streams.next_item = next_item
+        with collector.held_back():
+            left = _left(self._of_test, self._changes())
+            self._tell(left, position=position)
+            self._undo(left)
+
+    def tell_read(self, channel: Channel) -> None:
+        """Look no more."""
+        self._opened.is_heard = False
+        self._leftovers.stop()
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, pluggy.Result[object], None]:
+        """Charge what a fixture changes to the fixture, as long as tests share it."""
+        watched = self._graph is not None and pytest_private.is_wide(fixturedef)
+        if watched:
+            self._of_test.update(self._since(self._of_test))
+        outcome = yield
+        if not watched or outcome.excinfo is not None:
+            return
+        assert self._graph is not None
+        own = request.module.__name__ + "." if fixturedef.scope in ("class", "module") else ""
+        if fixturedef.scope == "class" and request.cls is not None:
+            own += request.cls.__qualname__ + "."
+        self._of_fixtures[id(fixturedef)] = (own, self._since({}))
+        self._graph.add_value(fixture_place(fixturedef), outcome.get_result())
+        self._graph.walk()
+        fixturedef.addfinalizer(lambda: self._of_test.update(self._since(self._of_test)))
+
+    @pytest.hookimpl
+    def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        """Tell what a fixture has left."""
+        noted = self._of_fixtures.pop(id(fixturedef), None)
+        if noted is None:
+            return
+        own, before = noted
+        with collector.held_back():
+            left = _left(before, self._changes())
+            left = [place for place in left if not own or not place.name.startswith(own)]
+            code = getattr(fixturedef.func, "__code__", None)
+            line = None if code is None else code.co_firstlineno
+            self._tell(left, fixture=fixture(fixturedef, "teardown", self._rootdir), line=line)
+            self._undo(left)
+
+    def _since(self, before: _Pending) -> _Pending:
+        """What has changed since it was last looked, by name, with what it was before all of it."""
+        with collector.held_back():
+            found: _Pending = {}
+            for place in self._changes():
+                first = before.get(place.name)
+                if first is not None:
+                    place.old, place.restore = first.old, first.restore
+                found[place.name] = place
+            return found
+
+    def _tell(
+        self,
+        places: List[Place],
+        position: Optional[int] = None,
+        fixture: Optional[messages.Fixture] = None,
+        line: Optional[int] = None,
+    ) -> None:
+        if places:
+            self._channel.send(message(places, self.is_own, position=position, fixture=fixture, line=line))
+
+    def _undo(self, places: List[Place]) -> None:
+        """Put back what may be put back, and take everything else as it is."""
+        put_back = False
+        for place in reversed(places):
+            if place.restore is None or place.low_confidence or place.kind in _STAYS or _is_cache(place):
+                continue
+            put_back = True
+            with contextlib.suppress(Exception):  # a value that refuses stays
+                place.restore()
+        if put_back:
+            self._changes()
+
+    def _changes(self) -> List[Place]:
+        """What has changed since this was last asked."""
+        try:
+            return self._told_once(list(self._changed()))
+        except Exception:  # an object that cannot be looked at; all is noted anew then
+            self._is_cut_off = True
+            self._renew()
+            return []
+
+    def _changed(self) -> List[Place]:
+        assert self._graph is not None
+        nodes, objects = self._graph.touched(), self._heap.touched()
+        context = self._contexts.differ()
+        places = [
+            *self._servers.changes(),
+            *(place for place in self._graph.changes(nodes) if not self._process_state.covers(place.name)),
+            *self._process_state.changes(self.is_own),
+            *(self._contexts.changes() if context else ()),
+            *(place for place in self._leftovers.changes() if place.name != GARBAGE),
+            *(self._heap.changes(self._graph.knows, objects) if objects else ()),
+            *self._files.left(self._opened),
+        ]
+        places += (place for place in self._named.changes() if all(place.name != other.name for other in places))
+        if any(place.name.startswith("sys.modules[") for place in places):
+            self._renew()
+        else:
+            self._graph.note_anew(nodes)
+            self._heap.note_anew(objects)
+            if places:
+                self._renew_small(context)
+        return places
+
+    def _renew(self) -> None:
+        """Note all objects anew."""
+        files, fixtures = self._files, self._of_fixtures
+        self._leftovers.stop()
+        self._start()
+        self._files, self._of_fixtures = files, fixtures
+        assert self._graph is not None
+        self._graph.touched(), self._heap.touched()
+
+    def _renew_small(self, context: bool) -> None:
+        """Note anew what is no object of a module's."""
+        self._process_state = ProcessState(pytest_private.capture_manager(self._config))
+        if context:
+            self._contexts = ContextVariables(self.is_own, self._is_runner)
+        self._leftovers.note_anew()
+        self._servers = Servers(self._server_settings)
+        self._named = NamedState(self._named_places)
+
+    def _told_once(self, places: List[Place]) -> List[Place]:
+        """The places under names of their own, as others know them."""
+        found: List[Place] = []
+        seen: Dict[str, int] = {}
+        for place in patchers.merged(iter(places)):
+            if place.told_by_items:
+                continue
+            library_state.make_known(place)
+            seen[place.name] = seen.get(place.name, 0) + 1
+            if seen[place.name] > 1:
+                place.name += f" ({seen[place.name]})"
+            found.append(place)
+        return found
+
+
+class ImportLeaks:
+    """What the import of each file leaves of the process's state, while the suite is collected.
+
+    That an import makes modules, and all that they hold, is what it is for. pytest itself puts folders on the path.
+    """
+
+    def __init__(self, channel: Channel, rootdir: str) -> None:
+        self._channel = channel
+        self._rootdir = rootdir
+        self._threads = set(threading.enumerate())
+        self._state = ProcessState()
+
+    def look(self, file: str) -> None:
+        """Tell what has changed since it was last looked."""
+        threads = [thread for thread in threading.enumerate() if thread not in self._threads]
+        places = [
+            *(
+                place
+                for place in self._state.changes(lambda _: False)
+                if not place.name.startswith(("sys.path", "sys.modules"))
+            ),
+            *(Place(f"thread {thread.name}", "thread", "(absent)", "runs", None, True) for thread in threads),
+        ]
+        places = [place for place in places if place.kind != "random state"]
+        if places:
+            self._channel.send(message(places, lambda _: False, file=file))
+        self._threads.update(threads)
+        self._state = ProcessState()
+
+
+def message(
+    places: List[Place],
+    is_own: Callable[[str], bool],
+    position: Optional[int] = None,
+    fixture: Optional[messages.Fixture] = None,
+    file: Optional[str] = None,
+    line: Optional[int] = None,
+) -> messages.Left:
+    """What is told of those that were left."""
+    settled = [at for at, place in enumerate(places) if _is_settled(place, is_own)]
+    told = [place.message() for place in places]
+    return {
+        "type": "left",
+        "position": position,
+        "fixture": fixture,
+        "file": file,
+        "line": line,
+        "places": told,
+        "settled": settled,
+    }
+
+
+#: A function, a class or an object of a module, as it is shown.
+_OF_MODULE = re.compile(r"<(?:function |class |bound method )?([\w.]+)")
+#: A step of a path that its module, class or object keeps to itself.
+_PRIVATE = re.compile(r"(?:^|\.)_(?!_)")
+#: Registries that are private by their names, and are filled by whoever calls for it.
+_REGISTRIES = (
+    "xml.etree.ElementTree._namespace_map",
+    "shutil._ARCHIVE_FORMATS",
+    "shutil._UNPACK_FORMATS",
+    "webbrowser._browsers",
+)
+_NOTHING = ("(absent)", "None", "False", "{}", "[]", "set()")
+
+
+def _is_settled(place: Place, is_own: Callable[[str], bool]) -> bool:
+    """Whether a change is likely one that only the first use of a library makes: of a cache, an import, or what an object
+    of installed code remembers for itself."""
+    if place.kind in _STAYS or place.kind == "random state":
+        return False
+    if (
+        _is_cache(place)
+        or place.kind == "import-time"
+        or place.name.startswith("sys.modules[")
+        and place.low_confidence
+    ):
+        return True
+    if not place.low_confidence or place.name.startswith(_REGISTRIES):
+        return False
+    parts = _OF_MODULE.findall(place.new)
+    if any(is_own(part.rpartition(".")[0]) or is_own(part.partition(".")[0]) for part in parts):
+        return False
+    if _PRIVATE.search(place.name):
+        return True
+    return place.old in _NOTHING and place.old != "(absent)"
+
+
+def _left(before: _Pending, now: List[Place]) -> List[Place]:
+    """What is left of changes that came one after the other: not what the later ones have undone."""
+    found: List[Place] = []
+    names = set()
+    for place in now:
+        names.add(place.name)
+        first = before.get(place.name)
+        if first is not None:
+            if first.old == place.new:
+                continue
+            place.old, place.restore = first.old, first.restore
+        found.append(place)
+    return [place for name, place in before.items() if name not in names] + found
+
+
+def _is_cache(place: Place) -> bool:
+    return place.recipe is not None and place.recipe["how"] == "cache"

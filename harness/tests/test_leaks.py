@@ -1,0 +1,112 @@
+"""What is touched is found at a glance and noted anew, and of changes one after the other only what is left is told."""
+
+from __future__ import annotations
+
+import sys
+import types
+from typing import Any
+
+import pytest
+from jostle_harness.glance import Glance
+from jostle_harness.graph import Graph
+from jostle_harness.heap import Heap
+from jostle_harness.leaks import _is_settled, _left
+from jostle_harness.places import Place
+
+SOURCE = """
+import threading
+
+class Cart:
+    limit = 1
+
+ITEMS = {"a": [1]}
+LOCK = threading.Lock()
+CART = Cart()
+"""
+
+
+@pytest.fixture
+def shop(monkeypatch: pytest.MonkeyPatch) -> Any:
+    module: Any = types.ModuleType("shop")
+    module.__file__ = __file__
+    exec(SOURCE, vars(module))
+    monkeypatch.setitem(sys.modules, "shop", module)
+    return module
+
+
+def test_a_glance_tells_what_refers_to_others_and_once() -> None:
+    held = [[number] for number in range(250)]
+    glance = Glance()
+    glance.add(list(enumerate(held)))
+    assert glance.touched() == []
+    held[7].append(1000)
+    assert 7 in glance.touched()
+    assert glance.touched() == []
+
+
+def _graph(shop: Any) -> Graph:
+    graph = Graph(lambda name: name == "shop")
+    graph.add_module("shop", shop)
+    graph.walk()
+    graph.touched()
+    return graph
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ("ITEMS['a'].append(2)", 'shop.ITEMS["a"]'),
+        ("ITEMS['b'] = 1", 'shop.ITEMS["b"]'),
+        ("Cart.limit = 2", "shop.Cart.limit"),
+        ("CART.owner = 'ada'", "shop.CART.owner"),
+        ("LOCK.acquire()", "shop.LOCK"),
+    ],
+)
+def test_what_a_project_holds_is_told_once_changed_and_then_taken_as_it_is(shop: Any, change: str, place: str) -> None:
+    graph = _graph(shop)
+    exec(change, vars(shop))
+    touched = graph.touched()
+    assert [found.name for found in graph.changes(touched)] == [place]
+    graph.note_anew(touched)
+    assert list(graph.changes(graph.touched())) == []
+
+
+def test_what_has_come_is_looked_at_from_then_on(shop: Any) -> None:
+    graph = _graph(shop)
+    shop.NEW = []
+    graph.note_anew(graph.touched())
+    shop.NEW.append(1)
+    assert [place.name for place in graph.changes(graph.touched())] == ["shop.NEW"]
+
+
+def test_so_is_what_has_come_to_a_library(shop: Any) -> None:
+    heap = Heap(lambda name: False, lambda name: name not in ("shop", "builtins", "_thread"), ())
+    heap.note()
+    heap.touched()
+    shop.ITEMS["b"] = []
+    touched = heap.touched()
+    assert [place.name for place in heap.changes(lambda _: None, touched)] == ['shop.ITEMS["b"]']
+    heap.note_anew(touched)
+    shop.ITEMS["b"].append(1)
+    assert [place.name for place in heap.changes(lambda _: None, heap.touched())] == ['shop.ITEMS["b"]']
+
+
+def _place(name: str, old: str, new: str, low_confidence: bool = False) -> Place:
+    return Place(name, "global/module state", old, new, None, low_confidence)
+
+
+def test_what_was_undone_is_not_left() -> None:
+    before = {"a": _place("a", "1", "2"), "b": _place("b", "1", "2"), "c": _place("c", "1", "2")}
+    left = _left(before, [_place("a", "2", "1"), _place("b", "2", "3"), _place("d", "1", "2")])
+    assert [(place.name, place.old, place.new) for place in left] == [("c", "1", "2"), ("b", "1", "3"), ("d", "1", "2")]
+
+
+def test_what_a_library_remembers_for_itself_is_settled_and_what_it_is_told_is_not() -> None:
+    def settled(*place: Any) -> bool:
+        return _is_settled(_place(*place), lambda name: name == "shop")
+
+    assert settled("lib._cache", "None", "<lib.Cache object>", True)
+    assert settled("lib.inited", "False", "True", True)
+    assert not settled("lib.inited", "False", "True")
+    assert not settled("lib.digits", "'01'", "'1'", True)
+    assert not settled('lib._handlers["x"]', "(absent)", "<function shop.handle>", True)
