@@ -23,11 +23,13 @@ use crate::support;
 const WRITE: &str = "JOSTLE_TEST_WRITE";
 
 /// Fields of what jostle reads that are its own to fill: from later answers, and from what the system tells.
-const ADDED: [(&str, &str); 13] = [
+const ADDED: [(&str, &str); 15] = [
     ("changed", "followed: []"),
+    ("changed", "left: []"),
     ("changed", "no_line: None"),
     ("changed", "read: None"),
     ("changed", "read: None"),
+    ("changed", "readings: []"),
     ("changed", "written: None"),
     ("finish", "user: None"),
     ("read", "call: None"),
@@ -194,6 +196,8 @@ fn the_harness_knows_all_that_jostle_says() {
         follow: Some(place()),
         from: 1,
         teardown: Some(fixture),
+        left: true,
+        readers: vec![place()],
     };
     let named = [NamedPlace { name: place(), get: place(), is_getter: true, set: Some(place()) }];
     let servers = [Server {

@@ -77,6 +77,7 @@ impl From<ChangedRecord> for Changed {
             no_line: record.no_line,
             read: record.read.map(line),
             followed: record.followed,
+            ..Self::default()
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::parse::reason;
 use crate::race::{Access, Call, Effect};
 use crate::run::RunError;
 use crate::run::syscalls::names::Names;
-use crate::state::{Changed, Followed, Instructions, NamedPlace, Written};
+use crate::state::{Changed, Followed, Instructions, Left, NamedPlace, Reading, Written};
 use crate::suite::{CollectionError, Test, TestId};
 use crate::trial::{Failure, MeasuredTest, Verdict};
 
@@ -274,6 +274,10 @@ pub enum Message {
     Read(Written),
     /// What became of the place that is followed.
     Followed(Followed),
+    /// What a test, an import or a fixture has left.
+    Left(Box<Left>),
+    /// Which places a test names.
+    Reading(Reading),
     /// pytest is about to end.
     Done {
         /// pytest's exit status.

@@ -235,6 +235,36 @@ pub struct Instructions {
     /// The fixture before whose teardown all this is done, and not before the last test: the tests from `from` on
     /// make that fail.
     pub teardown: Option<Fixture>,
+    /// Whether it is told after each test, import and fixture what that has left changed, and nothing else.
+    pub left: bool,
+    /// Names of places of which it is told which tests run a line that names them, and nothing else.
+    pub readers: Vec<String>,
+}
+
+/// What a test, the import of a file, or a fixture that tests share has left changed.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Left {
+    /// The test, by its place in the worker's list.
+    pub(crate) position: Option<u32>,
+    /// The fixture, once it was torn down.
+    pub(crate) fixture: Option<Fixture>,
+    /// The file that was imported.
+    pub(crate) file: Option<String>,
+    /// The line where the fixture's definition starts.
+    pub(crate) line: Option<u32>,
+    /// The places.
+    pub(crate) places: Vec<Place>,
+    /// Which of these, by their positions, are likely changed by the first use of a library alone.
+    pub(crate) settled: Vec<u32>,
+}
+
+/// The places that a test runs a line of that names them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Reading {
+    /// The test, by its place in the worker's list.
+    pub(crate) position: u32,
+    /// The places, by their positions in [`Instructions::readers`].
+    pub(crate) places: Vec<u32>,
 }
 
 /// What became of a place that is followed.
@@ -271,6 +301,12 @@ pub struct Changed {
     /// What became of the place that was to be followed, test by test.
     #[serde(skip)]
     pub followed: Vec<Followed>,
+    /// What tests, imports and fixtures have left, one by one.
+    #[serde(skip)]
+    pub(crate) left: Vec<Left>,
+    /// Which places tests name, test by test.
+    #[serde(skip)]
+    pub(crate) readings: Vec<Reading>,
 }
 
 /// A line of the project.

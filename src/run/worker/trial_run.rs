@@ -27,7 +27,7 @@ use crate::run::worker::progress::{Stage, Worker, outcome};
 use crate::run::worker::stopping::Course;
 use crate::run::worker::time_limits::TimeLimits;
 use crate::run::{Job, RunError};
-use crate::state::{Changed, Followed, NamedPlace};
+use crate::state::{Changed, Followed, Left, NamedPlace, Reading};
 use crate::suite::Suite;
 use crate::trial::{Failure, NOT_COLLECTED, Outcome, Trial};
 
@@ -343,6 +343,17 @@ impl<'a> TrialRun<'a> {
                 if let Some(place) = state.place(position) {
                     let followed = Followed { position: place as u32, moved, changed };
                     self.changed.get_or_insert_default().followed.push(followed);
+                }
+            }
+            Heard::Message(Message::Left(left)) => {
+                let position =
+                    left.position.and_then(|position| state.place(position)).map(|place| place as u32);
+                self.changed.get_or_insert_default().left.push(Left { position, ..*left });
+            }
+            Heard::Message(Message::Reading(reading)) => {
+                if let Some(place) = state.place(reading.position) {
+                    let reading = Reading { position: place as u32, ..reading };
+                    self.changed.get_or_insert_default().readings.push(reading);
                 }
             }
             Heard::Message(Message::Done { .. }) => state.enter(Stage::Ending),
