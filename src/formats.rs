@@ -22,8 +22,12 @@ pub(crate) const CONFLICTS: &str = "jostle.conflicts/1";
 /// `jostle doctor --json`.
 pub(crate) const DOCTOR: &str = "jostle.doctor/1";
 
+/// `jostle leaks --json`; `report/leaks.schema.json` has its shape.
+pub(crate) const LEAKS: &str = "jostle.leaks/1";
+
 /// What `--json` writes, but for plans.
-pub(crate) const REPORTS: [&str; 7] = [REPORT, VERIFY, HISTORY_REPORT, SPEEDUP, COLLECT, CONFLICTS, DOCTOR];
+pub(crate) const REPORTS: [&str; 8] =
+    [REPORT, VERIFY, HISTORY_REPORT, SPEEDUP, COLLECT, CONFLICTS, DOCTOR, LEAKS];
 
 /// A plan in a failure file, a report or `jostle plan --json`.
 pub(crate) const PLAN_VERSION: u32 = 1;
@@ -51,6 +55,9 @@ pub(crate) const SHARD_RESULT: &str = "jostle.result/1";
 
 /// What `jostle speedup` compares with.
 pub(crate) const SPEEDUP_BASELINE: &str = "jostle.speedup-baseline/1";
+
+/// What `jostle leaks` compares with.
+pub(crate) const LEAKS_BASELINE: &str = "jostle.leaks-baseline/1";
 
 /// What both sides of the wire must speak; the harness states its own as `PROTOCOL`.
 pub const PROTOCOL_VERSION: u32 = 8;

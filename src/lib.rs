@@ -32,6 +32,7 @@ pub mod shrink;
 pub mod explain;
 pub mod finding;
 pub(crate) mod verify;
+pub(crate) mod leaks;
 pub mod speedup;
 pub mod history;
 pub(crate) mod logs;

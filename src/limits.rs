@@ -521,3 +521,12 @@ pub(crate) const SANDBOX_END: Duration = Duration::from_secs(10);
 
 /// How long another process may hold the history's index, which it writes in one go.
 pub(crate) const INDEX_LOCK: Duration = Duration::from_secs(60);
+
+/// Places that tests leave changed of which the lines are looked for: each takes a run of two tests.
+pub(crate) const LEAK_LINES: usize = 500;
+
+/// Tests that name such a place and are tried after whoever leaves it, of each place.
+pub(crate) const LEAK_READERS: usize = 5;
+
+/// The same of all places.
+pub(crate) const LEAK_TRIED: usize = 300;

@@ -80,6 +80,8 @@ pub struct Config {
     pub(crate) sarif: Option<PathBuf>,
     /// Places of state to watch, by the names that reports have for them.
     pub(crate) state: Option<BTreeMap<String, NamedState>>,
+    /// What `jostle leaks` is told.
+    pub(crate) leaks: Option<LeaksSettings>,
     /// Servers that each trial has of its own, by name.
     pub(crate) services: Option<BTreeMap<String, ServiceSettings>>,
     /// What would stand after `--`.
@@ -106,6 +108,15 @@ impl std::fmt::Display for Count {
             Self::Word(word) => f.write_str(word),
         }
     }
+}
+
+/// Settings of `jostle leaks`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LeaksSettings {
+    /// Patterns of places that may be left changed.
+    #[serde(default)]
+    pub(crate) allow: Vec<String>,
 }
 
 /// How a place of state is got at.

@@ -56,6 +56,13 @@ pub struct SuiteOptions {
     pub(super) config: Config,
 }
 
+impl SuiteOptions {
+    /// The patterns of places that tests may leave changed.
+    pub(crate) fn allowed_leaks(&self) -> &[String] {
+        self.config.leaks.as_ref().map_or(&[], |leaks| &leaks.allow)
+    }
+}
+
 /// Where JSON is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JsonTarget {

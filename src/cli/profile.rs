@@ -77,6 +77,7 @@ fn over(above: Config, below: Config) -> Config {
         sarif,
         state,
         services,
+        leaks,
         pytest_args,
         profile,
     } = below;
@@ -117,6 +118,7 @@ fn over(above: Config, below: Config) -> Config {
         sarif: above.sarif.or(sarif),
         state: above.state.or(state),
         services: above.services.or(services),
+        leaks: above.leaks.or(leaks),
         pytest_args: above.pytest_args.or(pytest_args),
         profile,
     }

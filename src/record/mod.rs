@@ -11,10 +11,12 @@ mod journal_changed;
 pub(crate) mod journal_file;
 pub(crate) mod night;
 pub(crate) mod speedup_baseline;
+pub(crate) mod leaks_baseline;
 pub(crate) mod atomic_file;
 
 pub use failure_file::FailureFile;
 pub(crate) use failure_file::RecordError;
 pub use history_index::HistoryIndex;
 pub use journal_file::Journal;
+pub(crate) use leaks_baseline::LeaksBaseline;
 pub use speedup_baseline::SpeedupBaseline;

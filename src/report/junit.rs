@@ -5,12 +5,14 @@
 //! is no isolation failure, are skipped cases, whose message says what was seen.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::logs::junit::{OURS, names};
 use crate::report::entry::{Entry, Weight};
 use crate::session::SessionResult;
+use crate::suite::Suite;
 
 /// The report of a session as XML.
 ///
@@ -25,17 +27,40 @@ pub(crate) fn report(
     suite.add_property(Property::new("trials", outline.trials.to_string()));
     suite.add_property(Property::new("fingerprint", outline.collected.suite.fingerprint.to_string()));
     suite.set_time(outline.duration);
+    of_suite(suite, &outline.collected.suite, entries, Some(outline.duration))
+}
+
+/// The report of entries that came of no session, as XML.
+///
+/// # Errors
+/// As those of [`report`].
+pub(crate) fn report_of(
+    name: &str,
+    suite: &Suite,
+    entries: &[Entry],
+) -> Result<String, quick_junit::SerializeError> {
+    of_suite(TestSuite::new(name), suite, entries, None)
+}
+
+fn of_suite(
+    mut cases: TestSuite,
+    suite: &Suite,
+    entries: &[Entry],
+    time: Option<Duration>,
+) -> Result<String, quick_junit::SerializeError> {
     let has_entry: BTreeSet<&str> = entries.iter().map(|entry| entry.test.as_str()).collect();
-    suite.add_test_cases(entries.iter().map(case));
-    for test in &outline.collected.suite.tests {
+    cases.add_test_cases(entries.iter().map(case));
+    for test in &suite.tests {
         let name = test.id.to_string();
         if !has_entry.contains(name.as_str()) {
-            suite.add_test_case(named(&name, TestCaseStatus::success()));
+            cases.add_test_case(named(&name, TestCaseStatus::success()));
         }
     }
     let mut report = Report::new(OURS);
-    report.set_time(outline.duration);
-    report.add_test_suite(suite);
+    if let Some(time) = time {
+        report.set_time(time);
+    }
+    report.add_test_suite(cases);
     report.to_string()
 }
 

@@ -30,6 +30,8 @@ pub(crate) mod speedup;
 pub(crate) mod speedup_document;
 pub(crate) mod replay;
 mod replay_document;
+pub(crate) mod leaks;
+pub(crate) mod leaks_document;
 pub(crate) mod verify;
 pub(crate) mod page;
 pub(crate) mod history;

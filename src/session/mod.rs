@@ -12,6 +12,7 @@ pub(crate) mod agenda;
 pub(crate) mod complete;
 pub(crate) mod replay;
 pub(crate) mod speedup;
+pub(crate) mod leaks;
 pub mod lab;
 pub mod stress;
 pub mod investigate;

@@ -56,6 +56,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// List which tests touch files, databases and ports that others change
     Conflicts(ConflictsArgs),
+    /// List what each test leaves changed, and which of it hurts
+    Leaks(LeaksArgs),
     /// Put the results of a night's shards together, then judge and shrink what failed
     Merge(MergeArgs),
     /// Print the plan of a trial, or write the plan of a night in shards, without running it
@@ -322,6 +324,32 @@ pub struct ConflictsArgs {
     /// The suite.
     #[command(flatten)]
     pub suite: SuiteArgs,
+}
+
+/// `jostle leaks`.
+#[derive(Debug, Args)]
+pub struct LeaksArgs {
+    /// Fail only for what is not in this file, which --write-baseline wrote, and say what of it is gone
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// Write who leaves what to a file, for --baseline, and do not fail for it
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub(crate) write_baseline: Option<PathBuf>,
+    /// Write the results as JUnit XML, as Jenkins, GitLab and others show it
+    #[arg(long, value_name = "FILE", help_heading = "Results", hide_short_help = true)]
+    pub(crate) junit: Option<PathBuf>,
+    /// Write what is left as a code quality report of GitLab's
+    #[arg(long, value_name = "FILE", help_heading = "Results", hide_short_help = true)]
+    pub(crate) code_quality: Option<PathBuf>,
+    /// How trials are kept apart.
+    #[command(flatten)]
+    pub(crate) isolation: IsolationArgs,
+    /// Which tests of it.
+    #[command(flatten)]
+    pub(crate) chosen: ChosenArgs,
+    /// The suite.
+    #[command(flatten)]
+    pub(crate) suite: SuiteArgs,
 }
 
 /// `jostle plan`.

@@ -16,6 +16,7 @@ use crate::report::entry::{Entry, entries};
 use crate::report::gitlab::Sections;
 use crate::report::{Again, code_quality, github, junit, sarif};
 use crate::session::SessionResult;
+use crate::trial::Collected;
 
 /// Writes whatever the options ask for and the system at hand understands. What cannot be written keeps nothing else
 /// from it: there is a result for each.
@@ -26,10 +27,10 @@ pub(crate) fn write(
 ) -> [anyhow::Result<()>; 4] {
     let entries = entries(outline, options.strict, again);
     let rootdir = Path::new(&outline.collected.interpreter.rootdir);
-    let repository = folder("GITHUB_WORKSPACE").or_else(|| folder("CI_PROJECT_DIR"));
+    let repository = repository();
     [
         write_junit(options, outline, &entries),
-        write_code_quality(options, &entries, rootdir, repository.as_deref()),
+        write_code_quality(options.code_quality.as_deref(), &entries, rootdir, repository.as_deref()),
         write_sarif(options, &entries, rootdir, repository.as_deref()),
         write_for_github(outline, &entries, rootdir, repository.as_deref()),
     ]
@@ -41,13 +42,36 @@ fn write_junit(options: &ResultOptions, outline: &SessionResult, entries: &[Entr
     Ok(whole("--junit", path, xml.as_bytes())?)
 }
 
+/// Writes what tests leave changed: to files that are asked for, and as annotations in a job of GitHub's.
+///
+/// # Errors
+/// A file cannot be written.
+pub(crate) fn write_leaks(
+    junit: Option<&Path>,
+    code_quality: Option<&Path>,
+    collected: &Collected,
+    entries: &[Entry],
+) -> anyhow::Result<()> {
+    let rootdir = Path::new(&collected.interpreter.rootdir);
+    let repository = repository();
+    if let Some(path) = junit {
+        let xml = junit::report_of("leaks", &collected.suite, entries);
+        whole("--junit", path, xml.context("cannot write the results as JUnit XML")?.as_bytes())?;
+    }
+    write_code_quality(code_quality, entries, rootdir, repository.as_deref())?;
+    if is_github() {
+        anstream::eprint!("{}", github::annotations(entries, rootdir, repository.as_deref()));
+    }
+    Ok(())
+}
+
 fn write_code_quality(
-    options: &ResultOptions,
+    path: Option<&Path>,
     entries: &[Entry],
     rootdir: &Path,
     repository: Option<&Path>,
 ) -> anyhow::Result<()> {
-    let Some(path) = &options.code_quality else { return Ok(()) };
+    let Some(path) = path else { return Ok(()) };
     let issues = code_quality::issues(entries, rootdir, repository);
     Ok(whole("--code-quality", path, &json(&issues)?)?)
 }
@@ -74,7 +98,7 @@ fn write_for_github(
     rootdir: &Path,
     repository: Option<&Path>,
 ) -> anyhow::Result<()> {
-    if std::env::var_os("GITHUB_ACTIONS").is_none_or(|value| value != "true") {
+    if !is_github() {
         return Ok(());
     }
     // The runner reads both streams, and standard output may hold --json.
@@ -92,6 +116,15 @@ pub(crate) fn sections() -> Option<Sections> {
         fstat(std::io::stdout()).is_ok_and(|file| FileType::from_raw_mode(file.st_mode) == FileType::Fifo);
     let time = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
     (in_job && piped).then_some(Sections { time })
+}
+
+fn is_github() -> bool {
+    std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true")
+}
+
+/// The folder of the repository, in a job.
+fn repository() -> Option<PathBuf> {
+    folder("GITHUB_WORKSPACE").or_else(|| folder("CI_PROJECT_DIR"))
 }
 
 fn folder(variable: &str) -> Option<PathBuf> {

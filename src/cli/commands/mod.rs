@@ -19,6 +19,7 @@ pub(crate) mod plan;
 pub(crate) mod night;
 pub(crate) mod shard;
 pub(crate) mod merge;
+pub(crate) mod leaks;
 pub(crate) mod speedup;
 pub(crate) mod demo;
 pub(crate) mod shell;
@@ -43,6 +44,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Merge(args) => merge::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::History(args) => history::run(&args),
+        Command::Leaks(args) => leaks::run(&args),
         Command::Speedup(args) => speedup::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Completions(args) => shell::completions(&args),

@@ -1,0 +1,85 @@
+//! `jostle leaks`: what each test leaves changed.
+
+use std::path::Path;
+
+use crate::cli::ExitCode;
+use crate::cli::args::LeaksArgs;
+use crate::cli::commands::ci;
+use crate::cli::commands::suite_run::{engine, write_json};
+use crate::cli::isolation_options::IsolationOptions;
+use crate::cli::options::SuiteOptions;
+use crate::cli::values::{UsageError, place_for};
+use crate::leaks::{gone, is_allowed, pairs};
+use crate::plan::{Axes, Seed};
+use crate::record::LeaksBaseline;
+use crate::report::leaks::{Against, Leaks, entries, leaks};
+use crate::report::leaks_document::LeaksDocument;
+use crate::run::engine::Collect;
+use crate::session::leaks::{LeaksFound, find};
+
+/// Runs the command.
+///
+/// # Errors
+/// The options or the baseline are wrong, pytest cannot be run, or the results cannot be written.
+pub fn run(args: &LeaksArgs) -> anyhow::Result<ExitCode> {
+    let options = SuiteOptions::choosing(&args.suite, &args.chosen)?;
+    let isolation = IsolationOptions::new(&args.isolation, &options)?;
+    let places = [
+        ("--write-baseline", &args.write_baseline),
+        ("--junit", &args.junit),
+        ("--code-quality", &args.code_quality),
+    ];
+    for (option, path) in places {
+        path.as_deref().map(|path| place_for(option, path)).transpose()?;
+    }
+    let read = |path: &Path| LeaksBaseline::read(path).map_err(|error| UsageError(error.to_string()));
+    let baseline = args.baseline.as_deref().map(|path| Ok::<_, UsageError>((path, read(path)?.pairs())));
+    let baseline = baseline.transpose()?;
+    let mut engine = engine(&options, &isolation)?;
+    let hash_seed = Axes::default().hash_seed_values(Seed(0))[0];
+    let collected = engine.collect(Collect::kept(hash_seed))?;
+    let suite = &collected.suite;
+    let found = match suite.tests.len() {
+        0 => LeaksFound::default(),
+        _ => find(suite, &mut *engine, hash_seed)?,
+    };
+    let allow = options.allowed_leaks();
+    let (allowed, told): (Vec<_>, Vec<_>) =
+        found.leaks.into_iter().partition(|leak| is_allowed(allow, &leak.place));
+    let now = pairs(&told, suite);
+    let against = baseline.map(|(path, known)| {
+        let gone = gone(&known, &now, suite);
+        Against { path: path.to_owned(), known, gone }
+    });
+    let allowed = allowed.iter().filter(|leak| !leak.settled).count();
+    let report = Leaks { leaks: told, allowed, unseen: found.unseen, runs: found.runs, against, collected };
+    if let Some(path) = &args.write_baseline {
+        LeaksBaseline::new(&now).write(path).map_err(|error| UsageError(error.to_string()))?;
+        anstream::eprintln!("wrote {}", path.display());
+    }
+    report_all(args, &options, &report)
+}
+
+/// Writes the results to where they are wanted.
+fn report_all(args: &LeaksArgs, options: &SuiteOptions, report: &Leaks) -> anyhow::Result<ExitCode> {
+    let suite = &report.collected.suite;
+    // What was just written down is known from now on.
+    let new = if args.write_baseline.is_some() { 0 } else { report.new_places() };
+    let code = match (suite.errors.is_empty(), suite.tests.is_empty()) {
+        _ if new > 0 => ExitCode::Found,
+        (false, _) => ExitCode::Unjudged,
+        (true, true) => ExitCode::NothingCollected,
+        (true, false) if !report.unseen.is_empty() => ExitCode::Unjudged,
+        (true, false) => ExitCode::Clean,
+    };
+    if !write_json(options.json.as_ref(), &LeaksDocument::new(report, code as u8))? {
+        leaks(&mut anstream::stdout(), report, options.verbosity)?;
+    }
+    ci::write_leaks(
+        args.junit.as_deref(),
+        args.code_quality.as_deref(),
+        &report.collected,
+        &entries(report),
+    )?;
+    Ok(code)
+}
