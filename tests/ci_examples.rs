@@ -266,6 +266,23 @@ fn no_example_installs_a_name_that_may_be_somebody_elses() {
 }
 
 #[test]
+fn only_what_a_pull_request_newly_leaves_fails_on_github() {
+    const FILE: &str = "docs/ci/github-actions-leaks.yml";
+    let workflow = yaml(FILE);
+    let checkout = Checkout::new(&workflow["env"], GITHUB);
+    fs::create_dir_all(checkout.project.join("tests")).expect("a folder");
+    checkout.succeeds(&told_in_comments(FILE, "jostle leaks"), &[]);
+    let [leaks] = steps(&workflow, "leaks").try_into().expect("one command");
+    checkout.succeeds(&leaks, &[]);
+    let added = "import os\n\n\ndef test_added():\n    os.environ[\"ADDED\"] = \"1\"\n";
+    fs::write(checkout.project.join("tests/test_added.py"), added).expect("a test");
+    let (code, said) = checkout.run(&leaks, &[]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("::error file=tests/test_added.py,line=5,"), "{said}");
+    assert!(checkout.has("leaks.xml") && checkout.has("leaks-report.json"));
+}
+
+#[test]
 #[ignore = "at night: by day the shards of GitLab's example are run"]
 fn a_night_in_shards_on_github() {
     let workflow = yaml("docs/ci/github-actions-shards.yml");

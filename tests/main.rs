@@ -21,6 +21,7 @@ mod harness;
 mod hermetic;
 mod history;
 mod installed;
+mod leaks;
 mod libraries;
 mod nightly;
 mod old_files;

@@ -99,7 +99,7 @@ const SHOWN_FIXED: [&str; 6] =
 fn place(arguments: &[String]) -> Where {
     let has = |option: &str| arguments.iter().any(|argument| argument == option);
     match arguments.first().map(String::as_str) {
-        Some("speedup" | "fix") => Where::Nowhere,
+        Some("speedup" | "fix" | "leaks") => Where::Nowhere,
         Some("history" | "merge") => Where::Fixed,
         // Without a name it looks for what the last session found, which has to have found something.
         Some("verify") if arguments.len() > 1 && !has("--require-fail") => Where::Fixed,

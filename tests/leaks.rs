@@ -1,0 +1,191 @@
+//! `jostle leaks` on suites whose leaks are known: a place of each sort, each named by the line that changes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support;
+
+/// How many of the planted leaks may be missed.
+const MISSED: usize = 3;
+
+fn run(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut command = support::jostle(folder);
+    command
+        .arg("leaks")
+        .args(["--progress", "none"])
+        .args(arguments)
+        .arg("--python")
+        .arg(support::light_python());
+    command.envs(variables.iter().copied()).output().expect("jostle runs")
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// The document on standard output, checked against its schema.
+fn document(output: &Output) -> Value {
+    let document: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", said(output)));
+    let schema =
+        fs::read_to_string(support::root().join("src/report/leaks.schema.json")).expect("the schema");
+    let schema = serde_json::from_str(&schema).expect("the schema is JSON");
+    let validator = jsonschema::validator_for(&schema).expect("the schema is one");
+    if let Err(error) = validator.validate(&document) {
+        panic!("{error} at {}: {document:#}", error.instance_path());
+    }
+    document
+}
+
+fn project(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).expect("a file");
+    }
+    folder
+}
+
+fn planted() -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    support::copy(&support::root().join("tests/leaks/planted"), folder.path());
+    folder
+}
+
+/// Of each test of the suite the places that it leaves, with the line where each is changed, if that is known.
+fn told(document: &Value) -> BTreeMap<String, BTreeMap<String, Option<u64>>> {
+    let mut told: BTreeMap<String, BTreeMap<String, Option<u64>>> = BTreeMap::new();
+    for leak in document["leaks"].as_array().expect("leaks") {
+        for owner in leak["by"].as_array().expect("owners") {
+            let name = owner["name"].as_str().expect("a name").to_owned();
+            let place = leak["place"].as_str().expect("a place").to_owned();
+            told.entry(name).or_default().insert(place, leak["written"]["line"].as_u64());
+        }
+    }
+    told
+}
+
+#[test]
+fn planted_leaks_are_named_by_their_places_and_lines_and_no_clean_test_is_accused() {
+    let folder = planted();
+    let output = run(folder.path(), &["--json"], &[]);
+    let told = told(&document(&output));
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let accused: Vec<_> = told.keys().filter(|name| !name.starts_with("test_leaks.py::")).collect();
+    assert!(accused.is_empty(), "{accused:?}: {told:#?}");
+    let text = fs::read_to_string(folder.path().join("test_leaks.py")).expect("the suite");
+    let (mut test, mut planted, mut missed) = (String::new(), 0, Vec::new());
+    for (number, line) in (1..).zip(text.lines()) {
+        if let Some(name) = line.strip_prefix("def ") {
+            test = format!("test_leaks.py::{}", name.trim_end_matches("():"));
+        }
+        let Some((_, place)) = line.split_once("# leaks: ") else { continue };
+        let (place, elsewhere) =
+            place.split_once(", at ").map_or((place, None), |(place, at)| (place, Some(at)));
+        planted += 1;
+        let is_place = |name: &str| name == place || place == "descriptor" && name.starts_with(place);
+        let found = told.get(&test).and_then(|places| places.iter().find(|(name, _)| is_place(name)));
+        // No look after a line tells of a process, and what a library or the project's own code changes is its line.
+        let at = found.map(|(_, line)| line.is_none_or(|line| line == number) || elsewhere.is_some());
+        let has_line = found.is_some_and(|(_, line)| line.is_some()) || place.starts_with("child process");
+        if at != Some(true) || !has_line {
+            missed.push((test.clone(), place.to_owned(), told.get(&test).cloned()));
+        }
+    }
+    assert!(planted >= 60, "{planted}");
+    assert!(missed.len() <= MISSED, "{} of {planted} were missed: {missed:#?}", missed.len());
+}
+
+/// A polluter with a victim, one with a reader and one that nobody reads.
+const THREE: &[(&str, &str)] = &[
+    ("shop.py", "RATE = 1\nNAME = 'a'\nUNREAD = 0\n"),
+    (
+        "test_shop.py",
+        "import shop\n\n\ndef test_rate():\n    assert shop.RATE == 1\n\n\ndef test_name():\n    assert shop.NAME\n\n\n\
+         def test_unread():\n    shop.UNREAD += 1\n\n\ndef test_rename():\n    shop.NAME = 'b'\n\n\n\
+         def test_raise():\n    shop.RATE = 2\n",
+    ),
+];
+
+#[test]
+fn what_hurts_comes_first_and_a_victim_was_seen_to_fail() {
+    let folder = project(THREE);
+    let output = run(folder.path(), &["--json"], &[]);
+    let document = document(&output);
+    let leaks = document["leaks"].as_array().expect("leaks");
+    let shown: Vec<_> = leaks.iter().map(|leak| (leak["place"].as_str(), leak["harm"].as_str())).collect();
+    let expected = [("shop.RATE", "victim"), ("shop.NAME", "reader"), ("shop.UNREAD", "unread")];
+    assert_eq!(shown, expected.map(|(place, harm)| (Some(place), Some(harm))));
+    assert_eq!(leaks[0]["victims"][0]["node_id"], "test_shop.py::test_rate");
+    assert_eq!(leaks[0]["written"]["line"], 21);
+}
+
+#[test]
+fn only_new_leaks_fail_against_a_baseline_and_those_that_are_gone_are_told() {
+    let folder = project(THREE);
+    let baseline = folder.path().join("leaks.json");
+    let output = run(folder.path(), &["--write-baseline", "leaks.json"], &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let first = fs::read_to_string(&baseline).expect("the baseline");
+    assert!(first.contains("\"shop.RATE\": [\n      \"test_shop.py::test_raise\"\n    ]"), "{first}");
+    assert_eq!(run(folder.path(), &["--baseline", "leaks.json"], &[]).status.code(), Some(0));
+
+    let text = THREE[1].1.replace("    shop.NAME = 'b'", "    assert shop.NAME")
+        + "\n\ndef test_new():\n    shop.NEW = 1\n";
+    fs::write(folder.path().join("test_shop.py"), text).expect("the suite");
+    let files = ["--junit", "leaks.xml", "--code-quality", "quality.json", "--baseline", "leaks.json"];
+    let output = run(folder.path(), &files, &[("GITHUB_ACTIONS", "true")]);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for told in [
+        "shop.NEW  1 test",
+        "gone  shop.NAME: test_shop.py::test_rename",
+        "1 place newly left changed, 2 known, 1 gone",
+        "::error file=test_shop.py,line=25,title=leak%3A test_shop.py%3A%3Atest_new::leaves shop.NEW changed",
+    ] {
+        assert!(said.contains(told), "{told}: {said}");
+    }
+    let junit = fs::read_to_string(folder.path().join("leaks.xml")).expect("JUnit XML");
+    assert!(junit.contains("<failure message=\"leak: leaves shop.NEW changed"), "{junit}");
+    let quality: Value =
+        serde_json::from_str(&fs::read_to_string(folder.path().join("quality.json")).expect("a report"))
+            .expect("JSON");
+    let weights: BTreeSet<_> =
+        quality.as_array().expect("issues").iter().map(|issue| issue["severity"].as_str()).collect();
+    assert_eq!(weights, [Some("critical"), Some("minor")].into());
+
+    fs::write(&baseline, "{\"schema\": \"jostle.report/1\", \"leaks\": {}}").expect("the baseline");
+    let output = run(folder.path(), &["--baseline", "leaks.json"], &[]);
+    assert_eq!(output.status.code(), Some(4));
+}
+
+#[test]
+fn what_is_allowed_is_left_out_and_imports_and_fixtures_are_charged_for_their_own() {
+    let folder = project(&[
+        ("jostle.toml", "[leaks]\nallow = [\"shop.ALLOWED\"]\n"),
+        ("shop.py", "ALLOWED = 0\nHELD = 0\nLEFT = 0\n"),
+        (
+            "test_shop.py",
+            "import os\n\nimport pytest\nimport shop\n\nos.environ['SHOP_IMPORTED'] = '1'\n\n\n@pytest.fixture(scope='module')\n\
+             def held():\n    shop.HELD = 1\n    shop.LEFT = 1\n    yield\n    shop.HELD = 0\n\n\n\
+             def test_one(held):\n    pass\n\n\ndef test_two(held):\n    shop.ALLOWED = 1\n",
+        ),
+    ]);
+    let output = run(folder.path(), &["--json"], &[]);
+    let document = document(&output);
+    let told = told(&document);
+    assert_eq!(document["allowed"], 1, "{document:#}");
+    let names: Vec<_> = told
+        .iter()
+        .map(|(name, places)| (name.as_str(), places.keys().cloned().collect::<Vec<_>>()))
+        .collect();
+    let expected = [
+        ("fixture held (scope module) of test_shop.py", vec!["shop.LEFT".to_owned()]),
+        ("import of test_shop.py", vec!["os.environ[\"SHOP_IMPORTED\"]".to_owned()]),
+    ];
+    assert_eq!(names, expected);
+}
