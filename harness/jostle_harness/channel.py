@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import socket
 import threading
+from json import dumps, loads  # bound now: a test may replace them
 from typing import FrozenSet, List, Optional, Tuple
 
 from . import messages
@@ -43,7 +43,7 @@ class Channel:
         """Send a message, with a descriptor if there is one. A fork that comes here by accident says nothing."""
         if os.getpid() != self._pid:
             return
-        line = json.dumps(message, ensure_ascii=True).encode("ascii") + b"\n"
+        line = dumps(message, ensure_ascii=True).encode("ascii") + b"\n"
         try:
             with self._lock:
                 if descriptor is not None:
@@ -65,7 +65,7 @@ class Channel:
             self._descriptors += descriptors
             pieces.append(more)
         line, self._pending = b"".join(pieces).split(b"\n", 1)
-        message: ToHarness = json.loads(line)
+        message: ToHarness = loads(line)
         return message
 
     def receive_with_descriptors(self) -> Tuple[ToHarness, List[int]]:
