@@ -3,7 +3,7 @@
 All tests run in one process, in the order of the plan. After each, a cheap look tells what may have changed, and what has is
 named and told. What a test has left is put back then, where that is safe, so that the next one is seen to leave the same. What
 is of installed code, a cache or an import stays: such comes about once in a process, and costs much to come about again. Threads,
-processes, descriptors, files and databases stay as well, and are taken for what was there from then on.
+processes, descriptors, files, databases and generators of random numbers stay as well, and are taken for what was there from then on.
 
 What a fixture of a wider scope changes while it is set up is no test's. What is left of it after its teardown is its own.
 """
@@ -34,7 +34,16 @@ if TYPE_CHECKING:
 
 #: What nobody puts back: it has gone on since, or lies where others may need it by now.
 _STAYS = frozenset(
-    ("thread", "child process", "descriptor", "port", "file system", "database", "session/module fixture state")
+    (
+        "thread",
+        "child process",
+        "descriptor",
+        "port",
+        "file system",
+        "database",
+        "session/module fixture state",
+        "random state",  # who seeds is told from who draws by what the same test leaves next
+    )
 )
 #: What was changed and not yet undone, by name.
 _Pending = Dict[str, Place]
@@ -47,6 +56,7 @@ class Leaks(Explainer):
         super().__init__(*arguments)
         self._channel = channel
         self._opened = Opened()
+        self._position = 0
         #: What the test that runs has changed before a fixture was set up or torn down in its course.
         self._of_test: _Pending = {}
         #: What fixtures have changed that are set up by now, each with how the places begin that are of the class or module
@@ -54,20 +64,34 @@ class Leaks(Explainer):
         self._of_fixtures: Dict[int, Tuple[str, _Pending]] = {}
 
     def before(self, position: int, is_last: bool, channel: Channel, item: Optional[pytest.Item]) -> None:
-        """Note how everything is, before the first test."""
+        """Begin with the next test."""
+        self._position = position
+
+    @pytest.hookimpl(hookwrapper=True, trylast=True)
+    def pytest_runtest_setup(self) -> Generator[None, None, None]:
+        """Note how everything is, before the first test. All looks are made where pytest captures and has its own handlers in
+        place, so that none of that differs from one to the next."""
         if self._graph is None:
             self.start()
             self._changes()  # what noting has changed itself
         self._of_test = {}
         self._opened.forget()
+        yield
 
-    def follow(self, position: int, channel: Channel, next_item: Optional[pytest.Item]) -> None:
-        """Tell, after a test, what it has left, and put it back."""
-        self._process_state.streams.next_item = next_item
+    @pytest.hookimpl(hookwrapper=True, trylast=True)
+    def pytest_runtest_teardown(self, nextitem: Optional[pytest.Item]) -> Generator[None, None, None]:  # type: ignore[override]
+        """Tell, once all is torn down that is no more needed, what a test has left, and put it back."""
+        yield
+        if self._graph is None:
+            return
+        self._process_state.streams.next_item = nextitem
         with collector.held_back():
             left = _left(self._of_test, self._changes())
-            self._tell(left, position=position)
+            self._tell(left, position=self._position)
             self._undo(left)
+
+    def follow(self, position: int, channel: Channel, next_item: Optional[pytest.Item]) -> None:
+        """Nothing is left to be told after a test."""
 
     def tell_read(self, channel: Channel) -> None:
         """Look no more."""
@@ -90,7 +114,7 @@ class Leaks(Explainer):
         if fixturedef.scope == "class" and request.cls is not None:
             own += request.cls.__qualname__ + "."
         self._of_fixtures[id(fixturedef)] = (own, self._since({}))
-        self._graph.add_value(fixture_place(fixturedef), outcome.get_result())
+        self._graph.add_value(fixture_place(fixturedef, self._rootdir), outcome.get_result())
         self._graph.walk()
         fixturedef.addfinalizer(lambda: self._of_test.update(self._since(self._of_test)))
 
@@ -176,16 +200,20 @@ class Leaks(Explainer):
 
     def _renew(self) -> None:
         """Note all objects anew."""
-        files, fixtures = self._files, self._of_fixtures
+        files, fixtures, streams = self._files, self._of_fixtures, self._process_state.streams
         self._leftovers.stop()
         self._start()
         self._files, self._of_fixtures = files, fixtures
+        self._process_state.streams.take_copies(streams)
+        self._leftovers.note_descriptors()
         assert self._graph is not None
         self._graph.touched(), self._heap.touched()
 
     def _renew_small(self, context: bool) -> None:
         """Note anew what is no object of a module's."""
+        streams = self._process_state.streams
         self._process_state = ProcessState(pytest_private.capture_manager(self._config))
+        self._process_state.streams.take_copies(streams)
         if context:
             self._contexts = ContextVariables(self.is_own, self._is_runner)
         self._leftovers.note_anew()
@@ -197,7 +225,7 @@ class Leaks(Explainer):
         found: List[Place] = []
         seen: Dict[str, int] = {}
         for place in patchers.merged(iter(places)):
-            if place.told_by_items:
+            if place.told_by_items or self._is_of_pytest(place):
                 continue
             library_state.make_known(place)
             seen[place.name] = seen.get(place.name, 0) + 1
@@ -205,6 +233,11 @@ class Leaks(Explainer):
                 place.name += f" ({seen[place.name]})"
             found.append(place)
         return found
+
+    def _is_of_pytest(self, place: Place) -> bool:
+        """Whether pytest itself sets a place for each test, and puts it back after it."""
+        has = self._config.pluginmanager.hasplugin
+        return place.name.startswith(("warnings.", "_py_warnings.", "_warnings.")) and has("warnings")
 
 
 class ImportLeaks:
@@ -234,7 +267,9 @@ class ImportLeaks:
         if places:
             self._channel.send(message(places, lambda _: False, file=file))
         self._threads.update(threads)
+        streams = self._state.streams
         self._state = ProcessState()
+        self._state.streams.take_copies(streams)
 
 
 def message(
@@ -246,7 +281,7 @@ def message(
     line: Optional[int] = None,
 ) -> messages.Left:
     """What is told of those that were left."""
-    settled = [at for at, place in enumerate(places) if _is_settled(place, is_own)]
+    settled = [at for at, place in enumerate(places) if _is_settled(place, is_own) or _comes_along(place, places)]
     told = [place.message() for place in places]
     return {
         "type": "left",
@@ -270,7 +305,23 @@ _REGISTRIES = (
     "shutil._UNPACK_FORMATS",
     "webbrowser._browsers",
 )
+#: Tables of what is made for whoever asks first, and of which nothing but the time that it takes depends.
+_MADE_ONCE = (
+    "sys.path_importer_cache",
+    "logging.Logger.manager.loggerDict[",
+    "logging.root.manager.loggerDict[",
+)
+#: What is shown of a value that says nothing of itself.
+_OPAQUE = ("another state", "another file", "another loop", "open")
 _NOTHING = ("(absent)", "None", "False", "{}", "[]", "set()")
+
+
+def _comes_along(place: Place, places: List[Place]) -> bool:
+    """Whether a module was put into the table by another that was imported, as those that are written in C do."""
+    parent = place.name.rpartition(".")[0] + '"]'
+    return place.name.startswith('sys.modules["') and any(
+        other.name == parent and other.low_confidence and other.old == "(absent)" for other in places
+    )
 
 
 def _is_settled(place: Place, is_own: Callable[[str], bool]) -> bool:
@@ -280,6 +331,7 @@ def _is_settled(place: Place, is_own: Callable[[str], bool]) -> bool:
         return False
     if (
         _is_cache(place)
+        or place.name.startswith(_MADE_ONCE)
         or place.kind == "import-time"
         or place.name.startswith("sys.modules[")
         and place.low_confidence
@@ -303,7 +355,7 @@ def _left(before: _Pending, now: List[Place]) -> List[Place]:
         names.add(place.name)
         first = before.get(place.name)
         if first is not None:
-            if first.old == place.new:
+            if first.old == place.new or place.new in _OPAQUE:  # of which it cannot be told whether it is the first
                 continue
             place.old, place.restore = first.old, first.restore
         found.append(place)

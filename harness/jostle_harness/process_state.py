@@ -55,6 +55,8 @@ class ProcessState:
         for table, held in (("os.environ", os.environ), ("sys.modules", sys.modules)):
             if name.startswith(f'{table}["') and name.endswith('"]'):
                 return _getter(held, name[len(table) + 2 : -2])
+        if name.startswith('os.putenv("') and name.endswith('")'):
+            return lambda: _c_environ().get(name[len('os.putenv("') : -2], MISSING)
         get = next((setting.get for setting in self._settings if setting.name == name), None)
         if get is None:
             return self.streams.probe(name) or _probe_of_logger(name)

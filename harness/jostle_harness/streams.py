@@ -42,6 +42,13 @@ class Streams:
         self._loop = _loop_state()
         self._loop_object = _loop()
 
+    def take_copies(self, other: Streams) -> None:
+        """Keep the copies of the descriptors that others have, in place of own ones."""
+        for copy in self._copies:
+            if copy is not None:
+                os.close(copy)
+        self._copies = other._copies
+
     def covers(self, name: str) -> bool:
         """Whether a place that is found elsewhere is told of here."""
         if name == "asyncio.events._event_loop_policy":  # made by whoever first asks for a loop
