@@ -113,7 +113,7 @@ fn place(out: &mut dyn Write, report: &Leaks, leak: &Leak, verbose: bool) -> io:
     };
     let style = if leak.harm() == Harm::Victim { BAD } else { NAME };
     writeln!(out, "{style}{}{style:#}  {}, {}", leak.place, who(&owners), harm(leak))?;
-    writeln!(out, "  {DIM}{}{DIM:#}: {} -> {}", leak.kind, leak.old, leak.new)?;
+    writeln!(out, "  {DIM}{}{DIM:#}: {} → {}", leak.kind, leak.old, leak.new)?;
     if let Some(written) = &leak.written {
         writeln!(out, "  changed at {}", line(written))?;
     }
@@ -236,7 +236,7 @@ fn entry(report: &Leaks, leak: &Leak, owner: &Owner, suite: &Suite) -> Entry {
         file: Some(file.to_owned()),
         line: written.filter(|written| written.file == file).map(|written| written.line).or(line),
         headline: format!("leaves {} changed; {}", leak.place, harm(leak)),
-        text: format!("{}: {} -> {}{at}{victims}", leak.kind, leak.old, leak.new),
+        text: format!("{}: {} → {}{at}{victims}", leak.kind, leak.old, leak.new),
         token: None,
     }
 }

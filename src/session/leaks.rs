@@ -94,32 +94,65 @@ impl Search<'_> {
         first.take(LEAK_LINES).collect()
     }
 
-    /// Looks for the line of each, by running its first test twice in one process. What that does not change alone is
-    /// settled by what ran before it, and of generators of random numbers whoever does no more than draw.
-    fn lines(&mut self) -> Result<(), RunError> {
-        let asked_lines = self.asked_lines();
-        let mut asked = Vec::new();
-        for &(at, test) in &asked_lines {
-            let leak = &self.found.leaks[at];
-            let twice = self.of(&[test, test]);
-            // Who seeds a generator leaves it in one state, however often; who draws, in another each time.
-            if leak.kind == StateKind::Random {
-                let told = Instructions { left: true, ..Instructions::default() };
-                asked.push((at, (twice.clone(), told)));
+    /// Leaves of those who leave a generator of random numbers in another state only who seeds it: run twice, such a test
+    /// leaves it in one state, and who does no more than draw in another each time.
+    fn seeds(&mut self) -> Result<(), RunError> {
+        let random = self.found.leaks.iter().enumerate();
+        let random = random.filter(|(_, leak)| !leak.settled && leak.kind == StateKind::Random);
+        let asked: Vec<(usize, TestIndex)> = random
+            .flat_map(|(at, leak)| {
+                leak.owners.iter().filter_map(move |owner| match owner {
+                    Owner::Test(test) => Some((at, *test)),
+                    _ => None,
+                })
+            })
+            .take(LEAK_LINES)
+            .collect();
+        let twice = |&(_, test): &(usize, TestIndex)| {
+            (self.of(&[test, test]), Instructions { left: true, ..Instructions::default() })
+        };
+        let runs: Vec<_> = asked.iter().map(twice).collect();
+        let seen = self.all(&runs)?;
+        let mut seeding: BTreeSet<(usize, TestIndex)> = BTreeSet::new();
+        for (&(at, test), (_, changed)) in asked.iter().zip(seen) {
+            let leaves = |position| {
+                let mut of_run = changed.left.iter().filter(|left| left.position == Some(position));
+                of_run.any(|left| left.places.iter().any(|place| place.name == self.found.leaks[at].watched))
+            };
+            if leaves(0) && !leaves(1) {
+                seeding.insert((at, test));
             }
-            let watched = Some(leak.watched.clone());
-            asked.push((at, (twice, Instructions { watch: watched, ..Instructions::default() })));
         }
-        let (places, asked): (Vec<usize>, Vec<_>) = asked.into_iter().unzip();
-        let seen = self.all(&asked)?;
-        for ((at, (_, instructions)), (trial, changed)) in places.into_iter().zip(&asked).zip(seen) {
-            let leak = &mut self.found.leaks[at];
-            if instructions.left {
-                leak.settled = changed.left.iter().any(|left| {
-                    left.position == Some(1) && left.places.iter().any(|place| place.name == leak.watched)
-                });
+        for (at, leak) in self.found.leaks.iter_mut().enumerate() {
+            if leak.settled || leak.kind != StateKind::Random {
                 continue;
             }
+            let mut kept = leak.owners.clone();
+            kept.retain(|owner| !matches!(owner, Owner::Test(test) if !seeding.contains(&(at, *test))));
+            if kept.is_empty() {
+                leak.settled = true;
+            } else {
+                leak.owners = kept;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks for the line of each, by running its first test twice in one process. What that does not change alone is
+    /// settled by what ran before it.
+    fn lines(&mut self) -> Result<(), RunError> {
+        self.seeds()?;
+        let places = self.asked_lines();
+        let asked: Vec<(Plan, Instructions)> = places
+            .iter()
+            .map(|&(at, test)| {
+                let watch = Some(self.found.leaks[at].watched.clone());
+                (self.of(&[test, test]), Instructions { watch, ..Instructions::default() })
+            })
+            .collect();
+        let seen = self.all(&asked)?;
+        for (&(at, _), (trial, changed)) in places.iter().zip(seen) {
+            let leak = &mut self.found.leaks[at];
             leak.written = changed.written;
             let ran = trial.executions.iter().all(|run| !matches!(run.outcome, Outcome::NotRun { .. }));
             let is_numbered = matches!(leak.kind, StateKind::Descriptor | StateKind::Thread);

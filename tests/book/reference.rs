@@ -149,8 +149,9 @@ fn takes(name: &str) -> String {
 fn settings() -> String {
     let stress = Cli::command().find_subcommand("stress").expect("a command").clone();
     let mut text = String::from("| setting | takes | option |\n|---|---|---|\n");
-    for name in
-        setting_names().into_iter().filter(|name| !["profile", "services", "state", "leaks"].contains(&name.as_str()))
+    for name in setting_names()
+        .into_iter()
+        .filter(|name| !["profile", "services", "state", "leaks"].contains(&name.as_str()))
     {
         let option = stress.get_arguments().find(|argument| argument.get_long() == Some(&name));
         let option = match option {

@@ -260,7 +260,7 @@ def test_pickling():
 
 
 def test_file_type():
-    mimetypes.add_type("text/shop", ".shop")  # leaks: mimetypes.types_map
+    mimetypes.add_type("text/shop", ".shop")  # leaks: mimetypes.types_map[".shop"]
 
 
 def test_namespace():
