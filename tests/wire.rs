@@ -23,7 +23,7 @@ use crate::support;
 const WRITE: &str = "JOSTLE_TEST_WRITE";
 
 /// Fields of what jostle reads that are its own to fill: from later answers, and from what the system tells.
-const ADDED: [(&str, &str); 15] = [
+const ADDED: [(&str, &str); 18] = [
     ("changed", "followed: []"),
     ("changed", "left: []"),
     ("changed", "no_line: None"),
@@ -32,6 +32,9 @@ const ADDED: [(&str, &str); 15] = [
     ("changed", "readings: []"),
     ("changed", "written: None"),
     ("finish", "user: None"),
+    ("left", "no_line: None"),
+    ("left", "read: None"),
+    ("left", "written: None"),
     ("read", "call: None"),
     ("touched", "by: None"),
     ("touched", "idle: false"),
