@@ -189,6 +189,7 @@ class Leaks(Explainer):
             *self._files.left(self._opened),
         ]
         places += (place for place in self._named.changes() if all(place.name != other.name for other in places))
+        places = [place for place in places if not self._is_of_pytest(place)]
         if any(place.name.startswith("sys.modules[") for place in places):
             self._renew()
         else:
@@ -225,7 +226,7 @@ class Leaks(Explainer):
         found: List[Place] = []
         seen: Dict[str, int] = {}
         for place in patchers.merged(iter(places)):
-            if place.told_by_items or self._is_of_pytest(place):
+            if place.told_by_items:
                 continue
             library_state.make_known(place)
             seen[place.name] = seen.get(place.name, 0) + 1
