@@ -522,8 +522,11 @@ pub(crate) const SANDBOX_END: Duration = Duration::from_secs(10);
 /// How long another process may hold the history's index, which it writes in one go.
 pub(crate) const INDEX_LOCK: Duration = Duration::from_secs(60);
 
-/// Places that tests leave changed of which the lines are looked for: each takes a run of two tests.
+/// Places that tests leave changed of which the lines are looked for: each takes a run of a test.
 pub(crate) const LEAK_LINES: usize = 500;
+
+/// How many of those who leave a place are asked, one after the other, until one leaves it by itself as well.
+pub(crate) const LEAK_ROUNDS: usize = 3;
 
 /// Tests that name such a place and are tried after whoever leaves it, of each place.
 pub(crate) const LEAK_READERS: usize = 5;

@@ -89,10 +89,9 @@ fn planted_leaks_are_named_by_their_places_and_lines_and_no_clean_test_is_accuse
         planted += 1;
         let is_place = |name: &str| name == place || place == "descriptor" && name.starts_with(place);
         let found = told.get(&test).and_then(|places| places.iter().find(|(name, _)| is_place(name)));
-        // No look after a line tells of a process, and what a library or the project's own code changes is its line.
-        let at = found.map(|(_, line)| line.is_none_or(|line| line == number) || elsewhere.is_some());
-        let has_line = found.is_some_and(|(_, line)| line.is_some()) || place.starts_with("child process");
-        if at != Some(true) || !has_line {
+        // What a library or the project's own code changes is changed at its line.
+        let is_right = |line: &Option<u64>| line.is_some_and(|line| line == number || elsewhere.is_some());
+        if !found.is_some_and(|(_, line)| is_right(line)) {
             missed.push((test.clone(), place.to_owned(), told.get(&test).cloned()));
         }
     }

@@ -100,6 +100,11 @@ def fixture_place(definition: FixtureDef[Any], rootdir: str) -> str:
     return text(f"fixture {definition.argname}{of} (scope {definition.scope})")
 
 
+def is_of_project(definition: FixtureDef[Any], rootdir: str) -> bool:
+    """Whether a file of the project's defines a fixture, and not pytest or a plugin."""
+    return bool(_project_file_of(definition, rootdir))
+
+
 def _project_file_of(definition: FixtureDef[Any], rootdir: str) -> str:
     """The project's file that defines a fixture, if any does."""
     known = definition.baseid.split("::")[0]

@@ -315,6 +315,12 @@ def loaded(
     for path, value in first:
         graph.add_value(path, value)
     graph.walk()
+    add_loaded(graph, is_own)
+    return graph
+
+
+def add_loaded(graph: Graph, is_own: Callable[[str], bool]) -> None:
+    """Add what is imported by now, and was not yet."""
     modules = [
         (name, module)
         for name, module in list(sys.modules.items())
@@ -335,7 +341,6 @@ def loaded(
         if not is_own(cls.__module__) and cls.__module__ != "builtins":
             graph.add_foreign(f"{cls.__module__}.{cls.__qualname__}", cls)
     graph.walk()
-    return graph
 
 
 def _module_rank(name: str, module: types.ModuleType) -> Tuple[bool, bool, int, int, str]:

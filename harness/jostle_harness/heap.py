@@ -90,8 +90,8 @@ class Heap:
         self._kinds: Dict[int, Tuple[type, Optional[_Kind]]] = {}
         #: What is told by others.
         self._outside = {id(obj): obj for obj in elsewhere}
-        #: The objects by the number of steps from a module.
-        self._levels: List[List[Any]] = []
+        #: The objects by their identities, by the number of steps from a module.
+        self._levels: List[Dict[int, Any]] = []
         #: Each with what it held, and what makes such a copy.
         self._noted: List[Tuple[Any, Any, Callable[[Any], Any]]] = []
         self._used = self._packages()
@@ -116,17 +116,36 @@ class Heap:
     def note(self) -> None:
         """Gather all objects, and note what they hold."""
         self._seen = self._barred()
-        modules = {name: module for name, module in list(sys.modules.items()) if is_a(module, types.ModuleType)}
-        roots = {id(module): module for name, module in modules.items() if not self._is_runner(name)}
+        roots = self._modules()
         self._seen.update(roots)
-        level: List[Any] = list(roots.values())
-        self._levels.append(level)
-        self._gather(level, 0)
+        self._levels.append(roots)
+        self._gather(list(roots.values()), 0)
+
+    def note_imported(self) -> None:
+        """Note modules that were imported since, and all that they lead to."""
+        roots = {key: module for key, module in self._modules().items() if key not in self._levels[0]}
+        self._seen.update(roots)
+        self._levels[0].update(roots)
+        start = len(self._noted)
+        self._gather(list(roots.values()), 0)
+        if self._glance is not None:
+            self._glance_at(start)
+
+    def _modules(self) -> Dict[int, Any]:
+        """The modules that are no runner's, by their identities."""
+        modules = list(sys.modules.items())
+        return {
+            id(module): module
+            for name, module in modules
+            if is_a(module, types.ModuleType) and not self._is_runner(name)
+        }
 
     def _gather(self, follow: List[Any], above: int) -> None:
         """Note all that is not known yet of what these objects, which are of one level or above it, lead to."""
         seen = self._seen
         held: List[Any] = []
+        #: Of which nothing is kept, so that another may lie there soon.
+        passing: Set[int] = set()
         while follow or held:
             found = [*self._reached(follow), *held]
             # In the order in which they were reached, which is the same in each run.
@@ -135,14 +154,16 @@ class Heap:
                 del new[known]
             seen.update(new)
             level, follow, held = self._take(new.values())
+            passing.update(new)
+            passing.difference_update(map(id, level))
             above += 1
             self._level_of += [above] * (len(self._noted) - len(self._level_of))
             if not level:
                 break
             if above == len(self._levels):
-                self._levels.append(level)
-            else:
-                self._levels[above].extend(level)
+                self._levels.append({})
+            self._levels[above].update(zip(map(id, level), level))
+        seen.difference_update(passing)
 
     def forget(self) -> None:
         """Keep nothing alive any more."""
@@ -242,7 +263,9 @@ class Heap:
                     self._noted[at] = (other, old, copy)
                 elif type(old) is dict and key in old and (held is holder.obj or held is dictionary(holder.obj)):
                     old[key] = other
-            self._levels = [[other if held is obj else held for held in level] for level in self._levels]
+            for level in self._levels:
+                if level.pop(id(obj), None) is not None:
+                    level[id(other)] = other
 
         return rebind
 
@@ -320,7 +343,9 @@ class Heap:
             return _Kind(_listed, True, has_dictionary)
         if issubclass(of, set):
             return _Kind(functools.partial(set.union, set()), False, has_dictionary)
-        if of in _UNLISTED or of is _CACHED:
+        if of is _CACHED:
+            return _Kind(_cached, False, False)
+        if of in _UNLISTED:
             return _Kind(functools.partial(read, sort="whole"), False, False)
         if is_file_object(of):
             return _Kind(file_objects.read, True, has_dictionary)
@@ -346,6 +371,11 @@ def _home(value: object) -> str:
     else:
         name = home_of(value if is_a(value, type) else type(value))
     return name if type(name) is str else ""
+
+
+def _cached(function: Any) -> Tuple[int, int]:
+    info = function.cache_info()
+    return (info.currsize, info.misses)
 
 
 def _listed(held: Any) -> List[Any]:

@@ -12,22 +12,26 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 import threading
-from typing import TYPE_CHECKING, Any, Callable, Dict, Generator, List, Optional, Tuple
+import warnings
+from typing import TYPE_CHECKING, Any, Callable, Dict, Generator, Iterator, List, Optional, Tuple
 
 import pluggy
 import pytest
 
 from . import collector, library_state, messages, patchers, pytest_private
 from .contexts import ContextVariables
-from .crash import fixture, fixture_place
+from .crash import fixture, fixture_place, is_of_project
 from .explain import Explainer
-from .leftovers import GARBAGE
+from .graph import add_loaded
+from .leftovers import DESCRIPTOR, GARBAGE, OPEN, descriptor_name, unnumbered
 from .named_state import NamedState
 from .opened import Opened
-from .places import Place
+from .places import Place, show
 from .process_state import ProcessState
 from .servers import Servers
+from .writes import Writes
 
 if TYPE_CHECKING:
     from .channel import Channel
@@ -45,6 +49,8 @@ _STAYS = frozenset(
         "random state",  # who seeds is told from who draws by what the same test leaves next
     )
 )
+#: What pytest puts back after each test.
+_FILTERS = "warnings.filters"
 #: What was changed and not yet undone, by name.
 _Pending = Dict[str, Place]
 
@@ -57,11 +63,12 @@ class Leaks(Explainer):
         self._channel = channel
         self._opened = Opened()
         self._position = 0
+        self._watched, self._watch = self._watch, None  # in all that is run, and not to the last test
         #: What the test that runs has changed before a fixture was set up or torn down in its course.
         self._of_test: _Pending = {}
         #: What fixtures have changed that are set up by now, each with how the places begin that are of the class or module
-        #: that it serves: what it sets there is for these tests alone.
-        self._of_fixtures: Dict[int, Tuple[str, _Pending]] = {}
+        #: that it serves: what it sets there is for these tests alone; and for which test it was set up.
+        self._of_fixtures: Dict[int, Tuple[str, _Pending, int]] = {}
 
     def before(self, position: int, is_last: bool, channel: Channel, item: Optional[pytest.Item]) -> None:
         """Begin with the next test."""
@@ -74,8 +81,12 @@ class Leaks(Explainer):
         if self._graph is None:
             self.start()
             self._changes()  # what noting has changed itself
+            if self._watched is not None:
+                self._writes = Writes(self._watched, self._rootdir, self._probe)
+                self._writes.start()
         self._of_test = {}
         self._opened.forget()
+        self._filters = list(warnings.filters)
         yield
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
@@ -86,15 +97,23 @@ class Leaks(Explainer):
             return
         self._process_state.streams.next_item = nextitem
         with collector.held_back():
+            written = self._written()
             left = _left(self._of_test, self._changes())
-            self._tell(left, position=self._position)
+            self._tell([*left, *self._changed_filters()], written, position=self._position)
             self._undo(left)
+
+    def _changed_filters(self) -> Iterator[Place]:
+        """The filters of warnings, if a test has left others and pytest puts them back after it."""
+        if list(warnings.filters) != self._filters and self._config.pluginmanager.hasplugin("warnings"):
+            yield Place(_FILTERS, "logging/warnings", show(self._filters), show(list(warnings.filters)), None)
 
     def follow(self, position: int, channel: Channel, next_item: Optional[pytest.Item]) -> None:
         """Nothing is left to be told after a test."""
 
     def tell_read(self, channel: Channel) -> None:
         """Look no more."""
+        if self._writes is not None:
+            self._writes.stop()
         self._opened.is_heard = False
         self._leftovers.stop()
 
@@ -113,9 +132,11 @@ class Leaks(Explainer):
         own = request.module.__name__ + "." if fixturedef.scope in ("class", "module") else ""
         if fixturedef.scope == "class" and request.cls is not None:
             own += request.cls.__qualname__ + "."
-        self._of_fixtures[id(fixturedef)] = (own, self._since({}))
+        self._of_fixtures[id(fixturedef)] = (own, self._since({}), self._position)
         self._graph.add_value(fixture_place(fixturedef, self._rootdir), outcome.get_result())
         self._graph.walk()
+        if self._writes is not None:
+            self._writes.resolve()
         fixturedef.addfinalizer(lambda: self._of_test.update(self._since(self._of_test)))
 
     @pytest.hookimpl
@@ -124,13 +145,17 @@ class Leaks(Explainer):
         noted = self._of_fixtures.pop(id(fixturedef), None)
         if noted is None:
             return
-        own, before = noted
+        own, before, position = noted
         with collector.held_back():
+            written = self._written()
             left = _left(before, self._changes())
             left = [place for place in left if not own or not place.name.startswith(own)]
+            if not is_of_project(fixturedef, self._rootdir):  # pytest and plugins keep what they please
+                return
             code = getattr(fixturedef.func, "__code__", None)
             line = None if code is None else code.co_firstlineno
-            self._tell(left, fixture=fixture(fixturedef, "teardown", self._rootdir), line=line)
+            of = fixture(fixturedef, "teardown", self._rootdir)
+            self._tell(left, written, position=position, fixture=of, line=line)
             self._undo(left)
 
     def _since(self, before: _Pending) -> _Pending:
@@ -144,15 +169,21 @@ class Leaks(Explainer):
                 found[place.name] = place
             return found
 
+    def _written(self) -> Optional[messages.Written]:
+        """Where the place in question was written last, so far."""
+        return None if self._writes is None else self._writes.found()
+
     def _tell(
         self,
         places: List[Place],
-        position: Optional[int] = None,
+        written: Optional[messages.Written],
+        position: int,
         fixture: Optional[messages.Fixture] = None,
         line: Optional[int] = None,
     ) -> None:
         if places:
-            self._channel.send(message(places, self.is_own, position=position, fixture=fixture, line=line))
+            known = written if any(place.name == self._watched for place in places) else None
+            self._channel.send(message(places, self.is_own, position, fixture, None, line, known))
 
     def _undo(self, places: List[Place]) -> None:
         """Put back what may be put back, and take everything else as it is."""
@@ -179,6 +210,7 @@ class Leaks(Explainer):
         assert self._graph is not None
         nodes, objects = self._graph.touched(), self._heap.touched()
         context = self._contexts.differ()
+        self._leftovers.looks_at_ports = self._opened.may_be_ports
         places = [
             *self._servers.changes(),
             *(place for place in self._graph.changes(nodes) if not self._process_state.covers(place.name)),
@@ -189,22 +221,37 @@ class Leaks(Explainer):
             *self._files.left(self._opened),
         ]
         places += (place for place in self._named.changes() if all(place.name != other.name for other in places))
-        places = [place for place in places if not self._is_of_pytest(place)]
+        places = [place for place in places if self._is_told(place)]
+        self._graph.note_anew(nodes)
+        self._heap.note_anew(objects)
+        if places:
+            self._renew_small(context)
         if any(place.name.startswith("sys.modules[") for place in places):
-            self._renew()
-        else:
-            self._graph.note_anew(nodes)
-            self._heap.note_anew(objects)
-            if places:
-                self._renew_small(context)
+            self._note_imported()
         return places
+
+    def _start(self) -> None:
+        super()._start()
+        self._leave_out()
+
+    def _leave_out(self) -> None:
+        """Look not at what pytest sets for each test."""
+        if self._config.pluginmanager.hasplugin("warnings"):
+            self._process_state.leave_out(_FILTERS)
+
+    def _note_imported(self) -> None:
+        """Note what was imported since."""
+        assert self._graph is not None
+        self._own.clear()
+        add_loaded(self._graph, self.is_own)
+        self._heap.note_imported()
 
     def _renew(self) -> None:
         """Note all objects anew."""
-        files, fixtures, streams = self._files, self._of_fixtures, self._process_state.streams
+        files, streams = self._files, self._process_state.streams
         self._leftovers.stop()
         self._start()
-        self._files, self._of_fixtures = files, fixtures
+        self._files = files
         self._process_state.streams.take_copies(streams)
         self._leftovers.note_descriptors()
         assert self._graph is not None
@@ -215,6 +262,7 @@ class Leaks(Explainer):
         streams = self._process_state.streams
         self._process_state = ProcessState(pytest_private.capture_manager(self._config))
         self._process_state.streams.take_copies(streams)
+        self._leave_out()
         if context:
             self._contexts = ContextVariables(self.is_own, self._is_runner)
         self._leftovers.note_anew()
@@ -229,16 +277,30 @@ class Leaks(Explainer):
             if place.told_by_items:
                 continue
             library_state.make_known(place)
+            if place.name.startswith(DESCRIPTOR) and place.new.startswith(OPEN):
+                place.name = descriptor_name(place.new)
+            elif place.kind == "thread":
+                place.name = unnumbered(place.name)
             seen[place.name] = seen.get(place.name, 0) + 1
             if seen[place.name] > 1:
+                if place.in_library:  # told as a setting already
+                    continue
                 place.name += f" ({seen[place.name]})"
             found.append(place)
         return found
 
-    def _is_of_pytest(self, place: Place) -> bool:
-        """Whether pytest itself sets a place for each test, and puts it back after it."""
-        has = self._config.pluginmanager.hasplugin
-        return place.name.startswith(("warnings.", "_py_warnings.", "_warnings.")) and has("warnings")
+    def _watched_elsewhere(self) -> Iterator[object]:
+        """As well: what the import system finds its files by."""
+        yield from super()._watched_elsewhere()
+        yield sys.path_importer_cache
+        yield from sys.path_importer_cache.values()
+
+    def _is_told(self, place: Place) -> bool:
+        """Whether a place is neither what pytest itself sets for each test, and puts back after it, nor what the import system
+        finds its files by."""
+        if place.name.startswith(("warnings.", "_py_warnings.", "_warnings.")):
+            return not self._config.pluginmanager.hasplugin("warnings")
+        return not place.name.startswith("sys.path_importer_cache")
 
 
 class ImportLeaks:
@@ -247,30 +309,40 @@ class ImportLeaks:
     That an import makes modules, and all that they hold, is what it is for. pytest itself puts folders on the path.
     """
 
-    def __init__(self, channel: Channel, rootdir: str) -> None:
+    def __init__(self, channel: Channel, rootdir: str, watched: Optional[str]) -> None:
         self._channel = channel
-        self._rootdir = rootdir
         self._threads = set(threading.enumerate())
         self._state = ProcessState()
+        self._watched = watched
+        self._writes: Optional[Writes] = None
+        if watched is not None:
+            self._writes = Writes(watched, rootdir, lambda name: self._state.probe(name) or self._threads_now)
+            self._writes.start()
+
+    def _threads_now(self) -> object:
+        return [thread for thread in threading.enumerate() if thread not in self._threads]
 
     def look(self, file: str) -> None:
-        """Tell what has changed since it was last looked."""
-        threads = [thread for thread in threading.enumerate() if thread not in self._threads]
+        """Tell what has changed since this was made."""
+        found = None if self._writes is None else self._writes.found()
+        if self._writes is not None:
+            self._writes.stop()
         places = [
             *(
                 place
                 for place in self._state.changes(lambda _: False)
-                if not place.name.startswith(("sys.path", "sys.modules"))
+                if not place.name.startswith(("sys.path", "sys.modules")) and place.kind != "random state"
             ),
-            *(Place(f"thread {thread.name}", "thread", "(absent)", "runs", None, True) for thread in threads),
+            *(
+                Place(unnumbered(f"thread {thread.name}"), "thread", "(absent)", "runs", None, True)
+                for thread in threading.enumerate()
+                if thread not in self._threads
+            ),
         ]
-        places = [place for place in places if place.kind != "random state"]
+        self._state.streams.close_copies()
         if places:
-            self._channel.send(message(places, lambda _: False, file=file))
-        self._threads.update(threads)
-        streams = self._state.streams
-        self._state = ProcessState()
-        self._state.streams.take_copies(streams)
+            written = found if any(place.name == self._watched for place in places) else None
+            self._channel.send(message(places, lambda _: False, file=file, written=written))
 
 
 def message(
@@ -280,6 +352,7 @@ def message(
     fixture: Optional[messages.Fixture] = None,
     file: Optional[str] = None,
     line: Optional[int] = None,
+    written: Optional[messages.Written] = None,
 ) -> messages.Left:
     """What is told of those that were left."""
     settled = [at for at, place in enumerate(places) if _is_settled(place, is_own) or _comes_along(place, places)]
@@ -292,6 +365,7 @@ def message(
         "line": line,
         "places": told,
         "settled": settled,
+        "written": written,
     }
 
 
@@ -308,7 +382,6 @@ _REGISTRIES = (
 )
 #: Tables of what is made for whoever asks first, and of which nothing but the time that it takes depends.
 _MADE_ONCE = (
-    "sys.path_importer_cache",
     "logging.Logger.manager.loggerDict[",
     "logging.root.manager.loggerDict[",
 )
@@ -334,6 +407,8 @@ def _is_settled(place: Place, is_own: Callable[[str], bool]) -> bool:
         _is_cache(place)
         or place.name.startswith(_MADE_ONCE)
         or place.kind == "import-time"
+        or place.name == _FILTERS
+        and place.restore is None
         or place.name.startswith("sys.modules[")
         and place.low_confidence
     ):

@@ -12,6 +12,7 @@ import ast
 import contextlib
 import gc
 import os
+import re
 import signal
 import sys
 import threading
@@ -32,7 +33,10 @@ _FDS = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
 #: The place of objects that nobody refers to any more, but each other.
 GARBAGE = "objects left to the garbage collector"
 _THREAD = "thread "
-_DESCRIPTOR = "descriptor "
+DESCRIPTOR = "descriptor "
+#: How what a descriptor is open on begins, as a value.
+OPEN = "open: "
+_CHILD = "child process "
 #: The states of a port in the system's table that keep another from binding it, and their names.
 _STATES = {"0A": "listening", "06": "in TIME_WAIT", "08": "in CLOSE_WAIT", "04": "in FIN_WAIT1", "05": "in FIN_WAIT2"}
 
@@ -49,6 +53,8 @@ class Leftovers:
         self.note_descriptors()
         self._children = _children()
         self._ports = _ports()
+        #: Whether a port may be another than it was noted, which is slow to find out.
+        self.looks_at_ports = True
         #: In a network of our own there is none at first; in the machine's any other process may take one.
         self._ports_are_ours = not self._ports
 
@@ -60,8 +66,12 @@ class Leftovers:
         """Take what there is now for what there was at first."""
         self._threads = set(threading.enumerate())
         self._children = _children()
-        self._ports = _ports()
+        self._ports = self._ports_now()
         self.note_descriptors()
+
+    def _ports_now(self) -> Dict[int, str]:
+        """The ports that are taken, as far as they are told of."""
+        return _ports() if self._ports_are_ours and self.looks_at_ports else self._ports
 
     def watch_garbage(self) -> None:
         """Note where objects are made, for those that are left to the collector."""
@@ -80,11 +90,13 @@ class Leftovers:
                 yield Place(_THREAD + _name(thread), "thread", "(absent)", new, _waiter(thread), True)
         for child, command in _children().items():
             if child not in self._children:
-                yield Place(f"child process {command}", "child process", "(absent)", "runs", _ender(child), True)
-        for descriptor in sorted(_descriptors() - self._descriptors - {0, 1, 2}):
-            name = f"{_DESCRIPTOR}{descriptor}"
-            yield Place(name, "descriptor", "closed", f"open: {_target(descriptor)}", _closer(descriptor), True)
-        for port, state in sorted(_ports().items()) if self._ports_are_ours else ():
+                yield Place(_CHILD + command, "child process", "(absent)", "runs", _ender(child), True)
+        descriptors = sorted(_descriptors() - self._descriptors - {0, 1, 2})
+        self.looks_at_ports |= bool(descriptors)
+        for descriptor in descriptors:
+            name = f"{DESCRIPTOR}{descriptor}"
+            yield Place(name, "descriptor", "closed", OPEN + _target(descriptor), _closer(descriptor), True)
+        for port, state in sorted(self._ports_now().items()):
             if self._ports.get(port) != state:
                 yield Place(f"port {port}", "port", self._ports.get(port, "free"), state, None, True)
         place = Place(GARBAGE, "uncollected objects", "(none)", "not known", collect, True)
@@ -92,14 +104,18 @@ class Leftovers:
         yield place
 
     def probe(self, name: str) -> Optional[Callable[[], object]]:
-        """What tells whether a thread of a place's name runs, or a descriptor is open."""
-        if name.startswith(_DESCRIPTOR):
-            descriptor = int(name[len(_DESCRIPTOR) :])
+        """What tells whether a thread or a process of a place's name runs, or a descriptor is open."""
+        if name.startswith(_CHILD):
+            return lambda: [child for child, command in _children().items() if _CHILD + command == name]
+        if name.startswith(descriptor_name(OPEN)):
+            return lambda: [at for at in sorted(_descriptors()) if descriptor_name(stable(OPEN + _target(at))) == name]
+        if name.startswith(DESCRIPTOR):
+            descriptor = int(name[len(DESCRIPTOR) :])
             return lambda: _target(descriptor)
         if not name.startswith(_THREAD):
             return None
         thread = name[len(_THREAD) :]
-        return lambda: any(_name(one) == thread and one not in self._threads for one in threading.enumerate())
+        return lambda: [id(one) for one in threading.enumerate() if thread in (_name(one), unnumbered(_name(one)))]
 
     def garbage(self) -> Tuple[str, Optional[Line]]:
         """What the collector finds now, and where the first of it was made. What it is told of at its end has happened by then."""
@@ -118,9 +134,19 @@ class Leftovers:
         return None
 
 
+def descriptor_name(opened: str) -> str:
+    """The name of the place of a descriptor by what it is open on: its number is another in the next run."""
+    return f"descriptor, {opened}"
+
+
 def _name(thread: threading.Thread) -> str:
     """A thread's name, past what its class says. The numbers that threads without one have are others in the next run."""
     return str((attributes(thread) or {}).get("_name", ""))
+
+
+def unnumbered(name: str) -> str:
+    """A thread's name without the numbers that Python and pools count their threads by."""
+    return re.sub(r"(?<=[-_])\d+\b", "N", name)
 
 
 def _waiter(thread: threading.Thread) -> Callable[[], None]:

@@ -21,7 +21,7 @@ PLACES = 300
 ENTRIES_OF_ONE = 100_000
 #: Places in libraries that are told of at most.
 LIBRARY_PLACES = 200
-#: Objects that are compared at once when it is asked whether any has changed: if one has, all of them are looked at.
+#: Objects that are compared at once when it is asked whether any has changed: if one has, each of them is.
 GLANCED_AT_ONCE = 100
 #: Files above which it is not looked after each test whether any has changed, but only where the test opened one to write,
 #: or started a process: in a millisecond or two.

@@ -555,6 +555,7 @@ class Left(TypedDict):
     line: Optional[int]
     places: List[Place]
     settled: List[int]
+    written: Optional[Written]
 
 
 class Reading(TypedDict):

@@ -1,4 +1,5 @@
-"""Which files were opened to be written, made, moved or removed: what Python tells of it, by audit events.
+"""Which files were opened to be written, made, moved or removed, and whether sockets were made: what Python tells of it, by
+audit events.
 
 Other programs and C code tell nothing. Once a program was started, any file may be another.
 """
@@ -28,6 +29,8 @@ _OF_PATHS = frozenset(
 )
 #: Events after which anything may have been written.
 _OF_PROGRAMS = frozenset(("subprocess.Popen", "os.posix_spawn", "os.fork", "os.exec", "os.system"))
+_OF_SOCKETS = frozenset(("socket.__new__", "socket.bind", "socket.connect"))
+_ALL = frozenset(("open", *_OF_PATHS, *_OF_PROGRAMS, *_OF_SOCKETS))
 
 
 class Opened:
@@ -36,6 +39,7 @@ class Opened:
     def __init__(self) -> None:
         self._paths: Set[str] = set()
         self._is_anything = False
+        self._is_network = False
         self.is_heard = True
         sys.addaudithook(self._hear)
 
@@ -45,7 +49,12 @@ class Opened:
     def forget(self) -> None:
         """Begin anew."""
         self._paths.clear()
-        self._is_anything = False
+        self._is_anything = self._is_network = False
+
+    @property
+    def may_be_ports(self) -> bool:
+        """Whether a port may have been taken or given back."""
+        return self._is_anything or self._is_network
 
     def may_be(self, path: str) -> bool:
         """Whether a file, or a folder that it lies in, was opened, or may have been."""
@@ -53,7 +62,7 @@ class Opened:
         return self._is_anything or any(path == one or path.startswith(one + os.sep) for one in known)
 
     def _hear(self, event: str, arguments: Tuple[object, ...]) -> None:
-        if not self.is_heard:
+        if event not in _ALL or not self.is_heard:
             return
         if event == "open":
             flags = arguments[2] if len(arguments) > 2 else 0
@@ -61,7 +70,9 @@ class Opened:
                 self._add(arguments[:1])
         elif event in _OF_PATHS:
             self._add(arguments)
-        elif event in _OF_PROGRAMS:
+        elif event in _OF_SOCKETS:
+            self._is_network = True
+        else:
             self._is_anything = True
 
     def _add(self, paths: Tuple[object, ...]) -> None:

@@ -54,9 +54,9 @@ class Path(NamedTuple):
 
 
 class Paths:
-    """Names objects that are given level by level, by the number of steps from a module."""
+    """Names objects that are given by their identities, level by level, by the number of steps from a module."""
 
-    def __init__(self, levels: Sequence[List[Any]]) -> None:
+    def __init__(self, levels: Sequence[Dict[int, Any]]) -> None:
         self._levels = levels
         self._modules: Dict[int, List[str]] = {}
         for name, module in list(sys.modules.items()):
@@ -88,14 +88,15 @@ class Paths:
         levels: List[Dict[int, Tuple[Any, List[Any]]]] = []
         searched: Dict[int, Any] = {}
         for at in range(len(self._levels) - 1, -1, -1):
-            here = {id(obj): obj for obj in self._levels[at] if id(obj) in wanted or id(obj) in searched}
+            level = self._levels[at]
+            here = {key: level[key] for key in (*wanted, *searched) if key in level}
             found: Dict[int, Tuple[Any, List[Any]]] = {key: (obj, []) for key, obj in here.items()}
             levels.append(found)
             open_keys = {key for key, obj in here.items() if self._absolute(obj) is None}
             searched = {}
             if at == 0 or not open_keys:
                 continue
-            for holder in self._levels[at - 1]:
+            for holder in self._levels[at - 1].values():
                 held = held_by(holder)
                 if open_keys.isdisjoint(map(id, held)):
                     continue

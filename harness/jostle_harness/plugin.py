@@ -146,7 +146,7 @@ class Harness:
             return None
         from .leaks import ImportLeaks
 
-        return ImportLeaks(self.channel, self.rootdir)
+        return ImportLeaks(self.channel, self.rootdir, explain["watch"])
 
     def pytest_deselected(self, items: List[pytest.Item]) -> None:
         self.deselected += len(items)

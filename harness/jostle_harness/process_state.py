@@ -46,6 +46,11 @@ class ProcessState:
         yield from (setting.held for setting in self._settings if setting.held is not None)
         yield from self.streams.held()
 
+    def leave_out(self, name: str) -> None:
+        """Tell nothing of a setting."""
+        kept = [(setting, value) for setting, value in zip(self._settings, self._values) if setting.name != name]
+        self._settings, self._values = [setting for setting, _ in kept], [value for _, value in kept]
+
     def covers(self, name: str) -> bool:
         """Whether an attribute of this name is told here, as a part of another place, or is what pytest notes of a failure."""
         return name in OF_ZONE or name in _OF_FAILURE or self.streams.covers(name)
@@ -69,7 +74,7 @@ class ProcessState:
         yield from self._changed_modules(is_own)
         for setting, old in [*zip(self._settings, self._values), *self._new_loggers()]:
             new = _get(setting)
-            if not (same(old, new) or _equal(old, new)):
+            if not (same(old, new) or _equal(old, new) if setting.telling else _is_state(old, new)):
                 shown = (setting.show(old), setting.show(new)) if setting.telling else ("its state", "another state")
                 restore = None if setting.put is None else _putter(setting.put, old)
                 along = ZONE_SETTER if setting.name in OF_ZONE else None
@@ -148,6 +153,11 @@ def _safe(get: Callable[[], Any]) -> Callable[[], Any]:
             return MISSING
 
     return safe
+
+
+def _is_state(old: object, new: object) -> bool:
+    """Whether a generator's state, which is hundreds of numbers or their text, is the same."""
+    return old is new or type(old) is type(new) and type(old) in (tuple, str) and old == new
 
 
 def _equal(old: object, new: object) -> bool:

@@ -44,10 +44,15 @@ class Streams:
 
     def take_copies(self, other: Streams) -> None:
         """Keep the copies of the descriptors that others have, in place of own ones."""
+        self.close_copies()
+        self._copies = other._copies
+
+    def close_copies(self) -> None:
+        """Close the copies of the descriptors: nothing is put back any more."""
         for copy in self._copies:
             if copy is not None:
                 os.close(copy)
-        self._copies = other._copies
+        self._copies = [None] * len(self._copies)
 
     def covers(self, name: str) -> bool:
         """Whether a place that is found elsewhere is told of here."""

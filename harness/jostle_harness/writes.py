@@ -41,6 +41,7 @@ class Writes:
         self._looked: Optional[int] = None
         self._looks = False
         self._found: Optional[Tuple[str, int, str]] = None
+        self._last: Optional[Tuple[str, int, str]] = None
         self._no_line: messages.NoLine = "unwatched"
         self._call: Optional[messages.Statement] = None
 
@@ -66,10 +67,12 @@ class Writes:
         sys.settrace(self._before)
         self._look()
         self._looks = False
-        if self._found is None:
-            return None
-        file, line, function = self._found
-        return {"file": file, "line": line, "function": function, "call": self._call}
+        return _written(self._found, self._call)
+
+    def found(self) -> Optional[messages.Written]:
+        """The last line of the project that has written the place so far, whatever else has written it since."""
+        self._look()
+        return _written(self._last, None)
 
     def no_line(self) -> messages.NoLine:
         """Why no line is told."""
@@ -109,6 +112,7 @@ class Writes:
         if value != self._value:
             self._value = value
             self._found = self._lines.get(thread) if alone else None
+            self._last = self._found or self._last
             self._no_line = "elsewhere" if alone else "threads"
             self._call = self._outermost_call(frame) if alone else None
         return True
@@ -127,6 +131,13 @@ class Writes:
         if takes or getattr(names.get(code.co_name), "__code__", None) is not code:
             return None
         return {"module": names["__name__"], "text": f"{names['__name__']}.{code.co_name}()"}
+
+
+def _written(found: Optional[Tuple[str, int, str]], call: Optional[messages.Statement]) -> Optional[messages.Written]:
+    if found is None:
+        return None
+    file, line, function = found
+    return {"file": file, "line": line, "function": function, "call": call}
 
 
 def _trace_threads(function: Optional[TraceFunction]) -> None:

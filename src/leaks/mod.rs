@@ -9,7 +9,7 @@ use serde::Serialize;
 
 pub(crate) use allow::is_allowed;
 
-use crate::state::{Left, Place, StateKind, Written};
+use crate::state::{Left, StateKind, Written};
 use crate::suite::{Suite, TestIndex};
 
 /// Who leaves a place changed.
@@ -60,8 +60,6 @@ pub(crate) enum Harm {
 pub(crate) struct Leak {
     /// Its name, the same in every run.
     pub(crate) place: String,
-    /// What the harness calls it, as it was told first.
-    pub(crate) watched: String,
     /// The sort of state.
     pub(crate) kind: StateKind,
     /// Its value before the first of those who leave it.
@@ -70,7 +68,9 @@ pub(crate) struct Leak {
     pub(crate) new: String,
     /// Who leaves it, each once.
     pub(crate) owners: Vec<Owner>,
-    /// The line that changes it, in the first test that leaves it.
+    /// For which test each of those fixtures was set up that leave it.
+    pub(crate) set_up_for: BTreeMap<Owner, TestIndex>,
+    /// The line that changes it, in the first of those who leave it.
     pub(crate) written: Option<Written>,
     /// The other tests that run a line that names it.
     pub(crate) readers: Vec<TestIndex>,
@@ -107,15 +107,14 @@ pub(crate) fn grouped(told: &[Left], list: &[TestIndex]) -> Vec<Leak> {
         let Some(owner) = owner(left, list) else { continue };
         for (at, place) in left.places.iter().enumerate() {
             let settled = left.settled.contains(&(at as u32));
-            let name = name(place);
-            let at = *known.entry((name.clone(), settled)).or_insert_with(|| {
+            let at = *known.entry((place.name.clone(), settled)).or_insert_with(|| {
                 leaks.push(Leak {
-                    place: name,
-                    watched: place.name.clone(),
+                    place: place.name.clone(),
                     kind: place.kind,
                     old: place.old.clone(),
                     new: place.new.clone(),
                     owners: Vec::new(),
+                    set_up_for: BTreeMap::new(),
                     written: None,
                     readers: Vec::new(),
                     victims: Vec::new(),
@@ -125,21 +124,16 @@ pub(crate) fn grouped(told: &[Left], list: &[TestIndex]) -> Vec<Leak> {
             });
             if !leaks[at].owners.contains(&owner) {
                 leaks[at].owners.push(owner.clone());
+                let test = left.position.and_then(|at| list.get(at as usize));
+                leaks[at].set_up_for.extend(test.map(|&test| (owner.clone(), test)));
             }
         }
     }
     leaks
 }
 
-/// A place's name without what is another in the next run: the number of a descriptor.
-fn name(place: &Place) -> String {
-    match place.kind {
-        StateKind::Descriptor => format!("descriptor, {}", place.new),
-        _ => place.name.clone(),
-    }
-}
-
-fn owner(left: &Left, list: &[TestIndex]) -> Option<Owner> {
+/// Who has left what was told. `list` is what the worker ran.
+pub(crate) fn owner(left: &Left, list: &[TestIndex]) -> Option<Owner> {
     if let Some(fixture) = &left.fixture {
         let (name, scope, file) = (fixture.name.clone(), fixture.scope.clone(), fixture.file.clone());
         return Some(Owner::Fixture(name, scope, file, left.line));
@@ -187,6 +181,7 @@ pub(crate) fn gone(known: &Pairs, now: &Pairs, suite: &Suite) -> Pairs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::Place;
 
     fn left(position: u32, names: &[&str], settled: &[u32]) -> Left {
         Left {
@@ -196,6 +191,7 @@ mod tests {
             line: None,
             places: names.iter().map(|name| Place::example(name)).collect(),
             settled: settled.to_vec(),
+            written: None,
         }
     }
 
@@ -210,15 +206,5 @@ mod tests {
         assert_eq!(shown, [("c", 1), ("a", 3), ("b", 1)]);
         assert_eq!((leaks[0].harm(), leaks[1].harm(), leaks[2].settled), (Harm::Reader, Harm::Unread, true));
         assert_eq!(leaks[1].test(), Some(TestIndex(4)));
-    }
-
-    #[test]
-    fn a_descriptor_has_the_same_name_in_each_run() {
-        let place = |name: &str| Place {
-            kind: StateKind::Descriptor,
-            new: "open: /dev/null".into(),
-            ..Place::example(name)
-        };
-        assert_eq!(name(&place("descriptor 7")), name(&place("descriptor 12")));
     }
 }

@@ -117,6 +117,8 @@ mod tests {
             no_line: Some(NoLine::Threads),
             read: Some(Written { call: None, ..line }),
             followed: vec![Followed { position: 1, moved: true, changed: false }],
+            left: Vec::new(),
+            readings: Vec::new(),
         };
         for changed in [changed, Changed::default()] {
             let written = serde_json::to_string(&ChangedRecord::from(&changed)).unwrap();

@@ -1,16 +1,16 @@
 //! What tests leave changed. One run of the suite tells it of each test, import and shared fixture. Each place is then seen a
-//! second time, and the line that changes it, where its first test runs alone; another run of the suite tells which tests
+//! second time, and the line that changes it, where who leaves it does so by itself; another run of the suite tells which tests
 //! name these places; and those are tried after whoever leaves them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use crate::leaks::{Leak, Owner, grouped, sort};
-use crate::limits::{LEAK_LINES, LEAK_READERS, LEAK_TRIED};
+use crate::leaks::{Leak, Owner, grouped, owner, sort};
+use crate::limits::{LEAK_LINES, LEAK_READERS, LEAK_ROUNDS, LEAK_TRIED};
 use crate::plan::{OrderKind, Plan, Seed};
 use crate::run::{Engine, Job, RunError};
 use crate::session::stress::baseline;
-use crate::state::{Changed, Instructions, StateKind};
+use crate::state::{Changed, Instructions, StateKind, Written};
 use crate::suite::{Suite, TestIndex};
 use crate::trial::{Outcome, Trial};
 
@@ -26,15 +26,44 @@ pub(crate) struct LeaksFound {
     pub(crate) runs: usize,
 }
 
-/// Finds what the tests of a suite leave changed.
+/// What is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// All tests run once, and it is told what each leaves.
+    Look,
+    /// Those who leave a place do so again.
+    Confirm,
+    /// All tests run once more, and it is told which name the places.
+    Read,
+    /// Tests run after those that leave what they name.
+    Try,
+}
+
+/// What is done, and how many of the runs that it takes are over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// What.
+    pub(crate) work: Work,
+    /// Over.
+    pub(crate) ended: usize,
+    /// Of so many.
+    pub(crate) of: usize,
+}
+
+/// Finds what the tests of a suite leave changed. Each step is told of.
 ///
 /// # Errors
 /// Those of the engine.
-pub(crate) fn find(suite: &Suite, engine: &mut dyn Engine, hash_seed: u32) -> Result<LeaksFound, RunError> {
+pub(crate) fn find(
+    suite: &Suite,
+    engine: &mut dyn Engine,
+    hash_seed: u32,
+    tell: &mut dyn FnMut(Step),
+) -> Result<LeaksFound, RunError> {
     let plan = baseline::suite_order(suite, Seed(0), hash_seed);
-    let mut search = Search { suite, engine, plan, found: LeaksFound::default() };
+    let mut search = Search { suite, engine, plan, tell, found: LeaksFound::default() };
     search.run()?;
-    search.lines()?;
+    search.confirm()?;
     if search.found.leaks.iter().any(|leak| !leak.settled) {
         search.readers()?;
         search.victims()?;
@@ -43,10 +72,85 @@ pub(crate) fn find(suite: &Suite, engine: &mut dyn Engine, hash_seed: u32) -> Re
     Ok(search.found)
 }
 
+/// A run, with what the harness is to do in it.
+struct Asked {
+    plan: Plan,
+    instructions: Option<Instructions>,
+    fresh: bool,
+}
+
+impl Asked {
+    fn job(&self) -> Job<'_> {
+        Job { fresh: self.fresh, instructions: self.instructions.as_ref(), ..Job::of(&self.plan) }
+    }
+}
+
+/// Whoever leaves a place, asked to do so again.
+struct Again {
+    /// Which of the leaks.
+    at: usize,
+    owner: Owner,
+    /// What is run for it: a test, once or twice.
+    list: Vec<TestIndex>,
+}
+
+/// What came of that.
+enum Said {
+    /// It leaves the place, by this line, if that is known.
+    Leaves(Option<Written>),
+    DoesNot,
+    /// A test did not come to its end.
+    Nothing,
+}
+
+impl Again {
+    fn says(&self, place: &str, kind: StateKind, trial: &Trial, changed: &Changed) -> Said {
+        let mut outcomes = trial.executions.iter().map(|run| &run.outcome);
+        let ended = |outcome: &Outcome| {
+            !matches!(outcome, Outcome::Timeout { .. } | Outcome::Crashed { .. } | Outcome::NotRun { .. })
+        };
+        if !outcomes.next().is_some_and(ended) {
+            return Said::Nothing;
+        }
+        let by = |position: u32| {
+            let mut told = changed.left.iter().filter(|left| {
+                owner(left, &self.list).as_ref() == Some(&self.owner)
+                    && (left.position == Some(position) || matches!(self.owner, Owner::Import(_)))
+            });
+            told.find(|left| left.places.iter().any(|found| found.name == place))
+        };
+        let Some(first) = by(0) else { return Said::DoesNot };
+        // Who seeds a generator leaves it in one state, and who draws from it in another each time. What else is left each
+        // time, and not only the first, is no library's.
+        let is_left = match outcomes.next() {
+            Some(second) if kind == StateKind::Random => !ended(second) || by(1).is_none(),
+            Some(Outcome::Passed) => by(1).is_some(),
+            _ => true,
+        };
+        if is_left { Said::Leaves(first.written.clone()) } else { Said::DoesNot }
+    }
+}
+
+/// Whether the second of two executions in one process tells whether the first leaves a place, or the first use of something
+/// does: nobody puts back what was left.
+fn tells_twice(leak: &Leak) -> bool {
+    match leak.kind {
+        StateKind::Random | StateKind::ChildProcess | StateKind::Descriptor => true,
+        StateKind::Thread => leak.new == BY_OTHERS,
+        _ => leak.place == AT_EXIT,
+    }
+}
+
+/// What the harness says of a thread that no line of the project has started.
+const BY_OTHERS: &str = "runs";
+/// How many functions are called when the process ends.
+const AT_EXIT: &str = "atexit._ncallbacks()";
+
 struct Search<'a> {
     suite: &'a Suite,
     engine: &'a mut dyn Engine,
     plan: Plan,
+    tell: &'a mut dyn FnMut(Step),
     found: LeaksFound,
 }
 
@@ -55,17 +159,20 @@ impl Search<'_> {
         &self.plan.workers[0]
     }
 
-    fn of(&self, list: &[TestIndex]) -> Plan {
-        Plan { order: OrderKind::Explicit, workers: vec![list.to_vec()], ..self.plan.clone() }
+    /// A run of these tests, in a fork where that may be.
+    fn plain(&self, list: &[TestIndex]) -> Asked {
+        let plan = Plan { order: OrderKind::Explicit, workers: vec![list.to_vec()], ..self.plan.clone() };
+        Asked { plan, instructions: None, fresh: false }
     }
 
-    fn all(&mut self, asked: &[(Plan, Instructions)]) -> Result<Vec<(Trial, Changed)>, RunError> {
-        let job = |(plan, instructions)| Job { instructions: Some(instructions), ..Job::of(plan) };
-        let jobs: Vec<Job<'_>> = asked.iter().map(|(plan, instructions)| job((plan, instructions))).collect();
+    fn all(&mut self, work: Work, asked: &[Asked]) -> Result<Vec<(Trial, Changed)>, RunError> {
+        let jobs: Vec<Job<'_>> = asked.iter().map(Asked::job).collect();
         let mut seen = Vec::new();
+        (self.tell)(Step { work, ended: 0, of: jobs.len() });
         self.engine.run_all(self.suite, &jobs, &mut |_, mut trial| {
             let changed = trial.changed.take().unwrap_or_default();
             seen.push((trial, changed));
+            (self.tell)(Step { work, ended: seen.len(), of: jobs.len() });
             ControlFlow::Continue(())
         })?;
         self.found.runs += seen.len();
@@ -74,11 +181,9 @@ impl Search<'_> {
 
     /// The run that tells what each test leaves. It is made in a process of its own, as it collects the suite as well.
     fn run(&mut self) -> Result<(), RunError> {
-        let instructions = Instructions { left: true, ..Instructions::default() };
-        let job = Job { fresh: true, instructions: Some(&instructions), ..Job::of(&self.plan) };
-        let mut trial = self.engine.run(self.suite, job)?;
-        self.found.runs += 1;
-        let changed = trial.changed.take().unwrap_or_default();
+        let instructions = Some(Instructions { left: true, ..Instructions::default() });
+        let asked = Asked { fresh: true, instructions, ..self.plain(self.list()) };
+        let Some((trial, changed)) = self.all(Work::Look, &[asked])?.pop() else { return Ok(()) };
         self.found.leaks = grouped(&changed.left, self.list());
         let unseen = trial.executions.iter().filter(|run| {
             matches!(run.outcome, Outcome::Timeout { .. } | Outcome::Crashed { .. } | Outcome::NotRun { .. })
@@ -87,90 +192,83 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// The leaks that tests leave, each with the first of them: of these a line is looked for.
-    fn asked_lines(&self) -> Vec<(usize, TestIndex)> {
+    /// Has those who leave a place do so again, by themselves, and takes the line that changes it from there. Who does not is
+    /// settled: what it changed, only the first use of something in the process has changed. A place that nobody leaves again is
+    /// settled.
+    fn confirm(&mut self) -> Result<(), RunError> {
         let unsettled = self.found.leaks.iter().enumerate().filter(|(_, leak)| !leak.settled);
-        let first = unsettled.filter_map(|(at, leak)| Some((at, leak.test()?)));
-        first.take(LEAK_LINES).collect()
-    }
-
-    /// Leaves of those who leave a generator of random numbers in another state only who seeds it: run twice, such a test
-    /// leaves it in one state, and who does no more than draw in another each time.
-    fn seeds(&mut self) -> Result<(), RunError> {
-        let random = self.found.leaks.iter().enumerate();
-        let random = random.filter(|(_, leak)| !leak.settled && leak.kind == StateKind::Random);
-        let asked: Vec<(usize, TestIndex)> = random
-            .flat_map(|(at, leak)| {
-                leak.owners.iter().filter_map(move |owner| match owner {
-                    Owner::Test(test) => Some((at, *test)),
-                    _ => None,
-                })
-            })
-            .take(LEAK_LINES)
-            .collect();
-        let twice = |&(_, test): &(usize, TestIndex)| {
-            (self.of(&[test, test]), Instructions { left: true, ..Instructions::default() })
-        };
-        let runs: Vec<_> = asked.iter().map(twice).collect();
-        let seen = self.all(&runs)?;
-        let mut seeding: BTreeSet<(usize, TestIndex)> = BTreeSet::new();
-        for (&(at, test), (_, changed)) in asked.iter().zip(seen) {
-            let leaves = |position| {
-                let mut of_run = changed.left.iter().filter(|left| left.position == Some(position));
-                of_run.any(|left| left.places.iter().any(|place| place.name == self.found.leaks[at].watched))
-            };
-            if leaves(0) && !leaves(1) {
-                seeding.insert((at, test));
+        let mut open: Vec<(usize, Vec<Owner>)> =
+            unsettled.map(|(at, leak)| (at, leak.owners.clone())).take(LEAK_LINES).collect();
+        let mut settled: BTreeMap<usize, Vec<Owner>> = BTreeMap::new();
+        for _ in 0..LEAK_ROUNDS {
+            open.retain(|(at, _)| self.found.leaks[*at].owners.is_empty() || !self.again(*at).is_empty());
+            let asked: Vec<Again> = open.iter().flat_map(|(at, _)| self.again(*at)).collect();
+            if asked.is_empty() {
+                break;
             }
+            let runs: Vec<_> = asked.iter().map(|again| self.run_of(again)).collect();
+            let mut confirmed = BTreeSet::new();
+            for (again, (trial, changed)) in asked.iter().zip(self.all(Work::Confirm, &runs)?) {
+                let leak = &mut self.found.leaks[again.at];
+                match again.says(&leak.place, leak.kind, &trial, &changed) {
+                    Said::Leaves(written) => {
+                        leak.written = leak.written.take().or(written);
+                        confirmed.insert(again.at);
+                    }
+                    Said::Nothing => _ = confirmed.insert(again.at),
+                    Said::DoesNot => {
+                        leak.owners.retain(|owner| *owner != again.owner);
+                        settled.entry(again.at).or_default().push(again.owner.clone());
+                    }
+                }
+            }
+            open.retain(|(at, _)| !confirmed.contains(at));
         }
-        for (at, leak) in self.found.leaks.iter_mut().enumerate() {
-            if leak.settled || leak.kind != StateKind::Random {
-                continue;
-            }
-            let mut kept = leak.owners.clone();
-            kept.retain(|owner| !matches!(owner, Owner::Test(test) if !seeding.contains(&(at, *test))));
-            if kept.is_empty() {
-                leak.settled = true;
-            } else {
-                leak.owners = kept;
-            }
-        }
-        Ok(())
-    }
-
-    /// Looks for the line of each, by running its first test twice in one process. What that does not change alone is
-    /// settled by what ran before it.
-    fn lines(&mut self) -> Result<(), RunError> {
-        self.seeds()?;
-        let places = self.asked_lines();
-        let asked: Vec<(Plan, Instructions)> = places
-            .iter()
-            .map(|&(at, test)| {
-                let watch = Some(self.found.leaks[at].watched.clone());
-                (self.of(&[test, test]), Instructions { watch, ..Instructions::default() })
-            })
-            .collect();
-        let seen = self.all(&asked)?;
-        for (&(at, _), (trial, changed)) in places.iter().zip(seen) {
+        for (at, owners) in open {
             let leak = &mut self.found.leaks[at];
-            leak.written = changed.written;
-            let ran = trial.executions.iter().all(|run| !matches!(run.outcome, Outcome::NotRun { .. }));
-            let is_numbered = matches!(leak.kind, StateKind::Descriptor | StateKind::Thread);
-            let seen_again = changed.places.iter().any(|place| place.name == leak.watched);
-            let is_known = ran && !is_numbered && !changed.places.is_empty() && !changed.cut_off;
-            leak.settled |= is_known && !seen_again;
+            (leak.settled, leak.owners) = (true, owners);
+            settled.remove(&at);
+        }
+        for (at, owners) in settled {
+            let leak = Leak { settled: true, owners, written: None, ..self.found.leaks[at].clone() };
+            self.found.leaks.push(leak);
         }
         Ok(())
+    }
+
+    /// Who is to leave a place again: the first of those who do or, where a second time by itself tells more, all tests.
+    fn again(&self, at: usize) -> Vec<Again> {
+        let leak = &self.found.leaks[at];
+        let of = |owner: &Owner| {
+            let test = match owner {
+                Owner::Test(test) => Some(*test),
+                Owner::Fixture(..) => leak.set_up_for.get(owner).copied(),
+                Owner::Import(file) => {
+                    self.list().iter().copied().find(|&test| self.suite.test(test).file == *file)
+                }
+            };
+            let twice = matches!(owner, Owner::Test(_)) && tells_twice(leak);
+            test.map(|test| Again { at, owner: owner.clone(), list: vec![test; if twice { 2 } else { 1 }] })
+        };
+        let asked = if tells_twice(leak) { leak.owners.len() } else { 1 };
+        leak.owners.iter().take(asked).filter_map(of).collect()
+    }
+
+    fn run_of(&self, again: &Again) -> Asked {
+        let watch = Some(self.found.leaks[again.at].place.clone());
+        let instructions = Some(Instructions { left: true, watch, ..Instructions::default() });
+        let fresh = matches!(again.owner, Owner::Import(_));
+        Asked { instructions, fresh, ..self.plain(&again.list) }
     }
 
     /// Asks which tests name the places.
     fn readers(&mut self) -> Result<(), RunError> {
         let asked: Vec<usize> =
             (0..self.found.leaks.len()).filter(|&at| !self.found.leaks[at].settled).collect();
-        let names = asked.iter().map(|&at| self.found.leaks[at].watched.clone()).collect();
-        let instructions = Instructions { readers: names, ..Instructions::default() };
+        let names = asked.iter().map(|&at| self.found.leaks[at].place.clone()).collect();
+        let instructions = Some(Instructions { readers: names, ..Instructions::default() });
         let list = self.list().to_vec();
-        let seen = self.all(&[(self.of(&list), instructions)])?;
+        let seen = self.all(Work::Read, &[Asked { instructions, ..self.plain(&list) }])?;
         for reading in seen.iter().flat_map(|(_, changed)| &changed.readings) {
             let Some(&test) = list.get(reading.position as usize) else { continue };
             for place in &reading.places {
@@ -203,26 +301,24 @@ impl Search<'_> {
     /// place put back.
     fn victims(&mut self) -> Result<(), RunError> {
         let tried = self.tried();
-        let plans: Vec<Plan> = tried.iter().map(|&(_, owner, reader)| self.of(&[owner, reader])).collect();
-        let jobs: Vec<Job<'_>> = plans.iter().map(Job::of).collect();
-        let mut failed = BTreeSet::new();
-        self.engine.run_all(self.suite, &jobs, &mut |at, trial| {
-            if last_failed(&trial) {
-                failed.insert(at);
-            }
-            ControlFlow::Continue(())
-        })?;
-        self.found.runs += tried.len();
-        let failed: Vec<_> = failed.into_iter().filter_map(|at| tried.get(at).copied()).collect();
-        let asked: Vec<(Plan, Instructions)> = failed
+        let after: Vec<Asked> =
+            tried.iter().map(|&(_, owner, reader)| self.plain(&[owner, reader])).collect();
+        let seen = self.all(Work::Try, &after)?;
+        let failed: Vec<_> = tried
+            .into_iter()
+            .zip(seen)
+            .filter(|(_, (trial, _))| last_failed(trial))
+            .map(|(pair, _)| pair)
+            .collect();
+        let asked: Vec<Asked> = failed
             .iter()
             .flat_map(|&(at, owner, reader)| {
-                let restore = vec![self.found.leaks[at].watched.clone()];
-                let alone = (self.of(&[reader]), Instructions::default());
-                [alone, (self.of(&[owner, reader]), Instructions { restore, ..Instructions::default() })]
+                let restore = vec![self.found.leaks[at].place.clone()];
+                let put_back = Some(Instructions { restore, ..Instructions::default() });
+                [self.plain(&[reader]), Asked { instructions: put_back, ..self.plain(&[owner, reader]) }]
             })
             .collect();
-        let seen = self.all(&asked)?;
+        let seen = self.all(Work::Try, &asked)?;
         for ((at, _, reader), runs) in failed.into_iter().zip(seen.chunks(2)) {
             if runs.len() == 2
                 && runs.iter().all(|(trial, changed)| last_passed(trial) && changed.failed.is_empty())

@@ -225,7 +225,8 @@ pub struct Instructions {
     pub restore: Vec<String>,
     /// The file, relative to rootdir, whose import is looked into instead of the tests before the last.
     pub import: Option<String>,
-    /// The name of a place of which is to be told where it is written, and where the last test reads it.
+    /// The name of a place of which is to be told where it is written, and where the last test reads it; with `left`, where
+    /// whoever leaves it has written it.
     pub watch: Option<String>,
     /// The name of a place of which is to be told after each test whether that has changed it. It is put
     /// back at once if it is to be restored; nothing else is told.
@@ -244,7 +245,7 @@ pub struct Instructions {
 /// What a test, the import of a file, or a fixture that tests share has left changed.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Left {
-    /// The test, by its place in the worker's list.
+    /// The test, by its place in the worker's list; for a fixture, the one for which it was set up.
     pub(crate) position: Option<u32>,
     /// The fixture, once it was torn down.
     pub(crate) fixture: Option<Fixture>,
@@ -256,6 +257,8 @@ pub struct Left {
     pub(crate) places: Vec<Place>,
     /// Which of these, by their positions, are likely changed by the first use of a library alone.
     pub(crate) settled: Vec<u32>,
+    /// Where the place that was to be watched was written, if it is one of these.
+    pub(crate) written: Option<Written>,
 }
 
 /// The places that a test runs a line of that names them.

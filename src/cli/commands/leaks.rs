@@ -14,6 +14,7 @@ use crate::plan::{Axes, Seed};
 use crate::record::LeaksBaseline;
 use crate::report::leaks::{Against, Leaks, entries, leaks};
 use crate::report::leaks_document::LeaksDocument;
+use crate::report::progress::LeaksProgress;
 use crate::run::engine::Collect;
 use crate::session::leaks::{LeaksFound, find};
 
@@ -36,13 +37,15 @@ pub fn run(args: &LeaksArgs) -> anyhow::Result<ExitCode> {
     let baseline = args.baseline.as_deref().map(|path| Ok::<_, UsageError>((path, read(path)?.pairs())));
     let baseline = baseline.transpose()?;
     let mut engine = engine(&options, &isolation)?;
+    let mut progress = LeaksProgress::new(options.progress);
     let hash_seed = Axes::default().hash_seed_values(Seed(0))[0];
     let collected = engine.collect(Collect::kept(hash_seed))?;
     let suite = &collected.suite;
     let found = match suite.tests.len() {
         0 => LeaksFound::default(),
-        _ => find(suite, &mut *engine, hash_seed)?,
+        _ => find(suite, &mut *engine, hash_seed, &mut |step| progress.notice(step))?,
     };
+    drop(progress);
     let allow = options.allowed_leaks();
     let (allowed, told): (Vec<_>, Vec<_>) =
         found.leaks.into_iter().partition(|leak| is_allowed(allow, &leak.place));

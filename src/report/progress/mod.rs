@@ -3,6 +3,7 @@
 mod lines;
 mod row;
 mod state;
+mod steps;
 
 use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +18,8 @@ use crate::suite::Suite;
 use lines::Lines;
 use row::Row;
 use state::{State, bar, rounded};
+
+pub(crate) use steps::LeaksProgress;
 
 /// How often a line tells how far it is where there is no bar.
 const INTERVAL: Duration = Duration::from_secs(30);
