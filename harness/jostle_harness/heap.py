@@ -100,6 +100,8 @@ class Heap:
         self._level_of: List[int] = []
         #: What is known already, by identity.
         self._seen: Set[int] = set()
+        #: The paths of those that have changed, by identity, if they have one.
+        self._names: Dict[int, Optional[Path]] = {}
         self._glance: Optional[Glance] = None
         #: Where in the list of what was noted those are that only a copy tells of.
         self._copied: List[int] = []
@@ -168,7 +170,7 @@ class Heap:
     def forget(self) -> None:
         """Keep nothing alive any more."""
         self._levels, self._noted, self._kinds, self._seen, self._glance = [], [], {}, set(), None
-        self._level_of = []
+        self._level_of, self._names = [], {}
 
     def touched(self) -> List[int]:
         """Where those of the noted objects stand that differ by now from what they were when this was last asked: a cheap
@@ -181,8 +183,8 @@ class Heap:
     def _glance_at(self, start: int) -> None:
         assert self._glance is not None
         glanced = []
-        for at, (obj, _, _) in enumerate(self._noted[start:], start):
-            if is_a(obj, _GLANCED):
+        for at, (obj, _, copy) in enumerate(self._noted[start:], start):
+            if copy is in_slots or is_a(obj, _GLANCED):
                 glanced.append((at, obj))
             else:
                 self._copied.append(at)
@@ -215,7 +217,7 @@ class Heap:
         among = range(len(self._noted)) if touched is None else touched
         found_changed = [self._noted[at][:2] for at in among if self._differs_at(at)]
         changed = [(obj, old) for obj, old in found_changed if not self._is_told(obj, noted)]
-        names = Paths(self._levels).of([obj for obj, _ in changed])
+        names = self._named([obj for obj, _ in changed])
         places: List[Tuple[Tuple[int, int, str], Place]] = []
         for obj, old in changed:
             path = names.get(id(obj))
@@ -232,6 +234,14 @@ class Heap:
         places.sort(key=operator.itemgetter(0))
         self.is_cut_off |= len(places) > limits.LIBRARY_PLACES
         return (place for _, place in places[: limits.LIBRARY_PLACES])
+
+    def _named(self, objects: List[Any]) -> Dict[int, Optional[Path]]:
+        """The paths of these objects, which are slow to find: what has changed once may change with each test."""
+        new = [obj for obj in objects if id(obj) not in self._names]
+        if new:
+            found = Paths(self._levels).of(new)
+            self._names.update((id(obj), found.get(id(obj))) for obj in new)
+        return self._names
 
     def _is_told(self, obj: object, noted: _Noted) -> bool:
         # Who is registered with an abstract class is told here alone.

@@ -115,7 +115,9 @@ class Leftovers:
         if not name.startswith(_THREAD):
             return None
         thread = name[len(_THREAD) :]
-        return lambda: [id(one) for one in threading.enumerate() if thread in (_name(one), unnumbered(_name(one)))]
+        return lambda: any(
+            thread in (_name(one), unnumbered(_name(one))) and one not in self._threads for one in threading.enumerate()
+        )
 
     def garbage(self) -> Tuple[str, Optional[Line]]:
         """What the collector finds now, and where the first of it was made. What it is told of at its end has happened by then."""
