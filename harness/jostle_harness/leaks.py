@@ -306,7 +306,8 @@ class Leaks(Explainer):
 class ImportLeaks:
     """What the import of each file leaves of the process's state, while the suite is collected.
 
-    That an import makes modules, and all that they hold, is what it is for. pytest itself puts folders on the path.
+    That an import makes modules, and all that they hold, is what it is for. pytest itself puts folders on the path, and puts back
+    the filters of warnings once all is collected.
     """
 
     def __init__(self, channel: Channel, rootdir: str, watched: Optional[str]) -> None:
@@ -331,7 +332,7 @@ class ImportLeaks:
             *(
                 place
                 for place in self._state.changes(lambda _: False)
-                if not place.name.startswith(("sys.path", "sys.modules")) and place.kind != "random state"
+                if not place.name.startswith(("sys.path", "sys.modules", "warnings.")) and place.kind != "random state"
             ),
             *(
                 Place(unnumbered(f"thread {thread.name}"), "thread", "(absent)", "runs", None, True)
@@ -355,7 +356,9 @@ def message(
     written: Optional[messages.Written] = None,
 ) -> messages.Left:
     """What is told of those that were left."""
-    settled = [at for at, place in enumerate(places) if _is_settled(place, is_own) or _comes_along(place, places)]
+    settled = [
+        at for at, place in enumerate(places) if _is_settled(place, is_own) or _comes_along(place, places, is_own)
+    ]
     told = [place.message() for place in places]
     return {
         "type": "left",
@@ -385,13 +388,21 @@ _MADE_ONCE = (
     "logging.Logger.manager.loggerDict[",
     "logging.root.manager.loggerDict[",
 )
+#: What libraries call that which they keep to be faster, and what Python shows of it.
+_FASTER = re.compile(r"cache|memo(?!r)", re.IGNORECASE)
+_CACHED = " cached results"
+#: Where modules register what is theirs as they are imported.
+_BY_IMPORTS = ("the classes that are registered with ", "copyreg.dispatch_table[", "ctypes.pythonapi.")
 #: What is shown of a value that says nothing of itself.
 _OPAQUE = ("another state", "another file", "another loop", "open")
 _NOTHING = ("(absent)", "None", "False", "{}", "[]", "set()")
 
 
-def _comes_along(place: Place, places: List[Place]) -> bool:
-    """Whether a module was put into the table by another that was imported, as those that are written in C do."""
+def _comes_along(place: Place, places: List[Place], is_own: Callable[[str], bool]) -> bool:
+    """Whether a module was put into the table by another that was imported, as those that are written in C do, or a module of
+    others that was imported has registered what is its own."""
+    if place.name.startswith(_BY_IMPORTS) and not _is_of_project(place, is_own):
+        return any(other.name.startswith("sys.modules[") and other.low_confidence for other in places)
     parent = place.name.rpartition(".")[0] + '"]'
     return place.name.startswith('sys.modules["') and any(
         other.name == parent and other.low_confidence and other.old == "(absent)" for other in places
@@ -405,6 +416,7 @@ def _is_settled(place: Place, is_own: Callable[[str], bool]) -> bool:
         return False
     if (
         _is_cache(place)
+        or place.new.endswith(_CACHED)
         or place.name.startswith(_MADE_ONCE)
         or place.kind == "import-time"
         or place.name == _FILTERS
@@ -415,10 +427,9 @@ def _is_settled(place: Place, is_own: Callable[[str], bool]) -> bool:
         return True
     if not place.low_confidence or place.name.startswith(_REGISTRIES):
         return False
-    parts = _OF_MODULE.findall(place.new)
-    if any(is_own(part.rpartition(".")[0]) or is_own(part.partition(".")[0]) for part in parts):
+    if _is_of_project(place, is_own):
         return False
-    if _PRIVATE.search(place.name):
+    if _PRIVATE.search(place.name) or _FASTER.search(place.name):
         return True
     return place.old in _NOTHING and place.old != "(absent)"
 
@@ -436,6 +447,12 @@ def _left(before: _Pending, now: List[Place]) -> List[Place]:
             place.old, place.restore = first.old, first.restore
         found.append(place)
     return [place for name, place in before.items() if name not in names] + found
+
+
+def _is_of_project(place: Place, is_own: Callable[[str], bool]) -> bool:
+    """Whether a place holds something of the project's."""
+    parts = _OF_MODULE.findall(place.new)
+    return any(is_own(part.rpartition(".")[0]) or is_own(part.partition(".")[0]) for part in parts)
 
 
 def _is_cache(place: Place) -> bool:

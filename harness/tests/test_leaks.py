@@ -107,6 +107,8 @@ def test_what_a_library_remembers_for_itself_is_settled_and_what_it_is_told_is_n
 
     assert settled("lib._cache", "None", "<lib.Cache object>", True)
     assert settled("lib.inited", "False", "True", True)
+    assert settled("variable cached that lib.find encloses", "3 cached results", "4 cached results", True)
+    assert settled('lib.sine_cache["7"]', "(absent)", "1", True)
     assert not settled("lib.inited", "False", "True")
     assert not settled("lib.digits", "'01'", "'1'", True)
     assert not settled('lib._handlers["x"]', "(absent)", "<function shop.handle>", True)
