@@ -121,6 +121,8 @@ fn pytest_becomes_jostle_where_it_is_asked_to() {
     );
     let chosen = pytest(folder.path(), Path::new(&path), &["--jostle", "test_all.py::test_one"]);
     assert_eq!(chosen.status.code(), Some(0), "{}", out(&chosen));
+    let lone = "test_all.py::test_one is the only test here, and no other can break it";
+    assert!(out(&chosen).contains(lone), "{}", out(&chosen));
     let nowhere = pytest(folder.path(), folder.path(), &["--jostle"]);
     assert_eq!(nowhere.status.code(), Some(4));
     assert!(String::from_utf8_lossy(&nowhere.stderr).contains("no program `jostle`"));

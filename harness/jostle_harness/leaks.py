@@ -266,7 +266,7 @@ class Leaks(Explainer):
         if context:
             self._contexts = ContextVariables(self.is_own, self._is_runner)
         self._leftovers.note_anew()
-        self._servers = Servers(self._server_settings)
+        self._servers = Servers(self._server_settings, self.is_own, self._used)
         self._named = NamedState(self._named_places)
 
     def _told_once(self, places: List[Place]) -> List[Place]:

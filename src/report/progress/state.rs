@@ -179,8 +179,8 @@ impl State {
         match (by_count, by_clock) {
             (Some(rest), clock) if clock.is_none_or(|clock| rest.known < clock) => {
                 let bound = if rest.has_more { "more than" } else { "about" };
-                let tells = !rest.known.is_zero() && !(rest.has_more && rest.known < at / MUCH_MORE);
-                tells.then(|| format!("{bound} {} left", rounded(rest.known)))
+                let says_little = rest.known.is_zero() || rest.has_more && rest.known < at / MUCH_MORE;
+                (!says_little).then(|| format!("{bound} {} left", rounded(rest.known)))
             }
             (_, Some(clock)) => Some(format!("at most {} left", rounded(clock))),
             (_, None) => None,
