@@ -16,7 +16,9 @@ fn main() -> std::process::ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let code = if error.use_stderr() { ExitCode::Usage } else { ExitCode::Clean };
-            match wrong_usage::paragraph(&error) {
+            let words: Vec<String> =
+                std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+            match wrong_usage::paragraph(&error, &words) {
                 Some(paragraph) => anstream::eprintln!("jostle: {paragraph}"),
                 // A closed terminal is no reason to fail twice.
                 None => drop(error.print()),

@@ -17,6 +17,8 @@ use crate::support;
 /// Arguments, what is named, and what is advised. `PYTHON` stands for one with pytest.
 const INVOCATIONS: &[(&str, &str, &str)] = &[
     ("stres", "'stres'", "'stress'"),
+    ("run tests", "'run'", "the main job is `jostle stress`"),
+    ("stress --engine cold", "'cold'", "See `jostle stress --help`"),
     ("stress extra", "no `extra` in", "a node id like tests/test_a.py::test_b"),
     ("collect test_b.py::test_a[x]", "no `test_b.py` in", "goes after `--`"),
     ("stress test_a.py --rootdir ..", "no `test_a.py` in", "goes after `--`"),
@@ -114,7 +116,13 @@ const INVOCATIONS: &[(&str, &str, &str)] = &[
     ("stress --rootdir test_a.py", "test_a.py", "the folder that pytest is run in"),
     ("stress --python nowhere", "nowhere", "--python PATH"),
     ("stress --python ./nowhere/python", "nowhere/python", "--python PATH"),
-    ("stress --python .", "cannot run", "--python PATH"),
+    ("stress --python .", "it is a folder, and has no bin/python", "--python PATH"),
+    ("stress --python /bin/ls", "it seems to be no Python. Give", "--python PATH"),
+    (
+        "collect test_a.py::nope --sandbox off --python PYTHON",
+        "there is no test /",
+        "as `pytest --collect-only -q` prints them",
+    ),
     ("stress --python /bin/true", "/bin/true", "--python PATH"),
     ("stress --python yes", "yes", "--python PATH"),
     ("stress --failures new --python nowhere", "nowhere", "--python PATH"),
@@ -445,6 +453,13 @@ fn wrong_logs() {
         |cases: String| format!("<testsuites name=\"jostle\"><testsuite>{cases}</testsuite></testsuites>");
     let cases = [
         (ours(case("1:2") + &case("1:3")), "tells several failures: give one of 1:2 (.x), 1:3 (.x)"),
+        (
+            ours(
+                case("1:2").replace("</properties>", "</properties><failure/>").repeat(2)
+                    + "<testcase name=\"y\"><failure/></testcase>",
+            ),
+            "give one of 1:2 (.x), 1:2 (.x). there is no token of .y: give the failure file",
+        ),
         (ours(case("")), "tells no token of a failure"),
         (ours(case("1:x")), "its index is not a whole number"),
         ("<testsuites name=\"jostle\"><testcase></testsuites>".to_owned(), "no JUnit XML"),

@@ -371,6 +371,9 @@ fn options_stand_under_their_headings_and_the_short_help_fits_on_a_screen() {
     let (short, long) = (help(&["stress", "-h"]), help(&["stress", "--help"]));
     assert!(short.lines().count() <= 45, "{} lines: {short}", short.lines().count());
     assert!(short.ends_with("`jostle stress --help` has all options.\n"), "{short}");
+    for option in ["--html", "--junit", "--known", "--sarif", "--profile", "--failures"] {
+        assert!(short.contains(&format!("{option} <")), "{option}: {short}");
+    }
     let [short, long] = [short, long].map(|help| headings(&help));
     assert!(short.iter().all(|option| long.contains(option)), "{short:?} {long:?}");
     for option in HEADINGS.iter().flat_map(|(_, options)| *options) {

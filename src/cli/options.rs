@@ -103,7 +103,11 @@ impl SuiteOptions {
         let to_stdout = args.json.as_deref() == Some("-");
         chosen.paths.iter().try_for_each(|test| is_there(test, &folder, to_stdout))?;
         Ok(Self {
-            python: args.python.clone().or_else(|| config.python.as_ref().map(|path| folder.join(path))),
+            python: args
+                .python
+                .as_deref()
+                .map(of_environment)
+                .or_else(|| config.python.as_ref().map(|path| of_environment(&folder.join(path)))),
             pytest_args: for_pytest(args, chosen, config.pytest_args.as_deref()),
             tests: args.tests.as_deref().map(tests_file::read).transpose()?.unwrap_or_default(),
             tests_file: args.tests.clone(),
@@ -293,6 +297,12 @@ fn for_pytest(args: &SuiteArgs, chosen: &ChosenArgs, configured: Option<&[String
     let replaced = !chosen.paths.is_empty() || !args.pytest_args.is_empty();
     let configured = configured.filter(|_| !replaced).unwrap_or_default();
     [configured, &chosen.for_pytest(), &args.pytest_args].concat()
+}
+
+/// The Python of an environment, if its folder was given.
+fn of_environment(path: &Path) -> PathBuf {
+    let python = path.join("bin/python");
+    if path.is_dir() && python.exists() { python } else { path.to_owned() }
 }
 
 /// Whether what was typed without `--` is a test of the suite: a folder, a file, or a node id of one. After a bare `--json`

@@ -27,13 +27,16 @@ const MEANT: &[(&[&str], &str, &str)] = &[
     (&["--randomly-seed", "--random-order-seed"], "seed", "--seed SEED gives the seed of all plans"),
 ];
 
+/// What other tools call the main job.
+const STRESS: &[&str] = &["check", "jostle", "pytest", "run", "start", "test", "tests"];
+
 /// Options that a command's parser has and that are no advice there: the command refuses the one, and has another use
 /// for the other.
 const NO_ADVICE: &[(&str, &str)] = &[("speedup", "test-timeout"), ("plan", "trials")];
 
-/// An error of clap's as a paragraph: what is wrong, what may stand there, where to read on. None if it
-/// is no error but help, or the version.
-pub fn paragraph(error: &clap::Error) -> Option<String> {
+/// An error of clap's on these words, of which the first is the program's name, as a paragraph: what is wrong, what may
+/// stand there, where to read on. None if it is no error but help, or the version.
+pub fn paragraph(error: &clap::Error, typed_words: &[String]) -> Option<String> {
     if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return None;
     }
@@ -44,11 +47,16 @@ pub fn paragraph(error: &clap::Error) -> Option<String> {
     for line in lines.by_ref().take_while(|line| !line.starts_with("For more information")) {
         if let Some(usage) = line.strip_prefix("Usage: ") {
             let command = command(usage);
-            let advice = typed.and_then(|typed| meant(typed, &command)).unwrap_or_default();
+            let advice = match means_stress(error) {
+                true => Some("; the main job is `jostle stress`".to_owned()),
+                false => typed.and_then(|typed| meant(typed, &command)),
+            };
+            let advice = advice.unwrap_or_default();
             return Some(format!("{text}{advice}. See `{command} --help`"));
         }
         let tip = line.strip_prefix("tip: ");
-        if tip.is_some_and(|tip| tip.starts_with("to pass") || typed.is_some_and(is_meant_otherwise)) {
+        let is_meant_otherwise = means_stress(error) || typed.is_some_and(is_meant_otherwise);
+        if tip.is_some_and(|tip| tip.starts_with("to pass") || is_meant_otherwise) {
             continue;
         }
         let values = line.strip_prefix("[possible values: ").and_then(|line| line.strip_suffix(']'));
@@ -60,7 +68,16 @@ pub fn paragraph(error: &clap::Error) -> Option<String> {
         };
         text += line;
     }
-    Some(format!("{text}. See --help"))
+    let typed = |command: &&clap::Command| typed_words.get(1).is_some_and(|word| word == command.get_name());
+    let command =
+        Cli::command().get_subcommands().find(typed).map(|command| format!(" {}", command.get_name()));
+    Some(format!("{text}. See `jostle{} --help`", command.unwrap_or_default()))
+}
+
+/// Whether a command that there is not is what another tool calls the main job.
+fn means_stress(error: &clap::Error) -> bool {
+    let word = error.get(ContextKind::InvalidSubcommand);
+    word.is_some_and(|word| matches!(word, ContextValue::String(word) if STRESS.contains(&word.as_str())))
 }
 
 /// An option that a command does not have.
@@ -118,8 +135,8 @@ mod tests {
     use crate::cli::args::Cli;
 
     fn said(arguments: &[&str]) -> String {
-        let arguments = ["jostle"].iter().chain(arguments);
-        paragraph(&Cli::try_parse_from(arguments).unwrap_err()).unwrap()
+        let words: Vec<String> = ["jostle"].iter().chain(arguments).map(ToString::to_string).collect();
+        paragraph(&Cli::try_parse_from(&words).unwrap_err(), &words).unwrap()
     }
 
     #[test]
@@ -139,6 +156,14 @@ mod tests {
             said(&["stres"]),
             "unrecognized subcommand 'stres'; a similar subcommand exists: 'stress'. See `jostle --help`"
         );
+        for word in STRESS {
+            assert_eq!(
+                said(&[word]),
+                format!(
+                    "unrecognized subcommand '{word}'; the main job is `jostle stress`. See `jostle --help`"
+                )
+            );
+        }
         let before = said(&["-vv", "stress"]);
         assert!(before.contains("'-v'"), "{before}");
         assert!(before.contains("; it goes after the command, as in `jostle stress -v`. See"), "{before}");
@@ -149,7 +174,7 @@ mod tests {
         );
         assert_eq!(
             said(&["collect", "--engine", "cold"]),
-            "invalid value 'cold' for '--engine <ENGINE>'; give one of auto, warm, spawn. See --help"
+            "invalid value 'cold' for '--engine <ENGINE>'; give one of auto, warm, spawn. See `jostle collect --help`"
         );
         assert_eq!(
             said(&["stress", "--cov"]),

@@ -288,10 +288,14 @@ impl Finding {
 
     /// How many tests it is known to make fail.
     pub(crate) fn broken_tests(&self) -> usize {
+        usize::from(self.test.is_some()) + self.also_broken().len()
+    }
+
+    /// The tests that it is known to make fail besides its own.
+    pub(crate) fn also_broken(&self) -> BTreeSet<TestIndex> {
         let related = self.explanation.iter().flat_map(|explanation| explanation.related_tests.all_victims());
         let others = related.chain(&self.same_polluter.victims).map(|victim| victim.test);
-        let tests = self.test.iter().chain(&self.also).copied().chain(others);
-        tests.collect::<BTreeSet<_>>().len()
+        self.also.iter().copied().chain(others).filter(|&test| Some(test) != self.test).collect()
     }
 
     /// Whether it is a victim of itself once other tests have run: its minimal plan runs it twice.

@@ -9,6 +9,9 @@ use crate::logs::{Name, ParsedLog, Ran, Source};
 /// The name of jostle's own reports.
 pub(crate) const OURS: &str = "jostle";
 
+/// The property of a test case of ours whose failure is told with another's.
+pub(crate) const TOLD_WITH: &str = "told-with";
+
 /// Whether a text is meant to be JUnit XML.
 pub(crate) fn is(text: &str) -> bool {
     let start = text.trim_start_matches('\u{feff}').trim_start();
@@ -20,10 +23,12 @@ pub(crate) fn is(text: &str) -> bool {
 pub(crate) struct Reported {
     /// The test's names, as pytest makes them.
     pub(crate) test: (String, String),
-    /// The token.
+    /// The token; empty if it has none.
     pub(crate) token: String,
     /// Whether the job failed for it.
     pub(crate) failed: bool,
+    /// Whether it is told with another's failure.
+    told_with: bool,
 }
 
 /// The failures of a report that `jostle stress --junit` wrote; none if the file is another's.
@@ -49,14 +54,16 @@ pub(crate) fn reported(text: &str) -> Result<Option<Vec<Reported>>, String> {
                 let attributes = attributes(&tag)?;
                 let value =
                     |name: &str| attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value);
-                if value("name").is_some_and(|name| name == "token") {
-                    last.token = value("value").cloned().unwrap_or_default();
+                match value("name").map(String::as_str) {
+                    Some("token") => last.token = value("value").cloned().unwrap_or_default(),
+                    Some(TOLD_WITH) => last.told_with = true,
+                    _ => {}
                 }
             }
             _ => {}
         }
     }
-    all.retain(|reported| !reported.token.is_empty());
+    all.retain(|reported| !reported.told_with && (reported.failed || !reported.token.is_empty()));
     Ok(ours.then_some(all))
 }
 
@@ -164,7 +171,10 @@ mod tests {
             )
         };
         let test = ("test_a".to_owned(), "x".to_owned());
-        assert_eq!(reported(&of(OURS)), Ok(Some(vec![Reported { test, token: "1:2".into(), failed: true }])));
+        assert_eq!(
+            reported(&of(OURS)),
+            Ok(Some(vec![Reported { test, token: "1:2".into(), failed: true, told_with: false }]))
+        );
         assert_eq!(reported(&of("pytest tests")), Ok(None));
     }
 

@@ -34,7 +34,7 @@ pub(super) fn write(
             pairs(out, outline)?;
         }
     }
-    summary::write(out, outline, manner.links)?;
+    summary::write(out, outline, manner)?;
     if verbosity > Verbosity::Quiet {
         summary::next(out, next)?;
     }

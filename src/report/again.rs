@@ -26,23 +26,18 @@ pub(crate) enum Again<'a> {
 }
 
 impl Again<'_> {
-    /// The command that shows a finding again: of its failure file if it has one, else of the token of its plan.
-    pub(crate) fn of_finding(self, finding: &Finding, tokens: Tokens<'_>) -> Option<String> {
-        let of_token = || self.command(&tokens.token(finding.origin)?.to_string());
+    /// The command that shows a finding again by the token of its plan.
+    pub(crate) fn of_token(self, finding: &Finding, tokens: Tokens<'_>) -> Option<String> {
+        let Self::Replay { options, .. } = self else {
+            return None;
+        };
+        let token = tokens.token(finding.origin)?;
         // There is nothing in what was left over that a smaller plan could show.
-        self.of_file(finding, tokens).or_else(|| of_token().filter(|_| finding.kind != Kind::Leftover))
-    }
-
-    /// The command that shows what a token tells again.
-    fn command(self, token: &str) -> Option<String> {
-        match self {
-            Self::Replay { options, .. } => Some(format!("jostle replay {token} --shrink{options}")),
-            Self::Replayed | Self::Gone => None,
-        }
+        (finding.kind != Kind::Leftover).then(|| format!("jostle replay {token} --shrink{options}"))
     }
 
     /// The command for the failure file of a finding: that by which it is known, or that which is written of it.
-    fn of_file(self, finding: &Finding, tokens: Tokens<'_>) -> Option<String> {
+    pub(crate) fn of_file(self, finding: &Finding, tokens: Tokens<'_>) -> Option<String> {
         let Self::Replay { of_file, failures, .. } = self else {
             return None;
         };

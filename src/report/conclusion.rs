@@ -57,7 +57,10 @@ fn found(outline: &SessionResult) -> (Tone, String) {
     let talking = talking.len();
     let open = match (found, errors) {
         (0, 0) if outline.collected.suite.tests.is_empty() => match outline.collected.suite.deselected {
-            0 => "no test was collected".to_owned(),
+            0 => format!(
+                "no test was collected in {}: name its tests, or give their folder with --rootdir",
+                outline.collected.interpreter.rootdir
+            ),
             deselected => {
                 format!("no test was collected: {} deselected", words::count(deselected as usize, "test"))
             }

@@ -83,7 +83,10 @@ impl Diagnosis {
                     .into(),
             );
         }
-        if advice.is_empty() && !suite.tests.is_empty() {
+        if suite.tests.is_empty() && suite.errors.is_empty() {
+            advice.push("no test was collected: name the suite's tests, or give their folder with --rootdir".into());
+        }
+        if advice.is_empty() {
             advice.push(format!("nothing stands in the way: {}", self.stress));
         }
         advice
@@ -321,6 +324,17 @@ what to do    nothing stands in the way: jostle stress
 ";
         assert_eq!(told(&well(), Verbosity::Normal), expected);
         assert!(told(&well(), Verbosity::Verbose).contains("\nundone        -n0 --no-cov\n"));
+    }
+
+    #[test]
+    fn who_has_no_test_is_told_what_to_do() {
+        let mut none = Diagnosis { first: None, ..well() };
+        none.collected.suite.tests.clear();
+        let told = line_of(&none, "what to do");
+        assert_eq!(
+            told,
+            ["no test was collected: name the suite's tests, or give their folder with --rootdir"]
+        );
     }
 
     #[test]

@@ -78,12 +78,12 @@ fn whether_git_takes_a_fix_is_doubted_only_where_it_was_not_tried() {
 #[test]
 fn with_how_many_others_a_fix_was_tried_is_told() {
     let held = "tried in a copy: undoes the failure, and holds in 20 of 20 trials, 5 of them on two workers";
-    for (order_apart, those) in [(false, "all of them"), (true, "all but suite order and its reverse")] {
+    for (order_apart, those) in [(false, "all"), (true, "all but suite order and its reverse")] {
         let held = held.replace("undoes the failure", "undoes the failure by itself");
-        let told = |others| format!("{held}; {those} with the {others} applied as well");
+        let told = |others| format!("{held}; in {those} the {others} at once");
         let of = |together_with| fixed(Fix { together_with, order_apart, ..fix() });
-        assert!(has(&of(1), "fix", &told("fix of another finding")));
-        assert!(has(&of(4), "fix", &told("fixes of 4 other findings")));
+        assert!(has(&of(1), "fix", &told("fix of another finding was applied too, to try both")));
+        assert!(has(&of(4), "fix", &told("fixes of 4 other findings were applied too, to try all")));
     }
 }
 

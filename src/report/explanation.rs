@@ -243,11 +243,13 @@ fn tried(fix: &Fix) -> String {
             "; in the other {more} the test fails for a reason that is there without the change as well"
         ),
     };
-    let those = if fix.order_apart { "all but suite order and its reverse" } else { "all of them" };
+    let those = if fix.order_apart { "all but suite order and its reverse" } else { "all" };
     let together = match fix.together_with as usize {
         0 => String::new(),
-        1 => format!("; {those} with the fix of another finding applied as well"),
-        others => format!("; {those} with the fixes of {others} other findings applied as well"),
+        1 => format!("; in {those} the fix of another finding was applied too, to try both at once"),
+        others => {
+            format!("; in {those} the fixes of {others} other findings were applied too, to try all at once")
+        }
     };
     format!("{trials}{workers}{together}{anyway}{raced}")
 }

@@ -121,6 +121,9 @@ mod tests {
             headline: "50 % of it".into(),
             text: text.into(),
             token: None,
+            also: Vec::new(),
+            role: "",
+            causes: Vec::new(),
         }
     }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
-use crate::logs::junit::{OURS, names};
-use crate::report::entry::{Entry, Weight};
+use crate::logs::junit::{OURS, TOLD_WITH, names};
+use crate::report::entry::{Entry, Other, Weight};
 use crate::session::SessionResult;
 use crate::suite::Suite;
 
@@ -48,8 +48,16 @@ fn of_suite(
     entries: &[Entry],
     time: Option<Duration>,
 ) -> Result<String, quick_junit::SerializeError> {
-    let has_entry: BTreeSet<&str> = entries.iter().map(|entry| entry.test.as_str()).collect();
+    let mut has_entry: BTreeSet<&str> = entries.iter().map(|entry| entry.test.as_str()).collect();
     cases.add_test_cases(entries.iter().map(case));
+    for entry in entries {
+        for other in &entry.also {
+            // A test of an entry's own says more there.
+            if has_entry.insert(&other.test) {
+                cases.add_test_case(also(entry, other));
+            }
+        }
+    }
     for test in &suite.tests {
         let name = test.id.to_string();
         if !has_entry.contains(name.as_str()) {
@@ -64,18 +72,37 @@ fn of_suite(
     report.to_string()
 }
 
-fn case(entry: &Entry) -> TestCase {
-    let mut status = match entry.weight {
+/// Another test that an entry's failure makes fail.
+fn also(entry: &Entry, other: &Other) -> TestCase {
+    let mut status = status(entry.weight);
+    let told = format!("fails as well; what is known is told with {}", entry.test);
+    status.set_message(format!("{}: {told}", entry.kind)).set_type(entry.kind);
+    let mut case = named(&other.test, status);
+    case.add_property(Property::new(TOLD_WITH, entry.test.as_str()));
+    placed(case, Some(&other.file), other.line)
+}
+
+fn status(weight: Weight) -> TestCaseStatus {
+    match weight {
         Weight::Fails => TestCaseStatus::non_success(NonSuccessKind::Failure),
         Weight::Error => TestCaseStatus::non_success(NonSuccessKind::Error),
         Weight::Known | Weight::Remark => TestCaseStatus::skipped(),
-    };
+    }
+}
+
+fn case(entry: &Entry) -> TestCase {
+    let mut status = status(entry.weight);
     status.set_message(format!("{}: {}", entry.kind, entry.headline)).set_type(entry.kind);
     status.set_description(entry.text.as_str());
     let name = if entry.test.is_empty() { "the suite" } else { &entry.test };
     let mut case = named(name, status);
     case.add_properties(entry.token.iter().map(|token| Property::new("token", token.as_str())));
-    let place = [("file", entry.file.clone()), ("line", entry.line.map(|line| line.to_string()))];
+    placed(case, entry.file.as_ref(), entry.line)
+}
+
+/// A test case with the place of its test.
+fn placed(mut case: TestCase, file: Option<&String>, line: Option<u32>) -> TestCase {
+    let place = [("file", file.cloned()), ("line", line.map(|line| line.to_string()))];
     for (name, value) in place {
         if let Some(value) = value {
             case.extra.insert(name.into(), value.into());

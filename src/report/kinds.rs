@@ -34,10 +34,36 @@ fn headed(common: &str) -> Option<String> {
 }
 
 /// The first paragraph of that section, in one line.
-pub(crate) fn first_paragraph(kind: &str) -> Option<String> {
-    let text = plain(found(kind)?);
+pub(crate) fn in_short(kind: &str) -> Option<String> {
+    let text = explained(found(kind)?);
     let paragraph = text.split("\n\n").nth(1)?;
     Some(paragraph.trim().replace('\n', " "))
+}
+
+/// That section for who reads it beside a project: without examples, which are of others.
+pub(crate) fn without_examples(kind: &str) -> Option<String> {
+    Some(format!("{}\n{BOOK}\n", explained(found(kind)?)))
+}
+
+/// A section without what specimens print, and without the words that lead there.
+fn explained(section: &str) -> String {
+    let text = plain(section);
+    let paragraphs = text.trim_end().split("\n\n").filter(|paragraph| !paragraph.starts_with("  "));
+    let paragraphs = paragraphs.map(|paragraph| {
+        let lines = paragraph.lines().filter(|line| !(line.starts_with("In corpus/") && line.ends_with(':')));
+        lines.map(without_specimen).collect::<Vec<_>>().join("\n")
+    });
+    let told: Vec<String> = paragraphs.filter(|paragraph| !paragraph.is_empty()).collect();
+    told.join("\n\n") + "\n"
+}
+
+/// A line that leads to an example, as a sentence by itself.
+fn without_specimen(line: &str) -> String {
+    let line = match (line.find(" (corpus/"), line.rfind(')')) {
+        (Some(from), Some(to)) if from < to => format!("{}{}", &line[..from], &line[to + 1..]),
+        _ => line.to_owned(),
+    };
+    line.strip_suffix(':').map_or(line.clone(), |sentence| format!("{sentence}."))
 }
 
 fn found(kind: &str) -> Option<&'static str> {
@@ -96,6 +122,22 @@ mod tests {
             assert_eq!((section(common), section(&heading)), (by_name.clone(), by_name), "{heading}");
         }
         assert_eq!(section("fails"), None);
+    }
+
+    #[test]
+    fn examples_of_others_are_left_out() {
+        for name in names() {
+            let [short, whole] = [in_short(&name), without_examples(&name)].map(Option::unwrap);
+            assert!(short.ends_with('.'), "{short}");
+            for told in [short, whole] {
+                assert!(!told.contains("corpus/") && !told.contains("\n  "), "{told}");
+                assert!(!told.lines().any(|line| line.ends_with(':')), "{told}");
+            }
+        }
+        assert_eq!(
+            in_short("race").unwrap(),
+            "A race passes alone and in its worker's order, and fails while another worker runs some test."
+        );
     }
 
     #[test]

@@ -7,11 +7,14 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::report::entry::{Entry, Weight, in_repository};
+use crate::report::entry::{Entry, Other, Weight, in_repository};
 use crate::report::kinds;
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+
+/// GitHub shows no more related places of a result.
+const RELATED: usize = 100;
 
 /// The log of a session's entries. What has no file cannot be shown at a place, and is left out.
 pub(crate) fn log(entries: &[Entry], rootdir: &Path, repository: Option<&Path>) -> Value {
@@ -23,7 +26,8 @@ pub(crate) fn log(entries: &[Entry], rootdir: &Path, repository: Option<&Path>) 
             rules.push(entry.kind);
             rules.len() - 1
         });
-        results.push(result(entry, rule, &in_repository(file, rootdir, repository)));
+        let named = |file: &str| in_repository(file, rootdir, repository);
+        results.push(result(entry, rule, &named(file), &named));
     }
     json!({
         "$schema": SCHEMA,
@@ -45,14 +49,18 @@ fn rule(kind: &str) -> Value {
     // The book's section is of all collection errors.
     let section = if kind == "collection-error" { "collection-errors" } else { kind };
     let mut rule = json!({ "id": kind });
-    if let (Some(short), Some(whole)) = (kinds::first_paragraph(section), kinds::section(section)) {
+    if let (Some(short), Some(whole)) = (kinds::in_short(section), kinds::without_examples(section)) {
         rule["shortDescription"] = json!({ "text": short });
         rule["help"] = json!({ "text": whole });
     }
     rule
 }
 
-fn result(entry: &Entry, rule: usize, file: &str) -> Value {
+fn result(entry: &Entry, rule: usize, file: &str, named: &dyn Fn(&str) -> String) -> Value {
+    let causes = entry.causes.iter().map(|cause| (entry.role, cause));
+    let also = entry.also.iter().map(|other| ("fails as well", other));
+    let related: Vec<Value> =
+        (1..).zip(causes.chain(also)).take(RELATED).map(|(id, it)| related(id, it, named)).collect();
     let mut result = json!({
         "ruleId": entry.kind,
         "ruleIndex": rule,
@@ -62,13 +70,8 @@ fn result(entry: &Entry, rule: usize, file: &str) -> Value {
             Weight::Remark => "note",
         },
         "message": { "text": format!("{}: {}.\n\n{}", entry.test, entry.headline, entry.text).trim_end() },
-        "locations": [{
-            "physicalLocation": {
-                "artifactLocation": { "uri": uri(file), "uriBaseId": "%SRCROOT%" },
-                "region": { "startLine": entry.line.unwrap_or(1) },
-            },
-            "logicalLocations": [{ "fullyQualifiedName": entry.test }],
-        }],
+        "locations": [location(file, entry.line, &entry.test)],
+        "relatedLocations": related,
         // GitHub takes two results with one of the second for the same.
         "partialFingerprints": { "cause/v1": entry.fingerprint(), "primaryLocationLineHash": entry.fingerprint() },
     });
@@ -76,6 +79,24 @@ fn result(entry: &Entry, rule: usize, file: &str) -> Value {
         result["suppressions"] = json!([{ "kind": "external" }]);
     }
     result
+}
+
+/// A test that has to do with a result, and how.
+fn related(id: usize, (how, other): (&str, &Other), named: &dyn Fn(&str) -> String) -> Value {
+    let mut related = location(&named(&other.file), other.line, &other.test);
+    related["id"] = json!(id);
+    related["message"] = json!({ "text": format!("{how}: {}", other.test) });
+    related
+}
+
+fn location(file: &str, line: Option<u32>, test: &str) -> Value {
+    json!({
+        "physicalLocation": {
+            "artifactLocation": { "uri": uri(file), "uriBaseId": "%SRCROOT%" },
+            "region": { "startLine": line.unwrap_or(1) },
+        },
+        "logicalLocations": [{ "fullyQualifiedName": test }],
+    })
 }
 
 /// A relative path as a URI reference.

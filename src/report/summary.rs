@@ -7,7 +7,7 @@ use anstyle::Style;
 use crate::finding::{Finding, Kind};
 use crate::report::links::Links;
 use crate::report::terminal::{BAD, DIM, DOUBTFUL, GOOD, style};
-use crate::report::words;
+use crate::report::{Manner, Verbosity, words};
 use crate::session::SessionResult;
 use crate::suite::triage::by_cause;
 
@@ -17,12 +17,20 @@ const HEADING: Style = Style::new().bold();
 ///
 /// # Errors
 /// Those of the writer.
-pub(super) fn write(out: &mut dyn Write, outline: &SessionResult, links: Links<'_>) -> io::Result<()> {
+pub(super) fn write(
+    out: &mut dyn Write,
+    outline: &SessionResult,
+    Manner { links, verbosity, .. }: Manner<'_>,
+) -> io::Result<()> {
     let errors = &outline.collected.suite.errors;
     if outline.findings.is_empty() && outline.unjudged.is_empty() && errors.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\n{HEADING}short summary{HEADING:#}")?;
+    // Where little is said, it comes right after the last finding, which ends with an empty line.
+    if verbosity > Verbosity::Quiet {
+        writeln!(out)?;
+    }
+    writeln!(out, "{HEADING}short summary{HEADING:#}")?;
     for (cause, errors) in by_cause(errors) {
         writeln!(out, "{BAD}collection error{BAD:#}  {cause} ({})", errors.len())?;
     }
@@ -32,7 +40,7 @@ pub(super) fn write(out: &mut dyn Write, outline: &SessionResult, links: Links<'
         writeln!(
             out,
             "{DOUBTFUL}not judged{DOUBTFUL:#}  {test} failed in {}; the session ended before it was looked into",
-            words::origin(suspect.origin)
+            words::within(suspect.origin)
         )?;
     }
     Ok(())

@@ -256,18 +256,20 @@ fn all_lines(
 /// The token of the plan that showed a finding, or where it was seen, and how that is seen again.
 fn seen_in(out: &mut dyn Write, finding: &Finding, tokens: Tokens<'_>, manner: Manner<'_>) -> io::Result<()> {
     let again = manner.again;
-    let command = again.of_finding(finding, tokens);
+    let of_file = again.of_file(finding, tokens);
     match tokens.token(finding.origin) {
         Some(token) => {
+            let command = again.of_token(finding, tokens);
             let command = command.map_or_else(String::new, |command| format!("  {DIM}{command}{DIM:#}"));
-            writeln!(out, "  {:<13} {token}{command}", "token")
+            writeln!(out, "  {:<13} {token}{command}", "token")?;
+            of_file.map_or(Ok(()), |command| writeln!(out, "  {:<13} {DIM}{command}{DIM:#}", "file"))
         }
         None if finding.kind == Kind::Leftover => Ok(()),
         None => {
             let keeps = finding.is_new_failure() && again.could_be_kept();
             let keeps = if keeps { "  --failures DIR keeps a file for jostle replay" } else { "" };
-            let file = command.map_or_else(|| keeps.to_owned(), |command| format!("  {command}"));
-            writeln!(out, "  {:<13} {}{DIM}{file}{DIM:#}", "seen in", words::origin(finding.origin))
+            let file = of_file.map_or_else(|| keeps.to_owned(), |command| format!("  {command}"));
+            writeln!(out, "  {:<13} {}{DIM}{file}{DIM:#}", "seen in", words::within(finding.origin))
         }
     }
 }

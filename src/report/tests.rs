@@ -139,7 +139,11 @@ fn the_last_line_says_what_was_found_and_whether_that_is_all() {
     assert_eq!(ended, "1 isolation failure; ended by an error, so this is not all");
     let mut empty = session();
     empty.collected.suite = suite(0);
-    assert_eq!(last(empty), "no test was collected");
+    let here = &session().collected.interpreter.rootdir;
+    assert_eq!(
+        last(empty),
+        format!("no test was collected in {here}: name its tests, or give their folder with --rootdir")
+    );
     let mut deselected = session();
     deselected.collected.suite = suite(0);
     deselected.collected.suite.deselected = 2;

@@ -165,6 +165,9 @@ pub(crate) fn wanted(wanted: &FailureMatcher, suite: &Suite) -> String {
 
 /// `5 polluters, 6 victims`, `1 state-setter, 2 brittle tests`: the tests that have to do with a place.
 pub(crate) fn group(group: &Group) -> String {
+    if group.polluters.len() == 1 && group.polluters == group.victims {
+        return "1 test that pollutes itself".into();
+    }
     let sorts = [
         (&group.polluters, "polluter"),
         (&group.victims, "victim"),
@@ -259,6 +262,15 @@ pub(crate) fn origin(origin: Origin) -> String {
     }
 }
 
+/// The same within a sentence: `failed in trial 7`, `failed in the run of every test twice`.
+pub(crate) fn within(origin: Origin) -> String {
+    match origin {
+        Origin::Alone => "the runs of each test alone".into(),
+        Origin::Twice => "the run of every test twice".into(),
+        origin => self::origin(origin),
+    }
+}
+
 /// What a race is on: `file $TMPDIR/a.txt`, `folder $TMPDIR/shelf, here its file jars.json`.
 pub(crate) fn raced_on(trace: &Trace) -> String {
     let inside = trace.folder.as_deref().and_then(|folder| {
@@ -269,6 +281,17 @@ pub(crate) fn raced_on(trace: &Trace) -> String {
         Some((folder, name)) => format!("folder {folder}, here its file {name}"),
         None => trace.resource.to_string(),
     }
+}
+
+/// A command of plain pytest as it is typed where the project is as well, but not this Python.
+pub(crate) fn elsewhere(command: &str) -> String {
+    let portable = || {
+        let (before, after) = command.split_once(" -m pytest")?;
+        let python = shlex::split(before)?.pop()?;
+        let variables = before.strip_suffix(&*shlex::try_quote(&python).ok()?)?;
+        Some(format!("{variables}python -m pytest{after}"))
+    };
+    portable().unwrap_or_else(|| command.to_owned())
 }
 
 /// `4 of 4 runs`.
@@ -400,6 +423,18 @@ mod tests {
     }
 
     #[test]
+    fn a_command_for_elsewhere_names_no_python_of_this_machine() {
+        let of = |command: &str| elsewhere(command);
+        assert_eq!(of("/opt/py/bin/python -m pytest a.py::b"), "python -m pytest a.py::b");
+        assert_eq!(
+            of("PYTHONHASHSEED=3 '/my env/bin/python3' -m pytest 'a.py::b[ -m pytest]'"),
+            "PYTHONHASHSEED=3 python -m pytest 'a.py::b[ -m pytest]'"
+        );
+        assert_eq!(of("python3 -m pytest a.py"), "python -m pytest a.py");
+        assert_eq!(of("pytest a.py"), "pytest a.py");
+    }
+
+    #[test]
     fn the_tests_of_a_place_are_called_what_they_are() {
         let none = || Group {
             place: "a".into(),
@@ -414,6 +449,10 @@ mod tests {
         assert_eq!(group(&brittle), "5 state-setters, 6 brittle tests");
         let mixed = Group { polluters: tests(1), victims: tests(2), brittle: tests(1), ..none() };
         assert_eq!(group(&mixed), "1 polluter, 2 victims, 1 brittle test");
+        let nio = Group { polluters: tests(1), victims: tests(1), ..none() };
+        assert_eq!(group(&nio), "1 test that pollutes itself");
+        let in_turn = Group { polluters: tests(2), victims: tests(2), ..none() };
+        assert_eq!(group(&in_turn), "2 polluters, 2 victims");
     }
 
     #[test]

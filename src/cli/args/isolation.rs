@@ -13,7 +13,7 @@ pub struct IsolationArgs {
     /// Run each trial in a sandbox [default: auto]
     ///
     /// No file, port or process is left of it
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", hide_short_help = true)]
     pub sandbox: Option<SandboxArg>,
     /// Let trials write to this path for good; may be given several times
     #[arg(long, value_name = "PATH", hide_short_help = true)]

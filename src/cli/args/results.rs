@@ -11,8 +11,10 @@ pub struct ResultArgs {
     /// Write a file for each isolation failure, for `jostle replay`
     #[arg(long, value_name = "DIR")]
     pub failures: Option<PathBuf>,
-    /// The folder of failure files that are known: what they record is reported, and does not fail the job
-    #[arg(long, value_name = "DIR", hide_short_help = true)]
+    /// The folder of failure files that are known, which do not fail the job
+    ///
+    /// What they record is reported all the same
+    #[arg(long, value_name = "DIR")]
     pub known: Option<PathBuf>,
     /// Fail the job for known failures as well
     #[arg(long, hide_short_help = true)]
@@ -21,7 +23,7 @@ pub struct ResultArgs {
     #[arg(long, value_name = "DIR")]
     pub history: Option<PathBuf>,
     /// Write the results as JUnit XML, as Jenkins, GitLab and others show it
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
     /// The page.
     #[command(flatten)]
@@ -30,7 +32,7 @@ pub struct ResultArgs {
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(crate) code_quality: Option<PathBuf>,
     /// Write the findings as SARIF, as GitHub's code scanning shows them
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    #[arg(long, value_name = "FILE")]
     pub(crate) sarif: Option<PathBuf>,
 }
 
@@ -38,6 +40,6 @@ pub struct ResultArgs {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct PageArgs {
     /// Write the results as one page for a browser, which needs no network
-    #[arg(long, value_name = "FILE", help_heading = "Results", hide_short_help = true)]
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub(crate) html: Option<PathBuf>,
 }

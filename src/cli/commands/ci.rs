@@ -135,7 +135,9 @@ fn whole(option: &str, path: &Path, content: &[u8]) -> Result<(), UsageError> {
     atomic_file::write(path, content).map_err(|error| {
         let path = path.display();
         UsageError(format!("cannot write {option} {path}: {error}. Give a file that can be written"))
-    })
+    })?;
+    anstream::eprintln!("wrote {}", path.display());
+    Ok(())
 }
 
 fn append(path: &Path, text: &str) -> Result<(), UsageError> {

@@ -35,7 +35,7 @@ pub fn run(args: &ConflictsArgs) -> anyhow::Result<ExitCode> {
         recording::record(&mut Lab::new(suite, &mut *engine, &mut nobody, None), seed, hash_seed, None)?
             .conflicts
     };
-    page::write(html.as_deref(), || page_of(&collected, &found))?;
+    page::write(html.as_deref(), &options.folder, |about| page_of(&collected, &found, about))?;
     if !write_json(options.json.as_ref(), &ConflictsDocument::new(&collected, &found))? {
         let mut out = anstream::stdout();
         terminal::collection_errors(&mut out, suite, options.verbosity)?;

@@ -67,7 +67,7 @@ pub fn run(args: &HistoryArgs) -> anyhow::Result<ExitCode> {
     };
     remarks.iter().for_each(|remark| anstream::eprintln!("note: {remark}"));
     let document = HistoryDocument::new(&summary, test, &remarks);
-    page::write(html.as_deref(), || page_of(&summary, test, &remarks))?;
+    page::write(html.as_deref(), &options.folder, |about| page_of(&summary, test, &remarks, about))?;
     write_json(options.json.as_ref(), &document)?;
     if options.json != Some(JsonTarget::Stdout) {
         let mut out = anstream::stdout();

@@ -1,14 +1,16 @@
 //! Writes the page for `--html`.
 
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::cli::revision::revision;
 use crate::cli::values::UsageError;
 use crate::record::atomic_file;
-use crate::report::Again;
-use crate::report::page;
 use crate::report::page::sources::{Sources, wanted};
 use crate::report::page::trials::Trials;
+use crate::report::page::{self, About};
 use crate::report::replay::Replay;
+use crate::report::{Again, words};
 use crate::session::event::Reporters;
 use crate::session::{Reporter, SessionResult};
 
@@ -37,7 +39,7 @@ pub(crate) fn of_session(
     again: Again<'_>,
 ) -> anyhow::Result<()> {
     let Some(trials) = trials else { return Ok(()) };
-    write(path, || page::page(outline, trials, &sources(outline), again))
+    write(path, rootdir(outline), |about| page::page(outline, trials, &sources(outline), again, about))
 }
 
 /// Writes that of a replay.
@@ -51,25 +53,48 @@ pub(super) fn of_replay(
     trials: Option<&Trials>,
 ) -> anyhow::Result<()> {
     let Some(trials) = trials else { return Ok(()) };
-    write(path, || page::of_replay(replay, outline, trials, &sources(outline)))
+    write(path, rootdir(outline), |about| page::of_replay(replay, outline, trials, &sources(outline), about))
 }
 
-/// Writes a page, if it is asked for.
+/// Writes a page on what is in a folder, if it is asked for, and says so.
 ///
 /// # Errors
 /// The file cannot be written.
-pub(super) fn write(path: Option<&Path>, page: impl FnOnce() -> String) -> anyhow::Result<()> {
+pub(super) fn write(
+    path: Option<&Path>,
+    folder: &Path,
+    page: impl FnOnce(&About) -> String,
+) -> anyhow::Result<()> {
     let Some(path) = path else { return Ok(()) };
-    atomic_file::write(path, page().as_bytes()).map_err(|error| {
+    atomic_file::write(path, page(&about(folder)).as_bytes()).map_err(|error| {
         let path = path.display();
         UsageError(format!("cannot write --html {path}: {error}. Give a file that can be written"))
     })?;
+    anstream::eprintln!("wrote {}", path.display());
     Ok(())
+}
+
+/// What a page on a folder is of, made now by this command.
+fn about(folder: &Path) -> About {
+    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let words: Vec<String> = std::env::args_os().skip(1).flat_map(std::ffi::OsString::into_string).collect();
+    let words = ["jostle"].into_iter().chain(words.iter().map(String::as_str));
+    About {
+        project: name.unwrap_or_default(),
+        date: words::minute(u64::try_from(now.as_millis()).unwrap_or(u64::MAX)),
+        commit: revision(folder),
+        command: shlex::try_join(words).ok(),
+    }
+}
+
+fn rootdir(outline: &SessionResult) -> &Path {
+    Path::new(&outline.collected.interpreter.rootdir)
 }
 
 /// The lines of the project that findings name.
 fn sources(outline: &SessionResult) -> Sources {
-    let rootdir = Path::new(&outline.collected.interpreter.rootdir);
+    let rootdir = rootdir(outline);
     Sources::new(&wanted(outline), |file| source(rootdir, file))
 }
 

@@ -118,7 +118,7 @@ fn again(
     collected.suite = as_named(&named, &collected.suite, &mut *engine, seed, &axes)?;
     let suite = axes.heeded_of(&collected.suite);
     if suite.tests.is_empty() && suite.errors.is_empty() {
-        anstream::eprintln!("cannot replay: no test was collected");
+        anstream::eprintln!("jostle: cannot replay: no test was collected");
         return Ok(ExitCode::NothingCollected);
     }
     let Some((plan, wanted)) = plan_of(&named, &collected.suite, &axes) else {
@@ -135,7 +135,7 @@ fn again(
     let Some(plan) = raced(&mut lab, &named, plan)? else {
         drop(progress);
         anstream::eprintln!(
-            "cannot replay: the suite has no race trial of that number. If it had one, what its tests touch has changed \
+            "jostle: cannot replay: the suite has no race trial of that number. If it had one, what its tests touch has changed \
              since; a failure file holds the whole plan"
         );
         return Ok(ExitCode::Undecided);
@@ -277,7 +277,7 @@ fn plan_of(named: &Named, suite: &Suite, axes: &Axes) -> Option<(Plan, Option<Fa
                 }
                 Err(error) => {
                     anstream::eprintln!(
-                        "cannot replay: {error}. If the tests were renamed, record the failure anew"
+                        "jostle: cannot replay: {error}. If the tests were renamed, record the failure anew"
                     );
                     None
                 }

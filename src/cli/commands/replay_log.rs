@@ -80,18 +80,39 @@ pub fn token(named: &str, log: &str) -> Result<Option<String>, UsageError> {
     if reported.iter().any(|one| one.failed) {
         reported.retain(|one| one.failed);
     }
-    let named_by = |one: &Reported| format!("{} ({}.{})", one.token, one.test.0, one.test.1);
-    match reported.as_slice() {
+    let (with, without): (Vec<_>, Vec<_>) = reported.iter().partition(|one| !one.token.is_empty());
+    match with.as_slice() {
         [] => Err(UsageError(format!(
             "{named} is a report of jostle's, and tells no token of a failure: what was seen before the first trial has \
              none. Give a failure file, as --failures writes it"
         ))),
-        [one] => Ok(Some(one.token.clone())),
+        [one] => {
+            if !without.is_empty() {
+                anstream::eprintln!("{}", no_token(&without));
+            }
+            Ok(Some(one.token.clone()))
+        }
         several => {
-            let tokens: Vec<String> = several.iter().map(named_by).collect();
-            Err(UsageError(format!("{named} tells several failures: give one of {}", tokens.join(", "))))
+            let of = |one: &&Reported| format!("{} ({})", one.token, named_by(one));
+            let tokens: Vec<String> = several.iter().map(of).collect();
+            let others = if without.is_empty() { String::new() } else { format!(". {}", no_token(&without)) };
+            let tokens = tokens.join(", ");
+            Err(UsageError(format!("{named} tells several failures: give one of {tokens}{others}")))
         }
     }
+}
+
+fn named_by(reported: &Reported) -> String {
+    format!("{}.{}", reported.test.0, reported.test.1)
+}
+
+/// What is said of failures that no token shows.
+fn no_token(failures: &[&Reported]) -> String {
+    let named: Vec<String> = failures.iter().map(|&one| named_by(one)).collect();
+    format!(
+        "there is no token of {}: give the failure file, which jostle stress writes with --failures",
+        named.join(", ")
+    )
 }
 
 fn no_xml(named: &str, why: &str) -> UsageError {
@@ -137,7 +158,9 @@ pub(crate) fn run(
     }
     let placed = place(&parsed, &collected.suite);
     if placed.workers.iter().all(Vec::is_empty) {
-        anstream::eprintln!("cannot replay {named}: none of its tests is collected now, or it {NOTHING}");
+        anstream::eprintln!(
+            "jostle: cannot replay {named}: none of its tests is collected now, or it {NOTHING}"
+        );
         return Ok(ExitCode::Undecided);
     }
     let unknown = unknown(&parsed, &placed);

@@ -1,7 +1,7 @@
 //! `jostle completions` and `jostle man`: what shells and readers of manuals know of the command line. The one file
 //! that knows their generators.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use anyhow::Context;
 use clap::CommandFactory;
@@ -41,6 +41,10 @@ pub(crate) fn man(args: &ManArgs) -> anyhow::Result<ExitCode> {
     };
     let mut text = Vec::new();
     clap_mangen::Man::new(page).render(&mut text).context("cannot write the manual")?;
+    if std::io::stdout().is_terminal() {
+        let command = args.command.as_ref().map_or_else(String::new, |command| format!(" {command}"));
+        anstream::eprintln!("this is roff, which `jostle man{command} | man -l -` shows");
+    }
     print(&text)
 }
 

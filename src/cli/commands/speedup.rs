@@ -59,7 +59,7 @@ fn report_all(options: &SpeedupOptions, report: &Speedup) -> anyhow::Result<Exit
         (true, true) => ExitCode::NothingCollected,
         (true, false) => ExitCode::Clean,
     };
-    page::write(options.html.as_deref(), || page_of(report))?;
+    page::write(options.html.as_deref(), &options.suite.folder, |about| page_of(report, about))?;
     if !write_json(options.suite.json.as_ref(), &SpeedupDocument::new(report, code as u8))? {
         speedup(&mut anstream::stdout(), report, options.suite.verbosity)?;
     }

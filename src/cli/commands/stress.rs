@@ -66,7 +66,7 @@ pub(super) fn run_with(options: &StressOptions) -> anyhow::Result<ExitCode> {
 /// As [`run`].
 pub(crate) fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow::Result<ExitCode> {
     let quiet = options.suite.verbosity == Verbosity::Quiet;
-    if let Some(from) = &options.seed_from {
+    if let Some(from) = options.seed_from.as_ref().filter(|_| !quiet) {
         // Told first, so that it is known even if the session does not come to its end.
         anstream::eprintln!("seed {} ({from})", options.seed.0);
     }
@@ -75,8 +75,8 @@ pub(crate) fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow
     let keep = keep(options)?;
     let left = keep.as_ref().map(left).unwrap_or_default();
     let mut recorder = HistoryRecorder::new(keep, left.clone(), |text| anstream::eprintln!("{text}"));
-    let replay = replay_options(options);
-    let of_file = of_the_suite(options) + &pytest_args(&options.suite);
+    let replay = replay_options(options, Machine::This);
+    let of_file = of_file_options(options, Machine::This);
     let failures = options.kept.failures.as_deref();
     let again = match options.suite_stays {
         true => Again::Replay { options: &replay, of_file: &of_file, failures },
@@ -93,7 +93,6 @@ pub(crate) fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow
     drop(progress);
     tell_error(&outline);
     let code = ExitCode::of_session(&outline, options.kept.strict);
-    let json = write_json(options.suite.json.as_ref(), &Document::new(&outline, code as u8));
     let kept = options.suite_stays
         && last_session::keep(
             &options.suite.folder,
@@ -104,10 +103,17 @@ pub(crate) fn stress(options: &StressOptions, engine: &mut dyn Engine) -> anyhow
         );
     let next = next::commands(options, &outline, kept);
     let shown = streamed.map_or(Ok(()), |streamed| streamed.end(&outline, &next).context(STDOUT));
+    let json = write_json(options.suite.json.as_ref(), &Document::new(&outline, code as u8));
+    let [replay, of_file] =
+        [replay_options(options, Machine::Another), of_file_options(options, Machine::Another)];
+    let elsewhere = match again {
+        Again::Replay { .. } => Again::Replay { options: &replay, of_file: &of_file, failures },
+        other => other,
+    };
     // Each is tried, so that a full disk costs no more than what does not fit.
-    let page = page::of_session(options.kept.html.as_deref(), &outline, trials.as_ref(), again);
+    let page = page::of_session(options.kept.html.as_deref(), &outline, trials.as_ref(), elsewhere);
     let kept = [keep_failures(options, &outline), write_fixes(options, &outline), page];
-    let kept = kept.into_iter().chain(ci::write(&options.kept, &outline, again));
+    let kept = kept.into_iter().chain(ci::write(&options.kept, &outline, elsewhere));
     let results = [json.map(drop), shown].into_iter().chain(kept);
     let mut errors = results.filter_map(Result::err);
     let Some(first) = errors.next() else {
@@ -178,9 +184,9 @@ fn write_fixes(options: &StressOptions, outline: &SessionResult) -> anyhow::Resu
         let order = if written.files.len() > 1 { "apply them in this order; " } else { "" };
         let fixes = outline.findings.iter().flat_map(|finding| &finding.explanation);
         let together = fixes.flat_map(|explanation| &explanation.fix).any(|fix| fix.together_with > 0);
-        let trials = if together { ", and tried in trials of the suite with others" } else { "" };
+        let trials = if together { "; in trials of the suite several were applied at once" } else { "" };
         anstream::eprintln!(
-            "{order}each of the {} fixes was tried by itself with its own failure{trials}",
+            "{order}each of the {} fixes undoes its own failure without the others{trials}",
             written.fixes
         );
     }
@@ -217,11 +223,25 @@ fn keep_failures(options: &StressOptions, outline: &SessionResult) -> anyhow::Re
     Ok(())
 }
 
+/// Where a command is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Machine {
+    /// Where the session ran.
+    This,
+    /// Where the same project is, in another folder and with another Python.
+    Another,
+}
+
+/// The options that `jostle replay` needs for a failure file.
+fn of_file_options(options: &StressOptions, machine: Machine) -> String {
+    of_the_suite_on(options, machine) + &pytest_args(&options.suite)
+}
+
 /// The options that `jostle replay` needs to make the same plans.
-fn replay_options(options: &StressOptions) -> String {
+fn replay_options(options: &StressOptions, machine: Machine) -> String {
     let (axes, default) = (&options.axes, Axes::default());
     let joined = |words: Vec<String>| words.join(",");
-    let mut text = of_the_suite(options);
+    let mut text = of_the_suite_on(options, machine);
     if axes.workers != default.workers {
         text += &format!(" -n {}", joined(axes.workers.iter().map(u32::to_string).collect()));
     }
@@ -246,9 +266,15 @@ fn replay_options(options: &StressOptions) -> String {
 
 /// The options that say which suite it is and how it is run, each with a space before it.
 pub(super) fn of_the_suite(options: &StressOptions) -> String {
-    let rootdir = options.suite.rootdir.as_ref().and_then(|path| shlex::try_quote(path.to_str()?).ok());
+    of_the_suite_on(options, Machine::This)
+}
+
+fn of_the_suite_on(options: &StressOptions, machine: Machine) -> String {
+    let rootdir =
+        options.suite.rootdir.as_ref().filter(|path| machine == Machine::This || path.is_relative());
+    let rootdir = rootdir.and_then(|path| shlex::try_quote(path.to_str()?).ok());
     rootdir.map_or_else(String::new, |path| format!(" --rootdir {path}"))
-        + &besides(options, options.suite.tests_file.as_deref())
+        + &besides(options, options.suite.tests_file.as_deref(), machine)
 }
 
 /// The command as it was typed, if it was.
@@ -261,14 +287,15 @@ fn command(options: &StressOptions) -> Option<String> {
 fn besides_rootdir(options: &StressOptions) -> String {
     // What was read from standard input is not read again.
     let tests = options.suite.tests_file.as_deref().filter(|path| path.as_os_str() != "-");
-    besides(options, tests) + &pytest_args(&options.suite)
+    besides(options, tests, Machine::This) + &pytest_args(&options.suite)
 }
 
-fn besides(options: &StressOptions, tests: Option<&Path>) -> String {
+fn besides(options: &StressOptions, tests: Option<&Path>, machine: Machine) -> String {
+    let python = if machine == Machine::This { python_option(&options.suite) } else { String::new() };
     let tests = tests.and_then(|path| shlex::try_quote(path.to_str()?).ok());
     let tests = tests.map_or_else(String::new, |path| format!(" --tests {path}"));
     let how = options.typed.as_deref().map_or_else(String::new, how_it_is_run);
-    python_option(&options.suite) + &tests + &how
+    python + &tests + &how
 }
 
 /// The Python that was chosen, unless it is configured, with a space before it.

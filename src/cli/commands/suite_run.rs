@@ -178,6 +178,7 @@ pub(crate) fn write_json(target: Option<&JsonTarget>, document: &impl Serialize)
                 let path = path.display();
                 UsageError(format!("cannot write --json={path}: {error}. Give a file that can be written"))
             })?;
+            anstream::eprintln!("wrote {}", path.display());
             Ok(false)
         }
     }

@@ -68,7 +68,7 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
         seconds: start.elapsed().as_secs_f64(),
     };
     let code = code(&report);
-    page::write(html.as_deref(), || page_of(&report))?;
+    page::write(html.as_deref(), &options.folder, |about| page_of(&report, about))?;
     if !write_json(options.json.as_ref(), &VerifyDocument::new(&report, code as u8))? {
         verification(&mut anstream::stdout(), &report, options.verbosity)?;
     }

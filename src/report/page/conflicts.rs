@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::race::conflicts::Conflict;
 use crate::report::conflicts::conclusion;
-use crate::report::page::frame::{Part, figures, framed, table};
+use crate::report::page::frame::{About, Part, figures, framed, table};
 use crate::report::page::overview;
 use crate::report::{terminal, words};
 use crate::suite::Suite;
@@ -14,7 +14,7 @@ use crate::trial::Collected;
 const CALLS_BYTES: usize = 3_000_000;
 
 /// The page.
-pub(crate) fn page(collected: &Collected, conflicts: &[Conflict]) -> String {
+pub(crate) fn page(collected: &Collected, conflicts: &[Conflict], about: &About) -> String {
     let suite = &collected.suite;
     let (mut written, mut shown) = (0, 0);
     let calls = html! {
@@ -29,7 +29,7 @@ pub(crate) fn page(collected: &Collected, conflicts: &[Conflict]) -> String {
     if shown > 0 {
         parts.push(Part::new("resources", "Resources", calls));
     }
-    framed(&conclusion(suite, conflicts), &parts)
+    framed(about, &conclusion(suite, conflicts), &parts)
 }
 
 fn summary(collected: &Collected, conflicts: &[Conflict], shown: usize) -> Markup {
@@ -112,7 +112,7 @@ mod tests {
         };
         let uses: BTreeMap<_, _> =
             [(test('a'), BTreeSet::from([call(true)])), (test('b'), BTreeSet::from([call(false)]))].into();
-        let page = page(&collected, &[Conflict { resource: resource.clone(), uses }]);
+        let page = page(&collected, &[Conflict { resource: resource.clone(), uses }], &About::default());
         assert!(page.contains("<h1>1 resource in conflict"), "{page}");
         for words in
             ["&lt;b&gt;data.json", "changes it", "reads it", "test_a.py:7", "1 of which change it; 1 pair"]
@@ -120,6 +120,6 @@ mod tests {
             assert!(page.contains(words), "{words}: {page}");
         }
         assert!(!page.contains("<b>data"));
-        assert!(super::page(&collected, &[]).contains("none touches a file"));
+        assert!(super::page(&collected, &[], &About::default()).contains("none touches a file"));
     }
 }

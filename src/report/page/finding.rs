@@ -168,20 +168,25 @@ fn fix(number: usize, finding: &Finding) -> Markup {
 }
 
 fn commands(number: usize, finding: &Finding, told: Told<'_>) -> Markup {
-    let again = told.again.of_finding(finding, Tokens::of(told.outline));
+    let tokens = Tokens::of(told.outline);
+    let again = [
+        ("replay", "Replays it where the same suite is", told.again.of_token(finding, tokens)),
+        ("file", "Replays its failure file", told.again.of_file(finding, tokens)),
+    ];
+    let again: Vec<_> = again.into_iter().filter_map(|(id, what, line)| Some((id, what, line?))).collect();
     let shows = if finding.fails_at_times() {
         "Shows it at times in plain pytest"
     } else {
         "Shows it in plain pytest"
     };
     html! {
-        @if finding.command.is_some() || again.is_some() {
+        @if finding.command.is_some() || !again.is_empty() {
             h4 { "Commands" }
             @if let Some(line) = &finding.command {
-                (command::command(&format!("pytest-{number}"), shows, line))
+                (command::command(&format!("pytest-{number}"), shows, &words::elsewhere(line)))
             }
-            @if let Some(line) = again {
-                (command::command(&format!("replay-{number}"), "Replays it", &line))
+            @for (id, what, line) in again {
+                (command::command(&format!("{id}-{number}"), what, &line))
             }
         }
     }

@@ -10,6 +10,9 @@ const SCRIPT: &str = include_str!("page.js");
 /// How each page begins, by which one is known that may be written over.
 pub(crate) const MARK: &str = "<!DOCTYPE html><html lang=\"en\" data-jostle=\"page\">";
 
+/// So much of a commit's name tells it apart.
+const COMMIT: usize = 12;
+
 /// A part of a page.
 pub(super) struct Part {
     /// What links to it name.
@@ -29,8 +32,45 @@ impl Part {
     }
 }
 
+/// What a page is of, for who was not there when it was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct About {
+    /// The name of the project's folder; empty if it has none.
+    pub(crate) project: String,
+    /// When it was made: `2026-11-24 02:00`, in UTC.
+    pub(crate) date: String,
+    /// The commit of the project, if it is in git.
+    pub(crate) commit: Option<String>,
+    /// The command that made it, if it can be told.
+    pub(crate) command: Option<String>,
+}
+
+impl About {
+    fn markup(&self) -> Markup {
+        let short = |commit: &str| commit.get(..COMMIT).unwrap_or(commit).to_owned();
+        let date = if self.date.is_empty() { String::new() } else { format!("{} UTC", self.date) };
+        let facts = [
+            ("project", Some(self.project.clone())),
+            ("date", Some(date)),
+            ("commit", self.commit.as_deref().map(short)),
+            ("command", self.command.clone()),
+        ];
+        let told = facts.iter().filter_map(|(name, fact)| Some((name, fact.as_ref()?)));
+        let told: Vec<_> = told.filter(|(_, fact)| !fact.is_empty()).collect();
+        html! {
+            @if !told.is_empty() {
+                dl.about { @for (name, fact) in told { div { dt { (name) } dd { code { (fact) } } } } }
+            }
+        }
+    }
+}
+
 /// A page with a headline and its parts, of which there is one at least.
-pub(super) fn framed(headline: &str, parts: &[Part]) -> String {
+pub(super) fn framed(about: &About, headline: &str, parts: &[Part]) -> String {
+    let title = match about.project.as_str() {
+        "" => format!("jostle: {headline}"),
+        project => format!("jostle: {project}: {headline}"),
+    };
     let policy = format!(
         "default-src 'none'; style-src '{}'; script-src '{}'; base-uri 'none'; form-action 'none'",
         hash(STYLE),
@@ -45,7 +85,7 @@ pub(super) fn framed(headline: &str, parts: &[Part]) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 meta name="generator" content={ "jostle " (env!("CARGO_PKG_VERSION")) };
-                title { "jostle: " (headline) }
+                title { (title) }
                 style { (PreEscaped(STYLE)) }
             }
             body {
@@ -53,6 +93,7 @@ pub(super) fn framed(headline: &str, parts: &[Part]) -> String {
                 header {
                     p.product { "jostle " (env!("CARGO_PKG_VERSION")) }
                     h1 { (headline) }
+                    (about.markup())
                     @if parts.len() > 1 {
                         nav aria-label="Sections" {
                             ul { @for part in parts { li { a href={ "#" (part.id) } { (part.name) } } } }

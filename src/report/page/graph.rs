@@ -28,11 +28,15 @@ type Names = Vec<String>;
 
 /// What is drawn.
 struct Drawn {
+    /// What the left ones are.
+    left_is: &'static str,
     left: Names,
     /// What the middle holds.
     what: &'static str,
     middle: Names,
     is_known: bool,
+    /// What the right ones are.
+    right_is: &'static str,
     right: Names,
     cleaners: Names,
 }
@@ -51,10 +55,10 @@ pub(super) fn graph(number: usize, finding: &Finding, suite: &Suite) -> Option<M
     let centre = middle_y(0) + (middle.len().min(MOST) * STEP - (STEP - HIGH)) / 2;
     Some(html! {
         svg.graph viewBox={ "-1 0 " (WIDTH + 2) " " (height) } role="img" aria-labelledby=(label) {
-            title id=(label) { (in_words(&drawn, finding.kind)) }
-            text.head x="0" y="14" { (words::role(finding.kind)) }
+            title id=(label) { (in_words(&drawn)) }
+            text.head x="0" y="14" { (drawn.left_is) }
             text.head x=(MIDDLE) y="14" { (drawn.what) }
-            text.head x=(RIGHT) y="14" { (finding.kind.name()) }
+            text.head x=(RIGHT) y="14" { (drawn.right_is) }
             @for at in 0..shown(left) {
                 (edge(BOX, TOP + at * STEP + HIGH / 2, MIDDLE, centre))
             }
@@ -99,13 +103,13 @@ fn edge(x: usize, y: usize, to_x: usize, to_y: usize) -> Markup {
     }
 }
 
-fn in_words(drawn: &Drawn, kind: Kind) -> String {
+fn in_words(drawn: &Drawn) -> String {
     let named =
         |role: &str, names: &Names| (!names.is_empty()).then(|| format!("{role}: {}", names.join(", ")));
     let parts = [
-        named(words::role(kind), &drawn.left),
+        named(drawn.left_is, &drawn.left),
         named(drawn.what, &drawn.middle),
-        named(kind.name(), &drawn.right),
+        named(drawn.right_is, &drawn.right),
         named("cleaner", &drawn.cleaners),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
@@ -135,12 +139,20 @@ fn drawn(finding: &Finding, suite: &Suite) -> Option<Drawn> {
         (None, None) => Vec::new(),
     };
     let is_known = !middle.is_empty();
+    let right: Names = once(victims).iter().map(id).collect();
+    // Of a test that has to do with nobody else it is told which of its runs does what.
+    let (left_is, right_is) = match finding.kind {
+        Kind::Nio if left == right => ("first run", "second run"),
+        kind => (words::role(kind), kind.name()),
+    };
     Some(Drawn {
+        left_is,
         left,
         what: if finding.trace.is_some() { "race on" } else { "shared state" },
         middle: if is_known { middle } else { vec!["unknown".to_owned()] },
         is_known,
-        right: once(victims).iter().map(id).collect(),
+        right_is,
+        right,
         cleaners: related.iter().flat_map(|related| &related.cleaners).map(id).collect(),
     })
 }

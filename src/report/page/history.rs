@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use crate::history::{Rate, Session, Share, Status, Summary};
 use crate::report::history::{LISTED, became, commit, share, time};
-use crate::report::page::frame::{Part, framed, table};
+use crate::report::page::frame::{About, Part, framed, table};
 use crate::report::page::rates::{Bar, chart};
 use crate::report::words;
 
@@ -14,7 +14,7 @@ use crate::report::words;
 const SQUARES: usize = 90;
 
 /// The page, of one test if that was asked for.
-pub(crate) fn page(summary: &Summary, test: Option<&str>, remarks: &[String]) -> String {
+pub(crate) fn page(summary: &Summary, test: Option<&str>, remarks: &[String], about: &About) -> String {
     let mut parts = Vec::new();
     if !summary.findings.is_empty() {
         parts.push(Part::new("findings", "Findings", findings(summary)));
@@ -27,7 +27,7 @@ pub(crate) fn page(summary: &Summary, test: Option<&str>, remarks: &[String]) ->
     }
     parts.push(Part::new("sessions", "Sessions", sessions(summary, remarks)));
     let headline = became(summary);
-    framed(&test.map_or(headline.clone(), |test| format!("{test}: {headline}")), &parts)
+    framed(about, &test.map_or(headline.clone(), |test| format!("{test}: {headline}")), &parts)
 }
 
 fn findings(summary: &Summary) -> Markup {

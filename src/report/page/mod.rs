@@ -25,5 +25,5 @@ mod timeline;
 pub(crate) mod trials;
 pub(crate) mod verify;
 
-pub(crate) use frame::MARK;
+pub(crate) use frame::{About, MARK};
 pub(crate) use session::{of_replay, page};

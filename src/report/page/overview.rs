@@ -48,14 +48,24 @@ pub(super) fn findings(outline: &SessionResult) -> Markup {
     }
 }
 
-/// Places of state with all tests that have to do with each.
+/// Places of state, and what is raced for, with all tests that have to do with each.
 pub(super) fn causes(outline: &SessionResult) -> Markup {
     let suite = &outline.collected.suite;
     let groups = groups(&outline.findings, suite);
+    let races =
+        || (1..).zip(&outline.findings).filter_map(|(number, it)| Some((number, it, it.trace.as_ref()?)));
     html! {
-        @if !groups.is_empty() {
+        @if !groups.is_empty() || races().next().is_some() {
             h3 { "Causes" }
             ul.causes {
+                @for (number, finding, trace) in races() {
+                    @let mut tests = finding.also_broken();
+                    ({ tests.extend(finding.test); tests.extend(finding.causes().0); html! {} })
+                    li {
+                        code { (words::raced_on(trace)) } ": raced for by " (words::count(tests.len(), "test"))
+                        " " a href={ "#finding-" (number) } { "finding " (number) }
+                    }
+                }
                 @for group in &groups {
                     li {
                         code { (group.place) } ": " (words::group(group))
@@ -73,7 +83,9 @@ pub(super) fn causes(outline: &SessionResult) -> Markup {
 
 /// How many of each kind were found.
 pub(super) fn kinds(outline: &SessionResult) -> Markup {
-    let kinds: BTreeSet<Kind> = outline.findings.iter().map(|finding| finding.kind).collect();
+    let mut seen = BTreeSet::new();
+    let kinds = outline.findings.iter().map(|finding| finding.kind);
+    let kinds: Vec<Kind> = kinds.filter(|&kind| seen.insert(kind)).collect();
     html! {
         @if !kinds.is_empty() {
             ul.kinds {
@@ -95,7 +107,7 @@ pub(super) fn notes(outline: &SessionResult) -> Markup {
             h3 { "Not judged" }
             ul {
                 @for suspect in &outline.unjudged {
-                    li { code { (suite.test(suspect.signature.test).id) } " failed in " (words::origin(suspect.origin)) "; the session ended before it was looked into" }
+                    li { code { (suite.test(suspect.signature.test).id) } " failed in " (words::within(suspect.origin)) "; the session ended before it was looked into" }
                 }
             }
         }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::report::Again;
 use crate::report::conclusion::Conclusion;
 use crate::report::page::finding::{self, Told};
-use crate::report::page::frame::{Part, framed, table};
+use crate::report::page::frame::{About, Part, framed, table};
 use crate::report::page::sources::Sources;
 use crate::report::page::trials::Trials;
 use crate::report::page::{matrix, overview};
@@ -17,7 +17,13 @@ use crate::session::SessionResult;
 const FINDINGS_BYTES: usize = 750_000;
 
 /// The page of a session.
-pub(crate) fn page(outline: &SessionResult, trials: &Trials, sources: &Sources, again: Again<'_>) -> String {
+pub(crate) fn page(
+    outline: &SessionResult,
+    trials: &Trials,
+    sources: &Sources,
+    again: Again<'_>,
+    about: &About,
+) -> String {
     let told = Told { outline, sources, again };
     let mut parts = vec![Part::new("overview", "Overview", overview(outline, trials))];
     parts.extend(found(told));
@@ -27,7 +33,7 @@ pub(crate) fn page(outline: &SessionResult, trials: &Trials, sources: &Sources, 
         parts.push(Part { name: "Pairs tried", ..pairs });
     }
     parts.extend(runs(outline, trials));
-    framed(&Conclusion::of(outline).to_string(), &parts)
+    framed(about, &Conclusion::of(outline).to_string(), &parts)
 }
 
 /// The page of a replay, with the session that its runs and their judging came to.
@@ -36,13 +42,14 @@ pub(crate) fn of_replay(
     outline: &SessionResult,
     trials: &Trials,
     sources: &Sources,
+    about: &About,
 ) -> String {
     let told = Told { outline, sources, again: Again::Replayed };
     let lead = html! { (showed(replay)) (overview(outline, trials)) };
     let mut parts = vec![Part::new("overview", "Overview", lead)];
     parts.extend(found(told));
     parts.extend(runs(outline, trials));
-    framed(&replay.headline, &parts)
+    framed(about, &replay.headline, &parts)
 }
 
 fn overview(outline: &SessionResult, trials: &Trials) -> Markup {

@@ -4,13 +4,13 @@ use maud::{Markup, html};
 
 use crate::plan::{Configuration, Mode};
 use crate::report::page::curve::{Line, Point, chart};
-use crate::report::page::frame::{Part, figures, framed, table};
+use crate::report::page::frame::{About, Part, figures, framed, table};
 use crate::report::speedup::{HEAD, MEANING, Speedup, cells, conclusion, plain};
 use crate::report::terminal;
 use crate::speedup::Row;
 
 /// The page.
-pub(crate) fn page(report: &Speedup) -> String {
+pub(crate) fn page(report: &Speedup, about: &About) -> String {
     let summary = &report.summary;
     let mut parts = Vec::new();
     if !summary.rows.is_empty() {
@@ -36,7 +36,7 @@ pub(crate) fn page(report: &Speedup) -> String {
         pre tabindex="0" role="region" aria-label="The report's text" { (plain(report)) }
     };
     parts.push(Part::new("text", "The report's text", text));
-    framed(&conclusion(report), &parts)
+    framed(about, &conclusion(report), &parts)
 }
 
 fn of_row(row: &Row, cores: u32) -> Markup {
@@ -99,7 +99,7 @@ mod tests {
         let (low, high) = point.spread.expect("it was run more than once");
         assert!(low < 1.6 && 1.6 < high && point.most >= 1.6, "{point:?}");
         assert_eq!(lines[1].points[1].speedup, None, "its runs did something else");
-        let page = page(&report);
+        let page = page(&report, &About::default());
         for words in
             ["<title>jostle: fastest with 2 workers (load): 1.60 times", "id=\"curve\"", "differ, see below"]
         {
@@ -108,6 +108,6 @@ mod tests {
         let mut nothing = report;
         nothing.collected.suite.tests.clear();
         nothing.summary.rows.clear();
-        assert!(super::page(&nothing).contains("<h1>no test was collected</h1>"));
+        assert!(super::page(&nothing, &About::default()).contains("<h1>no test was collected</h1>"));
     }
 }

@@ -11,7 +11,7 @@ use super::packed::Shown;
 use super::sources::Sources;
 use super::trials::Trials;
 use super::*;
-use crate::finding::{Kind, Origin};
+use crate::finding::{Finding, Kind, Minimal, Origin};
 use crate::plan::schedule::Resource;
 use crate::plan::{Seed, WorkerId};
 use crate::race::servers::{Listening, OutsideServer};
@@ -29,7 +29,7 @@ use crate::trial::{Execution, Outcome, Trial};
 const AGAIN: Again<'_> = Again::Replay { options: " -n 2", of_file: "", failures: None };
 
 fn written(outline: &SessionResult, trials: &Trials) -> String {
-    page(outline, trials, &Sources::default(), AGAIN)
+    page(outline, trials, &Sources::default(), AGAIN, &About::default())
 }
 
 fn escaped(text: &str) -> String {
@@ -91,7 +91,8 @@ fn every_finding_is_told_with_its_sentences() {
         assert_eq!(told.unwrap_or(false), section.contains("Failed: <b>"), "{section}");
         let why = line("fix").filter(|fix| fix.starts_with("none"));
         assert!(why.is_none_or(|why| section.contains(&format!("<p>{}</p>", escaped(why)))), "{section}");
-        if let Some(command) = &finding.command {
+        if let Some(command) = finding.command.as_deref().map(crate::report::words::elsewhere) {
+            let command = &command;
             assert!(section.contains(&format!(">{}</pre>", escaped(command))), "{section}");
         }
     }
@@ -99,6 +100,74 @@ fn every_finding_is_told_with_its_sentences() {
         assert!(page.contains(&escaped(told)), "{told}");
     }
     assert!(page.contains("No module named &#39;kettle&#39;") || page.contains("No module named 'kettle'"));
+}
+
+#[test]
+fn what_a_page_is_of_stands_at_its_head() {
+    let about = About {
+        project: "<shop>".into(),
+        date: "2026-11-24 02:00".into(),
+        commit: Some("1a2b3c4d5e6f7a8b9c0d".into()),
+        command: Some("jostle stress --html page.html -- -k 'a & b'".into()),
+    };
+    let of = |about: &About| page(&session(), &Trials::default(), &Sources::default(), AGAIN, about);
+    let told = of(&about);
+    assert!(told.contains("<title>jostle: &lt;shop&gt;: no isolation failure</title>"), "{told}");
+    for (name, fact) in [
+        ("project", "&lt;shop&gt;"),
+        ("date", "2026-11-24 02:00 UTC"),
+        ("commit", "1a2b3c4d5e6f"),
+        ("command", "jostle stress --html page.html -- -k 'a &amp; b'"),
+    ] {
+        assert!(told.contains(&format!("<dt>{name}</dt><dd><code>{fact}</code></dd>")), "{name}: {told}");
+    }
+    let untold = of(&About { commit: None, command: None, ..about });
+    assert!(untold.contains("<dt>date</dt>"), "{untold}");
+    assert!(!untold.contains("<dt>commit</dt>") && !untold.contains("<dt>command</dt>"), "{untold}");
+    assert!(of(&About::default()).contains("<title>jostle: no isolation failure</title>"));
+}
+
+#[test]
+fn a_test_that_pollutes_itself_is_drawn_with_its_two_runs() {
+    let outline = everything();
+    let drawn = |finding: &Finding| {
+        graph::graph(1, finding, &outline.collected.suite).map(|drawing| drawing.into_string())
+    };
+    let nio = outline.findings.iter().find(|finding| finding.kind == Kind::Nio).expect("one");
+    let culprit = Minimal {
+        plan: suite_order(&outline.collected.suite, Seed(1), 1),
+        culprits: nio.test.into_iter().collect(),
+        imports: Vec::new(),
+        one_minimal: true,
+        calls: 1,
+    };
+    let itself = drawn(&Finding { shrunk: Some(culprit), ..nio.clone() }).expect("a drawing");
+    assert!(itself.contains(">first run<") && itself.contains(">second run<"), "{itself}");
+    assert!(!itself.contains(">polluter<") && !itself.contains(">nio<"), "{itself}");
+    let victim = drawn(&outline.findings[0]).expect("a drawing");
+    assert!(victim.contains(">polluter<") && !victim.contains("second run"), "{victim}");
+}
+
+#[test]
+fn what_is_raced_for_is_a_cause() {
+    let outline = everything();
+    let (number, race) =
+        (1..).zip(&outline.findings).find(|(_, finding)| finding.trace.is_some()).expect("a race");
+    let mut tests = race.also_broken();
+    tests.extend(race.test);
+    tests.extend(race.causes().0);
+    let told = overview::causes(&outline).into_string();
+    let trace = race.trace.as_ref().expect("a trace");
+    let raced = format!(
+        "<code>{}</code>: raced for by {} tests <a href=\"#finding-{number}\">",
+        crate::report::words::raced_on(trace),
+        tests.len()
+    );
+    assert!(told.contains(&raced), "{told}");
+    assert_eq!(
+        told.matches("raced for by").count(),
+        outline.findings.iter().filter(|it| it.trace.is_some()).count()
+    );
 }
 
 #[test]
@@ -137,7 +206,7 @@ fn what_a_session_came_to_is_said_in_one_line() {
         of(errors),
         "no isolation failure in what could be collected; the rest is hidden by 1 collection error"
     );
-    assert_eq!(of(|outline| outline.collected.suite.tests.clear()), "no test was collected");
+    assert!(of(|outline| outline.collected.suite.tests.clear()).starts_with("no test was collected in /"));
 }
 
 #[test]
@@ -292,7 +361,7 @@ fn a_replay_is_told_by_how_often_it_failed() {
         ..Replayed::default()
     };
     let replay = Replay::new(&replayed, &suite, None);
-    let page = of_replay(&replay, &outline, &trials(&suite, 1, 3), &Sources::default());
+    let page = of_replay(&replay, &outline, &trials(&suite, 1, 3), &Sources::default(), &About::default());
     for words in [
         "<h1>tests failed in 2 of 3 runs</h1>",
         "1 of 3 runs made other calls than recorded, or in another order",
@@ -305,7 +374,7 @@ fn a_replay_is_told_by_how_often_it_failed() {
     let clean = "no isolation failure";
     assert!(!page.contains(clean) && !page.contains("id=\"coverage\""), "one plan is no session");
     let log = Replay::of_log(&replayed, &suite);
-    let page = of_replay(&log, &everything(), &Trials::default(), &Sources::default());
+    let page = of_replay(&log, &everything(), &Trials::default(), &Sources::default(), &About::default());
     assert!(page.contains("<h1>what failed in the log failed in 2 of 3 runs of its plan</h1>"), "{page}");
     assert!(page.contains("id=\"finding-1\"") && !page.contains("id=\"gantt\""));
 }
@@ -313,7 +382,7 @@ fn a_replay_is_told_by_how_often_it_failed() {
 #[test]
 fn recorded_failures_are_told_with_their_bounds() {
     let mut report = verification();
-    let page = verify::page(&report);
+    let page = verify::page(&report, &About::default());
     assert!(page.contains("<h1>6 recorded failures: 2 gone, 3 still there, 1 cannot be told</h1>"), "{page}");
     for (number, looked) in (1..).zip(&report.looked) {
         let start = page.find(&format!("id=\"failure-{number}\"")).expect("it has a section");
@@ -331,13 +400,13 @@ fn recorded_failures_are_told_with_their_bounds() {
     assert!(page.contains("assumed: failed in") && page.contains("holds at 95 % confidence"), "{page}");
     assert!(page.contains("badge good\">fixed"), "{page}");
     report.require_fail = true;
-    let before = verify::page(&report);
+    let before = verify::page(&report, &About::default());
     assert!(before.contains("badge bad\">gone") && before.contains("as before a fix"), "{before}");
 }
 
 #[test]
 fn a_history_is_told_night_by_night() {
-    let page = history::page(&kept(true), None, &["one file is damaged".into()]);
+    let page = history::page(&kept(true), None, &["one file is damaged".into()], &About::default());
     let headline = "1 new, 1 back, 1 still there, 1 gone since the session before; 1 it did not run (?)";
     assert!(page.contains(&format!("<h1>{headline}</h1>")), "{page}");
     for words in [
@@ -352,9 +421,9 @@ fn a_history_is_told_night_by_night() {
         assert!(page.contains(words), "{words}: {page}");
     }
     let test = "test_h.py::h";
-    let of_one = history::page(&kept(true).of_test(test), Some(test), &[]);
+    let of_one = history::page(&kept(true).of_test(test), Some(test), &[], &About::default());
     assert!(of_one.contains(&format!("<h1>{test}: 1 new, 0 back")), "{of_one}");
-    let cut = history::page(&kept(false), None, &[]);
+    let cut = history::page(&kept(false), None, &[], &About::default());
     assert!(cut.contains("did not come to its end"), "{cut}");
 }
 

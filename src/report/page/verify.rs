@@ -2,20 +2,20 @@
 
 use maud::{Markup, html};
 
-use crate::report::page::frame::{Part, framed, table};
+use crate::report::page::frame::{About, Part, framed, table};
 use crate::report::page::rates::{Bar, chart};
 use crate::report::verify::{Looked, Verification, all_runs, conclusion, fails_with, stages, status};
 use crate::report::words;
 use crate::verify::Status;
 
 /// The page.
-pub(crate) fn page(report: &Verification) -> String {
+pub(crate) fn page(report: &Verification, about: &About) -> String {
     let mut parts = vec![Part::new("overview", "Overview", overview(report))];
     if !report.looked.is_empty() {
         let each = html! { @for (number, looked) in (1..).zip(&report.looked) { (section(number, looked, report)) } };
         parts.push(Part::new("failures", "Recorded failures", each));
     }
-    framed(&conclusion(report), &parts)
+    framed(about, &conclusion(report), &parts)
 }
 
 fn overview(report: &Verification) -> Markup {

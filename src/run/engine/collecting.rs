@@ -17,6 +17,8 @@ use crate::run::site::trial_env::{SpawnTarget, TrialEnv};
 use crate::suite::{Suite, Test};
 use crate::trial::{Collected, Interpreter};
 
+const NODE_IDS: &str =
+    "Give node ids as `pytest --collect-only -q` prints them, relative to pytest's rootdir";
 const ENDED_EARLY: &str = "pytest ended before it had collected the suite";
 
 /// What decides what is drawn and hashed while a suite is imported.
@@ -103,7 +105,11 @@ impl PytestHost {
             let how = self.ended(process, if pytest { CLOSED } else { Duration::ZERO });
             match (error, how) {
                 (RunError::Pytest(why), Some(how)) if why == ENDED_EARLY => {
-                    RunError::Pytest(with_output(&format!("{why} ({how})"), &process.output()))
+                    let output = process.output();
+                    if let Some(test) = not_found(&output) {
+                        return RunError::Pytest(format!("there is no test {test}. {NODE_IDS}"));
+                    }
+                    RunError::Pytest(with_output(&format!("{why} ({how})"), &output))
                 }
                 (RunError::Pytest(why), _) => RunError::Pytest(with_output(&why, &process.output())),
                 (other, _) => other,
@@ -112,13 +118,18 @@ impl PytestHost {
     }
 }
 
+/// The test that pytest was given and has not found.
+fn not_found(output: &str) -> Option<&str> {
+    let test = output.lines().find_map(|line| line.strip_prefix("ERROR: not found: "))?;
+    test.contains("::").then_some(test)
+}
+
 /// What is said of tests that are to be kept and are not collected.
 fn not_collected(wanted: &BTreeSet<&str>, kept: &BTreeSet<&str>) -> Option<String> {
     let missing: Vec<&&str> = wanted.difference(kept).collect();
     let first = missing.first()?;
     Some(format!(
-        "{} of {} tests that --tests names are not collected, {first} the first. Give node ids as `pytest --collect-only -q` \
-         prints them, relative to pytest's rootdir",
+        "{} of {} tests that --tests names are not collected, {first} the first. {NODE_IDS}",
         missing.len(),
         wanted.len()
     ))

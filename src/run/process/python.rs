@@ -203,11 +203,21 @@ print(json.dumps({'python': '%d.%d.%d' % sys.version_info[:3], 'pytest': version
     let fails = |why: String| PythonError::DoesNotRun { python: path.to_owned(), because, why };
     // What the system says of such a link is that it is not there, though `ls` shows it.
     let why = |error: std::io::Error| leads_nowhere(path).unwrap_or_else(|| error.to_string());
+    if path.is_dir() {
+        return Err(fails("it is a folder, and has no bin/python".into()));
+    }
     let (success, out, err) = ask(path, ASK).map_err(|error| fails(why(error)))?;
     let last =
         |said: &str| said.trim().lines().last().unwrap_or_default().chars().take(200).collect::<String>();
     if !success {
-        return Err(fails(format!("it fails with {:?}", last(&err))));
+        // What is no Python quotes the question, which is no news to the user.
+        let why = last(&err);
+        let why = if why.contains("import sys, json") {
+            "it seems to be no Python".into()
+        } else {
+            format!("it fails with {why:?}")
+        };
+        return Err(fails(why));
     }
     let line = out.lines().last().unwrap_or_default();
     serde_json::from_str(line)

@@ -66,8 +66,7 @@ pub(crate) fn told_apart(
 /// What these runs did, which anybody can do.
 fn how_to_see_it(seed: u32) -> String {
     format!(
-        ": call random.seed({seed}) right before the test to see it fail, and numpy.random.seed({seed}) if it draws from numpy, \
-         as these runs did with what the suite does not seed itself"
+        ". To see it fail, call random.seed({seed}) right before the test, or numpy.random.seed({seed}) if it draws from numpy"
     )
 }
 
@@ -137,7 +136,7 @@ mod tests {
             let wanted = FailureMatcher::Failure(TestIndex(0));
             told_apart(&mut lab, found, &wanted, &runs).unwrap().note.unwrap()
         };
-        let how = "call random.seed(2) right before the test to see it fail";
+        let how = ". To see it fail, call random.seed(2) right before the test";
         assert!(told("a").contains(how), "{}", told("a"));
         assert!(!told("ba").contains("random.seed"), "who drew before it is not known: {}", told("ba"));
     }
