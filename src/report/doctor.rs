@@ -84,7 +84,9 @@ impl Diagnosis {
             );
         }
         if suite.tests.is_empty() && suite.errors.is_empty() {
-            advice.push("no test was collected: name the suite's tests, or give their folder with --rootdir".into());
+            advice.push(
+                "no test was collected: name the suite's tests, or give their folder with --rootdir".into(),
+            );
         }
         if advice.is_empty() {
             advice.push(format!("nothing stands in the way: {}", self.stress));

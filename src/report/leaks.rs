@@ -238,5 +238,8 @@ fn entry(report: &Leaks, leak: &Leak, owner: &Owner, suite: &Suite) -> Entry {
         headline: format!("leaves {} changed; {}", leak.place, harm(leak)),
         text: format!("{}: {} → {}{at}{victims}", leak.kind, leak.old, leak.new),
         token: None,
+        also: Vec::new(),
+        role: "",
+        causes: Vec::new(),
     }
 }

@@ -108,7 +108,10 @@ fn choose(given: Option<&Path>, folder: &Path) -> Result<(PathBuf, &'static str)
         None if may_be_environment(&folder.join(".venv")) => (folder.join(".venv"), "the one of .venv"),
         None => {
             let beside = std::env::current_exe().ok().and_then(|program| beside(&program));
-            let on_path = ("python3".into(), "python3 on PATH, as there is no $VIRTUAL_ENV and no .venv");
+            let on_path = (
+                "python3".into(),
+                "python3 on PATH, as there is no $VIRTUAL_ENV and no environment in .venv",
+            );
             return Ok(beside.map_or(on_path, |python| (python, "the one beside jostle")));
         }
     };
