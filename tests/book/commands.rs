@@ -62,7 +62,9 @@ fn knows(words: &[String]) -> bool {
         ["cargo", "bench", "--bench", name] => root.join(format!("benches/{name}.rs")).is_file(),
         // tests/wheel.sh does the second.
         ["cargo", "install", "--locked", "--path", "."] => root.join("Cargo.toml").is_file(),
-        ["pip", "install", "."] => root.join("pyproject.toml").is_file(),
+        ["pip", "install", "."] | ["pip", "wheel", "--no-deps", "-w", "wheels", "."] => {
+            root.join("pyproject.toml").is_file()
+        }
         ["python3", script, ..] if script.ends_with(".py") => compiles(script),
         // These fetch what is not ours.
         ["python3", "-m", "venv", "target/kubernetes", "&&", "target/kubernetes/bin/pip", ..] => true,
