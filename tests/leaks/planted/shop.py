@@ -23,7 +23,7 @@ TENANT = contextvars.ContextVar("tenant", default="main")
 
 class Cart:
     limit = 10
-    seen = []
+    seen = []  # noqa: RUF012
 
     def total(self):
         return 7
@@ -48,7 +48,7 @@ DEFAULT_CART = Cart()
 REGISTRY = {}
 
 
-def collect(item, into=[]):
+def collect(item, into=[]):  # noqa: B006
     into.append(item)
     return into
 
@@ -71,7 +71,7 @@ def price(name):
     return len(name)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def square(number):
     return number * number
 

@@ -5,12 +5,7 @@ import codecs
 import copyreg
 import csv
 import decimal
-import faulthandler
-import functools
 import gc
-import importlib
-import json
-import locale
 import logging
 import mimetypes
 import os
@@ -128,7 +123,8 @@ def test_log_level():
 
 
 def test_log_handler():
-    logging.getLogger("shop.orders").addHandler(logging.NullHandler())  # leaks: logging.getLogger("shop.orders").handlers
+    logger = logging.getLogger("shop.orders")
+    logger.addHandler(logging.NullHandler())  # leaks: logging.getLogger("shop.orders").handlers
 
 
 def test_log_propagation():
@@ -264,7 +260,8 @@ def test_file_type():
 
 
 def test_namespace():
-    xml.etree.ElementTree.register_namespace("shop", "urn:shop")  # leaks: xml.etree.ElementTree._namespace_map["urn:shop"]
+    tree = xml.etree.ElementTree
+    tree.register_namespace("shop", "urn:shop")  # leaks: xml.etree.ElementTree._namespace_map["urn:shop"]
 
 
 def test_archive_format():
