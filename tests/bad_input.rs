@@ -342,6 +342,7 @@ const RUNS: &[(&str, &str)] = &[
     ("collect", ""),
     ("doctor", ""),
     ("conflicts", ""),
+    ("leaks", ""),
     ("merge", "--plan nowhere ."),
     ("plan", "--seed 1 --index 1"),
     ("speedup", ""),
