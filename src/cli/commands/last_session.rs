@@ -11,6 +11,7 @@ use crate::report::words;
 use crate::run::RunError;
 use crate::run::site::workspace::cache_dir;
 use crate::session::SessionResult;
+use crate::suite::Suite;
 
 /// What is known of the last session besides its failures.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +41,12 @@ pub(super) fn keep(
     command: Option<String>,
     narrowed: bool,
 ) -> bool {
-    let Some(files) = kept(project, outline, |file| stays(file, outline, narrowed)) else {
+    let beside = |known: &FailureFile| narrowed && is_beside(known, &outline.collected.suite);
+    let keep = |cache: &Path, files: &[FailureFile]| match looked_at_all(outline) {
+        true => last_session::keep(cache, project, files, beside),
+        false => last_session::add(cache, project, files),
+    };
+    let Some(files) = kept(project, outline, keep) else {
         return false;
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -141,15 +147,16 @@ impl LastSession {
 /// The file of what is known of a session, which is no failure file.
 const SESSION: &str = "session";
 
-/// Whether a failure that was known before a session stays known: one that did not come to its end, or had no time for all
-/// that it saw, says nothing of what it did not find, and one of chosen tests says nothing of the others.
-fn stays(known: &FailureFile, outline: &SessionResult, narrowed: bool) -> bool {
-    let suite = &outline.collected.suite;
+/// Whether a session can say what is gone: one that did not come to its end, or had no time for all that it saw, says nothing
+/// of what it did not find.
+fn looked_at_all(outline: &SessionResult) -> bool {
+    is_whole(outline) && outline.trials > 0 && outline.unjudged.is_empty()
+}
+
+/// Whether a failure takes a test that is not of these.
+fn is_beside(known: &FailureFile, suite: &Suite) -> bool {
     let mut named = known.minimal.workers.iter().flatten().chain([&known.test]);
-    !is_whole(outline)
-        || outline.trials == 0
-        || !outline.unjudged.is_empty()
-        || narrowed && !named.all(|test| suite.find(test).is_some())
+    named.any(|test| suite.find(test).is_none())
 }
 
 fn is_whole(outline: &SessionResult) -> bool {
@@ -158,7 +165,7 @@ fn is_whole(outline: &SessionResult) -> bool {
 
 /// Keeps those of a plan that was run again besides those of the session.
 pub(super) fn also_keep(project: &Path, outline: &SessionResult) {
-    kept(project, outline, |_| true);
+    kept(project, outline, |cache, files| last_session::add(cache, project, files));
 }
 
 /// Where they are, if there are some.
@@ -169,16 +176,15 @@ pub(super) fn folder(project: &Path) -> Result<PathBuf, RunError> {
     Ok(last_session::folder(&cache_dir()?, project))
 }
 
-/// The failures of a session, which are kept now with those of before that stay; nothing if they cannot be.
+/// The failures of a session, which are kept now; nothing if they cannot be.
 fn kept(
     project: &Path,
     outline: &SessionResult,
-    stays: impl Fn(&FailureFile) -> bool,
+    keep: impl FnOnce(&Path, &[FailureFile]) -> Result<(), RecordError>,
 ) -> Option<Vec<FailureFile>> {
     let kept = cache_dir().map_err(|error| error.to_string()).and_then(|cache| {
         let files = failures(&last_session::folder(&cache, project), outline);
-        let kept = last_session::keep(&cache, project, &files, stays);
-        kept.map(|()| files).map_err(|error| error.to_string())
+        keep(&cache, &files).map(|()| files).map_err(|error| error.to_string())
     });
     kept.inspect_err(|error| {
         anstream::eprintln!(
@@ -223,14 +229,15 @@ mod tests {
             unjudged: Vec::new(),
             ..everything()
         };
+        assert!(looked_at_all(&whole()));
+        assert!(!looked_at_all(&SessionResult { interrupted: true, ..whole() }));
+        assert!(!looked_at_all(&SessionResult { trials: 0, ..whole() }));
+        assert!(!looked_at_all(&SessionResult { unjudged: everything().unjudged, ..whole() }));
         let known = FailureFile::new(&whole().findings[0], &whole().collected).unwrap();
-        let stays = |outline: &SessionResult, narrowed| stays(&known, outline, narrowed);
-        assert!(!stays(&whole(), false) && !stays(&whole(), true));
-        assert!(stays(&SessionResult { interrupted: true, ..whole() }, false));
-        assert!(stays(&SessionResult { trials: 0, ..whole() }, false));
-        assert!(stays(&SessionResult { unjudged: everything().unjudged, ..whole() }, false));
-        let mut fewer = whole();
-        fewer.collected.suite.tests.clear();
-        assert!(stays(&fewer, true) && !stays(&fewer, false));
+        let mut suite = whole().collected.suite;
+        assert!(!is_beside(&known, &suite));
+        let polluter = known.minimal.workers[0][0].clone();
+        suite.tests.retain(|test| test.id != polluter);
+        assert!(is_beside(&known, &suite));
     }
 }

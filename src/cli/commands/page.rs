@@ -1,5 +1,6 @@
 //! Writes the page for `--html`.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -78,13 +79,15 @@ pub(super) fn write(
 fn about(folder: &Path) -> About {
     let name = folder.file_name().map(|name| name.to_string_lossy().into_owned());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let words: Vec<String> = std::env::args_os().skip(1).flat_map(std::ffi::OsString::into_string).collect();
-    let words = ["jostle"].into_iter().chain(words.iter().map(String::as_str));
+    let words: Result<Vec<String>, _> = std::env::args_os().skip(1).map(OsString::into_string).collect();
+    let command = |words: Vec<String>| {
+        shlex::try_join(["jostle"].into_iter().chain(words.iter().map(String::as_str))).ok()
+    };
     About {
         project: name.unwrap_or_default(),
         date: words::minute(u64::try_from(now.as_millis()).unwrap_or(u64::MAX)),
         commit: revision(folder),
-        command: shlex::try_join(words).ok(),
+        command: words.ok().and_then(command),
     }
 }
 

@@ -246,9 +246,10 @@ fn holds(result: &SessionResult, announced: &Announced) -> Result<(), TestCaseEr
         match announced.commands.get(&number) {
             Some(Ok(command)) => prop_assert_eq!(found.command.as_ref(), Some(command)),
             Some(Err(why)) => prop_assert_eq!(found.no_command, Some(*why)),
-            None => prop_assert!(
-                found.command.is_none() && (found.no_command.is_none() || found.kind == Kind::Race)
-            ),
+            None => {
+                let of_its_kind = (found.kind == Kind::Race).then_some(NoCommand::Workers);
+                prop_assert_eq!((&found.command, found.no_command), (&None, of_its_kind));
+            }
         }
         let explained = found.explanation.as_ref();
         let experiments = explained.map(|explanation| explanation.experiments);

@@ -42,7 +42,6 @@ pub fn find(
         Kind::Victim => minimal.plan.workers.iter().flatten().copied().collect(),
         Kind::Brittle => vec![signature.test],
         Kind::Nio => vec![signature.test],
-        Kind::Race => return Ok(Some(Err(NoCommand::Workers))),
         _ => return Ok(None),
     };
     let imports = if finding.kind == Kind::Victim { minimal.imports.as_slice() } else { &[] };
@@ -360,6 +359,11 @@ mod tests {
             });
             assert_eq!((twice, runs), (Err(NoCommand::Twice), 0), "{list}");
         }
+    }
+
+    #[test]
+    fn a_file_is_run_twice_for_what_bears_the_name_of_a_test() {
+        assert_eq!(twice(&suite(3), test('b')), ["--keep-duplicates", "-k", "b", "test_b.py", "test_b.py"]);
     }
 
     #[test]
