@@ -197,7 +197,7 @@ pub(crate) const ASKED_ALONE: usize = 8;
 
 /// Tests of one sort that are run in a fresh process as well. Where it shows there what it does in a fork, for so many,
 /// the others are told from forks.
-pub(crate) const RELATED_SAMPLE: usize = 3;
+pub(crate) const RELATED_SAMPLE: usize = 2;
 
 // Trying fixes
 
