@@ -533,3 +533,11 @@ pub(crate) const LEAK_READERS: usize = 5;
 
 /// The same of all places.
 pub(crate) const LEAK_TRIED: usize = 300;
+
+/// Places that tests leave changed of which fixes are looked for, the worst first: each takes some runs of its tests, and
+/// all of them trials of the suite together.
+pub(crate) const LEAK_FIXES: usize = 12;
+
+/// Trials of the whole suite in which such a fix has to hold at most: its own order, the reverse, one shuffled, and one on two
+/// workers.
+pub(crate) const LEAK_FIX_TRIALS: u32 = 4;

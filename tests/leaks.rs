@@ -72,7 +72,7 @@ fn told(document: &Value) -> BTreeMap<String, BTreeMap<String, Option<u64>>> {
 #[test]
 fn planted_leaks_are_named_by_their_places_and_lines_and_no_clean_test_is_accused() {
     let folder = planted();
-    let output = run(folder.path(), &["--json"], &[]);
+    let output = run(folder.path(), &["--json", "--explain", "state"], &[]);
     let told = told(&document(&output));
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     let accused: Vec<_> = told.keys().filter(|name| !name.starts_with("test_leaks.py::")).collect();
@@ -113,7 +113,7 @@ const THREE: &[(&str, &str)] = &[
 #[test]
 fn what_hurts_comes_first_and_a_victim_was_seen_to_fail() {
     let folder = project(THREE);
-    let output = run(folder.path(), &["--json"], &[]);
+    let output = run(folder.path(), &["--json", "--explain", "state"], &[]);
     let document = document(&output);
     let leaks = document["leaks"].as_array().expect("leaks");
     let shown: Vec<_> = leaks.iter().map(|leak| (leak["place"].as_str(), leak["harm"].as_str())).collect();
@@ -127,17 +127,24 @@ fn what_hurts_comes_first_and_a_victim_was_seen_to_fail() {
 fn only_new_leaks_fail_against_a_baseline_and_those_that_are_gone_are_told() {
     let folder = project(THREE);
     let baseline = folder.path().join("leaks.json");
-    let output = run(folder.path(), &["--write-baseline", "leaks.json"], &[]);
+    let state = ["--explain", "state"];
+    let written = ["--write-baseline", "leaks.json", "--junit", "leaks.xml"];
+    let output = run(folder.path(), &[&state[..], &written].concat(), &[("GITHUB_ACTIONS", "true")]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    // What was just written down is known, wherever it is told.
+    let junit = fs::read_to_string(folder.path().join("leaks.xml")).expect("JUnit XML");
+    assert!(junit.contains("failures=\"0\"") && !junit.contains("<failure"), "{junit}");
+    assert!(said(&output).contains("::warning") && !said(&output).contains("::error"), "{}", said(&output));
     let first = fs::read_to_string(&baseline).expect("the baseline");
     assert!(first.contains("\"shop.RATE\": [\n      \"test_shop.py::test_raise\"\n    ]"), "{first}");
-    assert_eq!(run(folder.path(), &["--baseline", "leaks.json"], &[]).status.code(), Some(0));
+    let against = [state, ["--baseline", "leaks.json"]].concat();
+    assert_eq!(run(folder.path(), &against, &[]).status.code(), Some(0));
 
     let text = THREE[1].1.replace("    shop.NAME = 'b'", "    assert shop.NAME")
         + "\n\ndef test_new():\n    shop.NEW = 1\n";
     fs::write(folder.path().join("test_shop.py"), text).expect("the suite");
-    let files = ["--junit", "leaks.xml", "--code-quality", "quality.json", "--baseline", "leaks.json"];
-    let output = run(folder.path(), &files, &[("GITHUB_ACTIONS", "true")]);
+    let files = ["--junit", "leaks.xml", "--code-quality", "quality.json"];
+    let output = run(folder.path(), &[&against[..], &files].concat(), &[("GITHUB_ACTIONS", "true")]);
     let said = said(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     for told in [
@@ -159,6 +166,52 @@ fn only_new_leaks_fail_against_a_baseline_and_those_that_are_gone_are_told() {
 
     fs::write(&baseline, "{\"schema\": \"jostle.report/1\", \"leaks\": {}}").expect("the baseline");
     let output = run(folder.path(), &["--baseline", "leaks.json"], &[]);
+    assert_eq!(output.status.code(), Some(4));
+}
+
+#[test]
+fn a_fix_of_what_hurts_is_tried_shown_and_written() {
+    let folder = project(THREE);
+    let arguments = ["--json=report.json", "--write-fix", "fix.patch"];
+    let output = run(folder.path(), &arguments, &[("GITHUB_ACTIONS", "true")]);
+    let said = said(&output);
+    let tried = "fix: tried in a copy: keeps the place by itself, and holds in 4 of 4 trials, 1 of them on two workers; in all \
+                 the fix of another place was applied too, to try both at once";
+    assert_eq!(said.matches(tried).count(), 2, "{said}");
+    assert!(said.contains("    +    monkeypatch.setattr(shop, \"RATE\", shop.RATE)\n"), "{said}");
+    assert!(said.contains("fix%2C tried in a copy") || said.contains("fix, tried in a copy"), "{said}");
+    let report = fs::read(folder.path().join("report.json")).expect("the report");
+    let document = document(&Output { stdout: report, ..output });
+    let fixes: Vec<_> =
+        document["leaks"].as_array().expect("leaks").iter().map(|leak| &leak["fix"]).collect();
+    assert_eq!(fixes.len(), 3);
+    assert!(fixes[0]["diff"].is_string() && fixes[1]["together_with"] == 1 && fixes[2].is_null());
+
+    let patch = fs::read_to_string(folder.path().join("fix.patch")).expect("the patch");
+    let mut git = std::process::Command::new("git");
+    let applied = git.args(["apply", "fix.patch"]).current_dir(folder.path()).output().expect("git runs");
+    assert!(applied.status.success(), "{patch}");
+    let output = run(folder.path(), &["--explain", "state"], &[]);
+    let said = self::said(&output);
+    assert!(said.contains("1 place left changed") && said.contains("shop.UNREAD  1 test"), "{said}");
+}
+
+#[test]
+fn a_fix_that_breaks_another_test_is_not_shown() {
+    let folder = project(&[
+        ("shop.py", "RATE = 1\n"),
+        (
+            "test_shop.py",
+            "import shop\n\n\ndef test_raise():\n    shop.RATE = 2\n\n\ndef test_rate():\n    assert shop.RATE == 2\n",
+        ),
+    ]);
+    let output = run(folder.path(), &["--write-fix", "fix.patch"], &[]);
+    let said = said(&output);
+    let why = "made test_shop.py::test_rate fail, which needs what the polluter leaves\n";
+    assert!(said.contains("  fix: none: tried 4 changes, of which one") && said.contains(why), "{said}");
+    assert!(said.contains("no fix to write: none was found that holds"), "{said}");
+    assert!(!folder.path().join("fix.patch").exists());
+    let output = run(folder.path(), &["--explain", "state", "--write-fix", "fix.patch"], &[]);
     assert_eq!(output.status.code(), Some(4));
 }
 

@@ -329,7 +329,7 @@ fn json_target(given: &str) -> Result<JsonTarget, UsageError> {
 }
 
 /// Where fixes go: a folder that exists, or a file; what cannot be written is told before anything is run.
-fn place_for_fixes(path: &Path) -> Result<PathBuf, UsageError> {
+pub(crate) fn place_for_fixes(path: &Path) -> Result<PathBuf, UsageError> {
     if path.is_dir() { Ok(path.to_owned()) } else { place_for("--write-fix", path) }
 }
 

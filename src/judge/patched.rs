@@ -66,9 +66,17 @@ fn worst_of(victim: TestIndex, trial: &Trial) -> Option<How> {
 
 /// What became of the tests but for the victim that is worse than passing.
 pub(crate) fn harms(victim: TestIndex, trial: &Trial) -> Vec<Harm> {
-    let others = trial.executions.iter().enumerate().filter(|(_, run)| run.test != victim);
-    others
-        .filter_map(|(position, run)| how(&run.outcome).map(|how| Harm { position, test: run.test, how }))
+    harms_of(trial, |test| test != victim)
+}
+
+/// What became of all tests that is worse than passing.
+pub(crate) fn all_harms(trial: &Trial) -> Vec<Harm> {
+    harms_of(trial, |_| true)
+}
+
+fn harms_of(trial: &Trial, is_meant: impl Fn(TestIndex) -> bool) -> Vec<Harm> {
+    let runs = trial.executions.iter().enumerate().filter(|(_, run)| is_meant(run.test));
+    runs.filter_map(|(position, run)| how(&run.outcome).map(|how| Harm { position, test: run.test, how }))
         .collect()
 }
 

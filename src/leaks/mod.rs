@@ -9,7 +9,8 @@ use serde::Serialize;
 
 pub(crate) use allow::is_allowed;
 
-use crate::state::{Left, StateKind, Written};
+use crate::explain::{Fix, NoFix};
+use crate::state::{Left, Place, StateKind, Written};
 use crate::suite::{Suite, TestIndex};
 
 /// Who leaves a place changed.
@@ -30,6 +31,16 @@ impl Owner {
             Self::Test(test) => suite.test(*test).id.to_string(),
             Self::Fixture(name, scope, file, _) => format!("fixture {name} (scope {scope}) of {file}"),
             Self::Import(file) => format!("import of {file}"),
+        }
+    }
+
+    /// Whether both are one, wherever a fixture's definition begins.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Fixture(name, scope, file, _), Self::Fixture(named, scoped, defined, _)) => {
+                (name, scope, file) == (named, scoped, defined)
+            }
+            _ => self == other,
         }
     }
 
@@ -62,6 +73,8 @@ pub(crate) struct Leak {
     pub(crate) place: String,
     /// The sort of state.
     pub(crate) kind: StateKind,
+    /// As it was told first.
+    pub(crate) found: Place,
     /// Its value before the first of those who leave it.
     pub(crate) old: String,
     /// Its value after.
@@ -78,6 +91,8 @@ pub(crate) struct Leak {
     pub(crate) victims: Vec<TestIndex>,
     /// Whether only the first use of a library changes it.
     pub(crate) settled: bool,
+    /// A change of the project that was tried and keeps the place, or why there is none, if one was looked for.
+    pub(crate) fix: Option<Result<Fix, NoFix>>,
 }
 
 impl Leak {
@@ -111,6 +126,7 @@ pub(crate) fn grouped(told: &[Left], list: &[TestIndex]) -> Vec<Leak> {
                 leaks.push(Leak {
                     place: place.name.clone(),
                     kind: place.kind,
+                    found: place.clone(),
                     old: place.old.clone(),
                     new: place.new.clone(),
                     owners: Vec::new(),
@@ -119,6 +135,7 @@ pub(crate) fn grouped(told: &[Left], list: &[TestIndex]) -> Vec<Leak> {
                     readers: Vec::new(),
                     victims: Vec::new(),
                     settled,
+                    fix: None,
                 });
                 leaks.len() - 1
             });
@@ -181,7 +198,6 @@ pub(crate) fn gone(known: &Pairs, now: &Pairs, suite: &Suite) -> Pairs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::Place;
 
     fn left(position: u32, names: &[&str], settled: &[u32]) -> Left {
         Left {

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::explain::Fix;
 use crate::explain::fix::diff::between;
 use crate::explain::fix::edit::joined;
 use crate::explain::fix::{Edit, diff};
@@ -22,14 +21,32 @@ pub struct Written {
     pub(crate) left_out: Vec<TestIndex>,
 }
 
-/// Writes the fixes of the findings that have one: into a folder that exists a file for each, each to be applied
-/// after those before it; else all into one file, in which each changed file stands once. What is the same in
-/// several is written once.
+/// Writes the fixes of the findings that have one, as [`write_all`] does.
 ///
 /// # Errors
 /// A file cannot be written.
 pub(crate) fn write(findings: &[Finding], path: &Path) -> Result<Written, RecordError> {
-    let Together { patches, edits, left_out } = together(findings);
+    let (of, fixes): (Vec<Option<TestIndex>>, Vec<&[Edit]>) = of_findings(findings).unzip();
+    let (written, left_out) = write_all(&fixes, path)?;
+    Ok(Written { left_out: left_out.into_iter().filter_map(|at| of[at]).collect(), ..written })
+}
+
+/// The fixes of the findings that have one, with their tests.
+fn of_findings(findings: &[Finding]) -> impl Iterator<Item = (Option<TestIndex>, &[Edit])> {
+    findings.iter().filter_map(|finding| {
+        let fix = finding.explanation.as_ref()?.fix.as_ref()?;
+        Some((finding.test, &*fix.edits))
+    })
+}
+
+/// Writes fixes: into a folder that exists a file for each, each to be applied
+/// after those before it; else all into one file, in which each changed file stands once. What is the same in
+/// several is written once. Says as well which are in none.
+///
+/// # Errors
+/// A file cannot be written.
+pub(crate) fn write_all(fixes: &[&[Edit]], path: &Path) -> Result<(Written, Vec<usize>), RecordError> {
+    let Together { patches, edits, left_out } = together(fixes.iter().copied());
     let fixes = patches.len();
     let files: Vec<(PathBuf, Vec<u8>)> = if path.is_dir() {
         (1..).zip(patches).map(|(number, patch)| (in_folder(path, number), patch)).collect()
@@ -45,17 +62,18 @@ pub(crate) fn write(findings: &[Finding], path: &Path) -> Result<Written, Record
             source,
         })?;
     }
-    Ok(Written { files: files.into_iter().map(|(file, _)| file).collect(), fixes, left_out })
+    let files = files.into_iter().map(|(file, _)| file).collect();
+    Ok((Written { files, fixes, left_out: Vec::new() }, left_out))
 }
 
 /// How many different fixes the findings have that go together.
 pub(crate) fn number(findings: &[Finding]) -> usize {
-    together(findings).patches.len()
+    together(of_findings(findings).map(|(_, fix)| fix)).patches.len()
 }
 
 /// The project's files that they change.
 pub(crate) fn changed(findings: &[Finding]) -> Vec<String> {
-    together(findings).edits.into_iter().map(|edit| edit.file).collect()
+    together(of_findings(findings).map(|(_, fix)| fix)).edits.into_iter().map(|edit| edit.file).collect()
 }
 
 /// The files that [`write`] writes, in the order in which they are to be applied.
@@ -78,18 +96,15 @@ struct Together {
     patches: Vec<Vec<u8>>,
     /// All changes, a file each.
     edits: Vec<Edit>,
-    left_out: Vec<TestIndex>,
+    /// Those that do not go together with others, by their positions.
+    left_out: Vec<usize>,
 }
 
-fn together(findings: &[Finding]) -> Together {
+fn together<'a>(fixes: impl Iterator<Item = &'a [Edit]>) -> Together {
     let mut all = Together::default();
-    for finding in findings {
-        let fix = finding.explanation.as_ref().and_then(|explanation| explanation.fix.as_ref());
-        let Some(Fix { edits, .. }) = fix else {
-            continue;
-        };
+    for (at, edits) in fixes.enumerate() {
         let Some(joined) = joined(&all.edits, edits) else {
-            all.left_out.extend(finding.test);
+            all.left_out.push(at);
             continue;
         };
         let known = |file: &str| all.edits.iter().find(|edit| edit.file == file);
@@ -110,8 +125,8 @@ fn together(findings: &[Finding]) -> Together {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explain::Explanation;
     use crate::explain::fix::edit::{Rank, Splice};
+    use crate::explain::{Explanation, Fix};
     use crate::finding::{Kind, Origin};
 
     fn finding(test: u32, splices: &[(usize, Rank, &str)]) -> Finding {

@@ -114,7 +114,7 @@ fn confirmed(
         writeln!(out, "  {:<13} {says}", "fix")?;
     }
     explanation.fix.as_ref().map_or(Ok(()), |fix| {
-        let tried = tried(fix);
+        let tried = tried(fix, "finding");
         let by_itself = if fix.together_with > 0 { " by itself" } else { "" };
         let applied = if fix.git_applied { "" } else { "; whether git applies it could not be tried" };
         writeln!(
@@ -160,7 +160,7 @@ fn not_shown(place: &Place) -> &'static str {
 }
 
 /// What of a diff is lost where it is printed.
-fn not_shown_as_it_is(diff: &str) -> Option<&'static str> {
+pub(super) fn not_shown_as_it_is(diff: &str) -> Option<&'static str> {
     match (diff.contains('\r'), diff.contains(char::REPLACEMENT_CHARACTER)) {
         (true, true) => Some("the file has lines that end in CR LF, and characters that are not UTF-8"),
         (true, false) => Some("the file has lines that end in CR LF"),
@@ -224,8 +224,8 @@ fn related_tests(
     Ok(())
 }
 
-/// In what a fix holds: `20 of 20 trials, 5 of them on two workers`.
-fn tried(fix: &Fix) -> String {
+/// In what a fix holds: `20 of 20 trials, 5 of them on two workers`. `other` is what it is for, and what others are for.
+pub(super) fn tried(fix: &Fix, other: &str) -> String {
     let workers = match fix.parallel {
         0 => " on one worker".to_owned(),
         parallel => format!(", {parallel} of them on two workers"),
@@ -246,9 +246,9 @@ fn tried(fix: &Fix) -> String {
     let those = if fix.order_apart { "all but suite order and its reverse" } else { "all" };
     let together = match fix.together_with as usize {
         0 => String::new(),
-        1 => format!("; in {those} the fix of another finding was applied too, to try both at once"),
+        1 => format!("; in {those} the fix of another {other} was applied too, to try both at once"),
         others => {
-            format!("; in {those} the fixes of {others} other findings were applied too, to try all at once")
+            format!("; in {those} the fixes of {others} other {other}s were applied too, to try all at once")
         }
     };
     format!("{trials}{workers}{together}{anyway}{raced}")

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
 
+use crate::explain::NoFix;
 use crate::leaks::{Harm, Leak, Owner, Pairs};
 use crate::report::entry::{Entry, Weight};
+use crate::report::explanation::{not_shown_as_it_is, tried};
 use crate::report::words::count;
-use crate::report::{Verbosity, terminal};
+use crate::report::{Verbosity, patch, terminal};
 use crate::state::Written;
 use crate::suite::{Suite, TestIndex};
 use crate::trial::Collected;
@@ -36,6 +38,8 @@ pub(crate) struct Leaks {
     pub(crate) runs: usize,
     /// What was compared with, if anything was.
     pub(crate) against: Option<Against>,
+    /// Whether all of it was written down as a baseline, so that it is known from now on.
+    pub(crate) is_written_down: bool,
 }
 
 /// A comparison with a baseline.
@@ -59,6 +63,11 @@ impl Leaks {
         self.against
             .as_ref()
             .is_some_and(|against| against.known.contains(&(leak.place.clone(), owner.name(self.suite()))))
+    }
+
+    /// Whether somebody's leaving a place is none for which a job fails.
+    pub(crate) fn is_let_pass(&self, leak: &Leak, owner: &Owner) -> bool {
+        self.is_written_down || self.is_known(leak, owner)
     }
 
     /// Those who leave a place and are not known for it.
@@ -133,7 +142,28 @@ fn place(out: &mut dyn Write, report: &Leaks, leak: &Leak, verbose: bool) -> io:
             if verbose { leak.readers.len() } else { 3 },
         )?;
     }
+    fix(out, leak)?;
     writeln!(out)
+}
+
+/// Writes the fix that was tried, or why there is none.
+fn fix(out: &mut dyn Write, leak: &Leak) -> io::Result<()> {
+    let fix = match &leak.fix {
+        None => return Ok(()),
+        Some(Err(NoFix { says, .. })) => return writeln!(out, "  fix: {says}"),
+        Some(Ok(fix)) => fix,
+    };
+    let by_itself = if fix.together_with > 0 { " by itself" } else { "" };
+    let applied = if fix.git_applied { "" } else { "; whether git applies it could not be tried" };
+    writeln!(
+        out,
+        "  fix: tried in a copy: keeps the place{by_itself}, and holds in {}{applied}",
+        tried(fix, "place")
+    )?;
+    patch::write(out, &fix.diff)?;
+    not_shown_as_it_is(&fix.diff).map_or(Ok(()), |what| {
+        writeln!(out, "  note: {what}, which does not show here: --write-fix FILE writes it so")
+    })
 }
 
 fn tests(
@@ -223,11 +253,15 @@ pub(crate) fn entries(report: &Leaks) -> Vec<Entry> {
 
 fn entry(report: &Leaks, leak: &Leak, owner: &Owner, suite: &Suite) -> Entry {
     let (file, line) = owner.at(suite);
-    let known = report.is_known(leak, owner);
+    let known = report.is_let_pass(leak, owner);
     let written = leak.written.as_ref().filter(|_| leak.owners.first() == Some(owner));
     let at = written.map_or_else(String::new, |written| format!("\nchanged at {}", self::line(written)));
     let victims: String =
         leak.victims.iter().map(|&test| format!("\nfails after it: {}", suite.test(test).id)).collect();
+    let fix = match &leak.fix {
+        Some(Ok(fix)) => format!("\nfix, tried in a copy:\n{}", patch::plain_lines(&fix.diff)),
+        _ => String::new(),
+    };
     Entry {
         weight: if known { Weight::Known } else { Weight::Fails },
         kind: "leak",
@@ -236,7 +270,7 @@ fn entry(report: &Leaks, leak: &Leak, owner: &Owner, suite: &Suite) -> Entry {
         file: Some(file.to_owned()),
         line: written.filter(|written| written.file == file).map(|written| written.line).or(line),
         headline: format!("leaves {} changed; {}", leak.place, harm(leak)),
-        text: format!("{}: {} → {}{at}{victims}", leak.kind, leak.old, leak.new),
+        text: format!("{}: {} → {}{at}{victims}{fix}", leak.kind, leak.old, leak.new),
         token: None,
         also: Vec::new(),
         role: "",

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::explain::{Fix, NoFix};
 use crate::formats::LEAKS;
 use crate::leaks::{Harm, Leak, Pairs};
 use crate::report::document::{CauseGroup, SuiteSummary, cause_groups};
@@ -36,6 +37,8 @@ struct LeakDocument<'a> {
     written: Option<&'a Written>,
     readers: Vec<TestId>,
     victims: Vec<TestId>,
+    fix: Option<&'a Fix>,
+    no_fix: Option<&'a NoFix>,
 }
 
 #[derive(Debug, Serialize)]
@@ -91,7 +94,7 @@ fn document<'a>(report: &Leaks, leak: &'a Leak) -> LeakDocument<'a> {
             name: owner.name(suite),
             file: file.to_owned(),
             line,
-            known: report.is_known(leak, owner),
+            known: report.is_let_pass(leak, owner),
         }
     };
     LeakDocument {
@@ -104,6 +107,8 @@ fn document<'a>(report: &Leaks, leak: &'a Leak) -> LeakDocument<'a> {
         written: leak.written.as_ref(),
         readers: ids(suite, &leak.readers),
         victims: ids(suite, &leak.victims),
+        fix: leak.fix.as_ref().and_then(|fix| fix.as_ref().ok()),
+        no_fix: leak.fix.as_ref().and_then(|fix| fix.as_ref().err()),
     }
 }
 

@@ -27,6 +27,11 @@ pub(super) fn write(out: &mut dyn Write, diff: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// A unified diff as plain text.
+pub(super) fn plain_lines(diff: &str) -> String {
+    diff.lines().map(|line| format!("{}\n", plain(line))).collect()
+}
+
 /// A text with its control characters escaped: it may be of anybody's file, and they would be the terminal's to obey.
 pub(super) fn plain(text: &str) -> String {
     text.chars().fold(String::new(), |mut plain, char| {

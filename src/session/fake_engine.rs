@@ -167,6 +167,8 @@ pub(crate) struct FakeEngine<'a> {
     copied_by: Option<CopiedBy>,
     /// What its tests leave and fail by, if it is asked in place of `becomes`.
     state: Option<State>,
+    /// The same of a copy of the project, if there can be one.
+    copied_state: Option<State>,
     /// Whether the suite can be collected.
     collects: bool,
     /// What is collected in a copy, if that is not what is collected here.
@@ -202,6 +204,7 @@ impl<'a> FakeEngine<'a> {
             copies: None,
             copied_by: None,
             state: None,
+            copied_state: None,
             collects: true,
             copy_collects: None,
             scripted: None,
@@ -249,6 +252,11 @@ impl<'a> FakeEngine<'a> {
     /// An engine for whose project copies can be made, where what becomes of a test is told by what is in the copy.
     pub(crate) fn copied_by(self, becomes: CopiedBy) -> Self {
         Self { copied_by: Some(becomes), ..self }
+    }
+
+    /// An engine for whose project copies can be made, whose tests leave and fail by this.
+    pub(crate) fn copied_with_state(self, state: State) -> Self {
+        Self { copied_state: Some(state), ..self }
     }
 
     /// An engine whose tests are said to take so long, though they end at once.
@@ -476,6 +484,9 @@ impl FakeEngine<'_> {
 impl ProjectCopies for FakeEngine<'_> {
     fn for_project_copy(&self, _: &Path, copy: &Path) -> Result<Option<Box<dyn Engine>>, RunError> {
         let suite = self.copy_collects.as_ref().unwrap_or(&self.suite);
+        if let Some(state) = self.copied_state {
+            return Ok(Some(Box::new(FakeEngine::of_state(suite.clone(), state))));
+        }
         let engine = |becomes| -> Box<dyn Engine> { Box::new(FakeEngine::new(suite.clone(), becomes)) };
         Ok(self.copied_by.map(|by| by(copy)).or(self.copies).map(engine))
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::plan::WorkerId;
 use crate::session::fake_engine::name;
-use crate::state::{Changed, Followed, Instructions, Place};
+use crate::state::{Changed, Followed, Instructions, Left, Place};
 use crate::suite::TestIndex;
 use crate::trial::{Execution, Outcome};
 
@@ -65,10 +65,33 @@ impl State {
                 process += 1;
             }
         }
+        if instructions.is_some_and(|instructions| instructions.left) {
+            told = Some(Changed { left: self.left(list), ..Changed::default() });
+        }
         if !followed.is_empty() {
             told = Some(Changed { followed, ..Changed::default() });
         }
         (executions, told)
+    }
+}
+
+impl State {
+    /// What is told of each test that leaves something.
+    fn left(self, list: &[TestIndex]) -> Vec<Left> {
+        let left = |(position, &test): (u32, &TestIndex)| {
+            let writes = (self.writes)(name(test)).iter().filter(|(_, changed)| *changed);
+            let places: Vec<Place> = writes.map(|(name, _)| place(name)).collect();
+            (!places.is_empty()).then_some(Left {
+                position: Some(position),
+                fixture: None,
+                file: None,
+                line: None,
+                places,
+                settled: Vec::new(),
+                written: None,
+            })
+        };
+        (0..).zip(list).filter_map(left).collect()
     }
 }
 

@@ -2,6 +2,8 @@
 //! second time, and the line that changes it, where who leaves it does so by itself; another run of the suite tells which tests
 //! name these places; and those are tried after whoever leaves them.
 
+mod fixes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
@@ -13,6 +15,8 @@ use crate::session::stress::baseline;
 use crate::state::{Changed, Instructions, StateKind, Written};
 use crate::suite::{Suite, TestIndex};
 use crate::trial::{Outcome, Trial};
+
+pub(crate) use fixes::fix;
 
 /// What was found.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +41,8 @@ pub(crate) enum Work {
     Read,
     /// Tests run after those that leave what they name.
     Try,
+    /// Fixes are tried.
+    Fix,
 }
 
 /// What is done, and how many of the runs that it takes are over.

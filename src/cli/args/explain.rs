@@ -15,6 +15,15 @@ pub(crate) enum ExplainArg {
     Fix,
 }
 
+/// `--explain` values of `jostle leaks`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LeaksExplainArg {
+    /// Look who leaves a place, whether others name it, and whether they fail for it
+    State,
+    /// Look for a fix as well where a test fails for it or others name it, and try it
+    Fix,
+}
+
 impl From<ExplainArg> for Explain {
     fn from(given: ExplainArg) -> Self {
         match given {

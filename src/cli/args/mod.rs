@@ -15,7 +15,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use axes::AxesArgs;
 pub(crate) use axes::{DistArg, OrderArg};
-pub(crate) use explain::ExplainArg;
+pub(crate) use explain::{ExplainArg, LeaksExplainArg};
 pub use isolation::IsolationArgs;
 pub(crate) use isolation::{NetworkArg, SandboxArg};
 pub(crate) use results::PageArgs;
@@ -335,6 +335,14 @@ pub struct LeaksArgs {
     /// Write who leaves what to a file, for --baseline, and do not fail for it
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub(crate) write_baseline: Option<PathBuf>,
+    /// How far to explain what hurts [default: fix]
+    #[arg(long, value_name = "HOW", help_heading = "Results", hide_short_help = true)]
+    pub(crate) explain: Option<LeaksExplainArg>,
+    /// Write the fixes that were found and tried
+    ///
+    /// A folder gets patches to be applied one after the other, a file one patch with all
+    #[arg(long, value_name = "PATH", help_heading = "Results")]
+    pub(crate) write_fix: Option<PathBuf>,
     /// Write the results as JUnit XML, as Jenkins, GitLab and others show it
     #[arg(long, value_name = "FILE", help_heading = "Results", hide_short_help = true)]
     pub(crate) junit: Option<PathBuf>,

@@ -3,20 +3,21 @@
 use std::path::Path;
 
 use crate::cli::ExitCode;
-use crate::cli::args::LeaksArgs;
+use crate::cli::args::{LeaksArgs, LeaksExplainArg};
 use crate::cli::commands::ci;
 use crate::cli::commands::suite_run::{engine, write_json};
 use crate::cli::isolation_options::IsolationOptions;
-use crate::cli::options::SuiteOptions;
+use crate::cli::options::{SuiteOptions, place_for_fixes};
 use crate::cli::values::{UsageError, place_for};
-use crate::leaks::{gone, is_allowed, pairs};
+use crate::explain::fix::Edit;
+use crate::leaks::{Leak, Owner, gone, is_allowed, pairs};
 use crate::plan::{Axes, Seed};
-use crate::record::LeaksBaseline;
+use crate::record::{LeaksBaseline, fix_files};
 use crate::report::leaks::{Against, Leaks, entries, leaks};
 use crate::report::leaks_document::LeaksDocument;
 use crate::report::progress::LeaksProgress;
 use crate::run::engine::Collect;
-use crate::session::leaks::{LeaksFound, find};
+use crate::session::leaks::{LeaksFound, find, fix};
 
 /// Runs the command.
 ///
@@ -33,6 +34,12 @@ pub fn run(args: &LeaksArgs) -> anyhow::Result<ExitCode> {
     for (option, path) in places {
         path.as_deref().map(|path| place_for(option, path)).transpose()?;
     }
+    let write_fix = args.write_fix.as_deref().map(place_for_fixes).transpose()?;
+    let explain = args.explain.unwrap_or(LeaksExplainArg::Fix);
+    if write_fix.is_some() && explain != LeaksExplainArg::Fix {
+        let says = "--write-fix needs --explain fix: leave --explain out, or --write-fix";
+        return Err(UsageError(says.into()).into());
+    }
     let read = |path: &Path| LeaksBaseline::read(path).map_err(|error| UsageError(error.to_string()));
     let baseline = args.baseline.as_deref().map(|path| Ok::<_, UsageError>((path, read(path)?.pairs())));
     let baseline = baseline.transpose()?;
@@ -45,22 +52,72 @@ pub fn run(args: &LeaksArgs) -> anyhow::Result<ExitCode> {
         0 => LeaksFound::default(),
         _ => find(suite, &mut *engine, hash_seed, &mut |step| progress.notice(step))?,
     };
-    drop(progress);
     let allow = options.allowed_leaks();
-    let (allowed, told): (Vec<_>, Vec<_>) =
+    let (allowed, mut told): (Vec<_>, Vec<_>) =
         found.leaks.into_iter().partition(|leak| is_allowed(allow, &leak.place));
+    if explain == LeaksExplainArg::Fix {
+        let known = baseline.as_ref().map(|(_, known)| known);
+        let is_new = |leak: &Leak| {
+            let is_known = |owner: &Owner| {
+                known.is_some_and(|known| known.contains(&(leak.place.clone(), owner.name(suite))))
+            };
+            !leak.owners.iter().all(is_known)
+        };
+        let of = (suite, collected.interpreter.rootdir.as_str());
+        fix(of, &mut *engine, hash_seed, &mut told, is_new, &mut |step| progress.notice(step))?;
+    }
+    drop(progress);
     let now = pairs(&told, suite);
     let against = baseline.map(|(path, known)| {
         let gone = gone(&known, &now, suite);
         Against { path: path.to_owned(), known, gone }
     });
     let allowed = allowed.iter().filter(|leak| !leak.settled).count();
-    let report = Leaks { leaks: told, allowed, unseen: found.unseen, runs: found.runs, against, collected };
+    let report = Leaks {
+        leaks: told,
+        allowed,
+        unseen: found.unseen,
+        runs: found.runs,
+        against,
+        is_written_down: args.write_baseline.is_some(),
+        collected,
+    };
+    if let Some(path) = write_fix {
+        write_fixes(&report.leaks, &path)?;
+    }
     if let Some(path) = &args.write_baseline {
         LeaksBaseline::new(&now).write(path).map_err(|error| UsageError(error.to_string()))?;
         anstream::eprintln!("wrote {}", path.display());
     }
     report_all(args, &options, &report)
+}
+
+/// Writes the fixes that were tried.
+fn write_fixes(leaks: &[Leak], path: &Path) -> Result<(), UsageError> {
+    let fixes: Vec<(&str, &[Edit])> = leaks
+        .iter()
+        .filter_map(|leak| Some((leak.place.as_str(), leak.fix.as_ref()?.as_ref().ok()?.edits.as_slice())))
+        .collect();
+    let (places, edits): (Vec<&str>, Vec<&[Edit]>) = fixes.into_iter().unzip();
+    let (written, left_out) =
+        fix_files::write_all(&edits, path).map_err(|error| UsageError(error.to_string()))?;
+    if written.fixes == 0 {
+        anstream::eprintln!("no fix to write: none was found that holds");
+    }
+    written.files.iter().for_each(|file| anstream::eprintln!("wrote {}", file.display()));
+    if written.files.len() > 1 {
+        anstream::eprintln!(
+            "apply them in this order; each of the {} fixes keeps its own place without the others",
+            written.fixes
+        );
+    }
+    for at in left_out {
+        anstream::eprintln!(
+            "the fix of {} is not written, as it does not go together with one that is",
+            places[at]
+        );
+    }
+    Ok(())
 }
 
 /// Writes the results to where they are wanted.

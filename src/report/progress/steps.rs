@@ -39,10 +39,12 @@ fn line(step: Option<Step>) -> String {
         Work::Confirm => "looking for the lines",
         Work::Read => "asking which tests name the places",
         Work::Try => "trying tests after those that leave what they name",
+        Work::Fix => "trying fixes in copies of the project",
     };
+    let unit = if step.work == Work::Fix { "place" } else { "run" };
     match step.of {
         1 => what.into(),
-        of => format!("{what}: run {} of {of}", (step.ended + 1).min(of)),
+        of => format!("{what}: {unit} {} of {of}", (step.ended + 1).min(of)),
     }
 }
 
@@ -55,6 +57,7 @@ mod tests {
         let step = |work, ended, of| line(Some(Step { work, ended, of }));
         assert_eq!(line(None), "collecting");
         assert_eq!(step(Work::Look, 0, 1), "looking at what each test leaves");
+        assert_eq!(step(Work::Fix, 1, 3), "trying fixes in copies of the project: place 2 of 3");
         assert_eq!(step(Work::Confirm, 2, 60), "looking for the lines: run 3 of 60");
         assert_eq!(step(Work::Confirm, 60, 60), "looking for the lines: run 60 of 60");
     }

@@ -9,8 +9,10 @@ use crate::plan::Plan;
 use crate::run::engine::Collect;
 use crate::run::project::copy::Copy;
 use crate::run::{Engine, Job, RunError};
+use crate::session::fix::patched::left_by;
 use crate::session::fix::search::for_project_copy;
 use crate::session::lab::Lab;
+use crate::state::Changed;
 use crate::suite::Suite;
 use crate::trial::Trial;
 
@@ -24,12 +26,14 @@ pub(crate) struct Control<'a> {
     place: Option<(Box<dyn Engine>, Copy)>,
     /// What was run so far, and whether in fresh processes.
     known: Vec<(Plan, bool, Trial)>,
+    /// What was left changed so far.
+    left: Vec<(Plan, Trial, Changed)>,
 }
 
 impl<'a> Control<'a> {
     /// A control of the project in this folder.
     pub(crate) fn new(rootdir: &'a Path) -> Self {
-        Self { rootdir, place: None, known: Vec::new() }
+        Self { rootdir, place: None, known: Vec::new(), left: Vec::new() }
     }
 
     /// What a plan shows. A plan that was run before is not run again.
@@ -67,6 +71,19 @@ impl<'a> Control<'a> {
     /// As those of [`Control::trial`].
     pub(crate) fn again(&mut self, lab: &Lab<'_>, plan: &Plan, fresh: bool) -> Result<Trial, RunError> {
         self.engine(lab)?.run(lab.suite, Job { fresh, ..Job::of(plan) })
+    }
+
+    /// What is left changed in a fresh process of whatever a plan runs.
+    ///
+    /// # Errors
+    /// As those of [`Control::trial`].
+    pub(crate) fn left(&mut self, lab: &Lab<'_>, plan: &Plan) -> Result<(Trial, Changed), RunError> {
+        if let Some((_, trial, changed)) = self.left.iter().find(|(known, ..)| known == plan) {
+            return Ok((trial.clone(), changed.clone()));
+        }
+        let found = left_by(self.engine(lab)?, lab.suite, plan)?;
+        self.left.push((plan.clone(), found.0.clone(), found.1.clone()));
+        Ok(found)
     }
 
     /// What is collected.

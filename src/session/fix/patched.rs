@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use crate::plan::Plan;
 use crate::run::engine::Collect;
 use crate::run::{Engine, Job, RunError};
+use crate::state::{Changed, Instructions};
 use crate::suite::Suite;
 use crate::trial::Trial;
 
@@ -81,7 +82,30 @@ impl<'a> Patched<'a> {
         self.engine.run(suite, Job { fresh, ..Job::of(plan) })
     }
 
+    /// What is left changed in a fresh process of whatever a plan runs.
+    ///
+    /// # Errors
+    /// As those of [`Patched::trials`].
+    pub(crate) fn left(&mut self, suite: &Suite, plan: &Plan) -> Result<(Trial, Changed), RunError> {
+        left_by(self.engine, suite, plan)
+    }
+
     fn known(&self, plan: &Plan, fresh: bool) -> Option<&Trial> {
         self.known.iter().find(|(known, how, _)| (known, *how) == (plan, fresh)).map(|(_, _, trial)| trial)
     }
+}
+
+/// What is left changed in a fresh process of whatever a plan runs.
+///
+/// # Errors
+/// Those of the engine.
+pub(super) fn left_by(
+    engine: &mut dyn Engine,
+    suite: &Suite,
+    plan: &Plan,
+) -> Result<(Trial, Changed), RunError> {
+    let instructions = Instructions { left: true, ..Instructions::default() };
+    let mut trial = engine.run(suite, Job { instructions: Some(&instructions), ..Job::fresh(plan) })?;
+    let changed = trial.changed.take().unwrap_or_default();
+    Ok((trial, changed))
 }

@@ -20,7 +20,7 @@ use crate::run::{Engine, RunError};
 use crate::session::fix::control::Control;
 use crate::session::fix::patched::Patched;
 use crate::session::fix::proposals::{Proposals, Targets, proposals};
-use crate::session::fix::trying::{Attempt, Before, Doubt, Failing, Tried};
+use crate::session::fix::trying::{Aim, Attempt, Before, Doubt, Failing, LeftPlace, Tried, trials_of};
 use crate::session::lab::{Lab, alone};
 use crate::state::{Place, StateKind, Written};
 use crate::suite::{Suite, TestIndex};
@@ -31,6 +31,8 @@ pub(crate) struct Trials<'a> {
     pub(crate) rootdir: &'a Path,
     seed: Seed,
     axes: &'a Axes,
+    /// Of the whole suite at most.
+    most: u32,
     /// One for all fixes: most plans without a change are the same for each.
     pub(crate) control: Control<'a>,
 }
@@ -39,7 +41,18 @@ impl<'a> Trials<'a> {
     /// Trials of a session's seed and of what it varies, for the project in pytest's rootdir.
     pub(crate) fn new(rootdir: &'a str, seed: Seed, axes: &'a Axes) -> Self {
         let rootdir = Path::new(rootdir);
-        Self { rootdir, seed, axes, control: Control::new(rootdir) }
+        Self { rootdir, seed, axes, most: u32::MAX, control: Control::new(rootdir) }
+    }
+
+    /// The same, with so many trials of the whole suite at most.
+    #[must_use]
+    pub(crate) fn at_most(self, most: u32) -> Self {
+        Self { most, ..self }
+    }
+
+    /// In how many trials of a suite a fix has to hold.
+    pub(crate) fn of(&self, suite: &Suite) -> u32 {
+        trials_of(suite).min(self.most)
     }
 }
 
@@ -98,11 +111,57 @@ pub(crate) struct Search<'a> {
     /// The failing plan, as often as it takes to see that it does not fail any more.
     minimal: &'a Plan,
     runs: u32,
+    /// What is left changed, if that is to be undone.
+    left: Option<&'a LeftPlace>,
+    /// Whether the test fails in that plan.
+    fails: bool,
+    /// In how many trials of the suite it has to hold.
+    trials: u32,
+}
+
+/// What is known of a place that is left changed, and is to be left as it was found.
+pub(crate) struct Leaving {
+    /// The place.
+    pub(crate) explanation: Explanation,
+    /// Who leaves it.
+    pub(crate) left: LeftPlace,
+    /// The tests among them.
+    pub(crate) tests: BTreeSet<TestIndex>,
+    /// Files whose import leaves it.
+    pub(crate) imports: Vec<String>,
+    /// Whoever leaves it, with a test after it that fails for it or names it.
+    pub(crate) plan: Plan,
+    /// The test that fails for it, else the first that leaves it.
+    pub(crate) test: TestIndex,
+    /// Whether that fails in the plan.
+    pub(crate) fails: bool,
 }
 
 impl<'a> Search<'a> {
+    /// Of a place that is left changed.
+    pub(crate) fn of_place(trials: &Trials<'a>, suite: &Suite, leaving: &'a Leaving) -> Self {
+        Self {
+            rootdir: trials.rootdir,
+            seed: trials.seed,
+            axes: trials.axes,
+            explanation: &leaving.explanation,
+            test: leaving.test,
+            wanted: FailureMatcher::Failure(leaving.test),
+            failure: None,
+            changed: leaving.tests.clone(),
+            imports: &leaving.imports,
+            jointly: false,
+            brittle: false,
+            minimal: &leaving.plan,
+            runs: 1,
+            left: Some(&leaving.left),
+            fails: leaving.fails,
+            trials: trials.of(suite),
+        }
+    }
+
     /// Of a finding whose state is confirmed.
-    pub(crate) fn of(trials: &Trials<'a>, finding: &'a Finding) -> Option<Self> {
+    pub(crate) fn of(trials: &Trials<'a>, suite: &Suite, finding: &'a Finding) -> Option<Self> {
         let explanation = finding.explanation.as_ref().filter(|explanation| explanation.confirmed)?;
         let (minimal, test) = (finding.shrunk.as_ref()?, finding.test?);
         let brittle = finding.kind == Kind::Brittle;
@@ -121,6 +180,9 @@ impl<'a> Search<'a> {
             brittle,
             minimal: &minimal.plan,
             runs: if brittle { 1 } else { finding.with.runs_to_show(FIX_DOUBT).min(FIX_RUNS) },
+            left: None,
+            fails: true,
+            trials: trials.of(suite),
         })
     }
 
@@ -229,9 +291,9 @@ impl<'a> Search<'a> {
         remedies.join("; ")
     }
 
-    /// The plan that has to fail without a fix.
-    pub(crate) fn failing_plan(&self, lab: &Lab<'_>) -> Plan {
-        self.failing(lab).plan.reseeded(0)
+    /// The plan that has to fail without a fix, if one has to.
+    pub(crate) fn failing_plan(&self, lab: &Lab<'_>) -> Option<Plan> {
+        self.fails.then(|| self.failing(lab).plan.reseeded(0))
     }
 
     fn failing(&self, lab: &Lab<'_>) -> Failing {
@@ -240,7 +302,7 @@ impl<'a> Search<'a> {
             false => self.minimal.clone(),
         };
         let shared = self.explanation.places.iter().any(|place| place.kind.is_on_disk());
-        Failing { plan, runs: self.runs, shared }
+        Failing { plan, fails: self.fails, runs: self.runs, shared, left: self.left.cloned() }
     }
 
     fn attempt<'s, 'b, 'c, 'd>(
@@ -260,6 +322,8 @@ impl<'a> Search<'a> {
             failure: self.failure,
             changed: &self.changed,
             sets_up: self.brittle,
+            trials: self.trials,
+            aim: if self.left.is_some() { Aim::Place } else { Aim::Failure },
         }
     }
 }

@@ -12,10 +12,21 @@ use crate::session::complete;
 use crate::session::event::Event;
 use crate::session::fix::patched::Patched;
 use crate::session::fix::search::{Held, HowFar, Search, Trials, for_project_copy, no_time, not_tried};
-use crate::session::fix::trying::{Tried, trials_of};
+use crate::session::fix::trying::Tried;
 use crate::session::lab::Lab;
 
-/// A fix that held by itself, and the number of the finding whose it is.
+/// What becomes of fixes, each by the number of what it is for.
+pub(crate) enum Told<'a> {
+    /// These are tried, and so many wait.
+    Fixing(&'a [usize], usize),
+    /// A fix was tried, or there is none for this reason.
+    Fixed(usize, Result<Fix, NoFix>),
+}
+
+/// Hears that.
+type Hear<'a> = dyn FnMut(&mut Lab<'_>, Told<'_>) + 'a;
+
+/// A fix that held by itself, and the number of what it is for.
 struct Candidate<'a> {
     of: usize,
     search: &'a Search<'a>,
@@ -42,24 +53,40 @@ pub(crate) fn fix(lab: &mut Lab<'_>, trials: &mut Trials<'_>, of: &[usize]) -> R
         of.iter().map(|&of| (of, lab.book().findings()[of].clone())).collect();
     let mut searches = Vec::new();
     for (of, finding) in &findings {
-        match Search::of(trials, finding) {
+        match Search::of(trials, lab.suite, finding) {
             Some(_) if finding.fails_by_chance_too() => {
                 let why = "the test fails at times without what makes it fail, too";
-                tell(lab, *of, Err(not_tried(why)));
+                tell(lab, *of, &Err(not_tried(why)));
             }
             Some(search) => searches.push((*of, search)),
             None => {}
         }
     }
+    all(lab, trials, &searches, &mut |lab, told| match told {
+        Told::Fixing(of, waiting) => lab.tell(&Event::Fixing { of, waiting }),
+        Told::Fixed(of, fix) => tell(lab, of, &fix),
+    })
+}
+
+/// Makes all of these searches, and tells of each the fix that was tried, or why there is none.
+///
+/// # Errors
+/// As those of [`fix`].
+pub(crate) fn all(
+    lab: &mut Lab<'_>,
+    trials: &mut Trials<'_>,
+    searches: &[(usize, Search<'_>)],
+    hear: &mut Hear<'_>,
+) -> Result<(), RunError> {
     let mut open: Vec<(usize, &Search<'_>)> = searches.iter().map(|(of, search)| (*of, search)).collect();
     for how_far in [HowFar::ItsFailure, HowFar::InOrder] {
         if open.len() > 1 {
-            open = fix_together(lab, trials, &open, how_far)?;
+            open = fix_together(lab, trials, &open, how_far, hear)?;
         }
     }
     for (at, &(of, search)) in open.iter().enumerate() {
-        lab.tell(&Event::Fixing { of: &[of], waiting: open.len() - at - 1 });
-        to_the_end(lab, trials, of, search)?;
+        hear(lab, Told::Fixing(&[of], open.len() - at - 1));
+        to_the_end(lab, trials, of, search, hear)?;
     }
     Ok(())
 }
@@ -71,9 +98,10 @@ fn fix_together<'a>(
     trials: &mut Trials<'_>,
     searches: &[(usize, &'a Search<'a>)],
     how_far: HowFar,
+    hear: &mut Hear<'_>,
 ) -> Result<Vec<(usize, &'a Search<'a>)>, RunError> {
     if how_far == HowFar::ItsFailure && !lab.out_of_time() {
-        let failing: Vec<_> = searches.iter().map(|(_, search)| search.failing_plan(lab)).collect();
+        let failing: Vec<_> = searches.iter().filter_map(|(_, search)| search.failing_plan(lab)).collect();
         // Why they cannot be run otherwise is told where each is asked for.
         if let Err(RunError::Interrupted) = trials.control.run_ahead(lab, &failing) {
             return Err(RunError::Interrupted);
@@ -81,23 +109,23 @@ fn fix_together<'a>(
     }
     let mut candidates = Vec::new();
     for (at, &(of, search)) in searches.iter().enumerate() {
-        lab.tell(&Event::Fixing { of: &[of], waiting: searches.len() - at - 1 });
+        hear(lab, Told::Fixing(&[of], searches.len() - at - 1));
         match search.run(lab, &mut trials.control, how_far)? {
             Ok(held) => candidates.push(Candidate { of, search, held }),
-            Err(none) => tell(lab, of, Err(none)),
+            Err(none) => hear(lab, Told::Fixed(of, Err(none))),
         }
     }
     let of: Vec<usize> = candidates.iter().map(|candidate| candidate.of).collect();
-    lab.tell(&Event::Fixing { of: &of, waiting: 0 });
+    hear(lab, Told::Fixing(&of, 0));
     let tried = together(lab, trials, &candidates, how_far)?;
     let mut unknown = Vec::new();
     for (Candidate { of, search, .. }, tried) in candidates.iter().zip(tried) {
         match tried {
             Together::Holds(held, others) => {
-                let trials = trials_of(lab.suite);
-                tell(lab, *of, Ok(held.fix(trials, others, how_far)));
+                let fix = held.fix(trials.of(lab.suite), others, how_far);
+                hear(lab, Told::Fixed(*of, Ok(fix)));
             }
-            Together::NoTime => tell(lab, *of, Err(no_time())),
+            Together::NoTime => hear(lab, Told::Fixed(*of, Err(no_time()))),
             Together::Unknown => unknown.push((*of, *search)),
         }
     }
@@ -109,16 +137,17 @@ fn to_the_end(
     trials: &mut Trials<'_>,
     of: usize,
     search: &Search<'_>,
+    hear: &mut Hear<'_>,
 ) -> Result<(), RunError> {
     let found = search.run(lab, &mut trials.control, HowFar::ToTheEnd)?;
-    let trials = trials_of(lab.suite);
-    tell(lab, of, found.map(|held| held.fix(trials, 0, HowFar::ToTheEnd)));
+    let trials = trials.of(lab.suite);
+    hear(lab, Told::Fixed(of, found.map(|held| held.fix(trials, 0, HowFar::ToTheEnd))));
     Ok(())
 }
 
 /// Tells of the fix of a finding, or why there is none, and of the finding, if that was the last to be known of it.
-fn tell(lab: &mut Lab<'_>, of: usize, fix: Result<Fix, NoFix>) {
-    lab.tell(&Event::Fixed(of, &fix));
+fn tell(lab: &mut Lab<'_>, of: usize, fix: &Result<Fix, NoFix>) {
+    lab.tell(&Event::Fixed(of, fix));
     complete::tell(lab, |other, _| other == of);
 }
 

@@ -2,6 +2,7 @@
 //! reverse and in seeded trials on one and on two workers, and, where the patch is about what workers share, races
 //! under control. All of it is compared with the same plans without the patch.
 
+mod left;
 mod raced;
 mod tests;
 
@@ -22,6 +23,8 @@ use crate::session::lab::{Lab, serial};
 use crate::session::stress::baseline;
 use crate::suite::{Suite, TestIndex};
 use crate::trial::{Failure, Trial};
+
+pub(crate) use left::LeftPlace;
 
 /// What became of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +75,19 @@ pub(crate) struct Attempt<'a, 'b, 'c, 'd> {
     pub(crate) changed: &'a BTreeSet<TestIndex>,
     /// Whether the patch gives a test what it needs, instead of undoing what another leaves.
     pub(crate) sets_up: bool,
+    /// In how many trials of the suite the patch has to hold.
+    pub(crate) trials: u32,
+    /// What it is for.
+    pub(crate) aim: Aim,
+}
+
+/// What a patch is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Aim {
+    /// That a test does not fail any more.
+    Failure,
+    /// That tests leave a place as they found it.
+    Place,
 }
 
 /// What a patch is to undo, and how it shows.
@@ -79,10 +95,14 @@ pub(crate) struct Attempt<'a, 'b, 'c, 'd> {
 pub(crate) struct Failing {
     /// The failing plan.
     pub(crate) plan: Plan,
+    /// Whether the test fails in it without the patch: else it is to go on to pass.
+    pub(crate) fails: bool,
     /// How often it is run, as it may fail at times only.
     pub(crate) runs: u32,
     /// Whether workers share what is behind it, so that it is raced as well.
     pub(crate) shared: bool,
+    /// What is left changed without the patch, and is not to be.
+    pub(crate) left: Option<LeftPlace>,
 }
 
 /// How far a patch has held by itself, before it is tried with others.
@@ -168,8 +188,16 @@ impl Attempt<'_, '_, '_, '_> {
         self.in_order(failing.plan.hash_seed)
     }
 
-    /// The patch undoes the failure, which shows without it.
+    /// The patch undoes the failure, and keeps what is left changed, which shows without it.
     fn undoes(&mut self, failing: &Failing) -> Result<(), End> {
+        if let Some(left) = &failing.left {
+            self.keeps(left)?;
+        }
+        if !failing.fails {
+            let failed = self.fails_where();
+            let plan = std::slice::from_ref(&failing.plan);
+            return self.hold_in(plan, false, |_| failed("with a test that names it after it")).map(drop);
+        }
         let plans: Vec<Plan> = (0..failing.runs).map(|run| failing.plan.reseeded(run)).collect();
         let ended = self.hold_in(&plans, true, |_| "did not undo the failure".to_owned());
         if let Err(End::Doubt(_)) = ended {
@@ -178,6 +206,15 @@ impl Attempt<'_, '_, '_, '_> {
         }
         ended?;
         self.shows_without(&plans)
+    }
+
+    /// What a patch has done to a test.
+    fn says(&self, harm: Harm) -> String {
+        let id = &self.lab.suite.test(harm.test).id;
+        match harm.how {
+            How::Fails => format!("made {id} fail"),
+            How::Skipped => format!("made {id} be skipped"),
+        }
     }
 
     /// In how many of suite order and its reverse the test passes, where the patch holds in both.
@@ -204,7 +241,11 @@ impl Attempt<'_, '_, '_, '_> {
     /// What is said of a patch with which the test fails somewhere.
     fn fails_where(&self) -> impl Fn(&str) -> String + use<> {
         let test = self.lab.suite.test(self.test).id.clone();
-        move |place| format!("undid the failure, but {test} failed {place}")
+        let done = match self.aim {
+            Aim::Failure => "undid the failure",
+            Aim::Place => "kept the place",
+        };
+        move |place| format!("{done}, but {test} failed {place}")
     }
 
     /// With how many tests those that were changed were raced: with none where workers share nothing of it, or there is
@@ -261,7 +302,7 @@ impl Attempt<'_, '_, '_, '_> {
             trials.map(|index| plan_without(left_out, self.seed, index, suite, &axes)).collect()
         };
         let parallel = self.parallel_trials();
-        let serial = make(1, vec![Mode::No], trials_of(suite) - FIX_PLAIN_TRIALS - parallel);
+        let serial = make(1, vec![Mode::No], self.trials - FIX_PLAIN_TRIALS - parallel);
         (serial, make(2, axes.parallel_modes(suite), parallel))
     }
 
@@ -269,7 +310,7 @@ impl Attempt<'_, '_, '_, '_> {
     fn parallel_trials(&self) -> u32 {
         let none =
             self.axes.parallel_modes(self.lab.suite).is_empty() || self.axes.parallel_workers().is_empty();
-        if none { 0 } else { trials_of(self.lab.suite) / FIX_PARALLEL_PART }
+        if none { 0 } else { self.trials / FIX_PARALLEL_PART }
     }
 
     /// In how many of these plans the test passes, where the patch holds under all of them. It fails under none of the
@@ -395,11 +436,7 @@ impl Attempt<'_, '_, '_, '_> {
         if !is_to_blame(with, without) {
             return Ok(());
         }
-        let id = &self.lab.suite.test(new.test).id;
-        let what = match new.how {
-            How::Fails => format!("made {id} fail"),
-            How::Skipped => format!("made {id} be skipped"),
-        };
+        let what = self.says(new);
         if with.always() && without.never() {
             let needs = self.needs(plan, new)?;
             return Err(harm(format!("{what}{needs}")));
@@ -427,7 +464,7 @@ impl Attempt<'_, '_, '_, '_> {
             return Ok(String::new());
         }
         let whose = match self.changed.len() {
-            1 if self.changed.contains(&self.test) => "this test leaves",
+            1 if self.aim == Aim::Failure && self.changed.contains(&self.test) => "this test leaves",
             1 => "the polluter leaves",
             _ => "the polluters leave",
         };

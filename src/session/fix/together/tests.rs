@@ -78,7 +78,7 @@ fn tried(fixes: [Held; 2], how_far: HowFar, copies: CopiedBy) -> Vec<Together> {
     let mut lab = Lab::new(&whole, &mut engine, &mut nobody, None);
     let mut trials = Trials::new(project.path().to_str().unwrap(), Seed(1), &axes);
     let findings = [victim('f', 'b'), victim('g', 'c')];
-    let searches = findings.each_ref().map(|finding| Search::of(&trials, finding).unwrap());
+    let searches = findings.each_ref().map(|finding| Search::of(&trials, &whole, finding).unwrap());
     let candidates: Vec<Candidate<'_>> = searches
         .iter()
         .zip(fixes)

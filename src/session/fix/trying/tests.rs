@@ -8,8 +8,10 @@ use super::*;
 use std::time::{Duration, Instant};
 
 use crate::judge::Signature;
+use crate::leaks::Owner;
 use crate::session::event::Reporters;
 use crate::session::fake_engine::{FakeEngine, Situation, failed, fails_if, lost, plan, suite, test};
+use crate::session::fake_state::State;
 use crate::session::lab::deadline::Deadline;
 use crate::trial::Outcome;
 
@@ -59,8 +61,10 @@ fn tried_with(
         failure: None,
         changed: &[test('b')].into(),
         sets_up: false,
+        trials: FIX_TRIALS,
+        aim: Aim::Failure,
     };
-    attempt.run(&Failing { plan: plan("bf"), runs: 1, shared: true }).unwrap()
+    attempt.run(&Failing { plan: plan("bf"), fails: true, runs: 1, shared: true, left: None }).unwrap()
 }
 
 fn tried(patched: impl FnMut(Situation<'_>) -> Outcome) -> Tried {
@@ -106,6 +110,66 @@ fn a_patch_after_which_the_test_fails_anywhere_does_not_hold() {
     let elsewhere = |run: Situation<'_>| run.after('h') && run.after('a') && run.plan.workers.len() == 1;
     assert_eq!(test_fails(elsewhere), undid("in another order"));
     assert_eq!(test_fails(|run| run.plan.workers.len() > 1), undid("on two workers"));
+}
+
+/// What becomes of an attempt with a patch with which tests leave these places, where they leave `shop.RATE` without it, which
+/// nobody fails for.
+fn kept(patched: State) -> Tried {
+    let (project, whole, mut nobody, axes) =
+        (tempfile::tempdir().unwrap(), suite(4), Reporters::default(), Axes::default());
+    let mut engine = FakeEngine::of_state(suite(4), LEAVES).copied_with_state(LEAVES);
+    let mut patched = FakeEngine::of_state(suite(4), patched);
+    let mut lab = Lab::new(&whole, &mut engine, &mut nobody, None);
+    let attempt = Attempt {
+        lab: &mut lab,
+        patched: &mut Patched::new(&mut patched),
+        control: &mut Control::new(project.path()),
+        seed: Seed(1),
+        axes: &axes,
+        test: test('a'),
+        wanted: FailureMatcher::Failure(test('a')),
+        failure: None,
+        changed: &[test('a'), test('b')].into(),
+        sets_up: false,
+        trials: 4,
+        aim: Aim::Place,
+    };
+    let owners = vec![Owner::Test(test('a')), Owner::Test(test('b'))];
+    let left = LeftPlace { name: "shop.RATE".into(), owners, plan: plan("ab") };
+    attempt
+        .run(&Failing { plan: plan("ac"), fails: false, runs: 1, shared: false, left: Some(left) })
+        .unwrap()
+}
+
+/// `a` and `b` leave a place changed, and all pass.
+const LEAVES: State = State {
+    writes: |test| if "ab".contains(test) { &[("shop.RATE", true)] } else { &[] },
+    becomes: |_, _| Outcome::Passed,
+};
+/// Nobody leaves anything.
+const CLEAN: State = State { writes: |_| &[], ..LEAVES };
+
+#[test]
+fn a_patch_keeps_a_place_if_nobody_leaves_it_any_more_and_no_test_is_worse_off() {
+    assert_eq!(kept(CLEAN), Tried::Holds { passed: 4, parallel: 1, raced: 0 });
+    let of_b = State { writes: |test| if test == 'b' { &[("shop.RATE", true)] } else { &[] }, ..LEAVES };
+    let all_the_same = ("did not keep the place, which is left changed all the same".to_owned(), false);
+    assert_eq!(against(kept(LEAVES)), all_the_same);
+    assert_eq!(against(kept(of_b)), all_the_same, "one of both is not enough");
+    let another = State { writes: |_| &[("shop.OTHER", true)], ..LEAVES };
+    assert_eq!(kept(another), Tried::Holds { passed: 4, parallel: 1, raced: 0 });
+    let breaks = |test: char| {
+        let becomes: fn(char, &BTreeSet<&'static str>) -> Outcome = match test {
+            'a' => |test, _| fails_if(test == 'a'),
+            'c' => |test, _| fails_if(test == 'c'),
+            _ => |test, _| fails_if(test == 'd'),
+        };
+        against(kept(State { becomes, ..CLEAN }))
+    };
+    // Who fails before he writes leaves nothing, and is not mended by that.
+    assert_eq!(breaks('a'), ("made test_a.py::a fail".into(), true));
+    assert_eq!(breaks('c'), ("made test_c.py::c fail".into(), true));
+    assert_eq!(breaks('d'), ("made test_d.py::d fail".into(), true));
 }
 
 #[test]
