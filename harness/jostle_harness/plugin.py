@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Dict, Generator, Iterable, List, Optional, Tup
 import pluggy
 import pytest
 
-from . import crash, messages, neutralise, parts, xdist_identity
+from . import BEFORE, crash, messages, neutralise, parts, unseen, xdist_identity
 from .channel import Channel, ChannelClosed, Setup, receive_setup, text
 from .identity_watch import IdentityWatch
 from .loop import Loop
@@ -34,7 +34,14 @@ def _start() -> Optional["Harness"]:
     channel = Channel(int(descriptor))
     setup = receive_setup(channel)
     parts.import_needed(setup)
+    if _tells_imports(setup):
+        unseen.hide(BEFORE)
     return Harness(channel, setup)
+
+
+def _tells_imports(setup: Setup) -> bool:
+    """Whether it is told what tests import: what the harness has imported for itself is not to be there before them."""
+    return setup.purpose == "run" and setup.explain is not None and setup.explain["left"]
 
 
 class Harness:
@@ -79,7 +86,9 @@ class Harness:
         if self.setup.imports is not None:
             self.imports = {os.path.realpath(os.path.join(self.rootdir, file)) for file in self.setup.imports}
             config.args[:] = [arg for arg in config.args if self._argument_stays(arg, config)]
-        plugins = sorted({f"{d.project_name}-{d.version}" for _, d in config.pluginmanager.list_plugin_distinfo()})
+        with unseen.hiding() if _tells_imports(self.setup) else contextlib.nullcontext():
+            found = config.pluginmanager.list_plugin_distinfo()
+            plugins = sorted({f"{d.project_name}-{d.version}" for _, d in found})
         self.channel.send(
             messages.Hello(
                 type="hello",
@@ -140,9 +149,7 @@ class Harness:
     def _imports(self, collector: pytest.Collector) -> Optional[ImportLeaks]:
         """What looks at what the import of a file leaves, if that is to be told."""
         explain = self.setup.explain
-        if self.setup.purpose != "run" or explain is None or not explain["left"]:
-            return None
-        if not isinstance(collector, pytest.Module):
+        if explain is None or not _tells_imports(self.setup) or not isinstance(collector, pytest.Module):
             return None
         from .leaks import ImportLeaks
 
