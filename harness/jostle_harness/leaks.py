@@ -188,8 +188,11 @@ class Leaks(Explainer):
     def _undo(self, places: List[Place]) -> None:
         """Put back what may be put back, and take everything else as it is."""
         put_back = False
+        grown = _grown(places)
         for place in reversed(places):
             if place.restore is None or place.low_confidence or place.kind in _STAYS or _is_cache(place):
+                continue
+            if place.name.startswith(grown):
                 continue
             put_back = True
             with contextlib.suppress(Exception):  # a value that refuses stays
@@ -447,6 +450,17 @@ def _left(before: _Pending, now: List[Place]) -> List[Place]:
             place.old, place.restore = first.old, first.restore
         found.append(place)
     return [place for name, place in before.items() if name not in names] + found
+
+
+def _grown(places: List[Place]) -> Tuple[str, ...]:
+    """How the places of modules begin that have got functions or classes: code that is made as the project runs is bound to what
+    else its module keeps of it, such as a counter of names, and would not find it if a part of that were put back."""
+    of_modules = (
+        place.name.rpartition(".")[0]
+        for place in places
+        if place.old == "(absent)" and place.new.startswith(("<function ", "<class "))
+    )
+    return tuple(f"{module}." for module in of_modules if module in sys.modules)
 
 
 def _is_of_project(place: Place, is_own: Callable[[str], bool]) -> bool:

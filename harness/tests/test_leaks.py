@@ -10,7 +10,7 @@ import pytest
 from jostle_harness.glance import Glance
 from jostle_harness.graph import Graph
 from jostle_harness.heap import Heap
-from jostle_harness.leaks import _is_settled, _left
+from jostle_harness.leaks import _grown, _is_settled, _left
 from jostle_harness.places import Place
 
 SOURCE = """
@@ -112,3 +112,16 @@ def test_what_a_library_remembers_for_itself_is_settled_and_what_it_is_told_is_n
     assert not settled("lib.inited", "False", "True")
     assert not settled("lib.digits", "'01'", "'1'", True)
     assert not settled('lib._handlers["x"]', "(absent)", "<function shop.handle>", True)
+
+
+def test_a_module_that_has_got_code_keeps_what_it_has_of_it(shop: Any) -> None:
+    places = [
+        Place("shop.compiled_1", "global/module state", "(absent)", "<function shop.add>", None),
+        Place("shop.Cart.count", "global/module state", "0", "1", None),
+        Place("shop.Cart.area", "global/module state", "(absent)", "<function shop.area>", None),
+        Place("shopping.count", "global/module state", "0", "1", None),
+        Place('os.environ["A"]', "environment", "(absent)", "'1'", None),
+    ]
+    kept = _grown(places)
+    assert [place.name.startswith(kept) for place in places] == [True, True, True, False, False]
+    assert _grown(places[1:]) == ()
