@@ -67,6 +67,12 @@ impl Call {
         }
     }
 
+    /// Whether it makes, alters or removes what a server keeps under a name, and not just what is in that.
+    pub(crate) fn defines(&self) -> bool {
+        let defines = |statement: &str| ["CREATE", "ALTER", "DROP"].contains(&statement);
+        self.resource.is_of_server() && self.statement.as_deref().is_some_and(defines)
+    }
+
     /// Whether it ends a transaction of a database.
     pub(crate) fn ends_transaction(&self) -> bool {
         let ends = |statement: &str| ["COMMIT", "END", "ROLLBACK"].contains(&statement);

@@ -61,8 +61,11 @@ pub(crate) fn trace(steps: &[Step], failed: WorkerId, resource: &Resource) -> Op
         let conflicts =
             |other: &&TracedCall| other.worker != failed && other.call.conflicts_with(&on[at].call);
         let writes = |other: &&TracedCall| conflicts(other) && other.call.writes;
+        // Who makes a table is in the way of who makes it, and not who fills it afterwards.
+        let defines = |other: &&TracedCall| on[at].call.defines() && other.call.defines() && writes(other);
         let seen = (0..at).rev().find(|&other| writes(&on[other]) && is_seen(&on, other, at));
-        seen.or_else(|| on[..at].iter().rposition(writes)).or_else(|| on[..at].iter().rposition(conflicts))
+        let last = |fits: &dyn Fn(&&TracedCall) -> bool| on[..at].iter().rposition(fits);
+        last(&defines).or(seen).or_else(|| last(&writes)).or_else(|| last(&conflicts))
     };
     let (last, other) = (0..on.len())
         .rev()
@@ -269,6 +272,37 @@ mod tests {
             "gw1 execute",
             "each statement was committed by itself"
         );
+    }
+
+    #[test]
+    fn a_table_that_is_there_already_was_made_by_who_made_it_and_not_by_who_filled_it() {
+        let table = Resource("postgresql://127.0.0.1:5432/shop table a".into());
+        let on_table = |worker, operation, statement: Option<&str>, writes| {
+            let mut step = call(worker, operation, writes);
+            if let StepKind::Calls(call) = &mut step.kind {
+                (call.resource, call.statement) = (table.clone(), statement.map(str::to_owned));
+            }
+            step
+        };
+        let runs = |worker, statement| on_table(worker, Operation::Execute, Some(statement), true);
+        let statements = |steps: &[Step]| -> Vec<String> {
+            let trace = trace(steps, LOSER, &table).expect("a trace");
+            trace.calls.iter().map(|made| format!("{} {}", made.worker, made.call.words())).collect()
+        };
+        let of_winner = [
+            is(LOSER, StepKind::Starts(TestIndex(0))),
+            is(WINNER, StepKind::Starts(TestIndex(1))),
+            runs(WINNER, "CREATE"),
+            on_table(WINNER, Operation::Commit, None, true),
+            runs(WINNER, "INSERT"),
+            on_table(WINNER, Operation::Commit, None, true),
+        ];
+        let then = |statement| [&of_winner[..], &[runs(LOSER, statement)]].concat();
+        assert_eq!(statements(&then("CREATE")), ["gw1 execute (CREATE)", "gw0 execute (CREATE)"]);
+        assert_eq!(statements(&then("INSERT")), ["gw1 commit", "gw0 execute (INSERT)"]);
+        // An index on what was filled meanwhile.
+        let filled = [&of_winner[..2], &of_winner[4..], &[runs(LOSER, "CREATE")]].concat();
+        assert_eq!(statements(&filled), ["gw1 commit", "gw0 execute (CREATE)"]);
     }
 
     #[test]
