@@ -21,11 +21,12 @@ import pluggy
 import pytest
 
 from . import collector, library_state, messages, patchers, pytest_private
+from .child_starts import ChildStarts
 from .contexts import ContextVariables
 from .crash import fixture, fixture_place, is_of_project
 from .explain import Explainer
 from .graph import add_loaded
-from .leftovers import DESCRIPTOR, GARBAGE, OPEN, descriptor_name, unnumbered
+from .leftovers import CHILD, DESCRIPTOR, GARBAGE, OPEN, children, descriptor_name, unnumbered
 from .named_state import NamedState
 from .opened import Opened
 from .places import Place, show
@@ -64,6 +65,7 @@ class Leaks(Explainer):
         self._opened = Opened()
         self._position = 0
         self._watched, self._watch = self._watch, None  # in all that is run, and not to the last test
+        self._child_starts: Optional[ChildStarts] = None
         #: What the test that runs has changed before a fixture was set up or torn down in its course.
         self._of_test: _Pending = {}
         #: What fixtures have changed that are set up by now, each with how the places begin that are of the class or module
@@ -84,6 +86,8 @@ class Leaks(Explainer):
             if self._watched is not None:
                 self._writes = Writes(self._watched, self._rootdir, self._probe)
                 self._writes.start()
+                if self._watched.startswith(CHILD):
+                    self._child_starts = ChildStarts(self._rootdir, children)
         self._of_test = {}
         self._opened.forget()
         self._filters = list(warnings.filters)
@@ -114,6 +118,8 @@ class Leaks(Explainer):
         """Look no more."""
         if self._writes is not None:
             self._writes.stop()
+        if self._child_starts is not None:
+            self._child_starts.stop()
         self._opened.is_heard = False
         self._leftovers.stop()
 
@@ -171,6 +177,8 @@ class Leaks(Explainer):
 
     def _written(self) -> Optional[messages.Written]:
         """Where the place in question was written last, so far."""
+        if self._watched is not None and self._child_starts is not None:
+            return self._child_starts.of(self._watched[len(CHILD) :])
         return None if self._writes is None else self._writes.found()
 
     def _tell(

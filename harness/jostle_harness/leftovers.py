@@ -16,6 +16,7 @@ import re
 import signal
 import sys
 import threading
+import time
 import tracemalloc
 import warnings
 from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
@@ -28,7 +29,7 @@ from .snapshot import attributes
 from .stable import stable
 from .threads import Starts
 
-_open = open  # bound now: a test may replace it
+_open, _sleep = open, time.sleep  # bound now: a test may replace them
 _FDS = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
 #: The place of objects that nobody refers to any more, but each other.
 GARBAGE = "objects left to the garbage collector"
@@ -36,7 +37,7 @@ _THREAD = "thread "
 DESCRIPTOR = "descriptor "
 #: How what a descriptor is open on begins, as a value.
 OPEN = "open: "
-_CHILD = "child process "
+CHILD = "child process "
 #: The states of a port in the system's table that keep another from binding it, and their names.
 _STATES = {"0A": "listening", "06": "in TIME_WAIT", "08": "in CLOSE_WAIT", "04": "in FIN_WAIT1", "05": "in FIN_WAIT2"}
 
@@ -51,7 +52,7 @@ class Leftovers:
         self._starts.start()
         self._descriptors: Set[int] = set()
         self.note_descriptors()
-        self._children = _children()
+        self._children = children()
         self._ports = _ports()
         #: Whether a port may be another than it was noted, which is slow to find out.
         self.looks_at_ports = True
@@ -65,7 +66,7 @@ class Leftovers:
     def note_anew(self) -> None:
         """Take what there is now for what there was at first."""
         self._threads = set(threading.enumerate())
-        self._children = _children()
+        self._children = children()
         self._ports = self._ports_now()
         self.note_descriptors()
 
@@ -88,9 +89,9 @@ class Leftovers:
                 started = self._starts.place(thread)
                 new = f"runs, started at {started}" if started else "runs"
                 yield Place(_THREAD + _name(thread), "thread", "(absent)", new, _waiter(thread), True)
-        for child, command in _children().items():
+        for child, command in children().items():
             if child not in self._children:
-                yield Place(_CHILD + command, "child process", "(absent)", "runs", _ender(child), True)
+                yield Place(CHILD + command, "child process", "(absent)", "runs", _ender(child), True)
         descriptors = sorted(_descriptors() - self._descriptors - {0, 1, 2})
         self.looks_at_ports |= bool(descriptors)
         for descriptor in descriptors:
@@ -105,8 +106,8 @@ class Leftovers:
 
     def probe(self, name: str) -> Optional[Callable[[], object]]:
         """What tells whether a thread or a process of a place's name runs, or a descriptor is open."""
-        if name.startswith(_CHILD):
-            return lambda: [child for child, command in _children().items() if _CHILD + command == name]
+        if name.startswith(CHILD):
+            return lambda: [child for child, command in children().items() if CHILD + command == name]
         if name.startswith(descriptor_name(OPEN)):
             return lambda: [at for at in sorted(_descriptors()) if descriptor_name(stable(OPEN + _target(at))) == name]
         if name.startswith(DESCRIPTOR):
@@ -256,15 +257,27 @@ def _target(descriptor: int) -> str:
     return "unknown"
 
 
-def _children() -> Dict[int, str]:
+def _command(child: int) -> str:
+    """The command of a child. While a program is being started, the system has the new file before the new command."""
+    for _ in range(limits.COMMAND_LOOKS):
+        with _open(f"/proc/{child}/comm", encoding="utf-8") as comm:
+            command = comm.read().strip()
+        with _open("/proc/self/comm", encoding="utf-8") as own:
+            if own.read().strip() != command or os.readlink(f"/proc/{child}/exe") == os.readlink("/proc/self/exe"):
+                break
+        _sleep(limits.COMMAND_PAUSE)
+    return command
+
+
+def children() -> Dict[int, str]:
     """The commands of this process's children, by their numbers."""
     found = {}
     with contextlib.suppress(OSError):
         for task in os.listdir("/proc/self/task"):
             with contextlib.suppress(OSError), _open(f"/proc/self/task/{task}/children", encoding="ascii") as file:
                 for child in file.read().split():
-                    with contextlib.suppress(OSError), _open(f"/proc/{child}/comm", encoding="utf-8") as comm:
-                        command = comm.read().strip()
+                    with contextlib.suppress(OSError):
+                        command = _command(int(child))
                     with contextlib.suppress(OSError), _open(f"/proc/{child}/stat", encoding="utf-8") as state:
                         if state.read().rpartition(") ")[2][:1] != "Z":  # it runs, and does not wait to be waited for
                             found[int(child)] = command

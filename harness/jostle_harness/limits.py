@@ -28,6 +28,10 @@ GLANCED_AT_ONCE = 100
 GLANCED_FILES = 400
 #: Seconds that a thread is waited for to show that it is what matters: it has ended by then, or is not going to.
 JOIN_SECONDS = 10.0
+#: How often a child is looked at that runs a new program and has the command of the old, and the seconds between: the system sets
+#: one right after the other.
+COMMAND_LOOKS = 20
+COMMAND_PAUSE = 0.001
 #: Frames that are remembered of where an object was made: from the project's line into a library.
 TRACED_FRAMES = 25
 #: Objects that can be freed so that the garbage collector does not count as many others: a megabyte. What is noted of a test

@@ -297,5 +297,9 @@ def test_process():
     shop.CHILD = subprocess.Popen(["sleep", "600"])  # leaks: child process sleep
 
 
+def test_process_that_nothing_holds():
+    subprocess.Popen(["tail", "-f", "/dev/null"])  # leaks: child process tail
+
+
 def test_descriptor():
     os.open(os.devnull, os.O_RDONLY)  # leaks: descriptor *
