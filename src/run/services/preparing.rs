@@ -126,7 +126,7 @@ impl Service {
             let process = self.spawn(step, &data, sandbox, &log)?;
             self.has_ended_well(process, log, &step.program.to_string_lossy(), place.interrupt)?;
         }
-        let Started { mut process, .. } =
+        let Started { mut process, log: said, .. } =
             Started::begin(self, &self.prepared_by, folder, sandbox)?.once_up(Some(place.interrupt))?;
         if let Some(copied) = &self.copied {
             self.copy_of(copied, &data, sandbox, place.interrupt)?;
@@ -139,7 +139,8 @@ impl Service {
         }
         let _ = process.kill(self.stop.signal());
         if process.wait_for(SERVICE_END).is_none() {
-            return Err(self.says(&format!("it does not end within {} s", SERVICE_END.as_secs())));
+            // One that cannot write down what it keeps may stay up for that.
+            return Err(self.failed(&format!("it does not end within {} s", SERVICE_END.as_secs()), said));
         }
         if let Ready::File(path, _) = &self.ready
             && path.starts_with("{data}/")

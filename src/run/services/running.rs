@@ -62,7 +62,7 @@ pub(super) struct Started<'a> {
     sandbox: &'a Sandbox,
     data: PathBuf,
     pub(super) process: SandboxedProcess,
-    log: File,
+    pub(super) log: File,
 }
 
 impl<'a> Started<'a> {
