@@ -207,8 +207,8 @@ fn a_fix_that_breaks_another_test_is_not_shown() {
     ]);
     let output = run(folder.path(), &["--write-fix", "fix.patch"], &[]);
     let said = said(&output);
-    let why = "made test_shop.py::test_rate fail, which needs what the polluter leaves\n";
-    assert!(said.contains("  fix: none: tried 4 changes, of which one") && said.contains(why), "{said}");
+    let why = "  fix: none: tried, and it made test_shop.py::test_rate fail, which needs what the polluter leaves\n";
+    assert!(said.contains(why), "{said}");
     assert!(said.contains("no fix to write: none was found that holds"), "{said}");
     assert!(!folder.path().join("fix.patch").exists());
     let output = run(folder.path(), &["--explain", "state", "--write-fix", "fix.patch"], &[]);

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 
 use crate::leaks::{Leak, Owner, grouped, owner, sort};
 use crate::limits::{LEAK_LINES, LEAK_READERS, LEAK_ROUNDS, LEAK_TRIED};
-use crate::plan::{OrderKind, Plan, Seed};
+use crate::plan::{OrderKind, Plan, Seed, order};
 use crate::run::{Engine, Job, RunError};
 use crate::session::stress::baseline;
 use crate::state::{Changed, Instructions, StateKind, Written};
@@ -67,7 +67,15 @@ pub(crate) fn find(
     tell: &mut dyn FnMut(Step),
 ) -> Result<LeaksFound, RunError> {
     let plan = baseline::suite_order(suite, Seed(0), hash_seed);
-    let mut search = Search { suite, engine, plan, tell, found: LeaksFound::default() };
+    let mut search = Search {
+        suite,
+        engine,
+        plan,
+        tell,
+        found: LeaksFound::default(),
+        passed: BTreeSet::new(),
+        suspected: Vec::new(),
+    };
     search.run()?;
     search.confirm()?;
     if search.found.leaks.iter().any(|leak| !leak.settled) {
@@ -158,6 +166,10 @@ struct Search<'a> {
     plan: Plan,
     tell: &'a mut dyn FnMut(Step),
     found: LeaksFound,
+    /// The tests that pass where what others leave is put back.
+    passed: BTreeSet<TestIndex>,
+    /// Of these those that fail in the reverse of suite order, where nothing is, each with the tests before it.
+    suspected: Vec<(TestIndex, BTreeSet<TestIndex>)>,
 }
 
 impl Search<'_> {
@@ -191,6 +203,8 @@ impl Search<'_> {
         let asked = Asked { fresh: true, instructions, ..self.plain(self.list()) };
         let Some((trial, changed)) = self.all(Work::Look, &[asked])?.pop() else { return Ok(()) };
         self.found.leaks = grouped(&changed.left, self.list());
+        let passed = trial.executions.iter().filter(|run| run.outcome == Outcome::Passed);
+        self.passed = passed.map(|run| run.test).collect();
         let unseen = trial.executions.iter().filter(|run| {
             matches!(run.outcome, Outcome::Timeout { .. } | Outcome::Crashed { .. } | Outcome::NotRun { .. })
         });
@@ -267,14 +281,24 @@ impl Search<'_> {
         Asked { instructions, fresh, ..self.plain(&again.list) }
     }
 
-    /// Asks which tests name the places.
+    /// Asks which tests name the places. The tests run in the reverse of suite order: what fails for what it finds in their own is
+    /// seen to whenever they run.
     fn readers(&mut self) -> Result<(), RunError> {
         let asked: Vec<usize> =
             (0..self.found.leaks.len()).filter(|&at| !self.found.leaks[at].settled).collect();
         let names = asked.iter().map(|&at| self.found.leaks[at].place.clone()).collect();
         let instructions = Some(Instructions { readers: names, ..Instructions::default() });
-        let list = self.list().to_vec();
+        let list = order::reversed(self.suite, self.list(), false);
         let seen = self.all(Work::Read, &[Asked { instructions, ..self.plain(&list) }])?;
+        for (trial, _) in &seen {
+            let failed = trial
+                .executions
+                .iter()
+                .enumerate()
+                .filter(|(_, run)| run.outcome.is_failure() && self.passed.contains(&run.test));
+            let before = |at: usize| trial.executions[..at].iter().map(|run| run.test).collect();
+            self.suspected.extend(failed.map(|(at, run)| (run.test, before(at))));
+        }
         for reading in seen.iter().flat_map(|(_, changed)| &changed.readings) {
             let Some(&test) = list.get(reading.position as usize) else { continue };
             for place in &reading.places {
@@ -300,7 +324,32 @@ impl Search<'_> {
                 .map(|(owner, reader)| (at, owner, reader))
                 .collect::<Vec<_>>()
         };
-        self.found.leaks.iter().enumerate().flat_map(of_leak).take(LEAK_TRIED).collect()
+        let named: Vec<_> = self.found.leaks.iter().enumerate().flat_map(of_leak).collect();
+        let mut tried: Vec<_> = named.into_iter().take(LEAK_TRIED).collect();
+        for pair in self.by_suspicion() {
+            if tried.len() < LEAK_TRIED && !tried.contains(&pair) {
+                tried.push(pair);
+            }
+        }
+        tried
+    }
+
+    /// The leaks, each with a test that leaves it and one that was seen to fail after that, for whatever it was.
+    fn by_suspicion(&self) -> impl Iterator<Item = (usize, TestIndex, TestIndex)> {
+        let unsettled = self.found.leaks.iter().enumerate().filter(|(_, leak)| !leak.settled);
+        unsettled.flat_map(move |(at, leak)| {
+            let tests = || {
+                leak.owners.iter().filter_map(|owner| match owner {
+                    Owner::Test(test) => Some(*test),
+                    _ => None,
+                })
+            };
+            let after = move |(victim, before): &(TestIndex, BTreeSet<TestIndex>)| {
+                let owner = tests().find(|test| before.contains(test))?;
+                self.suite.admits(&[owner, *victim]).then_some((at, owner, *victim))
+            };
+            self.suspected.iter().filter_map(after)
+        })
     }
 
     /// Tries the tests that name a place: a victim fails after the test that leaves it, and neither alone nor with the

@@ -245,9 +245,14 @@ impl<'a> Search<'a> {
                 HowFar::InOrder => attempt.in_order_too(&failing)?,
                 HowFar::ToTheEnd => attempt.run(&failing)?,
             };
+            let is_harm = matches!(&tried, Tried::Doubt(doubt) if doubt.of_another);
             if let Some(ended) = end_of_search(tried, &mut doubts) {
                 let held = |(passed, parallel, raced)| Held { edits, git_applied, passed, parallel, raced };
                 return Ok(ended.map(held));
+            }
+            // Whatever else keeps the place does the same to a test that needs it changed.
+            if is_harm && self.left.is_some() {
+                break;
             }
         }
         Ok(Err(no_fix(&doubts, refused, self.brittle, &self.by_hand(lab.suite))))
