@@ -81,6 +81,7 @@ class Leaks(Explainer):
         """Note how everything is, before the first test. All looks are made where pytest captures and has its own handlers in
         place, so that none of that differs from one to the next."""
         if self._graph is None:
+            _use_libraries()
             self.start()
             self._changes()  # what noting has changed itself
             if self._watched is not None:
@@ -404,6 +405,8 @@ _FASTER = re.compile(r"cache|memo(?!r)", re.IGNORECASE)
 _CACHED = " cached results"
 #: Where modules register what is theirs as they are imported.
 _BY_IMPORTS = ("the classes that are registered with ", "copyreg.dispatch_table[", "ctypes.pythonapi.")
+#: What Python itself keeps of a class, once somebody copies or pickles an object of it, or asks for its annotations.
+_BY_PYTHON = (".__slotnames__", ".__annotations__", ".__annotations_cache__")
 #: What is shown of a value that says nothing of itself.
 _OPAQUE = ("another state", "another file", "another loop", "open")
 _NOTHING = ("(absent)", "None", "False", "{}", "[]", "set()")
@@ -420,6 +423,21 @@ def _comes_along(place: Place, places: List[Place], is_own: Callable[[str], bool
     )
 
 
+def _use_libraries() -> None:
+    """Have libraries do what their first use does to public names of theirs: replacing tables by others is else what a test does
+    to them."""
+    mimetypes = sys.modules.get("mimetypes")
+    if mimetypes is not None and not mimetypes.inited:
+        mimetypes.init()
+
+
+def _is_handed_out(place: Place) -> bool:
+    """Whether a library has put a function or a class of its own where it gives it to whoever asks first."""
+    parts = _OF_MODULE.findall(place.new) if place.new.startswith(("<function ", "<class ")) else []
+    package = place.name.partition(".")[0]
+    return bool(parts) and place.old == "(absent)" and all(part.partition(".")[0] == package for part in parts)
+
+
 def _is_settled(place: Place, is_own: Callable[[str], bool]) -> bool:
     """Whether a change is likely one that only the first use of a library makes: of a cache, an import, or what an object
     of installed code remembers for itself."""
@@ -430,6 +448,8 @@ def _is_settled(place: Place, is_own: Callable[[str], bool]) -> bool:
         or place.new.endswith(_CACHED)
         or place.name.startswith(_MADE_ONCE)
         or place.kind == "import-time"
+        or place.name.endswith(_BY_PYTHON)
+        and place.old == "(absent)"
         or place.name == _FILTERS
         and place.restore is None
         or place.name.startswith("sys.modules[")
@@ -442,7 +462,7 @@ def _is_settled(place: Place, is_own: Callable[[str], bool]) -> bool:
         return False
     if _PRIVATE.search(place.name) or _FASTER.search(place.name):
         return True
-    return place.old in _NOTHING and place.old != "(absent)"
+    return _is_handed_out(place) or place.old in _NOTHING and place.old != "(absent)"
 
 
 def _left(before: _Pending, now: List[Place]) -> List[Place]:

@@ -15,7 +15,7 @@ import pytest
 from . import messages
 from .channel import Channel
 from .crash import inside
-from .reads import lines_of, sought
+from .reads import Lines, sought
 
 if TYPE_CHECKING:
     from _typeshed import TraceFunction
@@ -27,10 +27,11 @@ class Readers:
     def __init__(self, names: Sequence[str], rootdir: str) -> None:
         self._rootdir = rootdir
         self._sought = [sought(name, rootdir) for name in names]
+        self._named = Lines(self._sought)
         self._lines: Dict[types.CodeType, Dict[int, Set[int]]] = {}
         self._found: Set[int] = set()
         self._looks = False
-        if any(sort == "file" for sort, _ in self._sought):
+        if any(place.sort == "file" for place in self._sought):
             sys.addaudithook(self._hear)
 
     def before(self, position: int, is_last: bool, channel: Channel, item: Optional[pytest.Item]) -> None:
@@ -59,17 +60,9 @@ class Readers:
     def _enter(self, frame: types.FrameType, event: str, _: object) -> Optional[TraceFunction]:
         code = frame.f_code
         if code not in self._lines:
-            self._lines[code] = self._of(code)
+            own = inside(code.co_filename, self._rootdir) is not None
+            self._lines[code] = self._named.of(code, frame.f_globals) if own else {}
         return self._step if self._lines[code] else None
-
-    def _of(self, code: types.CodeType) -> Dict[int, Set[int]]:
-        """The lines of a function that name places, each with which."""
-        found: Dict[int, Set[int]] = {}
-        if inside(code.co_filename, self._rootdir) is not None:
-            for at, (sort, text) in enumerate(self._sought):
-                for line in lines_of(code, sort, text) if sort is not None and sort != "file" else ():
-                    found.setdefault(line, set()).add(at)
-        return found
 
     def _step(self, frame: types.FrameType, event: str, _: object) -> TraceFunction:
         if event == "line":
@@ -80,4 +73,6 @@ class Readers:
         path = arguments[0] if self._looks and event == "open" else None
         if isinstance(path, (str, bytes)):
             real = os.path.realpath(os.fsdecode(path))
-            self._found.update(at for at, (sort, text) in enumerate(self._sought) if sort == "file" and text == real)
+            self._found.update(
+                at for at, place in enumerate(self._sought) if place.sort == "file" and place.text == real
+            )

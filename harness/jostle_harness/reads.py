@@ -12,7 +12,7 @@ import re
 import sys
 import tempfile
 import types
-from typing import TYPE_CHECKING, Dict, FrozenSet, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Dict, FrozenSet, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from . import doctests, messages
 from .crash import inside
@@ -28,25 +28,26 @@ class Reads:
 
     def __init__(self, name: str, rootdir: str) -> None:
         self._rootdir = rootdir
-        self._sort, self._text = sought(name, rootdir)
+        self._sought = sought(name, rootdir)
+        self._named = Lines([self._sought])
         self._lines: Dict[types.CodeType, FrozenSet[int]] = {}
         self._found: Optional[Tuple[str, int, str]] = None
         self._looks = False
 
     def start(self) -> None:
         """Look from here on, in this thread."""
-        if self._sort is None:
+        if self._sought.sort is None:
             return
         self._looks = True
         self._before = sys.gettrace()
-        if self._sort == "file":
+        if self._sought.sort == "file":
             sys.addaudithook(self._hear)
         else:
             sys.settrace(self._enter)
 
     def stop(self) -> Optional[messages.Line]:
         """Look no more; tells the last line that was seen to read the place."""
-        if self._looks and self._sort != "file":
+        if self._looks and self._sought.sort != "file":
             sys.settrace(self._before)
         self._looks = False
         if self._found is None:
@@ -58,7 +59,7 @@ class Reads:
         code = frame.f_code
         if code not in self._lines:
             own = inside(code.co_filename, self._rootdir) is not None
-            self._lines[code] = frozenset(lines_of(code, str(self._sort), self._text)) if own else frozenset()
+            self._lines[code] = frozenset(self._named.of(code, frame.f_globals)) if own else frozenset()
         return self._step if self._lines[code] else None
 
     def _step(self, frame: types.FrameType, event: str, _: object) -> TraceFunction:
@@ -68,7 +69,7 @@ class Reads:
 
     def _hear(self, event: str, arguments: Tuple[object, ...]) -> None:
         path = arguments[0] if self._looks and event == "open" else None
-        if isinstance(path, (str, bytes)) and os.path.realpath(os.fsdecode(path)) == self._text:
+        if isinstance(path, (str, bytes)) and os.path.realpath(os.fsdecode(path)) == self._sought.text:
             self._note(sys._getframe(1))
 
     def _note(self, frame: Optional[types.FrameType]) -> None:
@@ -82,47 +83,133 @@ class Reads:
             frame = frame.f_back
 
 
-def sought(name: str, rootdir: str) -> Tuple[Optional[str], str]:
-    """What stands for a place in code: a name, a constant, an imported module, or the path of a file."""
+class Sought(NamedTuple):
+    """What stands for a place in code."""
+
+    #: ``name``, ``attribute``, ``global`` (a name of a module), ``constant``, ``part`` (of a constant), ``import`` or
+    #: ``file``; none if nothing does.
+    sort: Optional[str]
+    #: The name, the constant, the module that is imported, or the path of the file.
+    text: str
+    #: The module of a global.
+    module: str = ""
+
+
+def sought(name: str, rootdir: str) -> Sought:
+    """What stands for a place in code."""
     if name.startswith("file "):
         path = name[len("file ") :]
         if path.endswith(_IN_TEMPORARY):
-            return "file", os.path.join(os.path.realpath(tempfile.gettempdir()), path[: -len(_IN_TEMPORARY)])
-        return "file", os.path.realpath(os.path.join(rootdir, path))
+            folder = os.path.realpath(tempfile.gettempdir())
+            return Sought("file", os.path.join(folder, path[: -len(_IN_TEMPORARY)]))
+        return Sought("file", os.path.realpath(os.path.join(rootdir, path)))
     patterns = (
         ("constant", r'os\.environ\["(.+)"\]$'),
         ("import", r'sys\.modules\["(.+)"\]$'),
         ("part", r"table (\w+) in "),
         ("name", r"(?:fixture|parameter|default argument|variable) (\w+) "),
-        ("name", r".*\.([^\W\d]\w*)(?:\[.*\])?(?: \(\d+\))?$"),
+        ("attribute", r".*\.([^\W\d]\w*)(?:\[.*\])?(?: \(\d+\))?$"),
     )
     for sort, pattern in patterns:
         found = re.match(pattern, name)
-        if found is not None:
-            return sort, found.group(1)
-    return None, ""
+        if found is None:
+            continue
+        module = name[: max(found.start(1) - 1, 0)]
+        if sort == "attribute" and module in sys.modules:
+            return Sought("global", found.group(1), module)
+        return Sought(sort, found.group(1))
+    return Sought(None, "")
 
 
-def lines_of(code: types.CodeType, sort: str, text: str) -> Set[int]:
-    """The lines of a function that load what is sought."""
-    starts = dict(dis.findlinestarts(code))
-    found = set()
-    line: Optional[int] = None
-    for instruction in dis.get_instructions(code):
-        line = starts.get(instruction.offset, line)
-        if line is not None and _loads(instruction, sort, text):
-            found.add(line)
-    return found
+class Lines:
+    """The lines of functions that load what stands for places."""
+
+    def __init__(self, places: Sequence[Sought]) -> None:
+        self._places = places
+        self._named: Dict[str, List[int]] = {}
+        self._imports = [at for at, place in enumerate(places) if place.sort == "import"]
+        self._parts = [at for at, place in enumerate(places) if place.sort == "part"]
+        for at, place in enumerate(places):
+            if place.sort in ("name", "attribute", "global", "constant"):
+                self._named.setdefault(place.text, []).append(at)
+
+    def of(self, code: types.CodeType, namespace: Dict[str, object]) -> Dict[int, Set[int]]:
+        """The lines of a function with these globals, each with the numbers of the places."""
+        starts = dict(dis.findlinestarts(code))
+        found: Dict[int, Set[int]] = {}
+        line: Optional[int] = None
+        before: Optional[dis.Instruction] = None
+        imported: Set[object] = set()
+        for instruction in dis.get_instructions(code):
+            line = starts.get(instruction.offset, line)
+            if instruction.opname == "EXTENDED_ARG":
+                continue
+            if instruction.opname == "IMPORT_NAME":
+                imported.add(instruction.argval)
+            places = self._loaded(instruction, before, namespace, imported)
+            if places and line is not None:
+                found.setdefault(line, set()).update(places)
+            before = instruction
+        return found
+
+    def _loaded(
+        self,
+        instruction: dis.Instruction,
+        before: Optional[dis.Instruction],
+        namespace: Dict[str, object],
+        imported: Set[object],
+    ) -> List[int]:
+        value = instruction.argval
+        if instruction.opname == "IMPORT_NAME":
+            name = str(value) + "."
+            return [at for at in self._imports if name.startswith(self._places[at].text + ".")]
+        is_constant = instruction.opname == "LOAD_CONST"
+        if not is_constant and not instruction.opname.startswith("LOAD") and instruction.opname != "IMPORT_FROM":
+            return []
+        found = []
+        for text in value if isinstance(value, tuple) and not is_constant else (value,):
+            for at in self._named.get(text, ()) if isinstance(text, str) else ():
+                place = self._places[at]
+                if is_constant or place.sort == "constant":
+                    stands = is_constant and place.sort == "constant"
+                elif place.sort == "global":
+                    stands = _is_global(place, instruction, before, namespace, imported)
+                else:
+                    stands = place.sort == "name" or not instruction.opname.startswith(_OF_FUNCTION)
+                if stands:
+                    found.append(at)
+        if is_constant and isinstance(value, str):
+            parts = (at for at in self._parts if re.search(rf"\b{re.escape(self._places[at].text)}\b", value))
+            found.extend(parts)
+        return found
 
 
-def _loads(instruction: dis.Instruction, sort: str, text: str) -> bool:
-    value = instruction.argval
-    if sort == "import":
-        return instruction.opname == "IMPORT_NAME" and (value == text or str(value).startswith(text + "."))
-    if not instruction.opname.startswith("LOAD"):
+#: Instructions that load a name that is a function's own, or of one that encloses it.
+_OF_FUNCTION = ("LOAD_FAST", "LOAD_DEREF", "LOAD_CLOSURE", "IMPORT_FROM")
+
+
+def _is_global(
+    place: Sought,
+    instruction: dis.Instruction,
+    before: Optional[dis.Instruction],
+    namespace: Dict[str, object],
+    imported: Set[object],
+) -> bool:
+    """Whether an instruction that loads the name of a module's global loads it from that module: as a name of the module
+    itself or that was imported from it, or from what is that module."""
+    module = sys.modules.get(place.module)
+    own = vars(module) if isinstance(module, types.ModuleType) else {}
+    if instruction.opname == "IMPORT_FROM":
+        return place.module in imported
+    if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+        there = place.text in namespace and place.text in own
+        return namespace is own or there and namespace[place.text] is own[place.text]
+    if instruction.opname not in ("LOAD_ATTR", "LOAD_METHOD") or before is None:
         return False
-    if sort == "part":
-        return isinstance(value, str) and re.search(rf"\b{re.escape(text)}\b", value) is not None
-    if (instruction.opname == "LOAD_CONST") != (sort == "constant"):
-        return False
-    return value == text or (isinstance(value, tuple) and sort == "name" and text in value)
+    owner = before.argval[-1] if isinstance(before.argval, tuple) and before.argval else before.argval
+    if before.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+        return module is not None and namespace.get(owner) is module
+    is_named_so = owner == place.module.rpartition(".")[2]
+    if before.opname.startswith(_OF_FUNCTION):
+        return is_named_so or place.module in imported
+    return before.opname == "LOAD_ATTR" and is_named_so
