@@ -541,3 +541,13 @@ pub(crate) const LEAK_FIXES: usize = 12;
 /// Trials of the whole suite in which such a fix has to hold at most: its own order, the reverse, one shuffled, and one on two
 /// workers.
 pub(crate) const LEAK_FIX_TRIALS: u32 = 4;
+
+/// How often a test is run directly after those that leave what it names, each time after others of them or in another
+/// order.
+pub(crate) const LEAK_TURNS: usize = 2;
+
+/// How many runs of the whole suite have as many tests as these runs may have in all.
+pub(crate) const LEAK_SUITES: usize = 8;
+
+/// The most of these runs where each is a start of pytest.
+pub(crate) const LEAK_STARTS: usize = 20;

@@ -54,6 +54,7 @@ const INVOCATIONS: &[(&str, &str, &str)] = &[
     ("stress --seed 1 --seed 2", "--seed", "`jostle stress --help`"),
     ("stress --changed=-x", "no revision begins with a hyphen", "a revision that git knows"),
     ("stress --changed HEAD", "git knows no such commit here", "a project that is in git"),
+    ("stress --leaks none.json", "--leaks: cannot read none.json", "a file that jostle can read"),
     ("stress --last-failed --victim x", "--victim", "`jostle stress --help`"),
     ("stress --tests none.txt", "--tests none.txt", "a node id on each line"),
     ("stress --trials 0", "--trials", "a whole number from 1 to 2^64-1"),

@@ -293,7 +293,16 @@ const HEADINGS: &[(&str, &[&str])] = &[
     ),
     (
         "How far it goes",
-        &["--changed", "--fail-fast", "--keep-going", "--last-failed", "--schedules", "--time", "--victim"],
+        &[
+            "--changed",
+            "--fail-fast",
+            "--keep-going",
+            "--last-failed",
+            "--leaks",
+            "--schedules",
+            "--time",
+            "--victim",
+        ],
     ),
     ("Sessions in parts", &["--journal", "--results", "--resume", "--shard"]),
     (

@@ -22,6 +22,7 @@ mod hermetic;
 mod history;
 mod installed;
 mod leaks;
+mod leaks_first;
 mod libraries;
 mod nightly;
 mod old_files;

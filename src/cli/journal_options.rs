@@ -10,6 +10,7 @@ use crate::cli::config::Config;
 use crate::cli::options::StressOptions;
 use crate::cli::seed::{Resolved, SeedFrom};
 use crate::cli::values::{UsageError, place_for};
+use crate::leaks::known::KnownLeaks;
 use crate::plan::Seed;
 use crate::record::{Journal, history_file, journal_file};
 use crate::run::site::workspace::cache_dir;
@@ -92,6 +93,7 @@ pub(crate) fn journal_key(options: &StressOptions) -> Result<JournalKey, UsageEr
         ("--report-leftovers", given(isolation.report_leftovers)),
         ("[tool.jostle.state]", listed(&suite.named_places, named_place)),
         ("[tool.jostle.services]", services(&suite.config)?),
+        ("--leaks", options.limits.leaks.as_ref().map_or_else(String::new, KnownLeaks::digest)),
         ("pytest's arguments:", pytest_args),
     ];
     let given = values.into_iter().filter(|(_, value)| !value.is_empty());

@@ -17,6 +17,7 @@ use crate::cli::{journal_options, profile, suspicion, tests_file};
 use crate::finding::left_unjudged::LeftUnjudged;
 use crate::limits::{SUSPECTED_TRIALS, TEST_TIMEOUT, TRIALS};
 use crate::plan::{Axes, Mode, Seed};
+use crate::record::leaks_report;
 use crate::report::Verbosity;
 use crate::report::progress::ProgressMode;
 use crate::session::lab::journaled::Place;
@@ -264,6 +265,8 @@ impl StressOptions {
         let isolation = isolation.writing_to(own);
         let explain = explain(args, config)?;
         let suspicion = suspicion::of(args, &suite.folder, kept.history.as_deref())?;
+        let leaks = args.leaks.as_deref().map(leaks_report::read).transpose();
+        let leaks = leaks.map_err(|error| UsageError(format!("--leaks: {error}")))?;
         Ok(Self {
             seed,
             seed_from,
@@ -279,6 +282,7 @@ impl StressOptions {
                 explain,
                 left: LeftUnjudged::default(),
                 suspicion,
+                leaks,
                 whole_trials: false,
             },
             kept,

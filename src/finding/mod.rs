@@ -97,6 +97,8 @@ pub enum Origin {
     LeftOver(u64),
     /// The run with this number of those in which the tests that the user suspects come before all others or after them.
     Suspected(u64),
+    /// The run with this number of a test directly after those that were known to leave what it names.
+    Leaking(u64),
     /// The trial with this index.
     Trial(u64),
     /// The row with this number of a square in which every test comes directly after every other.
@@ -114,7 +116,7 @@ pub enum Origin {
 impl Origin {
     /// Whether the pairs of tests of such a run count as tried: it is one of those that mix tests to find failures.
     pub(crate) fn mixes_tests(self) -> bool {
-        matches!(self, Self::Trial(_) | Self::Adjacent(_) | Self::Pair(_))
+        matches!(self, Self::Trial(_) | Self::Leaking(_) | Self::Adjacent(_) | Self::Pair(_))
     }
 }
 

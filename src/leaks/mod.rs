@@ -2,6 +2,8 @@
 //! and whether it hurts.
 
 mod allow;
+pub(crate) mod after;
+pub(crate) mod known;
 
 use std::collections::{BTreeMap, BTreeSet};
 

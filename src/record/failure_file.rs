@@ -109,6 +109,14 @@ pub enum RecordError {
         /// What is wrong.
         why: String,
     },
+    /// `jostle leaks` has not written it.
+    #[error("{path} is not what `jostle leaks` writes: {why}. Write it with `jostle leaks --json=FILE`")]
+    LeaksReport {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
     /// It holds no baseline.
     #[error(
         "{path} is not a baseline of `jostle speedup`: {why}. Write one with `jostle speedup --save FILE`"

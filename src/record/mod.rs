@@ -12,6 +12,7 @@ pub(crate) mod journal_file;
 pub(crate) mod night;
 pub(crate) mod speedup_baseline;
 pub(crate) mod leaks_baseline;
+pub(crate) mod leaks_report;
 pub(crate) mod atomic_file;
 
 pub use failure_file::FailureFile;

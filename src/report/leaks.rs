@@ -34,6 +34,8 @@ pub(crate) struct Leaks {
     pub(crate) allowed: usize,
     /// Tests that did not come to their end.
     pub(crate) unseen: Vec<TestIndex>,
+    /// Tests that failed or were skipped in the run that tells what is left.
+    pub(crate) not_passed: Vec<TestIndex>,
     /// How many runs were made.
     pub(crate) runs: usize,
     /// What was compared with, if anything was.
@@ -110,6 +112,11 @@ pub(crate) fn leaks(out: &mut dyn Write, report: &Leaks, verbosity: Verbosity) -
             "{} did not come to an end, so that nothing is known of what is left: {first}",
             count(report.unseen.len(), "test")
         )?;
+    }
+    if verbosity > Verbosity::Quiet && !report.not_passed.is_empty() {
+        let first = suite.test(report.not_passed[0]).id.to_string();
+        let tests = count(report.not_passed.len(), "test");
+        writeln!(out, "{tests} did not pass, and may leave more when passing: {first}")?;
     }
     conclusion(out, report)
 }

@@ -20,6 +20,7 @@ pub(crate) struct LeaksDocument<'a> {
     runs: usize,
     allowed: usize,
     unseen: Vec<TestId>,
+    not_passed: Vec<TestId>,
     leaks: Vec<LeakDocument<'a>>,
     settled: Vec<LeakDocument<'a>>,
     baseline: Option<BaselineDocument>,
@@ -75,6 +76,7 @@ impl<'a> LeaksDocument<'a> {
             runs: report.runs,
             allowed: report.allowed,
             unseen: ids(suite, &report.unseen),
+            not_passed: ids(suite, &report.not_passed),
             leaks: documents(leaks),
             settled: documents(settled),
             baseline: report.against.as_ref().map(|against| BaselineDocument {

@@ -40,6 +40,7 @@ impl<'a> Tokens<'a> {
             | Origin::Apart(_)
             | Origin::LeftOver(_)
             | Origin::Suspected(_)
+            | Origin::Leaking(_)
             | Origin::Adjacent(_)
             | Origin::Pair(_)
             | Origin::Recording

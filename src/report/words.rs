@@ -253,6 +253,9 @@ pub(crate) fn origin(origin: Origin) -> String {
         Origin::Suspected(number) => {
             format!("run {number} of the suspected tests before or after all others")
         }
+        Origin::Leaking(number) => {
+            format!("run {number} of a test directly after those that leave what it names")
+        }
         Origin::Trial(index) => format!("trial {index}"),
         Origin::Adjacent(row) => format!("row {row} of every test directly after every other"),
         Origin::Pair(number) => format!("run {number} of two tests by themselves"),

@@ -26,6 +26,8 @@ pub(crate) struct LeaksFound {
     /// Tests that did not come to their end in the run that tells, of which nothing is known: they crashed, hung or were not
     /// run.
     pub(crate) unseen: Vec<TestIndex>,
+    /// Tests that failed or were skipped in that run: they may leave more when passing.
+    pub(crate) not_passed: Vec<TestIndex>,
     /// How many runs were made.
     pub(crate) runs: usize,
 }
@@ -209,6 +211,11 @@ impl Search<'_> {
             matches!(run.outcome, Outcome::Timeout { .. } | Outcome::Crashed { .. } | Outcome::NotRun { .. })
         });
         self.found.unseen = unseen.map(|run| run.test).collect();
+        let not_passed = trial
+            .executions
+            .iter()
+            .filter(|run| matches!(run.outcome, Outcome::Failed(_) | Outcome::Skipped));
+        self.found.not_passed = not_passed.map(|run| run.test).collect();
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::finding::Finding;
 use crate::finding::known::Recorded;
 use crate::finding::left_unjudged::LeftUnjudged;
+use crate::leaks::known::KnownLeaks;
 use crate::plan::coverage::Shares;
 use crate::plan::{Axes, Seed};
 use crate::race::servers::OutsideServer;
@@ -50,6 +51,8 @@ pub struct Limits {
     pub left: LeftUnjudged,
     /// Which tests are suspected.
     pub(crate) suspicion: Option<Suspicion>,
+    /// What an earlier `jostle leaks` has told of places that tests leave changed.
+    pub(crate) leaks: Option<KnownLeaks>,
     /// Whether no test is left out of the trials, as they were planned by who did not know what each test does.
     pub(crate) whole_trials: bool,
 }

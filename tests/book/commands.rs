@@ -95,8 +95,8 @@ enum Where {
 }
 
 /// Options of sessions that do without a failure, and with what is in the suite's folder.
-const SHOWN_FIXED: [&str; 6] =
-    ["--plan", "--victim", "--history", "--report-leftovers", "--changed", "--tests"];
+const SHOWN_FIXED: [&str; 7] =
+    ["--plan", "--victim", "--history", "--report-leftovers", "--changed", "--tests", "--leaks"];
 
 fn place(arguments: &[String]) -> Where {
     let has = |option: &str| arguments.iter().any(|argument| argument == option);
@@ -141,6 +141,8 @@ impl Rooms {
             fs::create_dir(room.join(".cache")).expect("a folder");
         }
         fs::write(suite.join("tests.txt"), "tests/test_defaults.py::test_debug_is_off\n").expect("a file");
+        let leaks = r#"{"schema": "jostle.leaks/1", "leaks": []}"#;
+        fs::write(suite.join("leaks-report.json"), leaks).expect("a file");
         let rooms = Self { _folder: folder, suite, empty, python: support::light_python() };
         let log = rooms.pytest(&["-v", "tests/test_overrides.py", "tests/test_defaults.py"]);
         fs::write(rooms.suite.join("ci.log"), log).expect("a file");

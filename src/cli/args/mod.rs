@@ -120,6 +120,11 @@ pub struct StressArgs {
     /// The history knows them. How they go together with all others is tried first
     #[arg(long, conflicts_with = "victim", help_heading = EXTENT)]
     pub last_failed: bool,
+    /// Run tests directly after those that leave what they name, as this file of `jostle leaks --json` tells
+    ///
+    /// That comes before the trials, which stay as they are
+    #[arg(long, value_name = "FILE", help_heading = EXTENT, hide_short_help = true)]
+    pub(crate) leaks: Option<PathBuf>,
     /// Stop at the first isolation failure
     #[arg(long, overrides_with = "keep_going", help_heading = EXTENT)]
     pub(crate) fail_fast: bool,
@@ -152,7 +157,7 @@ pub struct StressArgs {
     pub resume: Option<Option<PathBuf>>,
     /// Run a shard of the night with this plan, which `jostle plan --out` wrote, and only write down what
     /// its trials show
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "trials", "time", "schedules", "victim", "changed", "last_failed", "fail_fast", "explain", "no_explain", "failures", "known", "strict", "history", "junit", "html", "code_quality", "sarif", "journal", "resume"], help_heading = PARTS, hide_short_help = true)]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "trials", "time", "schedules", "victim", "changed", "last_failed", "leaks", "fail_fast", "explain", "no_explain", "failures", "known", "strict", "history", "junit", "html", "code_quality", "sarif", "journal", "resume"], help_heading = PARTS, hide_short_help = true)]
     pub plan: Option<PathBuf>,
     /// Which shard, from 1 [default: auto, the one that Slurm, Kubernetes, GitLab, Buildkite, CircleCI or
     /// AWS Batch names]

@@ -77,6 +77,7 @@ pub fn run(args: &LeaksArgs) -> anyhow::Result<ExitCode> {
         leaks: told,
         allowed,
         unseen: found.unseen,
+        not_passed: found.not_passed,
         runs: found.runs,
         against,
         is_written_down: args.write_baseline.is_some(),

@@ -105,8 +105,8 @@ impl Trials {
                     *shown = (*shown).max(Shown::of(&run.outcome));
                 }
             }
-            // Of two tests each, and there may be thousands.
-            Origin::Pair(_) | Origin::Race(_) => {}
+            // Of few tests each, and there may be thousands.
+            Origin::Leaking(_) | Origin::Pair(_) | Origin::Race(_) => {}
             _ => self.keep(suite, origin, plan, trial),
         }
     }
@@ -202,6 +202,7 @@ fn purpose(origin: Origin) -> &'static str {
         Origin::Apart(_) => "tests that take their process along",
         Origin::LeftOver(_) => "what the session before left unjudged",
         Origin::Suspected(_) => "suspected tests before or after all others",
+        Origin::Leaking(_) => "tests directly after those that leave what they name",
         Origin::Trial(_) => "trials",
         Origin::Adjacent(_) => "every test directly after every other",
         Origin::Pair(_) => "two tests by themselves",

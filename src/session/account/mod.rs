@@ -102,6 +102,7 @@ impl Account {
             | Origin::Apart(_)
             | Origin::LeftOver(_)
             | Origin::Suspected(_)
+            | Origin::Leaking(_)
             | Origin::Adjacent(_)
             | Origin::Pair(_) => {}
         }

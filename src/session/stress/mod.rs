@@ -6,6 +6,7 @@ mod apart;
 mod left_over;
 pub(crate) mod sample;
 pub(crate) mod suspected;
+mod leaking;
 pub(crate) mod hash_seeds;
 pub(crate) mod network;
 pub(crate) mod servers;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::finding::{Finding, Kind, Origin};
+use crate::leaks::after::LeftPlace;
 use crate::limits::{
     FAIL_FAST_ROUND, FIRST_ROUNDS, RACES_SHARE, RECORDING_SHARE, ROUND, SESSION_SCHEDULES, SWEEP_SHARE,
     TRIALS_SHARE, TWICE_SHARE, VICTIM_ROUND,
@@ -88,6 +90,7 @@ pub(crate) fn stress(
         rootdir: &interpreter.rootdir,
         recording: None,
         suspected: suspected(limits.suspicion.as_ref(), &suite, interpreter),
+        left_places: limits.leaks.as_ref().map(|known| known.in_suite(&suite)),
     };
     let deadline = limits.time.map(|time| Deadline::new(start, time));
     let book = FindingBook::new(victim, &limits.known);
@@ -202,6 +205,8 @@ struct Session<'a> {
     first_run: Option<Duration>,
     /// Tests that the user suspects, in suite order.
     suspected: Vec<TestIndex>,
+    /// Places that tests are known to leave changed, if an earlier `jostle leaks` has told of any.
+    left_places: Option<Vec<LeftPlace>>,
     /// Tests that were never seen to pass, and have been run under other hash seeds.
     under_other_hash_seeds: BTreeSet<TestIndex>,
     /// Tests that were run twice in a row.
@@ -250,6 +255,9 @@ impl Session<'_> {
         self.set_apart(lab, &suite_order, &shown)?;
         self.judge_left_over(lab)?;
         self.suspected_first(lab, &suite_order)?;
+        if !lab.out_of_time() && !self.agenda.stops_early(lab) {
+            self.leaking_first(lab, &suite_order, self.share(SWEEP_SHARE))?;
+        }
         if lab.out_of_time() || self.agenda.stops_early(lab) {
             return Ok(());
         }
@@ -313,6 +321,9 @@ impl Session<'_> {
         self.look_at_resets(lab, first)?;
         lab.end_on_time();
         self.look_for_servers(lab, suite_order, &shown)?;
+        if lab.book().waiting.is_empty() {
+            self.leaking_first(lab, suite_order, self.share(SWEEP_SHARE))?;
+        }
         let mut more = lab.book().waiting.is_empty() && self.round(lab, VICTIM_ROUND)?;
         if lab.book().waiting.is_empty() && !lab.out_of_time() {
             self.race(lab, hash_seed)?;
