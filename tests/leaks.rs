@@ -170,6 +170,15 @@ fn only_new_leaks_fail_against_a_baseline_and_those_that_are_gone_are_told() {
 }
 
 #[test]
+fn a_test_that_did_not_pass_is_told() {
+    let tests = "import pytest\n\ndef test_passes():\n    pass\n\ndef test_fails():\n    assert 0\n\ndef test_skips():\n    pytest.skip()\n";
+    let folder = project(&[("test_shop.py", tests)]);
+    let said = said(&run(folder.path(), &[], &[]));
+    let told = "2 tests did not pass, and may leave more when passing: test_shop.py::test_fails\n";
+    assert!(said.starts_with(told), "{said}");
+}
+
+#[test]
 fn a_fix_of_what_hurts_is_tried_shown_and_written() {
     let folder = project(THREE);
     let arguments = ["--json=report.json", "--write-fix", "fix.patch"];

@@ -177,9 +177,16 @@ pub(crate) type Pairs = BTreeSet<(String, String)>;
 /// The pairs of leaks, but for what is settled.
 pub(crate) fn pairs(leaks: &[Leak], suite: &Suite) -> Pairs {
     let unsettled = leaks.iter().filter(|leak| !leak.settled);
-    unsettled
-        .flat_map(|leak| leak.owners.iter().map(|owner| (leak.place.clone(), owner.name(suite))))
-        .collect()
+    unsettled.flat_map(|leak| leak.owners.iter().map(|owner| pair(leak, owner, suite))).collect()
+}
+
+/// Whether a baseline has that somebody leaves a place.
+pub(crate) fn is_known(known: &Pairs, leak: &Leak, owner: &Owner, suite: &Suite) -> bool {
+    known.contains(&pair(leak, owner, suite))
+}
+
+fn pair(leak: &Leak, owner: &Owner, suite: &Suite) -> (String, String) {
+    (leak.place.clone(), owner.name(suite))
 }
 
 /// The pairs of a baseline that are gone, of tests, imports and fixtures that a run could have shown: nothing is known of tests

@@ -10,43 +10,44 @@ use crate::finding::Finding;
 use crate::record::failure_file::RecordError;
 use crate::suite::TestIndex;
 
-/// What was written of the fixes of a session.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Written {
+/// What was written of fixes, each of which is of something: of a finding's test, or of a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written<Of> {
     /// The patch files, in the order in which they are to be applied.
     pub files: Vec<PathBuf>,
     /// How many different fixes are in them.
     pub fixes: usize,
-    /// The tests whose fix is in none, as it does not go together with one that is.
-    pub(crate) left_out: Vec<TestIndex>,
+    /// Whose fix is in none, as it does not go together with one that is.
+    pub(crate) left_out: Vec<Of>,
 }
 
 /// Writes the fixes of the findings that have one, as [`write_all`] does.
 ///
 /// # Errors
 /// A file cannot be written.
-pub(crate) fn write(findings: &[Finding], path: &Path) -> Result<Written, RecordError> {
-    let (of, fixes): (Vec<Option<TestIndex>>, Vec<&[Edit]>) = of_findings(findings).unzip();
-    let (written, left_out) = write_all(&fixes, path)?;
-    Ok(Written { left_out: left_out.into_iter().filter_map(|at| of[at]).collect(), ..written })
+pub(crate) fn write(findings: &[Finding], path: &Path) -> Result<Written<TestIndex>, RecordError> {
+    write_all(of_findings(findings), path)
 }
 
-/// The fixes of the findings that have one, with their tests.
-fn of_findings(findings: &[Finding]) -> impl Iterator<Item = (Option<TestIndex>, &[Edit])> {
+/// The fixes of the findings that have one, with the tests that they are of.
+fn of_findings(findings: &[Finding]) -> impl Iterator<Item = (TestIndex, &[Edit])> {
     findings.iter().filter_map(|finding| {
         let fix = finding.explanation.as_ref()?.fix.as_ref()?;
-        Some((finding.test, &*fix.edits))
+        Some((finding.test?, &*fix.edits))
     })
 }
 
-/// Writes fixes: into a folder that exists a file for each, each to be applied
+/// Writes fixes, each with what it is of: into a folder that exists a file for each, each to be applied
 /// after those before it; else all into one file, in which each changed file stands once. What is the same in
-/// several is written once. Says as well which are in none.
+/// several is written once.
 ///
 /// # Errors
 /// A file cannot be written.
-pub(crate) fn write_all(fixes: &[&[Edit]], path: &Path) -> Result<(Written, Vec<usize>), RecordError> {
-    let Together { patches, edits, left_out } = together(fixes.iter().copied());
+pub(crate) fn write_all<'a, Of>(
+    fixes: impl Iterator<Item = (Of, &'a [Edit])>,
+    path: &Path,
+) -> Result<Written<Of>, RecordError> {
+    let Together { patches, edits, left_out } = together(fixes);
     let fixes = patches.len();
     let files: Vec<(PathBuf, Vec<u8>)> = if path.is_dir() {
         (1..).zip(patches).map(|(number, patch)| (in_folder(path, number), patch)).collect()
@@ -62,18 +63,17 @@ pub(crate) fn write_all(fixes: &[&[Edit]], path: &Path) -> Result<(Written, Vec<
             source,
         })?;
     }
-    let files = files.into_iter().map(|(file, _)| file).collect();
-    Ok((Written { files, fixes, left_out: Vec::new() }, left_out))
+    Ok(Written { files: files.into_iter().map(|(file, _)| file).collect(), fixes, left_out })
 }
 
 /// How many different fixes the findings have that go together.
 pub(crate) fn number(findings: &[Finding]) -> usize {
-    together(of_findings(findings).map(|(_, fix)| fix)).patches.len()
+    together(of_findings(findings)).patches.len()
 }
 
 /// The project's files that they change.
 pub(crate) fn changed(findings: &[Finding]) -> Vec<String> {
-    together(of_findings(findings).map(|(_, fix)| fix)).edits.into_iter().map(|edit| edit.file).collect()
+    together(of_findings(findings)).edits.into_iter().map(|edit| edit.file).collect()
 }
 
 /// The files that [`write`] writes, in the order in which they are to be applied.
@@ -90,21 +90,20 @@ fn in_folder(folder: &Path, number: usize) -> PathBuf {
 }
 
 /// Fixes put together.
-#[derive(Default)]
-struct Together {
+struct Together<Of> {
     /// What each adds to those before it.
     patches: Vec<Vec<u8>>,
     /// All changes, a file each.
     edits: Vec<Edit>,
-    /// Those that do not go together with others, by their positions.
-    left_out: Vec<usize>,
+    /// Whose do not go together with others.
+    left_out: Vec<Of>,
 }
 
-fn together<'a>(fixes: impl Iterator<Item = &'a [Edit]>) -> Together {
-    let mut all = Together::default();
-    for (at, edits) in fixes.enumerate() {
+fn together<'a, Of>(fixes: impl Iterator<Item = (Of, &'a [Edit])>) -> Together<Of> {
+    let mut all = Together { patches: Vec::new(), edits: Vec::new(), left_out: Vec::new() };
+    for (of, edits) in fixes {
         let Some(joined) = joined(&all.edits, edits) else {
-            all.left_out.push(at);
+            all.left_out.push(of);
             continue;
         };
         let known = |file: &str| all.edits.iter().find(|edit| edit.file == file);
@@ -181,7 +180,7 @@ mod tests {
         assert_eq!(all.matches("--- a/test_a.py").count(), 1, "{all}");
         assert!(all.contains("\n+import pytest\n+def f():\n+def g():\n+@f\n+@g\n"), "{all}");
         let none = write(&[Finding::new(Kind::Nod, None, Origin::Baseline)], &folder.path().join("no.patch"));
-        assert_eq!(none.unwrap(), Written::default());
+        assert_eq!(none.unwrap(), Written { files: Vec::new(), fixes: 0, left_out: Vec::new() });
         assert!(!folder.path().join("no.patch").exists());
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anstyle::{AnsiColor, Style};
 
 use crate::explain::NoFix;
-use crate::leaks::{Harm, Leak, Owner, Pairs};
+use crate::leaks::{Harm, Leak, Owner, Pairs, is_known};
 use crate::report::entry::{Entry, Weight};
 use crate::report::explanation::{not_shown_as_it_is, tried};
 use crate::report::words::count;
@@ -62,9 +62,7 @@ impl Leaks {
 
     /// Whether somebody's leaving a place is known.
     pub(crate) fn is_known(&self, leak: &Leak, owner: &Owner) -> bool {
-        self.against
-            .as_ref()
-            .is_some_and(|against| against.known.contains(&(leak.place.clone(), owner.name(self.suite()))))
+        self.against.as_ref().is_some_and(|against| is_known(&against.known, leak, owner, self.suite()))
     }
 
     /// Whether somebody's leaving a place is none for which a job fails.

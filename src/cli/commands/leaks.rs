@@ -9,8 +9,7 @@ use crate::cli::commands::suite_run::{engine, write_json};
 use crate::cli::isolation_options::IsolationOptions;
 use crate::cli::options::{SuiteOptions, place_for_fixes};
 use crate::cli::values::{UsageError, place_for};
-use crate::explain::fix::Edit;
-use crate::leaks::{Leak, Owner, gone, is_allowed, pairs};
+use crate::leaks::{Leak, Owner, gone, is_allowed, is_known, pairs};
 use crate::plan::{Axes, Seed};
 use crate::record::{LeaksBaseline, fix_files};
 use crate::report::leaks::{Against, Leaks, entries, leaks};
@@ -58,10 +57,8 @@ pub fn run(args: &LeaksArgs) -> anyhow::Result<ExitCode> {
     if explain == LeaksExplainArg::Fix {
         let known = baseline.as_ref().map(|(_, known)| known);
         let is_new = |leak: &Leak| {
-            let is_known = |owner: &Owner| {
-                known.is_some_and(|known| known.contains(&(leak.place.clone(), owner.name(suite))))
-            };
-            !leak.owners.iter().all(is_known)
+            let is_new = |owner: &Owner| known.is_none_or(|known| !is_known(known, leak, owner, suite));
+            leak.owners.iter().any(is_new)
         };
         let of = (suite, collected.interpreter.rootdir.as_str());
         fix(of, &mut *engine, hash_seed, &mut told, is_new, &mut |step| progress.notice(step))?;
@@ -95,13 +92,10 @@ pub fn run(args: &LeaksArgs) -> anyhow::Result<ExitCode> {
 
 /// Writes the fixes that were tried.
 fn write_fixes(leaks: &[Leak], path: &Path) -> Result<(), UsageError> {
-    let fixes: Vec<(&str, &[Edit])> = leaks
+    let fixes = leaks
         .iter()
-        .filter_map(|leak| Some((leak.place.as_str(), leak.fix.as_ref()?.as_ref().ok()?.edits.as_slice())))
-        .collect();
-    let (places, edits): (Vec<&str>, Vec<&[Edit]>) = fixes.into_iter().unzip();
-    let (written, left_out) =
-        fix_files::write_all(&edits, path).map_err(|error| UsageError(error.to_string()))?;
+        .filter_map(|leak| Some((leak.place.as_str(), leak.fix.as_ref()?.as_ref().ok()?.edits.as_slice())));
+    let written = fix_files::write_all(fixes, path).map_err(|error| UsageError(error.to_string()))?;
     if written.fixes == 0 {
         anstream::eprintln!("no fix to write: none was found that holds");
     }
@@ -112,11 +106,8 @@ fn write_fixes(leaks: &[Leak], path: &Path) -> Result<(), UsageError> {
             written.fixes
         );
     }
-    for at in left_out {
-        anstream::eprintln!(
-            "the fix of {} is not written, as it does not go together with one that is",
-            places[at]
-        );
+    for place in written.left_out {
+        anstream::eprintln!("the fix of {place} is not written, as it does not go together with one that is");
     }
     Ok(())
 }

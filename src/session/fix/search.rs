@@ -20,7 +20,7 @@ use crate::run::{Engine, RunError};
 use crate::session::fix::control::Control;
 use crate::session::fix::patched::Patched;
 use crate::session::fix::proposals::{Proposals, Targets, proposals};
-use crate::session::fix::trying::{Aim, Attempt, Before, Doubt, Failing, LeftPlace, Tried, trials_of};
+use crate::session::fix::trying::{Aim, Attempt, Before, Doubt, Failing, KeptPlace, Tried, trials_of};
 use crate::session::lab::{Lab, alone};
 use crate::state::{Place, StateKind, Written};
 use crate::suite::{Suite, TestIndex};
@@ -112,7 +112,7 @@ pub(crate) struct Search<'a> {
     minimal: &'a Plan,
     runs: u32,
     /// What is left changed, if that is to be undone.
-    left: Option<&'a LeftPlace>,
+    left: Option<&'a KeptPlace>,
     /// Whether the test fails in that plan.
     fails: bool,
     /// In how many trials of the suite it has to hold.
@@ -124,7 +124,7 @@ pub(crate) struct Leaving {
     /// The place.
     pub(crate) explanation: Explanation,
     /// Who leaves it.
-    pub(crate) left: LeftPlace,
+    pub(crate) left: KeptPlace,
     /// The tests among them.
     pub(crate) tests: BTreeSet<TestIndex>,
     /// Files whose import leaves it.

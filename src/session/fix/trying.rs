@@ -24,7 +24,7 @@ use crate::session::stress::baseline;
 use crate::suite::{Suite, TestIndex};
 use crate::trial::{Failure, Trial};
 
-pub(crate) use left::LeftPlace;
+pub(crate) use left::KeptPlace;
 
 /// What became of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +102,7 @@ pub(crate) struct Failing {
     /// Whether workers share what is behind it, so that it is raced as well.
     pub(crate) shared: bool,
     /// What is left changed without the patch, and is not to be.
-    pub(crate) left: Option<LeftPlace>,
+    pub(crate) left: Option<KeptPlace>,
 }
 
 /// How far a patch has held by itself, before it is tried with others.

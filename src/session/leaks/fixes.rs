@@ -11,7 +11,7 @@ use crate::run::{Engine, RunError};
 use crate::session::event::Reporters;
 use crate::session::fix::search::{Leaving, Search, Trials};
 use crate::session::fix::together::{self, Told};
-use crate::session::fix::trying::LeftPlace;
+use crate::session::fix::trying::KeptPlace;
 use crate::session::lab::Lab;
 use crate::session::leaks::{Step, Work};
 use crate::session::stress::baseline;
@@ -105,7 +105,7 @@ fn leaving(suite: &Suite, of: &Plan, leak: &Leak) -> Option<Leaving> {
         plan: of_files(suite, of, beside),
         test: victim.unwrap_or(first),
         fails: victim.is_some(),
-        left: LeftPlace { name: leak.place.clone(), owners, plan: of_files(suite, of, list) },
+        left: KeptPlace { name: leak.place.clone(), owners, plan: of_files(suite, of, list) },
     })
 }
 

@@ -6,9 +6,9 @@ use crate::plan::Plan;
 use crate::session::fix::trying::{Attempt, End, doubt, harm};
 use crate::state::Changed;
 
-/// A place that is left changed.
+/// A place that is left changed, and that a patch is to keep as it was.
 #[derive(Clone, Debug)]
-pub(crate) struct LeftPlace {
+pub(crate) struct KeptPlace {
     /// Its name.
     pub(crate) name: String,
     /// Those who leave it whom the patch changes.
@@ -17,7 +17,7 @@ pub(crate) struct LeftPlace {
     pub(crate) plan: Plan,
 }
 
-impl LeftPlace {
+impl KeptPlace {
     /// Whether one of them was told to have left it.
     fn is_left(&self, changed: &Changed) -> bool {
         let list = self.plan.workers.first().map_or(&[][..], Vec::as_slice);
@@ -32,7 +32,7 @@ impl LeftPlace {
 impl Attempt<'_, '_, '_, '_> {
     /// Nobody whom the patch changes leaves the place changed, and each does so well as without the patch, where one of
     /// them leaves it.
-    pub(super) fn keeps(&mut self, left: &LeftPlace) -> Result<(), End> {
+    pub(super) fn keeps(&mut self, left: &KeptPlace) -> Result<(), End> {
         let (with, changed) = self.patched.left(self.lab.suite, &left.plan)?;
         if let Said::NothingOf(test) = look(&left.plan, self.test, &with) {
             self.collects_the_same(left.plan.hash_seed)?;

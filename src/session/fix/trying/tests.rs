@@ -135,7 +135,7 @@ fn kept(patched: State) -> Tried {
         aim: Aim::Place,
     };
     let owners = vec![Owner::Test(test('a')), Owner::Test(test('b'))];
-    let left = LeftPlace { name: "shop.RATE".into(), owners, plan: plan("ab") };
+    let left = KeptPlace { name: "shop.RATE".into(), owners, plan: plan("ab") };
     attempt
         .run(&Failing { plan: plan("ac"), fails: false, runs: 1, shared: false, left: Some(left) })
         .unwrap()
