@@ -1,7 +1,7 @@
 """Where the last test reads a place: the last line of the project that it ran and that names it.
 
 Python tells nobody who reads a dictionary or an attribute. So the lines that load the place's name are known from the
-bytecode, and a trace function notes which of them are run. Files and modules are seen being opened and imported.
+bytecode, and a trace function notes which of them are run. Files are seen being opened as well.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from _typeshed import TraceFunction
 
 _IN_TEMPORARY = " in the temporary folder"
+#: What is given the name of an attribute as text.
+_BY_TEXT = frozenset(("getattr", "hasattr", "vars", "__dict__"))
 
 
 class Reads:
@@ -33,6 +35,7 @@ class Reads:
         self._lines: Dict[types.CodeType, FrozenSet[int]] = {}
         self._found: Optional[Tuple[str, int, str]] = None
         self._looks = False
+        self._was_opened = False  # which says more than that a file is named
 
     def start(self) -> None:
         """Look from here on, in this thread."""
@@ -42,12 +45,11 @@ class Reads:
         self._before = sys.gettrace()
         if self._sought.sort == "file":
             sys.addaudithook(self._hear)
-        else:
-            sys.settrace(self._enter)
+        sys.settrace(self._enter)
 
     def stop(self) -> Optional[messages.Line]:
         """Look no more; tells the last line that was seen to read the place."""
-        if self._looks and self._sought.sort != "file":
+        if self._looks:
             sys.settrace(self._before)
         self._looks = False
         if self._found is None:
@@ -63,13 +65,14 @@ class Reads:
         return self._step if self._lines[code] else None
 
     def _step(self, frame: types.FrameType, event: str, _: object) -> TraceFunction:
-        if event == "line" and frame.f_lineno in self._lines[frame.f_code]:
+        if event == "line" and not self._was_opened and frame.f_lineno in self._lines[frame.f_code]:
             self._note(frame)
         return self._step
 
     def _hear(self, event: str, arguments: Tuple[object, ...]) -> None:
         path = arguments[0] if self._looks and event == "open" else None
         if isinstance(path, (str, bytes)) and os.path.realpath(os.fsdecode(path)) == self._sought.text:
+            self._was_opened = True
             self._note(sys._getframe(1))
 
     def _note(self, frame: Optional[types.FrameType]) -> None:
@@ -104,21 +107,30 @@ def sought(name: str, rootdir: str) -> Sought:
             return Sought("file", os.path.join(folder, path[: -len(_IN_TEMPORARY)]))
         return Sought("file", os.path.realpath(os.path.join(rootdir, path)))
     patterns = (
-        ("constant", r'os\.environ\["(.+)"\]$'),
+        ("constant", r'os\.(?:environ\[|putenv\()"(.+)"[\])]$'),
         ("import", r'sys\.modules\["(.+)"\]$'),
         ("part", r"table (\w+) in "),
         ("name", r"(?:fixture|parameter|default argument|variable) (\w+) "),
+        ("constant", r"thread (.+)$"),
+        ("constant", r'(?:\w+\.)+\w+\("(.+)"\)$'),
+        ("attribute", r"(?:\w+\.)+\w+\((?:\w+\.)*([^\W\d]\w*)\)$"),  # what a function is asked for
+        ("attribute", r"(?:\w+\.)+([^\W\d]\w*)\(.*\)(?:\[.*\])?$"),  # the function
         ("attribute", r".*\.([^\W\d]\w*)(?:\[.*\])?(?: \(\d+\))?$"),
+        ("name", r"([^\W\d]\w*)$"),
     )
     for sort, pattern in patterns:
         found = re.match(pattern, name)
         if found is None:
             continue
-        module = name[: max(found.start(1) - 1, 0)]
+        module = _MODULE.findall(name[: max(found.start(1) - 1, 0)])[0]
         if sort == "attribute" and module in sys.modules:
             return Sought("global", found.group(1), module)
         return Sought(sort, found.group(1))
     return Sought(None, "")
+
+
+#: The name of a module at the end of a text, or nothing.
+_MODULE = re.compile(r"[\w.]*\Z")
 
 
 class Lines:
@@ -129,14 +141,19 @@ class Lines:
         self._named: Dict[str, List[int]] = {}
         self._imports = [at for at, place in enumerate(places) if place.sort == "import"]
         self._parts = [at for at, place in enumerate(places) if place.sort == "part"]
+        self._files: Dict[str, List[int]] = {}
         for at, place in enumerate(places):
-            if place.sort in ("name", "attribute", "global", "constant"):
+            if place.sort == "file":
+                self._files.setdefault(os.path.basename(place.text), []).append(at)
+            elif place.sort in ("name", "attribute", "global", "constant"):
                 self._named.setdefault(place.text, []).append(at)
 
     def of(self, code: types.CodeType, namespace: Dict[str, object]) -> Dict[int, Set[int]]:
         """The lines of a function with these globals, each with the numbers of the places."""
         starts = dict(dis.findlinestarts(code))
         found: Dict[int, Set[int]] = {}
+        as_text: Dict[int, Set[int]] = {}
+        by_text: Set[int] = set()
         line: Optional[int] = None
         before: Optional[dis.Instruction] = None
         imported: Set[object] = set()
@@ -147,10 +164,23 @@ class Lines:
             if instruction.opname == "IMPORT_NAME":
                 imported.add(instruction.argval)
             places = self._loaded(instruction, before, namespace, imported)
-            if places and line is not None:
-                found.setdefault(line, set()).update(places)
+            if line is not None:
+                if places:
+                    found.setdefault(line, set()).update(places)
+                if instruction.opname == "LOAD_CONST":
+                    as_text.setdefault(line, set()).update(self._as_text(instruction.argval))
+                elif _is_any_of(instruction.argval, _BY_TEXT):
+                    by_text.add(line)
             before = instruction
+        for line in by_text:
+            if as_text.get(line):
+                found.setdefault(line, set()).update(as_text[line])
         return found
+
+    def _as_text(self, constant: object) -> List[int]:
+        """The places whose attribute has a text as its name."""
+        named = self._named.get(constant, ()) if isinstance(constant, str) else ()
+        return [at for at in named if self._places[at].sort in ("attribute", "global")]
 
     def _loaded(
         self,
@@ -181,7 +211,14 @@ class Lines:
         if is_constant and isinstance(value, str):
             parts = (at for at in self._parts if re.search(rf"\b{re.escape(self._places[at].text)}\b", value))
             found.extend(parts)
+            base = value.rpartition("/")[2]
+            if base in self._files and (base != value or "." in base):  # a word by itself may be any word
+                found.extend(self._files[base])
         return found
+
+
+def _is_any_of(value: object, names: FrozenSet[str]) -> bool:
+    return any(isinstance(one, str) and one in names for one in (value if isinstance(value, tuple) else (value,)))
 
 
 #: Instructions that load a name that is a function's own, or of one that encloses it.

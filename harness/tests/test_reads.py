@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import signal
 import sys
 import types
 from typing import Callable, Dict, List
@@ -49,6 +51,18 @@ def _nested() -> Callable[[], object]:
     return inner
 
 
+def _asked() -> object:
+    return (
+        os.getcwd(),
+        signal.getsignal(signal.SIGUSR1),
+        random.random(),
+        getattr(sys, "path"),  # noqa: B009
+        ("path", "data"),
+        os.path.exists("here/data"),
+        os.path.exists("data.txt"),
+    )
+
+
 def _lines(name: str, function: Callable[..., object]) -> List[int]:
     """The lines that name a place, from the function's own."""
     found = Lines([sought(name, "/nowhere")]).of(function.__code__, function.__globals__)
@@ -70,6 +84,13 @@ def _lines(name: str, function: Callable[..., object]) -> List[int]:
         ("variable path that f encloses", _with_locals, [2]),
         ('sys.modules["sys"]', _imported_here, [1]),
         ("open file", _of_the_module, []),
+        ("os.getcwd()", _asked, [2]),
+        ("signal.getsignal(signal.SIGUSR1)", _asked, [3]),
+        ("signal.getsignal(signal.SIGUSR2)", _asked, []),
+        ("random", _asked, [4]),
+        ("sys.path", _asked, [5]),
+        ("file some/data", _asked, [7]),
+        ("file some/data.txt", _asked, [8]),
     ],
 )
 def test_a_line_names_a_place_by_its_module_or_its_last_name(
@@ -93,6 +114,26 @@ def test_a_name_that_was_imported_stands_for_the_global_and_another_of_that_name
     finally:
         del sys.modules[state.__name__]
     assert found == [[1], [1], []]
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("umask", ("name", "umask", "")),
+        ("sys.getrecursionlimit()", ("global", "getrecursionlimit", "sys")),
+        ("os.nice(0)", ("global", "nice", "os")),
+        ('shop.get_options()["precision"]', ("attribute", "get_options", "")),
+        ("signal.pthread_sigmask(signal.SIG_BLOCK, [])", ("global", "pthread_sigmask", "signal")),
+        ("shop.getrlimit(shop.RLIMIT_NOFILE)", ("attribute", "RLIMIT_NOFILE", "")),
+        ('codecs.lookup_error("shop")', ("constant", "shop", "")),
+        ('os.putenv("TZ")', ("constant", "TZ", "")),
+        ('logging.getLogger("shop").level', ("attribute", "level", "")),
+        ("thread shopper", ("constant", "shopper", "")),
+        ("descriptor 7", (None, "", "")),
+    ],
+)
+def test_what_a_setting_is_asked_by_stands_for_it(place: str, expected: object) -> None:
+    assert sought(place, "/nowhere") == expected
 
 
 def test_many_places_are_told_apart_in_one_look() -> None:
