@@ -255,6 +255,12 @@ pub(crate) const FIRST_ROUNDS: [u64; 2] = [2, 4];
 /// The same where the first failure of a named test is looked into.
 pub(crate) const VICTIM_ROUND: u64 = 2;
 
+/// Into how many parts the tests before a named one are split, each of which is run with it, before all of them are.
+pub(crate) const VICTIM_PARTS: usize = 16;
+
+/// Of how many tests such a part is at least: of few, suite order is run as soon.
+pub(crate) const VICTIM_PART: usize = 8;
+
 /// The same at most where the first isolation failure ends the session.
 pub(crate) const FAIL_FAST_ROUND: u64 = 2;
 

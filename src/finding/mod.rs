@@ -99,6 +99,8 @@ pub enum Origin {
     Suspected(u64),
     /// The run with this number of a test directly after those that were known to leave what it names.
     Leaking(u64),
+    /// The part with this number of the tests before a named one in suite order, with that after them.
+    Part(u64),
     /// The trial with this index.
     Trial(u64),
     /// The row with this number of a square in which every test comes directly after every other.

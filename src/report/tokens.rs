@@ -41,6 +41,7 @@ impl<'a> Tokens<'a> {
             | Origin::LeftOver(_)
             | Origin::Suspected(_)
             | Origin::Leaking(_)
+            | Origin::Part(_)
             | Origin::Adjacent(_)
             | Origin::Pair(_)
             | Origin::Recording

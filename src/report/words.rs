@@ -256,6 +256,7 @@ pub(crate) fn origin(origin: Origin) -> String {
         Origin::Leaking(number) => {
             format!("run {number} of a test directly after those that leave what it names")
         }
+        Origin::Part(number) => format!("part {number} of suite order with the named test after it"),
         Origin::Trial(index) => format!("trial {index}"),
         Origin::Adjacent(row) => format!("row {row} of every test directly after every other"),
         Origin::Pair(number) => format!("run {number} of two tests by themselves"),

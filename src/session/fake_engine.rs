@@ -70,16 +70,16 @@ pub(crate) fn test(letter: char) -> TestIndex {
     TestIndex(letter as u32 - 'a' as u32)
 }
 
-/// The letter of a test.
+/// The letter of a test; of a late one some sign that comes as late.
 pub(crate) fn name(test: TestIndex) -> char {
-    (b'a' + test.0 as u8) as char
+    char::from_u32('a' as u32 + test.0).unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
 fn file(letter: char) -> String {
     format!("test_{letter}.py")
 }
 
-/// A suite of so many tests, 30 at most.
+/// A suite of so many tests.
 pub(crate) fn suite(tests: u32) -> Suite {
     let test = |number: u32| {
         let letter = name(TestIndex(number));

@@ -106,7 +106,7 @@ impl Trials {
                 }
             }
             // Of few tests each, and there may be thousands.
-            Origin::Leaking(_) | Origin::Pair(_) | Origin::Race(_) => {}
+            Origin::Leaking(_) | Origin::Part(_) | Origin::Pair(_) | Origin::Race(_) => {}
             _ => self.keep(suite, origin, plan, trial),
         }
     }
@@ -203,6 +203,7 @@ fn purpose(origin: Origin) -> &'static str {
         Origin::LeftOver(_) => "what the session before left unjudged",
         Origin::Suspected(_) => "suspected tests before or after all others",
         Origin::Leaking(_) => "tests directly after those that leave what they name",
+        Origin::Part(_) => "parts of suite order with the named test after them",
         Origin::Trial(_) => "trials",
         Origin::Adjacent(_) => "every test directly after every other",
         Origin::Pair(_) => "two tests by themselves",

@@ -103,6 +103,7 @@ impl Account {
             | Origin::LeftOver(_)
             | Origin::Suspected(_)
             | Origin::Leaking(_)
+            | Origin::Part(_)
             | Origin::Adjacent(_)
             | Origin::Pair(_) => {}
         }

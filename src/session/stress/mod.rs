@@ -6,6 +6,7 @@ mod apart;
 mod left_over;
 pub(crate) mod sample;
 pub(crate) mod suspected;
+mod in_parts;
 mod leaking;
 pub(crate) mod hash_seeds;
 pub(crate) mod network;
@@ -307,8 +308,8 @@ impl Session<'_> {
         tests.into_iter().filter(fails).collect()
     }
 
-    /// Explains the first way in which the victim fails: in suite order, in the first trials, in a race with a
-    /// test that it is in conflict with, or in the first trial in which it does. Forks need no check
+    /// Explains the first way in which the victim fails: after a part of what comes before it, in suite order, in the first
+    /// trials, in a race with a test that it is in conflict with, or in the first trial in which it does. Forks need no check
     /// beforehand: whatever they show is confirmed.
     fn look_for_victim(
         &mut self,
@@ -317,10 +318,16 @@ impl Session<'_> {
         hash_seed: u32,
     ) -> Result<(), RunError> {
         let first = self.run_before_all(lab, suite_order)?;
-        let shown = lab.trial(Origin::Baseline, suite_order)?;
+        self.victim_in_parts(lab, suite_order)?;
+        let shown = match lab.book().waiting.is_empty() {
+            true => Some(lab.trial(Origin::Baseline, suite_order)?),
+            false => None,
+        };
         self.look_at_resets(lab, first)?;
         lab.end_on_time();
-        self.look_for_servers(lab, suite_order, &shown)?;
+        if let Some(shown) = shown {
+            self.look_for_servers(lab, suite_order, &shown)?;
+        }
         if lab.book().waiting.is_empty() {
             self.leaking_first(lab, suite_order, self.share(SWEEP_SHARE))?;
         }
