@@ -220,29 +220,46 @@ impl Runner<'_, '_> {
         Ok(told.into_iter().zip(last).map(|(told, last)| told.unwrap_or((Answer::Undone, last))).collect())
     }
 
-    /// Which of the places are left in the same way by a test after which the last one shows what it does with no other
-    /// before it: none matters by itself.
-    fn settled(&mut self, places: &[Place]) -> Result<Vec<bool>, Stopped> {
-        let controls = self.controls();
+    /// What is seen with nothing put back, and the places that other tests leave changed after which the last one shows what it
+    /// does with none before it: side by side, where one run tells.
+    fn look(&mut self) -> Result<((Answer, Changed), Vec<Place>), Stopped> {
+        let (controls, instructions) = (self.controls(), self.case.instructions());
+        if self.repetitions.max(self.shows) > 1 {
+            let own = self.run(&instructions, false)?;
+            // What was seen is told without them as well.
+            let left = self.watched(&controls, &instructions).map(|seen| self.harmless(seen));
+            return Ok((own, left.unwrap_or_default()));
+        }
+        let plans: Vec<Plan> = std::iter::once(self.case.cheap.reseeded(0)).chain(controls).collect();
+        let mut seen = self.watched(&plans, &instructions)?.into_iter();
+        let (trial, changed) = seen.next().ok_or(Stopped)?;
+        let answer = self.answer(0, &instructions, &trial, changed.as_ref()).unwrap_or(Answer::Undone);
+        let left = self.harmless(seen.collect());
+        Ok(((answer, changed.unwrap_or_default()), left))
+    }
+
+    /// Runs plans once, and tells what they leave.
+    fn watched(
+        &mut self,
+        plans: &[Plan],
+        instructions: &Instructions,
+    ) -> Result<Vec<(Trial, Option<Changed>)>, Stopped> {
         if self.is_over().is_some() {
             return Err(Stopped);
         }
-        self.experiments += controls.len() as u32;
-        let instructions = self.case.instructions();
-        let asked: Vec<_> = controls.iter().map(|plan| (plan, &instructions)).collect();
-        let seen = self.lab.probes_explaining(&asked, false).map_err(|error| {
+        self.experiments += plans.len() as u32;
+        let asked: Vec<_> = plans.iter().map(|plan| (plan, instructions)).collect();
+        self.lab.probes_explaining(&asked, false).map_err(|error| {
             self.error = Some(error);
             Stopped
-        })?;
-        let harmless =
+        })
+    }
+
+    /// The places that are left changed in those of some runs in which the failure is undone.
+    fn harmless(&self, seen: Vec<(Trial, Option<Changed>)>) -> Vec<Place> {
+        let undone =
             seen.into_iter().filter(|(trial, _)| observe(trial, &self.case.wanted) == self.case.undone);
-        let left: Vec<Place> = harmless.flat_map(|(_, changed)| changed.unwrap_or_default().places).collect();
-        // The states of generators of random numbers have all one text.
-        let alike = |place: &Place, other: &Place| {
-            place.kind != StateKind::Random
-                && (&place.name, &place.old, &place.new) == (&other.name, &other.old, &other.new)
-        };
-        Ok(places.iter().map(|place| left.iter().any(|other| alike(place, other))).collect())
+        undone.flat_map(|(_, changed)| changed.unwrap_or_default().places).collect()
     }
 
     /// Plans with another test before the last one, of those that are likely to use what the polluter uses.
@@ -313,14 +330,11 @@ impl Experiment for Places<'_, '_, '_> {
 }
 
 fn explain_with(runner: &mut Runner<'_, '_>) -> Explanation {
-    let Ok((as_it_was, seen)) = runner.run(&runner.case.instructions(), false) else {
+    let Ok(((as_it_was, seen), left)) = runner.look() else {
         return unexplained(&runner.cut_short(" to look into it"), Vec::new(), runner.experiments);
     };
     let (cut_off, unread, places) = (seen.cut_off, seen.unread, seen.places);
-    let settled = match runner.settled(&places) {
-        Ok(settled) => settled,
-        Err(Stopped) => vec![false; places.len()],
-    };
+    let settled = settled(&places, &left);
     let suspected = suspected(&places, &settled);
     let unexplained = |why: &str, experiments: u32| Explanation {
         changed: suspected.len(),
@@ -371,6 +385,16 @@ fn explain_with(runner: &mut Runner<'_, '_>) -> Explanation {
         experiments: runner.experiments,
         ..Explanation::default()
     }
+}
+
+/// Which of the places are among those that were left in the same way where that did not matter: none matters by itself.
+fn settled(places: &[Place], left: &[Place]) -> Vec<bool> {
+    // The states of generators of random numbers have all one text.
+    let alike = |place: &Place, other: &Place| {
+        place.kind != StateKind::Random
+            && (&place.name, &place.old, &place.new) == (&other.name, &other.old, &other.new)
+    };
+    places.iter().map(|place| left.iter().any(|other| alike(place, other))).collect()
 }
 
 /// The last word: with nothing restored the failure shows, and with the cause restored it does not. Of places

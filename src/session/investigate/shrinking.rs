@@ -35,17 +35,28 @@ pub(crate) fn shrink_victim(
     let most = if verdict == Verdict::Race { RACE_RATE } else { 1.0 };
     let rate = tally.rate_at_least().min(most);
     let varies = !(evidence.again.always() && tally.always());
-    let confirmed = |lab: &mut Lab<'_>, rate: f64| {
-        let looked_for = exactly(suspect, &wanted);
-        let shrunk = run_shrinker(lab, plan.clone(), target, rate, &looked_for, Observation::Same)?;
+    let looked_for = exactly(suspect, &wanted);
+    let confirmed = |lab: &mut Lab<'_>, shrunk: Shrunk| {
         let given_up = given_up(&shrunk);
         let found = confirm::victim(lab, suspect, &wanted, shrunk, finding.clone(), varies)?;
         Ok::<_, RunError>(Finding { given_up, ..found })
     };
+    let shrunk_and_confirmed = |lab: &mut Lab<'_>, rate: f64| {
+        let shrunk = run_shrinker(lab, plan.clone(), target, rate, &looked_for, Observation::Same)?;
+        confirmed(lab, shrunk)
+    };
     if evidence.alone.failed > 0 {
         return by_chance::victim(lab, suspect, (plan, target), evidence.alone, finding);
     }
-    let found = confirmed(lab, rate)?;
+    if verdict == Verdict::Victim && rate >= 1.0 && !varies && lab.forks(&plan) {
+        let shrunk = run_shrinker_but_for_imports(lab, plan.clone(), target, &looked_for, Observation::Same)?;
+        let found = confirmed(lab, shrunk)?;
+        if matches!(found.kind, Kind::Victim | Kind::Nio) && found.with.always() {
+            return Ok(found);
+        }
+        // It may need other files imported, which is asked about then.
+    }
+    let found = shrunk_and_confirmed(lab, rate)?;
     if verdict == Verdict::Victim && tally.always() && matches!(found.kind, Kind::Nod | Kind::RandomDraws) {
         // It had passed alone by luck.
         let more = by_chance::victim(lab, suspect, (plan, target), found.without, finding)?;
@@ -56,7 +67,7 @@ pub(crate) fn shrink_victim(
     }
     // It seemed to fail each time, so that every pass was believed, and it does not.
     let measured = found.with.rate_at_least();
-    confirmed(lab, if measured > 0.0 { measured } else { UNKNOWN_RATE })
+    shrunk_and_confirmed(lab, if measured > 0.0 { measured } else { UNKNOWN_RATE })
 }
 
 /// Shrinks a failure in its own plan, as if it showed there each time.

@@ -10,11 +10,11 @@ use crate::run::RunError;
 use crate::session::lab::{Lab, serial};
 use crate::session::stress::Session;
 use crate::suite::TestIndex;
-use crate::trial::Trial;
+use crate::trial::{Outcome, Trial};
 
 impl Session<'_> {
     /// Runs parts of what comes before the victim, each with it, up to the first after which it fails, where forks make that
-    /// cheap and it passes alone. A server that trials share is looked at in suite order, which is run first then.
+    /// cheap and it passes alone. Who talks to a server that trials share is asked in suite order, which is run first then.
     ///
     /// # Errors
     /// Those of the engine.
@@ -23,7 +23,7 @@ impl Session<'_> {
         let parts = parts(&suite_order.workers[0], victim);
         if parts.is_empty()
             || !lab.forks(suite_order)
-            || !lab.servers().is_empty()
+            || lab.servers().iter().any(|server| server.reached)
             || !lab.resets().is_empty()
         {
             return Ok(());
@@ -50,7 +50,7 @@ fn parts(list: &[TestIndex], victim: TestIndex) -> Vec<&[TestIndex]> {
 }
 
 fn passed(trial: &Trial, test: TestIndex) -> bool {
-    trial.executions.iter().any(|run| run.test == test && !run.outcome.is_failure())
+    trial.executions.iter().any(|run| run.test == test && run.outcome == Outcome::Passed)
 }
 
 #[cfg(test)]
