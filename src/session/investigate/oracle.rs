@@ -68,6 +68,8 @@ impl PytestOracle<'_, '_> {
                 let foreseeable = self.answers.len() < FORESEEN_ANSWERS;
                 let room = if foreseeable { self.lab.at_once(candidate) as usize - 1 } else { 0 };
                 let next = questions_after(self.problem, &self.answers, room);
+                // Beside a fork a process of its own takes longer than asking later does, and may be for nothing.
+                let next = next.into_iter().filter(|plan| self.lab.forks(plan) == self.lab.forks(candidate));
                 let plans: Vec<Plan> = std::iter::once(candidate.clone()).chain(next).collect();
                 let trials = self.lab.run_ahead(&plans)?;
                 self.ahead = plans.into_iter().zip(trials).collect();
