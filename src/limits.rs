@@ -531,6 +531,9 @@ pub(crate) const INDEX_LOCK: Duration = Duration::from_secs(60);
 /// Places that tests leave changed of which the lines are looked for: each takes a run of a test.
 pub(crate) const LEAK_LINES: usize = 500;
 
+/// How many of the places that one test leaves are watched in one run: each is looked at after each line.
+pub(crate) const LEAK_WATCHED: usize = 50;
+
 /// How many of those who leave a place are asked, one after the other, until one leaves it by itself as well.
 pub(crate) const LEAK_ROUNDS: usize = 3;
 

@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::fs;
-use std::num::NonZero;
 use std::process::Command;
 
 use jostle::formats::PROTOCOL_VERSION;
@@ -195,7 +194,7 @@ fn the_harness_knows_all_that_jostle_says() {
     let instructions = Instructions {
         restore: vec![place()],
         import: Some(place()),
-        watch: Some(place()),
+        watch: vec![place()],
         follow: Some(place()),
         from: 1,
         teardown: Some(fixture),
@@ -228,7 +227,7 @@ fn the_harness_knows_all_that_jostle_says() {
                 hosts: &hosts,
                 filter: Some(place()),
             }),
-            stop: NonZero::new(1),
+            stop: Some(1),
             explain: Some(&instructions),
             named_places: &named,
             servers: &servers,

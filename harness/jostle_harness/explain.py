@@ -55,7 +55,7 @@ class Explainer:
         servers: Sequence[messages.Server] = (),
     ) -> None:
         self._restore: Set[str] = set(instructions["restore"])
-        self._watch: Optional[str] = instructions["watch"]
+        self._watch: Optional[str] = next(iter(instructions["watch"]), None)
         self._follow: Optional[str] = instructions["follow"]
         #: The place in the list of the test before which the state is noted.
         self._from: int = instructions["from"]
@@ -64,6 +64,8 @@ class Explainer:
         self._early: List[_SetUp] = []
         self._follower: Optional[Follower] = None
         self._is_import = instructions["import"] is not None
+        #: Whether what each test leaves is told, so that all of them name places as one.
+        self._looks_after_each = instructions["left"]
         self._writes: Optional[Writes] = None
         self._reads: Optional[Reads] = None
         self._rootdir = rootdir
@@ -97,8 +99,8 @@ class Explainer:
             with collector.held_back():
                 self._noted = list(self._places())
 
-    def restore(self, instructions: messages.Instructions) -> None:
-        """Take other instructions of what is to be put back."""
+    def take_up(self, instructions: messages.Instructions, items: Sequence[pytest.Item]) -> None:
+        """Take other instructions of what is to be put back, in a fork that goes on with these tests."""
         self._restore = set(instructions["restore"])
 
     def _look_before_teardown(self, channel: Channel) -> None:
@@ -122,7 +124,7 @@ class Explainer:
         self._named = NamedState(self._named_places)
         self._contexts = ContextVariables(self.is_own, self._is_runner)
         # What a test that pollutes itself is given is its own before it is whoever else's.
-        itself = len({id(item) for item in self._items}) == 1
+        itself = len({id(item) for item in self._items}) == 1 and not self._looks_after_each
         parameters = self._parameters()
         plain = [(path, value) for path, value in parameters if itself and type(value) in (dict, list, set)]
         self._graph = graph.loaded(self.is_own, plain, self._process_state.held())
@@ -143,7 +145,7 @@ class Explainer:
         if self._watch == GARBAGE:
             self._leftovers.watch_garbage()
         elif self._watch is not None:
-            self._writes = Writes(self._watch, self._rootdir, self._probe)
+            self._writes = Writes([self._watch], self._rootdir, self._probe)
             self._writes.start()
             self._reads = Reads(self._watch, self._rootdir)
         if self._follow is not None:
@@ -275,7 +277,7 @@ class Explainer:
     def _look(self, channel: Channel, next_item: Optional[pytest.Item]) -> None:
         if self._follower is not None or self._graph is None:
             return
-        written = None if self._writes is None else self._writes.stop()
+        written = None if self._writes is None else next(iter(self._writes.stop().values()), None)
         places = list(self._places()) if self._noted is None else self._noted
         self._leftovers.stop()
         if self._watch == GARBAGE:
@@ -303,11 +305,15 @@ class Explainer:
                 failed=failed,
                 unread=self._named.unread(),
                 written=written,
-                no_line=None if written is not None or self._writes is None else self._writes.no_line(),
+                no_line=self._no_line() if written is None else None,
             )
         )
         if self._reads is not None and not self._is_import:
             self._reads.start()
+
+    def _no_line(self) -> Optional[messages.NoLine]:
+        """Why the line that has written the place which is watched is not told, if it was looked for."""
+        return None if self._writes is None or self._watch is None else self._writes.no_line(self._watch)
 
     def _look_at_garbage(self, places: List[Place]) -> Optional[messages.Written]:
         """Have the objects that are left to the collector told by what they are. Returns where the first was made."""

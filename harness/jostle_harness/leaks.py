@@ -11,11 +11,10 @@ What a fixture of a wider scope changes while it is set up is no test's. What is
 from __future__ import annotations
 
 import contextlib
-import re
 import sys
 import threading
 import warnings
-from typing import TYPE_CHECKING, Any, Callable, Dict, Generator, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Generator, Iterator, List, Optional, Sequence, Tuple
 
 import pluggy
 import pytest
@@ -32,26 +31,14 @@ from .opened import Opened
 from .places import Place, show
 from .process_state import ProcessState
 from .servers import Servers
+from .settled import FILTERS, STAYS, comes_along, is_cache, is_settled, use_libraries
 from .writes import Writes
 
 if TYPE_CHECKING:
     from .channel import Channel
 
-#: What nobody puts back: it has gone on since, or lies where others may need it by now.
-_STAYS = frozenset(
-    (
-        "thread",
-        "child process",
-        "descriptor",
-        "port",
-        "file system",
-        "database",
-        "session/module fixture state",
-        "random state",  # who seeds is told from who draws by what the same test leaves next
-    )
-)
-#: What pytest puts back after each test.
-_FILTERS = "warnings.filters"
+#: What is shown of a value that says nothing of itself.
+_OPAQUE = ("another state", "another file", "another loop", "open")
 #: What was changed and not yet undone, by name.
 _Pending = Dict[str, Place]
 
@@ -64,7 +51,9 @@ class Leaks(Explainer):
         self._channel = channel
         self._opened = Opened()
         self._position = 0
-        self._watched, self._watch = self._watch, None  # in all that is run, and not to the last test
+        self._watched: Sequence[str] = arguments[0]["watch"]
+        self._watch = None  # in all that is run, and not to the last test
+        self._has_begun = False
         self._child_starts: Optional[ChildStarts] = None
         #: What the test that runs has changed before a fixture was set up or torn down in its course.
         self._of_test: _Pending = {}
@@ -80,19 +69,36 @@ class Leaks(Explainer):
     def pytest_runtest_setup(self) -> Generator[None, None, None]:
         """Note how everything is, before the first test. All looks are made where pytest captures and has its own handlers in
         place, so that none of that differs from one to the next."""
-        if self._graph is None:
-            _use_libraries()
-            self.start()
-            self._changes()  # what noting has changed itself
-            if self._watched is not None:
-                self._writes = Writes(self._watched, self._rootdir, self._probe)
-                self._writes.start()
-                if self._watched.startswith(CHILD):
-                    self._child_starts = ChildStarts(self._rootdir, children)
+        if not self._has_begun:
+            self._begin()
         self._of_test = {}
         self._opened.forget()
         self._filters = list(warnings.filters)
         yield
+
+    def note(self) -> None:
+        """Note how everything is, for all who go on from here."""
+        use_libraries()
+        self.start()
+
+    def take_up(self, instructions: messages.Instructions, items: Sequence[pytest.Item]) -> None:
+        """Watch other places, in a fork that goes on with these tests."""
+        self._watched = instructions["watch"]
+
+    def _begin(self) -> None:
+        self._has_begun = True
+        was_noted = self._graph is not None
+        if not was_noted:
+            self.note()
+        with collector.held_back():
+            self._changes()  # what noting has changed itself, and what is another where pytest captures
+            if was_noted:
+                self._renew_small(True)
+        if self._watched:
+            self._writes = Writes(self._watched, self._rootdir, self._probe)
+            self._writes.start()
+            if any(name.startswith(CHILD) for name in self._watched):
+                self._child_starts = ChildStarts(self._rootdir, children)
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_runtest_teardown(self, nextitem: Optional[pytest.Item]) -> Generator[None, None, None]:  # type: ignore[override]
@@ -110,7 +116,7 @@ class Leaks(Explainer):
     def _changed_filters(self) -> Iterator[Place]:
         """The filters of warnings, if a test has left others and pytest puts them back after it."""
         if list(warnings.filters) != self._filters and self._config.pluginmanager.hasplugin("warnings"):
-            yield Place(_FILTERS, "logging/warnings", show(self._filters), show(list(warnings.filters)), None)
+            yield Place(FILTERS, "logging/warnings", show(self._filters), show(list(warnings.filters)), None)
 
     def follow(self, position: int, channel: Channel, next_item: Optional[pytest.Item]) -> None:
         """Nothing is left to be told after a test."""
@@ -176,30 +182,33 @@ class Leaks(Explainer):
                 found[place.name] = place
             return found
 
-    def _written(self) -> Optional[messages.Written]:
-        """Where the place in question was written last, so far."""
-        if self._watched is not None and self._child_starts is not None:
-            return self._child_starts.of(self._watched[len(CHILD) :])
-        return None if self._writes is None else self._writes.found()
+    def _written(self) -> Dict[str, messages.Written]:
+        """Where the places in question were written last, so far."""
+        written = {} if self._writes is None else self._writes.found()
+        if self._child_starts is not None:
+            for name in self._watched:
+                started = self._child_starts.of(name[len(CHILD) :]) if name.startswith(CHILD) else None
+                if started is not None:
+                    written[name] = started
+        return written
 
     def _tell(
         self,
         places: List[Place],
-        written: Optional[messages.Written],
+        written: Dict[str, messages.Written],
         position: int,
         fixture: Optional[messages.Fixture] = None,
         line: Optional[int] = None,
     ) -> None:
         if places:
-            known = written if any(place.name == self._watched for place in places) else None
-            self._channel.send(message(places, self.is_own, position, fixture, None, line, known))
+            self._channel.send(message(places, self.is_own, position, fixture, None, line, written))
 
     def _undo(self, places: List[Place]) -> None:
         """Put back what may be put back, and take everything else as it is."""
         put_back = False
         grown = _grown(places)
         for place in reversed(places):
-            if place.restore is None or place.low_confidence or place.kind in _STAYS or _is_cache(place):
+            if place.restore is None or place.low_confidence or place.kind in STAYS or is_cache(place):
                 continue
             if place.name.startswith(grown):
                 continue
@@ -249,7 +258,7 @@ class Leaks(Explainer):
     def _leave_out(self) -> None:
         """Look not at what pytest sets for each test."""
         if self._config.pluginmanager.hasplugin("warnings"):
-            self._process_state.leave_out(_FILTERS)
+            self._process_state.leave_out(FILTERS)
 
     def _note_imported(self) -> None:
         """Note what was imported since."""
@@ -322,13 +331,12 @@ class ImportLeaks:
     the filters of warnings once all is collected.
     """
 
-    def __init__(self, channel: Channel, rootdir: str, watched: Optional[str]) -> None:
+    def __init__(self, channel: Channel, rootdir: str, watched: Sequence[str]) -> None:
         self._channel = channel
         self._threads = set(threading.enumerate())
         self._state = ProcessState()
-        self._watched = watched
         self._writes: Optional[Writes] = None
-        if watched is not None:
+        if watched:
             self._writes = Writes(watched, rootdir, lambda name: self._state.probe(name) or self._threads_now)
             self._writes.start()
 
@@ -337,7 +345,7 @@ class ImportLeaks:
 
     def look(self, file: str) -> None:
         """Tell what has changed since this was made."""
-        found = None if self._writes is None else self._writes.found()
+        written = {} if self._writes is None else self._writes.found()
         if self._writes is not None:
             self._writes.stop()
         places = [
@@ -354,7 +362,6 @@ class ImportLeaks:
         ]
         self._state.streams.close_copies()
         if places:
-            written = found if any(place.name == self._watched for place in places) else None
             self._channel.send(message(places, lambda _: False, file=file, written=written))
 
 
@@ -365,12 +372,11 @@ def message(
     fixture: Optional[messages.Fixture] = None,
     file: Optional[str] = None,
     line: Optional[int] = None,
-    written: Optional[messages.Written] = None,
+    written: Optional[Dict[str, messages.Written]] = None,
 ) -> messages.Left:
     """What is told of those that were left."""
-    settled = [
-        at for at, place in enumerate(places) if _is_settled(place, is_own) or _comes_along(place, places, is_own)
-    ]
+    lines = written or {}
+    settled = [at for at, place in enumerate(places) if is_settled(place, is_own) or comes_along(place, places, is_own)]
     told = [place.message() for place in places]
     return {
         "type": "left",
@@ -380,89 +386,8 @@ def message(
         "line": line,
         "places": told,
         "settled": settled,
-        "written": written,
+        "written": [(at, lines[place.name]) for at, place in enumerate(places) if place.name in lines],
     }
-
-
-#: A function, a class or an object of a module, as it is shown.
-_OF_MODULE = re.compile(r"<(?:function |class |bound method )?([\w.]+)")
-#: A step of a path that its module, class or object keeps to itself.
-_PRIVATE = re.compile(r"(?:^|\.)_(?!_)")
-#: Registries that are private by their names, and are filled by whoever calls for it.
-_REGISTRIES = (
-    "xml.etree.ElementTree._namespace_map",
-    "shutil._ARCHIVE_FORMATS",
-    "shutil._UNPACK_FORMATS",
-    "webbrowser._browsers",
-)
-#: Tables of what is made for whoever asks first, and of which nothing but the time that it takes depends.
-_MADE_ONCE = (
-    "logging.Logger.manager.loggerDict[",
-    "logging.root.manager.loggerDict[",
-)
-#: What libraries call that which they keep to be faster, and what Python shows of it.
-_FASTER = re.compile(r"cache|memo(?!r)", re.IGNORECASE)
-_CACHED = " cached results"
-#: Where modules register what is theirs as they are imported.
-_BY_IMPORTS = ("the classes that are registered with ", "copyreg.dispatch_table[", "ctypes.pythonapi.")
-#: What Python itself keeps of a class, once somebody copies or pickles an object of it, or asks for its annotations.
-_BY_PYTHON = (".__slotnames__", ".__annotations__", ".__annotations_cache__")
-#: What is shown of a value that says nothing of itself.
-_OPAQUE = ("another state", "another file", "another loop", "open")
-_NOTHING = ("(absent)", "None", "False", "{}", "[]", "set()")
-
-
-def _comes_along(place: Place, places: List[Place], is_own: Callable[[str], bool]) -> bool:
-    """Whether a module was put into the table by another that was imported, as those that are written in C do, or a module of
-    others that was imported has registered what is its own."""
-    if place.name.startswith(_BY_IMPORTS) and not _is_of_project(place, is_own):
-        return any(other.name.startswith("sys.modules[") and other.low_confidence for other in places)
-    parent = place.name.rpartition(".")[0] + '"]'
-    return place.name.startswith('sys.modules["') and any(
-        other.name == parent and other.low_confidence and other.old == "(absent)" for other in places
-    )
-
-
-def _use_libraries() -> None:
-    """Have libraries do what their first use does to public names of theirs: replacing tables by others is else what a test does
-    to them."""
-    mimetypes = sys.modules.get("mimetypes")
-    if mimetypes is not None and not mimetypes.inited:
-        mimetypes.init()
-
-
-def _is_handed_out(place: Place) -> bool:
-    """Whether a library has put a function or a class of its own where it gives it to whoever asks first."""
-    parts = _OF_MODULE.findall(place.new) if place.new.startswith(("<function ", "<class ")) else []
-    package = place.name.partition(".")[0]
-    return bool(parts) and place.old == "(absent)" and all(part.partition(".")[0] == package for part in parts)
-
-
-def _is_settled(place: Place, is_own: Callable[[str], bool]) -> bool:
-    """Whether a change is likely one that only the first use of a library makes: of a cache, an import, or what an object
-    of installed code remembers for itself."""
-    if place.kind in _STAYS or place.kind == "random state":
-        return False
-    if (
-        _is_cache(place)
-        or place.new.endswith(_CACHED)
-        or place.name.startswith(_MADE_ONCE)
-        or place.kind == "import-time"
-        or place.name.endswith(_BY_PYTHON)
-        and place.old == "(absent)"
-        or place.name == _FILTERS
-        and place.restore is None
-        or place.name.startswith("sys.modules[")
-        and place.low_confidence
-    ):
-        return True
-    if not place.low_confidence or place.name.startswith(_REGISTRIES):
-        return False
-    if _is_of_project(place, is_own):
-        return False
-    if _PRIVATE.search(place.name) or _FASTER.search(place.name):
-        return True
-    return _is_handed_out(place) or place.old in _NOTHING and place.old != "(absent)"
 
 
 def _left(before: _Pending, now: List[Place]) -> List[Place]:
@@ -489,13 +414,3 @@ def _grown(places: List[Place]) -> Tuple[str, ...]:
         if place.old == "(absent)" and place.new.startswith(("<function ", "<class "))
     )
     return tuple(f"{module}." for module in of_modules if module in sys.modules)
-
-
-def _is_of_project(place: Place, is_own: Callable[[str], bool]) -> bool:
-    """Whether a place holds something of the project's."""
-    parts = _OF_MODULE.findall(place.new)
-    return any(is_own(part.rpartition(".")[0]) or is_own(part.partition(".")[0]) for part in parts)
-
-
-def _is_cache(place: Place) -> bool:
-    return place.recipe is not None and place.recipe["how"] == "cache"

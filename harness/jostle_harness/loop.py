@@ -147,12 +147,12 @@ class Loop:
         if self._setup.tests != tests:
             self._choose_others(position)
         if explainer is not None and self._setup.explain is not None:
-            explainer.restore(self._setup.explain)
+            explainer.take_up(self._setup.explain, self._looked_at())
         self._channel.send(messages.Running(type="running"))
 
     def _choose_others(self, position: int) -> None:
         """Take up other tests from this position on, for which the test before would have been torn down as it was."""
-        before = self.items[position - 1]
+        before = self.items[position - 1] if position > 0 else None
         following = None if before is None else self._next(position - 1, before)
         session = next(item.session for item in self.collected.values())
         self.choose(session.items)
@@ -164,15 +164,18 @@ class Loop:
         item = next((item for item in self.items if item is not None), None)
         if self._setup.explain is None or self._setup.explain["import"] is not None or item is None:
             return None
+        explainer = self._explainer_of(self._setup.explain, item.config, self._looked_at())
+        item.config.pluginmanager.register(explainer, "jostle-explainer")
+        return explainer
+
+    def _looked_at(self) -> List[pytest.Item]:
+        """The tests, of which those are known by now whose parameters are others in each process."""
         from .places import are_passing
 
-        items = [item for item in self.items if item is not None]
         names = [node_id for node_id, _ in self._setup.tests]
         passing = [item for item, name in zip(self.items, names) if item is not None and text(item.nodeid) != name]
         are_passing(value for item in passing for _, value in pytest_private.parameters(item))
-        explainer = self._explainer_of(self._setup.explain, item.config, items)
-        item.config.pluginmanager.register(explainer, "jostle-explainer")
-        return explainer
+        return [item for item in self.items if item is not None]
 
     def _explainer_of(
         self, instructions: messages.Instructions, config: pytest.Config, items: List[pytest.Item]
@@ -193,7 +196,9 @@ class Loop:
         if instructions["left"]:
             from .leaks import Leaks
 
-            return Leaks(self._channel, *what)
+            # All that was collected gives its parameters their names, whichever tests are run.
+            collected = list(self.collected.values())
+            return Leaks(self._channel, *what[:3], collected, *what[4:])
         from .explain import Explainer
 
         return Explainer(*what)

@@ -155,7 +155,7 @@ Instructions = TypedDict(
     {
         "restore": List[str],
         "import": Optional[str],
-        "watch": Optional[str],
+        "watch": List[str],
         "follow": Optional[str],
         "from": int,
         "teardown": Optional[Fixture],
@@ -555,7 +555,7 @@ class Left(TypedDict):
     line: Optional[int]
     places: List[Place]
     settled: List[int]
-    written: Optional[Written]
+    written: List[Tuple[int, Written]]
 
 
 class Reading(TypedDict):

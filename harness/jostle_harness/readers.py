@@ -54,7 +54,7 @@ class Readers:
     def note(self) -> None:
         """Nothing is noted of what has happened so far."""
 
-    def restore(self, instructions: messages.Instructions) -> None:
+    def take_up(self, instructions: messages.Instructions, items: Sequence[pytest.Item]) -> None:
         """Nothing is put back."""
 
     def _enter(self, frame: types.FrameType, event: str, _: object) -> Optional[TraceFunction]:

@@ -1,4 +1,4 @@
-"""Where a place is written: its value is looked at after each line of the project's code, for a test or two.
+"""Where places are written: their values are looked at after each line of the project's code, for a test or two.
 
 A trace function serves on every supported Python; the run is made for this alone, so that its cost matters little.
 
@@ -12,7 +12,7 @@ import inspect
 import sys
 import threading
 import types
-from typing import TYPE_CHECKING, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Tuple
 
 from . import doctests, messages
 from .crash import inside
@@ -21,62 +21,83 @@ from .probes import PUT_OFF, Finder, Probe
 if TYPE_CHECKING:
     from _typeshed import TraceFunction
 
+#: A file, a line of it and the function that this is in.
+_Line = Tuple[str, int, str]
+
 _TAKES_MORE = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 _WAITS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
-class Writes:
-    """Notes the last line of the project after which a place was another."""
+class _Watched:
+    """A place that is watched."""
 
-    def __init__(self, name: str, rootdir: str, find: Finder) -> None:
-        self._name = name
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.probe: Optional[Probe] = None
+        self.value: object = None
+        #: The thread that looked last.
+        self.looked: Optional[int] = None
+        #: Where it could not be looked last, the line that each thread had been at before.
+        self.put_off: Dict[int, Optional[_Line]] = {}
+        self.found: Optional[_Line] = None
+        self.last: Optional[_Line] = None
+        self.no_line: messages.NoLine = "unwatched"
+        self.call: Optional[messages.Statement] = None
+
+
+class Writes:
+    """Notes for each of some places the last line of the project after which it was another."""
+
+    def __init__(self, names: Sequence[str], rootdir: str, find: Finder) -> None:
         self._rootdir = rootdir
         self._find = find
         self._files: Dict[str, Optional[str]] = {}
-        self._probe: Optional[Probe] = None
-        self._value: object = None
+        self._watched = [_Watched(name) for name in names]
+        #: Those of them that are found.
+        self._known: List[_Watched] = []
         #: The line that each thread is at.
-        self._lines: Dict[int, Optional[Tuple[str, int, str]]] = {}
-        #: The thread that looked last.
-        self._looked: Optional[int] = None
+        self._lines: Dict[int, Optional[_Line]] = {}
         self._looks = False
-        self._found: Optional[Tuple[str, int, str]] = None
-        self._last: Optional[Tuple[str, int, str]] = None
-        self._no_line: messages.NoLine = "unwatched"
-        self._call: Optional[messages.Statement] = None
 
     def start(self) -> None:
         """Look from here on, in this thread and in those that start meanwhile; from Python 3.12 on in all."""
         self.resolve()
         self._looks = True
-        self._looked = threading.get_ident()
+        for watched in self._watched:
+            watched.looked = threading.get_ident()
         self._before = sys.gettrace()
         _trace_threads(self._enter)
         sys.settrace(self._enter)
 
     def resolve(self) -> None:
-        """Look for the place, if it is not known yet: a fixture's value comes late."""
-        if self._probe is None:
-            self._probe = self._find(self._name)
-            if self._probe is not None:
-                self._value, self._no_line = self._probe(), "unseen"
+        """Look for the places that are not known yet: a fixture's value comes late."""
+        for watched in self._watched:
+            if watched.probe is None:
+                watched.probe = self._find(watched.name)
+                if watched.probe is not None:
+                    watched.value, watched.no_line = watched.probe(), "unseen"
+                    self._known.append(watched)
 
-    def stop(self) -> Optional[messages.Written]:
-        """Look no more; tells where the place was written last."""
+    def stop(self) -> Dict[str, messages.Written]:
+        """Look no more; tells where the places were written last, by their names."""
         _trace_threads(None)
         sys.settrace(self._before)
         self._look()
         self._looks = False
-        return _written(self._found, self._call)
+        return {
+            watched.name: _written(watched.found, watched.call)
+            for watched in self._watched
+            if watched.found is not None
+        }
 
-    def found(self) -> Optional[messages.Written]:
-        """The last line of the project that has written the place so far, whatever else has written it since."""
+    def found(self) -> Dict[str, messages.Written]:
+        """The last lines of the project that have written the places so far, whatever else has written them since."""
         self._look()
-        return _written(self._last, None)
+        return {watched.name: _written(watched.last, None) for watched in self._watched if watched.last is not None}
 
-    def no_line(self) -> messages.NoLine:
-        """Why no line is told."""
-        return self._no_line
+    def no_line(self, name: str) -> messages.NoLine:
+        """Why no line is told of a place."""
+        return next(watched.no_line for watched in self._watched if watched.name == name)
 
     def _enter(self, frame: types.FrameType, event: str, _: object) -> Optional[TraceFunction]:
         file = frame.f_code.co_filename
@@ -85,13 +106,14 @@ class Writes:
         return None if self._files[file] is None else self._step
 
     def _step(self, frame: types.FrameType, event: str, _: object) -> TraceFunction:
-        if event in ("line", "return") and self._look(frame):
+        if event in ("line", "return"):
+            self._look(frame)
             # What pytest does after the project's code has returned is no line of the project's.
             at = frame if event == "line" else frame.f_back
             self._lines[threading.get_ident()] = self._place(at)
         return self._step
 
-    def _place(self, frame: Optional[types.FrameType]) -> Optional[Tuple[str, int, str]]:
+    def _place(self, frame: Optional[types.FrameType]) -> Optional[_Line]:
         """The line of the project that this frame, or who called it, is at."""
         while frame is not None:
             file = self._files.get(frame.f_code.co_filename)
@@ -100,22 +122,27 @@ class Writes:
             frame = frame.f_back
         return None
 
-    def _look(self, frame: Optional[types.FrameType] = None) -> bool:
-        """Whether it could be looked now: if not, the line of the look before has led to what happens until the next."""
-        if self._probe is None or not self._looks:
-            return True
-        value = self._probe()
-        if value is PUT_OFF:
-            return False
+    def _look(self, frame: Optional[types.FrameType] = None) -> None:
+        """Look at all places. Of one that cannot be looked at now the line of the look before has led to what happens until
+        the next."""
+        if not self._looks:
+            return
         thread = threading.get_ident()
-        alone, self._looked = self._looked == thread, thread
-        if value != self._value:
-            self._value = value
-            self._found = self._lines.get(thread) if alone else None
-            self._last = self._found or self._last
-            self._no_line = "elsewhere" if alone else "threads"
-            self._call = self._outermost_call(frame) if alone else None
-        return True
+        line = self._lines.get(thread)
+        for watched in self._known:
+            assert watched.probe is not None
+            value = watched.probe()
+            if value is PUT_OFF:
+                watched.put_off.setdefault(thread, line)
+                continue
+            alone, watched.looked = watched.looked == thread, thread
+            led = watched.put_off.pop(thread, line) if watched.put_off else line
+            if value != watched.value:
+                watched.value = value
+                watched.found = led if alone else None
+                watched.last = watched.found or watched.last
+                watched.no_line = "elsewhere" if alone else "threads"
+                watched.call = self._outermost_call(frame) if alone else None
 
     def _outermost_call(self, frame: Optional[types.FrameType]) -> Optional[messages.Statement]:
         """What the test, or its fixture, called to write the place, if that can be called by others as well."""
@@ -133,9 +160,8 @@ class Writes:
         return {"module": names["__name__"], "text": f"{names['__name__']}.{code.co_name}()"}
 
 
-def _written(found: Optional[Tuple[str, int, str]], call: Optional[messages.Statement]) -> Optional[messages.Written]:
-    if found is None:
-        return None
+def _written(found: Optional[_Line], call: Optional[messages.Statement]) -> messages.Written:
+    assert found is not None
     file, line, function = found
     return {"file": file, "line": line, "function": function, "call": call}
 

@@ -10,8 +10,9 @@ import pytest
 from jostle_harness.glance import Glance
 from jostle_harness.graph import Graph
 from jostle_harness.heap import Heap
-from jostle_harness.leaks import _grown, _is_settled, _left
+from jostle_harness.leaks import _grown, _left
 from jostle_harness.places import Place
+from jostle_harness.settled import is_settled
 
 SOURCE = """
 import threading
@@ -103,7 +104,7 @@ def test_what_was_undone_is_not_left() -> None:
 
 def test_what_a_library_remembers_for_itself_is_settled_and_what_it_is_told_is_not() -> None:
     def settled(*place: Any) -> bool:
-        return _is_settled(_place(*place), lambda name: name == "shop")
+        return is_settled(_place(*place), lambda name: name == "shop")
 
     assert settled("lib._cache", "None", "<lib.Cache object>", True)
     assert settled("lib.inited", "False", "True", True)

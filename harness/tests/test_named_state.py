@@ -208,10 +208,10 @@ def test_what_runs_code_is_read_where_its_module_holds_no_lock(
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     exec(compile(SHOP, str(tmp_path / "shop.py"), "exec"), vars(shop))
-    writes = Writes(found["name"], str(tmp_path), state.probe)
+    writes = Writes([found["name"]], str(tmp_path), state.probe)
     writes.start()
     exec(compile(files["test_shop.py"], str(tmp_path / "test_shop.py"), "exec"), {})
-    written = writes.stop()
+    written = writes.stop().get(found["name"])
     assert written is not None
     assert files[written["file"]].splitlines()[written["line"] - 1].strip() == line
 

@@ -350,7 +350,7 @@ def told_and_put_back(case: Case, folder: Path, config: pytest.Config) -> Dict[s
 
 def nothing() -> Any:
     """To restore nothing, and to watch no place."""
-    return {"restore": [], "watch": None, "follow": None, "from": 0, "teardown": None, "import": None}
+    return {"restore": [], "watch": [], "follow": None, "from": 0, "teardown": None, "import": None, "left": False}
 
 
 def in_a_fork(run: Callable[[], Dict[str, Any]]) -> Dict[str, Any]:

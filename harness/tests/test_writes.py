@@ -24,14 +24,14 @@ def no_switch_by_time() -> Iterator[None]:
 
 def text_of_what_wrote(box: List[int], run: Callable[[], None]) -> str:
     """The line that is told to have changed a list while this ran, or why none is."""
-    writes = Writes("box", str(HERE.parent), lambda name: lambda: tuple(box))
+    writes = Writes(["box"], str(HERE.parent), lambda name: lambda: tuple(box))
     writes.start()
     try:
         run()
     finally:
-        written = writes.stop()
+        written = writes.stop().get("box")
     if written is None:
-        return writes.no_line()
+        return writes.no_line("box")
     assert written["file"] == HERE.name
     return HERE.read_text(encoding="utf-8").splitlines()[written["line"] - 1].strip()
 
@@ -83,11 +83,11 @@ def test_no_line_is_told_where_another_thread_ran_lines_meanwhile() -> None:
 
 def no_line(probe: Optional[Callable[[], object]], run: Callable[[], None]) -> str:
     """Why no line is told to have changed what a probe tells of."""
-    writes = Writes("box", str(HERE.parent / "nowhere"), lambda name: probe)
+    writes = Writes(["box"], str(HERE.parent / "nowhere"), lambda name: probe)
     writes.start()
     run()
-    assert writes.stop() is None
-    return writes.no_line()
+    assert writes.stop() == {}
+    return writes.no_line("box")
 
 
 def test_why_no_line_is_told() -> None:

@@ -216,7 +216,7 @@ mod tests {
             line: None,
             places: names.iter().map(|name| Place::example(name)).collect(),
             settled: settled.to_vec(),
-            written: None,
+            written: Vec::new(),
         }
     }
 

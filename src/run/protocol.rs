@@ -1,6 +1,5 @@
 //! The protocol between jostle and the harness: JSON lines over a socket. jostle speaks first.
 
-use std::num::NonZero;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -80,7 +79,7 @@ pub struct Setup<'a> {
     pub watch: Option<WatchSetup<'a>>,
     /// The position in `tests` before which to stop, and to fork on request from then on; nothing to run all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub stop: Option<NonZero<u32>>,
+    pub stop: Option<u32>,
     /// What is to be found out of the state that the tests before the last one leave.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explain: Option<&'a Instructions>,

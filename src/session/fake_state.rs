@@ -88,7 +88,7 @@ impl State {
                 line: None,
                 places,
                 settled: Vec::new(),
-                written: None,
+                written: Vec::new(),
             })
         };
         (0..).zip(list).filter_map(left).collect()

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use crate::leaks::{Leak, Owner, grouped, owner, sort};
-use crate::limits::{LEAK_LINES, LEAK_READERS, LEAK_ROUNDS, LEAK_TRIED};
+use crate::limits::{LEAK_LINES, LEAK_READERS, LEAK_ROUNDS, LEAK_TRIED, LEAK_WATCHED};
 use crate::plan::{OrderKind, Plan, Seed, order};
 use crate::run::{Engine, Job, RunError};
 use crate::session::stress::baseline;
@@ -93,18 +93,21 @@ struct Asked {
     plan: Plan,
     instructions: Option<Instructions>,
     fresh: bool,
+    /// With how many of its tests others begin as well.
+    shared: Option<u32>,
 }
 
 impl Asked {
     fn job(&self) -> Job<'_> {
-        Job { fresh: self.fresh, instructions: self.instructions.as_ref(), ..Job::of(&self.plan) }
+        let instructions = self.instructions.as_ref();
+        Job { fresh: self.fresh, shared: self.shared, instructions, ..Job::of(&self.plan) }
     }
 }
 
-/// Whoever leaves a place, asked to do so again.
+/// Whoever leaves places, asked to do so again.
 struct Again {
     /// Which of the leaks.
-    at: usize,
+    at: Vec<usize>,
     owner: Owner,
     /// What is run for it: a test, once or twice.
     list: Vec<TestIndex>,
@@ -143,7 +146,10 @@ impl Again {
             Some(Outcome::Passed) => by(1).is_some(),
             _ => true,
         };
-        if is_left { Said::Leaves(first.written.clone()) } else { Said::DoesNot }
+        let written = first.places.iter().position(|found| found.name == place).and_then(|place| {
+            first.written.iter().find(|(at, _)| *at as usize == place).map(|(_, written)| written.clone())
+        });
+        if is_left { Said::Leaves(written) } else { Said::DoesNot }
     }
 }
 
@@ -182,7 +188,7 @@ impl Search<'_> {
     /// A run of these tests, in a fork where that may be.
     fn plain(&self, list: &[TestIndex]) -> Asked {
         let plan = Plan { order: OrderKind::Explicit, workers: vec![list.to_vec()], ..self.plan.clone() };
-        Asked { plan, instructions: None, fresh: false }
+        Asked { plan, instructions: None, fresh: false, shared: None }
     }
 
     fn all(&mut self, work: Work, asked: &[Asked]) -> Result<Vec<(Trial, Changed)>, RunError> {
@@ -229,23 +235,25 @@ impl Search<'_> {
         let mut settled: BTreeMap<usize, Vec<Owner>> = BTreeMap::new();
         for _ in 0..LEAK_ROUNDS {
             open.retain(|(at, _)| self.found.leaks[*at].owners.is_empty() || !self.again(*at).is_empty());
-            let asked: Vec<Again> = open.iter().flat_map(|(at, _)| self.again(*at)).collect();
+            let asked = self.at_once(open.iter().map(|(at, _)| *at));
             if asked.is_empty() {
                 break;
             }
             let runs: Vec<_> = asked.iter().map(|again| self.run_of(again)).collect();
             let mut confirmed = BTreeSet::new();
             for (again, (trial, changed)) in asked.iter().zip(self.all(Work::Confirm, &runs)?) {
-                let leak = &mut self.found.leaks[again.at];
-                match again.says(&leak.place, leak.kind, &trial, &changed) {
-                    Said::Leaves(written) => {
-                        leak.written = leak.written.take().or(written);
-                        confirmed.insert(again.at);
-                    }
-                    Said::Nothing => _ = confirmed.insert(again.at),
-                    Said::DoesNot => {
-                        leak.owners.retain(|owner| *owner != again.owner);
-                        settled.entry(again.at).or_default().push(again.owner.clone());
+                for &at in &again.at {
+                    let leak = &mut self.found.leaks[at];
+                    match again.says(&leak.place, leak.kind, &trial, &changed) {
+                        Said::Leaves(written) => {
+                            leak.written = leak.written.take().or(written);
+                            confirmed.insert(at);
+                        }
+                        Said::Nothing => _ = confirmed.insert(at),
+                        Said::DoesNot => {
+                            leak.owners.retain(|owner| *owner != again.owner);
+                            settled.entry(at).or_default().push(again.owner.clone());
+                        }
                     }
                 }
             }
@@ -263,8 +271,22 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Who is to leave a place again: the first of those who do or, where a second time by itself tells more, all tests.
-    fn again(&self, at: usize) -> Vec<Again> {
+    /// Who is to leave these places again: each with as many of its places at once as are watched in one run.
+    fn at_once(&self, places: impl Iterator<Item = usize>) -> Vec<Again> {
+        let mut of_one: BTreeMap<(Owner, Vec<TestIndex>), Vec<usize>> = BTreeMap::new();
+        for (owner, list, at) in places.flat_map(|at| self.again(at)) {
+            of_one.entry((owner, list)).or_default().push(at);
+        }
+        let runs = of_one.iter().flat_map(|((owner, list), places)| {
+            let of_run = |at: &[usize]| Again { at: at.to_vec(), owner: owner.clone(), list: list.clone() };
+            places.chunks(LEAK_WATCHED).map(of_run)
+        });
+        runs.collect()
+    }
+
+    /// Who is to leave a place again: the first of those who do or, where a second time by itself tells more, all tests. Each
+    /// with what is run for it, and the place.
+    fn again(&self, at: usize) -> Vec<(Owner, Vec<TestIndex>, usize)> {
         let leak = &self.found.leaks[at];
         let of = |owner: &Owner| {
             let test = match owner {
@@ -275,17 +297,18 @@ impl Search<'_> {
                 }
             };
             let twice = matches!(owner, Owner::Test(_)) && tells_twice(leak);
-            test.map(|test| Again { at, owner: owner.clone(), list: vec![test; if twice { 2 } else { 1 }] })
+            test.map(|test| (owner.clone(), vec![test; if twice { 2 } else { 1 }], at))
         };
         let asked = if tells_twice(leak) { leak.owners.len() } else { 1 };
         leak.owners.iter().take(asked).filter_map(of).collect()
     }
 
     fn run_of(&self, again: &Again) -> Asked {
-        let watch = Some(self.found.leaks[again.at].place.clone());
+        let watch = again.at.iter().map(|&at| self.found.leaks[at].place.clone()).collect();
         let instructions = Some(Instructions { left: true, watch, ..Instructions::default() });
         let fresh = matches!(again.owner, Owner::Import(_));
-        Asked { instructions, fresh, ..self.plain(&again.list) }
+        // What is noted before the first test is the same for all.
+        Asked { instructions, fresh, shared: Some(0), ..self.plain(&again.list) }
     }
 
     /// Asks which tests name the places. The tests run in the reverse of suite order: what fails for what it finds in their own is

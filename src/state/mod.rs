@@ -225,9 +225,9 @@ pub struct Instructions {
     pub restore: Vec<String>,
     /// The file, relative to rootdir, whose import is looked into instead of the tests before the last.
     pub import: Option<String>,
-    /// The name of a place of which is to be told where it is written, and where the last test reads it; with `left`, where
-    /// whoever leaves it has written it.
-    pub watch: Option<String>,
+    /// The name of a place of which is to be told where it is written, and where the last test reads it; with `left`, those of
+    /// places of which is to be told where whoever leaves them has written them.
+    pub watch: Vec<String>,
     /// The name of a place of which is to be told after each test whether that has changed it. It is put
     /// back at once if it is to be restored; nothing else is told.
     pub follow: Option<String>,
@@ -257,8 +257,8 @@ pub struct Left {
     pub(crate) places: Vec<Place>,
     /// Which of these, by their positions, are likely changed by the first use of a library alone.
     pub(crate) settled: Vec<u32>,
-    /// Where the place that was to be watched was written, if it is one of these.
-    pub(crate) written: Option<Written>,
+    /// Where those of them that were to be watched were written, each by its position.
+    pub(crate) written: Vec<(u32, Written)>,
 }
 
 /// The places that a test runs a line of that names them.

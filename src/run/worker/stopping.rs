@@ -1,6 +1,5 @@
 //! Trials whose only worker stops in the midst of its list, and others that go on from there.
 
-use std::num::NonZero;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ pub(super) enum Course<'a> {
     /// All of it.
     Whole,
     /// What is before this place in the list of its only worker, which stops there.
-    To(NonZero<u32>),
+    To(u32),
     /// What is left of the list of its only worker, in a process that goes on where this one had stopped.
     From(&'a Begun),
 }
@@ -34,7 +33,7 @@ impl Course<'_> {
     }
 
     /// Where its only worker is to stop, if it is.
-    pub(super) fn stop(&self) -> Option<NonZero<u32>> {
+    pub(super) fn stop(&self) -> Option<u32> {
         if let Self::To(place) = self { Some(*place) } else { None }
     }
 
@@ -79,7 +78,7 @@ pub(crate) enum Ran {
 /// # Errors
 /// As those of [`run_trial`](crate::run::worker::trial_run::run_trial).
 pub(crate) fn run_to(
-    stop: NonZero<u32>,
+    stop: u32,
     launcher: &dyn Launcher,
     suite: &Suite,
     job: Job<'_>,

@@ -422,7 +422,7 @@ fn in_fresh_processes(
 
 /// A place with where it is written and read, in a run made for that alone.
 fn written_and_read(runner: &mut Runner<'_, '_>, place: &Place) -> Place {
-    let instructions = Instructions { watch: Some(place.name.clone()), ..runner.case.instructions() };
+    let instructions = Instructions { watch: vec![place.name.clone()], ..runner.case.instructions() };
     let (repetitions, shows, contradicted) = (runner.repetitions, runner.shows, runner.contradicted);
     if place.kind == StateKind::Uncollected {
         // To look at them is to collect them, so that the failure does not show.

@@ -1,7 +1,5 @@
 //! Which jobs can be run from one and the same checkpoint.
 
-use std::num::NonZero;
-
 use crate::plan::{Interleaving, Mode, Plan, TrialIndex};
 use crate::run::Job;
 use crate::state::Instructions;
@@ -13,11 +11,21 @@ pub(super) struct Key {
     /// The plan as far as it has been run then.
     plan: Plan,
     /// After how many tests it stops.
-    pub(super) stop: NonZero<u32>,
+    pub(super) stop: u32,
     /// What the teardown of its last test leaves for the next.
     left: Left,
-    /// If the state is watched: from which test on, and the test that follows if its parameters are looked at too.
-    explained: Option<(u32, Option<TestIndex>)>,
+    watched: Watched,
+}
+
+/// How the state is watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Watched {
+    /// It is not.
+    Not,
+    /// From this test on, and with the parameters of the test that follows, if it has any.
+    From(u32, Option<TestIndex>),
+    /// Around each test, from before the first.
+    Around,
 }
 
 /// What a test has in common with the next: collectors, whose fixtures are not torn down between the two.
@@ -34,27 +42,35 @@ impl Key {
     pub(super) fn of(suite: &Suite, job: Job<'_>) -> Option<Self> {
         let plan = job.plan;
         let [list] = plan.workers.as_slice() else { return None };
-        let stop = NonZero::new(job.shared?)?;
-        let (before, after) = list.split_at_checked(stop.get() as usize)?;
-        let (last, next) = (before.last()?, after.first()?);
+        let stop = job.shared?;
+        let (before, after) = list.split_at_checked(stop as usize)?;
+        let next = after.first()?;
         if plan.interleaving != Interleaving::Free || job.recorded || job.fresh {
             return None;
         }
-        let explained = match job.instructions {
-            None => None,
+        let watched = match job.instructions {
+            None => Watched::Not,
+            Some(Instructions { left: true, .. }) => Watched::Around,
             // What else is watched or done belongs to the first tests, or to their end.
-            Some(Instructions { import: None, watch: None, follow: None, teardown: None, from, .. })
-                if after.len() == 1 =>
+            Some(Instructions { import: None, watch, follow: None, teardown: None, from, .. })
+                if after.len() == 1 && watch.is_empty() =>
             {
                 let has_parameters = suite.test(*next).id.node_id.contains('[');
-                Some((*from, has_parameters.then_some(*next)))
+                Watched::From(*from, has_parameters.then_some(*next))
             }
             Some(_) => return None,
         };
         // Only workers of xdist show which trial it is.
         let index = if plan.mode == Mode::No { TrialIndex(0) } else { plan.index };
         let plan = Plan { index, workers: vec![before.to_vec()], ..plan.clone() };
-        Some(Self { plan, stop, left: left(suite, *last, *next), explained })
+        // Before the first test there is nothing to share but what was noted of all that each may leave, which is the same for all.
+        let left = match before.last() {
+            Some(_) if watched == Watched::Around => return None,
+            Some(last) => left(suite, *last, *next),
+            None if watched == Watched::Around => Left::Collectors(0),
+            None => return None,
+        };
+        Some(Self { plan, stop, left, watched })
     }
 }
 

@@ -9,7 +9,6 @@
 mod key;
 
 use std::collections::VecDeque;
-use std::num::NonZero;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -168,7 +167,7 @@ impl Checkpoints {
         layers: &SandboxPool,
         suite: &Suite,
         job: Job<'_>,
-        stop: NonZero<u32>,
+        stop: u32,
     ) -> Result<Made, RunError> {
         let layers = layers.on()?;
         let site = layers.ground();

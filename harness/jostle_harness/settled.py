@@ -1,0 +1,112 @@
+"""Which changes only the first use of something makes: of an import, a cache, or what a library does once for all who use it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Callable, List
+
+from .places import Place
+
+#: What stays as it is once a test has left it, and is no library's.
+STAYS = frozenset(
+    (
+        "thread",
+        "child process",
+        "descriptor",
+        "port",
+        "file system",
+        "database",
+        "session/module fixture state",
+        "random state",  # who seeds is told from who draws by what the same test leaves next
+    )
+)
+#: What pytest puts back after each test.
+FILTERS = "warnings.filters"
+#: A function, a class or an object of a module, as it is shown.
+_OF_MODULE = re.compile(r"<(?:function |class |bound method )?([\w.]+)")
+#: A step of a path that its module, class or object keeps to itself.
+_PRIVATE = re.compile(r"(?:^|\.)_(?!_)")
+#: Registries that are private by their names, and are filled by whoever calls for it.
+_REGISTRIES = (
+    "xml.etree.ElementTree._namespace_map",
+    "shutil._ARCHIVE_FORMATS",
+    "shutil._UNPACK_FORMATS",
+    "webbrowser._browsers",
+)
+#: Tables of what is made for whoever asks first, and of which nothing but the time that it takes depends.
+_MADE_ONCE = (
+    "logging.Logger.manager.loggerDict[",
+    "logging.root.manager.loggerDict[",
+)
+#: What libraries call that which they keep to be faster, and what Python shows of it.
+_FASTER = re.compile(r"cache|memo(?!r)", re.IGNORECASE)
+_CACHED = " cached results"
+#: Where modules register what is theirs as they are imported.
+_BY_IMPORTS = ("the classes that are registered with ", "copyreg.dispatch_table[", "ctypes.pythonapi.")
+#: What Python itself keeps of a class, once somebody copies or pickles an object of it, or asks for its annotations.
+_BY_PYTHON = (".__slotnames__", ".__annotations__", ".__annotations_cache__")
+_NOTHING = ("(absent)", "None", "False", "{}", "[]", "set()")
+
+
+def comes_along(place: Place, places: List[Place], is_own: Callable[[str], bool]) -> bool:
+    """Whether a module was put into the table by another that was imported, as those that are written in C do, or a module of
+    others that was imported has registered what is its own."""
+    if place.name.startswith(_BY_IMPORTS) and not _is_of_project(place, is_own):
+        return any(other.name.startswith("sys.modules[") and other.low_confidence for other in places)
+    parent = place.name.rpartition(".")[0] + '"]'
+    return place.name.startswith('sys.modules["') and any(
+        other.name == parent and other.low_confidence and other.old == "(absent)" for other in places
+    )
+
+
+def use_libraries() -> None:
+    """Have libraries do what their first use does to public names of theirs: replacing tables by others is else what a test does
+    to them."""
+    mimetypes = sys.modules.get("mimetypes")
+    if mimetypes is not None and not mimetypes.inited:
+        mimetypes.init()
+
+
+def _is_handed_out(place: Place) -> bool:
+    """Whether a library has put a function or a class of its own where it gives it to whoever asks first."""
+    parts = _OF_MODULE.findall(place.new) if place.new.startswith(("<function ", "<class ")) else []
+    package = place.name.partition(".")[0]
+    return bool(parts) and place.old == "(absent)" and all(part.partition(".")[0] == package for part in parts)
+
+
+def is_settled(place: Place, is_own: Callable[[str], bool]) -> bool:
+    """Whether a change is likely one that only the first use of a library makes: of a cache, an import, or what an object
+    of installed code remembers for itself."""
+    if place.kind in STAYS:
+        return False
+    if (
+        is_cache(place)
+        or place.new.endswith(_CACHED)
+        or place.name.startswith(_MADE_ONCE)
+        or place.kind == "import-time"
+        or place.name.endswith(_BY_PYTHON)
+        and place.old == "(absent)"
+        or place.name == FILTERS
+        and place.restore is None
+        or place.name.startswith("sys.modules[")
+        and place.low_confidence
+    ):
+        return True
+    if not place.low_confidence or place.name.startswith(_REGISTRIES):
+        return False
+    if _is_of_project(place, is_own):
+        return False
+    if _PRIVATE.search(place.name) or _FASTER.search(place.name):
+        return True
+    return _is_handed_out(place) or place.old in _NOTHING and place.old != "(absent)"
+
+
+def _is_of_project(place: Place, is_own: Callable[[str], bool]) -> bool:
+    """Whether a place holds something of the project's."""
+    parts = _OF_MODULE.findall(place.new)
+    return any(is_own(part.rpartition(".")[0]) or is_own(part.partition(".")[0]) for part in parts)
+
+
+def is_cache(place: Place) -> bool:
+    return place.recipe is not None and place.recipe["how"] == "cache"
