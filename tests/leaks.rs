@@ -170,6 +170,26 @@ fn only_new_leaks_fail_against_a_baseline_and_those_that_are_gone_are_told() {
 }
 
 #[test]
+fn what_only_the_first_use_changes_is_settled() {
+    let shop = "_compiled = {}\n_user = None\n_calls = 0\n\n\ndef price(number):\n    if 'double' not in _compiled:\n        \
+                _compiled['double'] = eval('lambda number: 2 * number')\n    return _compiled['double'](number)\n\n\n\
+                def login(name):\n    global _user\n    _user = name\n\n\ndef call():\n    global _calls\n    _calls += 1\n";
+    let tests = "import shop\n\n\ndef test_price():\n    assert shop.price(2) == 4\n\n\ndef test_login():\n    shop.login('ada')\n\n\n\
+                 def test_call():\n    shop.call()\n";
+    let folder = project(&[("shop.py", shop), ("test_shop.py", tests)]);
+    let output = run(folder.path(), &["--explain", "state", "-v"], &[]);
+    let said = said(&output);
+    for told in [
+        "shop._user  1 test",
+        "shop._calls  1 test",
+        "settled  shop._compiled[\"double\"]: first changed by test_shop.py::test_price, and not in its second run",
+        "3 tests: 2 places left changed",
+    ] {
+        assert!(said.contains(told), "{told}: {said}");
+    }
+}
+
+#[test]
 fn a_test_that_did_not_pass_is_told() {
     let tests = "import pytest\n\ndef test_passes():\n    pass\n\ndef test_fails():\n    assert 0\n\ndef test_skips():\n    pytest.skip()\n";
     let folder = project(&[("test_shop.py", tests)]);

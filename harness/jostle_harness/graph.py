@@ -14,7 +14,7 @@ import itertools
 import re
 import sys
 import types
-from typing import Any, Callable, Collection, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Collection, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple, TypeVar
 
 from . import limits
 from .changes import changed_places
@@ -74,11 +74,18 @@ class Graph:
         #: All nodes that are glanced at, and where those stand that only a copy tells of.
         self._glanced: List[Node] = []
         self._copied: List[int] = []
+        #: The identities of all objects that are glanced at.
+        self.glanced: Set[int] = set()
 
     @property
     def is_cut_off(self) -> bool:
         """Whether there was more than could be looked at."""
         return self._is_full or any(identity(*deep) not in self._nodes for deep in self._deep.values())
+
+    @property
+    def size(self) -> int:
+        """How many objects are noted."""
+        return len(self._nodes)
 
     def add_module(self, name: str, module: types.ModuleType) -> None:
         """A module of the project; its globals are looked into."""
@@ -271,6 +278,7 @@ class Graph:
         # Those may have changed since they were noted.
         found.update(range(len(self._glanced) - len(new), len(self._glanced)))
         self._glance.add(glanced)
+        self.glanced.update(id(part) for _, part in glanced)
         return [self._glanced[at] for at in sorted(found)]
 
     def _is_another(self, node: Node) -> bool:
@@ -289,6 +297,12 @@ class Graph:
                 elif not is_a(node.obj, (types.ModuleType, types.FunctionType, types.CellType)):
                     self._look_into(node, limits.DEPTH - 3)
         self.walk()
+
+
+def looked_at(nodes: Iterable[Node]) -> Iterator[object]:
+    """What of these is glanced at."""
+    for node in nodes:
+        yield from _held(node)
 
 
 def _held(node: Node) -> List[object]:

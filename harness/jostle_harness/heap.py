@@ -19,7 +19,7 @@ import os
 import sys
 import threading
 import types
-from typing import Any, Callable, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Callable, Container, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from . import file_objects, iterators, limits
 from .changes import changed_places
@@ -105,6 +105,9 @@ class Heap:
         self._glance: Optional[Glance] = None
         #: Where in the list of what was noted those are that only a copy tells of.
         self._copied: List[int] = []
+        #: The identities of objects of which others tell at a glance, and where such stand here.
+        self._glanced_elsewhere: Container[int] = ()
+        self._left_to_others: Dict[int, int] = {}
 
     def _packages(self) -> Set[str]:
         """The packages of which the project's modules have something."""
@@ -122,6 +125,11 @@ class Heap:
         self._seen.update(roots)
         self._levels.append(roots)
         self._gather(list(roots.values()), 0)
+
+    @property
+    def size(self) -> int:
+        """Of how many objects it is known what they held."""
+        return len(self._noted)
 
     def note_imported(self) -> None:
         """Note modules that were imported since, and all that they lead to."""
@@ -170,21 +178,29 @@ class Heap:
     def forget(self) -> None:
         """Keep nothing alive any more."""
         self._levels, self._noted, self._kinds, self._seen, self._glance = [], [], {}, set(), None
-        self._level_of, self._names = [], {}
+        self._level_of, self._names, self._left_to_others, self._glanced_elsewhere = [], {}, {}, ()
 
-    def touched(self) -> List[int]:
+    def leave_to_others(self, glanced: Container[int]) -> None:
+        """Have others tell at a glance of the objects of these identities, which are kept alive."""
+        self._glanced_elsewhere = glanced
+
+    def touched(self, elsewhere: Iterable[object] = ()) -> List[int]:
         """Where those of the noted objects stand that differ by now from what they were when this was last asked: a cheap
-        look first tells where to take a close one."""
+        look first tells where to take a close one, and others do so of what was left to them."""
         if self._glance is None:
             self._glance = Glance()
             self._glance_at(0)
-        return [at for at in sorted({*self._glance.touched(), *self._copied}) if self._differs_at(at)]
+        told = (self._left_to_others.get(id(obj)) for obj in elsewhere)
+        places = {*self._glance.touched(), *self._copied, *(at for at in told if at is not None)}
+        return [at for at in sorted(places) if self._differs_at(at)]
 
     def _glance_at(self, start: int) -> None:
         assert self._glance is not None
         glanced = []
         for at, (obj, _, copy) in enumerate(self._noted[start:], start):
-            if copy is in_slots or is_a(obj, _GLANCED):
+            if id(obj) in self._glanced_elsewhere:
+                self._left_to_others[id(obj)] = at
+            elif copy is in_slots or is_a(obj, _GLANCED):
                 glanced.append((at, obj))
             else:
                 self._copied.append(at)

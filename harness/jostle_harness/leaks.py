@@ -11,27 +11,29 @@ What a fixture of a wider scope changes while it is set up is no test's. What is
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import threading
+import types
 import warnings
-from typing import TYPE_CHECKING, Any, Callable, Dict, Generator, Iterator, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Container, Dict, Generator, Iterator, List, Optional, Sequence, Tuple
 
 import pluggy
 import pytest
 
-from . import collector, library_state, messages, patchers, pytest_private
+from . import collector, library_state, limits, messages, patchers, pytest_private
 from .child_starts import ChildStarts
 from .contexts import ContextVariables
 from .crash import fixture, fixture_place, is_of_project
 from .explain import Explainer
-from .graph import add_loaded
+from .graph import add_loaded, looked_at
 from .leftovers import CHILD, DESCRIPTOR, GARBAGE, OPEN, children, descriptor_name, unnumbered
 from .named_state import NamedState
 from .opened import Opened
 from .places import Place, show
 from .process_state import ProcessState
 from .servers import Servers
-from .settled import FILTERS, STAYS, comes_along, is_cache, is_settled, use_libraries
+from .settled import FILTERS, STAYS, Words, comes_along, is_cache, is_settled, may_be_first_use, use_libraries
 from .writes import Writes
 
 if TYPE_CHECKING:
@@ -52,8 +54,13 @@ class Leaks(Explainer):
         self._opened = Opened()
         self._position = 0
         self._watched: Sequence[str] = arguments[0]["watch"]
+        self._words = Words(_conftests(self._config))
         self._watch = None  # in all that is run, and not to the last test
         self._has_begun = False
+        #: How many objects were noted when all were noted last.
+        self._size = 0
+        #: The values of shared fixtures that are set up by now, each under its place's name.
+        self._values: Dict[int, Tuple[str, object]] = {}
         self._child_starts: Optional[ChildStarts] = None
         #: What the test that runs has changed before a fixture was set up or torn down in its course.
         self._of_test: _Pending = {}
@@ -69,6 +76,9 @@ class Leaks(Explainer):
     def pytest_runtest_setup(self) -> Generator[None, None, None]:
         """Note how everything is, before the first test. All looks are made where pytest captures and has its own handlers in
         place, so that none of that differs from one to the next."""
+        if self._position < self._from:
+            yield
+            return
         if not self._has_begun:
             self._begin()
         self._of_test = {}
@@ -101,7 +111,9 @@ class Leaks(Explainer):
                 self._child_starts = ChildStarts(self._rootdir, children)
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
-    def pytest_runtest_teardown(self, nextitem: Optional[pytest.Item]) -> Generator[None, None, None]:  # type: ignore[override]
+    def pytest_runtest_teardown(  # type: ignore[override]
+        self, item: pytest.Item, nextitem: Optional[pytest.Item]
+    ) -> Generator[None, None, None]:
         """Tell, once all is torn down that is no more needed, what a test has left, and put it back."""
         yield
         if self._graph is None:
@@ -110,8 +122,21 @@ class Leaks(Explainer):
         with collector.held_back():
             written = self._written()
             left = _left(self._of_test, self._changes())
-            self._tell([*left, *self._changed_filters()], written, position=self._position)
+            told = [*left, *self._changed_filters()]
+            self._tell(told, written, position=self._position, source=str(item.path))
             self._undo(left)
+            self._forget_what_is_gone()
+
+    def _forget_what_is_gone(self) -> None:
+        """Note all anew once much has come: what was noted is kept alive, and looked at after each test, though nothing else may
+        lead to it any more."""
+        assert self._graph is not None
+        size = self._graph.size + self._heap.size
+        if self._size == 0:
+            self._size = size
+        elif size > self._size * limits.GROWN:
+            self._renew()
+            self._size = self._graph.size + self._heap.size
 
     def _changed_filters(self) -> Iterator[Place]:
         """The filters of warnings, if a test has left others and pytest puts them back after it."""
@@ -146,7 +171,8 @@ class Leaks(Explainer):
         if fixturedef.scope == "class" and request.cls is not None:
             own += request.cls.__qualname__ + "."
         self._of_fixtures[id(fixturedef)] = (own, self._since({}), self._position)
-        self._graph.add_value(fixture_place(fixturedef, self._rootdir), outcome.get_result())
+        self._values[id(fixturedef)] = (fixture_place(fixturedef, self._rootdir), outcome.get_result())
+        self._graph.add_value(*self._values[id(fixturedef)])
         self._graph.walk()
         if self._writes is not None:
             self._writes.resolve()
@@ -155,6 +181,7 @@ class Leaks(Explainer):
     @pytest.hookimpl
     def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[Any]) -> None:
         """Tell what a fixture has left."""
+        self._values.pop(id(fixturedef), None)
         noted = self._of_fixtures.pop(id(fixturedef), None)
         if noted is None:
             return
@@ -168,7 +195,8 @@ class Leaks(Explainer):
             code = getattr(fixturedef.func, "__code__", None)
             line = None if code is None else code.co_firstlineno
             of = fixture(fixturedef, "teardown", self._rootdir)
-            self._tell(left, written, position=position, fixture=of, line=line)
+            source = "" if code is None else code.co_filename
+            self._tell(left, written, position=position, source=source, fixture=of, line=line)
             self._undo(left)
 
     def _since(self, before: _Pending) -> _Pending:
@@ -197,11 +225,13 @@ class Leaks(Explainer):
         places: List[Place],
         written: Dict[str, messages.Written],
         position: int,
+        source: str,
         fixture: Optional[messages.Fixture] = None,
         line: Optional[int] = None,
     ) -> None:
         if places:
-            self._channel.send(message(places, self.is_own, position, fixture, None, line, written))
+            words = self._words.of(source)
+            self._channel.send(message(places, self.is_own, position, fixture, None, line, written, words))
 
     def _undo(self, places: List[Place]) -> None:
         """Put back what may be put back, and take everything else as it is."""
@@ -229,7 +259,9 @@ class Leaks(Explainer):
 
     def _changed(self) -> List[Place]:
         assert self._graph is not None
-        nodes, objects = self._graph.touched(), self._heap.touched()
+        nodes = self._graph.touched()
+        self._heap.leave_to_others(self._graph.glanced)
+        objects = self._heap.touched(looked_at(nodes))
         context = self._contexts.differ()
         self._leftovers.looks_at_ports = self._opened.may_be_ports
         places = [
@@ -276,7 +308,12 @@ class Leaks(Explainer):
         self._process_state.streams.take_copies(streams)
         self._leftovers.note_descriptors()
         assert self._graph is not None
-        self._graph.touched(), self._heap.touched()
+        for name, value in self._values.values():
+            self._graph.add_value(name, value)
+        self._graph.walk()
+        self._graph.touched()
+        self._heap.leave_to_others(self._graph.glanced)
+        self._heap.touched()
 
     def _renew_small(self, context: bool) -> None:
         """Note anew what is no object of a module's."""
@@ -322,6 +359,14 @@ class Leaks(Explainer):
         if place.name.startswith(("warnings.", "_py_warnings.", "_warnings.")):
             return not self._config.pluginmanager.hasplugin("warnings")
         return not place.name.startswith("sys.path_importer_cache")
+
+
+def _conftests(config: pytest.Config) -> Iterator[str]:
+    """The files that share fixtures with tests, or change things for them."""
+    for plugin in config.pluginmanager.get_plugins():
+        file = getattr(plugin, "__file__", None)
+        if isinstance(plugin, types.ModuleType) and isinstance(file, str) and os.path.basename(file) == "conftest.py":
+            yield file
 
 
 class ImportLeaks:
@@ -373,10 +418,14 @@ def message(
     file: Optional[str] = None,
     line: Optional[int] = None,
     written: Optional[Dict[str, messages.Written]] = None,
+    words: Container[str] = (),
 ) -> messages.Left:
     """What is told of those that were left."""
     lines = written or {}
-    settled = [at for at, place in enumerate(places) if is_settled(place, is_own) or comes_along(place, places, is_own)]
+    settled = [
+        at for at, place in enumerate(places) if is_settled(place, is_own, words) or comes_along(place, places, is_own)
+    ]
+    first_use = [at for at, place in enumerate(places) if at not in settled and may_be_first_use(place, is_own, words)]
     told = [place.message() for place in places]
     return {
         "type": "left",
@@ -386,6 +435,7 @@ def message(
         "line": line,
         "places": told,
         "settled": settled,
+        "first_use": [] if position is None or fixture is not None else first_use,
         "written": [(at, lines[place.name]) for at, place in enumerate(places) if place.name in lines],
     }
 

@@ -91,3 +91,15 @@ TOLD = 120
 
 #: As much of what the system says of a descriptor is read: it says of locks within the first lines.
 FDINFO_BYTES = 4096
+
+#: How often it is looked at watched places after lines of one function, and how often if that was done this often in all: a loop
+#: may run a million lines.
+LOOKS_OF_ONE = 5_000
+LOOKS = 100_000
+LOOKS_OF_ONE_LATER = 200
+
+#: So many words of a value are compared with those of a test's file.
+WORDS = 20
+
+#: Once so many times as many objects are noted as at first, all are noted anew.
+GROWN = 1.3

@@ -555,6 +555,7 @@ class Left(TypedDict):
     line: Optional[int]
     places: List[Place]
     settled: List[int]
+    first_use: List[int]
     written: List[Tuple[int, Written]]
 
 

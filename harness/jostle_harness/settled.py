@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
-from typing import Callable, List
+from typing import Callable, Container, Dict, FrozenSet, Iterable, List
 
+from . import limits
 from .places import Place
 
 #: What stays as it is once a test has left it, and is no library's.
@@ -24,7 +26,7 @@ STAYS = frozenset(
 #: What pytest puts back after each test.
 FILTERS = "warnings.filters"
 #: A function, a class or an object of a module, as it is shown.
-_OF_MODULE = re.compile(r"<(?:function |class |bound method )?([\w.]+)")
+_OF_MODULE = re.compile(r"<(?!locals>)(?:function |class |bound method )?([\w.]+)")
 #: A step of a path that its module, class or object keeps to itself.
 _PRIVATE = re.compile(r"(?:^|\.)_(?!_)")
 #: Registries that are private by their names, and are filled by whoever calls for it.
@@ -46,6 +48,12 @@ _CACHED = " cached results"
 _BY_IMPORTS = ("the classes that are registered with ", "copyreg.dispatch_table[", "ctypes.pythonapi.")
 #: What Python itself keeps of a class, once somebody copies or pickles an object of it, or asks for its annotations.
 _BY_PYTHON = (".__slotnames__", ".__annotations__", ".__annotations_cache__")
+#: What is of a test or of a fixture alone.
+_NOT_OF_MODULES = ("parameter ", "fixture ")
+_WORD = re.compile(r"\w+")
+#: What tells places of one name apart.
+_LAST = re.compile(r" \(\d+\)$")
+_open = open  # bound now: a test may replace it
 _NOTHING = ("(absent)", "None", "False", "{}", "[]", "set()")
 
 
@@ -75,9 +83,9 @@ def _is_handed_out(place: Place) -> bool:
     return bool(parts) and place.old == "(absent)" and all(part.partition(".")[0] == package for part in parts)
 
 
-def is_settled(place: Place, is_own: Callable[[str], bool]) -> bool:
+def is_settled(place: Place, is_own: Callable[[str], bool], words: Container[str] = ()) -> bool:
     """Whether a change is likely one that only the first use of a library makes: of a cache, an import, or what an object
-    of installed code remembers for itself."""
+    of installed code remembers for itself. What the test's own file names by a word is not, unless its name says so."""
     if place.kind in STAYS:
         return False
     if (
@@ -99,7 +107,71 @@ def is_settled(place: Place, is_own: Callable[[str], bool]) -> bool:
         return False
     if _PRIVATE.search(place.name) or _FASTER.search(place.name):
         return True
-    return _is_handed_out(place) or place.old in _NOTHING and place.old != "(absent)"
+    if _is_handed_out(place):
+        return True
+    return place.old in _NOTHING and place.old != "(absent)" and not _is_named(place, words)
+
+
+def may_be_first_use(place: Place, is_own: Callable[[str], bool], words: Container[str]) -> bool:
+    """Whether a change is one that code may make for itself as it is used for the first time, so that a second use is to tell.
+
+    It makes what was not there, or counts up, under a name that it keeps to itself or calls a cache; or a module gets a
+    function or a class of its own package's. Neither the name, nor the key, nor the value is a word of the test's file:
+    what a test sets by itself, or by what it gives to a function, is no first use.
+    """
+    if place.kind != "global/module state" or place.name.startswith(_NOT_OF_MODULES):
+        return False
+    if not (place.old in _NOTHING or _has_grown(place)) or _is_named(place, words):
+        return False
+    parts = _OF_MODULE.findall(place.new)
+    if any(_is_word(part.rpartition(".")[2], words) for part in parts) or any(map(_is_of_tests, parts)):
+        return False
+    return bool(_PRIVATE.search(place.name) or _FASTER.search(place.name)) or _is_handed_out(place)
+
+
+def _has_grown(place: Place) -> bool:
+    """Whether a number counts up."""
+    return place.old.isdecimal() and place.new.isdecimal() and int(place.old) < int(place.new)
+
+
+def _is_named(place: Place, words: Container[str]) -> bool:
+    """Whether the attribute of a place, its key or its plain value is a word of the test's file."""
+    attribute, _, key = _LAST.sub("", place.name).rpartition(".")[2].partition("[")
+    found = [attribute, *_WORD.findall(key)]
+    held = _WORD.findall(place.new)
+    if place.new.startswith("<") or _has_grown(place):
+        held = []
+    elif place.new.startswith(("'", '"')):
+        held = held if all(word in words for word in held) else []  # a text that is made of others has words of its own
+    return any(_is_word(word, words) for word in (*found, *held[: limits.WORDS]))
+
+
+def _is_word(word: str, words: Container[str]) -> bool:
+    return word in words and word not in ("None", "True", "False")
+
+
+def _is_of_tests(name: str) -> bool:
+    return any(part in ("tests", "conftest") or part.startswith("test_") for part in name.split("."))
+
+
+class Words:
+    """The words of test files, and of the conftests beside them."""
+
+    def __init__(self, conftests: Iterable[str]) -> None:
+        self._of_files: Dict[str, FrozenSet[str]] = {}
+        self._conftests = list(conftests)
+
+    def of(self, file: str) -> FrozenSet[str]:
+        """The words of a file, and those of the conftests."""
+        return self._of_file(file).union(*map(self._of_file, self._conftests))
+
+    def _of_file(self, file: str) -> FrozenSet[str]:
+        if file not in self._of_files:
+            text = b""
+            with contextlib.suppress(OSError), _open(file, "rb") as source:
+                text = source.read()
+            self._of_files[file] = frozenset(_WORD.findall(text.decode("utf-8", "replace")))
+        return self._of_files[file]
 
 
 def _is_of_project(place: Place, is_own: Callable[[str], bool]) -> bool:

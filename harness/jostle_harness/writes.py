@@ -14,7 +14,7 @@ import threading
 import types
 from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Tuple
 
-from . import doctests, messages
+from . import doctests, limits, messages
 from .crash import inside
 from .probes import PUT_OFF, Finder, Probe
 
@@ -58,6 +58,9 @@ class Writes:
         #: The line that each thread is at.
         self._lines: Dict[int, Optional[_Line]] = {}
         self._looks = False
+        #: How often it was looked after a line of each function, by the identity of its code, and in all.
+        self._counts: Dict[int, int] = {}
+        self._count = 0
 
     def start(self) -> None:
         """Look from here on, in this thread and in those that start meanwhile; from Python 3.12 on in all."""
@@ -103,11 +106,21 @@ class Writes:
         file = frame.f_code.co_filename
         if file not in self._files or file.startswith(doctests.PREFIX):
             self._files[file] = inside(file, self._rootdir)
-        return None if self._files[file] is None else self._step
+        return None if self._files[file] is None or self._is_worn_out(frame.f_code) else self._step
+
+    def _is_worn_out(self, code: types.CodeType) -> bool:
+        """Whether it was looked often enough after lines of a function: what it changes is of the line then that calls it."""
+        most = limits.LOOKS_OF_ONE if self._count < limits.LOOKS else limits.LOOKS_OF_ONE_LATER
+        return self._counts.get(id(code), 0) >= most
 
     def _step(self, frame: types.FrameType, event: str, _: object) -> TraceFunction:
         if event in ("line", "return"):
             self._look(frame)
+            code = frame.f_code
+            self._counts[id(code)] = self._counts.get(id(code), 0) + 1
+            self._count += 1
+            if self._is_worn_out(code):
+                frame.f_trace_lines = False
             # What pytest does after the project's code has returned is no line of the project's.
             at = frame if event == "line" else frame.f_back
             self._lines[threading.get_ident()] = self._place(at)

@@ -12,7 +12,7 @@ from jostle_harness.graph import Graph
 from jostle_harness.heap import Heap
 from jostle_harness.leaks import _grown, _left
 from jostle_harness.places import Place
-from jostle_harness.settled import is_settled
+from jostle_harness.settled import is_settled, may_be_first_use
 
 SOURCE = """
 import threading
@@ -117,6 +117,28 @@ def test_what_a_library_remembers_for_itself_is_settled_and_what_it_is_told_is_n
     assert not settled("lib.inited", "False", "True")
     assert not settled("lib.digits", "'01'", "'1'", True)
     assert not settled('lib._handlers["x"]', "(absent)", "<function shop.handle>", True)
+
+
+def test_what_a_test_names_or_gives_is_no_first_use() -> None:
+    words = {"shop", "price", "ada", "Cart", "limit"}
+
+    def may_be(*place: Any) -> bool:
+        return may_be_first_use(_place(*place), lambda name: name == "shop", words)
+
+    assert may_be("shop.price._code", "(absent)", "'def made(): ...'")
+    assert may_be('shop._compiled["double"]', "(absent)", "<function shop.<lambda>>")
+    assert may_be("shop._count", "3", "5")
+    assert may_be("shop.made_1", "(absent)", "<function shop.make.<locals>.made_1>")
+    assert not may_be("shop._user", "None", "'ada'")
+    assert not may_be('shop._carts["ada"]', "(absent)", "<shop.Basket object>")
+    assert not may_be("shop._cart", "None", "<shop.Cart object>")
+    assert not may_be("shop._limit[limit]", "None", "3")
+    assert not may_be("shop._count", "5", "3")
+    assert not may_be("shop.debug", "False", "True")
+    assert not may_be("shop.made_1", "(absent)", "<function tests.test_shop.test_made.<locals>.made>")
+    assert not may_be("parameter G of test_x._adj", "{}", "{1: 2}")
+    assert not is_settled(_place("lib.limit", "None", "3", True), lambda name: False, words)
+    assert is_settled(_place("lib.level", "None", "3", True), lambda name: False, words)
 
 
 def test_a_module_that_has_got_code_keeps_what_it_has_of_it(shop: Any) -> None:

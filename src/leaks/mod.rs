@@ -93,6 +93,9 @@ pub(crate) struct Leak {
     pub(crate) victims: Vec<TestIndex>,
     /// Whether only the first use of a library changes it.
     pub(crate) settled: bool,
+    /// Whether code may change it for itself as it is used for the first time, by its name and values. Once it is settled:
+    /// that a second use did not change it.
+    pub(crate) first_use: bool,
     /// A change of the project that was tried and keeps the place, or why there is none, if one was looked for.
     pub(crate) fix: Option<Result<Fix, NoFix>>,
 }
@@ -109,7 +112,12 @@ impl Leak {
 
     /// The first test that leaves it.
     pub(crate) fn test(&self) -> Option<TestIndex> {
-        self.owners.iter().find_map(|owner| match owner {
+        self.tests().next()
+    }
+
+    /// The tests that leave it.
+    pub(crate) fn tests(&self) -> impl Iterator<Item = TestIndex> {
+        self.owners.iter().filter_map(|owner| match owner {
             Owner::Test(test) => Some(*test),
             _ => None,
         })
@@ -124,6 +132,7 @@ pub(crate) fn grouped(told: &[Left], list: &[TestIndex]) -> Vec<Leak> {
         let Some(owner) = owner(left, list) else { continue };
         for (at, place) in left.places.iter().enumerate() {
             let settled = left.settled.contains(&(at as u32));
+            let first_use = left.first_use.contains(&(at as u32));
             let at = *known.entry((place.name.clone(), settled)).or_insert_with(|| {
                 leaks.push(Leak {
                     place: place.name.clone(),
@@ -137,10 +146,12 @@ pub(crate) fn grouped(told: &[Left], list: &[TestIndex]) -> Vec<Leak> {
                     readers: Vec::new(),
                     victims: Vec::new(),
                     settled,
+                    first_use: true,
                     fix: None,
                 });
                 leaks.len() - 1
             });
+            leaks[at].first_use &= first_use;
             if !leaks[at].owners.contains(&owner) {
                 leaks[at].owners.push(owner.clone());
                 let test = left.position.and_then(|at| list.get(at as usize));
@@ -216,6 +227,7 @@ mod tests {
             line: None,
             places: names.iter().map(|name| Place::example(name)).collect(),
             settled: settled.to_vec(),
+            first_use: Vec::new(),
             written: Vec::new(),
         }
     }

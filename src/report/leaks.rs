@@ -218,7 +218,8 @@ fn line(written: &Written) -> String {
 fn settled(out: &mut dyn Write, report: &Leaks) -> io::Result<()> {
     for leak in report.leaks.iter().filter(|leak| leak.settled) {
         let first = leak.owners.first().map_or_else(String::new, |owner| owner.name(report.suite()));
-        writeln!(out, "{DIM}settled  {}: first changed by {first}{DIM:#}", leak.place)?;
+        let why = if leak.first_use { ", and not in its second run" } else { "" };
+        writeln!(out, "{DIM}settled  {}: first changed by {first}{why}{DIM:#}", leak.place)?;
     }
     Ok(())
 }

@@ -88,6 +88,7 @@ impl State {
                 line: None,
                 places,
                 settled: Vec::new(),
+                first_use: Vec::new(),
                 written: Vec::new(),
             })
         };

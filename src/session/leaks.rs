@@ -37,6 +37,8 @@ pub(crate) struct LeaksFound {
 pub(crate) enum Work {
     /// All tests run once, and it is told what each leaves.
     Look,
+    /// Tests run twice, and it is told what each changes in its second run.
+    UseAgain,
     /// Those who leave a place do so again.
     Confirm,
     /// All tests run once more, and it is told which name the places.
@@ -79,6 +81,7 @@ pub(crate) fn find(
         suspected: Vec::new(),
     };
     search.run()?;
+    search.use_again()?;
     search.confirm()?;
     if search.found.leaks.iter().any(|leak| !leak.settled) {
         search.readers()?;
@@ -153,6 +156,16 @@ impl Again {
     }
 }
 
+/// A name without the numbers that code may count what it makes by: these go on in a second run.
+fn unnumbered(name: &str) -> String {
+    let mut found = String::new();
+    for part in name.split(|letter: char| letter.is_ascii_digit()).filter(|part| !part.is_empty()) {
+        found.push_str(part);
+        found.push('#');
+    }
+    found
+}
+
 /// Whether the second of two executions in one process tells whether the first leaves a place, or the first use of something
 /// does: nobody puts back what was left.
 fn tells_twice(leak: &Leak) -> bool {
@@ -225,6 +238,51 @@ impl Search<'_> {
         Ok(())
     }
 
+    /// Has all tests run twice of which some code may have changed a place for itself as they were the first to use it, and looks
+    /// in their second turn. A place that a test does not change again, and passes both times, is settled as far as that test goes.
+    fn use_again(&mut self) -> Result<(), RunError> {
+        let open: Vec<usize> = (0..self.found.leaks.len())
+            .filter(|&at| self.found.leaks[at].first_use && !self.found.leaks[at].settled)
+            .collect();
+        let tests: BTreeSet<TestIndex> = open.iter().flat_map(|&at| self.found.leaks[at].tests()).collect();
+        let first: Vec<TestIndex> = self.list().iter().copied().filter(|test| tests.contains(test)).collect();
+        if first.is_empty() {
+            return Ok(());
+        }
+        let from = first.len() as u32;
+        let instructions = Some(Instructions { left: true, from, ..Instructions::default() });
+        let list = [first.as_slice(), first.as_slice()].concat();
+        let asked = Asked { instructions, ..self.plain(&list) };
+        let Some((trial, changed)) = self.all(Work::UseAgain, &[asked])?.pop() else { return Ok(()) };
+        let runs = trial.executions.iter();
+        let other: BTreeSet<TestIndex> =
+            runs.filter(|run| run.outcome != Outcome::Passed).map(|run| run.test).collect();
+        let again: BTreeSet<(String, TestIndex)> = changed
+            .left
+            .iter()
+            .filter_map(|left| Some((left, *list.get(left.position? as usize)?)))
+            .flat_map(|(left, test)| left.places.iter().map(move |place| (unnumbered(&place.name), test)))
+            .collect();
+        for at in open {
+            let leak = &mut self.found.leaks[at];
+            let (settled, owners): (Vec<Owner>, Vec<Owner>) =
+                leak.owners.drain(..).partition(|owner| match owner {
+                    Owner::Test(test) => {
+                        !other.contains(test) && !again.contains(&(unnumbered(&leak.place), *test))
+                    }
+                    _ => false,
+                });
+            leak.owners = owners;
+            if leak.owners.is_empty() {
+                (leak.settled, leak.owners) = (true, settled);
+            } else if !settled.is_empty() {
+                let leak = Leak { settled: true, owners: settled, ..leak.clone() };
+                self.found.leaks.push(leak);
+            }
+        }
+        Ok(())
+    }
+
     /// Has those who leave a place do so again, by themselves, and takes the line that changes it from there. Who does not is
     /// settled: what it changed, only the first use of something in the process has changed. A place that nobody leaves again is
     /// settled.
@@ -261,11 +319,17 @@ impl Search<'_> {
         }
         for (at, owners) in open {
             let leak = &mut self.found.leaks[at];
-            (leak.settled, leak.owners) = (true, owners);
+            (leak.settled, leak.first_use, leak.owners) = (true, false, owners);
             settled.remove(&at);
         }
         for (at, owners) in settled {
-            let leak = Leak { settled: true, owners, written: None, ..self.found.leaks[at].clone() };
+            let leak = Leak {
+                settled: true,
+                first_use: false,
+                owners,
+                written: None,
+                ..self.found.leaks[at].clone()
+            };
             self.found.leaks.push(leak);
         }
         Ok(())
@@ -368,14 +432,8 @@ impl Search<'_> {
     fn by_suspicion(&self) -> impl Iterator<Item = (usize, TestIndex, TestIndex)> {
         let unsettled = self.found.leaks.iter().enumerate().filter(|(_, leak)| !leak.settled);
         unsettled.flat_map(move |(at, leak)| {
-            let tests = || {
-                leak.owners.iter().filter_map(|owner| match owner {
-                    Owner::Test(test) => Some(*test),
-                    _ => None,
-                })
-            };
             let after = move |(victim, before): &(TestIndex, BTreeSet<TestIndex>)| {
-                let owner = tests().find(|test| before.contains(test))?;
+                let owner = leak.tests().find(|test| before.contains(test))?;
                 self.suite.admits(&[owner, *victim]).then_some((at, owner, *victim))
             };
             self.suspected.iter().filter_map(after)

@@ -231,7 +231,8 @@ pub struct Instructions {
     /// The name of a place of which is to be told after each test whether that has changed it. It is put
     /// back at once if it is to be restored; nothing else is told.
     pub follow: Option<String>,
-    /// The place in the list of the test before which the state is noted.
+    /// The place in the list of the test before which the state is noted; with `left`, nothing is told or put back of those
+    /// before it.
     pub from: u32,
     /// The fixture before whose teardown all this is done, and not before the last test: the tests from `from` on
     /// make that fail.
@@ -257,6 +258,9 @@ pub struct Left {
     pub(crate) places: Vec<Place>,
     /// Which of these, by their positions, are likely changed by the first use of a library alone.
     pub(crate) settled: Vec<u32>,
+    /// Which of these, by their positions, code may have changed for itself as it was used for the first time: a second use
+    /// is to tell.
+    pub(crate) first_use: Vec<u32>,
     /// Where those of them that were to be watched were written, each by its position.
     pub(crate) written: Vec<(u32, Written)>,
 }

@@ -36,6 +36,7 @@ fn line(step: Option<Step>) -> String {
     let Some(step) = step else { return "collecting".into() };
     let what = match step.work {
         Work::Look => "looking at what each test leaves",
+        Work::UseAgain => "looking at what tests leave in a second run",
         Work::Confirm => "looking for the lines",
         Work::Read => "asking which tests name the places",
         Work::Try => "trying tests after those that leave what they name",
