@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::mem::MaybeUninit;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 use command_fds::{CommandFdExt, FdMapping};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
 use rustix::process::{
     Pid, Resource, Rlimit, Signal, WaitOptions, WaitStatus, kill_process_group, setrlimit, waitpid,
 };
@@ -128,12 +129,21 @@ fn is_there(awaited: &Awaited) -> bool {
     }
 }
 
-/// A connection to a port, if somebody else is there: of a port that the system gives to who asks for none, it may have given
-/// the very one that is connected to.
+/// A connection to a port, if somebody else is there. Its own port is chosen before: that of a socket that is connected without
+/// one may be the very one that is asked for, and such a socket meets itself and keeps the server from that port for a minute.
 fn connected(address: SocketAddr) -> Option<TcpStream> {
-    let stream = TcpStream::connect(address).ok()?;
-    let is_another = stream.local_addr().ok()? != stream.peer_addr().ok()?;
-    is_another.then_some(stream)
+    let (family, any) = match address {
+        SocketAddr::V4(_) => (AddressFamily::INET, IpAddr::from(Ipv4Addr::UNSPECIFIED)),
+        SocketAddr::V6(_) => (AddressFamily::INET6, IpAddr::from(Ipv6Addr::UNSPECIFIED)),
+    };
+    let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None).ok()?;
+    bind(&socket, &SocketAddr::new(any, 0)).ok()?;
+    let stream = TcpStream::from(socket);
+    if stream.local_addr().ok()?.port() == address.port() {
+        return None;
+    }
+    connect(&stream, &address).ok()?;
+    Some(stream)
 }
 
 fn answers(mut server: TcpStream, asked: &str, answer: &str) -> io::Result<bool> {
@@ -241,5 +251,24 @@ fn exit_of(status: WaitStatus) -> Exit {
         (Some(code), _) => Exit::Code(code),
         (None, Some(signal)) => Exit::Signal(signal),
         (None, None) => Exit::SandboxEnded,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// As many tries as there are ports to be given out meet each of them about once. At this address nobody else listens.
+    #[test]
+    fn whoever_asks_for_a_port_does_not_take_it() {
+        let free = TcpListener::bind("127.83.1.7:0").and_then(|free| free.local_addr()).unwrap();
+        for _ in 0..30_000 {
+            assert!(connected(free).is_none());
+        }
+        let server = TcpListener::bind(free).expect("it is still free");
+        assert!(connected(free).is_some());
+        drop(server);
     }
 }
