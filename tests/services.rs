@@ -15,7 +15,7 @@ use crate::support::{self, UNEXPLAINED, UNFIXED, jostle, light_python, said, san
 
 /// A server that keeps what it is told: `add NAME`, `all`.
 const SERVER: &str = r#"
-import pathlib, socketserver, sys
+import os, pathlib, socket, socketserver, sys
 
 kept = pathlib.Path(sys.argv[2]) / "names"
 
@@ -25,6 +25,11 @@ class Handler(socketserver.StreamRequestHandler):
         names = kept.read_text().split() if kept.exists() else []
         if word == "add":
             kept.write_text(" ".join(names + [name]))
+        if word == "end":
+            print("no more of this", file=sys.stderr, flush=True)
+            # Nobody is let in any more before whoever has asked hears of the end.
+            self.server.socket.shutdown(socket.SHUT_RDWR)
+            os._exit(int(name))
         self.wfile.write(",".join(names).encode())
 
 class Server(socketserver.ThreadingTCPServer):
@@ -220,6 +225,8 @@ fn a_service_that_cannot_be_had_is_an_error_that_says_why() {
     let table = |lines: &str| format!("[tool.jostle.services.names]\n{lines}\n");
     let cases = [
         (table("command = \"echo hello; exit 3\"\nready = \"127.0.0.1:PORT\""), "it did not start: exited with code", "hello"),
+        (table("command = \"setsid sleep 60 &\"\nready = \"127.0.0.1:PORT\""), "it did not start: exited with code 0", "has to keep the server in the foreground"),
+        (table("command = \"sleep 0.5; echo gone; exit 3\"\nready = \"true\"\nprepare = [\"sleep 2\"]"), "it did not stay up: exited with code 3", "gone"),
         (table("command = \"sleep 60\"\nready = \"exit 0\"\nprepare = [\"echo no >&2; false\"]"), "failed: exited with code 1", "no"),
         (table("command = \"sleep 60\""), "there is no `ready`", "names"),
         (table("commands = \"sleep 60\""), "there is no setting `commands`", "a service has"),
@@ -355,6 +362,58 @@ prepare = ["python -c 'import redis; redis.Redis(port=56379).set(\"base\", 1)'"]
     let mut places = places(&report);
     places.sort();
     assert_eq!(places, ["key session:1", "table customers, row name='zoe'"], "{printed}");
+}
+
+#[test]
+fn a_service_that_fails_during_a_trial_is_an_error_and_one_that_a_test_stops_is_the_tests_doing() {
+    if sandboxing(&[]).is_none() {
+        return;
+    }
+    let settings = r#"
+[tool.jostle.services.names]
+command = "python server.py PORT {data}"
+ready = "127.0.0.1:PORT"
+prepare = ["python -c 'import test_names; test_names.ask(\"add ada\")'"]
+"#;
+    let ends_with = |code: u32| {
+        let folder = suite(55444, settings);
+        let tests = TESTS.replace("PORT", "55444").replace("add zoe", &format!("end {code}"));
+        fs::write(folder.path().join("test_names.py"), tests).expect("it can be written");
+        stress(folder.path(), &light_python(), &UNEXPLAINED)
+    };
+    let (code, _, printed) = ends_with(3);
+    assert_eq!(code, 4, "{printed}");
+    for told in ["the service names: it failed while tests ran: exited with code 3", "no more of this"] {
+        assert!(printed.contains(told), "{printed}");
+    }
+
+    let (code, report, printed) = ends_with(0);
+    // Run twice, it finds none to stop the second time.
+    let found = ["victim test_first_names test_signup", "nio test_signup test_signup"];
+    assert_eq!((code, findings(&report)), (1, found.map(str::to_owned).to_vec()), "{printed}");
+    let remarks = report["remarks"].as_array().into_iter().flatten().filter_map(|remark| remark.as_str());
+    let told =
+        remarks.filter(|remark| remark.starts_with("the service names (exited with code 0) ended")).count();
+    assert_eq!(told, 1, "{printed}");
+}
+
+/// Two services whose `ready` says nothing of the one port that both want.
+#[test]
+fn a_service_whose_port_is_taken_is_noticed_though_it_is_said_to_be_ready() {
+    if sandboxing(&[]).is_none() {
+        return;
+    }
+    let service = |name: &str| {
+        format!(
+            "[tool.jostle.services.{name}]\ncommand = \"python server.py 55445 {{data}}\"\nready = \"true\"\n"
+        )
+    };
+    let folder = suite(55445, &(service("one") + &service("two")));
+    let (code, _, printed) = stress(folder.path(), &light_python(), &UNEXPLAINED);
+    assert_eq!(code, 4, "{printed}");
+    for told in ["the service ", "exited with code 1", "Address already in use", "give each its own"] {
+        assert!(printed.contains(told), "{printed}");
+    }
 }
 
 #[test]
@@ -585,26 +644,33 @@ fn what_is_started_for_trials_ends_with_jostle_however_that_ends() {
     if sandboxing(&[]).is_none() {
         return;
     }
-    let port = 55438;
-    let settings = "[tool.jostle.services.names]\ncommand = \"python server.py PORT {data}\"\nready = \"127.0.0.1:PORT\"\n";
-    let folder = suite(port, settings);
-    let mut running = jostle(folder.path())
-        .args(["stress", "--trials", "100000", "--progress", "none", "--python"])
-        .arg(light_python())
-        .spawn()
-        .expect("it starts");
-    let servers =
-        || said(Command::new("ps").args(["-eo", "args"])).matches(&format!("server.py {port} ")).count();
-    let within = |seconds: u64, is: &dyn Fn() -> bool| {
-        let until = Instant::now() + Duration::from_secs(seconds);
-        while !is() {
-            assert!(Instant::now() < until, "{} servers", servers());
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    };
-    within(60, &|| servers() > 0);
-    assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "it is not on the machine's loopback");
-    running.kill().expect("it can be killed");
-    running.wait().expect("it has ended");
-    within(10, &|| servers() == 0);
+    let socket = std::env::temp_dir().join(format!("jostle-redis-{}.sock", std::process::id()));
+    let own = "[tool.jostle.services.names]\ncommand = \"python server.py PORT {data}\"\nready = \"127.0.0.1:PORT\"\n";
+    let redis = format!("[tool.jostle.services.redis]\nport = PORT\nsocket = \"{}\"\n", socket.display());
+    let cases = [
+        (55438, own, light_python(), "server.py 55438 "),
+        (55439, &redis, servers_python(), "127.0.0.1:55439"),
+    ];
+    for (port, settings, python, shown) in cases {
+        let folder = suite(port, settings);
+        let mut running = jostle(folder.path())
+            .args(["stress", "--trials", "100000", "--progress", "none", "--python"])
+            .arg(python)
+            .spawn()
+            .expect("it starts");
+        let servers = || said(Command::new("ps").args(["-eo", "args"])).matches(shown).count();
+        let within = |seconds: u64, is: &dyn Fn() -> bool| {
+            let until = Instant::now() + Duration::from_secs(seconds);
+            while !is() {
+                assert!(Instant::now() < until, "{} servers", servers());
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        };
+        within(60, &|| servers() > 0);
+        assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "it is not on the machine's loopback");
+        running.kill().expect("it can be killed");
+        running.wait().expect("it has ended");
+        within(10, &|| servers() == 0);
+        assert!(!socket.exists(), "it leaves no socket");
+    }
 }

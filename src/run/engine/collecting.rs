@@ -43,6 +43,7 @@ impl PytestHost {
         let collected =
             self.hear(&mut process, |interrupt| hear_collection(&receiver, interrupt, self.collecting()))?;
         self.ended(&mut process, ENDING);
+        self.services_of(site)?;
         self.narrowed(collected)
     }
 

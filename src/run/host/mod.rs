@@ -63,6 +63,8 @@ pub(crate) struct PytestHost {
     longest: Mutex<Duration>,
     /// Whether it was told that system calls cannot be seen.
     unseen: OnceLock<()>,
+    /// Whether it was told that tests stop a server.
+    stopped: OnceLock<()>,
     pub(crate) files: Watch,
 }
 
@@ -110,6 +112,7 @@ impl PytestHost {
             reaper: Mutex::new(reaper),
             longest: Mutex::new(Duration::ZERO),
             unseen: OnceLock::new(),
+            stopped: OnceLock::new(),
             files,
         })
     }
@@ -140,9 +143,34 @@ impl PytestHost {
     }
 
     /// Adds to a trial what it left behind, and notes how long it took.
+    ///
+    /// # Errors
+    /// One of its servers has failed meanwhile, so that it shows nothing; or the sandbox cannot be asked.
     pub(crate) fn ended_trial(&self, trial: Trial, site: &TrialEnv) -> Result<Trial, RunError> {
+        self.services_of(site)?;
         self.took(trial.duration);
         Ok(Trial { leftovers: self.files.after(site)?, ..trial })
+    }
+
+    /// Looks whether the servers of a run that is over lasted until then. One that was told to end by what tests do is told
+    /// of once.
+    ///
+    /// # Errors
+    /// One has failed by itself: what failed then says nothing of the tests.
+    pub(crate) fn services_of(&self, site: &TrialEnv) -> Result<(), RunError> {
+        for ended in site.ended_services() {
+            if !ended.was_told_to() {
+                return Err(ended.error("it failed while tests ran"));
+            }
+            self.stopped.get_or_init(|| {
+                self.options.remarks.add(format!(
+                    "the service {} ended in the middle of a trial, in good order, as if a test had told it to: what fails \
+                     without it is judged as any other failure",
+                    ended.name()
+                ));
+            });
+        }
+        Ok(())
     }
 
     /// How many workers run at once, over all trials.

@@ -51,6 +51,7 @@ impl PytestHost {
             _ => self.options.test_timeout * u32::try_from(named.saturating_add(1)).unwrap_or(u32::MAX),
         };
         let run = self.run_plain(command, &site, limit)?;
+        self.services_of(&site)?;
         let python = self.options.python.path.to_string_lossy();
         let words = [&*python, "-m", "pytest"].into_iter().chain(arguments.iter().map(|word| word.as_str()));
         Ok(shlex::try_join(words).ok().map(|line| (prefix + &line, run)))

@@ -21,7 +21,7 @@ use rustix::process::Signal;
 
 pub(crate) use preparing::{Place, Unready};
 pub use reset::Reset;
-pub(crate) use running::Running;
+pub(crate) use running::{Ended, Running};
 
 use copying::Copied;
 

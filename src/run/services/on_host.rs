@@ -63,5 +63,5 @@ fn ended(child: &Child, interrupt: &Interrupt) -> Result<bool, RunError> {
 }
 
 fn with_words(what: &str, said: File) -> String {
-    format!("{what}. {}", words(said))
+    format!("{what}. {}", words(&said))
 }

@@ -126,7 +126,7 @@ impl Service {
             let process = self.spawn(step, &data, sandbox, &log)?;
             self.has_ended_well(process, log, &step.program.to_string_lossy(), place.interrupt)?;
         }
-        let Started { mut process, log: said, .. } =
+        let mut started =
             Started::begin(self, &self.prepared_by, folder, sandbox)?.once_up(Some(place.interrupt))?;
         if let Some(copied) = &self.copied {
             self.copy_of(copied, &data, sandbox, place.interrupt)?;
@@ -134,13 +134,19 @@ impl Service {
         for line in &self.prepare {
             let log = log()?;
             let command = self.of_the_user(line, place, &log)?;
-            let started = sandbox.start(command).map_err(|error| self.says(&error.to_string()))?;
-            self.has_ended_well(started, log, line, place.interrupt)?;
+            let run = sandbox.start(command).map_err(|error| self.says(&error.to_string()))?;
+            // Without the server it may fail, or fill another's.
+            self.has_ended_well(run, log, line, place.interrupt).map_err(|error| match started.is_up() {
+                Err(down) if !matches!(error, RunError::Interrupted) => down,
+                _ => error,
+            })?;
         }
+        started.is_up()?;
+        let Started { mut process, log: said, .. } = started;
         let _ = process.kill(self.stop.signal());
         if process.wait_for(SERVICE_END).is_none() {
             // One that cannot write down what it keeps may stay up for that.
-            return Err(self.failed(&format!("it does not end within {} s", SERVICE_END.as_secs()), said));
+            return Err(self.failed(&format!("it does not end within {} s", SERVICE_END.as_secs()), &said));
         }
         if let Ready::File(path, _) = &self.ready
             && path.starts_with("{data}/")
@@ -213,14 +219,14 @@ impl Service {
             if Instant::now() > until {
                 return Err(self.failed(
                     &format!("`{what}` has not ended after {} s", SERVICE_PREPARATION.as_secs()),
-                    log,
+                    &log,
                 ));
             }
         };
         if exit == Exit::Code(0) {
             Ok(())
         } else {
-            Err(self.failed(&format!("`{what}` failed: {exit}"), log))
+            Err(self.failed(&format!("`{what}` failed: {exit}"), &log))
         }
     }
 

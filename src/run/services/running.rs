@@ -2,11 +2,14 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::io::{Seek, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
 
 use super::{Ready, Service, Services, Step, with_data};
 use crate::limits::{SERVICE_END, SERVICE_LOOK, SERVICE_START};
@@ -18,6 +21,8 @@ use crate::run::sandbox::{Awaited, Exit, Sandbox, SandboxedCommand, SandboxedPro
 const NOBODY: (u32, u32) = (65534, 65534);
 /// Lines of a server's own words that an error shows.
 const LINES: usize = 12;
+/// Bytes of them that are looked at.
+const MOST_WORDS: u64 = 64 * 1024;
 /// What to do, by what such words hold.
 const ADVICE: [(&str, &str); 2] = [
     (
@@ -29,7 +34,83 @@ const ADVICE: [(&str, &str); 2] = [
 
 /// The servers of a sandbox. They end with it, or when this is dropped.
 #[derive(Debug, Default)]
-pub(crate) struct Running(Vec<SandboxedProcess>);
+pub(crate) struct Running(Mutex<Vec<Up>>);
+
+/// A server that was up.
+#[derive(Debug)]
+struct Up {
+    /// What the settings call it.
+    name: String,
+    process: SandboxedProcess,
+    log: File,
+}
+
+/// How a server ended that nobody of jostle's had told to.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// What the settings call it.
+    name: String,
+    exit: Exit,
+    /// The last of its own words, as a sentence.
+    said: String,
+}
+
+impl Running {
+    /// Those that have ended by now, each of which is told once.
+    pub(crate) fn ended(&self) -> Vec<Ended> {
+        let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = running.extract_if(.., |up| up.process.wait_for(Duration::ZERO).is_some());
+        let ended =
+            ended.map(|mut up| Ended { exit: up.process.wait(), said: words(&up.log), name: up.name });
+        // One that ended with its sandbox says nothing of itself.
+        ended.filter(|ended| ended.exit != Exit::SandboxEnded).collect()
+    }
+
+    /// That all are up, as they have to be where a trial begins.
+    ///
+    /// # Errors
+    /// One is not.
+    pub(crate) fn are_up(&self) -> Result<(), RunError> {
+        self.ended().first().map_or(Ok(()), |ended| Err(ended.error("it did not stay up")))
+    }
+}
+
+impl Ended {
+    /// Its name, and how it ended: `redis (exited with code 0)`.
+    pub(crate) fn name(&self) -> String {
+        format!("{} ({})", self.name, self.exit)
+    }
+
+    /// Whether what the tests did told it to end; else it failed by itself.
+    pub(crate) fn was_told_to(&self) -> bool {
+        was_told_to(self.exit)
+    }
+
+    /// That it is missing.
+    pub(crate) fn error(&self, what: &str) -> RunError {
+        RunError::Service(format!("the service {}: {what}: {}. {}", self.name, how(self.exit), self.said))
+    }
+}
+
+/// Whether a server ended in good order, or by a signal that asks for that: it does not do so unless a test tells it to.
+fn was_told_to(exit: Exit) -> bool {
+    let asks = [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT].map(Signal::as_raw);
+    match exit {
+        Exit::Code(0) => true,
+        // By a shell's count.
+        Exit::Code(code) => asks.iter().any(|signal| code == 128 + signal),
+        Exit::Signal(signal) => asks.contains(&signal),
+        Exit::SandboxEnded => false,
+    }
+}
+
+/// How a command ended that was to stay.
+fn how(exit: Exit) -> String {
+    match exit {
+        Exit::Code(0) => format!("{exit}. `command` has to keep the server in the foreground"),
+        _ => exit.to_string(),
+    }
+}
 
 impl Services {
     /// Starts all in a sandbox, and waits until they are up.
@@ -40,18 +121,20 @@ impl Services {
         let Some(folder) = self.folder.get() else { return Ok(Running::default()) };
         let started = self.all.iter().map(|service| Started::begin(service, &service.run, folder, sandbox));
         let started = started.collect::<Result<Vec<_>, _>>()?;
-        let up = started.into_iter().map(|started| started.once_up(None).map(|up| up.process));
-        up.collect::<Result<_, _>>().map(Running)
+        let up = started.into_iter().map(|started| started.once_up(None).map(Started::into_up));
+        up.collect::<Result<_, _>>().map(|up| Running(Mutex::new(up)))
     }
 
     /// Has servers end in good order, so that what they keep is whole.
     pub(crate) fn stop(&self, running: Running) {
-        for (service, process) in self.all.iter().zip(&running.0) {
+        let mut running = running.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for up in &running {
+            let service = self.all.iter().find(|service| service.name == up.name);
             // One that has ended is not signalled.
-            let _ = process.kill(service.stop.signal());
+            let _ = service.map(|service| up.process.kill(service.stop.signal()));
         }
-        for mut process in running.0 {
-            process.wait_for(SERVICE_END);
+        for up in &mut running {
+            up.process.wait_for(SERVICE_END);
         }
     }
 }
@@ -88,9 +171,7 @@ impl<'a> Started<'a> {
                     // Whoever answers may be another, if its address was taken.
                     return match self.process.wait_for(Duration::ZERO) {
                         None => Ok(self),
-                        Some(exit) => {
-                            Err(self.service.failed(&format!("it did not start: {exit}"), self.log))
-                        }
+                        Some(exit) => Err(self.did_not_start(exit)),
                     };
                 }
                 // A command that is asked again and again until it says so.
@@ -98,7 +179,7 @@ impl<'a> Started<'a> {
                 waiter = self.waiter()?;
             }
             if let Some(exit) = self.process.wait_for(Duration::ZERO) {
-                return Err(self.service.failed(&format!("it did not start: {exit}"), self.log));
+                return Err(self.did_not_start(exit));
             }
             if interrupt.is_some_and(Interrupt::is_set) {
                 return Err(RunError::Interrupted);
@@ -113,9 +194,28 @@ impl<'a> Started<'a> {
                 };
                 return Err(self
                     .service
-                    .failed(&format!("it is not up after {waited} s: {ready}"), self.log));
+                    .failed(&format!("it is not up after {waited} s: {ready}"), &self.log));
             }
         }
+    }
+
+    fn did_not_start(&self, exit: Exit) -> RunError {
+        self.service.failed(&format!("it did not start: {}", how(exit)), &self.log)
+    }
+
+    /// That it is still up.
+    ///
+    /// # Errors
+    /// It is not.
+    pub(super) fn is_up(&mut self) -> Result<(), RunError> {
+        let exit = self.process.wait_for(Duration::ZERO);
+        exit.map_or(Ok(()), |exit| {
+            Err(self.service.failed(&format!("it did not stay up: {}", how(exit)), &self.log))
+        })
+    }
+
+    fn into_up(self) -> Up {
+        Up { name: self.service.name.clone(), process: self.process, log: self.log }
     }
 
     /// A process that ends with 0 once the server is up.
@@ -206,16 +306,18 @@ impl Service {
     }
 
     /// What failed, with the last of its own words.
-    pub(super) fn failed(&self, what: &str, log: File) -> RunError {
+    pub(super) fn failed(&self, what: &str, log: &File) -> RunError {
         RunError::Service(format!("the service {}: {what}. {}", self.name, words(log)))
     }
 }
 
 /// The last of what was said into a file, as a sentence, and what to do where that names what is missing.
-pub(super) fn words(mut log: File) -> String {
-    let mut said = Vec::new();
-    // Without its words an error says what it can.
-    let _ = log.rewind().and_then(|()| log.read_to_end(&mut said));
+pub(super) fn words(log: &File) -> String {
+    let size = log.metadata().map_or(0, |about| about.len());
+    let mut said = vec![0; size.min(MOST_WORDS) as usize];
+    // Where in the file is read does not move where others write. Without its words an error says what it can.
+    let read = log.read_at(&mut said, size.saturating_sub(MOST_WORDS));
+    said.truncate(read.unwrap_or_default());
     let said = String::from_utf8_lossy(&said);
     let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = lines[lines.len().saturating_sub(LINES)..].join("\n  ");
@@ -238,4 +340,28 @@ fn ordinary_user() -> Option<(u32, u32)> {
     let line = users.lines().find(|line| line.starts_with("postgres:"))?;
     let mut numbers = line.split(':').skip(2).map(|word| word.parse().ok());
     Some((numbers.next()??, numbers.next()??))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_ends_in_good_order_was_told_to_and_any_other_has_failed() {
+        let rows = [
+            (Exit::Code(0), true),
+            (Exit::Code(1), false),
+            (Exit::Code(127), false),
+            (Exit::Code(128 + 15), true),
+            (Exit::Code(128 + 9), false),
+            (Exit::Signal(15), true),
+            (Exit::Signal(2), true),
+            (Exit::Signal(9), false),
+            (Exit::Signal(11), false),
+            (Exit::SandboxEnded, false),
+        ];
+        for (exit, told) in rows {
+            assert_eq!(was_told_to(exit), told, "{exit}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use crate::race::servers::Listening;
 use crate::run::RunError;
 use crate::run::sandbox::{Base, Network, Sandbox, SandboxError, SandboxOptions};
-use crate::run::services::{Running, Services};
+use crate::run::services::{Ended, Running, Services};
 use crate::run::site::workspace::Workspace;
 
 /// Folders that are empty in a sandbox, unless something in them is kept.
@@ -43,7 +43,6 @@ pub(crate) struct TrialEnv {
     /// test's verdict.
     pub(crate) path: PathBuf,
     // Dropped in this order: servers end with their sandbox at the latest.
-    #[expect(dead_code, reason = "held while the trial lasts")]
     services: Running,
     sandbox: Option<Held>,
 }
@@ -137,6 +136,11 @@ impl TrialEnv {
         })
     }
 
+    /// Its servers that have ended by now, each of which is told once.
+    pub(crate) fn ended_services(&self) -> Vec<Ended> {
+        self.services.ended()
+    }
+
     /// Where its processes are started.
     pub(crate) fn place(&self) -> SpawnTarget<'_> {
         self.sandbox().map_or(SpawnTarget::Host, SpawnTarget::Sandbox)
@@ -219,8 +223,9 @@ impl SandboxPool {
     pub(crate) fn in_base<T>(&self, work: impl FnOnce() -> Result<T, RunError>) -> Result<T, RunError> {
         let running = self.services.start(self.base.sandbox())?;
         let done = work();
+        let up = running.are_up();
         self.services.stop(running);
-        done
+        up.and(done)
     }
 
     /// The base itself.
@@ -250,6 +255,7 @@ impl SandboxPool {
             None => make(&self.base, &self.services),
         };
         let (sandbox, services) = made?;
+        services.are_up()?;
         *next = Some(begin(Arc::clone(&self.base), Arc::clone(&self.services)));
         Ok(TrialEnv { path: self.path.clone(), services, sandbox: Some(Held::Own(sandbox)) })
     }
