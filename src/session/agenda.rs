@@ -16,7 +16,7 @@ use crate::session::fix::search::{Trials, session_ended};
 use crate::session::fix::together;
 use crate::session::investigate::left_out::without_left_out;
 use crate::session::investigate::{beside_race, investigate, investigate_named};
-use crate::session::investigate::{outside, room};
+use crate::session::investigate::{connections, outside, room};
 use crate::session::lab::Lab;
 use crate::session::result::Explain;
 use crate::session::stress::recognised::{Recognised, recognised};
@@ -187,6 +187,10 @@ impl<'a> Agenda<'a> {
             return Ok(());
         }
         // One that the user has named is looked into.
+        if let Some(told) = if self.named { None } else { connections::told_by(lab, &suspect)? } {
+            lab.tell(&Event::Joined(told, &suspect));
+            return Ok(());
+        }
         match if self.named { None } else { recognised(lab, &suspect)? } {
             Some(Recognised::With(finding)) => {
                 lab.tell(&Event::Joined(finding, &suspect));

@@ -56,7 +56,10 @@ pub(crate) fn recognised(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<
 }
 
 /// Whether the test fails alone, as far as a run tells.
-fn fails_alone(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<bool>, RunError> {
+///
+/// # Errors
+/// Those of the engine.
+pub(crate) fn fails_alone(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<bool>, RunError> {
     let (test, plan) = (suspect.signature.test, &suspect.plan);
     if let Some(failed) = lab.history.failed_alone(test, plan.hash_seed) {
         return Ok(Some(failed));
