@@ -18,7 +18,7 @@ use crate::session::race::gathering::{self, Loser, gather};
 use crate::session::race::pairs::{Judged, Races, fresh_suspects, judge, seems_no_race};
 use crate::session::race::waiting::Waits;
 use crate::session::suspect::Suspect;
-use crate::suite::TestIndex;
+use crate::suite::{Fixture, TestIndex};
 use crate::trial::Trial;
 
 /// How far racing goes.
@@ -54,6 +54,8 @@ pub(crate) struct Racing {
     unsteady: BTreeMap<Signature, u32>,
     /// The races, each of another pair.
     pub(crate) found: Vec<Finding>,
+    /// Further ways in which fixtures that were found to lose fail, whichever test they are set up for.
+    other_ways: BTreeSet<(Fixture, FailureLocation)>,
     /// Failures that were seen and not looked into, for want of time or since the session ended.
     pub(crate) cut_short: Vec<Suspect>,
     /// Pairs whose schedules were not all tried.
@@ -118,6 +120,7 @@ impl Racing {
             undelayed: 0,
             unsteady: BTreeMap::new(),
             found: Vec::new(),
+            other_ways: BTreeSet::new(),
             cut_short: Vec::new(),
             unraced: 0,
             more: false,
@@ -255,8 +258,8 @@ impl Racing {
         suspect: &Suspect,
     ) -> Result<(), RunError> {
         let signature = &suspect.signature;
-        if let Some(finding) = self.same_fixture(suspect) {
-            gathering::also_loses(finding, signature.test);
+        if let Some(at) = self.same_fixture(suspect) {
+            gathering::also_loses(&mut self.found[at], signature.test);
             self.seen.insert(signature.clone());
             return Ok(());
         }
@@ -279,7 +282,8 @@ impl Racing {
     }
 
     /// Takes in that a test of a pair that was found to race fails under a schedule as well: it loses the same race if
-    /// it does so on the same resource and in the same way. Else that is looked into by itself.
+    /// it does so on the same resource and in the same way, or for the same fixture in whichever way: which of two that make
+    /// something at once is refused, and in which words, depends on how far the other is. Else that is looked into by itself.
     fn other_test(
         &mut self,
         lab: &mut Lab<'_>,
@@ -289,17 +293,30 @@ impl Racing {
         suspect: &Suspect,
     ) -> Result<(), RunError> {
         let signature = &suspect.signature;
-        if is_duplicate(&self.found[found], signature.test) {
+        let fixture = suspect.fixture().filter(|fixture| self.found[found].fixture() == Some(fixture));
+        let is_told = is_duplicate(&self.found[found], signature.test);
+        if is_told && fixture.is_none() {
             self.seen.insert(signature.clone());
             return Ok(());
         }
         let known = self.found[found].signature.as_ref();
         let how = |crash: &FailureLocation| (crash.phase, crash.exception.clone());
-        let alike = known.is_some_and(|known| how(&known.crash) == how(&signature.crash));
+        let alike =
+            fixture.is_some() || known.is_some_and(|known| how(&known.crash) == how(&signature.crash));
         let loser = match self.found[found].trace.as_ref().filter(|_| alike) {
             Some(trace) => Loser::under(lab, suspect, trace)?,
             None => None,
         };
+        if let Some(fixture) = fixture.filter(|_| is_told || loser.is_some()) {
+            if loser.is_some() {
+                self.other_ways.insert((fixture.clone(), signature.crash.clone()));
+            }
+            gathering::also_loses(&mut self.found[found], signature.test);
+            self.seen.insert(signature.clone());
+            let (one, two) = races.pairs[racer.pair].tests;
+            racer.both = self.was_found(one) && self.was_found(two);
+            return Ok(());
+        }
         if loser.is_some() {
             self.seen.insert(signature.clone());
             self.found[found].also.push(signature.test);
@@ -325,6 +342,8 @@ impl Racing {
         }
         if let Some(at) = self.found.iter().position(|known| gathering::is_of(known, &finding)) {
             gathering::join(&mut self.found[at], &finding);
+            let way = finding.fixture().cloned().zip(finding.signature);
+            self.other_ways.extend(way.map(|(fixture, signature)| (fixture, signature.crash)));
             return at;
         }
         self.found.push(finding);
@@ -358,14 +377,15 @@ impl Racing {
 
     /// The race of a fixture that fails in this way under another test: which one is charged is an
     /// accident.
-    fn same_fixture(&mut self, suspect: &Suspect) -> Option<&mut Finding> {
+    fn same_fixture(&self, suspect: &Suspect) -> Option<usize> {
         let fixture = suspect.fixture()?;
         let crash = &suspect.signature.crash;
-        let same = |finding: &&mut Finding| {
+        let otherwise = self.other_ways.contains(&(fixture.clone(), crash.clone()));
+        let same = |finding: &Finding| {
             finding.fixture() == Some(fixture)
-                && finding.signature.as_ref().is_some_and(|known| known.crash == *crash)
+                && (otherwise || finding.signature.as_ref().is_some_and(|known| known.crash == *crash))
         };
-        self.found.iter_mut().find(same)
+        self.found.iter().position(same)
     }
 
     /// Takes in that a failure is no race under its schedule. Another one may show it better.
@@ -391,6 +411,7 @@ impl Racing {
             let same =
                 |finding: &Finding| finding.signature.as_ref().is_some_and(|known| known.crash == *crash);
             self.found.iter().any(|finding| finding.fixture().is_some() && same(finding))
+                || self.other_ways.iter().any(|(_, otherwise)| otherwise == crash)
         };
         let of = move |Signature { test, crash }: &Signature| {
             ((!of_fixture(crash)).then_some(*test), crash.clone())

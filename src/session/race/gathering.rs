@@ -152,15 +152,16 @@ fn shows(
     Ok(shows.then_some(suspect))
 }
 
-/// Whether a race has the cause of one that was found before: the same failure by the same conflicting calls, on the
-/// same resource or on one in the same folder.
+/// Whether a race has the cause of one that was found before: the same failure, or one of the same fixture, by the same
+/// conflicting calls, on the same resource or on one in the same folder.
 pub(crate) fn is_of(known: &Finding, finding: &Finding) -> bool {
     let crash = |finding: &Finding| finding.signature.as_ref().map(|signature| signature.crash.clone());
     let (Some(one), Some(other)) = (&known.trace, &finding.trace) else {
         return false;
     };
     let beside = folder(&one.resource).is_some() && folder(&one.resource) == folder(&other.resource);
-    crash(known) == crash(finding)
+    let same_fixture = known.fixture().is_some() && known.fixture() == finding.fixture();
+    (same_fixture || crash(known) == crash(finding))
         && one.delay.is_none()
         && one.conflict() == other.conflict()
         && (one.resource == other.resource || beside)

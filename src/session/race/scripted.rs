@@ -25,7 +25,7 @@ use crate::race::operation::Operation;
 use crate::session::fake_engine::failed;
 use crate::session::race::recording::Recording;
 use crate::session::race::reruns::schedule_of;
-use crate::suite::TestIndex;
+use crate::suite::{Fixture, Phase, TestIndex};
 use crate::trial::{Execution, Outcome, Trial};
 
 /// A call of a script.
@@ -44,12 +44,21 @@ pub(crate) struct Scripted {
     /// Whether what goes wrong shows in a run with this number.
     shows: fn(u32) -> bool,
     runs: u32,
+    /// The fixture that makes the calls, if the tests do not do so themselves.
+    fixture: Option<Fixture>,
 }
 
 impl Scripted {
     /// Of each test its script.
     pub fn new(scripts: &[&str]) -> Self {
-        Self { tests: scripts.iter().map(|script| acts(script)).collect(), shows: |_| true, runs: 0 }
+        let tests = scripts.iter().map(|script| acts(script)).collect();
+        Self { tests, shows: |_| true, runs: 0, fixture: None }
+    }
+
+    /// The calls are made by a fixture that is set up once on each worker.
+    pub fn in_a_fixture(self) -> Self {
+        let (name, scope, file) = ("shop".into(), "session".into(), "conftest.py".into());
+        Self { fixture: Some(Fixture { name, scope, file, phase: Phase::Setup }), ..self }
     }
 
     /// Failures show in some runs only.
@@ -87,7 +96,12 @@ impl Scripted {
         };
         run.finish();
         let held = vec![Duration::ZERO; plan.workers.len()];
-        let executions = run.workers.iter().flat_map(|worker| worker.done.clone()).collect::<Vec<_>>();
+        let mut executions = run.workers.iter().flat_map(|worker| worker.done.clone()).collect::<Vec<_>>();
+        for run in executions.iter_mut().filter(|_| self.fixture.is_some()) {
+            if let Outcome::Failed(failure) = &mut run.outcome {
+                (failure.phase, failure.fixture) = (Phase::Setup, self.fixture.clone());
+            }
+        }
         let steps = if schedule_of(plan).is_some() { run.steps } else { Vec::new() };
         Trial { steps, held, ..Trial::of(executions) }
     }

@@ -14,6 +14,7 @@ use crate::session::lab::Lab;
 use crate::session::race::campaign::{Bounds, Racing};
 use crate::session::race::pairs::Races;
 use crate::session::race::scripted::Scripted;
+use crate::suite::TestIndex;
 
 /// What racing some scripts has shown.
 struct Raced {
@@ -203,6 +204,17 @@ fn a_failure_that_was_seen_when_the_session_ended_is_not_lost() {
         cut += waiting.len();
     }
     assert!(cut > 10, "{cut}");
+}
+
+#[test]
+fn a_fixture_loses_one_race_in_whichever_way_it_fails() {
+    let scripts = ["write a, read a, load a"; 3];
+    let raced = raced_within(bounds(), Scripted::new(&scripts).in_a_fixture(), 3, usize::MAX);
+    assert_eq!(raced.found(), ["ab"], "what is true of a fixture is so of all tests that use it");
+    let ways: BTreeSet<(Option<TestIndex>, String)> =
+        raced.racing.explained().map(|(test, crash)| (test, crash.exception)).collect();
+    // Trials may show it in each of them, under any test.
+    assert_eq!(ways, ["AssertionError", "KeyError"].map(|exception| (None, exception.to_owned())).into());
 }
 
 /// What becomes of a test that waits for a lock that another test holds, by the milliseconds that it waits.
