@@ -2,6 +2,7 @@
 //! in a fraction of the time that the whole suite takes, and what is to be shrunk is that much shorter.
 
 use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
 
 use crate::finding::Origin;
 use crate::limits::{VICTIM_PART, VICTIM_PARTS};
@@ -13,12 +14,18 @@ use crate::suite::TestIndex;
 use crate::trial::{Outcome, Trial};
 
 impl Session<'_> {
-    /// Runs parts of what comes before the victim, each with it, up to the first after which it fails, where forks make that
-    /// cheap and it passes alone. Who talks to a server that trials share is asked in suite order, which is run first then.
+    /// Runs parts of what comes before the victim, each with it, up to the first after which it fails or until this time is
+    /// over, where forks make that cheap and it passes alone. Who talks to a server that trials share is asked in suite order,
+    /// which is run first then.
     ///
     /// # Errors
     /// Those of the engine.
-    pub(crate) fn victim_in_parts(&self, lab: &mut Lab<'_>, suite_order: &Plan) -> Result<(), RunError> {
+    pub(crate) fn victim_in_parts(
+        &self,
+        lab: &mut Lab<'_>,
+        suite_order: &Plan,
+        most: Option<Duration>,
+    ) -> Result<(), RunError> {
         let Some(victim) = self.victim else { return Ok(()) };
         let parts = parts(&suite_order.workers[0], victim);
         if parts.is_empty()
@@ -35,9 +42,14 @@ impl Session<'_> {
         let with_it = |part: &[TestIndex]| serial(suite_order, [part, &[victim]].concat());
         let trials: Vec<(Origin, Plan)> =
             (0..).map(Origin::Part).zip(parts.into_iter().map(with_it)).collect();
-        lab.trials(&trials, &mut |account, _, _| match account.book.waiting.is_empty() {
-            true => ControlFlow::Continue(()),
-            false => ControlFlow::Break(()),
+        let end = most.map(|most| Instant::now() + most);
+        lab.trials(&trials, &mut |account, _, _| {
+            let over = end.is_some_and(|end| Instant::now() > end);
+            if over || !account.book.waiting.is_empty() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         })
     }
 }

@@ -318,7 +318,7 @@ impl Session<'_> {
         hash_seed: u32,
     ) -> Result<(), RunError> {
         let first = self.run_before_all(lab, suite_order)?;
-        self.victim_in_parts(lab, suite_order)?;
+        self.victim_in_parts(lab, suite_order, self.share(SWEEP_SHARE))?;
         let shown = match lab.book().waiting.is_empty() {
             true => Some(lab.trial(Origin::Baseline, suite_order)?),
             false => None,
