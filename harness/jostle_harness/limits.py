@@ -103,3 +103,6 @@ WORDS = 20
 
 #: Once so many times as many objects are noted as at first, all are noted anew.
 GROWN = 1.3
+
+#: Files of fewer lines are parsed as a whole.
+LONG_FILE = 200

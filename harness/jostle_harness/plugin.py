@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Dict, Generator, Iterable, List, Optional, Tup
 import pluggy
 import pytest
 
-from . import BEFORE, crash, messages, neutralise, parts, unseen, xdist_identity
+from . import BEFORE, crash, messages, neutralise, parts, pytest_private, statement_ranges, unseen, xdist_identity
 from .channel import Channel, ChannelClosed, Setup, receive_setup, text
 from .identity_watch import IdentityWatch
 from .loop import Loop
@@ -83,6 +83,7 @@ class Harness:
             if not config.pluginmanager.hasplugin("xdist"):
                 config.pluginmanager.register(xdist_identity.WorkerFixtures(worker), "jostle-worker-fixtures")
         self.rootdir = str(config.rootpath)
+        statement_ranges.quicken(pytest_private.tracebacks())
         if self.setup.imports is not None:
             self.imports = {os.path.realpath(os.path.join(self.rootdir, file)) for file in self.setup.imports}
             config.args[:] = [arg for arg in config.args if self._argument_stays(arg, config)]

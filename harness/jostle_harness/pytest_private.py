@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, FrozenSet, List, Optional, Sequence, Tuple
 
 import pytest
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
 #: The package of pytest's own modules.
 PACKAGE = "_pytest"
+
+
+def tracebacks() -> ModuleType:
+    """The module that shows tracebacks."""
+    from _pytest._code import code
+
+    return code
 
 
 def capture_manager(config: pytest.Config) -> Optional[CaptureManager]:
