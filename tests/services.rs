@@ -131,6 +131,14 @@ fn machines_server() -> (u16, Arc<AtomicU32>) {
     (port, asked)
 }
 
+/// A server of names that knows of Ada before any test.
+const WITH_ADA: &str = r#"
+[tool.jostle.services.names]
+command = "python server.py PORT {data}"
+ready = "127.0.0.1:PORT"
+prepare = ["python -c 'import test_names; test_names.ask(\"add ada\")'"]
+"#;
+
 #[test]
 fn a_server_of_the_machine_is_told_of_and_left_alone_and_nothing_is_claimed_of_who_talks_to_it() {
     if sandboxing(&[]).is_none() {
@@ -201,13 +209,7 @@ fn each_trial_has_a_server_of_its_own_that_starts_with_what_was_prepared() {
         return;
     }
     let (port, asked) = machines_server();
-    let settings = r#"
-[tool.jostle.services.names]
-command = "python server.py PORT {data}"
-ready = "127.0.0.1:PORT"
-prepare = ["python -c 'import test_names; test_names.ask(\"add ada\")'"]
-"#;
-    let folder = suite(port, settings);
+    let folder = suite(port, WITH_ADA);
     let (code, report, printed) = stress(folder.path(), &light_python(), &UNEXPLAINED);
     assert_eq!(
         (code, findings(&report)),
@@ -369,14 +371,8 @@ fn a_service_that_fails_during_a_trial_is_an_error_and_one_that_a_test_stops_is_
     if sandboxing(&[]).is_none() {
         return;
     }
-    let settings = r#"
-[tool.jostle.services.names]
-command = "python server.py PORT {data}"
-ready = "127.0.0.1:PORT"
-prepare = ["python -c 'import test_names; test_names.ask(\"add ada\")'"]
-"#;
     let ends_with = |code: u32| {
-        let folder = suite(55444, settings);
+        let folder = suite(55444, WITH_ADA);
         let tests = TESTS.replace("PORT", "55444").replace("add zoe", &format!("end {code}"));
         fs::write(folder.path().join("test_names.py"), tests).expect("it can be written");
         stress(folder.path(), &light_python(), &UNEXPLAINED)

@@ -181,4 +181,5 @@ def _is_of_project(place: Place, is_own: Callable[[str], bool]) -> bool:
 
 
 def is_cache(place: Place) -> bool:
+    """Whether a place is what a cache keeps, which can be cleared."""
     return place.recipe is not None and place.recipe["how"] == "cache"

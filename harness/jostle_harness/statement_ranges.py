@@ -39,8 +39,8 @@ def quicken(module: ModuleType) -> None:
 
 
 def function_around(lines: Sequence[str], at: int) -> Optional[ast.Module]:
-    """The function that the line with this index is in, and that a statement follows it, with the numbers of their lines in the
-    file. None where the file is short, where it is in none, or where its end is not sure."""
+    """The innermost function around the line with this index, with a statement in place of what follows it; both have the numbers
+    of their lines in the file, from 1 on. None where the file is short, the line is in no function, or its end is not sure."""
     if len(lines) < limits.LONG_FILE or at >= len(lines):
         return None
     start = _head(lines, at)

@@ -187,7 +187,9 @@ impl<'a> Agenda<'a> {
             return Ok(());
         }
         // One that the user has named is looked into.
-        if let Some(told) = if self.named { None } else { connections::told_by(lab, &suspect)? } {
+        if !self.named
+            && let Some(told) = connections::told_by(lab, &suspect)?
+        {
             lab.tell(&Event::Joined(told, &suspect));
             return Ok(());
         }

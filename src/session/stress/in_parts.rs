@@ -5,13 +5,13 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use crate::finding::Origin;
+use crate::judge::observation::{FailureMatcher, Observation, observe};
 use crate::limits::{VICTIM_PART, VICTIM_PARTS};
 use crate::plan::Plan;
 use crate::run::RunError;
 use crate::session::lab::{Lab, serial};
 use crate::session::stress::Session;
 use crate::suite::TestIndex;
-use crate::trial::{Outcome, Trial};
 
 impl Session<'_> {
     /// Runs parts of what comes before the victim, each with it, up to the first after which it fails or until this time is
@@ -36,7 +36,7 @@ impl Session<'_> {
             return Ok(());
         }
         let alone = lab.probe(&serial(suite_order, vec![victim]))?;
-        if !passed(&alone, victim) {
+        if observe(&alone, &FailureMatcher::Failure(victim)) != Observation::Passed {
             return Ok(());
         }
         let with_it = |part: &[TestIndex]| serial(suite_order, [part, &[victim]].concat());
@@ -59,10 +59,6 @@ fn parts(list: &[TestIndex], victim: TestIndex) -> Vec<&[TestIndex]> {
     let before = list.iter().position(|&test| test == victim).unwrap_or_default();
     let length = before.div_ceil(VICTIM_PARTS);
     if length < VICTIM_PART { Vec::new() } else { list[..before].chunks(length).collect() }
-}
-
-fn passed(trial: &Trial, test: TestIndex) -> bool {
-    trial.executions.iter().any(|run| run.test == test && run.outcome == Outcome::Passed)
 }
 
 #[cfg(test)]

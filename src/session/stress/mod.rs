@@ -344,6 +344,7 @@ impl Session<'_> {
         if let Some(test) = self.victim
             && !lab.book().waiting.is_empty()
             && lab.forks(suite_order)
+            && lab.history.failed_alone(test, hash_seed).is_none()
         {
             // One that passes alone is neither broken nor a question of the hash seed, and one fork tells.
             lab.probe(&serial(suite_order, vec![test]))?;
