@@ -16,7 +16,7 @@ use crate::session::fix::search::{Trials, session_ended};
 use crate::session::fix::together;
 use crate::session::investigate::left_out::without_left_out;
 use crate::session::investigate::{beside_race, investigate, investigate_named};
-use crate::session::investigate::{connections, outside, room};
+use crate::session::investigate::{connections, outside, room, same_call};
 use crate::session::lab::Lab;
 use crate::session::result::Explain;
 use crate::session::stress::recognised::{Recognised, recognised};
@@ -188,7 +188,7 @@ impl<'a> Agenda<'a> {
         }
         // One that the user has named is looked into.
         if !self.named
-            && let Some(told) = connections::told_by(lab, &suspect)?
+            && let Some(told) = of_a_told_race(lab, &suspect)?
         {
             lab.tell(&Event::Joined(told, &suspect));
             return Ok(());
@@ -290,5 +290,13 @@ fn tell_untried(lab: &mut Lab<'_>, of: &[usize]) {
         if is_fixable(finding) && !finding.explanation.as_ref().is_some_and(is_told) {
             lab.tell(&Event::Fixed(of, &Err(session_ended())));
         }
+    }
+}
+
+/// The race that tells of a failure already, by the words of a server or by the call that raised it.
+fn of_a_told_race(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<usize>, RunError> {
+    match connections::told_by(lab, suspect)? {
+        Some(told) => Ok(Some(told)),
+        None => same_call::told_by(lab, suspect),
     }
 }

@@ -68,7 +68,8 @@ specimens! {
             django_postgres postgres_advisory_lock postgres_rolled_back postgres_rows_left postgres_sequence
             postgres_session_settings postgres_too_many_clients postgres_worker_database redis_key_left;
         "at night: by day `server_races` finds its like":
-            race_redis_flush;
+            race_postgres_database race_postgres_deadlock race_postgres_schema race_postgres_table
+            race_postgres_update race_redis_flush;
         "at night: by day `session::stress` finds its like with an engine that starts no process":
             hash_seed_test nod_random;
         "at night: by day the harness's own tests tell of its place, or tests of races try its like":

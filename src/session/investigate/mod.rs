@@ -9,6 +9,7 @@ pub(crate) mod nio;
 pub(crate) mod left_out;
 pub(crate) mod room;
 pub(crate) mod connections;
+pub(crate) mod same_call;
 pub(crate) mod outside;
 pub(crate) mod by_chance;
 pub(crate) mod beside_race;

@@ -1,0 +1,8 @@
+import party
+import pytest
+
+
+@pytest.fixture
+def evening():
+    with party.connect() as connection:
+        yield connection
