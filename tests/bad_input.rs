@@ -699,3 +699,20 @@ fn wrong_surroundings() {
     assert!(said.contains("/proc/none") && said.contains("JOSTLE_CACHE_DIR"), "{said}");
     assert!(Path::new(&stage.project()).is_dir());
 }
+
+#[test]
+fn wrong_baselines_of_leaks() {
+    let stage = Stage::new();
+    let cases: [(&str, &str); 4] = [
+        ("", "EOF"),
+        ("{}", "missing field `schema`"),
+        (r#"{"schema": "jostle.leaks/1", "leaks": {}}"#, "jostle.leaks/1"),
+        (r#"{"schema": "jostle.leaks-baseline/1", "leaks": []}"#, "invalid type"),
+    ];
+    for (content, why) in cases {
+        stage.write("base.json", content.as_bytes());
+        let said = stage.refused(&["leaks", "--baseline", "base.json"]);
+        assert!(said.contains("base.json is not a baseline of `jostle leaks`"), "{why}: {said}");
+        assert!(said.contains(why) && said.contains("--write-baseline FILE"), "{why}: {said}");
+    }
+}

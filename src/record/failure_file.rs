@@ -117,7 +117,17 @@ pub enum RecordError {
         /// What is wrong.
         why: String,
     },
-    /// It holds no baseline.
+    /// It holds no leaks that are known.
+    #[error(
+        "{path} is not a baseline of `jostle leaks`: {why}. Write one with `jostle leaks --write-baseline FILE`"
+    )]
+    LeaksBaseline {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// It holds no times.
     #[error(
         "{path} is not a baseline of `jostle speedup`: {why}. Write one with `jostle speedup --save FILE`"
     )]

@@ -61,7 +61,7 @@ impl LeaksBaseline {
         let name = path.display().to_string();
         let io = |source| RecordError::Io { what: "read", path: name.clone(), source };
         let bytes = atomic_file::read(path, MOST_BYTES).map_err(io)?;
-        Self::parse(&bytes).map_err(|why| RecordError::Baseline { path: name, why })
+        Self::parse(&bytes).map_err(|why| RecordError::LeaksBaseline { path: name, why })
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, String> {
