@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -484,9 +483,7 @@ fn an_interrupt_ends_the_session_and_keeps_what_is_known() {
     command.args(["stress", "--seed", "1", "--json", "--share"]).arg(elsewhere.path());
     command.arg("--python").arg(support::light_python());
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("jostle starts");
-    while !runs.exists() {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    support::wait_for(&runs);
     support::said(Command::new("kill").args(["-INT", &child.id().to_string()]));
     let output = child.wait_with_output().expect("an end");
     assert_eq!(output.status.code(), Some(2), "{}", err(&output));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -217,12 +217,39 @@ fn a_fix_of_what_hurts_is_tried_shown_and_written() {
     assert!(fixes[0]["diff"].is_string() && fixes[1]["together_with"] == 1 && fixes[2].is_null());
 
     let patch = fs::read_to_string(folder.path().join("fix.patch")).expect("the patch");
-    let mut git = std::process::Command::new("git");
+    let mut git = Command::new("git");
     let applied = git.args(["apply", "fix.patch"]).current_dir(folder.path()).output().expect("git runs");
     assert!(applied.status.success(), "{patch}");
     let output = run(folder.path(), &["--explain", "state"], &[]);
     let said = self::said(&output);
     assert!(said.contains("1 place left changed") && said.contains("shop.UNREAD  1 test"), "{said}");
+}
+
+#[test]
+fn an_interrupt_while_fixes_are_tried_keeps_what_is_left_changed() {
+    let tests = "import os, time\n\nimport shop\n\n\ndef test_pay():\n    shop.RATE = 2\n    if os.path.getsize(__file__) != \
+                 int(os.environ['SIZE']):\n        open(os.environ['RUNS'], 'w').close()\n        time.sleep(600)\n\n\n\
+                 def test_rate():\n    assert shop.RATE == 1\n";
+    let folder = project(&[("shop.py", "RATE = 1\n"), ("test_shop.py", tests)]);
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let runs = elsewhere.path().join("runs");
+    let mut command = support::jostle(folder.path());
+    command.env("SIZE", tests.len().to_string()).env("RUNS", &runs);
+    command.args(["leaks", "--json=report.json", "--share"]).arg(elsewhere.path());
+    command.arg("--python").arg(support::light_python());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("jostle starts");
+    support::wait_for(&runs);
+    support::said(Command::new("kill").args(["-INT", &child.id().to_string()]));
+    let output = child.wait_with_output().expect("an end");
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    let ends = "interrupted while fixes were tried, so not all of them were; what is left changed is all told\n\
+                2 tests: 1 place left changed\n";
+    assert!(said(&output).contains(ends), "{}", said(&output));
+    let report = fs::read(folder.path().join("report.json")).expect("the report");
+    let document = document(&Output { stdout: report, ..output });
+    assert_eq!((&document["interrupted"], &document["exit_code"]), (&true.into(), &2.into()));
+    let says = &document["leaks"][0]["no_fix"]["says"];
+    assert!(says.as_str().unwrap_or_default().contains("the session ended before one was tried"), "{says}");
 }
 
 #[test]

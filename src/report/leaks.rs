@@ -40,6 +40,8 @@ pub(crate) struct Leaks {
     pub(crate) runs: usize,
     /// What was compared with, if anything was.
     pub(crate) against: Option<Against>,
+    /// Whether it was interrupted while fixes were tried.
+    pub(crate) interrupted: bool,
     /// Whether all of it was written down as a baseline, so that it is known from now on.
     pub(crate) is_written_down: bool,
 }
@@ -115,6 +117,12 @@ pub(crate) fn leaks(out: &mut dyn Write, report: &Leaks, verbosity: Verbosity) -
         let first = suite.test(report.not_passed[0]).id.to_string();
         let tests = count(report.not_passed.len(), "test");
         writeln!(out, "{tests} did not pass, and may leave more when passing: {first}")?;
+    }
+    if report.interrupted {
+        writeln!(
+            out,
+            "interrupted while fixes were tried, so not all of them were; what is left changed is all told"
+        )?;
     }
     conclusion(out, report)
 }

@@ -21,6 +21,7 @@ pub(crate) struct LeaksDocument<'a> {
     allowed: usize,
     unseen: Vec<TestId>,
     not_passed: Vec<TestId>,
+    interrupted: bool,
     leaks: Vec<LeakDocument<'a>>,
     settled: Vec<LeakDocument<'a>>,
     baseline: Option<BaselineDocument>,
@@ -77,6 +78,7 @@ impl<'a> LeaksDocument<'a> {
             allowed: report.allowed,
             unseen: ids(suite, &report.unseen),
             not_passed: ids(suite, &report.not_passed),
+            interrupted: report.interrupted,
             leaks: documents(leaks),
             settled: documents(settled),
             baseline: report.against.as_ref().map(|against| BaselineDocument {

@@ -328,3 +328,10 @@ pub fn copy(from: &Path, to: &Path) {
         }
     }
 }
+
+/// Waits until something that was started makes this file.
+pub fn wait_for(file: &Path) {
+    while !file.exists() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -15,6 +15,7 @@ use crate::record::{LeaksBaseline, fix_files};
 use crate::report::leaks::{Against, Leaks, entries, leaks};
 use crate::report::leaks_document::LeaksDocument;
 use crate::report::progress::LeaksProgress;
+use crate::run::RunError;
 use crate::run::engine::Collect;
 use crate::session::leaks::{LeaksFound, find, fix};
 
@@ -54,6 +55,7 @@ pub fn run(args: &LeaksArgs) -> anyhow::Result<ExitCode> {
     let allow = options.allowed_leaks();
     let (allowed, mut told): (Vec<_>, Vec<_>) =
         found.leaks.into_iter().partition(|leak| is_allowed(allow, &leak.place));
+    let mut interrupted = false;
     if explain == LeaksExplainArg::Fix {
         let known = baseline.as_ref().map(|(_, known)| known);
         let is_new = |leak: &Leak| {
@@ -61,7 +63,11 @@ pub fn run(args: &LeaksArgs) -> anyhow::Result<ExitCode> {
             leak.owners.iter().any(is_new)
         };
         let of = (suite, collected.interpreter.rootdir.as_str());
-        fix(of, &mut *engine, hash_seed, &mut told, is_new, &mut |step| progress.notice(step))?;
+        match fix(of, &mut *engine, hash_seed, &mut told, is_new, &mut |step| progress.notice(step)) {
+            // What is left behind is all known by then.
+            Err(RunError::Interrupted) => interrupted = true,
+            tried => tried?,
+        }
     }
     drop(progress);
     let now = pairs(&told, suite);
@@ -77,6 +83,7 @@ pub fn run(args: &LeaksArgs) -> anyhow::Result<ExitCode> {
         not_passed: found.not_passed,
         runs: found.runs,
         against,
+        interrupted,
         is_written_down: args.write_baseline.is_some(),
         collected,
     };
@@ -118,6 +125,7 @@ fn report_all(args: &LeaksArgs, options: &SuiteOptions, report: &Leaks) -> anyho
     // What was just written down is known from now on.
     let new = if args.write_baseline.is_some() { 0 } else { report.new_places() };
     let code = match (suite.errors.is_empty(), suite.tests.is_empty()) {
+        _ if report.interrupted => ExitCode::Interrupted,
         _ if new > 0 => ExitCode::Found,
         (false, _) => ExitCode::Unjudged,
         (true, true) => ExitCode::NothingCollected,

@@ -9,7 +9,7 @@ use crate::limits::{LEAK_FIX_TRIALS, LEAK_FIXES};
 use crate::plan::{Axes, Imports, OrderKind, Plan, Seed};
 use crate::run::{Engine, RunError};
 use crate::session::event::Reporters;
-use crate::session::fix::search::{Leaving, Search, Trials};
+use crate::session::fix::search::{Leaving, Search, Trials, session_ended};
 use crate::session::fix::together::{self, Told};
 use crate::session::fix::trying::KeptPlace;
 use crate::session::lab::Lab;
@@ -21,7 +21,7 @@ use crate::suite::{Suite, TestIndex};
 /// Looks for fixes of those places for which tests fail or that others name, if they are wanted. Each step is told of.
 ///
 /// # Errors
-/// The run was interrupted.
+/// The run was interrupted. Those that were tried to the end by then are kept, and the other places say why they have none.
 pub(crate) fn fix(
     (suite, rootdir): (&Suite, &str),
     engine: &mut dyn Engine,
@@ -53,13 +53,19 @@ pub(crate) fn fix(
     let searches: Vec<(usize, Search<'_>)> =
         open.iter().map(|(at, leaving)| (*at, Search::of_place(&trials, suite, leaving))).collect();
     let mut ended = 0;
-    together::all(&mut lab, &mut trials, &searches, &mut |_, told| match told {
+    let tried = together::all(&mut lab, &mut trials, &searches, &mut |_, told| match told {
         Told::Fixing(..) => tell(Step { work: Work::Fix, ended, of: searches.len() }),
         Told::Fixed(at, fix) => {
             ended += 1;
             leaks[at].fix = Some(fix);
         }
-    })
+    });
+    if matches!(tried, Err(RunError::Interrupted)) {
+        wanted.iter().for_each(|&at| {
+            leaks[at].fix.get_or_insert_with(|| Err(session_ended()));
+        });
+    }
+    tried
 }
 
 /// That no fix of a place was looked for, as those of others were.
