@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::*;
 use std::time::{Duration, Instant};
 
+use crate::finding::{Finding, Kind, Origin};
 use crate::judge::Signature;
 use crate::leaks::Owner;
 use crate::session::event::Reporters;
@@ -47,8 +48,20 @@ fn tried_with(
     engine: &mut FakeEngine<'_>,
     deadline: Option<Deadline>,
 ) -> Tried {
+    tried_knowing(&[], failure, patched, engine, deadline)
+}
+
+/// The same in a session that has found something.
+fn tried_knowing(
+    found: &[Finding],
+    failure: &Outcome,
+    patched: FakeEngine<'_>,
+    engine: &mut FakeEngine<'_>,
+    deadline: Option<Deadline>,
+) -> Tried {
     let (project, whole, mut nobody) = (tempfile::tempdir().unwrap(), suite(8), Reporters::default());
     let mut lab = Lab::new(&whole, engine, &mut nobody, deadline);
+    found.iter().for_each(|finding| _ = lab.found(finding));
     let (mut patched, axes) = (patched, Axes::default());
     let attempt = Attempt {
         lab: &mut lab,
@@ -195,6 +208,23 @@ fn a_failure_that_showed_once_and_never_without_the_patch_speaks_against_it() {
     };
     let (says, _) = doubted(once);
     assert_eq!(says, "made test_g.py::g fail in 1 of 7 runs of one order, and in 0 of 7 without it");
+}
+
+#[test]
+fn a_race_that_a_test_loses_without_the_patch_is_not_laid_to_it() {
+    let tried = |found: &[Finding]| {
+        let runs = std::cell::Cell::new(0_u32);
+        let once_on_two = |run: Situation<'_>| {
+            let of_g = run.is('g') && run.plan.workers.len() == 2;
+            runs.set(runs.get() + u32::from(of_g));
+            fails_if(fails(run) || of_g && runs.get() == 1)
+        };
+        let mut engine = FakeEngine::new(suite(8), without).copied_as(without);
+        tried_knowing(found, &fails_if(true), FakeEngine::new(suite(8), once_on_two), &mut engine, None)
+    };
+    let race = |of: char| Finding::new(Kind::Race, Some(test(of)), Origin::Race(1));
+    assert_eq!(tried(&[race('g')]), holds());
+    assert!(matches!(tried(&[race('a')]), Tried::Doubt(_)), "another test's race tells nothing of it");
 }
 
 #[test]
