@@ -38,7 +38,7 @@ pub struct Failure {
     #[serde(default)]
     concurrent: Vec<Vec<String>>,
     #[serde(default)]
-    resource: Option<String>,
+    pub(super) resource: Option<String>,
     #[serde(default)]
     losers: Vec<String>,
     #[serde(default)]
