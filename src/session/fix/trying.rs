@@ -442,7 +442,7 @@ impl Attempt<'_, '_, '_, '_> {
             return Err(harm(format!("{what}{needs}")));
         }
         // It was found to lose a race without the patch, as it may have here.
-        if plan.workers.len() > 1 && self.lab.book().race_of(new.test).is_some() {
+        if new.how == How::Fails && plan.workers.len() > 1 && self.lab.book().race_of(new.test).is_some() {
             return Ok(());
         }
         Err(harm(format!(

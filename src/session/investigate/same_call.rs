@@ -24,7 +24,7 @@ pub(crate) fn told_by(lab: &mut Lab<'_>, suspect: &Suspect) -> Result<Option<usi
 }
 
 /// Whether a race was lost by the call which raised this failure of a test in a plan, and by it alone: whose own failure was
-/// raised there as well.
+/// raised there as well. A line that others call is one call where the same fixture did, or the same line of the same test.
 fn is_told_by(told: &Finding, test: TestIndex, plan: &Plan, failure: &Failure) -> bool {
     let raised_at = |failure: &Failure| format!("{}:{}", failure.file, failure.line);
     let lost_at = told.trace.as_ref().and_then(|trace| trace.calls.last()?.call.at.clone());
@@ -32,7 +32,13 @@ fn is_told_by(told: &Finding, test: TestIndex, plan: &Plan, failure: &Failure) -
         told.test == Some(*test) || told.also.contains(test) || shrunk_to(told).contains(test)
     };
     let beside = plan.workers.iter().filter(|list| !list.contains(&test)).flatten();
+    let is_same_call = |lost: &Failure| match (&lost.fixture, &failure.fixture) {
+        (Some(lost), Some(fixture)) => lost == fixture,
+        (None, None) => told.test == Some(test) && lost.test_line == failure.test_line,
+        _ => false,
+    };
     told.kind == Kind::Race
+        && told.failure.as_ref().is_some_and(is_same_call)
         && is_of_race(&test)
         && beside.into_iter().any(is_of_race)
         && lost_at.as_ref() == Some(&raised_at(failure))
@@ -52,6 +58,7 @@ mod tests {
     use crate::race::trace::{Trace, TracedCall};
     use crate::race::{Call, Operation};
     use crate::session::fake_engine::{failed, plan, test};
+    use crate::suite::{Fixture, Phase};
     use crate::trial::Outcome;
 
     const CREATE: &str = "tests/conftest.py:8";
@@ -93,12 +100,18 @@ mod tests {
 
     #[test]
     fn a_race_tells_of_what_its_last_call_raises_in_another_way() {
-        let told = || race(Some(CREATE), raised(CREATE, "DuplicateTable"));
+        let of = |name: &str, failure: Failure| {
+            let (name, scope, file) = (name.into(), "function".into(), "tests/conftest.py".into());
+            Failure { fixture: Some(Fixture { name, scope, file, phase: Phase::Setup }), ..failure }
+        };
+        let told = || race(Some(CREATE), of("office", raised(CREATE, "DuplicateTable")));
+        let in_body = |line| Failure { test_line: line, ..raised("report.py:4", "UniqueViolation") };
+        let told_of_body = || race(Some("report.py:4"), in_body(7));
         let (beside, another) = (plan("a|b"), plan("a|c"));
         let (one_worker, three) = (plan("ab"), plan("ca|b"));
-        let unique = || raised(CREATE, "UniqueViolation");
-        let elsewhere = race(Some(CREATE), raised("tests/test_a.py:3", "AssertionError"));
-        let without_line = race(None, raised(CREATE, "DuplicateTable"));
+        let unique = || of("office", raised(CREATE, "UniqueViolation"));
+        let elsewhere = race(Some(CREATE), of("office", raised("tests/test_a.py:3", "AssertionError")));
+        let without_line = race(None, of("office", raised(CREATE, "DuplicateTable")));
         let broken = Finding { kind: Kind::Broken, ..told() };
         let cases = [
             (told(), 'a', &beside, unique(), true, "the test that loses"),
@@ -107,7 +120,26 @@ mod tests {
             (told(), 'a', &another, unique(), false, "beside a test that is not of the race"),
             (told(), 'c', &another, unique(), false, "a test that is not of the race"),
             (told(), 'a', &one_worker, unique(), false, "on one worker"),
-            (told(), 'a', &beside, raised("tests/conftest.py:10", "UniqueViolation"), false, "another line"),
+            (
+                told(),
+                'a',
+                &beside,
+                of("office", raised("tests/conftest.py:10", "UniqueViolation")),
+                false,
+                "another line",
+            ),
+            (
+                told(),
+                'a',
+                &beside,
+                of("shelf", raised(CREATE, "UniqueViolation")),
+                false,
+                "another fixture's call there",
+            ),
+            (told(), 'a', &beside, raised(CREATE, "UniqueViolation"), false, "a test's own call there"),
+            (told_of_body(), 'a', &beside, in_body(7), true, "a call for the same line of the test"),
+            (told_of_body(), 'a', &beside, in_body(8), false, "a call for another line of the test"),
+            (told_of_body(), 'b', &beside, in_body(7), false, "a call for a line of another test"),
             (elsewhere, 'a', &beside, unique(), false, "a race that is lost by what comes of its last call"),
             (without_line, 'a', &beside, unique(), false, "a race whose last call has no line"),
             (broken, 'a', &beside, unique(), false, "no race"),

@@ -1,6 +1,7 @@
 //! The tests that a patch changes are raced in the patched copy with those that they are in conflict with.
 
 use crate::finding::Origin;
+use crate::judge::signature::FailureLocation;
 use crate::limits::FIX_SCHEDULES;
 use crate::run::RunError;
 use crate::session::event::{Event, Reporters};
@@ -51,9 +52,9 @@ impl Attempt<'_, '_, '_, '_> {
     }
 }
 
-/// Whether a failure of a race is none of the project without the patch: of a test that no race was found of, and not shown
-/// by the same schedule. A patch changes what a schedule meets, so that a known race can show in a schedule that passed
-/// without it. The victim's always counts.
+/// Whether a failure of a race is none of the project without the patch: of a test of which no race was found that is lost in
+/// this way, and not shown by the same schedule. A patch changes what a schedule meets, so that a known race can show in a
+/// schedule that passed without it. The victim's always counts.
 fn is_new(
     lab: &Lab<'_>,
     control: &mut Control<'_>,
@@ -63,7 +64,12 @@ fn is_new(
     if suspect.signature.test == victim {
         return Ok(true);
     }
-    if lab.book().race_of(suspect.signature.test).is_some() {
+    let how = |crash: &FailureLocation| (crash.phase, crash.exception.clone());
+    let known = lab
+        .book()
+        .race_of(suspect.signature.test)
+        .and_then(|race| lab.book().findings()[race].signature.as_ref());
+    if known.is_some_and(|known| how(&known.crash) == how(&suspect.signature.crash)) {
         return Ok(false);
     }
     let without = control.trial(lab, &suspect.plan, false)?;
