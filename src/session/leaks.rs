@@ -466,7 +466,11 @@ impl Search<'_> {
             if runs.len() == 2
                 && runs.iter().all(|(trial, changed)| last_passed(trial) && changed.failed.is_empty())
             {
-                self.found.leaks[at].victims.push(reader);
+                let victims = &mut self.found.leaks[at].victims;
+                // Two who leave the place may have been tried.
+                if !victims.contains(&reader) {
+                    victims.push(reader);
+                }
             }
         }
         Ok(())
