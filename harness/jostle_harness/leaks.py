@@ -250,12 +250,13 @@ class Leaks(Explainer):
 
     def _changes(self) -> List[Place]:
         """What has changed since this was last asked."""
-        try:
-            return self._told_once(list(self._changed()))
-        except Exception:  # an object that cannot be looked at; all is noted anew then
-            self._is_cut_off = True
-            self._renew()
-            return []
+        with contextlib.nullcontext() if self._writes is None else self._writes.held_back():
+            try:
+                return self._told_once(list(self._changed()))
+            except Exception:  # an object that cannot be looked at; all is noted anew then
+                self._is_cut_off = True
+                self._renew()
+                return []
 
     def _changed(self) -> List[Place]:
         assert self._graph is not None

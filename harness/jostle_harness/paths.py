@@ -27,6 +27,9 @@ _CONTAINERS: Tuple[type, ...] = (dict, list, set, collections.deque, bytearray)
 _HIDES_DICTIONARIES = sys.version_info >= (3, 13)
 #: How many of those that hold an object are looked at for its name.
 _HOLDERS = 12
+#: Those whose entries are told by their index alone, and how such a step is written.
+_SEQUENCES = (list, tuple, collections.deque)
+_INDEX = re.compile(r"\[(\d+)\]")
 _PRIVATE = re.compile(r"(?:^|\.|\[\")_(?!_)")
 
 
@@ -257,6 +260,9 @@ def _walk(obj: Any, path: str, rest: str) -> Optional[Tuple[Node, str]]:
 
 def value_at(node: Node, step: str) -> Any:
     """What an object holds at a step; nothing if that is not there."""
+    if type(node.obj) in _SEQUENCES and step.startswith("["):
+        found, value = _entry(node.obj, step)
+        return value if found == step else None
     return next((value for of, value in _all_steps(node.obj, step[:1]) if of == step), None) if step else None
 
 
@@ -282,8 +288,19 @@ def slot(obj: object, name: str) -> Optional[Tuple[Node, Any]]:
 
 def _next(obj: Any, rest: str) -> Tuple[str, Any]:
     """The longest step from an object that a path may begin with, and what it leads to."""
+    if type(obj) in _SEQUENCES and rest.startswith("["):
+        step, value = _entry(obj, rest)
+        return (step, value) if step and _begins(rest, step) else ("", MISSING)
     found = [(step, value) for step, value in _all_steps(obj, rest[0]) if _begins(rest, step)]
     return max(found, key=lambda pair: len(pair[0]), default=("", MISSING))
+
+
+def _entry(obj: Any, rest: str) -> Tuple[str, Any]:
+    """The entry of a sequence that a path leads to first: its steps are known without looking at all of them."""
+    index = _INDEX.match(rest)
+    if index is None or int(index.group(1)) >= len(obj):
+        return "", MISSING
+    return index.group(), obj[int(index.group(1))]
 
 
 def _begins(rest: str, step: str) -> bool:

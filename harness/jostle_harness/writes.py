@@ -8,11 +8,12 @@ it; where another looked in between, either may have made it, and no line is tol
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import sys
 import threading
 import types
-from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from . import doctests, limits, messages
 from .crash import inside
@@ -57,6 +58,8 @@ class Writes:
         self._known: List[_Watched] = []
         #: The line that each thread is at.
         self._lines: Dict[int, Optional[_Line]] = {}
+        #: Functions that are no more looked at, by the identity of their code, each kept alive: no other has that then.
+        self._passed_over: Dict[int, types.CodeType] = {}
         self._looks = False
         #: How often it was looked after a line of each function, by the identity of its code, and in all.
         self._counts: Dict[int, int] = {}
@@ -93,6 +96,16 @@ class Writes:
             if watched.found is not None
         }
 
+    @contextlib.contextmanager
+    def held_back(self) -> Iterator[None]:
+        """Look not after lines for now: what is done is no code of the project's, and would be traced all the same."""
+        before = sys.gettrace()
+        sys.settrace(None)
+        try:
+            yield
+        finally:
+            sys.settrace(before)
+
     def found(self) -> Dict[str, messages.Written]:
         """The last lines of the project that have written the places so far, whatever else has written them since."""
         self._look()
@@ -103,10 +116,16 @@ class Writes:
         return next(watched.no_line for watched in self._watched if watched.name == name)
 
     def _enter(self, frame: types.FrameType, event: str, _: object) -> Optional[TraceFunction]:
-        file = frame.f_code.co_filename
+        code = frame.f_code
+        if id(code) in self._passed_over:
+            return None
+        file = code.co_filename
         if file not in self._files or file.startswith(doctests.PREFIX):
             self._files[file] = inside(file, self._rootdir)
-        return None if self._files[file] is None or self._is_worn_out(frame.f_code) else self._step
+        if self._files[file] is None or self._is_worn_out(code):
+            self._passed_over[id(code)] = code
+            return None
+        return self._step
 
     def _is_worn_out(self, code: types.CodeType) -> bool:
         """Whether it was looked often enough after lines of a function: what it changes is of the line then that calls it."""
