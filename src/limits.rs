@@ -519,6 +519,9 @@ pub(crate) const SERVICE_LOOK: Duration = Duration::from_millis(20);
 /// How long a server that has accepted may take to answer before it is asked anew.
 pub(crate) const SERVICE_ANSWER: Duration = Duration::from_secs(1);
 
+/// How long a server may take to close a connection whose other end is gone, before a trial goes on all the same.
+pub(crate) const SERVICE_CLOSE: Duration = Duration::from_millis(500);
+
 /// How often it is looked, in its sandbox, whether a server is up.
 pub(crate) const SERVICE_UP_LOOK: Duration = Duration::from_millis(2);
 

@@ -208,6 +208,7 @@ fn the_harness_knows_all_that_jostle_says() {
         user: place(),
         databases: vec![place()],
         socket: None,
+        connections: None,
     }];
     let hosts = [place()];
     let requests = [

@@ -20,6 +20,9 @@ use crate::plan::WorkerId;
 #[serde(transparent)]
 pub struct Resource(pub String);
 
+/// What a server gives to who connects to it.
+const CONNECTIONS: &str = "connections";
+
 impl Resource {
     /// Whether this is what a folder lists, which changes commute on.
     pub(crate) fn is_listing(&self) -> bool {
@@ -30,6 +33,16 @@ impl Resource {
     pub(crate) fn is_of_server(&self) -> bool {
         let name = self.0.strip_prefix("listing:").unwrap_or(&self.0);
         ["postgresql://", "redis://"].iter().any(|scheme| name.starts_with(scheme))
+    }
+
+    /// The connections that a server gives, which run out: `postgresql://127.0.0.1:5432 connections`.
+    pub(crate) fn connections_of(server: &str) -> Self {
+        Self(format!("{server} {CONNECTIONS}"))
+    }
+
+    /// Whether this is what [`Self::connections_of`] names.
+    pub(crate) fn is_connections(&self) -> bool {
+        self.is_of_server() && self.0.split_once(' ').is_some_and(|(_, what)| what == CONNECTIONS)
     }
 }
 

@@ -382,6 +382,10 @@ pub(crate) fn how_often(finding: &Finding) -> Option<String> {
 /// What is advised against a race.
 pub(crate) fn against_race(trace: &Trace) -> &'static str {
     match &trace.delay {
+        _ if trace.resource.is_connections() => {
+            "none is tried for a race: have each worker hold fewer connections (a smaller pool, one that is closed), or let \
+             the server give more (max_connections)"
+        }
         None => {
             "none is tried for a race: give each worker one of its own (tmp_path, port 0, worker_id), or make these calls \
              one step (a lock, os.replace)"

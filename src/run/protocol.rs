@@ -105,6 +105,9 @@ pub struct Server {
     /// Its socket in the file system, if it has one; of Redis.
     #[serde(skip)]
     pub socket: Option<PathBuf>,
+    /// How many connections it gives at once, where that is known; of PostgreSQL.
+    #[serde(skip)]
+    pub connections: Option<u32>,
 }
 
 /// A sort of server whose state is looked at.

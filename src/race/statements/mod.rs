@@ -94,6 +94,11 @@ impl Conversation {
         Self { server: format!("{scheme}://127.0.0.1:{port}"), language }
     }
 
+    /// The connections that its server gives.
+    pub(crate) fn connections(&self) -> Resource {
+        Resource::connections_of(&self.server)
+    }
+
     /// Hears what the client sends next. Nothing if that is nobody else's business; `is_own` tells what bears a name by
     /// which the worker keeps it apart.
     pub(crate) fn hears(&mut self, bytes: &[u8], is_own: impl Fn(&str) -> bool) -> Option<Said> {
@@ -191,5 +196,16 @@ mod tests {
         assert_eq!(touched(&mut redis, b"FLUSHDB\r\n"), [names, "changes redis://127.0.0.1:6379/0", server]);
         assert_eq!(touched(&mut redis, b"FLUSHALL\r\n"), ["changes redis://127.0.0.1:6379"]);
         assert_eq!(touched(&mut redis, b"PING\r\n"), [""; 0]);
+    }
+
+    #[test]
+    fn the_connections_that_a_server_gives_are_told_from_what_it_keeps_under_that_name() {
+        let connections = Conversation::new(Sort::Postgres, 5432, "shop").connections();
+        assert_eq!(connections.0, "postgresql://127.0.0.1:5432 connections");
+        let is = |name: &str| Resource(name.to_owned()).is_connections();
+        assert!(connections.is_connections());
+        assert!(!is("postgresql://127.0.0.1:5432/shop table connections"));
+        assert!(!is("postgresql://127.0.0.1:5432 database connections"));
+        assert!(!is("file:/tmp/a connections"));
     }
 }

@@ -80,6 +80,8 @@ pub(crate) enum Awaited {
         /// The word.
         word: Option<String>,
     },
+    /// That who listens on these ports has closed each connection whose other end is gone.
+    Closed(Vec<u16>),
 }
 
 /// How a process in a sandbox ended.

@@ -126,7 +126,20 @@ fn is_there(awaited: &Awaited) -> bool {
         Awaited::File { path, word: Some(word) } => {
             std::fs::read_to_string(path).is_ok_and(|text| text.contains(word.as_str()))
         }
+        Awaited::Closed(ports) => ["/proc/self/net/tcp", "/proc/self/net/tcp6"]
+            .iter()
+            .all(|table| !is_half_closed(&std::fs::read_to_string(table).unwrap_or_default(), ports)),
     }
+}
+
+/// Whether a table of connections, as `proc_pid_net(5)` has them, holds one from one of these ports whose other end is gone,
+/// while this one has not closed it (CLOSE_WAIT).
+fn is_half_closed(table: &str, ports: &[u16]) -> bool {
+    table.lines().any(|line| {
+        let mut words = line.split_ascii_whitespace();
+        let port = words.nth(1).and_then(|address| u16::from_str_radix(address.rsplit(':').next()?, 16).ok());
+        words.nth(1) == Some("08") && port.is_some_and(|port| ports.contains(&port))
+    })
 }
 
 /// A connection to a port, if somebody else is there. Its own port is chosen before: that of a socket that is connected without
@@ -259,6 +272,23 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
+
+    #[test]
+    fn a_connection_is_half_closed_if_its_other_end_is_gone_and_this_one_is_not() {
+        let table = |address: &str, state: &str| {
+            format!(
+                "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n   0: \
+                 {address}:1538 0100007F:B0C2 {state} 00000000:00000000 00:00000000 00000000     0        0 28412 1\n"
+            )
+        };
+        let (four, six) = ("0100007F", "00000000000000000000000001000000");
+        for address in [four, six] {
+            assert!(is_half_closed(&table(address, "08"), &[80, 5432]));
+            assert!(!is_half_closed(&table(address, "01"), &[5432]), "it is open");
+            assert!(!is_half_closed(&table(address, "08"), &[80]), "it is another's");
+        }
+        assert!(!is_half_closed("", &[5432]));
+    }
 
     /// As many tries as there are ports to be given out meet each of them about once. At this address nobody else listens.
     #[test]

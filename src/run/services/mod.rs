@@ -32,22 +32,31 @@ use crate::run::protocol::Server;
 #[derive(Debug, Default)]
 pub struct Services {
     all: Vec<Service>,
+    /// Those whose state can be looked at, as far as they are known before they are ready.
+    servers: Vec<Server>,
+    /// What they are once they are.
+    made: OnceLock<Made>,
+}
+
+/// Services that are ready.
+#[derive(Debug)]
+struct Made {
+    /// The folder that holds what each keeps.
+    folder: PathBuf,
     /// Those whose state can be looked at.
     servers: Vec<Server>,
-    /// The folder that holds what each keeps, once it was made ready.
-    folder: OnceLock<PathBuf>,
 }
 
 impl Services {
     /// These, none of which is ready yet.
     pub fn new(all: Vec<Service>) -> Self {
         let servers = all.iter().filter_map(|service| service.server.clone()).collect();
-        Self { all, servers, folder: OnceLock::new() }
+        Self { all, servers, made: OnceLock::new() }
     }
 
     /// Those whose state can be looked at.
     pub(crate) fn servers(&self) -> &[Server] {
-        &self.servers
+        self.made.get().map_or(&self.servers, |made| &made.servers)
     }
 
     /// Whether there are none.
@@ -57,7 +66,7 @@ impl Services {
 
     /// The folder that sandboxes have to show.
     pub(crate) fn folder(&self) -> Option<&Path> {
-        self.folder.get().map(PathBuf::as_path)
+        self.made.get().map(|made| made.folder.as_path())
     }
 
     /// Where they are, as resources are named.
@@ -97,6 +106,8 @@ pub struct Service {
     says_up: Option<&'static str>,
     /// Whether it refuses to run as root.
     refuses_root: bool,
+    /// What says how many connections it gives at once, where it is not up.
+    tells_connections: Option<Step>,
     /// A folder that it makes a socket in.
     socket: Option<PathBuf>,
     /// Where it is, as resources are named.

@@ -87,8 +87,15 @@ pub(super) fn service(
             .collect();
         make.push(create);
     }
-    let server_state =
-        Server { sort: ServerSort::Postgres, port, user: user.clone(), databases, socket: None };
+    let server_state = Server {
+        sort: ServerSort::Postgres,
+        port,
+        user: user.clone(),
+        databases,
+        socket: None,
+        connections: None,
+    };
+    let tells_connections = Step::new(programs.join("postgres"), &["-D", "{data}", "-C", "max_connections"]);
     let mut variables =
         vec![("PGHOST", "127.0.0.1".to_owned()), ("PGPORT", port.to_string()), ("PGUSER", user)];
     variables.extend(server_state.databases.first().map(|first| ("PGDATABASE", first.clone())));
@@ -112,6 +119,7 @@ pub(super) fn service(
         data,
         says_up: Some("postmaster.pid"),
         refuses_root: true,
+        tells_connections: Some(tells_connections),
         socket: settings.socket.clone(),
         resources,
         server: Some(server_state),

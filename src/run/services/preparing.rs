@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::copying::Copied;
-use super::running::{Started, log};
-use super::{Ready, Service, Services, Step, with_data};
-use crate::limits::{SERVICE_END, SERVICE_LOOK, SERVICE_PREPARATION};
+use super::running::{Started, log, said};
+use super::{Made, Ready, Service, Services, Step, with_data};
+use crate::limits::{SERVICE_END, SERVICE_LOOK, SERVICE_PREPARATION, SERVICE_START};
 use crate::run::RunError;
 use crate::run::process::interrupt::Interrupt;
+use crate::run::protocol::Server;
 use crate::run::sandbox::{
     Base, Exit, Network, Sandbox, SandboxError, SandboxOptions, SandboxedCommand, SandboxedProcess,
 };
@@ -62,7 +63,7 @@ impl Services {
     /// # Errors
     /// There can be no sandbox, or one of them cannot be made, does not start, or a command of the user's fails.
     pub(crate) fn make_ready(&self, place: &Place<'_>) -> Result<(), Unready> {
-        if self.all.is_empty() || self.folder.get().is_some() {
+        if self.all.is_empty() || self.made.get().is_some() {
             return Ok(());
         }
         let folder = place.workspace.join("services");
@@ -84,11 +85,14 @@ impl Services {
             ..SandboxOptions::default()
         };
         let base = Base::start(place.executable, &options)?;
+        let mut servers = Vec::new();
         for service in &self.all {
             service.make_ready(&folder, base.sandbox(), place)?;
+            let connections = service.connections(&folder, base.sandbox());
+            servers.extend(service.server.clone().map(|server| Server { connections, ..server }));
         }
         // Only whoever was first has been here.
-        let _ = self.folder.set(folder);
+        let _ = self.made.set(Made { folder, servers });
         Ok(())
     }
 }
@@ -155,6 +159,14 @@ impl Service {
             let _ = fs::remove_file(with_data(path, &data));
         }
         Ok(())
+    }
+
+    /// How many connections it gives at once, as it is set by now. Nothing where it does not say: no claim rests on that.
+    fn connections(&self, folder: &Path, sandbox: &Sandbox) -> Option<u32> {
+        let log = log().ok()?;
+        let step = self.tells_connections.as_ref()?;
+        let exit = self.spawn(step, &self.data_in(folder), sandbox, &log).ok()?.wait_for(SERVICE_START)?;
+        said(&log).trim().parse().ok().filter(|_| exit == Exit::Code(0))
     }
 
     /// Fills it with a copy of a database of the user's.

@@ -82,6 +82,7 @@ pub(super) fn service(
         data,
         says_up: None,
         refuses_root: false,
+        tells_connections: None,
         socket: settings.socket.as_ref().and_then(|path| path.parent().map(Path::to_owned)),
         resources,
         server: Some(Server {
@@ -90,6 +91,7 @@ pub(super) fn service(
             user: String::new(),
             databases: Vec::new(),
             socket: settings.socket.clone(),
+            connections: None,
         }),
     })
 }

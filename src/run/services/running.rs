@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::{Ready, Service, Services, Step, with_data};
-use crate::limits::{SERVICE_END, SERVICE_LOOK, SERVICE_START};
+use crate::limits::{SERVICE_CLOSE, SERVICE_END, SERVICE_LOOK, SERVICE_START};
 use crate::run::RunError;
 use crate::run::process::interrupt::Interrupt;
 use crate::run::sandbox::{Awaited, Exit, Sandbox, SandboxedCommand, SandboxedProcess};
@@ -41,6 +41,8 @@ pub(crate) struct Running(Mutex<Vec<Up>>);
 struct Up {
     /// What the settings call it.
     name: String,
+    /// Where it listens.
+    ports: Vec<u16>,
     process: SandboxedProcess,
     log: File,
 }
@@ -64,6 +66,22 @@ impl Running {
             ended.map(|mut up| Ended { exit: up.process.wait(), said: words(&up.log), name: up.name });
         // One that ended with its sandbox says nothing of itself.
         ended.filter(|ended| ended.exit != Exit::SandboxEnded).collect()
+    }
+
+    /// Waits until they have closed the connections of whoever is gone, as a server hears of that only when it looks: until
+    /// then it keeps what was locked, and does not take another in its place. One that does not is not waited for any longer
+    /// than [`SERVICE_CLOSE`].
+    pub(crate) fn close(&self, sandbox: &Sandbox) {
+        let running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ports: Vec<u16> = running.iter().flat_map(|up| up.ports.iter().copied()).collect();
+        drop(running);
+        if !ports.is_empty()
+            && let Ok(mut waiter) = sandbox.await_in(Awaited::Closed(ports))
+            && waiter.wait_for(SERVICE_CLOSE).is_none()
+        {
+            // It ends with its sandbox at the latest.
+            let _ = waiter.kill(Signal::KILL);
+        }
     }
 
     /// That all are up, as they have to be where a trial begins.
@@ -118,7 +136,7 @@ impl Services {
     /// # Errors
     /// One does not start, or not in time.
     pub(crate) fn start(&self, sandbox: &Sandbox) -> Result<Running, RunError> {
-        let Some(folder) = self.folder.get() else { return Ok(Running::default()) };
+        let Some(folder) = self.folder() else { return Ok(Running::default()) };
         let started = self.all.iter().map(|service| Started::begin(service, &service.run, folder, sandbox));
         let started = started.collect::<Result<Vec<_>, _>>()?;
         let up = started.into_iter().map(|started| started.once_up(None).map(Started::into_up));
@@ -215,7 +233,8 @@ impl<'a> Started<'a> {
     }
 
     fn into_up(self) -> Up {
-        Up { name: self.service.name.clone(), process: self.process, log: self.log }
+        let ports = self.service.ports().collect();
+        Up { name: self.service.name.clone(), ports, process: self.process, log: self.log }
     }
 
     /// A process that ends with 0 once the server is up.
@@ -242,6 +261,11 @@ impl<'a> Started<'a> {
 }
 
 impl Service {
+    /// The ports that it listens on.
+    fn ports(&self) -> impl Iterator<Item = u16> {
+        self.resources.iter().filter_map(|resource| resource.0.strip_prefix("port:tcp ")?.parse().ok())
+    }
+
     /// Where it keeps what it keeps.
     pub(super) fn data_in(&self, folder: &Path) -> PathBuf {
         folder.join(&self.name).join("data")
@@ -313,12 +337,7 @@ impl Service {
 
 /// The last of what was said into a file, as a sentence, and what to do where that names what is missing.
 pub(super) fn words(log: &File) -> String {
-    let size = log.metadata().map_or(0, |about| about.len());
-    let mut said = vec![0; size.min(MOST_WORDS) as usize];
-    // Where in the file is read does not move where others write. Without its words an error says what it can.
-    let read = log.read_at(&mut said, size.saturating_sub(MOST_WORDS));
-    said.truncate(read.unwrap_or_default());
-    let said = String::from_utf8_lossy(&said);
+    let said = said(log);
     let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = lines[lines.len().saturating_sub(LINES)..].join("\n  ");
     let advice = ADVICE.iter().find(|(named, _)| last.contains(named)).map(|(_, advice)| advice);
@@ -327,6 +346,16 @@ pub(super) fn words(log: &File) -> String {
         (false, None) => format!("It said:\n  {last}"),
         (false, Some(advice)) => format!("It said:\n  {last}\n{advice}"),
     }
+}
+
+/// What was said into a file last.
+pub(super) fn said(log: &File) -> String {
+    let size = log.metadata().map_or(0, |about| about.len());
+    let mut said = vec![0; size.min(MOST_WORDS) as usize];
+    // Where in the file is read does not move where others write. Without its words an error says what it can.
+    let read = log.read_at(&mut said, size.saturating_sub(MOST_WORDS));
+    said.truncate(read.unwrap_or_default());
+    String::from_utf8_lossy(&said).into_owned()
 }
 
 /// A file that is gone with its last descriptor.

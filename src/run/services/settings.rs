@@ -168,6 +168,7 @@ fn general(
         data,
         says_up: None,
         refuses_root: false,
+        tells_connections: None,
         socket: None,
         resources,
         server: None,

@@ -141,6 +141,13 @@ impl TrialEnv {
         self.services.ended()
     }
 
+    /// Waits until its servers have closed the connections of processes that are gone.
+    pub(crate) fn close_connections(&self) {
+        if let Some(sandbox) = self.sandbox() {
+            self.services.close(sandbox);
+        }
+    }
+
     /// Where its processes are started.
     pub(crate) fn place(&self) -> SpawnTarget<'_> {
         self.sandbox().map_or(SpawnTarget::Host, SpawnTarget::Sandbox)

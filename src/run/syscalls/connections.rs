@@ -6,6 +6,8 @@ use std::ffi::OsString;
 use super::calls::Touch;
 use super::names::Names;
 use super::target::{Peer, Target};
+use crate::plan::schedule::Resource;
+use crate::race::operation::Operation;
 use crate::race::servers::{POSTGRES_SOCKET, Sort};
 use crate::race::statements::{Conversation, Said};
 use crate::run::protocol::{Server, ServerSort};
@@ -42,8 +44,25 @@ impl Connections {
             let peer = target.peer(descriptor)?;
             servers.iter().find(|server| is_at(server, &peer)).map(conversation)
         });
-        let said = conversation.as_mut()?.hears(&sent()?, |name| names.is_own(name))?;
+        let mut said = conversation.as_mut()?.hears(&sent()?, |name| names.is_own(name))?;
+        if said.operation == Operation::ConnectTo {
+            said.touches.splice(0..0, self.takes_one(target, descriptor));
+        }
         Some(touches(said))
+    }
+
+    /// The connections that a server gives, of which one more is taken. Where a worker takes so many that a second one could
+    /// not take as many, it keeps others out of them.
+    fn takes_one(&self, target: &Target, descriptor: i32) -> Option<(Resource, bool)> {
+        let peer = target.peer(descriptor)?;
+        let most = self.servers.iter().find(|server| is_at(server, &peer))?.connections?;
+        let all = self.met.get(&target.socket(descriptor)?)?.as_ref()?.connections();
+        let open = target.opens();
+        let to_it = |(socket, met): &(&OsString, &Option<Conversation>)| {
+            met.as_ref().is_some_and(|met| met.connections() == all) && open.contains(*socket)
+        };
+        let held = self.met.iter().filter(to_it).count();
+        Some((all, 2 * held > most as usize))
     }
 }
 

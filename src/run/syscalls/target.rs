@@ -1,5 +1,6 @@
 //! A thread that has made a call and waits: its memory, its folders and its descriptors.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::net::{IpAddr, SocketAddr};
@@ -114,6 +115,12 @@ impl Target {
     pub(super) fn socket(&self, number: i32) -> Option<OsString> {
         let name = fs::read_link(self.proc(&format!("fd/{number}"))).ok()?.into_os_string();
         name.as_bytes().starts_with(b"socket:").then_some(name)
+    }
+
+    /// All that it has open, by what tells sockets from each other.
+    pub(super) fn opens(&self) -> BTreeSet<OsString> {
+        let listed = fs::read_dir(self.proc("fd")).into_iter().flatten().flatten();
+        listed.filter_map(|entry| Some(fs::read_link(entry.path()).ok()?.into_os_string())).collect()
     }
 
     /// Where one of its sockets is connected to.

@@ -90,6 +90,8 @@ pub(super) struct TrialRun<'a> {
     supervisors: Vec<Option<Supervisor>>,
     started: u32,
     control: Option<Control>,
+    /// Which worker was let go on last.
+    turn: Option<usize>,
     touched: Vec<Touched>,
     changed: Option<Changed>,
     sender: Sender<(Name, Heard)>,
@@ -127,6 +129,7 @@ impl<'a> TrialRun<'a> {
             processes,
             started: 0,
             control: Control::new(job.plan),
+            turn: None,
             touched: Vec::new(),
             changed: None,
             sender,
@@ -311,7 +314,8 @@ impl<'a> TrialRun<'a> {
                     let duration = Duration::try_from_secs_f64(duration).unwrap_or_default();
                     state.note(place, outcome(verdict, failure), duration);
                     state.enter(if state.is_done() { Stage::Ending } else { Stage::Idle });
-                    if state.is_done() {
+                    // A server learns that a test is done with it when the process ends, and not before.
+                    if state.is_done() && !self.launcher.host().has_services() {
                         self.take_turns(|control| control.ends(worker));
                     }
                 }
@@ -383,6 +387,8 @@ impl<'a> TrialRun<'a> {
         let how =
             self.launcher.host().ended(&mut process, patience).unwrap_or_else(|| "closed its channel".into());
         self.supervisors[worker] = None;
+        // Whoever comes next meets nothing that this process had locked.
+        self.site.close_connections();
         self.take_turns(|control| control.ends(worker));
         // What the tests of another worker have done may keep this one from starting.
         let mut others = self.workers.iter().enumerate().filter(|&(other, _)| other != worker);
@@ -498,6 +504,9 @@ impl<'a> TrialRun<'a> {
 
     fn let_go_on(&mut self, mut next: Option<Grant>) {
         while let Some(grant) = next {
+            if self.turn.replace(grant.worker) != Some(grant.worker) {
+                self.site.close_connections();
+            }
             // Nobody else has the turn meanwhile, and it is only delayed to see what that does.
             std::thread::sleep(grant.pause);
             self.answer(grant);
