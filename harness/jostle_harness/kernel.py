@@ -36,7 +36,13 @@ class Kernel:
     """What jostle is told of, and where the harness is meanwhile."""
 
     def __init__(self) -> None:
-        self._place: messages.Whereabouts = {"position": None, "fixture": None, "started": None, "asleep": False}
+        self._place: messages.Whereabouts = {
+            "position": None,
+            "fixture": None,
+            "started": None,
+            "asleep": False,
+            "teardown": False,
+        }
         self._pid = 0
 
     def start(self, channel: Channel, program: Optional[str], outside: Outside, lines: Optional[Lines]) -> None:
@@ -71,6 +77,11 @@ class Kernel:
                 _make("jostle:" + json.dumps(self._place))
             except OSError:
                 pass  # jostle has gone
+
+    def tears_down(self) -> None:
+        """Say that a test's teardown starts, before what it does there."""
+        self.is_at(teardown=True)
+        self._place["teardown"] = False
 
 
 def _install(number: int, program: bytes) -> int:

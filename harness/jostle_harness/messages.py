@@ -227,6 +227,7 @@ class Whereabouts(TypedDict, total=False):
     fixture: Optional[str]
     started: Optional[str]
     asleep: bool
+    teardown: bool
 
 
 class Hello(TypedDict):

@@ -154,7 +154,11 @@ class Watch:
         if self._in_teardown:
             return
         self._in_teardown = True
-        if self._at is not None and (self._turn > self._turn_before or self._kernel.works):
+        if self._at is None:
+            return
+        if self._kernel.works:
+            self._kernel.tears_down()
+        elif self._turn > self._turn_before:
             self._channel.send(messages.Teardown(type="teardown"))
 
     @contextlib.contextmanager

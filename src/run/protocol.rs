@@ -347,6 +347,8 @@ pub struct Whereabouts {
     pub started: Option<String>,
     /// Whether it sleeps, which jostle knows.
     pub(crate) asleep: bool,
+    /// Whether the test's teardown starts here.
+    pub teardown: bool,
 }
 
 /// What the suite's plugins impose on orders, besides ranks.

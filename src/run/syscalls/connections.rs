@@ -26,8 +26,8 @@ impl Connections {
         Self { servers, met: BTreeMap::new() }
     }
 
-    /// What a thread does by sending something on a socket. Nothing if that leads to none of the servers, or is nobody else's
-    /// business.
+    /// What a thread does by sending something on a socket: to a server if there is a list, which is empty if that is nobody
+    /// else's business.
     pub(super) fn hear(
         &mut self,
         target: &Target,
@@ -44,7 +44,8 @@ impl Connections {
             let peer = target.peer(descriptor)?;
             servers.iter().find(|server| is_at(server, &peer)).map(conversation)
         });
-        let mut said = conversation.as_mut()?.hears(&sent()?, |name| names.is_own(name))?;
+        let heard = |conversation: &mut Conversation| conversation.hears(&sent()?, |name| names.is_own(name));
+        let Some(mut said) = heard(conversation.as_mut()?) else { return Some(Vec::new()) };
         if said.operation == Operation::ConnectTo {
             said.touches.splice(0..0, self.takes_one(target, descriptor));
         }

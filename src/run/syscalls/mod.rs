@@ -55,6 +55,10 @@ pub(crate) enum Noticed {
         /// The number under which it is answered.
         id: u64,
     },
+    /// The teardown of the worker's test starts.
+    TearsDown,
+    /// It sends something to a server of the trial's own, be it no more than that it connects.
+    AsksServer,
 }
 
 /// The processes of a worker that have been seen, by their numbers on the host.

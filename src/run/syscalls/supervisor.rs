@@ -203,7 +203,10 @@ impl Watcher {
         let said = sends_by.and_then(|socket| {
             self.connections.hear(&target, socket, &self.names, || reader.sent(does, &call.data))
         });
-        if self.place.position.is_none() || sends_by.is_some() && said.is_none() {
+        if said.is_some() && self.at.is_some() {
+            (self.notify)(Noticed::AsksServer);
+        }
+        if self.place.position.is_none() || sends_by.is_some() && said.as_ref().is_none_or(Vec::is_empty) {
             return self.go_on(call);
         }
         let caller = self.caller(&target);
@@ -248,6 +251,9 @@ impl Watcher {
             if place.position != self.place.position {
                 self.asked.clear();
                 locked(&self.shared).granted = None;
+            }
+            if place.teardown {
+                (self.notify)(Noticed::TearsDown);
             }
             self.place = place;
         }

@@ -236,6 +236,8 @@ impl Control {
                 asker.excused += asker.asleep.take().map_or(Duration::ZERO, |since| since.elapsed());
             }
             Noticed::Asks { ref call, .. } => asker.asks_server |= call.resource.is_of_server(),
+            Noticed::AsksServer => asker.asks_server = true,
+            Noticed::TearsDown => {}
         }
         match noticed {
             Noticed::Asks { id, .. } | Noticed::Awake { id } if asker.ended => Some(at_once(id)),
@@ -244,6 +246,8 @@ impl Control {
             // Who waits for an answer has no turn to give away.
             Noticed::Sleeps(_) if asker.ended || asker.asked.is_some() => None,
             Noticed::Sleeps(seconds) => self.hears(worker, Heard::Sleeps { seconds, at: None }),
+            Noticed::TearsDown => self.tears_down(worker),
+            Noticed::AsksServer => None,
         }
     }
 
@@ -362,6 +366,18 @@ impl Control {
             asker.excused += held;
         }
         Some(Grant { worker: next, question, held, pause: Duration::from_millis(pause.into()) })
+    }
+
+    /// Takes in that a worker was held for so much longer before its answer.
+    pub(crate) fn held_on(&mut self, grant: &mut Grant, time: Duration) {
+        grant.held += time;
+        let asker = &mut self.workers[grant.worker];
+        asker.held += time;
+        if matches!(grant.question, Question::SystemCall(_)) {
+            asker.excused += time;
+        }
+        asker.called = asker.called.map(|since| since + time);
+        self.looked = Instant::now();
     }
 
     /// Whether a worker is to be delayed here; the other one does not run then.

@@ -503,9 +503,13 @@ impl<'a> TrialRun<'a> {
     }
 
     fn let_go_on(&mut self, mut next: Option<Grant>) {
-        while let Some(grant) = next {
+        while let Some(mut grant) = next {
             if self.turn.replace(grant.worker) != Some(grant.worker) {
+                let start = Instant::now();
                 self.site.close_connections();
+                if let Some(control) = &mut self.control {
+                    control.held_on(&mut grant, start.elapsed());
+                }
             }
             // Nobody else has the turn meanwhile, and it is only delayed to see what that does.
             std::thread::sleep(grant.pause);
