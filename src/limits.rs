@@ -535,6 +535,10 @@ pub(crate) const INDEX_LOCK: Duration = Duration::from_secs(60);
 /// Places that tests leave changed of which the lines are looked for: each takes a run of a test.
 pub(crate) const LEAK_LINES: usize = 500;
 
+/// Of places that the same tests leave and of which only numbers tell one from another, the lines are looked for of so many:
+/// each of a thousand objects remembers the same.
+pub(crate) const LEAK_ALIKE: usize = 3;
+
 /// How many of the places that one test leaves are watched in one run: each is looked at after each line.
 pub(crate) const LEAK_WATCHED: usize = 50;
 

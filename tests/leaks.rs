@@ -199,6 +199,39 @@ fn a_test_that_did_not_pass_is_told() {
 }
 
 #[test]
+fn of_places_alike_the_lines_of_three_are_looked_for() {
+    let shop = "class Cart:\n    pass\n\n\nCARTS = [Cart() for _ in range(5)]\n";
+    let tests = "import shop\n\n\ndef test_fill():\n    for cart in shop.CARTS:\n        cart.size = 1\n";
+    let folder = project(&[("shop.py", shop), ("test_shop.py", tests)]);
+    let said = said(&run(folder.path(), &["--explain", "state"], &[]));
+    assert!(said.contains("shop.CARTS[4].size  1 test"), "{said}");
+    assert_eq!(said.matches("changed at test_shop.py:6").count(), 3, "{said}");
+    let told = "no line was looked for of 2 places; it is of 500 at most, and of 3 that the same leave and only numbers tell \
+                apart\n1 test: 5 places left changed\n";
+    assert!(said.ends_with(told), "{said}");
+    // It is told of what is told.
+    fs::write(folder.path().join("jostle.toml"), "[leaks]\nallow = [\"shop.CARTS[3]\"]\n").expect("settings");
+    let document = document(&run(folder.path(), &["--explain", "state", "--json"], &[]));
+    assert_eq!((&document["allowed"], &document["lines_not_sought"]), (&1.into(), &1.into()), "{document:#}");
+}
+
+#[test]
+fn places_alike_are_settled_where_three_of_them_are_not_left_again() {
+    let shop = "class Cart:\n    pass\n\n\nCARTS = [Cart() for _ in range(5)]\n";
+    // What the first test makes is kept for the second, which leaves nothing by itself.
+    let tests = "import shop\n\n\ndef test_make():\n    shop.fill = lambda cart: setattr(cart, 'size', 1)\n\n\n\
+                 def test_fill():\n    if hasattr(shop, 'fill'):\n        for cart in shop.CARTS:\n            shop.fill(cart)\n";
+    let folder = project(&[("shop.py", shop), ("test_shop.py", tests)]);
+    let document = document(&run(folder.path(), &["--explain", "state", "--json"], &[]));
+    let carts = |of: &str| {
+        let places = document[of].as_array().expect("leaks").iter().map(|leak| leak["place"].as_str());
+        places.filter(|place| place.is_some_and(|place| place.starts_with("shop.CARTS["))).count()
+    };
+    assert_eq!((carts("leaks"), carts("settled")), (0, 5), "{document:#}");
+    assert_eq!(document["lines_not_sought"], 0, "{document:#}");
+}
+
+#[test]
 fn a_fix_of_what_hurts_is_tried_shown_and_written() {
     let folder = project(THREE);
     let arguments = ["--json=report.json", "--write-fix", "fix.patch"];

@@ -3,6 +3,7 @@
 
 mod allow;
 pub(crate) mod after;
+pub(crate) mod alike;
 pub(crate) mod known;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -87,6 +88,8 @@ pub(crate) struct Leak {
     pub(crate) set_up_for: BTreeMap<Owner, TestIndex>,
     /// The line that changes it, in the first of those who leave it.
     pub(crate) written: Option<Written>,
+    /// Whether that line was looked for.
+    pub(crate) line_sought: bool,
     /// The other tests that run a line that names it.
     pub(crate) readers: Vec<TestIndex>,
     /// The tests that fail for it.
@@ -143,6 +146,7 @@ pub(crate) fn grouped(told: &[Left], list: &[TestIndex]) -> Vec<Leak> {
                     owners: Vec::new(),
                     set_up_for: BTreeMap::new(),
                     written: None,
+                    line_sought: false,
                     readers: Vec::new(),
                     victims: Vec::new(),
                     settled,

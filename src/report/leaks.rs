@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::explain::NoFix;
 use crate::leaks::{Harm, Leak, Owner, Pairs, is_known};
+use crate::limits::{LEAK_ALIKE, LEAK_LINES};
 use crate::report::entry::{Entry, Weight};
 use crate::report::explanation::{not_shown_as_it_is, tried};
 use crate::report::words::count;
@@ -77,6 +78,11 @@ impl Leaks {
         leak.owners.iter().filter(|owner| !leak.settled && !self.is_known(leak, owner))
     }
 
+    /// How many of these places no line was looked for of, but for what is settled.
+    pub(crate) fn lines_not_sought<'a>(leaks: impl IntoIterator<Item = &'a Leak>) -> usize {
+        leaks.into_iter().filter(|leak| !leak.settled && !leak.line_sought).count()
+    }
+
     /// How many places are left by somebody who is not known for it.
     pub(crate) fn new_places(&self) -> usize {
         self.leaks.iter().filter(|leak| self.new_owners(leak).next().is_some()).count()
@@ -94,10 +100,11 @@ pub(crate) fn leaks(out: &mut dyn Write, report: &Leaks, verbosity: Verbosity) -
         return writeln!(out, "no test was collected");
     }
     let verbose = verbosity == Verbosity::Verbose;
-    for leak in report.leaks.iter().filter(|leak| !leak.settled) {
-        if verbose || report.new_owners(leak).next().is_some() {
-            place(out, report, leak, verbose)?;
-        }
+    let unsettled = report.leaks.iter().filter(|leak| !leak.settled);
+    let told: Vec<&Leak> =
+        unsettled.filter(|leak| verbose || report.new_owners(leak).next().is_some()).collect();
+    for leak in &told {
+        place(out, report, leak, verbose)?;
     }
     if verbose {
         settled(out, report)?;
@@ -117,6 +124,15 @@ pub(crate) fn leaks(out: &mut dyn Write, report: &Leaks, verbosity: Verbosity) -
         let first = suite.test(report.not_passed[0]).id.to_string();
         let tests = count(report.not_passed.len(), "test");
         writeln!(out, "{tests} did not pass, and may leave more when passing: {first}")?;
+    }
+    let not_sought = Leaks::lines_not_sought(told);
+    if verbosity > Verbosity::Quiet && not_sought > 0 {
+        writeln!(
+            out,
+            "no line was looked for of {}; it is of {LEAK_LINES} at most, and of {LEAK_ALIKE} that the same leave and only \
+             numbers tell apart",
+            count(not_sought, "place")
+        )?;
     }
     if report.interrupted {
         writeln!(
