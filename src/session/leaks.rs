@@ -4,13 +4,13 @@
 
 mod fixes;
 mod lines;
+mod victims;
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use crate::leaks::alike::unnumbered;
 use crate::leaks::{Leak, Owner, grouped, sort};
-use crate::limits::{LEAK_READERS, LEAK_TRIED};
 use crate::plan::{OrderKind, Plan, Seed, order};
 use crate::run::{Engine, Job, RunError};
 use crate::session::stress::baseline;
@@ -234,89 +234,11 @@ impl Search<'_> {
             for place in &reading.places {
                 let Some(&at) = asked.get(*place as usize) else { continue };
                 let leak = &mut self.found.leaks[at];
-                if !leak.owners.contains(&Owner::Test(test)) && !leak.readers.contains(&test) {
+                if !leak.owners.contains(&Owner::Test(test)) && leak.readers.last() != Some(&test) {
                     leak.readers.push(test);
                 }
             }
         }
         Ok(())
     }
-
-    /// The leaks, each with the first test that leaves it and one that names it.
-    fn tried(&self) -> Vec<(usize, TestIndex, TestIndex)> {
-        let of_leak = |(at, leak): (usize, &Leak)| {
-            let test = leak.test().filter(|_| !leak.settled);
-            let admitted = |(owner, reader): &(TestIndex, TestIndex)| self.suite.admits(&[*owner, *reader]);
-            let pairs = leak.readers.iter().filter_map(move |&reader| Some((test?, reader)));
-            pairs
-                .filter(admitted)
-                .take(LEAK_READERS)
-                .map(|(owner, reader)| (at, owner, reader))
-                .collect::<Vec<_>>()
-        };
-        let named: Vec<_> = self.found.leaks.iter().enumerate().flat_map(of_leak).collect();
-        let mut tried: Vec<_> = named.into_iter().take(LEAK_TRIED).collect();
-        for pair in self.by_suspicion() {
-            if tried.len() < LEAK_TRIED && !tried.contains(&pair) {
-                tried.push(pair);
-            }
-        }
-        tried
-    }
-
-    /// The leaks, each with a test that leaves it and one that was seen to fail after that, for whatever it was.
-    fn by_suspicion(&self) -> impl Iterator<Item = (usize, TestIndex, TestIndex)> {
-        let unsettled = self.found.leaks.iter().enumerate().filter(|(_, leak)| !leak.settled);
-        unsettled.flat_map(move |(at, leak)| {
-            let after = move |(victim, before): &(TestIndex, BTreeSet<TestIndex>)| {
-                let owner = leak.tests().find(|test| before.contains(test))?;
-                self.suite.admits(&[owner, *victim]).then_some((at, owner, *victim))
-            };
-            self.suspected.iter().filter_map(after)
-        })
-    }
-
-    /// Tries the tests that name a place: a victim fails after the test that leaves it, and neither alone nor with the
-    /// place put back.
-    fn victims(&mut self) -> Result<(), RunError> {
-        let tried = self.tried();
-        let after: Vec<Asked> =
-            tried.iter().map(|&(_, owner, reader)| self.plain(&[owner, reader])).collect();
-        let seen = self.all(Work::Try, &after)?;
-        let failed: Vec<_> = tried
-            .into_iter()
-            .zip(seen)
-            .filter(|(_, (trial, _))| last_failed(trial))
-            .map(|(pair, _)| pair)
-            .collect();
-        let asked: Vec<Asked> = failed
-            .iter()
-            .flat_map(|&(at, owner, reader)| {
-                let restore = vec![self.found.leaks[at].place.clone()];
-                let put_back = Some(Instructions { restore, ..Instructions::default() });
-                [self.plain(&[reader]), Asked { instructions: put_back, ..self.plain(&[owner, reader]) }]
-            })
-            .collect();
-        let seen = self.all(Work::Try, &asked)?;
-        for ((at, _, reader), runs) in failed.into_iter().zip(seen.chunks(2)) {
-            if runs.len() == 2
-                && runs.iter().all(|(trial, changed)| last_passed(trial) && changed.failed.is_empty())
-            {
-                let victims = &mut self.found.leaks[at].victims;
-                // Two who leave the place may have been tried.
-                if !victims.contains(&reader) {
-                    victims.push(reader);
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-fn last_failed(trial: &Trial) -> bool {
-    trial.executions.last().is_some_and(|run| run.outcome.is_failure())
-}
-
-fn last_passed(trial: &Trial) -> bool {
-    trial.executions.last().is_some_and(|run| run.outcome == Outcome::Passed)
 }
