@@ -54,7 +54,11 @@ _WORD = re.compile(r"\w+")
 #: What tells places of one name apart.
 _LAST = re.compile(r" \(\d+\)$")
 _open = open  # bound now: a test may replace it
-_NOTHING = ("(absent)", "None", "False", "{}", "[]", "set()")
+_NOTHING = ("(absent)", "None", "False", "{}", "[]", "set()", "''", "b''")
+#: An object as it is shown, the last of which may be cut, and what is said of those that are left out: nothing that a test gives.
+_OBJECT = re.compile(r"(?<!['\"])<[^<>]*(?:>|$)|, … \d+ more")
+#: A text of several numbers, such as a version, a date or an address.
+_NUMBERS = re.compile(r"\d+(?:[.:/-]\d+)+")
 
 
 def comes_along(place: Place, places: List[Place], is_own: Callable[[str], bool]) -> bool:
@@ -138,12 +142,23 @@ def _is_named(place: Place, words: Container[str]) -> bool:
     """Whether the attribute of a place, its key or its plain value is a word of the test's file."""
     attribute, _, key = _LAST.sub("", place.name).rpartition(".")[2].partition("[")
     found = [attribute, *_WORD.findall(key)]
-    held = _WORD.findall(place.new)
+    held = _WORD.findall(_without_objects(place.new))
     if place.new.startswith("<") or _has_grown(place):
         held = []
     elif place.new.startswith(("'", '"')):
+        if _NUMBERS.fullmatch(place.new[1:-1]):  # any file may have such numbers, each for itself
+            held = [place.new[1:-1]]
         held = held if all(word in words for word in held) else []  # a text that is made of others has words of its own
     return any(_is_word(word, words) for word in (*found, *held[: limits.WORDS]))
+
+
+def _without_objects(shown: str) -> str:
+    """What is shown of a value but for the objects in it, which may hold others."""
+    while not shown.startswith(("'", '"')):
+        shown, found = _OBJECT.subn("", shown)
+        if not found:
+            break
+    return shown
 
 
 def _is_word(word: str, words: Container[str]) -> bool:
@@ -170,7 +185,8 @@ class Words:
             text = b""
             with contextlib.suppress(OSError), _open(file, "rb") as source:
                 text = source.read()
-            self._of_files[file] = frozenset(_WORD.findall(text.decode("utf-8", "replace")))
+            found = text.decode("utf-8", "replace")
+            self._of_files[file] = frozenset((*_WORD.findall(found), *_NUMBERS.findall(found)))
         return self._of_files[file]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from jostle_harness.graph import Graph
 from jostle_harness.heap import Heap
 from jostle_harness.leaks import _grown, _left
 from jostle_harness.places import Place
-from jostle_harness.settled import is_settled, may_be_first_use
+from jostle_harness.settled import Words, is_settled, may_be_first_use
 
 SOURCE = """
 import threading
@@ -114,13 +115,14 @@ def test_what_a_library_remembers_for_itself_is_settled_and_what_it_is_told_is_n
     assert settled("shop.Cart.__slotnames__", "(absent)", "[]")
     assert not settled("lib.Pool", "(absent)", "<class other.Pool>", True)
     assert not settled("lib.Pool", "<class lib.pools.Pool>", "<class lib.pools.Fake>", True)
+    assert settled("lib.version", "''", "'3.1'", True)
     assert not settled("lib.inited", "False", "True")
     assert not settled("lib.digits", "'01'", "'1'", True)
     assert not settled('lib._handlers["x"]', "(absent)", "<function shop.handle>", True)
 
 
 def test_what_a_test_names_or_gives_is_no_first_use() -> None:
-    words = {"shop", "price", "ada", "Cart", "limit"}
+    words = {"shop", "price", "ada", "Cart", "limit", "9", "1", "1.0", "more"}
 
     def may_be(*place: Any) -> bool:
         return may_be_first_use(_place(*place), lambda name: name == "shop", words)
@@ -129,6 +131,12 @@ def test_what_a_test_names_or_gives_is_no_first_use() -> None:
     assert may_be('shop._compiled["double"]', "(absent)", "<function shop.<lambda>>")
     assert may_be("shop._count", "3", "5")
     assert may_be("shop.made_1", "(absent)", "<function shop.make.<locals>.made_1>")
+    assert may_be("shop._version", "''", "'9.1.9'")
+    assert may_be("shop._cache", "{}", "{(7, 2): <shop.Basket of=<shop.price.Price>>, 'x': <shop.price.P…")
+    assert may_be("shop._cache", "{}", "{2: 3, … 9 more}")
+    assert not may_be("shop._version", "''", "'1.0'")
+    assert not may_be("shop._cache", "{}", "{<shop.Basket object>: 'ada'}")
+    assert not may_be("shop._cache", "{}", "['<ada>']")
     assert not may_be("shop._user", "None", "'ada'")
     assert not may_be('shop._carts["ada"]', "(absent)", "<shop.Basket object>")
     assert not may_be("shop._cart", "None", "<shop.Cart object>")
@@ -139,6 +147,14 @@ def test_what_a_test_names_or_gives_is_no_first_use() -> None:
     assert not may_be("parameter G of test_x._adj", "{}", "{1: 2}")
     assert not is_settled(_place("lib.limit", "None", "3", True), lambda name: False, words)
     assert is_settled(_place("lib.level", "None", "3", True), lambda name: False, words)
+
+
+def test_several_numbers_in_a_text_are_one_word_of_a_test_file(tmp_path: Path) -> None:
+    file = tmp_path / "test_it.py"
+    file.write_text("def test_it():\n    connect('127.0.0.1', since='2026-11-29')\n", encoding="utf-8")
+    words = Words([]).of(str(file))
+    assert {"connect", "127", "127.0.0.1", "2026-11-29"} <= words
+    assert "11.29" not in words
 
 
 def test_a_module_that_has_got_code_keeps_what_it_has_of_it(shop: Any) -> None:
