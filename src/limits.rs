@@ -519,6 +519,10 @@ pub(crate) const SERVICE_LOOK: Duration = Duration::from_millis(20);
 /// How long a server that has accepted may take to answer before it is asked anew.
 pub(crate) const SERVICE_ANSWER: Duration = Duration::from_secs(1);
 
+/// How long a worker that has run its last test may do nothing while its process ends, before the other one goes on, where that
+/// waits for the end.
+pub(crate) const EXIT_WAIT: Duration = Duration::from_secs(1);
+
 /// How long a server may take to close a connection whose other end is gone, before a trial goes on all the same.
 pub(crate) const SERVICE_CLOSE: Duration = Duration::from_millis(500);
 

@@ -55,8 +55,9 @@ _WORD = re.compile(r"\w+")
 _LAST = re.compile(r" \(\d+\)$")
 _open = open  # bound now: a test may replace it
 _NOTHING = ("(absent)", "None", "False", "{}", "[]", "set()", "''", "b''")
-#: An object as it is shown, the last of which may be cut, and what is said of those that are left out: nothing that a test gives.
-_OBJECT = re.compile(r"(?<!['\"])<[^<>]*(?:>|$)|, … \d+ more")
+#: A text, which a test may have given, or an object as it is shown, the last of which may be cut, and what is said of those that
+#: are left out.
+_TEXT_OR_OBJECT = re.compile(r"('(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\")|<[^<>]*(?:>|$)|, … \d+ more")
 #: A text of several numbers, such as a version, a date or an address.
 _NUMBERS = re.compile(r"\d+(?:[.:/-]\d+)+")
 
@@ -154,10 +155,9 @@ def _is_named(place: Place, words: Container[str]) -> bool:
 
 def _without_objects(shown: str) -> str:
     """What is shown of a value but for the objects in it, which may hold others."""
-    while not shown.startswith(("'", '"')):
-        shown, found = _OBJECT.subn("", shown)
-        if not found:
-            break
+    before = None
+    while shown != before and not shown.startswith(("'", '"')):
+        before, shown = shown, _TEXT_OR_OBJECT.sub(r"\1", shown)
     return shown
 
 
@@ -186,7 +186,9 @@ class Words:
             with contextlib.suppress(OSError), _open(file, "rb") as source:
                 text = source.read()
             found = text.decode("utf-8", "replace")
-            self._of_files[file] = frozenset((*_WORD.findall(found), *_NUMBERS.findall(found)))
+            numbers = _NUMBERS.findall(found)
+            parts = [part for text in numbers for part in re.split("[:/]", text)]
+            self._of_files[file] = frozenset((*_WORD.findall(found), *numbers, *parts))
         return self._of_files[file]
 
 

@@ -137,6 +137,8 @@ def test_what_a_test_names_or_gives_is_no_first_use() -> None:
     assert not may_be("shop._version", "''", "'1.0'")
     assert not may_be("shop._cache", "{}", "{<shop.Basket object>: 'ada'}")
     assert not may_be("shop._cache", "{}", "['<ada>']")
+    assert not may_be("shop._cache", "{}", "['7 < 2', 'ada']")
+    assert not may_be("shop._cache", "{}", "{'x': 'see <ada>', 'y': <shop.Basket of=<shop.Price>>}")
     assert not may_be("shop._user", "None", "'ada'")
     assert not may_be('shop._carts["ada"]', "(absent)", "<shop.Basket object>")
     assert not may_be("shop._cart", "None", "<shop.Cart object>")
@@ -151,9 +153,9 @@ def test_what_a_test_names_or_gives_is_no_first_use() -> None:
 
 def test_several_numbers_in_a_text_are_one_word_of_a_test_file(tmp_path: Path) -> None:
     file = tmp_path / "test_it.py"
-    file.write_text("def test_it():\n    connect('127.0.0.1', since='2026-11-29')\n", encoding="utf-8")
+    file.write_text("def test_it():\n    connect('127.0.0.1:5432', since='2026-11-29')\n", encoding="utf-8")
     words = Words([]).of(str(file))
-    assert {"connect", "127", "127.0.0.1", "2026-11-29"} <= words
+    assert {"connect", "127", "127.0.0.1", "127.0.0.1:5432", "2026-11-29"} <= words
     assert "11.29" not in words
 
 

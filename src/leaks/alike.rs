@@ -50,7 +50,8 @@ pub(crate) fn alike(leaks: &[Leak]) -> Vec<Alike> {
     let mut known: BTreeMap<(String, StateKind, bool, BTreeSet<&Owner>), usize> = BTreeMap::new();
     let mut asked = 0;
     for (at, leak) in leaks.iter().enumerate().filter(|(_, leak)| !leak.settled) {
-        let key = (unnumbered(&leak.place), leak.kind, tells_twice(leak), leak.owners.iter().collect());
+        let shown = unnumbered(&format!("{} {} {}", leak.place, leak.old, leak.new));
+        let key = (shown, leak.kind, tells_twice(leak), leak.owners.iter().collect());
         let group = *known.entry(key).or_insert_with(|| {
             groups.push(Alike { asked: Vec::new(), others: Vec::new(), tells: false });
             groups.len() - 1

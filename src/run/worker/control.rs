@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::limits::{BLIND_FACTOR, IDLE_NANOSECONDS, WAIT_MILLIS, WORKER_LOOK};
+use crate::limits::{BLIND_FACTOR, EXIT_WAIT, IDLE_NANOSECONDS, WAIT_MILLIS, WORKER_LOOK};
 use crate::plan::schedule::{Resource, Schedule, Switch};
 use crate::plan::{Interleaving, Plan, WorkerId};
 use crate::race::access::StepKind;
@@ -184,7 +184,7 @@ impl Control {
         let idle = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         let asker = &mut self.workers[worker];
         let excused = std::mem::take(&mut asker.excused) + asker.kept.take();
-        if asker.asks_server {
+        if asker.asks_server || asker.ended {
             return None;
         }
         self.hears(worker, Heard::Idle(idle.saturating_sub(excused)))
@@ -258,6 +258,12 @@ impl Control {
         self.hears(worker, heard)
     }
 
+    /// A worker has run its last test, and keeps the turn until its process has ended: what that does is no call of a test, and
+    /// no wait for the other one.
+    pub(crate) fn exits(&mut self, worker: usize) {
+        self.workers[worker].ended = true;
+    }
+
     /// A worker has run its last test, or its process has ended.
     pub(crate) fn ends(&mut self, worker: usize) -> Option<Grant> {
         let asker = &mut self.workers[worker];
@@ -279,6 +285,7 @@ impl Control {
         // Only who is in the middle of its calls is wronged by a wait.
         let own = Duration::from_millis(self.schedule.patience.into());
         let patience = if self.turns.holds_another(id) { own } else { own.max(USUAL_WAIT) };
+        let patience = if self.workers[holder].ended { patience.max(EXIT_WAIT) } else { patience };
         let patience = if seen.is_some() { patience } else { patience * BLIND_FACTOR };
         let (quiet, cpu) = self.quiet;
         // The time of a process that has ended counts no more.
@@ -291,7 +298,7 @@ impl Control {
         self.quiet.0 = quiet + gap;
         if self.quiet.0 <= patience {
             // Who waits for a subprocess cannot tell whether that rests.
-            return if self.workers[holder].has_family() {
+            return if self.workers[holder].has_family() && !self.workers[holder].ended {
                 self.hears(holder, Heard::Idle(gap))
             } else {
                 None

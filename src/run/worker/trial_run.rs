@@ -317,6 +317,8 @@ impl<'a> TrialRun<'a> {
                     // A server learns that a test is done with it when the process ends, and not before.
                     if state.is_done() && !self.launcher.host().has_services() {
                         self.take_turns(|control| control.ends(worker));
+                    } else if state.is_done() {
+                        self.control.iter_mut().for_each(|control| control.exits(worker));
                     }
                 }
             }
@@ -388,7 +390,9 @@ impl<'a> TrialRun<'a> {
             self.launcher.host().ended(&mut process, patience).unwrap_or_else(|| "closed its channel".into());
         self.supervisors[worker] = None;
         // Whoever comes next meets nothing that this process had locked.
-        self.site.close_connections();
+        if self.processes.iter().any(Option::is_some) || !self.workers[worker].is_done() {
+            self.site.close_connections();
+        }
         self.take_turns(|control| control.ends(worker));
         // What the tests of another worker have done may keep this one from starting.
         let mut others = self.workers.iter().enumerate().filter(|&(other, _)| other != worker);

@@ -176,8 +176,7 @@ impl Attempt<'_, '_, '_, '_> {
 
     fn holds(&mut self, failing: &Failing) -> Result<Tried, End> {
         let passed = self.undoes_and_keeps_order(failing)?;
-        // Races under control come before trials on two workers, whose failures are luck's: what is said of a patch is
-        // the same each time.
+        // Races under control come before trials on two workers: whether these meet a race is luck.
         let raced = self.raced_if(failing)?;
         let (passed, parallel) = self.in_seeded_trials(passed)?;
         Ok(Tried::Holds { passed, parallel, raced })
