@@ -1,5 +1,5 @@
-//! Places that are alike: the same tests, fixtures or imports leave them, and only numbers tell one from another. A few of them
-//! are left a second time, and what these show is told of all.
+//! Places that are alike: the same tests, fixtures or imports leave them, and only numbers tell the names and the values of one
+//! from those of another. A few of them are left a second time, and what these show is told of all.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -153,6 +153,17 @@ mod tests {
         let asked: Vec<_> = groups.iter().map(|group| (group.asked.as_slice(), group.tells)).collect();
         assert_eq!(asked, [(&[0, 1, 4][..], true), (&[2, 6], false), (&[3], false)]);
         assert_eq!(groups[0].others, [5, 8]);
+    }
+
+    #[test]
+    fn places_whose_values_differ_in_more_than_numbers_are_not_alike() {
+        let groups = |new: [&str; 2]| {
+            let mut leaks = leaks(&[("CODES[200]", &[0]), ("CODES[404]", &[0])]);
+            leaks.iter_mut().zip(new).for_each(|(leak, new)| leak.new = new.into());
+            alike(&leaks).len()
+        };
+        assert_eq!(groups(["<Code n=200>", "<Code n=404>"]), 1);
+        assert_eq!(groups(["'fine'", "'gone'"]), 2);
     }
 
     #[test]

@@ -6,7 +6,6 @@ use std::ffi::OsString;
 use super::calls::Touch;
 use super::names::Names;
 use super::target::{Peer, Target};
-use crate::plan::schedule::Resource;
 use crate::race::operation::Operation;
 use crate::race::servers::{POSTGRES_SOCKET, Sort};
 use crate::race::statements::{Conversation, Said};
@@ -16,8 +15,8 @@ use crate::run::protocol::{Server, ServerSort};
 #[derive(Debug)]
 pub(super) struct Connections {
     servers: Vec<Server>,
-    /// Nothing for those that lead elsewhere.
-    met: BTreeMap<OsString, Option<Conversation>>,
+    /// Each with the place of its server among these; nothing for those that lead elsewhere.
+    met: BTreeMap<OsString, Option<(usize, Conversation)>>,
 }
 
 impl Connections {
@@ -40,30 +39,31 @@ impl Connections {
         }
         let socket = target.socket(descriptor)?;
         let servers = &self.servers;
-        let conversation = self.met.entry(socket).or_insert_with(|| {
+        let met = self.met.entry(socket).or_insert_with(|| {
             let peer = target.peer(descriptor)?;
-            servers.iter().find(|server| is_at(server, &peer)).map(conversation)
+            let at = servers.iter().position(|server| is_at(server, &peer))?;
+            Some((at, conversation(&servers[at])))
         });
-        let heard = |conversation: &mut Conversation| conversation.hears(&sent()?, |name| names.is_own(name));
-        let Some(mut said) = heard(conversation.as_mut()?) else { return Some(Vec::new()) };
+        let (server, conversation) = met.as_mut()?;
+        let heard = sent().and_then(|bytes| conversation.hears(&bytes, |name| names.is_own(name)));
+        let Some(mut said) = heard else { return Some(Vec::new()) };
         if said.operation == Operation::ConnectTo {
-            said.touches.splice(0..0, self.takes_one(target, descriptor));
+            let (server, all) = (*server, conversation.connections());
+            let writes = self.leaves_too_few(server, target);
+            said.touches.splice(0..0, writes.map(|writes| (all, writes)));
         }
         Some(touches(said))
     }
 
-    /// The connections that a server gives, of which one more is taken. Where a worker takes so many that a second one could
-    /// not take as many, it keeps others out of them.
-    fn takes_one(&self, target: &Target, descriptor: i32) -> Option<(Resource, bool)> {
-        let peer = target.peer(descriptor)?;
-        let most = self.servers.iter().find(|server| is_at(server, &peer))?.connections?;
-        let all = self.met.get(&target.socket(descriptor)?)?.as_ref()?.connections();
+    /// Whether a worker has so many connections to a server that a second one could not have as many: it keeps others out of
+    /// them. Nothing if it is not known how many the server gives.
+    fn leaves_too_few(&self, server: usize, target: &Target) -> Option<bool> {
+        let most = self.servers[server].connections?;
         let open = target.opens();
-        let to_it = |(socket, met): &(&OsString, &Option<Conversation>)| {
-            met.as_ref().is_some_and(|met| met.connections() == all) && open.contains(*socket)
-        };
-        let held = self.met.iter().filter(to_it).count();
-        Some((all, 2 * held > most as usize))
+        let leads_there =
+            |met: &Option<(usize, Conversation)>| met.as_ref().is_some_and(|(at, _)| *at == server);
+        let held = self.met.iter().filter(|(socket, met)| leads_there(met) && open.contains(*socket)).count();
+        Some(2 * held > most as usize)
     }
 }
 

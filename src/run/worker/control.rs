@@ -436,8 +436,9 @@ mod tests {
     use crate::race::fairness::is_unfair;
     use crate::race::operation::Operation;
 
-    /// A worker rests for so long while the other one is held; system calls kept it waiting for a part of that.
-    fn rested(rest: Duration, kept: Duration) -> bool {
+    /// A worker rests for so long while the other one is held; system calls kept it waiting for a part of that, and it may be
+    /// about to end.
+    fn rested(rest: Duration, kept: Duration, exits: bool) -> bool {
         let at = BTreeSet::from([Resource("file:a".into())]);
         let switch = Switch { worker: WorkerId(0), point: 1, to: WorkerId(1) };
         let schedule = Schedule { switches: vec![switch], ..Schedule::undisturbed(WorkerId(0), at.clone()) };
@@ -471,6 +472,9 @@ mod tests {
         let granted = control.calls(0, 3, call()).expect("the other one goes on");
         assert_eq!(granted.worker, 1);
         time.add(kept);
+        if exits {
+            control.exits(1);
+        }
         control.rested(1, rest.as_secs_f64());
         is_unfair(&control.record().0)
     }
@@ -478,8 +482,13 @@ mod tests {
     #[test]
     fn who_waits_for_its_system_calls_to_be_let_go_on_does_not_rest() {
         let (rest, most) = (Duration::from_millis(30), Duration::from_millis(28));
-        assert!(rested(rest, Duration::ZERO));
-        assert!(!rested(rest, most));
-        assert!(!rested(rest, rest + most));
+        assert!(rested(rest, Duration::ZERO, false));
+        assert!(!rested(rest, most, false));
+        assert!(!rested(rest, rest + most, false));
+    }
+
+    #[test]
+    fn what_a_process_does_at_its_end_is_no_rest_of_a_test() {
+        assert!(!rested(Duration::from_millis(300), Duration::ZERO, true));
     }
 }

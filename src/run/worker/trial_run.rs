@@ -313,12 +313,15 @@ impl<'a> TrialRun<'a> {
                 if let Some(place) = state.place(position) {
                     let duration = Duration::try_from_secs_f64(duration).unwrap_or_default();
                     state.note(place, outcome(verdict, failure), duration);
-                    state.enter(if state.is_done() { Stage::Ending } else { Stage::Idle });
-                    // A server learns that a test is done with it when the process ends, and not before.
-                    if state.is_done() && !self.launcher.host().has_services() {
-                        self.take_turns(|control| control.ends(worker));
-                    } else if state.is_done() {
-                        self.control.iter_mut().for_each(|control| control.exits(worker));
+                    let is_done = state.is_done();
+                    state.enter(if is_done { Stage::Ending } else { Stage::Idle });
+                    match &mut self.control {
+                        // A server learns that a test is done with it when the process ends, and not before.
+                        Some(control) if is_done && self.launcher.host().has_services() => {
+                            control.exits(worker);
+                        }
+                        _ if is_done => self.take_turns(|control| control.ends(worker)),
+                        _ => {}
                     }
                 }
             }
